@@ -1,0 +1,139 @@
+import type { VendorFailure, Reading } from './reading.ts';
+import type { IntegrationStatus, LastSeenSource, LocalDate, Status, StatusReason } from './plant.ts';
+
+/**
+ * What the rules of a poll are told: the state before it and what the vendor answered. Instants are integer milliseconds
+ * since the epoch (`…AtMs`), dates are the plant's.
+ */
+
+/** A plant as PostgreSQL holds it before the poll. */
+export interface PlantFacts {
+  plantId: string;
+  timezone: string;
+  latitude: number | null;
+  longitude: number | null;
+  installedCapacityKw: number | null;
+  pollIntervalS: number;
+  integrationStatus: IntegrationStatus;
+  /** When it last became ACTIVE; null while it never was. */
+  activatedAtMs: number | null;
+  status: Status;
+  statusReason: StatusReason;
+  statusSinceMs: number;
+  lastSeenAtMs: number | null;
+  lastSeenSource: LastSeenSource | null;
+  consecutiveFailures: number;
+  alertsSilencedUntilMs: number | null;
+  /** Consecutive verdicts on low generation during the day; null before the first. */
+  lowGenerationStreak: LowGenerationStreak | null;
+  /** When the last complete alarm answer was given; null before the first. */
+  alarmsCompleteAtMs: number | null;
+}
+
+/** Consecutive equal verdicts of the running day, newest last. */
+export interface LowGenerationStreak {
+  date: LocalDate;
+  /** How many verdicts in a row said below 30 % (or, `below` false, at or above it). */
+  verdicts: number;
+  below: boolean;
+  /** Of a row of verdicts below: how many of the newest in a row said below 10 %. */
+  belowTen: number;
+}
+
+export type DayQuality = 'LIVE' | 'BACKFILLED' | 'FINAL';
+
+/** One row of `metric_snapshots`. */
+export interface DayRow {
+  date: LocalDate;
+  todayEnergyKwh: number;
+  /** The highest power seen, W. */
+  peakPowerW: number | null;
+  /** The newest lifetime total of the day, kWh. */
+  lifetimeEnergyKwh: number | null;
+  quality: DayQuality;
+  /** Its newest measurement lies at or after sunset − 90 min, or its value came from the vendor's day series. */
+  complete: boolean;
+  lastSeenAtMs: number | null;
+  /** The last total that a live reading booked, whatever the series said since; null where none did. */
+  liveEnergyKwh: number | null;
+}
+
+/** One of the last 7 days before today, for the median at a local time. */
+export interface DayAtTime {
+  date: LocalDate;
+  /** The plant's own total at the same local time of that day, kWh; null where the closing stored none. */
+  totalAtTimeKwh: number | null;
+}
+
+export type AlertType = 'OFFLINE' | 'LOW_GENERATION' | 'MOCK_FAULT' | 'API_ERROR';
+export type AlertSeverity = 'YELLOW' | 'RED';
+export type AlertState = 'NEW' | 'ACKED' | 'RESOLVED';
+
+/** The dedupe key apart from the plant (LOCKED): `(plant_id, type, vendor_alarm_code, device_sn)`. */
+export interface AlertKey {
+  type: AlertType;
+  vendorAlarmCode: string | null;
+  deviceSn: string | null;
+}
+
+export interface ActiveAlert extends AlertKey {
+  id: string;
+  severity: AlertSeverity;
+  state: 'NEW' | 'ACKED';
+  startedAtMs: number;
+  lastSeenAtMs: number;
+  /** With ACKED: until when, if a person said so. */
+  ackedUntilMs: number | null;
+  lastNotifiedAtMs: number | null;
+  /** The earliest `not_before` of its announcements that were not dropped; null where it was never announced. */
+  announcedNotBeforeMs: number | null;
+  /** Was open before the plant was first asked: recorded, never announced. */
+  muted: boolean;
+}
+
+/** An alert that ended in the last hours: a new one of the same key inherits when it was announced. */
+export interface EndedAlert extends AlertKey {
+  startedAtMs: number;
+  resolvedAtMs: number;
+  lastNotifiedAtMs: number | null;
+}
+
+/** What the day's closing says of low generation; `ratio` is the day's total over the median. */
+export interface ClosingVerdict {
+  date: LocalDate;
+  /** null: no verdict, `note` says why. */
+  severity: AlertSeverity | 'NORMAL' | null;
+  ratio: number | null;
+  note: string;
+}
+
+/** What became of asking the vendor. */
+export type PollResult =
+  | { kind: 'READING'; reading: Reading }
+  | {
+      kind: 'FAILURE';
+      failure: VendorFailure;
+      /** Whether the refused credentials are still the stored ones; only then AUTH_FAILED pauses. */
+      credentialsCurrent: boolean;
+    };
+
+/** State before the snapshot step. */
+export interface DayBefore {
+  plant: PlantFacts;
+  /** The rows that exist of today (the plant's date at `now`) and the 7 days before it, any order. */
+  days: readonly DayRow[];
+  /** Days whose series was asked without success since the last closing or the last long absence. */
+  askedInVain: readonly LocalDate[];
+}
+
+/** State before the alert step. */
+export interface AlertsBefore {
+  plant: PlantFacts;
+  /** As in DayBefore, but after the snapshot step. */
+  days: readonly DayRow[];
+  /** The last 7 days before today, for the running day's comparison at the measurement's local time. */
+  daysAtTime: readonly DayAtTime[];
+  active: readonly ActiveAlert[];
+  /** Alerts of this plant resolved within the last 6 h, and stored vendor alarms that began within the alarm window. */
+  ended: readonly EndedAlert[];
+}

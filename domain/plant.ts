@@ -1,0 +1,63 @@
+/** The words of a plant: plants.md of the specification, section 1. Values are those of the database, the API and the CLI. */
+
+export const brands = ['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'] as const;
+/** DELE is Deye (DeyeCloud). */
+export type Brand = (typeof brands)[number];
+
+export const integrationStatuses = [
+  'ACTIVE',
+  'PAUSED_AUTH_ERROR',
+  'DISABLED_BY_OPERATOR',
+  'PENDING_DOCS',
+] as const;
+/** Owned by people, except that a vendor's refusal of the credentials sets PAUSED_AUTH_ERROR. */
+export type IntegrationStatus = (typeof integrationStatuses)[number];
+
+export const statuses = ['GREEN', 'YELLOW', 'RED', 'GREY'] as const;
+/** Derived, never set by hand. */
+export type Status = (typeof statuses)[number];
+
+/** The colours of the four statuses (LOCKED). */
+export const statusColours: Readonly<Record<Status, string>> = {
+  GREEN: '#22C55E',
+  YELLOW: '#FACC15',
+  RED: '#EF4444',
+  GREY: '#9CA3AF',
+};
+
+export type StatusReason =
+  | Exclude<IntegrationStatus, 'ACTIVE'>
+  | 'WAITING_FOR_FIRST_READING'
+  | 'NOT_SEEN_24H'
+  | 'CRITICAL_ALERT'
+  | 'NOT_SEEN_2H'
+  | 'LOW_GENERATION'
+  | 'SEEN_RECENTLY';
+
+/** VENDOR: the newest measurement time that the vendor states. EVIDENCE: proof of life, where the vendor states none. */
+export type LastSeenSource = 'VENDOR' | 'EVIDENCE';
+
+/** What made a poll happen. START is the first poll after activation or resume, CATCH_UP the newest of several late slots. */
+export type Trigger = 'SCHEDULE' | 'START' | 'MANUAL' | 'CATCH_UP';
+
+export type Outcome =
+  | 'OK'
+  | 'PARTIAL'
+  | 'FAILED'
+  | 'SKIPPED_LOCKED'
+  | 'SKIPPED_INACTIVE'
+  | 'MISSED';
+
+export const adapterErrorTypes = [
+  'NETWORK_TIMEOUT',
+  'RATE_LIMIT_EXCEEDED',
+  'AUTH_FAILED',
+  'INVALID_DATA_FORMAT',
+  'VENDOR_ERROR',
+  'PLANT_NOT_FOUND',
+  'UNKNOWN',
+] as const;
+export type AdapterErrorType = (typeof adapterErrorTypes)[number];
+
+/** A plant-local calendar date, `YYYY-MM-DD`. */
+export type LocalDate = string;

@@ -1,0 +1,83 @@
+import type { AdapterErrorType, LocalDate } from './plant.ts';
+
+/**
+ * What adapters give, whatever the vendor: power in W, energy in kWh, instants as ISO 8601 in UTC, dates of the plant's
+ * zone. `null` means "the vendor did not say", never 0.
+ */
+
+export type DeviceState = 'RUNNING' | 'STANDBY' | 'FAULT' | 'OFFLINE' | 'UNKNOWN';
+
+export interface DeviceReading {
+  sn: string;
+  powerW: number | null;
+  todayEnergyKwh: number | null;
+  state: DeviceState;
+  measuredAt: string | null;
+}
+
+/** A field of an otherwise good answer that cannot be true and was therefore dropped; makes the poll PARTIAL. */
+export interface RefusedField {
+  field: 'power_w' | 'last_seen_at' | 'lifetime_energy_kwh';
+  /** One sentence for people: what was wrong and what to check. */
+  sentence: string;
+}
+
+export interface PlantSummary {
+  todayEnergyKwh: number;
+  powerW: number | null;
+  lifetimeEnergyKwh: number | null;
+  /** The step in which the vendor counts the lifetime total (8.824 MWh counts in steps of 1 kWh); null without a total. */
+  lifetimeResolutionKwh: number | null;
+  /** The newest measurement time that the vendor states; null where it states none. */
+  lastSeenAt: string | null;
+  devices: DeviceReading[];
+  refused: RefusedField[];
+}
+
+export interface DailyEnergy {
+  date: LocalDate;
+  /** null: the vendor has a row for the day but no value in it. */
+  energyKwh: number | null;
+}
+
+export type VendorSeverity = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW';
+
+export interface VendorAlarm {
+  /** The vendor's type code, as text; part of the dedupe key. */
+  code: string;
+  deviceSn: string | null;
+  severity: VendorSeverity;
+  /** The vendor's own level, as it came ("3", "lev 1"). */
+  vendorLevel: string;
+  /** The vendor's words, without control characters, at most 300 characters. */
+  text: string;
+  startedAt: string;
+  /** null while it is open, or where the vendor does not say when it ended. */
+  endedAt: string | null;
+  open: boolean;
+  /** A pure communication alarm (a list per brand): YELLOW at most. */
+  communication: boolean;
+}
+
+export interface AlarmsAnswer {
+  alarms: VendorAlarm[];
+  /** False when pages were cut off: then absence proves nothing. */
+  complete: boolean;
+}
+
+/** A vendor's failure as a value. `message` is one redacted sentence. */
+export interface VendorFailure {
+  type: AdapterErrorType;
+  message: string;
+  /** With RATE_LIMIT_EXCEEDED: how long the vendor asks to be left alone. */
+  retryAfterMs?: number;
+}
+
+/**
+ * One answered poll: the summary, and the alarms where they were asked (`null` where their time had not come). Travels
+ * through the workflow's history and stays under 4 KB.
+ */
+export interface Reading {
+  summary: PlantSummary;
+  alarms: (AlarmsAnswer & { /** From when on the answer speaks, ISO. */ since: string }) | VendorFailure | null;
+}
