@@ -1,0 +1,58 @@
+import { getTimes } from 'suncalc';
+import type { LocalDate } from './plant.ts';
+import { instantOf } from './zone.ts';
+
+/** Where a plant stands; the coordinates, in degrees, may be unknown. */
+export interface Place {
+  timezone: string;
+  latitude: number | null;
+  longitude: number | null;
+}
+
+/** null: the sun does not cross the horizon on that day (polar day or night). */
+export interface SunTimes {
+  sunriseMs: number | null;
+  sunsetMs: number | null;
+}
+
+/** A fleet asks for the same day of the same places all day long; a calculation takes 13 µs. */
+const SUN_TIMES_KEPT_MAX = 16_384;
+const sunTimesByDay = new Map<string, SunTimes>();
+
+/**
+ * Sunrise and sunset around the solar noon of a local day, ms. In high summer at high latitudes the sunset may fall after
+ * local midnight; it still belongs to the day whose noon it follows.
+ */
+export function sunTimes(
+  date: LocalDate,
+  timezone: string,
+  latitude: number,
+  longitude: number,
+): SunTimes {
+  const key = `${date} ${timezone} ${latitude} ${longitude}`;
+  const known = sunTimesByDay.get(key);
+  if (known !== undefined) return known;
+  // suncalc answers for the solar noon nearest to the instant it is given, so local noon picks the right day in every zone.
+  const noon = new Date(instantOf(date, '12:00', timezone));
+  const { sunrise, sunset } = getTimes(noon, latitude, longitude);
+  const times = {
+    sunriseMs: sunrise === null ? null : Math.round(sunrise.getTime()),
+    sunsetMs: sunset === null ? null : Math.round(sunset.getTime()),
+  };
+  if (sunTimesByDay.size >= SUN_TIMES_KEPT_MAX) sunTimesByDay.clear();
+  sunTimesByDay.set(key, times);
+  return times;
+}
+
+/**
+ * The share of a cloudless day's energy that is in by `atMs`, 0 … 1: the integral of a half-cosine between sunrise and
+ * sunset. null where the place is unknown, and where the sun does not rise or set.
+ */
+export function clearSkyShare(atMs: number, date: LocalDate, place: Place): number | null {
+  const { timezone, latitude, longitude } = place;
+  if (latitude === null || longitude === null) return null;
+  const { sunriseMs, sunsetMs } = sunTimes(date, timezone, latitude, longitude);
+  if (sunriseMs === null || sunsetMs === null) return null;
+  const passed = Math.min(1, Math.max(0, (atMs - sunriseMs) / (sunsetMs - sunriseMs)));
+  return (1 - Math.cos(Math.PI * passed)) / 2;
+}

@@ -1,0 +1,98 @@
+import { Temporal } from 'temporal-polyfill';
+import type { LocalDate } from './plant.ts';
+
+/**
+ * The plant's own calendar and clock. A local day is the time from its first instant to the first instant of the next one,
+ * be that 23, 24 or 25 hours, or (America/Santiago in September) a day that begins at 01:00. Days follow one another
+ * without gap or overlap: every instant has exactly one date. Zones are IANA names; an unknown one throws RangeError.
+ */
+
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+interface DaySpan {
+  date: LocalDate;
+  startMs: number;
+  endMs: number;
+}
+
+/** Days per zone are asked over and over by every plant of the zone, and the zone database is slow: 12 µs a question. */
+const STARTS_KEPT_MAX = 4_096;
+const startsByZoneAndDate = new Map<string, number>();
+/** The day that was asked last in each zone: mostly the one that is asked next. Bounded by the number of zones. */
+const lastDayByZone = new Map<string, DaySpan>();
+
+/** The plant-local date of an instant. */
+export function localDateAt(atMs: number, timezone: string): LocalDate {
+  const last = lastDayByZone.get(timezone);
+  if (last !== undefined && atMs >= last.startMs && atMs < last.endMs) return last.date;
+  const wallDate = zoned(atMs, timezone).toPlainDate().toString();
+  // A clock set back across midnight (Goose Bay, 2010) shows yesterday's date again; the day that has begun goes on.
+  const nextDate = addDays(wallDate, 1);
+  const date = atMs >= startOfDayMs(nextDate, timezone) ? nextDate : wallDate;
+  const span = {
+    date,
+    startMs: startOfDayMs(date, timezone),
+    endMs: endOfDayMs(date, timezone),
+  };
+  lastDayByZone.set(timezone, span);
+  return date;
+}
+
+/** The first instant of a local day, ms. */
+export function startOfDayMs(date: LocalDate, timezone: string): number {
+  const key = `${timezone} ${date}`;
+  const known = startsByZoneAndDate.get(key);
+  if (known !== undefined) return known;
+  const startMs = Temporal.PlainDate.from(date).toZonedDateTime(timezone).epochMilliseconds;
+  if (startsByZoneAndDate.size >= STARTS_KEPT_MAX) startsByZoneAndDate.clear();
+  startsByZoneAndDate.set(key, startMs);
+  return startMs;
+}
+
+/** The first instant after a local day: the start of the next one, ms. */
+export function endOfDayMs(date: LocalDate, timezone: string): number {
+  return startOfDayMs(addDays(date, 1), timezone);
+}
+
+/** The date `days` later (earlier where negative), by the calendar alone. */
+export function addDays(date: LocalDate, days: number): LocalDate {
+  return new Date(Date.parse(`${date}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
+}
+
+/** What the plant's clock shows, in whole minutes since its 00:00; an hour that is repeated shows the same minutes twice. */
+export function localMinutesAt(atMs: number, timezone: string): number {
+  const clock = zoned(atMs, timezone);
+  return clock.hour * 60 + clock.minute;
+}
+
+/**
+ * The instant at which the plant's clock shows `hhmm` ("23:50") on a date, ms: the earlier of two where the clock is set
+ * back, unless the later is asked for; moved on by the gap where the clock skips it.
+ */
+export function instantOf(
+  date: LocalDate,
+  hhmm: string,
+  timezone: string,
+  which: 'earlier' | 'later' = 'earlier',
+): number {
+  const clock = Temporal.PlainDate.from(date).toPlainDateTime(Temporal.PlainTime.from(hhmm));
+  // Temporal's "earlier" would move a skipped time back; "compatible" moves it on and takes the earlier of two.
+  const disambiguation = which === 'later' ? 'later' : 'compatible';
+  return clock.toZonedDateTime(timezone, { disambiguation }).epochMilliseconds;
+}
+
+/** Whether `text` names a zone of the IANA database; bare offsets ("+01:00") know no summer time and are refused. */
+export function isValidTimezone(text: string): boolean {
+  if (!/^[A-Za-z]/.test(text)) return false;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+function zoned(atMs: number, timezone: string): Temporal.ZonedDateTime {
+  return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone);
+}
