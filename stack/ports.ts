@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { StackError } from './stack-error.ts';
+
+/** All servers of the stack listen here and nowhere else. */
+export const loopback = '127.0.0.1';
+
+/**
+ * Above the ports of well-known services, below Linux's range for outgoing connections (32768 up), where any port may be taken
+ * at any moment. Temporal's tables, too, hold ports as 16-bit signed numbers.
+ */
+const lowestPort = 20_000;
+const highestPort = 31_999;
+
+export type PortName =
+  | 'postgres'
+  | 'redis'
+  | 'temporal'
+  | 'temporalUi'
+  | 'temporalHttp'
+  | 'temporalMetrics';
+
+/** Nobody listens on this port of 127.0.0.1, nor on the same of all addresses. */
+export function isPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => {
+      resolve(false);
+    });
+    probe.listen({ port, host: loopback, exclusive: true }, () => {
+      probe.close(() => {
+        resolve(true);
+      });
+    });
+  });
+}
+
+/**
+ * The ports of one data folder. They are remembered in `file`, so that addresses survive restarts; where the search for new ones
+ * begins depends on `seed`, so that stacks of different folders do not race for the same port.
+ */
+export class PortBook {
+  readonly #file: string;
+  readonly #ports: Map<string, number>;
+  #next: number;
+
+  constructor(file: string, seed: string) {
+    this.#file = file;
+    this.#ports = readPorts(file);
+    const hash = createHash('sha256').update(seed).digest().readUInt32BE(0);
+    this.#next = lowestPort + (hash % (highestPort - lowestPort + 1));
+  }
+
+  /** The port of last time if it is free, else a free one, which is remembered from now on. */
+  async claim(name: PortName): Promise<number> {
+    const remembered = this.#ports.get(name);
+    if (remembered !== undefined && (await isPortFree(remembered))) return remembered;
+    for (let tries = lowestPort; tries <= highestPort; tries += 1) {
+      const port = this.#next;
+      this.#next = port === highestPort ? lowestPort : port + 1;
+      if ([...this.#ports.values()].includes(port)) continue;
+      // Taken before the check, so that two claims at once never probe the same port.
+      this.#ports.set(name, port);
+      if (await isPortFree(port)) {
+        this.#save();
+        return port;
+      }
+    }
+    throw new StackError(`no port of ${loopback} from ${lowestPort} to ${highestPort} is free.`);
+  }
+
+  #save(): void {
+    writeFileSync(`${this.#file}.new`, `${JSON.stringify(Object.fromEntries(this.#ports))}\n`);
+    renameSync(`${this.#file}.new`, this.#file);
+  }
+}
+
+/** An unreadable file counts as none: ports are a convenience. */
+function readPorts(file: string): Map<string, number> {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const entries = Object.entries(parsed ?? {});
+    return new Map(
+      entries.filter((entry): entry is [string, number] => Number.isInteger(entry[1])),
+    );
+  } catch {
+    return new Map();
+  }
+}

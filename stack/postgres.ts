@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto';
+import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loopback, type PortBook } from './ports.ts';
+import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
+import { preparePostgresHome, type PostgresHome } from './postgres-home.ts';
+import { commandLineOf, endProcess, processIdentity, run, type EndingStep } from './process.ts';
+import { sendSignal, ServerProcess, type ServerSpec } from './server.ts';
+import { startOnFreePorts } from './start.ts';
+import { codeOf, StackError } from './stack-error.ts';
+
+const userName = 'heliograph';
+const databaseName = 'heliograph';
+
+/** Fast shutdown (open transactions are rolled back), then immediate (recovery at the next start), then none at all. */
+const ending: readonly EndingStep[] = [
+  { signal: 'SIGINT', patienceMs: 4_500 },
+  { signal: 'SIGQUIT', patienceMs: 1_500 },
+  { signal: 'SIGKILL', patienceMs: 1_500 },
+];
+
+export interface PostgresOptions {
+  dataDir: string;
+  ephemeral: boolean;
+  ports: PortBook;
+  log: (line: string) => void;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Postgres {
+  url: string;
+  server: ServerProcess;
+}
+
+/** Starts PostgreSQL on 127.0.0.1, after making its files (database and superuser `heliograph`) where there are none. */
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const { dataDir, ephemeral, ports, log, signal } = options;
+  const home = await preparePostgresHome(dataDir, ephemeral, log);
+  const binaries = await findPostgresBinaries(home.account, dataDir, log);
+  const cluster = join(home.dir, 'data');
+  await endForeignPostmaster(cluster);
+  const password = await prepareCluster(cluster, home, binaries, options);
+  return startOnFreePorts(signal, async () => {
+    const port = await ports.claim('postgres');
+    const server = new ServerProcess(specOf(options, home, binaries, cluster, port));
+    await server.start(signal);
+    const url = `postgresql://${userName}:${password}@${loopback}:${port}/${databaseName}`;
+    return { url, server };
+  });
+}
+
+function specOf(
+  { dataDir, ephemeral, log }: PostgresOptions,
+  { account, dir }: PostgresHome,
+  { postgres }: PostgresBinaries,
+  cluster: string,
+  port: number,
+): ServerSpec {
+  const settings = [
+    `listen_addresses=${loopback}`,
+    'unix_socket_directories=',
+    // Survives the death of the server, not of the machine. `synchronous_commit` stays on in either case: without it a killed
+    // server forgets what it has acknowledged.
+    ...(ephemeral ? ['fsync=off', 'full_page_writes=off'] : []),
+  ];
+  return {
+    name: 'PostgreSQL',
+    command: postgres,
+    args: ['-D', cluster, '-p', String(port), ...settings.flatMap((each) => ['-c', each])],
+    cwd: dir,
+    account,
+    logFile: join(dataDir, 'postgres.log'),
+    pidFile: join(dataDir, 'postgres.pid'),
+    ending,
+    isReady: (pid) => Promise.resolve(isServing(cluster, pid)),
+    // Children of a killed server take a moment to notice; until then the next one refuses to start.
+    passingTrouble: /shared memory block .* is still in use/,
+    log,
+  };
+}
+
+/** PostgreSQL's own word on its state: lines of its pid file, see src/include/utils/pidfile.h. */
+const pidFileLines = { pid: 0, status: 7 };
+
+function readPostmasterFile(cluster: string): string[] | null {
+  try {
+    return readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function isServing(cluster: string, pid: number): boolean {
+  const lines = readPostmasterFile(cluster);
+  return (
+    Number(lines?.[pidFileLines.pid]) === pid && lines?.[pidFileLines.status]?.trim() === 'ready'
+  );
+}
+
+/**
+ * Ends a PostgreSQL that runs on our files without being in our pid file. And where its number was given to another program since
+ * (after a restart of the machine, say), the file must not keep PostgreSQL from starting.
+ */
+async function endForeignPostmaster(cluster: string): Promise<void> {
+  const lines = readPostmasterFile(cluster);
+  const pid = Number(lines?.[pidFileLines.pid]);
+  if (lines === null || !Number.isInteger(pid) || pid <= 1) return;
+  const identity = processIdentity(pid);
+  if (identity === null) return;
+  const command = commandLineOf(pid);
+  if (!command.includes('postgres') || !command.includes(cluster)) {
+    // PostgreSQL disregards the number of its parent, and goes on to check the file's shared memory: removing the file instead
+    // would skip that check.
+    lines[pidFileLines.pid] = String(process.pid);
+    writeFileSync(join(cluster, 'postmaster.pid'), lines.join('\n'));
+    return;
+  }
+  const send = (signal: NodeJS.Signals): void => {
+    sendSignal(pid, signal);
+  };
+  if (!(await endProcess(ending, send, () => processIdentity(pid) !== identity))) {
+    throw new StackError(`PostgreSQL of an earlier run (process ${pid}) does not end: stop it by hand.`);
+  }
+}
+
+/** Makes the database files unless they are there, and answers the superuser's password. */
+async function prepareCluster(
+  cluster: string,
+  home: PostgresHome,
+  binaries: PostgresBinaries,
+  { dataDir, ephemeral, signal }: PostgresOptions,
+): Promise<string> {
+  const passwordFile = join(dataDir, 'postgres.password');
+  if (!existsSync(cluster)) {
+    const password = newPassword();
+    await createCluster(cluster, password, home, binaries, ephemeral, signal);
+    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+    return password;
+  }
+  if (existsSync(passwordFile)) return readFileSync(passwordFile, 'utf8').trim();
+  const password = newPassword();
+  const sql = `ALTER ROLE ${userName} PASSWORD '${password}';`;
+  await single(cluster, sql, home, binaries, signal);
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  return password;
+}
+
+/** Safe in a URL and in SQL. */
+function newPassword(): string {
+  return randomBytes(24).toString('base64url');
+}
+
+const unfinishedPrefix = 'data.new';
+
+/** All or nothing: what a crash leaves half made has another name and is thrown away by the next start. */
+async function createCluster(
+  cluster: string,
+  password: string,
+  home: PostgresHome,
+  binaries: PostgresBinaries,
+  ephemeral: boolean,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const name of readdirSync(home.dir)) {
+    if (name.startsWith(unfinishedPrefix)) rmSync(join(home.dir, name), { recursive: true });
+  }
+  const unfinished = join(home.dir, unfinishedPrefix);
+  const passwordFile = `${unfinished}.password`;
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (home.account) chownSync(passwordFile, home.account.uid, home.account.gid);
+  const args = ['-D', unfinished, '-U', userName, '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
+  // The same order and case rules on every machine, whatever its locale.
+  args.push('--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8');
+  if (ephemeral) args.push('--no-sync');
+  try {
+    const { code, output } = await run(binaries.initdb, args, { account: home.account, signal });
+    if (code !== 0) throw new StackError(`cannot initialise PostgreSQL in ${home.dir}:\n${output.trim()}`);
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+  await single(unfinished, `CREATE DATABASE ${databaseName};`, home, binaries, signal);
+  renameSync(unfinished, cluster);
+}
+
+/** Runs one line of SQL on files that no server uses. */
+async function single(
+  cluster: string,
+  sql: string,
+  { account }: PostgresHome,
+  { postgres }: PostgresBinaries,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { code, output } = await run(postgres, ['--single', '-j', '-D', cluster, 'postgres'], {
+    account,
+    input: `${sql}\n\n`,
+    signal,
+  });
+  if (code !== 0 || /^(\S+ )*(ERROR|FATAL|PANIC):/m.test(output)) {
+    throw new StackError(`cannot prepare the database in ${cluster}:\n${output.trim().slice(-1000)}`);
+  }
+}

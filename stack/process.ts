@@ -1,0 +1,169 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf, messageOf, StackError } from './stack-error.ts';
+
+/** A user of this machine to run a program as. */
+export interface Account {
+  name: string;
+  uid: number;
+  gid: number;
+}
+
+/** The file of a program on the PATH; null when there is none. */
+export function findOnPath(program: string, path: string | undefined): string | null {
+  for (const folder of (path ?? '').split(delimiter)) {
+    if (folder !== '' && isExecutableFile(join(folder, program))) return join(folder, program);
+  }
+  return null;
+}
+
+export function isExecutableFile(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * What servers see of our environment. PG*, TEMPORAL_* and the like would change what they do; LC_ALL keeps their messages
+ * in the language that we look for.
+ */
+export function serverEnvironment(): NodeJS.ProcessEnv {
+  const kept = ['PATH', 'HOME', 'TMPDIR'];
+  const environment: NodeJS.ProcessEnv = { LC_ALL: 'C', TZ: 'UTC' };
+  for (const name of kept) {
+    if (process.env[name] !== undefined) environment[name] = process.env[name];
+  }
+  return environment;
+}
+
+export interface RunOptions {
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  account?: Account | null;
+  /** Written to its standard input. */
+  input?: string;
+  signal?: AbortSignal | undefined;
+}
+
+/** Runs a program to its end; `output` is what it wrote to both streams. Rejects only when it could not be run. */
+export function run(
+  command: string,
+  args: string[],
+  options: RunOptions = {},
+): Promise<{ code: number | null; output: string }> {
+  const { account, signal } = options;
+  return new Promise((resolve, reject) => {
+    const [file, prefix] = dyingWithParent('SIGTERM', command);
+    const child = spawn(file, [...prefix, ...args], {
+      cwd: options.cwd ?? '/',
+      env: options.env ?? serverEnvironment(),
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(account ? { uid: account.uid, gid: account.gid } : {}),
+      ...(signal ? { signal } : {}),
+    });
+    let output = '';
+    const collect = (chunk: Buffer): void => {
+      output += chunk.toString();
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    // A program that ends without reading its input is judged by its exit code.
+    child.stdin.on('error', () => {});
+    child.stdin.end(options.input ?? '');
+    child.once('error', reject);
+    child.once('close', (code) => {
+      resolve({ code, output });
+    });
+  });
+}
+
+/**
+ * Something that is equal for the same process only, also after its number was given to another; null when there is no such
+ * process any more. A zombie counts as gone.
+ */
+export function processIdentity(pid: number): string | null {
+  if (process.platform !== 'linux') {
+    const asked = spawnSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8' });
+    const line = asked.stdout.trim();
+    return line === '' || line.startsWith('Z') ? null : line.replace(/^\S+\s+/, '');
+  }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in brackets may hold anything; after it come the state and, 19 fields on, the start in ticks since boot.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return null;
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot} ${fields[19]}`;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return null;
+    throw new StackError(`cannot look at process ${pid}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The command line of a process; empty when there is none. */
+export function commandLineOf(pid: number): string {
+  if (process.platform !== 'linux') {
+    return spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout;
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}
+
+let setprivFile: string | null | undefined;
+
+/**
+ * The command and its first arguments, arranged (on Linux) so that the kernel sends the program `signal` when this process
+ * dies, however that happens. The kernel watches the thread that started it: call it from the main thread.
+ */
+export function dyingWithParent(signal: NodeJS.Signals, command: string): [string, string[]] {
+  if (setprivFile === undefined) {
+    const found = process.platform === 'linux' ? findOnPath('setpriv', process.env['PATH']) : null;
+    // Busybox has a setpriv that cannot do this.
+    const works = found !== null && spawnSync(found, ['--pdeathsig', 'TERM', 'true']).status === 0;
+    setprivFile = works ? found : null;
+  }
+  if (setprivFile === null) return [command, []];
+  return [setprivFile, ['--pdeathsig', signal.replace(/^SIG/, ''), '--', command]];
+}
+
+export interface EndingStep {
+  signal: NodeJS.Signals;
+  /** Time for it to end after this signal. */
+  patienceMs: number;
+}
+
+/** Sends the signals one after the other until the process is gone; false when it outlives the last one. */
+export async function endProcess(
+  steps: readonly EndingStep[],
+  send: (signal: NodeJS.Signals) => void,
+  isGone: () => boolean,
+): Promise<boolean> {
+  for (const { signal, patienceMs } of steps) {
+    if (isGone()) return true;
+    send(signal);
+    // A process that someone has stopped (SIGSTOP) would not see the signal.
+    if (signal !== 'SIGKILL') send('SIGCONT');
+    if (await becomes(isGone, patienceMs)) return true;
+  }
+  return isGone();
+}
+
+const pollPauseMs = 10;
+
+/** Whether `condition` comes true within `limitMs`. */
+export async function becomes(condition: () => boolean, limitMs: number): Promise<boolean> {
+  const untilMs = performance.now() + limitMs;
+  while (!condition()) {
+    if (performance.now() >= untilMs) return false;
+    await delay(pollPauseMs);
+  }
+  return true;
+}

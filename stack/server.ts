@@ -1,0 +1,239 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  dyingWithParent,
+  endProcess,
+  processIdentity,
+  serverEnvironment,
+  type Account,
+  type EndingStep,
+} from './process.ts';
+import { codeOf, messageOf, StackError } from './stack-error.ts';
+
+/** A server that the stack has started. */
+export interface ManagedServer {
+  /** Its process; after `stop` the number of the process that was. */
+  readonly pid: number;
+  /** Ends it: in order, or by `signal` where one is given. Does nothing when it has ended already. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again on the same port with the same data, and waits until it serves. */
+  start(): Promise<void>;
+}
+
+export interface ServerSpec {
+  /** For people: "PostgreSQL". */
+  name: string;
+  command: string;
+  args: string[];
+  cwd: string;
+  account: Account | null;
+  /** Takes both output streams. */
+  logFile: string;
+  /** Remembers the process, so that one that outlived us is found and ended. */
+  pidFile: string;
+  /** How it is ended, gently first. The patiences together stay below the 8 s that a stack may need for stopping. */
+  ending: readonly EndingStep[];
+  /** Whether the process with this pid, and no other, serves. Asked every few milliseconds. */
+  isReady: (pid: number) => Promise<boolean>;
+  /** A start that ends with such a message is tried again until the time is up: the reason goes away by itself. */
+  passingTrouble?: RegExp;
+  log: (line: string) => void;
+}
+
+/** The process ended, or did not serve in time; `logTail` is what it said since it was started. */
+export class ServerStartError extends StackError {
+  override name = 'ServerStartError';
+  readonly logTail: string;
+
+  constructor(message: string, logTail: string) {
+    super(message);
+    this.logTail = logTail;
+  }
+}
+
+/** What every server says whose port is taken. */
+export const portTaken = /address already in use/i;
+
+/** Crash recovery of a big database takes time; what takes longer than this has failed. */
+const startLimitMs = 60_000;
+const readyPauseMs = 15;
+/** Beyond this a log is set aside (as `.1`) at the next start. */
+const logBytesMax = 5_000_000;
+const logTailChars = 1_500;
+const afterSignalMs = 2_000;
+
+/** Servers that run: what is left of them ends with this process also where the kernel does not see to it. */
+const running = new Set<ServerProcess>();
+process.on('exit', () => {
+  for (const server of running) server.signalNow();
+});
+
+export class ServerProcess implements ManagedServer {
+  readonly #spec: ServerSpec;
+  #child: ChildProcess | null = null;
+  #pid = 0;
+  /** It serves, and nobody has asked it to end: an end now is news. */
+  #expected = false;
+
+  constructor(spec: ServerSpec) {
+    this.#spec = spec;
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    if (this.#child !== null) return;
+    await endOrphan(this.#spec);
+    const untilMs = performance.now() + startLimitMs;
+    for (;;) {
+      try {
+        await this.#startOnce(untilMs, signal);
+        return;
+      } catch (error) {
+        const passing =
+          error instanceof ServerStartError && this.#spec.passingTrouble?.test(error.logTail);
+        if (!passing || performance.now() > untilMs) throw error;
+        await delay(readyPauseMs * 10);
+      }
+    }
+  }
+
+  async stop(signal?: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === null) return;
+    this.#expected = false;
+    const last: EndingStep = { signal: 'SIGKILL', patienceMs: afterSignalMs };
+    const steps = signal ? [{ signal, patienceMs: afterSignalMs }, last] : this.#spec.ending;
+    const gone = await endProcess(
+      steps,
+      (each) => child.kill(each),
+      () => this.#child !== child,
+    );
+    if (!gone) throw new StackError(`${this.#spec.name} (process ${this.#pid}) does not end.`);
+  }
+
+  /** For the end of this process, when nothing can be awaited. */
+  signalNow(): void {
+    this.#child?.kill(this.#spec.ending[0]?.signal ?? 'SIGTERM');
+  }
+
+  async #startOnce(untilMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { name, logFile, pidFile } = this.#spec;
+    setAsideBigLog(logFile);
+    const log = openSync(logFile, 'a', 0o600);
+    const logStart = statSync(logFile).size;
+    const child = await this.#spawn(log);
+    const pid = this.#pid;
+    writeFileSync(pidFile, JSON.stringify({ pid, identity: processIdentity(pid) }));
+    try {
+      while (this.#child === child) {
+        signal?.throwIfAborted();
+        if (await this.#spec.isReady(pid)) {
+          this.#expected = true;
+          return;
+        }
+        if (performance.now() > untilMs) {
+          throw startError(`${name} did not serve within ${startLimitMs / 1000} s`, logFile, logStart);
+        }
+        await delay(readyPauseMs);
+      }
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    throw startError(`${name} ended while it was starting`, logFile, logStart);
+  }
+
+  async #spawn(log: number): Promise<ChildProcess> {
+    const { name, command, args, cwd, account, ending, pidFile } = this.#spec;
+    const [file, prefix] = dyingWithParent(ending[0]?.signal ?? 'SIGTERM', command);
+    const child = spawn(file, [...prefix, ...args], {
+      cwd,
+      env: serverEnvironment(),
+      // In a group of its own: a terminal's Ctrl-C goes to us, who stop things in order.
+      detached: true,
+      stdio: ['ignore', log, log],
+      ...(account ? { uid: account.uid, gid: account.gid } : {}),
+    });
+    try {
+      await once(child, 'spawn');
+    } catch (error) {
+      throw new StackError(`cannot run ${command}: ${messageOf(error)}`, { cause: error });
+    } finally {
+      closeSync(log);
+    }
+    this.#child = child;
+    this.#pid = child.pid ?? 0;
+    running.add(this);
+    child.once('exit', (code, endSignal) => {
+      this.#child = null;
+      running.delete(this);
+      rmSync(pidFile, { force: true });
+      if (this.#expected) {
+        this.#expected = false;
+        this.#spec.log(
+          `${name} (process ${child.pid}) has ended by itself (${endSignal ?? `exit code ${code}`}); its log: ${this.#spec.logFile}`,
+        );
+      }
+    });
+    return child;
+  }
+}
+
+function startError(what: string, logFile: string, logStart: number): ServerStartError {
+  const tail = readFileSync(logFile).subarray(logStart).toString().trim().slice(-logTailChars);
+  return new ServerStartError(`${what}; the end of its log, ${logFile}:\n${tail}`, tail);
+}
+
+function setAsideBigLog(logFile: string): void {
+  if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > logBytesMax) {
+    renameSync(logFile, `${logFile}.1`);
+  }
+}
+
+/** Ends the server that an earlier process of ours has left behind, and only that one. */
+async function endOrphan(spec: ServerSpec): Promise<void> {
+  const orphan = readPidFile(spec.pidFile);
+  if (orphan === null) return;
+  const isGone = (): boolean => processIdentity(orphan.pid) !== orphan.identity;
+  const gone = await endProcess(
+    spec.ending,
+    (signal) => {
+      sendSignal(orphan.pid, signal);
+    },
+    isGone,
+  );
+  if (!gone) {
+    throw new StackError(
+      `${spec.name} of an earlier run (process ${orphan.pid}) does not end: stop it by hand.`,
+    );
+  }
+  rmSync(spec.pidFile, { force: true });
+}
+
+/** Null also when the file was cut off by a crash: the ports and data folders show such an orphan all the same. */
+function readPidFile(file: string): { pid: number; identity: string } | null {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof parsed !== 'object' || parsed === null) return null;
+    if (!('pid' in parsed) || !('identity' in parsed)) return null;
+    const { pid, identity } = parsed;
+    return typeof pid === 'number' && typeof identity === 'string' ? { pid, identity } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Signals a process that may be gone by now. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (codeOf(error) === 'ESRCH') return;
+    throw new StackError(`cannot stop process ${pid}: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,16 @@
+/** The stack cannot be brought up or taken down; the message is one or two sentences for the person at the terminal. */
+export class StackError extends Error {
+  override name = 'StackError';
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The `code` of a failed system call (`ENOENT`, `EACCES` …); undefined where there is none. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
+}

@@ -1,0 +1,171 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { waitForLock } from './lock.ts';
+import { findOnPath, isExecutableFile, run, serverEnvironment } from './process.ts';
+import { messageOf, StackError } from './stack-error.ts';
+
+/** The oldest server whose features we use: time skipping came with 1.32. */
+const serverVersionMin = [1, 32, 0] as const;
+/** Go versions before this one cannot fetch the version that go.mod asks for. */
+const goVersionMin = [1, 21, 0] as const;
+const progressPauseMs = 10_000;
+
+const moduleDir = join(import.meta.dirname, 'temporal');
+const commandPackage = 'github.com/temporalio/cli/cmd/temporal';
+
+export interface BinaryEnvironment {
+  PATH?: string | undefined;
+  XDG_CACHE_HOME?: string | undefined;
+  HOME?: string | undefined;
+}
+
+/** Where the Temporal server comes from. */
+export type TemporalSource =
+  | { kind: 'file'; file: string }
+  | { kind: 'build'; go: string; file: string };
+
+/**
+ * The Temporal server to run: the one built before, else `temporal` on the PATH, else one that is yet to be built with Go.
+ * A StackError says what to install when there is none of these.
+ */
+export function findTemporal(env: BinaryEnvironment): TemporalSource {
+  const built = builtFile(env);
+  if (isExecutableFile(built)) return { kind: 'file', file: built };
+  const installed = findOnPath('temporal', env.PATH);
+  const version = installed === null ? null : serverVersionOf(installed);
+  if (installed !== null && version !== null && isAtLeast(version, serverVersionMin)) {
+    return { kind: 'file', file: installed };
+  }
+  const go = findOnPath('go', env.PATH);
+  const goVersion = go === null ? null : goVersionOf(go);
+  if (go !== null && goVersion !== null && isAtLeast(goVersion, goVersionMin)) {
+    return { kind: 'build', go, file: built };
+  }
+  throw new StackError(missing(version, goVersion));
+}
+
+/** One sentence with both ways out. */
+function missing(temporal: number[] | null, go: number[] | null): string {
+  const found = [
+    temporal ? `the \`temporal\` on the PATH has server ${temporal.join('.')}` : null,
+    go ? `the \`go\` is ${go.join('.')}` : null,
+  ].filter((each) => each !== null);
+  const because = found.length > 0 ? ` (${found.join(', ')})` : '';
+  return (
+    `Temporal's server is missing${because}: install Go ${goVersionMin.slice(0, 2).join('.')} or newer (\`sudo apt install golang-go\` or \`brew install go\`; the server is then built once, 4 minutes), ` +
+    `or the Temporal CLI with server ${serverVersionMin.slice(0, 2).join('.')} or newer (\`curl -sSf https://temporal.download/cli.sh | sh\` or \`brew install temporal\`), or set TEMPORAL_ADDRESS.`
+  );
+}
+
+/** In the user's cache, by what it is built from: another version is another file. */
+function builtFile(env: BinaryEnvironment): string {
+  const cache = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache');
+  const hash = createHash('sha256')
+    .update(readFileSync(join(moduleDir, 'go.mod')))
+    .update(`${process.platform} ${process.arch}`);
+  const folder = `temporal-${hash.digest('hex').slice(0, 12)}`;
+  return join(cache, 'heliograph', folder, 'temporal');
+}
+
+/** `temporal version 1.8.2 (Server 1.32.1, UI 2.50.1)`. */
+function serverVersionOf(binary: string): number[] | null {
+  return versionIn(outputOf(binary, ['--version']), /Server (\d+)\.(\d+)\.(\d+)/);
+}
+
+/** `go version go1.26.8 linux/amd64`; a first release says go1.26 or go1.26.0. */
+function goVersionOf(go: string): number[] | null {
+  return versionIn(outputOf(go, ['version']), /go(\d+)\.(\d+)(?:\.(\d+))?/);
+}
+
+function versionIn(text: string, pattern: RegExp): number[] | null {
+  const found = pattern.exec(text);
+  return found === null ? null : [1, 2, 3].map((group) => Number(found[group] ?? 0));
+}
+
+function outputOf(command: string, args: string[]): string {
+  const asked = spawnSync(command, args, { encoding: 'utf8', cwd: moduleDir, timeout: 10_000 });
+  return asked.stdout ?? '';
+}
+
+function isAtLeast(version: readonly number[], wanted: readonly number[]): boolean {
+  for (const [place, part] of wanted.entries()) {
+    const had = version[place] ?? 0;
+    if (had !== part) return had > part;
+  }
+  return true;
+}
+
+/** The file of the server, built first where it must be: 3 to 4 minutes, once for this user of the machine. */
+export async function provideTemporal(
+  source: TemporalSource,
+  log: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<string> {
+  if (source.kind === 'file') return source.file;
+  const folder = join(source.file, '..');
+  mkdirSync(folder, { recursive: true });
+  const lock = await waitForLock(join(folder, 'build.lock'), {
+    signal,
+    onWait: () => {
+      log('Temporal: another process is building the server; waiting for it');
+    },
+  });
+  try {
+    if (!isExecutableFile(source.file)) await build(source.go, folder, source.file, log, signal);
+    return source.file;
+  } finally {
+    lock.release();
+  }
+}
+
+const unfinishedPrefix = 'building';
+
+async function build(
+  go: string,
+  folder: string,
+  file: string,
+  log: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith(unfinishedPrefix)) rmSync(join(folder, name));
+  }
+  const unfinished = join(folder, unfinishedPrefix);
+  const args = ['build', '-mod=readonly', '-trimpath', '-tags', 'disable_grpc_modules'];
+  args.push('-ldflags', '-s -w', '-o', unfinished, commandPackage);
+  log(`Temporal: building the server with Go, once, about 4 minutes; it is kept in ${folder}`);
+  const startedMs = performance.now();
+  const progress = setInterval(() => {
+    log(`Temporal: still building, ${Math.round((performance.now() - startedMs) / 1000)} s so far`);
+  }, progressPauseMs);
+  try {
+    const { code, output } = await run(go, args, { cwd: moduleDir, env: goEnvironment(), signal });
+    if (code !== 0) {
+      throw new StackError(`cannot build Temporal's server with ${go}:\n${output.trim().slice(-2000)}`);
+    }
+    renameSync(unfinished, file);
+  } catch (error) {
+    if (error instanceof StackError) throw error;
+    signal?.throwIfAborted();
+    throw new StackError(`cannot build Temporal's server: ${messageOf(error)}`, { cause: error });
+  } finally {
+    clearInterval(progress);
+  }
+}
+
+/** The user's own (proxies, module cache), without what would build something else. An empty GOFLAGS would fall back to the one of `go env -w`. */
+function goEnvironment(): NodeJS.ProcessEnv {
+  const { GOOS: _os, GOARCH: _arch, ...kept } = process.env;
+  return {
+    ...kept,
+    ...serverEnvironment(),
+    GOFLAGS: '-mod=readonly',
+    GOWORK: 'off',
+    GO111MODULE: 'on',
+    CGO_ENABLED: '0',
+    GOTOOLCHAIN: process.env['GOTOOLCHAIN'] ?? 'auto',
+  };
+}

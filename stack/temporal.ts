@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import { isServing } from './grpc-health.ts';
+import { loopback, type PortBook } from './ports.ts';
+import type { EndingStep } from './process.ts';
+import { ServerProcess } from './server.ts';
+import { startOnFreePorts } from './start.ts';
+import { provideTemporal, type TemporalSource } from './temporal-binary.ts';
+
+/** It needs about 1 s when nothing keeps it. */
+const ending: readonly EndingStep[] = [
+  { signal: 'SIGTERM', patienceMs: 4_000 },
+  { signal: 'SIGKILL', patienceMs: 2_000 },
+];
+
+/** By which workflows are found; added to the namespace when it is first made. */
+const searchAttributes = ['PlantBrand=Keyword', 'PlantStatus=Keyword'];
+
+const dynamicConfig = {
+  // By default a timer fires up to 1 s late.
+  'history.timerProcessorMaxTimeShift': '"10ms"',
+  // start-dev holds 8,096 workflows in memory, other servers 128,000: a bigger fleet would be read from disk at every poll.
+  'history.hostLevelCacheMaxSize': '128000',
+};
+
+export interface TemporalOptions {
+  source: TemporalSource;
+  dataDir: string;
+  namespace: string;
+  ephemeral: boolean;
+  timeSkipping: boolean;
+  ui: boolean;
+  ports: PortBook;
+  log: (line: string) => void;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Temporal {
+  address: string;
+  uiUrl: string | null;
+  server: ServerProcess;
+}
+
+interface TemporalPorts {
+  frontend: number;
+  ui: number;
+  http: number;
+  metrics: number;
+}
+
+/** Starts Temporal's development server on 127.0.0.1 with its state in the data folder. */
+export async function startTemporal(options: TemporalOptions): Promise<Temporal> {
+  const { source, dataDir, ports: book, log, signal } = options;
+  const command = await provideTemporal(source, log, signal);
+  return startOnFreePorts(signal, async () => {
+    const ports: TemporalPorts = {
+      frontend: await book.claim('temporal'),
+      ui: await book.claim('temporalUi'),
+      http: await book.claim('temporalHttp'),
+      metrics: await book.claim('temporalMetrics'),
+    };
+    const address = `${loopback}:${ports.frontend}`;
+    const server = new ServerProcess({
+      name: 'Temporal',
+      command,
+      args: argumentsOf(options, ports),
+      cwd: dataDir,
+      account: null,
+      logFile: join(dataDir, 'temporal.log'),
+      pidFile: join(dataDir, 'temporal.pid'),
+      ending,
+      isReady: () => isServing(address, 'temporal.api.workflowservice.v1.WorkflowService'),
+      log,
+    });
+    await server.start(signal);
+    return { address, uiUrl: options.ui ? `http://${loopback}:${ports.ui}` : null, server };
+  });
+}
+
+function argumentsOf(options: TemporalOptions, ports: TemporalPorts): string[] {
+  const { dataDir, namespace, ephemeral, timeSkipping, ui } = options;
+  const config: Record<string, string> = { ...dynamicConfig };
+  if (timeSkipping) config['frontend.WorkflowTimeSkippingEnabled'] = 'true';
+  // OFF loses data with the machine, NORMAL and OFF neither with the process.
+  const pragmas = ['journal_mode=WAL', `synchronous=${ephemeral ? 'OFF' : 'NORMAL'}`];
+  return [
+    'server',
+    'start-dev',
+    `--ip=${loopback}`,
+    `--port=${ports.frontend}`,
+    `--http-port=${ports.http}`,
+    `--metrics-port=${ports.metrics}`,
+    ...(ui ? [`--ui-port=${ports.ui}`, '--ui-disable-news-fetch'] : ['--headless']),
+    `--namespace=${namespace}`,
+    `--db-filename=${join(dataDir, 'temporal.db')}`,
+    ...pragmas.map((each) => `--sqlite-pragma=${each}`),
+    ...searchAttributes.map((each) => `--search-attribute=${each}`),
+    ...Object.entries(config).map(([key, value]) => `--dynamic-config-value=${key}=${value}`),
+    // The user's own settings of the CLI have no say here.
+    '--disable-config-file',
+    '--disable-config-env',
+  ];
+}

@@ -1,0 +1,188 @@
+import { accessSync, constants, existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { unprivilegedAccount } from './account.ts';
+import { claimDataDir } from './lock.ts';
+import { PortBook } from './ports.ts';
+import { startPostgres } from './postgres.ts';
+import { embeddedPackageDir } from './postgres-binaries.ts';
+import { startRedis } from './redis.ts';
+import type { ManagedServer } from './server.ts';
+import { messageOf, StackError } from './stack-error.ts';
+import { startTemporal } from './temporal.ts';
+import { findTemporal, type BinaryEnvironment } from './temporal-binary.ts';
+
+export { StackError } from './stack-error.ts';
+export type { ManagedServer } from './server.ts';
+
+/** The services that the environment gives: they are used, not started. Empty counts as not given. */
+export interface StackEnvironment extends BinaryEnvironment {
+  DATABASE_URL?: string | undefined;
+  REDIS_URL?: string | undefined;
+  TEMPORAL_ADDRESS?: string | undefined;
+  TEMPORAL_NAMESPACE?: string | undefined;
+}
+
+export interface StackOptions {
+  /** Everything lives in here; created where it is missing. */
+  dataDir: string;
+  /** Takes lines for people: what takes long, and what is not as they might expect. */
+  log: (line: string) => void;
+  /** By default no service is given. PATH and XDG_CACHE_HOME, where missing, are those of this process. */
+  env?: StackEnvironment;
+  /** Temporal lets workflows skip time. For tests only. */
+  timeSkipping?: boolean;
+  /** Default true. */
+  temporalUi?: boolean;
+  /** For tests: what is written survives the servers' death, but not the machine's. */
+  ephemeral?: boolean;
+  /** Gives up starting: what has been started is stopped, and `bringUpStack` rejects. */
+  signal?: AbortSignal;
+}
+
+export interface Stack {
+  databaseUrl: string;
+  /** Null: there is no Redis on this machine, which has been said. */
+  redisUrl: string | null;
+  /** Before every key; not empty where the Redis is shared with others, who must not be flushed. */
+  redisKeyPrefix: string;
+  temporalAddress: string;
+  temporalNamespace: string;
+  temporalUiUrl: string | null;
+  /** Null: not ours. */
+  postgres: ManagedServer | null;
+  redis: ManagedServer | null;
+  temporal: ManagedServer | null;
+  /** Ends all that was started, within 8 s; more than once does no harm. */
+  stop(): Promise<void>;
+}
+
+const defaultNamespace = 'default';
+/** What takes longer is announced. */
+const slowMs = 2_000;
+
+/** Throws a StackError of one sentence when something is missing that could not be got by `bringUpStack`. Starts nothing. */
+export function checkPrerequisites(env: StackEnvironment): void {
+  if (!env.DATABASE_URL) {
+    embeddedPackageDir();
+    unprivilegedAccount();
+  }
+  if (!env.TEMPORAL_ADDRESS) findTemporal(complete(env));
+}
+
+/**
+ * Brings up PostgreSQL, Redis and Temporal, except those that the environment gives, and answers when all serve. Call it from the
+ * main thread: the servers end with the thread that started them. Rejects with a StackError; then nothing is left running.
+ */
+export async function bringUpStack(options: StackOptions): Promise<Stack> {
+  const env = complete(options.env ?? {});
+  checkPrerequisites(env);
+  const dataDir = makeDataDir(options.dataDir);
+  const lock = claimDataDir(dataDir);
+  const started: ManagedServer[] = [];
+  const stop = async (): Promise<void> => {
+    try {
+      await stopAll(started);
+    } finally {
+      lock.release();
+    }
+  };
+  try {
+    return { ...(await startAll(options, env, dataDir, started)), stop };
+  } catch (error) {
+    await stop();
+    if (options.signal?.aborted) throw new StackError('stopped while the servers were starting.');
+    if (error instanceof StackError) throw error;
+    throw new StackError(`cannot bring up the servers: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function startAll(
+  options: StackOptions,
+  env: StackEnvironment,
+  dataDir: string,
+  started: ManagedServer[],
+): Promise<Omit<Stack, 'stop'>> {
+  const { log, ephemeral = false } = options;
+  const giveUp = new AbortController();
+  const signal = AbortSignal.any([giveUp.signal, ...(options.signal ? [options.signal] : [])]);
+  const common = { dataDir, ephemeral, log, signal, ports: new PortBook(join(dataDir, 'ports.json'), dataDir) };
+  const namespace = env.TEMPORAL_NAMESPACE || defaultNamespace;
+  /** One failure ends the others' starting. */
+  const starting = async <T extends { server: ManagedServer | null }>(
+    name: string,
+    start: () => Promise<T>,
+  ): Promise<T> => {
+    const slow = setTimeout(() => {
+      log(`${name}: starting …`);
+    }, slowMs);
+    try {
+      const result = await start();
+      if (result.server !== null) started.push(result.server);
+      return result;
+    } catch (error) {
+      giveUp.abort(error);
+      throw signal.reason;
+    } finally {
+      clearTimeout(slow);
+    }
+  };
+  const all = [
+    env.DATABASE_URL
+      ? Promise.resolve({ url: env.DATABASE_URL, server: null })
+      : starting('PostgreSQL', () => startPostgres(common)),
+    env.REDIS_URL
+      ? Promise.resolve({ url: env.REDIS_URL, keyPrefix: '', server: null })
+      : starting('Redis', () => startRedis({ ...common, path: env.PATH })),
+    env.TEMPORAL_ADDRESS
+      ? Promise.resolve({ address: env.TEMPORAL_ADDRESS, uiUrl: null, server: null })
+      : starting('Temporal', () =>
+          startTemporal({
+            ...common,
+            source: findTemporal(env),
+            namespace,
+            timeSkipping: options.timeSkipping ?? false,
+            ui: options.temporalUi ?? true,
+          }),
+        ),
+  ] as const;
+  // Nothing is to be left half started: a failure is reported when the others have ended as well.
+  await Promise.allSettled(all);
+  const [postgres, redis, temporal] = await Promise.all(all);
+  return {
+    databaseUrl: postgres.url,
+    redisUrl: redis.url,
+    redisKeyPrefix: redis.keyPrefix,
+    temporalAddress: temporal.address,
+    temporalNamespace: namespace,
+    temporalUiUrl: temporal.uiUrl,
+    postgres: postgres.server,
+    redis: redis.server,
+    temporal: temporal.server,
+  };
+}
+
+async function stopAll(servers: ManagedServer[]): Promise<void> {
+  const endings = await Promise.allSettled(servers.map((server) => server.stop()));
+  for (const ending of endings) {
+    if (ending.status === 'rejected') throw ending.reason;
+  }
+}
+
+/** The environment's own programs and cache folder, where `env` does not say otherwise. */
+function complete(env: StackEnvironment): StackEnvironment {
+  const { PATH, XDG_CACHE_HOME, HOME } = process.env;
+  return { PATH, XDG_CACHE_HOME, HOME, ...env };
+}
+
+/** Its real path: what is remembered by it must not depend on how it was spelt. */
+function makeDataDir(dataDir: string): string {
+  const wanted = resolve(dataDir);
+  try {
+    mkdirSync(dirname(wanted), { recursive: true });
+    if (!existsSync(wanted)) mkdirSync(wanted, { mode: 0o700 });
+    accessSync(wanted, constants.W_OK | constants.X_OK);
+    return realpathSync(wanted);
+  } catch (error) {
+    throw new StackError(`cannot use the data folder ${wanted}: ${messageOf(error)}`, { cause: error });
+  }
+}
