@@ -5,10 +5,12 @@ import { loopback, type PortBook } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { preparePostgresHome, type PostgresHome } from './postgres-home.ts';
 import { commandLineOf, endProcess, processIdentity, run, type EndingStep } from './process.ts';
-import { sendSignal, ServerProcess, type ServerSpec } from './server.ts';
+import { endOrphan, sendSignal, ServerProcess, type ServerSpec } from './server.ts';
 import { startOnFreePorts } from './start.ts';
 import { codeOf, StackError } from './stack-error.ts';
 
+const name = 'PostgreSQL';
+const pidFileName = 'postgres.pid';
 const userName = 'heliograph';
 const databaseName = 'heliograph';
 
@@ -38,6 +40,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const home = await preparePostgresHome(dataDir, ephemeral, log);
   const binaries = await findPostgresBinaries(home.account, dataDir, log);
   const cluster = join(home.dir, 'data');
+  await endOrphan(name, join(dataDir, pidFileName), ending);
   await endForeignPostmaster(cluster);
   const password = await prepareCluster(cluster, home, binaries, options);
   return startOnFreePorts(signal, async () => {
@@ -64,13 +67,13 @@ function specOf(
     ...(ephemeral ? ['fsync=off', 'full_page_writes=off'] : []),
   ];
   return {
-    name: 'PostgreSQL',
+    name,
     command: postgres,
     args: ['-D', cluster, '-p', String(port), ...settings.flatMap((each) => ['-c', each])],
     cwd: dir,
     account,
     logFile: join(dataDir, 'postgres.log'),
-    pidFile: join(dataDir, 'postgres.pid'),
+    pidFile: join(dataDir, pidFileName),
     ending,
     isReady: (pid) => Promise.resolve(isServing(cluster, pid)),
     // Children of a killed server take a moment to notice; until then the next one refuses to start.
@@ -162,8 +165,8 @@ async function createCluster(
   ephemeral: boolean,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for (const name of readdirSync(home.dir)) {
-    if (name.startsWith(unfinishedPrefix)) rmSync(join(home.dir, name), { recursive: true });
+  for (const entry of readdirSync(home.dir)) {
+    if (entry.startsWith(unfinishedPrefix)) rmSync(join(home.dir, entry), { recursive: true });
   }
   const unfinished = join(home.dir, unfinishedPrefix);
   const passwordFile = `${unfinished}.password`;

@@ -5,12 +5,13 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { loopback, type PortBook } from './ports.ts';
 import { findOnPath, type EndingStep } from './process.ts';
-import { ServerProcess } from './server.ts';
+import { endOrphan, ServerProcess } from './server.ts';
 import { messageOf } from './stack-error.ts';
 import { startOnFreePorts } from './start.ts';
 
 /** Valkey is Redis under its other name. */
 const programs = ['redis-server', 'valkey-server'];
+const pidFileName = 'redis.pid';
 const defaultPort = 6379;
 const answerLimitMs = 500;
 
@@ -38,6 +39,7 @@ export interface Redis {
 /** A Redis of our own, else the one on this machine, else none: it only saves vendor calls that PostgreSQL would refuse to book. */
 export async function startRedis(options: RedisOptions): Promise<Redis> {
   const { dataDir, log, signal } = options;
+  await endOrphan('Redis', join(dataDir, pidFileName), ending);
   for (const name of programs) {
     const program = findOnPath(name, options.path);
     if (program === null) continue;
@@ -73,7 +75,7 @@ function startOwn(program: string, { dataDir, ports, log, signal }: RedisOptions
       cwd: folder,
       account: null,
       logFile: join(dataDir, 'redis.log'),
-      pidFile: join(dataDir, 'redis.pid'),
+      pidFile: join(dataDir, pidFileName),
       ending,
       isReady: (pid) => isServedBy(port, pid),
       log,

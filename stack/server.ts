@@ -87,7 +87,6 @@ export class ServerProcess implements ManagedServer {
 
   async start(signal?: AbortSignal): Promise<void> {
     if (this.#child !== null) return;
-    await endOrphan(this.#spec);
     const untilMs = performance.now() + startLimitMs;
     for (;;) {
       try {
@@ -195,27 +194,33 @@ function setAsideBigLog(logFile: string): void {
   }
 }
 
-/** Ends the server that an earlier process of ours has left behind, and only that one. */
-async function endOrphan(spec: ServerSpec): Promise<void> {
-  const orphan = readPidFile(spec.pidFile);
+/**
+ * Ends the server that an earlier process of ours, killed perhaps, has left behind, and only that one. To be done before ports
+ * are claimed: it still has them.
+ */
+export async function endOrphan(
+  name: string,
+  pidFile: string,
+  ending: readonly EndingStep[],
+): Promise<void> {
+  const orphan = readPidFile(pidFile);
   if (orphan === null) return;
-  const isGone = (): boolean => processIdentity(orphan.pid) !== orphan.identity;
   const gone = await endProcess(
-    spec.ending,
+    ending,
     (signal) => {
       sendSignal(orphan.pid, signal);
     },
-    isGone,
+    () => processIdentity(orphan.pid) !== orphan.identity,
   );
   if (!gone) {
     throw new StackError(
-      `${spec.name} of an earlier run (process ${orphan.pid}) does not end: stop it by hand.`,
+      `${name} of an earlier run (process ${orphan.pid}) does not end: stop it by hand.`,
     );
   }
-  rmSync(spec.pidFile, { force: true });
+  rmSync(pidFile, { force: true });
 }
 
-/** Null also when the file was cut off by a crash: the ports and data folders show such an orphan all the same. */
+/** Null also when it makes no sense. */
 function readPidFile(file: string): { pid: number; identity: string } | null {
   try {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));

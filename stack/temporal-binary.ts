@@ -32,19 +32,29 @@ export type TemporalSource =
  * A StackError says what to install when there is none of these.
  */
 export function findTemporal(env: BinaryEnvironment): TemporalSource {
-  const built = builtFile(env);
-  if (isExecutableFile(built)) return { kind: 'file', file: built };
-  const installed = findOnPath('temporal', env.PATH);
-  const version = installed === null ? null : serverVersionOf(installed);
-  if (installed !== null && version !== null && isAtLeast(version, serverVersionMin)) {
-    return { kind: 'file', file: installed };
-  }
+  const { file, version } = lookForTemporal(env);
+  if (file !== null) return { kind: 'file', file };
   const go = findOnPath('go', env.PATH);
   const goVersion = go === null ? null : goVersionOf(go);
   if (go !== null && goVersion !== null && isAtLeast(goVersion, goVersionMin)) {
-    return { kind: 'build', go, file: built };
+    return { kind: 'build', go, file: builtFile(env) };
   }
   throw new StackError(missing(version, goVersion));
+}
+
+/** The Temporal program that could be run at once; null when there is none. */
+export function installedTemporal(env: BinaryEnvironment): string | null {
+  return lookForTemporal(env).file;
+}
+
+/** `version` is that of a program on the PATH, also where it is too old to be `file`. */
+function lookForTemporal(env: BinaryEnvironment): { file: string | null; version: number[] | null } {
+  const built = builtFile(env);
+  if (isExecutableFile(built)) return { file: built, version: null };
+  const onPath = findOnPath('temporal', env.PATH);
+  const version = onPath === null ? null : serverVersionOf(onPath);
+  const newEnough = version !== null && isAtLeast(version, serverVersionMin);
+  return { file: newEnough ? onPath : null, version };
 }
 
 /** One sentence with both ways out. */
@@ -65,6 +75,7 @@ function builtFile(env: BinaryEnvironment): string {
   const cache = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache');
   const hash = createHash('sha256')
     .update(readFileSync(join(moduleDir, 'go.mod')))
+    .update(readFileSync(join(moduleDir, 'go.sum')))
     .update(`${process.platform} ${process.arch}`);
   const folder = `temporal-${hash.digest('hex').slice(0, 12)}`;
   return join(cache, 'heliograph', folder, 'temporal');

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isServing } from './grpc-health.ts';
 import { loopback, type PortBook } from './ports.ts';
 import type { EndingStep } from './process.ts';
-import { ServerProcess } from './server.ts';
+import { endOrphan, ServerProcess } from './server.ts';
 import { startOnFreePorts } from './start.ts';
 import { provideTemporal, type TemporalSource } from './temporal-binary.ts';
 
@@ -11,6 +11,8 @@ const ending: readonly EndingStep[] = [
   { signal: 'SIGTERM', patienceMs: 4_000 },
   { signal: 'SIGKILL', patienceMs: 2_000 },
 ];
+
+const pidFileName = 'temporal.pid';
 
 /** By which workflows are found; added to the namespace when it is first made. */
 const searchAttributes = ['PlantBrand=Keyword', 'PlantStatus=Keyword'];
@@ -37,6 +39,8 @@ export interface TemporalOptions {
 export interface Temporal {
   address: string;
   uiUrl: string | null;
+  /** The program that was started; it is the `temporal` CLI as well. */
+  binary: string;
   server: ServerProcess;
 }
 
@@ -50,6 +54,7 @@ interface TemporalPorts {
 /** Starts Temporal's development server on 127.0.0.1 with its state in the data folder. */
 export async function startTemporal(options: TemporalOptions): Promise<Temporal> {
   const { source, dataDir, ports: book, log, signal } = options;
+  await endOrphan('Temporal', join(dataDir, pidFileName), ending);
   const command = await provideTemporal(source, log, signal);
   return startOnFreePorts(signal, async () => {
     const ports: TemporalPorts = {
@@ -66,13 +71,18 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
       cwd: dataDir,
       account: null,
       logFile: join(dataDir, 'temporal.log'),
-      pidFile: join(dataDir, 'temporal.pid'),
+      pidFile: join(dataDir, pidFileName),
       ending,
       isReady: () => isServing(address, 'temporal.api.workflowservice.v1.WorkflowService'),
       log,
     });
     await server.start(signal);
-    return { address, uiUrl: options.ui ? `http://${loopback}:${ports.ui}` : null, server };
+    return {
+      address,
+      uiUrl: options.ui ? `http://${loopback}:${ports.ui}` : null,
+      binary: command,
+      server,
+    };
   });
 }
 

@@ -9,7 +9,7 @@ import { startRedis } from './redis.ts';
 import type { ManagedServer } from './server.ts';
 import { messageOf, StackError } from './stack-error.ts';
 import { startTemporal } from './temporal.ts';
-import { findTemporal, type BinaryEnvironment } from './temporal-binary.ts';
+import { findTemporal, installedTemporal, type BinaryEnvironment } from './temporal-binary.ts';
 
 export { StackError } from './stack-error.ts';
 export type { ManagedServer } from './server.ts';
@@ -52,6 +52,8 @@ export interface Stack {
   postgres: ManagedServer | null;
   redis: ManagedServer | null;
   temporal: ManagedServer | null;
+  /** The `temporal` program (server and CLI); null where there is none and none was needed. */
+  temporalBinary: string | null;
   /** Ends all that was started, within 8 s; more than once does no harm. */
   stop(): Promise<void>;
 }
@@ -134,7 +136,12 @@ async function startAll(
       ? Promise.resolve({ url: env.REDIS_URL, keyPrefix: '', server: null })
       : starting('Redis', () => startRedis({ ...common, path: env.PATH })),
     env.TEMPORAL_ADDRESS
-      ? Promise.resolve({ address: env.TEMPORAL_ADDRESS, uiUrl: null, server: null })
+      ? Promise.resolve({
+          address: env.TEMPORAL_ADDRESS,
+          uiUrl: null,
+          binary: installedTemporal(env),
+          server: null,
+        })
       : starting('Temporal', () =>
           startTemporal({
             ...common,
@@ -158,6 +165,7 @@ async function startAll(
     postgres: postgres.server,
     redis: redis.server,
     temporal: temporal.server,
+    temporalBinary: temporal.binary,
   };
 }
 
