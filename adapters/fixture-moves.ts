@@ -160,24 +160,29 @@ function formatTime(atMs: number, form: TimeForm, timezone: string): unknown {
   }
 }
 
-/** One row for each day that is asked for and has begun, made after the first row of the fixture. */
+/**
+ * One row for each day that is asked for and has been measured, made after the first row of the fixture: the day of the
+ * newest measurement with what it has given so far, those before it with their totals.
+ */
 function daySeries(move: DaySeriesMove, before: unknown, context: MoveContext): unknown {
   if (!Array.isArray(before) || before[0] === undefined) {
     throw new Error(`a day series needs a first row to copy at ${move.at}`);
   }
   const { plant, knobs, nowMs } = context;
+  const measurement = measure(plant, knobs, nowMs);
+  const measuredOn = localDateAt(measurement.measuredAtMs, plant.timezone);
   const today = localDateAt(nowMs, plant.timezone);
   const left = new Set(move.leave_out.map((day) => namedDay(day, today)));
   const nulls = new Set(move.nulls.map((day) => namedDay(day, today)));
   const zeros = new Set(move.zeros.map((day) => namedDay(day, today)));
   const rows: unknown[] = [];
   for (const date of daysAskedFor(move.days, today, context)) {
-    if (left.has(date) || (date === today && !move.with_today)) continue;
+    if (date > measuredOn || left.has(date) || (date === today && !move.with_today)) continue;
     const row: Container = { row: copy(before[0]) };
     writeDate(row, move, date, plant.timezone);
     const { parent, key } = locate(row, `/row${move.energy}`);
     const energyKwh =
-      date === today ? measure(plant, knobs, nowMs).todayEnergyKwh : dayTotalKwh(plant, date);
+      date === measuredOn ? measurement.todayEnergyKwh : dayTotalKwh(plant, date);
     parent[key] = nulls.has(date)
       ? null
       : quantity({ ...move, share: 1 }, parent[key], zeros.has(date) ? 0 : energyKwh);

@@ -84,7 +84,7 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
     const response = respond(request);
     if ('hang' in response && response.hang) return aborted(signal);
     if ('delay_ms' in response && response.delay_ms !== undefined) {
-      await Promise.race([delay(response.delay_ms), aborted(signal)]);
+      await passed(response.delay_ms, signal);
     }
     return {
       status: response.status,
@@ -185,8 +185,16 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+/** Resolves after so long, or rejects with the signal's reason once it aborts. */
+async function passed(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
 }

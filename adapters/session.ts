@@ -1,3 +1,5 @@
+import { AdapterError } from './contract.ts';
+
 /** What a login gave: the token, and the host that the vendor wants further calls on. Never logged, never stored. */
 export interface Session {
   token: string;
@@ -20,25 +22,54 @@ export class SessionStore {
 
   /**
    * The session to use: the current one, unless it is `failed`; then, and when there is none, what `login` gives. Callers
-   * that arrive while a login runs share it. A failed login leaves no session behind and rejects for all of them.
+   * that arrive while a login runs share it, and its refusal: nobody hammers a vendor that counts wrong passwords. A login
+   * that was merely aborted by the caller who began it is begun again by the next who waits.
+   *
+   * @param signal Of the caller: ends its waiting for somebody else's login.
+   * @throws AdapterError of the login; the reason of `signal`; whatever else ended the caller's own login.
    */
-  async acquire(failed: Session | null, login: () => Promise<Session>): Promise<Session> {
-    if (this.#current !== null && this.#current !== failed) return this.#current;
-    this.#current = null;
-    if (this.#login === null) {
-      this.#login = login()
-        .then((session) => {
-          this.#current = session;
-          return session;
-        })
-        .finally(() => {
-          this.#login = null;
-        });
+  async acquire(
+    failed: Session | null,
+    login: () => Promise<Session>,
+    signal?: AbortSignal,
+  ): Promise<Session> {
+    for (;;) {
+      signal?.throwIfAborted();
+      if (this.#current !== null && this.#current !== failed) return this.#current;
+      if (this.#login === null) return this.#begin(login);
+      try {
+        return await untilAborted(this.#login, signal);
+      } catch (error) {
+        if (error instanceof AdapterError) throw error;
+      }
     }
-    return this.#login;
   }
 
   forget(): void {
     this.#current = null;
+  }
+
+  async #begin(login: () => Promise<Session>): Promise<Session> {
+    this.#current = null;
+    this.#login = login();
+    try {
+      this.#current = await this.#login;
+      return this.#current;
+    } finally {
+      this.#login = null;
+    }
+  }
+}
+
+/** The promise's outcome, or the signal's reason, whichever comes first. */
+async function untilAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return promise;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }

@@ -1,0 +1,107 @@
+import type * as z from 'zod';
+import { AdapterError, type AdapterDeps } from '../contract.ts';
+import { check, parseJson } from '../json.ts';
+import { retryAfterMs } from '../retry-after.ts';
+import { send, type TransportResponse } from '../transport.ts';
+import { signedHeaders } from './signing.ts';
+import { envelopeSchema } from './wire.schema.ts';
+
+const baseUrl = 'https://www.soliscloud.com:13333';
+
+/** Two requests a second and endpoint (SolisCloud Platform API Document V2.0). */
+const rateWindowMs = 1_000;
+/** Where a quota is exceeded and no window is named. */
+const unnamedQuotaMs = 60_000;
+/** A quota of a day is asked again every hour: nobody says when its day ends, and 24 of its 200 requests are worth knowing. */
+const dailyQuotaMs = 3_600_000;
+
+/** "The logger is offline": a state of the plant, told as an error. */
+export const loggerOfflineCode = 'B0115';
+
+/** Codes with a meaning of their own (manual, appendix 1, and vendors' users); any other but "0" is VENDOR_ERROR. */
+const refusals: Readonly<Record<string, readonly [AdapterError['type'], string]>> = {
+  '1': ['PLANT_NOT_FOUND', 'no such plant, or the plant of another account'],
+  B0049: ['PLANT_NOT_FOUND', 'the logger does not exist, or belongs to another account'],
+  B0011: ['AUTH_FAILED', 'no such user'],
+  I0012: ['AUTH_FAILED', 'wrong account or password'],
+};
+
+export interface Answer<T> {
+  data: T;
+  /** SolisCloud calls the plant's logger offline. */
+  loggerOffline: boolean;
+}
+
+/**
+ * One signed request to SolisCloud.
+ *
+ * @returns The validated `data`; null where the logger is offline and nothing is told.
+ * @throws AdapterError as the table in README.md says.
+ */
+export async function request<T>(
+  deps: AdapterDeps,
+  endpoint: string,
+  body: Readonly<Record<string, unknown>>,
+  schema: z.ZodType<T>,
+): Promise<Answer<T | null>> {
+  const path = `/v1/api/${endpoint}`;
+  const text = JSON.stringify(body);
+  const response = await send(
+    deps.transport,
+    {
+      method: 'POST',
+      url: `${baseUrl}${path}`,
+      headers: signedHeaders(signingKey(deps), path, text, deps.now.toUTCString()),
+      body: text,
+    },
+    deps.signal,
+  );
+  refuseStatus(endpoint, response, deps.now);
+  const { code, msg, data } = check(envelopeSchema, parseJson(response.body), endpoint);
+  const loggerOffline = code === loggerOfflineCode;
+  if (loggerOffline && (data === null || data === undefined)) return { data: null, loggerOffline };
+  if (code !== '0' && !loggerOffline) throw refusal(endpoint, code, msg);
+  return { data: check(schema, data, endpoint), loggerOffline };
+}
+
+function signingKey({ credentials }: AdapterDeps): { keyId: string; keySecret: string } {
+  const { keyId = '', keySecret = '' } = credentials as { keyId?: string; keySecret?: string };
+  return { keyId, keySecret };
+}
+
+function refuseStatus(endpoint: string, response: TransportResponse, now: Date): void {
+  const { status } = response;
+  if (status === 401 || status === 403) {
+    throw new AdapterError('AUTH_FAILED', `${endpoint}: the key or its signature was refused`);
+  }
+  if (status === 408) {
+    const message = `${endpoint}: the vendor finds our clock more than 15 min off`;
+    throw new AdapterError('UNKNOWN', message);
+  }
+  if (status === 429) {
+    throw new AdapterError('RATE_LIMIT_EXCEEDED', `${endpoint}: too many requests`, {
+      retryAfterMs: retryAfterMs(response, now) ?? rateWindowMs,
+    });
+  }
+  if (status >= 500 || (status >= 400 && !response.body.trimStart().startsWith('{'))) {
+    throw new AdapterError('VENDOR_ERROR', `${endpoint}: HTTP status ${status}`);
+  }
+}
+
+function refusal(endpoint: string, code: string, msg: unknown): AdapterError {
+  if (code === 'R0000') return authorityOrQuota(endpoint, String(msg));
+  const [type, words] = refusals[code] ?? ['VENDOR_ERROR', 'the vendor failed'];
+  const shownCode = /^\w{1,12}$/.test(code) ? code : 'of an unknown form';
+  return new AdapterError(type, `${endpoint}: ${words} (code ${shownCode})`);
+}
+
+/** R0000 says both "no authority" and "too many requests"; only its words tell which (mkuthan/solis-cloud-control#45). */
+function authorityOrQuota(endpoint: string, msg: string): AdapterError {
+  if (!/too many|times in|frequent|exceed|limit/i.test(msg)) {
+    return new AdapterError('AUTH_FAILED', `${endpoint}: no authority (code R0000)`);
+  }
+  const daily = /\bin\s+\d*\s*days?/i.test(msg);
+  return new AdapterError('RATE_LIMIT_EXCEEDED', `${endpoint}: too many requests (code R0000)`, {
+    retryAfterMs: daily ? dailyQuotaMs : unnamedQuotaMs,
+  });
+}
