@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import type * as z from 'zod';
+import type { AdapterDeps } from '../contract.ts';
+import { AdapterError } from '../contract.ts';
+import { check, parseJson } from '../json.ts';
+import { retryAfterMs } from '../retry-after.ts';
+import type { Session } from '../session.ts';
+import { send, type TransportResponse } from '../transport.ts';
+import {
+  codeOf,
+  nothingUploadedCode,
+  okCode,
+  refusalByStatus,
+  refusalOf,
+  type Refused,
+} from './refusals.ts';
+import { envelopeSchema, tokenSchema } from './wire.schema.ts';
+
+/** The data centres; an account lives in one of them only. */
+const regions = ['eu1', 'us1', 'india'] as const;
+const cloudDomain = 'developer.deyecloud.com';
+/** What the vendor's own samples send as `companyId` for a personal account. */
+const personalCompanyId = '0';
+
+/**
+ * DeyeCloud's session and envelope: logs in when needed, sends the token, tells refusals apart. Answers have no data
+ * wrapper: what is validated is the whole answer. Calls are awaited one after the other, so that nothing goes out after
+ * the vendor asked to be left alone.
+ */
+export class DeyeClient {
+  readonly #deps: AdapterDeps;
+
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * The validated answer of one path below `/v1.0/`. An expired session is renewed once.
+   *
+   * @param options.renew False where an invalid token can only mean that the app has no right to the path, because the
+   * same token has just served another: then no login is spent on it, and the refusal comes as AUTH_FAILED at once.
+   * @throws AdapterError by the tables in `refusals.ts`; INVALID_DATA_FORMAT for answers without the needed form.
+   */
+  async call<T>(
+    path: string,
+    body: Readonly<Record<string, unknown>>,
+    schema: z.ZodType<T>,
+    options: { renew: boolean } = { renew: true },
+  ): Promise<T> {
+    const { session, signal } = this.#deps;
+    const first = await session.acquire(null, () => this.#login(), signal);
+    try {
+      return check(schema, await this.#request(first, path, body), path);
+    } catch (error) {
+      if (!isExpiry(error)) throw error;
+      if (!options.renew) throw denied(`${path}: the app has no right to it`, error);
+    }
+    const renewed = await session.acquire(first, () => this.#login(), signal);
+    try {
+      return check(schema, await this.#request(renewed, path, body), path);
+    } catch (error) {
+      if (!isExpiry(error)) throw error;
+      throw denied(`${path}: a token just issued is called invalid`, error);
+    }
+  }
+
+  /** Logs in anew, whatever session there is: the only proof that the credentials are still good. */
+  async logIn(): Promise<void> {
+    const { session, signal } = this.#deps;
+    await session.acquire(session.current, () => this.#login(), signal);
+  }
+
+  /** The vendor's refresh tokens are unreliable, so an old token is never refreshed: this is the only way to a new one. */
+  async #login(): Promise<Session> {
+    const apiHost = apiHostOf(this.#field('host'));
+    const appId = encodeURIComponent(this.#field('appId'));
+    const password = createHash('sha256').update(this.#field('password')).digest('hex');
+    const response = await this.#post(`${apiHost}/v1.0/account/token?appId=${appId}`, null, {
+      appSecret: this.#field('appSecret'),
+      email: this.#field('email'),
+      password,
+      companyId: this.#deps.credentials['companyId']?.trim() || personalCompanyId,
+    });
+    const answer = this.#open(response, 'account/token', true);
+    const { accessToken } = check(tokenSchema, answer, 'account/token');
+    return { token: accessToken, apiHost, extra: {} };
+  }
+
+  async #request(
+    session: Session,
+    path: string,
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<unknown> {
+    const response = await this.#post(`${session.apiHost}/v1.0/${path}`, session.token, body);
+    return this.#open(response, path, false);
+  }
+
+  async #post(
+    url: string,
+    token: string | null,
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<TransportResponse> {
+    const { transport, signal } = this.#deps;
+    const authorization = token === null ? {} : { authorization: `bearer ${token}` };
+    const headers = { 'content-type': 'application/json', ...authorization };
+    return send(transport, { method: 'POST', url, headers, body: JSON.stringify(body) }, signal);
+  }
+
+  /** The answer's body where it went well; what it means where it did not, thrown. */
+  #open(response: TransportResponse, path: string, isLogin: boolean): unknown {
+    const { status } = response;
+    const waitMs = retryAfterMs(response, this.#deps.now);
+    const refused: Refused = { path, isLogin, status, retryAfterMs: waitMs };
+    if (status === 429) throw refusalByStatus(refused);
+    const body = parseOrRefuse(response, refused);
+    // A refusal need not have the form of an answer; its status is enough.
+    const envelope =
+      status < 400
+        ? check(envelopeSchema, body, path)
+        : (envelopeSchema.safeParse(body).data ?? {});
+    const code = codeOf(envelope);
+    if (status < 400) {
+      if (code === okCode) return body;
+      if (code === nothingUploadedCode && !isLogin) return nothingUploaded;
+      if (code === '' && envelope.success === true) return body;
+      if (code === '' && !saysItFailed(envelope)) {
+        throw new AdapterError('INVALID_DATA_FORMAT', `${path}: code is missing`);
+      }
+    }
+    throw refusalOf(refused, envelope);
+  }
+
+  #field(name: string): string {
+    const value = this.#deps.credentials[name];
+    if (value === undefined || value.trim() === '') {
+      throw new AdapterError('AUTH_FAILED', `the account's credentials lack ${name}`);
+    }
+    return value;
+  }
+}
+
+/** "No upload records" in the form of every answer: lists are empty, values not said. */
+const nothingUploaded = { total: 0, lastUpdateTime: null, deviceDataList: [] };
+
+/** The body; where it is no JSON, the status speaks if it says more than that. */
+function parseOrRefuse(response: TransportResponse, refused: Refused): unknown {
+  const { status, body } = response;
+  try {
+    return parseJson(body);
+  } catch (error) {
+    const bareRefusal = (status === 401 || status === 403) && body.trim() === '';
+    throw status >= 500 || bareRefusal ? refusalByStatus(refused) : error;
+  }
+}
+
+function saysItFailed(envelope: z.infer<typeof envelopeSchema>): boolean {
+  return (
+    envelope.success === false || envelope.error !== undefined || envelope.status !== undefined
+  );
+}
+
+/**
+ * Where the account lives.
+ *
+ * @param host The region ("eu1") or the full host name; anything else is refused, so that credentials reach nobody but Deye.
+ */
+function apiHostOf(host: string): string {
+  const name = host.trim().toLowerCase();
+  const region = regions.find((one) => name === one || name === `${one}-${cloudDomain}`);
+  if (region === undefined) {
+    throw new AdapterError('AUTH_FAILED', `the account's host is none of ${regions.join(', ')}`);
+  }
+  return `https://${region}-${cloudDomain}`;
+}
+
+function denied(message: string, cause: unknown): AdapterError {
+  return new AdapterError('AUTH_FAILED', message, { cause });
+}
+
+function isExpiry(error: unknown): boolean {
+  return error instanceof AdapterError && error.sessionExpired;
+}
