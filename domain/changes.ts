@@ -5,7 +5,14 @@ import type {
   DayRow,
   LowGenerationStreak,
 } from './facts.ts';
-import type { LastSeenSource, LocalDate, Outcome, Status, StatusReason } from './plant.ts';
+import type {
+  AdapterErrorType,
+  LastSeenSource,
+  LocalDate,
+  Outcome,
+  Status,
+  StatusReason,
+} from './plant.ts';
 
 /** What the rules of a poll decide; db only applies it. Instants are integer milliseconds since the epoch. */
 
@@ -18,6 +25,12 @@ export interface Booked {
   lifetimeEnergyKwh: number | null;
   /** The vendor's measurement time, ms. */
   sourceTimeMs: number | null;
+  /**
+   * The plant's newest sign of life in this answer, ms: the measurement time, or, where the vendor states none, the
+   * attempt's time if there is proof of life; null where there is neither.
+   */
+  seenAtMs: number | null;
+  seenSource: LastSeenSource | null;
 }
 
 export interface DayChanges {
@@ -100,4 +113,18 @@ export interface PollChanges {
   error: string | null;
   day: DayChanges | null;
   alerts: AlertsChanges;
+}
+
+/** A poll as it was booked: for the ledger, for whoever asked, and to repeat its answer after a crash. */
+export interface BookedPoll {
+  outcome: Extract<Outcome, 'OK' | 'PARTIAL' | 'FAILED'>;
+  errorType: AdapterErrorType | null;
+  /** One redacted sentence; null when all is well. */
+  error: string | null;
+  booked: Booked | null;
+  /** Workflow time before the first attempt. */
+  startedAtMs: number;
+  /** Until the end of the last attempt. */
+  durationMs: number;
+  attempts: number;
 }

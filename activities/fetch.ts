@@ -1,0 +1,110 @@
+import { ApplicationFailure } from '@temporalio/common';
+
+import type { VendorAdapter } from '../adapters/contract.ts';
+import { type FetchBefore, readFetchBefore } from '../db/polls.ts';
+import { plantFacts } from '../db/plants.ts';
+import { alarmsDue, alarmsSince } from '../domain/alerts.ts';
+import { checkSummary } from '../domain/energy.ts';
+import type { Reading, VendorFailure } from '../domain/reading.ts';
+import type { FetchArgs, FetchResult } from './contract.ts';
+import type { ActivityDeps, CallContext } from './deps.ts';
+import { takeRegular } from './failure.ts';
+import { vendorFailure, vendorPlant } from './vendor.ts';
+
+/** A regular fetch ends itself before its start-to-close time-out of 60 s, so that the vendor's slowness is a value. */
+const regularFetchMsMax = 55_000;
+const heartbeatMs = 3_000;
+/** The lock outlives two intervals: a poll that is longer has its slot fenced by the database. */
+const lockIntervals = 2;
+/** What is kept of an answer's alarms in the history: the rest says only how many there were. */
+const deviceReadingsMax = 20;
+
+/**
+ * `fetchReadings`: lock, plant and credentials, the vendor's summary, and its alarms where their time has come.
+ *
+ * @returns vendor errors as values; a slot that was claimed before is answered from the database, without the vendor.
+ * @throws ApplicationFailure TAKE_REGULAR from a local call while the brand's breaker is open; else as `failure.ts` says.
+ */
+export function createFetch(deps: ActivityDeps, context: () => CallContext) {
+  return async function fetchReadings(args: FetchArgs): Promise<FetchResult> {
+    const call = context();
+    const nowMs = Math.max(args.nowMs, deps.clock());
+    const owner = `${deps.lockDomain}/${call.workflowId}`;
+    const [lock, before] = await Promise.all([
+      deps.locks.acquire(args.plantId, owner, lockIntervals * args.intervalMs),
+      readFetchBefore(deps.db, args.plantId, args.slotMs),
+    ]);
+    if (lock === 'TAKEN') return { kind: 'SKIPPED_LOCKED', nowMs };
+    if (before === null || before.plant.integration_status !== 'ACTIVE') return { kind: 'SKIPPED_INACTIVE', nowMs };
+    const { plant, claim, credentials } = before;
+    if (plant.last_slot !== null && plant.last_slot.getTime() >= args.slotMs && plant.last_poll !== null) {
+      return { kind: 'ALREADY_BOOKED', poll: plant.last_poll };
+    }
+    if (claim !== null) {
+      return { kind: 'READING', nowMs: claim.nowMs, durationMs: 0, reading: claim.reading, credentialsVersion: credentials?.version ?? 0 };
+    }
+    if (call.isLocal && deps.breaker.isOpen(plant.brand)) {
+      throw ApplicationFailure.nonRetryable(`the ${plant.brand} cloud is slow: not asked on the local path`, takeRegular);
+    }
+    return ask(deps, call, before, nowMs);
+  };
+}
+
+async function ask(deps: ActivityDeps, call: CallContext, before: FetchBefore, nowMs: number): Promise<FetchResult> {
+  const { plant, credentials } = before;
+  const beganAt = performance.now();
+  const limit = AbortSignal.timeout(regularFetchMsMax);
+  const signal = call.isLocal ? call.signal : AbortSignal.any([call.signal, limit]);
+  const beat = call.isLocal ? null : setInterval(call.heartbeat, heartbeatMs);
+  const version = credentials?.version ?? null;
+  const durationMs = () => Math.round(performance.now() - beganAt);
+  try {
+    await deps.checkpoint('before vendor call');
+    const reading = await deps.vendors.withVendor(vendorPlant(plant), credentials, { nowMs, signal }, (adapter) =>
+      read(adapter, before, nowMs),
+    );
+    await deps.checkpoint('after vendor answer');
+    if ('type' in reading) return { kind: 'VENDOR_FAILURE', nowMs, durationMs: durationMs(), failure: reading, credentialsVersion: version, asked: true };
+    return { kind: 'READING', nowMs, durationMs: durationMs(), reading, credentialsVersion: version ?? 0 };
+  } catch (error) {
+    if (call.signal.aborted) {
+      if (call.isLocal) deps.breaker.localCut(plant.brand);
+      throw error;
+    }
+    if (limit.aborted) {
+      const failure: VendorFailure = { type: 'NETWORK_TIMEOUT', message: `the vendor's answers took longer than ${regularFetchMsMax / 1000} s in all` };
+      return { kind: 'VENDOR_FAILURE', nowMs, durationMs: durationMs(), failure, credentialsVersion: version, asked: true };
+    }
+    const failure = vendorFailure(error);
+    if (failure === null) throw error;
+    const asked = (error as Error).name === 'AdapterError';
+    return { kind: 'VENDOR_FAILURE', nowMs, durationMs: durationMs(), failure, credentialsVersion: version, asked };
+  } finally {
+    if (beat !== null) clearInterval(beat);
+    if (!call.signal.aborted) {
+      if (call.isLocal) deps.breaker.localAnswered(plant.brand);
+      else deps.breaker.regularAnswered(plant.brand, durationMs());
+    }
+  }
+}
+
+/** The summary, checked, and the alarms where they are due. A failure of the alarms alone leaves the summary standing. */
+async function read(adapter: VendorAdapter, before: FetchBefore, nowMs: number): Promise<Reading | VendorFailure> {
+  const { plant } = before;
+  const facts = plantFacts(plant);
+  const ref = { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone };
+  const summary = checkSummary(await adapter.getPlantSummary(ref), facts, nowMs);
+  if ('type' in summary) return summary;
+  summary.devices.splice(deviceReadingsMax);
+  if (!alarmsDue(facts, adapter.capabilities().alarmIntervalS, nowMs)) return { summary, alarms: null };
+  const since = alarmsSince(facts, before.oldestVendorAlertMs, nowMs);
+  try {
+    const answer = await adapter.getAlarmsSince(ref, new Date(since));
+    return { summary, alarms: { ...answer, since: new Date(since).toISOString() } };
+  } catch (error) {
+    const failure = vendorFailure(error);
+    if (failure === null) throw error;
+    return { summary, alarms: failure };
+  }
+}
+

@@ -1,0 +1,74 @@
+import { makePollLogMonths } from '../db/migrate.ts';
+import { listFleet, listPausedWithAlerts } from '../db/fleet.ts';
+import { endPauses } from '../db/plants.ts';
+import type { Brand } from '../domain/plant.ts';
+import type { FleetReport } from './contract.ts';
+import type { ActivityDeps } from './deps.ts';
+import { evaluate } from './record.ts';
+
+/** A first start of a large fleet is spread, so that Temporal is not flooded. */
+const startsPerSecondMax = 100;
+
+/** What the reconciliation does to loops; given by the composition root, which has the Temporal client. */
+export interface Loops {
+  /** The plant ids of all loops that run. */
+  list(): Promise<Set<string>>;
+  /** Starts the plant's loop; does nothing where one runs. */
+  start(plant: { id: string; name: string; brand: Brand }): Promise<void>;
+  /** Tells the loop to look again; does nothing where none runs. */
+  signalChanged(plantId: string): Promise<void>;
+}
+
+/** Makes what runs in Temporal what PostgreSQL says. */
+export function createFleet(deps: ActivityDeps, loops: Loops, heartbeat: () => void) {
+  return {
+    async reconcileFleet(args: { nowMs: number }): Promise<FleetReport> {
+      const nowMs = Math.max(args.nowMs, deps.clock());
+      const beat = setInterval(heartbeat, 3_000);
+      try {
+        const partitions = await makePollLogMonths(deps.db, new Date(nowMs));
+        const resumed = await endPauses(deps.db, nowMs);
+        const [plants, running] = [await listFleet(deps.db), await loops.list()];
+        const known = new Set(plants.map((plant) => plant.id));
+        const missing = plants.filter((plant) => !running.has(plant.id));
+        const ended = [...running].filter((plantId) => !known.has(plantId));
+        const changed = plants.filter((plant) => plant.changed && running.has(plant.id)).map((plant) => plant.id);
+        await startAll(missing, loops);
+        // A loop whose plant is gone looks again, sees it, and ends.
+        for (const plantId of [...ended, ...changed]) await loops.signalChanged(plantId);
+        const reminded = await remind(nowMs);
+        const report: FleetReport = {
+          plants: plants.length,
+          started: missing.map((plant) => plant.id),
+          ended,
+          signalled: changed,
+          resumed,
+          reminded,
+          partitions,
+        };
+        if (missing.length + ended.length + resumed.length + partitions.length > 0) {
+          deps.log.info({ started: missing.length, ended: ended.length, resumed: resumed.length, partitions }, 'fleet reconciled');
+        }
+        return { ...report, started: report.started.slice(0, 100), ended: ended.slice(0, 100), signalled: changed.slice(0, 100) };
+      } finally {
+        clearInterval(beat);
+      }
+    },
+  };
+
+  /** Plants that are not polled have nobody else who reminds of their alerts. */
+  async function remind(nowMs: number): Promise<number> {
+    const plantIds = await listPausedWithAlerts(deps.db);
+    for (const plantId of plantIds) await evaluate(deps, { plantId, nowMs, revision: null, closing: null });
+    return plantIds.length;
+  }
+}
+
+async function startAll(missing: readonly { id: string; name: string; brand: Brand }[], loops: Loops): Promise<void> {
+  for (let begin = 0; begin < missing.length; begin += startsPerSecondMax) {
+    const beganAt = performance.now();
+    await Promise.all(missing.slice(begin, begin + startsPerSecondMax).map((plant) => loops.start(plant)));
+    const restMs = 1_000 - (performance.now() - beganAt);
+    if (begin + startsPerSecondMax < missing.length && restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+  }
+}

@@ -1,0 +1,86 @@
+import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../db/periods.ts';
+import { instant } from '../db/database.ts';
+import { findPlant, lockPlant, resumePlants } from '../db/plants.ts';
+import { findLastSlot, hasDailyLog } from '../db/poll-logs.ts';
+import { closingsPassed, nextClosing } from '../domain/closing.ts';
+import { nextSlotAfter, phaseMs } from '../domain/slots.ts';
+import { endOfDayMs, localDateAt, startOfDayMs } from '../domain/zone.ts';
+import type { Closing, Plan, PlanArgs, SetIntegrationArgs } from './contract.ts';
+import type { ActivityDeps } from './deps.ts';
+import type { Db } from '../db/database.ts';
+import type { PlantRow } from '../db/plants.ts';
+
+/** What a loop is to do: read from PostgreSQL, where people decide. */
+export function createPlan(deps: ActivityDeps) {
+  return {
+    async planPlant(args: PlanArgs): Promise<Plan> {
+      return deps.db.transaction().execute(async (trx) => {
+        const plant = await lockPlant(trx, args.plantId);
+        if (plant === undefined) return { kind: 'GONE' };
+        const { period, lastSlotMs } = await keepPeriod(trx, plant, args.nowMs);
+        await trx.updateTable('plants').set({ seen_revision: plant.revision })
+          .where('id', '=', plant.id).where('seen_revision', '<>', plant.revision).execute();
+        const active = plant.integration_status === 'ACTIVE';
+        return {
+          kind: 'PLAN',
+          name: plant.name,
+          brand: plant.brand,
+          integrationStatus: plant.integration_status,
+          revision: plant.revision,
+          intervalMs: period.intervalMs,
+          phaseMs: period.phaseMs,
+          lastSlotMs,
+          periodFromMs: period.fromMs,
+          startDue: active && (lastSlotMs === null || lastSlotMs < (plant.activated_at?.getTime() ?? 0)),
+          ...(await planClosings(trx, plant, args.nowMs)),
+        };
+      });
+    },
+
+    async setIntegration(args: SetIntegrationArgs): Promise<void> {
+      if (args.to === 'ACTIVE') {
+        const resumed = await resumePlants(deps.db, [args.plantId], instant(args.nowMs));
+        deps.log.info({ plantId: args.plantId, actor: 'temporal', changed: resumed.length > 0 }, 'plant resumed');
+        return;
+      }
+      const plant = await findPlant(deps.db, args.plantId);
+      if (plant === undefined || plant.integration_status === 'PENDING_DOCS') return;
+      await deps.db.updateTable('plants')
+        .set({ integration_status: 'DISABLED_BY_OPERATOR', paused_until: null, pause_reason: 'paused in the Temporal Web UI' })
+        .where('id', '=', args.plantId).execute();
+      deps.log.info({ plantId: args.plantId, actor: 'temporal' }, 'plant paused');
+    },
+  };
+}
+
+/** Closes the open period and opens another where activity or interval changed. The caller holds the plant's lock. */
+async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number) {
+  const intervalMs = plant.poll_interval_s * 1000;
+  const grid = { intervalMs, phaseMs: phaseMs(plant.id, intervalMs) };
+  const open = await findOpenPeriod(trx, plant.id);
+  const lastSlotMs = await findLastSlot(trx, plant.id);
+  const reason = plant.integration_status;
+  const unchanged =
+    open !== undefined && open.reason === reason && (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
+  if (unchanged) return { period: open, lastSlotMs };
+  const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, nowMs) : nowMs;
+  const period = { fromMs, ...grid, reason };
+  await replacePeriod(trx, plant.id, nowMs, period);
+  return { period, lastSlotMs };
+}
+
+async function planClosings(trx: Db, plant: PlantRow, nowMs: number): Promise<{ nextClosing: Closing | null; missedClosings: Closing[] }> {
+  const { id, timezone } = plant;
+  const missed: Closing[] = [];
+  for (const closing of closingsPassed(id, timezone, nowMs)) {
+    const active = await wasActiveBetween(trx, id, startOfDayMs(closing.date, timezone), Math.min(endOfDayMs(closing.date, timezone), closing.atMs));
+    if (active && !(await hasDailyLog(trx, id, closing.atMs))) missed.push(closing);
+  }
+  const next = nextClosing(id, timezone, nowMs);
+  const today = localDateAt(nowMs, timezone);
+  const closes =
+    plant.integration_status === 'ACTIVE' ||
+    (next.date === today && (await wasActiveBetween(trx, id, startOfDayMs(today, timezone), nowMs)));
+  return { nextClosing: closes ? next : null, missedClosings: missed };
+}
+

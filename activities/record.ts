@@ -1,0 +1,226 @@
+import { applyAlertChanges, type AlertsFence, readAlertsBefore, writePlantChanges } from '../db/alerts.ts';
+import { findCredentialsVersion, lockAccount } from '../db/credentials.ts';
+import { type Db, instant } from '../db/database.ts';
+import { findPlant, lockPlant, pauseAccount, type PlantRow } from '../db/plants.ts';
+import { insertMissed, insertPollLog } from '../db/poll-logs.ts';
+import { readDayBefore, writeLiveDay } from '../db/snapshots.ts';
+import { decideAlerts, outcomeOf } from '../domain/alerts.ts';
+import type { AlertsChanges, BookedPoll } from '../domain/changes.ts';
+import type { AlertsBefore, PollResult } from '../domain/facts.ts';
+import { decideDay } from '../domain/day.ts';
+import type {
+  EvaluateArgs,
+  MissedArgs,
+  PlantStanding,
+  PollLogArgs,
+  ReconcileArgs,
+  ReconcileResult,
+  SnapshotArgs,
+  SnapshotResult,
+} from './contract.ts';
+import type { ActivityDeps, CallContext } from './deps.ts';
+import { PlainError } from './failure.ts';
+
+/** The steps that record a poll. Each claims its slot in the transaction that makes all its changes. */
+export function createRecord(deps: ActivityDeps, context: () => CallContext) {
+  return {
+    async upsertSnapshot(args: SnapshotArgs): Promise<SnapshotResult> {
+      const before = await readDayBefore(deps.db, args.plantId, args.nowMs);
+      if (before === null) throw gone(args.plantId);
+      const { booked, row, gaps } = decideDay(before, args.reading.summary, args.nowMs);
+      if (row !== null) {
+        const claim = { nowMs: args.nowMs, reading: args.reading, booked };
+        const written = await writeLiveDay(deps.db, args.plantId, args.slotMs, row, claim);
+        await deps.checkpoint('after snapshot commit');
+        if (!written) return { booked: (await storedClaim(deps.db, args)) ?? booked, gaps: [] };
+      }
+      return { booked, gaps };
+    },
+
+    async reconcileAlerts(args: ReconcileArgs): Promise<ReconcileResult> {
+      const result = await reconcile(deps, args);
+      await deps.checkpoint('after alerts commit');
+      return result;
+    },
+
+    async evaluatePlant(args: EvaluateArgs): Promise<PlantStanding> {
+      return evaluate(deps, args);
+    },
+
+    async writePollLog(args: PollLogArgs): Promise<void> {
+      const { workflowId, runId } = context();
+      const { booked } = args;
+      await insertPollLog(deps.db, {
+        plant_id: args.plantId,
+        job_type: args.jobType,
+        scheduled_for: instant(args.slotMs),
+        trigger: args.trigger,
+        status: statusOf(args.outcome),
+        outcome: args.outcome,
+        started_at: instant(args.startedAtMs),
+        requested_at: instant(args.requestedAtMs),
+        duration_ms: args.durationMs,
+        late_ms: args.startedAtMs === null ? null : Math.max(0, args.startedAtMs - args.slotMs),
+        attempts: args.attempts,
+        slots_missed: null,
+        adapter_error_type: args.errorType,
+        error: args.error,
+        power_w: booked?.powerW ?? null,
+        today_energy_kwh: booked?.todayEnergyKwh ?? null,
+        lifetime_energy_kwh: booked?.lifetimeEnergyKwh ?? null,
+        booked_date: booked?.bookedDate ?? null,
+        source_time: instant(booked?.sourceTimeMs ?? null),
+        workflow_id: workflowId,
+        run_id: runId,
+      });
+      await deps.checkpoint('after ledger commit');
+      if (args.jobType === 'POLL') deps.locks.release(args.plantId, `${deps.lockDomain}/${workflowId}`);
+    },
+
+    async writeMissed(args: MissedArgs): Promise<void> {
+      const { workflowId, runId } = context();
+      await insertMissed(deps.db, { ...args, workflowId, runId });
+    },
+  };
+}
+
+function gone(plantId: string): PlainError {
+  return new PlainError(`plant ${plantId} is no longer in the database`);
+}
+
+function statusOf(outcome: PollLogArgs['outcome']): 'SUCCESS' | 'ERROR' | null {
+  if (outcome === 'OK' || outcome === 'PARTIAL') return 'SUCCESS';
+  return outcome === 'FAILED' ? 'ERROR' : null;
+}
+
+async function storedClaim(db: Db, args: SnapshotArgs) {
+  const row = await db.selectFrom('metric_snapshots').select('claim')
+    .where('plant_id', '=', args.plantId).where('slot', '=', instant(args.slotMs)).executeTakeFirst();
+  return row?.claim?.booked ?? null;
+}
+
+/**
+ * The alert step. A poll that changes no alert is one guarded statement; any other takes the plant's lock, reads again and
+ * applies everything in one transaction.
+ */
+async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<ReconcileResult> {
+  const refused = args.result.kind === 'FAILURE' && args.result.failure.type === 'AUTH_FAILED';
+  if (!refused) {
+    const step = await decide(deps.db, args);
+    if ('done' in step) return step.done;
+    if (step.changes.alerts.length === 0) {
+      const written = await writePlantChanges(deps.db, args.plantId, step.changes.plant, step.fence, step.row.revision);
+      if (written) return { ...decidedStanding(step.row, step.changes, step.before), poll: step.poll };
+    }
+  }
+  return deps.db.transaction().execute(async (trx) => {
+    const accountId = refused ? (await findPlant(trx, args.plantId))?.vendor_account_id : undefined;
+    // The account first: two of its plants that are refused at once wait for each other in the same order.
+    if (accountId !== undefined) await lockAccount(trx, accountId);
+    if ((await lockPlant(trx, args.plantId)) === undefined) throw gone(args.plantId);
+    const step = await decide(trx, args);
+    if ('done' in step) return step.done;
+    const { changes, row, before, poll } = step;
+    if (!(await writePlantChanges(trx, args.plantId, changes.plant, step.fence, null))) {
+      throw new PlainError(`plant ${args.plantId} could not be written under its own lock`);
+    }
+    await applyAlertChanges(trx, args.plantId, changes.alerts, before.active, args.nowMs);
+    if (changes.pauseAccount) {
+      const paused = await pauseAccount(trx, row.vendor_account_id);
+      deps.log.warn({ accountId: row.vendor_account_id, plants: paused.length }, 'credentials refused: the plants of the account are paused');
+    }
+    const after = changes.pauseAccount ? await findPlant(trx, args.plantId) : undefined;
+    return { ...decidedStanding(row, changes, before), revision: after?.revision ?? row.revision, poll };
+  });
+}
+
+/** Alerts and status without a reading, under the revision that the caller has seen; null: whichever is stored. */
+export async function evaluate(
+  deps: ActivityDeps,
+  args: Omit<EvaluateArgs, 'revision'> & { revision: number | null },
+): Promise<PlantStanding> {
+  return deps.db.transaction().execute(async (trx) => {
+    const locked = await lockPlant(trx, args.plantId);
+    if (locked === undefined) throw gone(args.plantId);
+    const read = await readAlertsBefore(trx, args.plantId, args.nowMs, args.nowMs, args.nowMs);
+    if (read === null) throw gone(args.plantId);
+    const changes = decideAlerts(read.before, { nowMs: args.nowMs, closing: args.closing, result: null });
+    const fence = { kind: 'REVISION', revision: args.revision ?? locked.revision } as const;
+    const written = await writePlantChanges(trx, args.plantId, changes.plant, fence, null);
+    // Another revision: people changed something meanwhile, the loop looks again and evaluates anew.
+    if (!written) return standing(read.row, read.before.active.length);
+    await applyAlertChanges(trx, args.plantId, changes.alerts, read.before.active, args.nowMs);
+    return decidedStanding(read.row, changes, read.before);
+  });
+}
+
+type Step =
+  | { done: ReconcileResult }
+  | { changes: AlertsChanges; fence: AlertsFence; row: PlantRow; before: AlertsBefore; poll: BookedPoll };
+
+async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
+  const { nowMs, slotMs, booked } = args;
+  const alarms = args.result.kind === 'READING' ? args.result.reading.alarms : null;
+  const sinceMs = alarms !== null && 'since' in alarms ? Date.parse(alarms.since) : nowMs;
+  const read = await readAlertsBefore(db, args.plantId, nowMs, booked?.sourceTimeMs ?? nowMs, sinceMs);
+  if (read === null) throw gone(args.plantId);
+  const { before, row } = read;
+  if (row.last_slot !== null && row.last_slot.getTime() >= slotMs && row.last_poll !== null) {
+    return { done: { ...standing(row, before.active.length), poll: row.last_poll } };
+  }
+  const result: PollResult =
+    args.result.kind === 'READING'
+      ? args.result
+      : { ...args.result, credentialsCurrent: await areCurrent(db, args, row) };
+  const changes = decideAlerts(before, { slotMs, nowMs, result, booked });
+  const { outcome, error } = outcomeOf(result);
+  const poll: BookedPoll = {
+    outcome,
+    errorType: errorTypeOf(result),
+    error,
+    booked,
+    startedAtMs: args.startedAtMs,
+    durationMs: args.durationMs,
+    attempts: args.attempts,
+  };
+  return { changes, fence: { kind: 'SLOT', slotMs, poll }, row, before, poll };
+}
+
+async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
+  if (args.result.kind !== 'FAILURE' || args.result.failure.type !== 'AUTH_FAILED') return true;
+  return (await findCredentialsVersion(db, row.vendor_account_id)) === args.credentialsVersion;
+}
+
+function errorTypeOf(result: PollResult): BookedPoll['errorType'] {
+  if (result.kind === 'FAILURE') return result.failure.type;
+  const { alarms, summary } = result.reading;
+  if (alarms !== null && 'type' in alarms) return alarms.type;
+  return summary.refused.length > 0 ? 'INVALID_DATA_FORMAT' : null;
+}
+
+/** The plant as it is stored. */
+function standing(row: PlantRow, openAlerts: number): PlantStanding {
+  return {
+    status: row.status,
+    statusReason: row.status_reason,
+    statusSinceMs: row.status_since.getTime(),
+    lastSeenAtMs: row.last_seen_at?.getTime() ?? null,
+    openAlerts,
+    revision: row.revision,
+  };
+}
+
+/** The plant as it was decided and written. */
+function decidedStanding(row: PlantRow, changes: AlertsChanges, before: AlertsBefore): PlantStanding {
+  const raised = changes.alerts.filter((change) => change.kind === 'RAISE').length;
+  const resolved = changes.alerts.filter((change) => change.kind === 'RESOLVE').length;
+  const { status, statusReason, statusSinceMs, lastSeenAtMs } = changes.plant;
+  return {
+    status,
+    statusReason,
+    statusSinceMs,
+    lastSeenAtMs,
+    openAlerts: before.active.length + raised - resolved,
+    revision: row.revision,
+  };
+}

@@ -1,0 +1,60 @@
+import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import pg from 'pg';
+
+import type { Database } from './tables.ts';
+
+/** Queries take either: the caller owns the transaction. */
+export type Db = Kysely<Database> | Transaction<Database>;
+
+/** Ten pollers of four brands need few connections: a poll holds one for about a millisecond at a time. */
+const poolSizeDefault = 10;
+/** Longer than any statement of ours takes; a lost server is noticed by then. */
+const statementTimeoutMs = 15_000;
+const connectTimeoutMs = 5_000;
+
+const typeIds = { int8: 20, date: 1082 } as const;
+
+/**
+ * Opens a pool. Sets parsers on this pool alone: int8 → number (all our int8 stay below 2^53), date → `YYYY-MM-DD` text.
+ *
+ * @param onError is told of idle connections that the server ended; they are replaced at the next use.
+ */
+export function openDatabase(options: {
+  url: string;
+  poolSize?: number;
+  onError?: (error: Error) => void;
+}): Kysely<Database> {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? poolSizeDefault,
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    application_name: 'heliograph',
+    types: {
+      getTypeParser: (oid: number, format?: 'text' | 'binary') => {
+        if (oid === typeIds.int8) return Number;
+        if (oid === typeIds.date) return (text: string) => text;
+        return format === 'binary'
+          ? pg.types.getTypeParser(oid, 'binary')
+          : pg.types.getTypeParser(oid, 'text');
+      },
+    } as pg.CustomTypesConfig,
+  });
+  // Without a listener an ended idle connection would end the process.
+  pool.on('error', (error) => options.onError?.(error));
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** `ms` since the epoch as what a timestamptz column takes; null stays null. */
+export function instant(ms: number): Date;
+export function instant(ms: number | null): Date | null;
+export function instant(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
+}
+
+/** What a timestamptz column gives as ms since the epoch; null stays null. */
+export function ms(at: Date): number;
+export function ms(at: Date | null): number | null;
+export function ms(at: Date | null): number | null {
+  return at === null ? null : at.getTime();
+}

@@ -1,0 +1,135 @@
+import { Redis } from 'ioredis';
+
+/**
+ * The second guard against polling a plant twice at once: `lock:plant:{plantId}` in Redis. Redis may vanish at any time;
+ * the database's fence is what holds then.
+ */
+
+/** A lock call is worth this much of a poll, no more. */
+const commandTimeoutMs = 50;
+
+/** Absent or ours: take it and set its time to live. Somebody else's: 0. */
+const acquireScript = `
+local owner = redis.call('GET', KEYS[1])
+if owner == false or owner == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return 1
+end
+return 0`;
+
+/** Deletes only what is ours. */
+const releaseScript = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`;
+
+interface LockCommands {
+  acquirePlantLock(key: string, owner: string, ttlMs: number): Promise<number>;
+  releasePlantLock(key: string, owner: string): Promise<number>;
+}
+
+export interface PlantLocks {
+  /** FREE: nobody else's, and ours now. TAKEN: somebody else's. UNKNOWN: Redis could not say within 50 ms; polling goes on. */
+  acquire(plantId: string, owner: string, ttlMs: number): Promise<'FREE' | 'TAKEN' | 'UNKNOWN'>;
+  /** Not waited for, never throws. */
+  release(plantId: string, owner: string): void;
+  /** Every lock's key, time to live in ms (-1: none) and owner. For the audit, which waits longer than a poll does. */
+  list(): Promise<{ key: string; ttlMs: number; owner: string }[]>;
+  /** `maxmemory-policy`, or null where the server does not tell. */
+  evictionPolicy(): Promise<string | null>;
+  close(): void;
+}
+
+export function lockKey(plantId: string): string {
+  return `lock:plant:${plantId}`;
+}
+
+/**
+ * Opens the lock client: no offline queue, no retries of a request, nothing sent again after a reconnect.
+ *
+ * @param keyPrefix for a Redis that others use as well.
+ * @param onUnavailable is told each time that Redis did not answer in time.
+ */
+export function openPlantLocks(options: {
+  url: string;
+  keyPrefix?: string;
+  onUnavailable: (error: Error) => void;
+}): PlantLocks {
+  const redis = new Redis(options.url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: commandTimeoutMs,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000),
+    connectTimeout: 2_000,
+    ...(options.keyPrefix === undefined ? {} : { keyPrefix: options.keyPrefix }),
+    scripts: {
+      acquirePlantLock: { lua: acquireScript, numberOfKeys: 1 },
+      releasePlantLock: { lua: releaseScript, numberOfKeys: 1 },
+    },
+  }) as Redis & LockCommands;
+  // Connection errors are told by the calls that they hit.
+  redis.on('error', () => {});
+
+  return {
+    async acquire(plantId, owner, ttlMs) {
+      try {
+        const mine = await redis.acquirePlantLock(lockKey(plantId), owner, Math.max(1, Math.ceil(ttlMs)));
+        return mine === 1 ? 'FREE' : 'TAKEN';
+      } catch (error) {
+        options.onUnavailable(asError(error));
+        return 'UNKNOWN';
+      }
+    },
+    release(plantId, owner) {
+      redis.releasePlantLock(lockKey(plantId), owner).catch((error: unknown) => options.onUnavailable(asError(error)));
+    },
+    async list() {
+      const client = new Redis(options.url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
+      client.on('error', () => {});
+      try {
+        await client.connect();
+        const prefix = options.keyPrefix ?? '';
+        const locks: { key: string; ttlMs: number; owner: string }[] = [];
+        for await (const keys of client.scanStream({ match: `${prefix}${lockKey('*')}`, count: 500 })) {
+          for (const key of keys as string[]) {
+            const [ttlMs, owner] = await Promise.all([client.pttl(key), client.get(key)]);
+            // Released between the two: no lock any more.
+            if (owner !== null && ttlMs !== -2) locks.push({ key: key.slice(prefix.length), ttlMs, owner });
+          }
+        }
+        return locks;
+      } finally {
+        client.disconnect();
+      }
+    },
+    async evictionPolicy() {
+      const client = new Redis(options.url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null, connectTimeout: 2_000 });
+      client.on('error', () => {});
+      try {
+        await client.connect();
+        const answer = (await client.config('GET', 'maxmemory-policy')) as string[] | Record<string, string>;
+        return Array.isArray(answer) ? (answer[1] ?? null) : (answer['maxmemory-policy'] ?? null);
+      } catch {
+        return null;
+      } finally {
+        client.disconnect();
+      }
+    },
+    close() {
+      redis.disconnect();
+    },
+  };
+}
+
+/** Where no Redis is configured: every lock is free. */
+export const noPlantLocks: PlantLocks = {
+  acquire: async () => 'FREE',
+  release: () => {},
+  list: async () => [],
+  evictionPolicy: async () => null,
+  close: () => {},
+};
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+import { type Kysely, sql } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+
+import type { Database } from './tables.ts';
+
+const migrationsFolder = fileURLToPath(new URL('./migrations/', import.meta.url));
+
+/** A migration that was applied is no longer what the file says, or its file is gone. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+}
+
+interface MigrationFile {
+  name: string;
+  text: string;
+  checksum: string;
+}
+
+async function readMigrations(folder: string): Promise<MigrationFile[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
+  return Promise.all(
+    names.map(async (file) => {
+      const text = await readFile(new URL(file, `file://${folder}`), 'utf8');
+      return {
+        name: file.replace(/\.sql$/, ''),
+        text,
+        checksum: createHash('sha256').update(text).digest('hex'),
+      };
+    }),
+  );
+}
+
+async function checkApplied(db: Kysely<Database>, files: MigrationFile[]): Promise<void> {
+  await sql`create table if not exists migration_checksums (name text primary key, checksum text not null)`.execute(db);
+  const known = await sql<{ name: string; checksum: string }>`select name, checksum from migration_checksums`.execute(db);
+  for (const { name, checksum } of known.rows) {
+    const file = files.find((candidate) => candidate.name === name);
+    if (file?.checksum !== checksum) {
+      throw new MigrationError(
+        `migration ${name} was applied to this database with other contents: migrations are never changed, add a new one`,
+      );
+    }
+  }
+}
+
+/**
+ * Brings the database to the newest schema, forward only; each migration runs in a transaction of all pending ones, under
+ * a lock, so that two processes may call it at once. Also makes the poll log's partitions of this month and the next two.
+ *
+ * @returns the names of the migrations that were applied now.
+ * @throws MigrationError when an applied migration was changed afterwards.
+ */
+export async function migrateToLatest(
+  db: Kysely<Database>,
+  folder: string = migrationsFolder,
+): Promise<string[]> {
+  const files = await readMigrations(folder);
+  await checkApplied(db, files);
+  const migrations: Record<string, Migration> = {};
+  for (const file of files) {
+    migrations[file.name] = {
+      async up(trx) {
+        await sql.raw(file.text).execute(trx);
+        await sql`insert into migration_checksums (name, checksum) values (${file.name}, ${file.checksum})`.execute(trx);
+      },
+    };
+  }
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    throw error instanceof Error ? error : new MigrationError('a migration failed', { cause: error });
+  }
+  await makePollLogMonths(db, new Date());
+  return (results ?? []).map((result) => result.migrationName);
+}
+
+/** How many months ahead a partition of the poll log exists. */
+const monthsAhead = 2;
+
+/** Makes the poll log's partitions of the month of `now` and the next two, where they are missing. */
+export async function makePollLogMonths(db: Kysely<Database>, now: Date): Promise<string[]> {
+  const made: string[] = [];
+  for (let ahead = 0; ahead <= monthsAhead; ahead += 1) {
+    const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead, 1)).toISOString().slice(0, 10);
+    const result = await sql<{ made: boolean }>`select make_poll_log_month(${month}::date) as made`.execute(db);
+    if (result.rows[0]?.made === true) made.push(month.slice(0, 7));
+  }
+  return made;
+}
+
+/** The tables that a running system needs; the first missing one, or null. */
+export async function findMissingTable(db: Kysely<Database>): Promise<string | null> {
+  const needed = [
+    'plants', 'vendor_accounts', 'integration_credentials', 'plant_periods', 'metric_snapshots', 'snapshot_revisions',
+    'day_gaps', 'alerts', 'alert_events', 'notifications', 'poll_logs', 'poll_logs_default',
+  ];
+  const result = await sql<{ name: string }>`
+    select name from unnest(${needed}::text[]) as name where to_regclass(name) is null limit 1`.execute(db);
+  return result.rows[0]?.name ?? null;
+}

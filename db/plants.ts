@@ -1,0 +1,205 @@
+import { sql } from 'kysely';
+
+import type { PlantFacts } from '../domain/facts.ts';
+import type { Brand, IntegrationStatus } from '../domain/plant.ts';
+import { type Db, instant, ms } from './database.ts';
+import type { PlantsTable } from './tables.ts';
+import type { Selectable } from 'kysely';
+
+export type PlantRow = Selectable<PlantsTable>;
+
+/** The row as the rules of a poll want it. */
+export function plantFacts(row: PlantRow): PlantFacts {
+  return {
+    plantId: row.id,
+    timezone: row.timezone,
+    latitude: row.latitude,
+    longitude: row.longitude,
+    installedCapacityKw: row.installed_capacity_kw,
+    pollIntervalS: row.poll_interval_s,
+    integrationStatus: row.integration_status,
+    activatedAtMs: ms(row.activated_at),
+    status: row.status,
+    statusReason: row.status_reason,
+    statusSinceMs: ms(row.status_since),
+    lastSeenAtMs: ms(row.last_seen_at),
+    lastSeenSource: row.last_seen_source,
+    consecutiveFailures: row.consecutive_failures,
+    alertsSilencedUntilMs: ms(row.alerts_silenced_until),
+    lowGenerationStreak: row.low_generation_streak,
+    alarmsCompleteAtMs: ms(row.alarms_complete_at),
+  };
+}
+
+export async function findPlant(db: Db, plantId: string): Promise<PlantRow | undefined> {
+  return db.selectFrom('plants').selectAll().where('id', '=', plantId).executeTakeFirst();
+}
+
+/** Locks the plant's row until the transaction ends. */
+export async function lockPlant(db: Db, plantId: string): Promise<PlantRow | undefined> {
+  return db.selectFrom('plants').selectAll().where('id', '=', plantId).forUpdate().executeTakeFirst();
+}
+
+/** What people say of a new plant. */
+export interface NewPlant {
+  id: string;
+  name: string;
+  customer_id: string | null;
+  brand: Brand;
+  vendor_account_id: string;
+  vendor_plant_id: string;
+  timezone: string;
+  latitude: number | null;
+  longitude: number | null;
+  installed_capacity_kw: number | null;
+  poll_interval_s: number;
+  integration_status: IntegrationStatus;
+  activated_at?: Date;
+}
+
+export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise<void> {
+  if (plants.length > 0) await db.insertInto('plants').values([...plants]).execute();
+}
+
+/** Which plants a command means: one, or all of a brand, a customer or a vendor account. */
+export interface PlantFilter {
+  ids?: readonly string[];
+  brand?: Brand;
+  customer_id?: string;
+  account_id?: string;
+}
+
+/** A plant as people see it; `stale` and `open_alerts` are computed when read. */
+export interface PlantView {
+  id: string;
+  name: string;
+  customer_id: string | null;
+  brand: Brand;
+  vendor_account_id: string;
+  vendor_plant_id: string;
+  timezone: string;
+  latitude: number | null;
+  longitude: number | null;
+  installed_capacity_kw: number | null;
+  poll_interval_s: number;
+  integration_status: IntegrationStatus;
+  paused_until: Date | null;
+  pause_reason: string | null;
+  alerts_silenced_until: Date | null;
+  activated_at: Date | null;
+  status: PlantRow['status'];
+  status_reason: PlantRow['status_reason'];
+  status_since: Date;
+  last_seen_at: Date | null;
+  last_seen_source: PlantRow['last_seen_source'];
+  last_polled_at: Date | null;
+  consecutive_failures: number;
+  last_poll: PlantRow['last_poll'];
+  revision: number;
+  open_alerts: number;
+  stale: boolean;
+  today_energy_kwh: number | null;
+  power_w: number | null;
+}
+
+/**
+ * Worst first (specification, plants.md section 4): RED; GREY with an active RED alert; YELLOW; GREEN with open alerts;
+ * GREEN; other GREY; within each the unacknowledged first, then the oldest. The one expression of that order.
+ */
+export const worstFirst = sql`
+  case
+    when p.status = 'RED' then 1
+    when p.status = 'GREY' and a.red > 0 then 2
+    when p.status = 'YELLOW' then 3
+    when p.status = 'GREEN' and a.open > 0 then 4
+    when p.status = 'GREEN' then 5
+    else 6
+  end,
+  (a.unacknowledged > 0) desc,
+  p.status_since,
+  p.id`;
+
+/** ACTIVE, and the last poll (or the activation, before the first) older than 2 intervals + 1 min. */
+const stale = sql<boolean>`
+  (p.integration_status = 'ACTIVE'
+   and coalesce(p.last_polled_at, p.activated_at) < now() - make_interval(secs => 2 * p.poll_interval_s + 60))`;
+
+/** The plants that the filter names, worst first. */
+export async function listPlants(db: Db, filter: PlantFilter = {}): Promise<PlantView[]> {
+  const conditions = [sql`true`];
+  if (filter.ids !== undefined) conditions.push(sql`p.id = any(${[...filter.ids]}::text[])`);
+  if (filter.brand !== undefined) conditions.push(sql`p.brand = ${filter.brand}`);
+  if (filter.customer_id !== undefined) conditions.push(sql`p.customer_id = ${filter.customer_id}`);
+  if (filter.account_id !== undefined) conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
+  const result = await sql<PlantView>`
+    select p.id, p.name, p.customer_id, p.brand, p.vendor_account_id, p.vendor_plant_id, p.timezone, p.latitude,
+      p.longitude, p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason,
+      p.alerts_silenced_until, p.activated_at, p.status, p.status_reason, p.status_since, p.last_seen_at,
+      p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.last_poll, p.revision,
+      a.open::int as open_alerts, ${stale} as stale, s.today_energy_kwh, l.power_w
+    from plants p
+    cross join lateral (
+      select count(*) as open, count(*) filter (where severity = 'RED') as red,
+        count(*) filter (where state = 'NEW') as unacknowledged
+      from alerts where plant_id = p.id and state in ('NEW', 'ACKED')) a
+    left join metric_snapshots s
+      on s.plant_id = p.id and s.date = (now() at time zone p.timezone)::date
+    left join lateral (
+      select power_w from poll_logs
+      where plant_id = p.id and job_type = 'POLL' and scheduled_for > now() - interval '2 days' and status is not null
+      order by scheduled_for desc limit 1) l on true
+    where ${sql.join(conditions, sql` and `)}
+    order by ${worstFirst}`.execute(db);
+  return result.rows;
+}
+
+/** Which columns of people a command may set; undefined leaves one as it is. */
+export interface PlantSettings {
+  name?: string;
+  customer_id?: string | null;
+  timezone?: string;
+  latitude?: number | null;
+  longitude?: number | null;
+  installed_capacity_kw?: number | null;
+  poll_interval_s?: number;
+}
+
+/** @returns the ids of the plants that exist. */
+export async function updatePlants(db: Db, ids: readonly string[], settings: PlantSettings): Promise<string[]> {
+  if (Object.keys(settings).length === 0) return [...ids];
+  const rows = await db
+    .updateTable('plants').set(settings).where('id', 'in', [...ids]).returning('id').execute();
+  return rows.map((row) => row.id);
+}
+
+/** An operator's pause. Leaves PENDING_DOCS alone. @returns the ids that are paused now. */
+export async function pausePlants(
+  db: Db, ids: readonly string[], pause: { until: Date | null; reason: string | null },
+): Promise<string[]> {
+  const rows = await db.updateTable('plants')
+    .set({ integration_status: 'DISABLED_BY_OPERATOR', paused_until: pause.until, pause_reason: pause.reason })
+    .where('id', 'in', [...ids]).where('integration_status', '<>', 'PENDING_DOCS').returning('id').execute();
+  return rows.map((row) => row.id);
+}
+
+/** Lifts an operator's pause and a pause for refused credentials; changes nothing for PENDING_DOCS. @returns the ids that are ACTIVE now. */
+export async function resumePlants(db: Db, ids: readonly string[], at: Date): Promise<string[]> {
+  const rows = await db.updateTable('plants').set({ integration_status: 'ACTIVE', activated_at: at })
+    .where('id', 'in', [...ids]).where('integration_status', 'in', ['DISABLED_BY_OPERATOR', 'PAUSED_AUTH_ERROR']).returning('id').execute();
+  return rows.map((row) => row.id);
+}
+
+/** Ends the pauses whose `until` has passed. @returns their ids. */
+export async function endPauses(db: Db, nowMs: number): Promise<string[]> {
+  const rows = await db.updateTable('plants').set({ integration_status: 'ACTIVE', activated_at: instant(nowMs) })
+    .where('integration_status', '=', 'DISABLED_BY_OPERATOR').where('paused_until', '<=', instant(nowMs))
+    .returning('id').execute();
+  return rows.map((row) => row.id);
+}
+
+/** Pauses every ACTIVE plant of the account whose credentials the vendor refused. @returns their ids. */
+export async function pauseAccount(db: Db, accountId: string): Promise<string[]> {
+  const rows = await db.updateTable('plants').set({ integration_status: 'PAUSED_AUTH_ERROR' })
+    .where('vendor_account_id', '=', accountId).where('integration_status', '=', 'ACTIVE').returning('id').execute();
+  return rows.map((row) => row.id);
+}

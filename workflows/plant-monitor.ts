@@ -1,0 +1,378 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  condition,
+  isCancellation,
+  log,
+  makeContinueAsNewFunc,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  startChild,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+
+import { defineSearchAttributeKey, SearchAttributeType, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+
+import type { Closing, PlantStanding } from '../activities/contract.ts';
+import type { ClosingVerdict } from '../domain/facts.ts';
+import type { Brand, IntegrationStatus, Trigger } from '../domain/plant.ts';
+import { catchUpWaitMsMax, type Grid, isLate, lateSlots, nextSlotAfter } from '../domain/slots.ts';
+import { closeDay } from './daily-close.ts';
+import {
+  dailyWorkflowId,
+  dayClosedSignal,
+  pauseSignal,
+  plantChangedSignal,
+  plantStateQuery,
+  pollNowSignal,
+  pollNowUpdate,
+  resumeSignal,
+  type PlantState,
+  type PollAnswer,
+} from './messages.ts';
+import { currentDetails } from './current-details.ts';
+import { pollPlant } from './poll.ts';
+import { step } from './steps.ts';
+
+const plantStatusKey = defineSearchAttributeKey('PlantStatus', SearchAttributeType.KEYWORD);
+
+/** Short runs: a worker that starts cold replays each plant's run once, at about 5 ms for each poll in it. */
+const pollsPerRunDefault = 8;
+/** After an error that is ours, the loop waits this long before it goes on: it never fails and never spins. */
+const ownErrorWaitMs = 30_000;
+
+export interface MonitorInput {
+  v: 1;
+  plantId: string;
+  brand: Brand;
+  /** After how many polls the run continues as new; simulations under time skipping raise it. */
+  pollsPerRun?: number;
+  /** What the run before knew; absent at the start, and then everything is read from PostgreSQL. */
+  state?: LoopState;
+}
+
+/** What goes from run to run. Small, plain, versioned by the input's `v`. */
+export interface LoopState {
+  name: string;
+  integrationStatus: IntegrationStatus;
+  revision: number;
+  grid: Grid;
+  periodFromMs: number;
+  /** The newest slot that has its row; null before the first. */
+  lastSlotMs: number | null;
+  nextClosing: Closing | null;
+  /** The newest date whose closing was started. */
+  closedDate: string | null;
+  standing: PlantStanding | null;
+  lastPoll: PollAnswer | null;
+}
+
+/** What is to be done next, and when. */
+type Due =
+  | { kind: 'SLOT'; atMs: number }
+  | { kind: 'START'; atMs: number }
+  | { kind: 'MANUAL'; atMs: number }
+  | { kind: 'CLOSING'; atMs: number; closing: Closing }
+  | { kind: 'NOTHING' };
+
+/**
+ * One plant's loop: waits for its slot, polls, waits again; for ever. Handlers only set flags; the loop does the work, one
+ * thing at a time, in the order of time.
+ */
+export async function monitorPlant(input: MonitorInput): Promise<void> {
+  const { plantId, brand } = input;
+  const pollsPerRun = input.pollsPerRun ?? pollsPerRunDefault;
+  let state: LoopState | null = input.state ?? null;
+
+  let lookAgain = state === null;
+  let startDue = false;
+  let missedClosings: Closing[] = [];
+  let polling: number | null = null;
+  let pollsInRun = 0;
+  /** Requests are numbered; a poll serves those that were there when it began. */
+  let requested = 0;
+  let served = 0;
+  let requestedAtMs: number | null = null;
+  /** What the newest served requests are answered with; null: the plant is not polled. */
+  let servedWith: PollAnswer | null = null;
+  /** False once this workflow task has carried a poll. */
+  let freshTask = true;
+  let integrationWish: 'ACTIVE' | 'DISABLED_BY_OPERATOR' | null = null;
+  let verdicts: ClosingVerdict[] = [];
+
+  const active = () => state?.integrationStatus === 'ACTIVE';
+  const asked = () => requested > served;
+  const flagged = () => lookAgain || asked() || integrationWish !== null || verdicts.length > 0;
+
+  const ask = (): number => {
+    requestedAtMs ??= Date.now();
+    requested += 1;
+    return requested;
+  };
+
+  setHandler(pollNowSignal, () => void ask(), { description: 'Poll at once.' });
+  setHandler(
+    pollNowUpdate,
+    async () => {
+      const ticket = ask();
+      await condition(() => served >= ticket);
+      if (servedWith === null) throw notActive(plantId, state?.integrationStatus ?? null);
+      return servedWith;
+    },
+    {
+      description: "Poll at once and answer with that poll's outcome.",
+      validator: () => {
+        // Before the first look nothing is known: the loop answers then.
+        if (state !== null && !active() && !lookAgain) throw notActive(plantId, state.integrationStatus);
+      },
+    },
+  );
+  setHandler(pauseSignal, () => void (integrationWish = 'DISABLED_BY_OPERATOR'), { description: 'Stop polling until resumed.' });
+  setHandler(resumeSignal, () => void (integrationWish = 'ACTIVE'), { description: 'Poll again, at once.' });
+  setHandler(plantChangedSignal, () => void (lookAgain = true), { description: 'The row of the plant changed: look again.' });
+  setHandler(dayClosedSignal, (verdict) => void verdicts.push(verdict), { description: 'A day was closed.' });
+  setHandler(plantStateQuery, () => plantState(), { description: 'What the loop knows of its plant.' });
+
+  for (;;) {
+    try {
+      if (await turn()) return;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      log.error('the loop met an error of its own and goes on', { plantId, error });
+      await sleep(ownErrorWaitMs);
+      lookAgain = true;
+    }
+  }
+
+  /** One thing at a time. True when the plant is gone. */
+  async function turn(): Promise<boolean> {
+    const due = nextDue();
+    if (due.kind !== 'NOTHING' && due.atMs <= Date.now() && state !== null) {
+      await doDue(due, state);
+      return false;
+    }
+    if (integrationWish !== null) {
+      const to = integrationWish;
+      integrationWish = null;
+      await step('setIntegration', { plantId, to, nowMs: Date.now() });
+      lookAgain = true;
+    }
+    if (lookAgain) return look();
+    const verdict = verdicts.shift();
+    if (verdict !== undefined && state !== null) {
+      await evaluate(state, verdict);
+      return false;
+    }
+    if (state !== null && (pollsInRun >= pollsPerRun || workflowInfo().continueAsNewSuggested)) {
+      // In a workflow task of its own, and never while somebody waits for the loop.
+      await sleep(1);
+      freshTask = true;
+      if (!flagged() && allHandlersFinished()) await continueAsNew(state);
+      // Somebody asked meanwhile: one more poll, then again.
+      pollsInRun = pollsPerRun - 1;
+      return false;
+    }
+    showDetails();
+    if (due.kind === 'NOTHING') await condition(flagged);
+    else await condition(flagged, Math.max(1, due.atMs - Date.now()), { summary: due.kind === 'CLOSING' ? 'closing' : 'slot' });
+    freshTask = true;
+    return false;
+  }
+
+  /** The earliest of slot, closing and request. */
+  function nextDue(): Due {
+    if (state === null) return { kind: 'NOTHING' };
+    const closing = missedClosings[0] ?? state.nextClosing;
+    let due: Due = closing === null || closing === undefined ? { kind: 'NOTHING' } : { kind: 'CLOSING', atMs: closing.atMs, closing };
+    if (!active()) {
+      if (asked()) refuseRequests();
+      return due;
+    }
+    const slotMs = nextSlotAfter(state.grid, Math.max(state.lastSlotMs ?? 0, state.periodFromMs - 1));
+    if (due.kind === 'NOTHING' || slotMs < due.atMs) due = { kind: 'SLOT', atMs: slotMs };
+    if (slotMs > Date.now()) {
+      if (startDue) return { kind: 'START', atMs: Date.now() };
+      if (asked() && due.atMs > Date.now()) return { kind: 'MANUAL', atMs: Date.now() };
+    }
+    return due;
+  }
+
+  function refuseRequests(): void {
+    served = requested;
+    servedWith = null;
+    requestedAtMs = null;
+  }
+
+  async function doDue(due: Exclude<Due, { kind: 'NOTHING' }>, now: LoopState): Promise<void> {
+    switch (due.kind) {
+      case 'CLOSING':
+        return startClosing(due.closing, now);
+      case 'SLOT':
+        return pollSlot(now);
+      case 'START':
+        startDue = false;
+        return poll(now, offGrid(now), 'START');
+      case 'MANUAL':
+        return poll(now, offGrid(now), 'MANUAL');
+    }
+  }
+
+  /** The identity of a poll off the grid: its start, and always after the last one. */
+  function offGrid(now: LoopState): number {
+    return Math.max(Date.now(), (now.lastSlotMs ?? 0) + 1);
+  }
+
+  /** The newest due slot, after a wait where it is late; the older ones are written off as MISSED. */
+  async function pollSlot(now: LoopState): Promise<void> {
+    const dueSince = () => lateSlots(now.grid, Math.max(now.lastSlotMs ?? 0, now.periodFromMs - 1), Date.now());
+    const late = dueSince();
+    if (late === null) return;
+    const catchingUp = late.missedCount > 0 || late.overflowCount > 0 || isLate(now.grid, late.catchUp, Date.now());
+    if (isLate(now.grid, late.catchUp, Date.now())) {
+      // After an outage all plants are late at once: each waits its own while.
+      const waitMs = Math.floor(Math.random() * catchUpWaitMsMax(now.grid, Date.now()));
+      await condition(asked, Math.max(1, waitMs));
+      freshTask = true;
+    }
+    const slots = dueSince() ?? late;
+    if (slots.missedCount > 0) {
+      await step('writeMissed', {
+        plantId,
+        intervalMs: now.grid.intervalMs,
+        rows:
+          slots.missedFromMs === null || slots.missedToMs === null
+            ? null
+            : { fromMs: slots.missedFromMs, toMs: slots.missedToMs },
+        overflow:
+          slots.overflowFromMs === null ? null : { slotMs: slots.overflowFromMs, slots: slots.overflowCount },
+      });
+    }
+    await poll(now, slots.catchUp, catchingUp ? 'CATCH_UP' : 'SCHEDULE');
+  }
+
+  async function poll(now: LoopState, slotMs: number, trigger: Trigger): Promise<void> {
+    // No workflow task carries more than one poll: a crash loses the markers of one at most.
+    if (!freshTask) await sleep(1);
+    freshTask = false;
+    const serves = requested;
+    const askedAtMs = requestedAtMs;
+    requestedAtMs = null;
+    polling = slotMs;
+    try {
+      const { answer, standing } = await pollPlant({ plantId, slotMs, trigger, requestedAtMs: askedAtMs, intervalMs: now.grid.intervalMs });
+      now.lastPoll = answer;
+      servedWith = answer;
+      if (standing !== null) adopt(now, standing);
+      if (answer.outcome === 'SKIPPED_INACTIVE') lookAgain = true;
+    } finally {
+      now.lastSlotMs = slotMs;
+      polling = null;
+      pollsInRun += 1;
+      served = serves;
+    }
+  }
+
+  async function look(): Promise<boolean> {
+    lookAgain = false;
+    const plan = await step('planPlant', { plantId, nowMs: Date.now() });
+    if (plan.kind === 'GONE') {
+      log.info('the plant is gone: its loop ends', { plantId });
+      refuseRequests();
+      await condition(allHandlersFinished);
+      return true;
+    }
+    const before: LoopState | null = state;
+    const closedDate = before?.closedDate ?? null;
+    state = {
+      name: plan.name,
+      integrationStatus: plan.integrationStatus,
+      revision: plan.revision,
+      grid: { intervalMs: plan.intervalMs, phaseMs: plan.phaseMs },
+      periodFromMs: plan.periodFromMs,
+      lastSlotMs: Math.max(plan.lastSlotMs ?? 0, before?.lastSlotMs ?? 0) || null,
+      nextClosing: plan.nextClosing,
+      closedDate,
+      standing: before?.standing ?? null,
+      lastPoll: before?.lastPoll ?? null,
+    };
+    startDue = plan.startDue;
+    missedClosings = plan.missedClosings.filter((closing) => closedDate === null || closing.date > closedDate);
+    // A change by people changes the colour at once; a start is followed by a poll, which does.
+    if (before === null || before.revision !== plan.revision) await evaluate(state, null);
+    return false;
+  }
+
+  async function evaluate(now: LoopState, closing: ClosingVerdict | null): Promise<void> {
+    adopt(now, await step('evaluatePlant', { plantId, nowMs: Date.now(), revision: now.revision, closing }));
+  }
+
+  function adopt(now: LoopState, standing: PlantStanding): void {
+    if (now.standing?.status !== standing.status) {
+      upsertSearchAttributes([{ key: plantStatusKey, value: standing.status }]);
+      log.info('plant status changed', { plantId, from: now.standing?.status ?? null, to: standing.status, reason: standing.statusReason });
+    }
+    now.standing = standing;
+    if (standing.revision !== now.revision) lookAgain = true;
+  }
+
+  async function startClosing(closing: Closing, now: LoopState): Promise<void> {
+    try {
+      await startChild(closeDay, {
+        workflowId: dailyWorkflowId(plantId, closing.date),
+        args: [{ plantId, date: closing.date, atMs: closing.atMs }],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        staticSummary: `closing of ${closing.date}`,
+      });
+    } catch (error) {
+      // Started before, by this loop or the one before it: that is what was wanted.
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    now.closedDate = now.closedDate === null || closing.date > now.closedDate ? closing.date : now.closedDate;
+    if (missedClosings[0]?.date === closing.date) missedClosings.shift();
+    else lookAgain = true;
+  }
+
+  async function continueAsNew(now: LoopState): Promise<void> {
+    const next = makeContinueAsNewFunc<typeof monitorPlant>({});
+    await next({ v: 1, plantId, brand, pollsPerRun, state: now });
+  }
+
+  function showDetails(): void {
+    setCurrentDetails(currentDetails(plantState()));
+  }
+
+  function plantState(): PlantState {
+    const due = state !== null && active() ? nextSlotAfter(state.grid, Math.max(state.lastSlotMs ?? 0, state.periodFromMs - 1)) : null;
+    return {
+      plant_id: plantId,
+      brand,
+      integration_status: state?.integrationStatus ?? null,
+      interval_s: state === null ? null : state.grid.intervalMs / 1000,
+      status: state?.standing?.status ?? null,
+      status_reason: state?.standing?.statusReason ?? null,
+      status_since: iso(state?.standing?.statusSinceMs ?? null),
+      last_seen_at: iso(state?.standing?.lastSeenAtMs ?? null),
+      open_alerts: state?.standing?.openAlerts ?? 0,
+      next_slot: iso(due),
+      next_closing: iso(state?.nextClosing?.atMs ?? null),
+      polling: iso(polling),
+      last_poll: state?.lastPoll ?? null,
+      revision: state?.revision ?? 0,
+    };
+  }
+}
+
+function notActive(plantId: string, integrationStatus: IntegrationStatus | null): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(
+    `plant ${plantId} is not polled: its integration_status is ${integrationStatus ?? 'not known yet'}; resume it first`,
+    'NOT_ACTIVE',
+  );
+}
+
+function iso(atMs: number | null): string | null {
+  return atMs === null ? null : new Date(atMs).toISOString();
+}

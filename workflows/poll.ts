@@ -1,0 +1,165 @@
+import { isCancellation, log, sleep } from '@temporalio/workflow';
+
+import type { FetchResult, PlantStanding, PollLogArgs } from '../activities/contract.ts';
+import type { Booked, BookedPoll } from '../domain/changes.ts';
+import type { Trigger } from '../domain/plant.ts';
+import { afterAttempt } from '../domain/retry.ts';
+import type { PollAnswer } from './messages.ts';
+import { fetchStep, type LocalBudget, localBudget, sentenceOf, step } from './steps.ts';
+
+export interface PollRequest {
+  plantId: string;
+  slotMs: number;
+  trigger: Trigger;
+  requestedAtMs: number | null;
+  intervalMs: number;
+}
+
+/** The answer of the vendor after all attempts, with what they took. */
+interface Fetched {
+  result: FetchResult;
+  attempts: number;
+  durationMs: number;
+}
+
+/**
+ * One poll: fetch, snapshot, gaps, alerts and status, and its row of the ledger, whatever happened. Throws nothing but
+ * cancellation.
+ *
+ * @returns the poll's answer, and the plant's standing where the alert step ran.
+ */
+export async function pollPlant(request: PollRequest): Promise<{ answer: PollAnswer; standing: PlantStanding | null }> {
+  const startedAtMs = Date.now();
+  let fetched: Fetched | null = null;
+  let poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE';
+  let standing: PlantStanding | null = null;
+  try {
+    fetched = await fetchAll(request);
+    ({ poll, standing } = await book(request, startedAtMs, fetched));
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.error('a poll ended by an error of ours', { plantId: request.plantId, slotMs: request.slotMs, error });
+    poll = {
+      outcome: 'FAILED',
+      errorType: 'UNKNOWN',
+      error: sentenceOf(error),
+      booked: null,
+      startedAtMs,
+      durationMs: Date.now() - startedAtMs,
+      attempts: fetched?.attempts ?? 1,
+    };
+  }
+  const row = ledgerRow(request, poll);
+  await step('writePollLog', row);
+  return { answer: pollAnswer(row, standing), standing };
+}
+
+/** At most two attempts; the second 5 s later and regular, after a rate limit's time where that is short. */
+async function fetchAll(request: PollRequest): Promise<Fetched> {
+  let attempts = 0;
+  let durationMs = 0;
+  for (;;) {
+    const { plantId, slotMs, intervalMs } = request;
+    const result = await fetchStep(
+      { plantId, slotMs, intervalMs, nowMs: Date.now() },
+      attempts === 0 ? 'LOCAL_FIRST' : 'REGULAR',
+    );
+    if (result.kind === 'READING' || result.kind === 'VENDOR_FAILURE') durationMs += result.durationMs;
+    if (result.kind !== 'VENDOR_FAILURE') {
+      return { result, attempts: result.kind === 'READING' ? attempts + 1 : attempts, durationMs };
+    }
+    if (!result.asked) return { result, attempts, durationMs };
+    attempts += 1;
+    const after = afterAttempt(result.failure, attempts);
+    if (after.next === 'DONE') return { result, attempts, durationMs };
+    await sleep(after.waitMs);
+    durationMs += after.waitMs;
+  }
+}
+
+async function book(
+  request: PollRequest,
+  startedAtMs: number,
+  fetched: Fetched,
+): Promise<{ poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE'; standing: PlantStanding | null }> {
+  const { plantId, slotMs } = request;
+  const { result, attempts, durationMs } = fetched;
+  switch (result.kind) {
+    case 'SKIPPED_LOCKED':
+    case 'SKIPPED_INACTIVE':
+      return { poll: result.kind, standing: null };
+    case 'ALREADY_BOOKED':
+      return { poll: result.poll, standing: null };
+    case 'READING':
+    case 'VENDOR_FAILURE': {
+      const budget = localBudget();
+      const { nowMs, credentialsVersion } = result;
+      let booked: Booked | null = null;
+      if (result.kind === 'READING') {
+        const snapshot = await step('upsertSnapshot', { plantId, slotMs, nowMs, reading: result.reading }, budget);
+        booked = snapshot.booked;
+        if (snapshot.gaps.length > 0) await fillGaps(plantId, snapshot.gaps, nowMs, budget);
+      }
+      const reconciled = await step(
+        'reconcileAlerts',
+        {
+          plantId,
+          slotMs,
+          nowMs,
+          startedAtMs,
+          durationMs,
+          attempts,
+          result:
+            result.kind === 'READING'
+              ? { kind: 'READING', reading: result.reading }
+              : { kind: 'FAILURE', failure: result.failure },
+          credentialsVersion,
+          booked,
+        },
+        budget,
+      );
+      const { poll, ...standing } = reconciled;
+      return { poll, standing };
+    }
+  }
+}
+
+/** A failing series changes neither outcome nor failure count; the tries are recorded by the activity. */
+async function fillGaps(plantId: string, dates: string[], nowMs: number, budget: LocalBudget): Promise<void> {
+  try {
+    await step('backfillDays', { plantId, dates, nowMs, source: 'BACKFILL' }, budget);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.warn('days could not be filled', { plantId, dates, error });
+  }
+}
+
+function ledgerRow(request: PollRequest, poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE'): PollLogArgs {
+  const { plantId, slotMs, trigger, requestedAtMs } = request;
+  const key = { plantId, slotMs, jobType: 'POLL', trigger, requestedAtMs } as const;
+  if (typeof poll === 'string') {
+    return { ...key, outcome: poll, startedAtMs: null, durationMs: null, attempts: 0, errorType: null, error: null, booked: null };
+  }
+  const { outcome, startedAtMs, durationMs, attempts, errorType, error, booked } = poll;
+  return { ...key, outcome, startedAtMs, durationMs, attempts, errorType, error, booked };
+}
+
+function pollAnswer(row: PollLogArgs, standing: PlantStanding | null): PollAnswer {
+  return {
+    plant_id: row.plantId,
+    scheduled_for: new Date(row.slotMs).toISOString(),
+    trigger: row.trigger,
+    outcome: row.outcome,
+    attempts: row.attempts,
+    duration_ms: row.durationMs,
+    adapter_error_type: row.errorType,
+    error: row.error,
+    power_w: row.booked?.powerW ?? null,
+    today_energy_kwh: row.booked?.todayEnergyKwh ?? null,
+    lifetime_energy_kwh: row.booked?.lifetimeEnergyKwh ?? null,
+    booked_date: row.booked?.bookedDate ?? null,
+    source_time: row.booked?.sourceTimeMs == null ? null : new Date(row.booked.sourceTimeMs).toISOString(),
+    status: standing?.status ?? null,
+    status_reason: standing?.statusReason ?? null,
+  };
+}

@@ -1,0 +1,98 @@
+import { ApplicationFailure, isCancellation, log, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+
+import type { PlantActivities } from '../activities/contract.ts';
+
+/**
+ * Local first, regular else. A step that finishes within its budget costs one marker in the history; one that does not is
+ * repeated as a regular activity on the same queue, where it holds no workflow task, shows in the Web UI with its error, and
+ * is retried until our own services are back.
+ */
+
+/** The fetch's local budget: most vendors answer well within it. */
+const localFetchBudgetMs = 2_000;
+/** What all other steps of a poll may take together while they are local: with the fetch below the 8 s after which a workflow task must be extended. */
+const localStepsBudgetMs = 5_000;
+/** Less than this is not worth a local attempt. */
+const localStepMsMin = 50;
+
+/** Serve our own services only; an error that is not theirs comes as non-retryable. */
+const serviceRetry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const;
+
+const regularFetchOptions: ActivityOptions = { startToCloseTimeout: '60s', heartbeatTimeout: '10s', retry: serviceRetry };
+const regularStepOptions: ActivityOptions = { startToCloseTimeout: '30s', retry: serviceRetry };
+
+const regularStep = proxyActivities<PlantActivities>(regularStepOptions);
+const regularFetch = proxyActivities<PlantActivities>(regularFetchOptions);
+
+function local(budgetMs: number): PlantActivities {
+  const options: LocalActivityOptions = {
+    startToCloseTimeout: budgetMs,
+    scheduleToCloseTimeout: budgetMs,
+    retry: { maximumAttempts: 1 },
+  };
+  return proxyLocalActivities<PlantActivities>(options);
+}
+
+const localFetch = local(localFetchBudgetMs);
+
+/** The end of a poll's local budget, in workflow time. */
+export interface LocalBudget {
+  endsAtMs: number;
+}
+
+export function localBudget(): LocalBudget {
+  return { endsAtMs: Date.now() + localStepsBudgetMs };
+}
+
+type Step = Exclude<keyof PlantActivities, 'fetchReadings' | 'refreshDays'>;
+
+/**
+ * One step other than the fetch.
+ *
+ * @throws ActivityFailure when the activity met an error that is not one of our services' (a bug, a constraint).
+ */
+export async function step<Name extends Step>(
+  name: Name,
+  args: Parameters<PlantActivities[Name]>[0],
+  budget: LocalBudget = localBudget(),
+): Promise<Awaited<ReturnType<PlantActivities[Name]>>> {
+  type Run = (args: unknown) => Promise<Awaited<ReturnType<PlantActivities[Name]>>>;
+  const leftMs = budget.endsAtMs - Date.now();
+  if (leftMs >= localStepMsMin) {
+    try {
+      // The budget shrinks within a poll; proxies are cheap objects.
+      return await (local(leftMs)[name] as Run)(args);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      log.debug('a local step did not finish, it goes on as a regular one', { step: name });
+    }
+  }
+  return (regularStep[name] as Run)(args);
+}
+
+/** The fetch, local first. `regular` for a second attempt, which is regular from the start. */
+export async function fetchStep(
+  args: Parameters<PlantActivities['fetchReadings']>[0],
+  path: 'LOCAL_FIRST' | 'REGULAR',
+): ReturnType<PlantActivities['fetchReadings']> {
+  if (path === 'LOCAL_FIRST') {
+    try {
+      return await localFetch.fetchReadings(args);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+    }
+  }
+  return regularFetch.fetchReadings({ ...args, nowMs: Date.now() });
+}
+
+/** The closing's vendor call: regular from the start, it is no poll and may take its time. */
+export const refreshDaysStep = regularFetch.refreshDays;
+
+/** One sentence of an error, for the ledger: the innermost message, which the activities have redacted. */
+export function sentenceOf(error: unknown): string {
+  let innermost = error;
+  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause;
+  if (innermost instanceof ApplicationFailure || innermost instanceof Error) return innermost.message;
+  return 'unknown error';
+}
