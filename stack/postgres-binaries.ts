@@ -35,28 +35,28 @@ export function embeddedPackageDir(): string {
 
 /**
  * PostgreSQL's programs where `account` (null: we ourselves) can run them: those of the npm package, else a copy of them, in
- * `dataDir` or, for another account, in a folder of the machine.
+ * `cacheDir` or, for another account, in a folder of the machine.
  */
 export async function findPostgresBinaries(
   account: Account | null,
-  dataDir: string,
+  cacheDir: string,
   log: (line: string) => void,
 ): Promise<PostgresBinaries> {
   const packageDir = embeddedPackageDir();
   const packaged = join(packageDir, 'native');
   linkLibraries(packaged);
   if ((await troubleOf(packaged, account)) === null) return binariesIn(packaged);
-  const base = account === null ? dataDir : machineFolder();
-  const copy = join(base, `${copyName(packageDir)}`);
+  const base = account === null ? cacheDir : machineFolder();
+  const copy = join(base, copyName(packageDir));
   if ((await troubleOf(copy, account)) !== null) {
+    const who = account === null ? 'we' : `the user "${account.name}"`;
+    log(`PostgreSQL: ${who} cannot run the programs in ${packageDir}; copying them to ${copy}`);
     await copyOnce(packaged, copy, account);
     const trouble = await troubleOf(copy, account);
     if (trouble !== null) {
       throw new StackError(`PostgreSQL's programs do not run on this machine: ${trouble}`);
     }
   }
-  const reason = account === null ? 'cannot be run' : `cannot be run by the user "${account.name}"`;
-  log(`PostgreSQL: the programs in ${packageDir} ${reason}; using the copy in ${copy}`);
   return binariesIn(copy);
 }
 
@@ -111,6 +111,7 @@ function copyName(packageDir: string): string {
 
 /** Two stacks that start at once make one copy. */
 async function copyOnce(packaged: string, copy: string, account: Account | null): Promise<void> {
+  mkdirSync(dirname(copy), { recursive: true });
   const lock = await waitForLock(`${copy}.lock`);
   try {
     if ((await troubleOf(copy, account)) !== null) await copyBinaries(packaged, copy);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loopback, type PortBook } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
@@ -23,6 +23,8 @@ const ending: readonly EndingStep[] = [
 
 export interface PostgresOptions {
   dataDir: string;
+  /** For a copy of PostgreSQL's programs, should one be needed. */
+  cacheDir: string;
   ephemeral: boolean;
   ports: PortBook;
   log: (line: string) => void;
@@ -38,7 +40,7 @@ export interface Postgres {
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const { dataDir, ephemeral, ports, log, signal } = options;
   const home = await preparePostgresHome(dataDir, ephemeral, log);
-  const binaries = await findPostgresBinaries(home.account, dataDir, log);
+  const binaries = await findPostgresBinaries(home.account, options.cacheDir, log);
   const cluster = join(home.dir, 'data');
   await endOrphan(name, join(dataDir, pidFileName), ending);
   await endForeignPostmaster(cluster);
@@ -76,8 +78,12 @@ function specOf(
     pidFile: join(dataDir, pidFileName),
     ending,
     isReady: (pid) => Promise.resolve(isServing(cluster, pid)),
-    // Children of a killed server take a moment to notice; until then the next one refuses to start.
-    passingTrouble: /shared memory block .* is still in use/,
+    passingTrouble: {
+      message: /shared memory block .* is still in use/,
+      clear: () => {
+        endStrayChildren(cluster);
+      },
+    },
     log,
   };
 }
@@ -124,6 +130,24 @@ async function endForeignPostmaster(cluster: string): Promise<void> {
   };
   if (!(await endProcess(ending, send, () => processIdentity(pid) !== identity))) {
     throw new StackError(`PostgreSQL of an earlier run (process ${pid}) does not end: stop it by hand.`);
+  }
+}
+
+/**
+ * After the death of a server its children, too, end when they next look, but one that is busy with a long query does not look,
+ * and as long as it lives the next server refuses to start. They are known by their title and by PostgreSQL's habit of working in
+ * its data folder. Without /proc, they are waited for.
+ */
+function endStrayChildren(cluster: string): void {
+  if (process.platform !== 'linux') return;
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || !commandLineOf(pid).startsWith('postgres: ')) continue;
+    try {
+      if (readlinkSync(`/proc/${entry}/cwd`) === cluster) sendSignal(pid, 'SIGKILL');
+    } catch {
+      // Somebody else's, or gone by now.
+    }
   }
 }
 

@@ -24,6 +24,8 @@ export interface RedisOptions {
   dataDir: string;
   ports: PortBook;
   path: string | undefined;
+  /** Where a Redis that is not ours is looked for; 6379 by default. */
+  sharedPort?: number;
   log: (line: string) => void;
   signal?: AbortSignal | undefined;
 }
@@ -38,7 +40,7 @@ export interface Redis {
 
 /** A Redis of our own, else the one on this machine, else none: it only saves vendor calls that PostgreSQL would refuse to book. */
 export async function startRedis(options: RedisOptions): Promise<Redis> {
-  const { dataDir, log, signal } = options;
+  const { dataDir, log, signal, sharedPort = defaultPort } = options;
   await endOrphan('Redis', join(dataDir, pidFileName), ending);
   for (const name of programs) {
     const program = findOnPath(name, options.path);
@@ -50,12 +52,12 @@ export async function startRedis(options: RedisOptions): Promise<Redis> {
       log(`Redis: ${program} does not start. ${messageOf(error)}`);
     }
   }
-  if ((await ask(defaultPort, 'PING')) === '+PONG') {
+  if ((await ask(sharedPort, 'PING')) === '+PONG') {
     const keyPrefix = `heliograph:${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}:`;
     log(
-      `Redis: neither ${programs.join(' nor ')} is on the PATH; using the one on ${loopback}:${defaultPort}, with keys below "${keyPrefix}"`,
+      `Redis: neither ${programs.join(' nor ')} is on the PATH; using the one on ${loopback}:${sharedPort}, with keys below "${keyPrefix}"`,
     );
-    return { url: `redis://${loopback}:${defaultPort}`, keyPrefix, server: null };
+    return { url: `redis://${loopback}:${sharedPort}`, keyPrefix, server: null };
   }
   log(
     `Redis: NONE. Polls go on without locks. Install redis-server or valkey-server (\`apt install redis-server\`, \`brew install redis\`), or set REDIS_URL.`,
@@ -106,7 +108,7 @@ async function isServedBy(port: number, pid: number): Promise<boolean> {
 }
 
 /** The answer to one command, as Redis writes it; null when nobody answers in time. */
-async function ask(port: number, command: string): Promise<string | null> {
+export async function ask(port: number, command: string): Promise<string | null> {
   const socket = connect({ port, host: loopback });
   socket.setTimeout(answerLimitMs, () => socket.destroy(new Error('no answer in time')));
   let answer = '';

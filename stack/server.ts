@@ -37,8 +37,8 @@ export interface ServerSpec {
   ending: readonly EndingStep[];
   /** Whether the process with this pid, and no other, serves. Asked every few milliseconds. */
   isReady: (pid: number) => Promise<boolean>;
-  /** A start that ends with such a message is tried again until the time is up: the reason goes away by itself. */
-  passingTrouble?: RegExp;
+  /** A start that ends with such a message is tried again until the time is up, after `clear` has done what it can. */
+  passingTrouble?: { message: RegExp; clear: () => void };
   log: (line: string) => void;
 }
 
@@ -59,6 +59,7 @@ export const portTaken = /address already in use/i;
 /** Crash recovery of a big database takes time; what takes longer than this has failed. */
 const startLimitMs = 60_000;
 const readyPauseMs = 15;
+const troublePauseMs = 100;
 /** Beyond this a log is set aside (as `.1`) at the next start. */
 const logBytesMax = 5_000_000;
 const logTailChars = 1_500;
@@ -93,10 +94,11 @@ export class ServerProcess implements ManagedServer {
         await this.#startOnce(untilMs, signal);
         return;
       } catch (error) {
-        const passing =
-          error instanceof ServerStartError && this.#spec.passingTrouble?.test(error.logTail);
+        const trouble = this.#spec.passingTrouble;
+        const passing = error instanceof ServerStartError && trouble?.message.test(error.logTail);
         if (!passing || performance.now() > untilMs) throw error;
-        await delay(readyPauseMs * 10);
+        trouble?.clear();
+        await delay(troublePauseMs);
       }
     }
   }

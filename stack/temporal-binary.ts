@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder, type PlacesEnvironment } from './cache.ts';
 import { waitForLock } from './lock.ts';
 import { findOnPath, isExecutableFile, run, serverEnvironment } from './process.ts';
 import { messageOf, StackError } from './stack-error.ts';
@@ -11,16 +11,11 @@ import { messageOf, StackError } from './stack-error.ts';
 const serverVersionMin = [1, 32, 0] as const;
 /** Go versions before this one cannot fetch the version that go.mod asks for. */
 const goVersionMin = [1, 21, 0] as const;
+const askLimitMs = 10_000;
 const progressPauseMs = 10_000;
 
 const moduleDir = join(import.meta.dirname, 'temporal');
 const commandPackage = 'github.com/temporalio/cli/cmd/temporal';
-
-export interface BinaryEnvironment {
-  PATH?: string | undefined;
-  XDG_CACHE_HOME?: string | undefined;
-  HOME?: string | undefined;
-}
 
 /** Where the Temporal server comes from. */
 export type TemporalSource =
@@ -31,7 +26,7 @@ export type TemporalSource =
  * The Temporal server to run: the one built before, else `temporal` on the PATH, else one that is yet to be built with Go.
  * A StackError says what to install when there is none of these.
  */
-export function findTemporal(env: BinaryEnvironment): TemporalSource {
+export function findTemporal(env: PlacesEnvironment): TemporalSource {
   const { file, version } = lookForTemporal(env);
   if (file !== null) return { kind: 'file', file };
   const go = findOnPath('go', env.PATH);
@@ -43,12 +38,12 @@ export function findTemporal(env: BinaryEnvironment): TemporalSource {
 }
 
 /** The Temporal program that could be run at once; null when there is none. */
-export function installedTemporal(env: BinaryEnvironment): string | null {
+export function installedTemporal(env: PlacesEnvironment): string | null {
   return lookForTemporal(env).file;
 }
 
 /** `version` is that of a program on the PATH, also where it is too old to be `file`. */
-function lookForTemporal(env: BinaryEnvironment): { file: string | null; version: number[] | null } {
+function lookForTemporal(env: PlacesEnvironment): { file: string | null; version: number[] | null } {
   const built = builtFile(env);
   if (isExecutableFile(built)) return { file: built, version: null };
   const onPath = findOnPath('temporal', env.PATH);
@@ -65,20 +60,19 @@ function missing(temporal: number[] | null, go: number[] | null): string {
   ].filter((each) => each !== null);
   const because = found.length > 0 ? ` (${found.join(', ')})` : '';
   return (
-    `Temporal's server is missing${because}: install Go ${goVersionMin.slice(0, 2).join('.')} or newer (\`sudo apt install golang-go\` or \`brew install go\`; the server is then built once, 4 minutes), ` +
+    `Temporal's server is missing${because}: install Go ${goVersionMin.slice(0, 2).join('.')} or newer (\`sudo apt install golang-go\`, \`brew install go\` or https://go.dev/dl; the server is then built once, in 4 minutes), ` +
     `or the Temporal CLI with server ${serverVersionMin.slice(0, 2).join('.')} or newer (\`curl -sSf https://temporal.download/cli.sh | sh\` or \`brew install temporal\`), or set TEMPORAL_ADDRESS.`
   );
 }
 
 /** In the user's cache, by what it is built from: another version is another file. */
-function builtFile(env: BinaryEnvironment): string {
-  const cache = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache');
+function builtFile(env: PlacesEnvironment): string {
   const hash = createHash('sha256')
     .update(readFileSync(join(moduleDir, 'go.mod')))
     .update(readFileSync(join(moduleDir, 'go.sum')))
     .update(`${process.platform} ${process.arch}`);
   const folder = `temporal-${hash.digest('hex').slice(0, 12)}`;
-  return join(cache, 'heliograph', folder, 'temporal');
+  return join(cacheFolder(env), folder, 'temporal');
 }
 
 /** `temporal version 1.8.2 (Server 1.32.1, UI 2.50.1)`. */
@@ -97,7 +91,9 @@ function versionIn(text: string, pattern: RegExp): number[] | null {
 }
 
 function outputOf(command: string, args: string[]): string {
-  const asked = spawnSync(command, args, { encoding: 'utf8', cwd: moduleDir, timeout: 10_000 });
+  // Asked inside a module, Go would fetch the version that go.mod names and answer with that one.
+  const env = { ...process.env, GOTOOLCHAIN: 'local' };
+  const asked = spawnSync(command, args, { encoding: 'utf8', cwd: '/', env, timeout: askLimitMs });
   return asked.stdout ?? '';
 }
 

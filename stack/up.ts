@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { unprivilegedAccount } from './account.ts';
+import { cacheFolder, type PlacesEnvironment } from './cache.ts';
 import { claimDataDir } from './lock.ts';
 import { PortBook } from './ports.ts';
 import { startPostgres } from './postgres.ts';
@@ -9,13 +10,13 @@ import { startRedis } from './redis.ts';
 import type { ManagedServer } from './server.ts';
 import { messageOf, StackError } from './stack-error.ts';
 import { startTemporal } from './temporal.ts';
-import { findTemporal, installedTemporal, type BinaryEnvironment } from './temporal-binary.ts';
+import { findTemporal, installedTemporal } from './temporal-binary.ts';
 
 export { StackError } from './stack-error.ts';
 export type { ManagedServer } from './server.ts';
 
 /** The services that the environment gives: they are used, not started. Empty counts as not given. */
-export interface StackEnvironment extends BinaryEnvironment {
+export interface StackEnvironment extends PlacesEnvironment {
   DATABASE_URL?: string | undefined;
   REDIS_URL?: string | undefined;
   TEMPORAL_ADDRESS?: string | undefined;
@@ -131,7 +132,7 @@ async function startAll(
   const all = [
     env.DATABASE_URL
       ? Promise.resolve({ url: env.DATABASE_URL, server: null })
-      : starting('PostgreSQL', () => startPostgres(common)),
+      : starting('PostgreSQL', () => startPostgres({ ...common, cacheDir: cacheFolder(env) })),
     env.REDIS_URL
       ? Promise.resolve({ url: env.REDIS_URL, keyPrefix: '', server: null })
       : starting('Redis', () => startRedis({ ...common, path: env.PATH })),
