@@ -1,0 +1,77 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
+import { CommandError, type Config, defaultDataDir, exitCodes, loadConfig } from './config.ts';
+
+/** What a command may use of its process; tests pass their own. */
+export interface CommandIo {
+  env: NodeJS.ProcessEnv;
+  stdin: NodeJS.ReadableStream & { isTTY?: boolean };
+  stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+  stderr: NodeJS.WritableStream & { isTTY?: boolean };
+}
+
+type OptionsConfig = NonNullable<ParseArgsConfig['options']>;
+
+/** One command. Each lives in a file of `commands/` that is named like it. */
+export interface Command {
+  /** `plants list`: one or two words. */
+  name: string;
+  /** One line for the overview. */
+  summary: string;
+  /** What follows the name: `ID [--until TIME] [--reason TEXT]`. */
+  usage: string;
+  /** Long flags only. `--json`, `--data` and `--help` are known to every command. */
+  options: OptionsConfig;
+  run(context: CommandContext): Promise<number>;
+}
+
+export interface CommandContext {
+  /** The given flags; of a `multiple` one, an array. */
+  values: Record<string, string | boolean | (string | boolean)[] | undefined>;
+  positionals: string[];
+  json: boolean;
+  io: CommandIo;
+  /** Parsed when first asked for. @throws CommandError 78 */
+  config(): Config;
+  dataDir: string;
+}
+
+const commonOptions = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+  data: { type: 'string' },
+} as const satisfies OptionsConfig;
+
+/** @throws CommandError 2 for unknown or malformed flags, with the command's usage. */
+export function parseCommand(command: Command, args: readonly string[], io: CommandIo): CommandContext | 'HELP' {
+  let parsed;
+  try {
+    parsed = parseArgs({ args: [...args], options: { ...commonOptions, ...command.options }, allowPositionals: true, strict: true });
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split('. ');
+    throw usageError(command, reason ?? 'the flags are not right');
+  }
+  const values = parsed.values as CommandContext['values'];
+  if (values['help'] === true) return 'HELP';
+  const dataDir = typeof values['data'] === 'string' ? values['data'] : defaultDataDir;
+  let config: Config | null = null;
+  return {
+    values,
+    positionals: parsed.positionals,
+    json: values['json'] === true,
+    io,
+    dataDir,
+    config: () => (config ??= loadConfig(io.env, dataDir)),
+  };
+}
+
+/** A wrong call: exit code 2, with the usage below it. */
+export function usageError(command: Pick<Command, 'name' | 'usage'>, reason: string): CommandError {
+  return new CommandError(`${reason}\nusage: heliograph ${command.name} ${command.usage}`.trimEnd(), exitCodes.usage);
+}
+
+/** The text value of a flag, or undefined. */
+export function textFlag(context: CommandContext, name: string): string | undefined {
+  const value = context.values[name];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,6 @@
+import type { Command } from '../command.ts';
+import { migrate } from './migrate.ts';
+import { worker } from './worker.ts';
+
+/** Every command, in the order of the overview. */
+export const commands: readonly Command[] = [worker, migrate];

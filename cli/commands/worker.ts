@@ -1,0 +1,28 @@
+import type { Command } from '../command.ts';
+import { exitCodes, requireMockMode } from '../config.ts';
+import { createLog } from '../log.ts';
+import { installRuntime, startWorker } from '../worker.ts';
+
+/** `heliograph worker`: polls until it is told to stop. */
+export const worker: Command = {
+  name: 'worker',
+  summary: 'run the workers: all queues, or those in WORKER_QUEUES',
+  usage: '',
+  options: {},
+  async run({ config: readConfig }) {
+    const config = readConfig();
+    requireMockMode(config);
+    const log = createLog(config.LOG_LEVEL);
+    installRuntime(log);
+    const running = await startWorker({ config, log });
+    const stop = (signal: NodeJS.Signals) => {
+      log.info({ signal }, 'worker stops: what runs is finished first');
+      running.stop();
+    };
+    process.once('SIGINT', stop);
+    process.once('SIGTERM', stop);
+    await running.finished;
+    log.info({}, 'worker stopped');
+    return exitCodes.done;
+  },
+};

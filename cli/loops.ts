@@ -1,0 +1,95 @@
+import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy, WorkflowNotFoundError } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+
+import type { Loops } from '../activities/fleet.ts';
+import type { Brand } from '../domain/plant.ts';
+import { fleetQueue, fleetScheduleId, plantChangedSignal, plantOfWorkflowId, pollQueue, pollWorkflowId } from '../workflows/messages.ts';
+import type { monitorPlant, reconcileFleet } from '../workflows/index.ts';
+
+const plantBrandKey = defineSearchAttributeKey('PlantBrand', SearchAttributeType.KEYWORD);
+
+/** How often the fleet is reconciled. */
+const reconcileEverySeconds = 30;
+
+/** The loops as Temporal runs them. */
+export function createLoops(client: Client, options: { pollsPerRun?: number } = {}): Loops {
+  return {
+    async list() {
+      const plantIds = new Set<string>();
+      for await (const execution of client.workflow.list({ query: `WorkflowType = 'monitorPlant' AND ExecutionStatus = 'Running'` })) {
+        const plantId = plantOfWorkflowId(execution.workflowId);
+        if (plantId !== null) plantIds.add(plantId);
+      }
+      return plantIds;
+    },
+
+    async start(plant) {
+      await startLoop(client, plant, options.pollsPerRun);
+    },
+
+    async signalChanged(plantId) {
+      await signalChanged(client, plantId);
+    },
+  };
+}
+
+/** Starts a plant's loop; does nothing where one runs. */
+export async function startLoop(
+  client: Client,
+  plant: { id: string; name: string; brand: Brand },
+  pollsPerRun?: number,
+): Promise<void> {
+  await client.workflow.start<typeof monitorPlant>('monitorPlant', {
+    workflowId: pollWorkflowId(plant.id),
+    taskQueue: pollQueue(plant.brand),
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    args: [{ v: 1, plantId: plant.id, brand: plant.brand, ...(pollsPerRun === undefined ? {} : { pollsPerRun }) }],
+    memo: { name: plant.name, brand: plant.brand },
+    staticSummary: plant.name,
+    typedSearchAttributes: new TypedSearchAttributes([{ key: plantBrandKey, value: plant.brand }]),
+  });
+}
+
+/** Tells a plant's loop to look again. @returns false where none runs: the reconciliation starts it. */
+export async function signalChanged(client: Client, plantId: string): Promise<boolean> {
+  try {
+    await client.workflow.getHandle(pollWorkflowId(plantId)).signal(plantChangedSignal);
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+/** Makes sure that the Schedule of the reconciliation exists, and lets it run now. */
+export async function triggerReconciliation(client: Client): Promise<void> {
+  try {
+    await client.schedule.create({
+      scheduleId: fleetScheduleId,
+      spec: { intervals: [{ every: `${reconcileEverySeconds}s` }] },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
+      action: {
+        type: 'startWorkflow',
+        workflowType: 'reconcileFleet' satisfies typeof reconcileFleet.name,
+        taskQueue: fleetQueue,
+        workflowId: fleetScheduleId,
+        args: [],
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+  }
+  await client.schedule.getHandle(fleetScheduleId).trigger(ScheduleOverlapPolicy.SKIP);
+}
+
+/** Search attributes by which people filter the Web UI's list. */
+const searchAttributes = { PlantBrand: 2, PlantStatus: 2 } as const; // 2: Keyword
+
+/** Registers the search attributes where they are missing; a new one is usable a moment later. */
+export async function ensureSearchAttributes(client: Client): Promise<void> {
+  const { namespace } = client.options;
+  const known = await client.connection.operatorService.listSearchAttributes({ namespace });
+  const missing = Object.entries(searchAttributes).filter(([name]) => known.customAttributes?.[name] === undefined);
+  if (missing.length === 0) return;
+  await client.connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) });
+}

@@ -1,0 +1,174 @@
+import { fileURLToPath } from 'node:url';
+
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger, type NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+
+import { Breaker } from '../activities/breaker.ts';
+import { createFleetActivities, createPlantActivities } from '../activities/create.ts';
+import type { ActivityDeps, Checkpoint } from '../activities/deps.ts';
+import { createVendors } from '../activities/vendor.ts';
+import { createFixtureAdapter } from '../adapters/registry.ts';
+import { allQueues, fleetQueue } from '../workflows/messages.ts';
+import { type Config, requireMasterKeys, requireMockMode } from './config.ts';
+import type { Log } from './log.ts';
+import { createLoops, ensureSearchAttributes, triggerReconciliation } from './loops.ts';
+import { checkMasterKeys, connectDatabase, connectTemporal, connectTemporalNative, openLocks } from './services.ts';
+
+/** Longer than a regular fetch's own limit would hold up every deploy; what is cut is tried again elsewhere. */
+const shutdownGraceTime = '5s';
+/** After this the process ends whatever still runs. */
+const shutdownForceTime = '6s';
+/** A dead worker's cached loops go to others after this. */
+const stickyQueueScheduleToStartTimeout = '5s';
+/** 127 KB each: what an unsized process may keep. Sized by MAX_CACHED_WORKFLOWS below for larger fleets. */
+const cachedWorkflowsPerQueue = 2_000;
+
+const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+
+export interface RunningWorker {
+  /** Resolves when all workers have stopped; rejects when one fails. */
+  finished: Promise<void>;
+  stop(): void;
+}
+
+export interface WorkerOptions {
+  config: Config;
+  log: Log;
+  bundle?: WorkflowBundle;
+  /** Tests kill a worker at these points. */
+  checkpoint?: (name: Checkpoint) => Promise<void>;
+  /** Tests let vendors hang. */
+  openAdapter?: typeof createFixtureAdapter;
+  /** Simulations raise it: continue-as-new does not go with time skipping. */
+  pollsPerRun?: number;
+  /** Whether the fleet is reconciled once at the start; default true. */
+  reconcile?: boolean;
+}
+
+/** Compiles the workflows once; all workers of a process share the bundle. */
+export async function bundleWorkflows(): Promise<WorkflowBundle> {
+  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+}
+
+let runtimeInstalled = false;
+
+/** Temporal's own lines go into our log; signals are ours to handle. Once a process. */
+export function installRuntime(log: Log): void {
+  if (runtimeInstalled) return;
+  runtimeInstalled = true;
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      const fields = { ...meta, error: meta?.['error'] instanceof Error ? meta['error'].message : meta?.['error'] };
+      if (level === 'ERROR') log.error(fields, message);
+      else log.warn(fields, message);
+    }),
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
+  });
+}
+
+/**
+ * Starts the workers of all queues, or of those in WORKER_QUEUES.
+ *
+ * @throws CommandError 78 for a wrong configuration, 69 for a service that is away; then nothing was started.
+ */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { config, log } = options;
+  requireMockMode(config);
+  const masterKeys = requireMasterKeys(config);
+  const db = await connectDatabase(config, { onError: (error) => log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost') });
+  const locks = openLocks(config, () => lockFailures.add());
+  const lockFailures = throttled((count) => log.warn({ calls: count }, 'Redis did not answer in time: polling goes on without its lock'));
+  let connection: NativeConnection | null = null;
+  let client: Client | null = null;
+  try {
+    await checkMasterKeys(db, config);
+    client = await connectTemporal(config);
+    connection = await connectTemporalNative(config);
+    await warnOfEviction(config, locks, log);
+    await ensureSearchAttributes(client);
+    const deps: ActivityDeps = {
+      db,
+      locks,
+      lockDomain: `${await clusterId(client)}/${config.TEMPORAL_NAMESPACE}`,
+      vendors: createVendors({ masterKeys, openAdapter: options.openAdapter ?? createFixtureAdapter }),
+      breaker: new Breaker(),
+      clock: Date.now,
+      log,
+      checkpoint: options.checkpoint ?? (async () => {}),
+    };
+    const queues = config.WORKER_QUEUES.length > 0 ? config.WORKER_QUEUES : allQueues;
+    const workflowBundle = options.bundle ?? (await bundleWorkflows());
+    const plantActivities = createPlantActivities(deps);
+    const fleetActivities = createFleetActivities(deps, createLoops(client, options.pollsPerRun === undefined ? {} : { pollsPerRun: options.pollsPerRun }));
+    const workers = await Promise.all(
+      queues.map((taskQueue) =>
+        Worker.create({
+          connection: connection as NativeConnection,
+          namespace: config.TEMPORAL_NAMESPACE,
+          taskQueue,
+          workflowBundle,
+          activities: taskQueue === fleetQueue ? fleetActivities : plantActivities,
+          maxCachedWorkflows: taskQueue === fleetQueue ? 10 : cachedWorkflowsPerQueue,
+          shutdownGraceTime,
+          shutdownForceTime,
+          stickyQueueScheduleToStartTimeout,
+        }),
+      ),
+    );
+    const runs = Promise.all(workers.map((worker) => worker.run()));
+    if (options.reconcile !== false && queues.includes(fleetQueue)) await triggerReconciliation(client);
+    log.info({ queues }, 'worker started');
+    return {
+      finished: runs.then(
+        () => close(),
+        async (error: unknown) => {
+          for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+          await close();
+          throw error;
+        },
+      ),
+      stop: () => {
+        for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+
+  async function close(): Promise<void> {
+    locks.close();
+    await Promise.allSettled([db.destroy(), connection?.close(), client?.connection.close()]);
+  }
+}
+
+async function clusterId(client: Client): Promise<string> {
+  const info = await (client.connection as Connection).workflowService.getClusterInfo({});
+  return info.clusterId;
+}
+
+async function warnOfEviction(config: Config, locks: ReturnType<typeof openLocks>, log: Log): Promise<void> {
+  if (config.REDIS_URL === undefined) {
+    log.warn({}, 'no REDIS_URL: plants are guarded by the database alone');
+    return;
+  }
+  const policy = await locks.evictionPolicy();
+  if (policy === null) log.warn({}, 'Redis does not tell its maxmemory-policy (or is away): it must be noeviction');
+  else if (policy !== 'noeviction') log.warn({ policy }, 'Redis MUST NOT EVICT: set maxmemory-policy noeviction, or locks vanish when memory is short');
+}
+
+/** Tells of many alike events at most once in ten seconds. */
+function throttled(tell: (count: number) => void): { add(): void } {
+  let count = 0;
+  let toldAt = -Infinity;
+  return {
+    add() {
+      count += 1;
+      if (performance.now() - toldAt < 10_000) return;
+      tell(count);
+      count = 0;
+      toldAt = performance.now();
+    },
+  };
+}
