@@ -1,0 +1,281 @@
+import { describe, expect, test } from 'vitest';
+import {
+  credentials,
+  errorOf,
+  failure,
+  inverter,
+  json,
+  kpiRow,
+  loginOk,
+  now,
+  plant,
+  scriptedVendor,
+  success,
+  summaryError,
+  type Answer,
+} from './scripted-vendor.ts';
+
+describe('login', () => {
+  test('posts user name and system code to the cloud of the account and sends the token back', async () => {
+    const { adapter, requests } = scriptedVendor();
+    await adapter.getPlantSummary(plant);
+    expect(requests[0]).toEqual({
+      method: 'POST',
+      url: 'https://eu5.fusionsolar.huawei.com/thirdData/login',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ userName: 'api-user', systemCode: 'Canary-5ecret' }),
+    });
+    expect(requests[1]?.url).toBe('https://eu5.fusionsolar.huawei.com/thirdData/getStationRealKpi');
+    expect(requests.slice(1).map(({ headers }) => headers['xsrf-token'])).toEqual(
+      Array(3).fill('x-first'),
+    );
+  });
+
+  test('takes the token from Set-Cookie where the header is absent', async () => {
+    const cookie = 'locale=en; Path=/, XSRF-TOKEN=x-cookie;Path=/;Secure';
+    const { adapter, requests } = scriptedVendor({
+      login: [json({ failCode: 0, data: null }, 200, { 'set-cookie': cookie })],
+    });
+    await adapter.getPlantSummary(plant);
+    expect(requests[1]?.headers['xsrf-token']).toBe('x-cookie');
+  });
+
+  test.each(['EU5', 'eu5.fusionsolar.huawei.com', ' eu5 '])('reads the host "%s"', async (host) => {
+    const { adapter, requests } = scriptedVendor({}, { credentials: { ...credentials, host } });
+    await adapter.getPlantSummary(plant);
+    expect(requests[0]?.url).toBe('https://eu5.fusionsolar.huawei.com/thirdData/login');
+  });
+
+  test.each([
+    'evil.example',
+    'eu5.fusionsolar.huawei.com.evil.example',
+    'a/b',
+    'user@evil',
+    '-',
+    '',
+  ])('sends nothing to the host "%s", which is not Huawei\'s', async (host) => {
+    const { adapter, requests } = scriptedVendor({}, { credentials: { ...credentials, host } });
+    expect(await errorOf(adapter.getPlantSummary(plant))).toMatchObject({ type: 'AUTH_FAILED' });
+    expect(requests).toEqual([]);
+  });
+
+  test('reads HTTP 200 with an empty body as refused credentials', async () => {
+    const error = await summaryError({ login: [{ status: 200, headers: {}, body: ' ' }] });
+    expect(error).toMatchObject({ type: 'AUTH_FAILED', sessionExpired: false });
+  });
+
+  test('names the host where the login is answered with a web page', async () => {
+    const page = { status: 200, headers: {}, body: '\n<!DOCTYPE html><html></html>' };
+    const error = await summaryError({ login: [page] });
+    expect(error.type).toBe('INVALID_DATA_FORMAT');
+    expect(error.message).toContain("check the account's host");
+  });
+
+  test('refuses a success without a token', async () => {
+    const error = await summaryError({ login: [json({ failCode: 0, data: null })] });
+    expect(error.type).toBe('INVALID_DATA_FORMAT');
+  });
+
+  test('keeps its session for later call chains of the account', async () => {
+    const { adapter, again, paths } = scriptedVendor();
+    await adapter.getPlantSummary(plant);
+    await again().getPlantSummary(plant);
+    expect(paths().filter((path) => path === 'login')).toHaveLength(1);
+  });
+});
+
+describe('an expired session', () => {
+  const expired = json({ failCode: 305, immediately: true, message: 'USER_MUST_RELOGIN' });
+  const secondLogin = json({ failCode: 0, data: null }, 200, { 'xsrf-token': 'x-second' });
+
+  test('is renewed once, and the call repeated with the new token', async () => {
+    const { adapter, requests, paths } = scriptedVendor({
+      login: [loginOk, secondLogin],
+      getStationRealKpi: [expired, success([kpiRow()])],
+    });
+    expect((await adapter.getPlantSummary(plant)).todayEnergyKwh).toBe(12.5);
+    expect(paths().slice(0, 4)).toEqual([
+      'login',
+      'getStationRealKpi',
+      'login',
+      'getStationRealKpi',
+    ]);
+    expect(requests[3]?.headers['xsrf-token']).toBe('x-second');
+  });
+
+  test('that a new login does not cure is AUTH_FAILED after two logins', async () => {
+    const { adapter, paths } = scriptedVendor({
+      login: [loginOk, secondLogin],
+      getStationRealKpi: [expired],
+    });
+    const error = await errorOf(adapter.getPlantSummary(plant));
+    expect(error).toMatchObject({ type: 'AUTH_FAILED', sessionExpired: false });
+    expect(paths()).toEqual(['login', 'getStationRealKpi', 'login', 'getStationRealKpi']);
+  });
+
+  test('is not renewed with credentials that the vendor refuses now', async () => {
+    const error = await summaryError({
+      login: [loginOk, { status: 200, headers: {}, body: '' }],
+      getStationRealKpi: [expired],
+    });
+    expect(error.type).toBe('AUTH_FAILED');
+  });
+});
+
+describe('refusals', () => {
+  test.each([
+    [401, 'AUTH_FAILED'],
+    [20_001, 'AUTH_FAILED'],
+    [20_002, 'AUTH_FAILED'],
+    [20_003, 'AUTH_FAILED'],
+    [30_029, 'AUTH_FAILED'],
+    [20_400, 'AUTH_FAILED'],
+    [20_403, 'AUTH_FAILED'],
+    [20_004, 'VENDOR_ERROR'],
+    [20_200, 'VENDOR_ERROR'],
+    [20_007, 'PLANT_NOT_FOUND'],
+    [20_008, 'PLANT_NOT_FOUND'],
+    [20_010, 'PLANT_NOT_FOUND'],
+    [20_009, 'VENDOR_ERROR'],
+    [20_014, 'VENDOR_ERROR'],
+    [20_025, 'VENDOR_ERROR'],
+    [12_345, 'VENDOR_ERROR'],
+  ])('failCode %i is %s, on data and on the login', async (failCode, type) => {
+    const onData = await summaryError({ getStationRealKpi: [failure(failCode)] });
+    const onLogin = await summaryError({ login: [failure(failCode)] });
+    expect([onData.type, onLogin.type]).toEqual([type, type]);
+    expect(onData.message).toContain(String(failCode));
+  });
+
+  test('the code decides, not `success`', async () => {
+    const error = await summaryError({
+      getStationRealKpi: [json({ success: true, failCode: '20200', data: null })],
+    });
+    expect(error.type).toBe('VENDOR_ERROR');
+    const { adapter } = scriptedVendor({
+      getStationRealKpi: [json({ success: false, failCode: '0', data: [kpiRow()] })],
+    });
+    expect((await adapter.getPlantSummary(plant)).todayEnergyKwh).toBe(12.5);
+  });
+
+  const tooOften = json({
+    data: 'ACCESS_FREQUENCY_IS_TOO_HIGH',
+    failCode: 407,
+    params: null,
+    success: false,
+  });
+  test.each([
+    ['login', 600_000],
+    ['getStationRealKpi', 300_000],
+    ['getDevList', 300_000],
+    ['getDevRealKpi', 300_000],
+  ])('407 on %s waits for the window of its quota', async (path, retryAfterMs) => {
+    const error = await summaryError({ [path]: [tooOften] });
+    expect(error).toMatchObject({ type: 'RATE_LIMIT_EXCEEDED', retryAfterMs });
+  });
+
+  test('407 on the alarms waits half an hour, on the series an hour', async () => {
+    const { adapter } = scriptedVendor({ getAlarmList: [tooOften], getKpiStationDay: [tooOften] });
+    expect((await errorOf(adapter.getAlarmsSince(plant, now))).retryAfterMs).toBe(1_800_000);
+    const series = adapter.getDailyEnergySeries(plant, '2026-05-01', '2026-05-01');
+    expect((await errorOf(series)).retryAfterMs).toBe(3_600_000);
+  });
+
+  test('20618 waits until the next day by UTC', async () => {
+    const error = await summaryError({ getStationRealKpi: [failure(20_618)] });
+    expect(error).toMatchObject({ type: 'RATE_LIMIT_EXCEEDED', retryAfterMs: 9 * 3_600_000 });
+  });
+
+  test('HTTP 429 waits as Retry-After says, else for the window', async () => {
+    const limited = (headers: Record<string, string>): Answer => ({
+      status: 429,
+      headers,
+      body: '',
+    });
+    for (const [headers, retryAfterMs] of [
+      [{ 'retry-after': '30' }, 30_000],
+      [{ 'retry-after': 'Sat, 02 May 2026 15:01:30 GMT' }, 90_000],
+      [{}, 300_000],
+    ] as const) {
+      const error = await summaryError({ getStationRealKpi: [limited(headers)] });
+      expect(error).toMatchObject({ type: 'RATE_LIMIT_EXCEEDED', retryAfterMs });
+    }
+  });
+
+  test.each(['49401021002', 49_401_021_002])(
+    'HTTP 403 with the errorCode %s of the quota gateway is a rate limit',
+    async (errorCode) => {
+      const body = { errorCode, exceptionInfo: 'Request is rejected by api quotaControl' };
+      const error = await summaryError({ getStationRealKpi: [json(body, 403)] });
+      expect(error).toMatchObject({ type: 'RATE_LIMIT_EXCEEDED', retryAfterMs: 300_000 });
+    },
+  );
+
+  test.each([
+    [401, ''],
+    [403, ''],
+    [403, '{"errorCode":"49401000001"}'],
+    [401, '{}'],
+  ])('any other HTTP %i with body "%s" is AUTH_FAILED', async (status, body) => {
+    const error = await summaryError({ getStationRealKpi: [{ status, headers: {}, body }] });
+    expect(error.type).toBe('AUTH_FAILED');
+  });
+
+  test('HTTP 400 of the REST framework is VENDOR_ERROR', async () => {
+    const body = {
+      exceptionId: 'framwork.remote.Paramerror',
+      exceptionType: 'ROA_EXFRAME_EXCEPTION',
+    };
+    expect((await summaryError({ getStationRealKpi: [json(body, 400)] })).type).toBe(
+      'VENDOR_ERROR',
+    );
+  });
+
+  test.each([500, 502, 503, 504])('HTTP %i is VENDOR_ERROR, with a page too', async (status) => {
+    const page = { status, headers: {}, body: '<html></html>' };
+    expect((await summaryError({ getStationRealKpi: [page] })).type).toBe('VENDOR_ERROR');
+  });
+
+  test.each([
+    ['HTML', 200, '<html></html>'],
+    ['HTML with HTTP 403', 403, '<html></html>'],
+    ['nothing', 200, ''],
+    ['half an object', 200, '{"failCode":0,"data":['],
+    ['no failCode', 200, '{"success":true,"data":[]}'],
+    ['a failCode that is none', 200, '{"failCode":"ok","data":[]}'],
+    ['null as data', 200, '{"failCode":0,"data":null}'],
+    ['text as data', 200, '{"failCode":0,"data":"{&quot;a&quot;:1}"}'],
+    ['a row without its plant', 200, '{"failCode":0,"data":[{"dataItemMap":{"day_power":1}}]}'],
+    ['a list', 200, '[]'],
+  ])('%s is INVALID_DATA_FORMAT', async (_, status, body) => {
+    const error = await summaryError({ getStationRealKpi: [{ status, headers: {}, body }] });
+    expect(error.type).toBe('INVALID_DATA_FORMAT');
+  });
+
+  test('a hostile key changes nothing', async () => {
+    const body = `{"__proto__":{"failCode":305},"failCode":0,"data":[${JSON.stringify(kpiRow())}]}`;
+    const { adapter } = scriptedVendor({ getStationRealKpi: [{ status: 200, headers: {}, body }] });
+    expect((await adapter.getPlantSummary(plant)).todayEnergyKwh).toBe(12.5);
+    expect(({} as Record<string, unknown>)['failCode']).toBeUndefined();
+  });
+});
+
+describe('abort', () => {
+  test('stops the chain: nothing more is asked, and the reason is thrown', async () => {
+    const controller = new AbortController();
+    const reason = new Error('budget used up');
+    const { adapter, paths } = scriptedVendor(
+      {
+        getDevList: [
+          () => {
+            controller.abort(reason);
+            return success([inverter(1001, 1, 'HX01')]);
+          },
+        ],
+      },
+      { signal: controller.signal },
+    );
+    await expect(adapter.getPlantSummary(plant)).rejects.toBe(reason);
+    expect(paths()).toEqual(['login', 'getStationRealKpi', 'getDevList']);
+  });
+});

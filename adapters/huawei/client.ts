@@ -1,0 +1,167 @@
+import type * as z from 'zod';
+import type { AdapterDeps } from '../contract.ts';
+import { AdapterError } from '../contract.ts';
+import { check, parseJson } from '../json.ts';
+import type { Session } from '../session.ts';
+import type { TransportResponse } from '../transport.ts';
+import { send } from '../transport.ts';
+import type { HuaweiPath } from './refusals.ts';
+import { gatewayRefusal, refusalByStatus, refusalOf } from './refusals.ts';
+import { envelopeSchema, gatewayRefusalSchema } from './wire.schema.ts';
+
+/** FusionSolar's clouds. An account lives on one sub-domain; any other answers its login with a web page. */
+const cloudDomain = 'fusionsolar.huawei.com';
+
+/**
+ * Huawei's session and envelope: logs in when needed, sends the token, tells refusals apart, and opens `data`. One call
+ * at a time: the manual allows one concurrent request per path, and the adapter awaits each before the next.
+ */
+export class HuaweiClient {
+  readonly #deps: AdapterDeps;
+
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * The validated `data` of one path. An expired session (failCode 305) is renewed once.
+   *
+   * @throws AdapterError by the tables in `refusals.ts`; INVALID_DATA_FORMAT for answers without the needed form.
+   */
+  async call<T>(
+    path: Exclude<HuaweiPath, 'login'>,
+    body: Readonly<Record<string, unknown>>,
+    schema: z.ZodType<T>,
+  ): Promise<T> {
+    const { session, signal } = this.#deps;
+    const first = await session.acquire(null, () => this.#login(), signal);
+    try {
+      return check(schema, await this.#request(first, path, body), path);
+    } catch (error) {
+      if (!isExpiry(error)) throw error;
+    }
+    const renewed = await session.acquire(first, () => this.#login(), signal);
+    try {
+      return check(schema, await this.#request(renewed, path, body), path);
+    } catch (error) {
+      if (!isExpiry(error)) throw error;
+      throw new AdapterError('AUTH_FAILED', `${path}: a session just opened is called expired`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Logs in anew, whatever session there is: the only proof that the credentials are still good. */
+  async logIn(): Promise<void> {
+    const { session, signal } = this.#deps;
+    await session.acquire(session.current, () => this.#login(), signal);
+  }
+
+  async #login(): Promise<Session> {
+    const apiHost = apiHostOf(this.#field('host'));
+    const response = await this.#post(
+      apiHost,
+      'login',
+      {},
+      {
+        userName: this.#field('userName'),
+        systemCode: this.#field('systemCode'),
+      },
+    );
+    // How Huawei says "wrong user name or system code": HTTP 200 and nothing in it.
+    if (response.status === 200 && response.body.trim() === '') {
+      throw new AdapterError('AUTH_FAILED', 'login: refused, wrong user name or system code');
+    }
+    if (response.body.trimStart().startsWith('<')) {
+      const message = "login: a web page instead of JSON, check the account's host";
+      throw new AdapterError('INVALID_DATA_FORMAT', message);
+    }
+    openEnvelope('login', response, this.#deps.now);
+    const token = tokenOf(response);
+    if (token === null) {
+      throw new AdapterError('INVALID_DATA_FORMAT', 'login: the answer carries no session token');
+    }
+    return { token, apiHost, extra: {} };
+  }
+
+  async #request(
+    session: Session,
+    path: HuaweiPath,
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<unknown> {
+    const token = { 'xsrf-token': session.token };
+    const response = await this.#post(session.apiHost, path, token, body);
+    return openEnvelope(path, response, this.#deps.now);
+  }
+
+  async #post(
+    apiHost: string,
+    path: HuaweiPath,
+    headers: Readonly<Record<string, string>>,
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<TransportResponse> {
+    const { transport, signal, now } = this.#deps;
+    const response = await send(
+      transport,
+      {
+        method: 'POST',
+        url: `${apiHost}/thirdData/${path}`,
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+      },
+      signal,
+    );
+    const refusal = refusalByStatus(path, response, now);
+    if (refusal !== null) throw refusal;
+    return response;
+  }
+
+  #field(name: string): string {
+    const value = this.#deps.credentials[name];
+    if (value === undefined || value === '') {
+      throw new AdapterError('AUTH_FAILED', `the account's credentials lack ${name}`);
+    }
+    return value;
+  }
+}
+
+/** `data` of a success; everything else is thrown as what it means. */
+function openEnvelope(path: HuaweiPath, response: TransportResponse, now: Date): unknown {
+  const body = parseJson(response.body);
+  const envelope = envelopeSchema.safeParse(body);
+  if (envelope.success && envelope.data.failCode !== 0) {
+    throw refusalOf(path, envelope.data.failCode, now);
+  }
+  if (envelope.success && response.status < 400) return envelope.data.data;
+  const gateway = gatewayRefusalSchema.safeParse(body);
+  const refusal = gateway.success ? gatewayRefusal(path, response.status, gateway.data) : null;
+  throw refusal ?? new AdapterError('INVALID_DATA_FORMAT', `${path}: the answer has no failCode`);
+}
+
+/** The token of a login: header `xsrf-token`, else the cookie of that name. */
+function tokenOf(response: TransportResponse): string | null {
+  const header = response.headers['xsrf-token'];
+  if (header !== undefined && header !== '') return header;
+  const cookie = /(?:^|[,;\s])XSRF-TOKEN=([^;,\s]+)/i.exec(response.headers['set-cookie'] ?? '');
+  return cookie?.[1] ?? null;
+}
+
+/**
+ * The cloud that the account lives on.
+ *
+ * @param host The sub-domain ("eu5") or the full host name; anything else is refused, so that credentials reach nobody but Huawei.
+ */
+function apiHostOf(host: string): string {
+  const name = host.trim().toLowerCase();
+  const subDomain = name.endsWith(`.${cloudDomain}`)
+    ? name.slice(0, -cloudDomain.length - 1)
+    : name;
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(subDomain)) {
+    throw new AdapterError('AUTH_FAILED', `the account's host is no sub-domain of ${cloudDomain}`);
+  }
+  return `https://${subDomain}.${cloudDomain}`;
+}
+
+function isExpiry(error: unknown): boolean {
+  return error instanceof AdapterError && error.sessionExpired;
+}
