@@ -1,0 +1,188 @@
+import type * as z from 'zod';
+import { AdapterError, type AdapterDeps } from '../contract.ts';
+import { check, parseJson } from '../json.ts';
+import type { Session } from '../session.ts';
+import { send } from '../transport.ts';
+import {
+  isSuccess,
+  refusalByStatus,
+  refusalOf,
+  refusalWithoutCode,
+  type CallKind,
+} from './refusals.ts';
+import { envelopeSchema, loginSchema, type Envelope } from './wire.schema.ts';
+
+/** The paths below an api base that this adapter calls; spelt as the vendor spells them. */
+export const paths = {
+  login: 'v3/Common/CrossLogin',
+  detail: 'v3/PowerStation/GetMonitorDetailByPowerstationId',
+  plants: 'PowerStationMonitor/QueryPowerStationMonitor',
+  daySeries: 'v2/PowerStationMonitor/GetPowerStationPowerAndIncomeByDay',
+  alarms: 'SmartOperateMaintenance/GetPowerStationWariningInfoByMultiCondition',
+} as const;
+export type Path = (typeof paths)[keyof typeof paths];
+
+/** Where every account logs in, whatever its region; it also serves accounts whose login names no other host. */
+const portalBase = 'https://www.semsportal.com/api';
+
+/** The `Token` header before there is a token. Without a version the portal answers 100000 "ver is not fund". */
+const loginToken = JSON.stringify({ version: '3.1.1', client: 'ios', language: 'en' });
+
+/** SEMS's session and envelope: logs in when needed, sends the token, tells refusals apart, opens `data`. */
+export class GoodweClient {
+  readonly #deps: AdapterDeps;
+
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * `data` of one path, not validated yet. A session that is called expired is renewed once; called expired again, the
+   * plant is out of this account's reach: so the portal answers for plants that were moved to SEMS+.
+   *
+   * @throws AdapterError by the table of refusals.ts; INVALID_DATA_FORMAT for bodies that are no envelope.
+   */
+  async call(path: Path, body: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const first = await this.#session(null);
+    try {
+      return (await this.#request(first, path, body)).data;
+    } catch (error) {
+      if (!isExpiry(error)) throw error;
+    }
+    const renewed = await this.#session(first);
+    try {
+      return (await this.#request(renewed, path, body)).data;
+    } catch (error) {
+      if (!isExpiry(error)) throw error;
+      throw new AdapterError(
+        'AUTH_FAILED',
+        `${nameOf(path)}: refused with a session just opened; the account has no access here, or the plant was moved to SEMS+`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** As `call`, with `data` validated. */
+  async read<T>(
+    path: Path,
+    body: Readonly<Record<string, unknown>>,
+    schema: z.ZodType<T>,
+  ): Promise<T> {
+    return check(schema, await this.call(path, body), nameOf(path));
+  }
+
+  /** Logs in anew, whatever session there is: the only proof that the credentials are still good. */
+  async logIn(): Promise<Session> {
+    return this.#session(this.#deps.session.current);
+  }
+
+  /** The account's session; a new one where the current one is `failed`. */
+  async #session(failed: Session | null): Promise<Session> {
+    const { session, signal } = this.#deps;
+    return session.acquire(failed, () => this.#login(), signal);
+  }
+
+  async #login(): Promise<Session> {
+    const body = { account: this.#field('account'), pwd: this.#field('password') };
+    const envelope = await this.#post(`${portalBase}/${paths.login}`, loginToken, body, 'login');
+    const login = loginSchema.safeParse(envelope.data);
+    if (!login.success) {
+      // The portal answers so while an agreement waits to be signed, and for accounts that were moved to SEMS+.
+      throw new AdapterError(
+        'AUTH_FAILED',
+        'login: accepted, but without a token; sign in to the portal once and accept what it asks',
+      );
+    }
+    const { api, ...token } = login.data;
+    return {
+      token: token.token,
+      apiHost: apiBaseOf(envelope.api ?? api ?? portalBase),
+      extra: { tokenHeader: asciiJson(token) },
+    };
+  }
+
+  async #request(
+    session: Session,
+    path: Path,
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<Envelope> {
+    const token = session.extra['tokenHeader'] ?? '';
+    return this.#post(`${session.apiHost}/${path}`, token, body, 'data');
+  }
+
+  async #post(
+    url: string,
+    token: string,
+    body: Readonly<Record<string, unknown>>,
+    kind: CallKind,
+  ): Promise<Envelope> {
+    const { transport, signal, now } = this.#deps;
+    const headers = {
+      'Content-Type': 'application/json',
+      Accept: 'application/json',
+      Token: token,
+    };
+    const request = { method: 'POST' as const, url, headers, body: JSON.stringify(body) };
+    const response = await send(transport, request, signal);
+    const what = kind === 'login' ? 'login' : nameOf(url);
+    const refusal = refusalByStatus(what, response, kind, now);
+    if (refusal !== null) throw refusal;
+    const envelope = envelopeSchema.safeParse(parseJson(response.body));
+    if (!envelope.success) {
+      throw (
+        refusalWithoutCode(what, response.status, kind) ??
+        new AdapterError('INVALID_DATA_FORMAT', `${what}: the answer has no code`)
+      );
+    }
+    if (!isSuccess(envelope.data.code)) throw refusalOf(what, envelope.data.code, kind);
+    return envelope.data;
+  }
+
+  #field(name: string): string {
+    const value = this.#deps.credentials[name];
+    if (value === undefined || value === '') {
+      throw new AdapterError('AUTH_FAILED', `the account's credentials lack ${name}`);
+    }
+    return value;
+  }
+}
+
+/** The last step of a path: what a message calls it. */
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The vendor's own domains; a token goes nowhere else, whatever an answer says. */
+const vendorDomain = /(^|\.)(semsportal|goodwe)\.com$/;
+
+/** Gateways of SEMS+ answer the portal's paths with 404; the portal of the same region has them. */
+const gateway = /^([a-z]+)-gateway\.semsportal\.com$/;
+
+/**
+ * Where the calls after a login go, without a slash at the end.
+ *
+ * @param api As the login gave it: `https://eu.semsportal.com/api/`; an older region says `http://…:82`, which is
+ * reached by HTTPS too, so that no token leaves in the clear.
+ * @throws AdapterError INVALID_DATA_FORMAT where it is not one of the vendor's hosts.
+ */
+export function apiBaseOf(api: string): string {
+  const url = URL.canParse(api) ? new URL(api) : null;
+  if (url === null || !vendorDomain.test(url.hostname)) {
+    throw new AdapterError('INVALID_DATA_FORMAT', "login: api is none of the vendor's hosts");
+  }
+  const region = gateway.exec(url.hostname)?.[1];
+  if (region !== undefined) return `https://${region}.semsportal.com/api`;
+  return `https://${url.hostname}${url.pathname}`.replace(/\/+$/, '');
+}
+
+/** JSON in characters that a header may hold. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function isExpiry(error: unknown): boolean {
+  return error instanceof AdapterError && error.sessionExpired;
+}
