@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { AdapterErrorType } from '../../domain/plant.ts';
+import { testAdapter, type RefusalCase } from '../../test/support/adapter-kit.ts';
 import type { AdapterDeps } from '../contract.ts';
 import { SessionStore } from '../session.ts';
+import type { TransportResponse } from '../transport.ts';
+import { jsonResponse } from '../vendor-side.ts';
+import { huawei } from './adapter.ts';
 import {
   errorOf,
   failure,
@@ -17,7 +22,117 @@ import {
   summaryError,
   type Answer,
 } from './scripted-vendor.ts';
-import type { TransportResponse } from '../transport.ts';
+import { huaweiVendor } from './vendor.ts';
+
+const refused = (what: string, type: AdapterErrorType, answer: TransportResponse): RefusalCase => ({
+  what,
+  answer,
+  type,
+});
+const page = (status: number): TransportResponse => ({
+  status,
+  headers: { 'content-type': 'text/html' },
+  body: '<html><body>Sign in</body></html>',
+});
+const bare = (status: number): TransportResponse => ({ status, headers: {}, body: '' });
+const data = (value: unknown): TransportResponse => jsonResponse({ failCode: 0, data: value });
+
+testAdapter({
+  definition: huawei,
+  vendor: huaweiVendor,
+  canaries: {
+    userName: 'canary-user',
+    systemCode: 'Canary-5ystem-code',
+    host: 'canary-host.fusionsolar.huawei.com',
+  },
+  without: {
+    'alarm-page-2': 'the list of alarms has no pages',
+    'mwh-unit': 'energies are kWh at any size',
+  },
+  refusals: [
+    refused('failCode 401, no right to the interface', 'AUTH_FAILED', failure(401)),
+    refused('failCode 20001', 'AUTH_FAILED', failure(20_001)),
+    refused('failCode 20002', 'AUTH_FAILED', failure(20_002)),
+    refused('failCode 20003', 'AUTH_FAILED', failure(20_003)),
+    refused('failCode 30029', 'AUTH_FAILED', failure(30_029)),
+    refused('failCode 20400', 'AUTH_FAILED', failure(20_400)),
+    refused('failCode 20403', 'AUTH_FAILED', failure(20_403)),
+    refused('failCode 305 again and again', 'AUTH_FAILED', failure(305)),
+    refused('HTTP 401 without a body', 'AUTH_FAILED', bare(401)),
+    refused('HTTP 403 without a body', 'AUTH_FAILED', bare(403)),
+    refused('HTTP 401 without a code', 'AUTH_FAILED', jsonResponse({}, 401)),
+    refused(
+      'HTTP 403 with another errorCode',
+      'AUTH_FAILED',
+      jsonResponse({ errorCode: '49401000001' }, 403),
+    ),
+    {
+      ...refused('failCode 407', 'RATE_LIMIT_EXCEEDED', failure(407)),
+      retryAfterMs: 300_000,
+    },
+    {
+      // The suite's clock shows 12:03:20Z.
+      ...refused('failCode 20618, until midnight UTC', 'RATE_LIMIT_EXCEEDED', failure(20_618)),
+      retryAfterMs: 43_000_000,
+    },
+    {
+      ...refused(
+        'HTTP 403 of the quota gateway',
+        'RATE_LIMIT_EXCEEDED',
+        jsonResponse({ errorCode: '49401021002', exceptionInfo: 'quotaControl' }, 403),
+      ),
+      retryAfterMs: 300_000,
+    },
+    {
+      ...refused(
+        'HTTP 403 of the quota gateway with its code as a number',
+        'RATE_LIMIT_EXCEEDED',
+        jsonResponse({ errorCode: 49_401_021_002 }, 403),
+      ),
+      retryAfterMs: 300_000,
+    },
+    refused('failCode 20007', 'PLANT_NOT_FOUND', failure(20_007)),
+    refused('failCode 20008', 'PLANT_NOT_FOUND', failure(20_008)),
+    refused('failCode 20010', 'PLANT_NOT_FOUND', failure(20_010)),
+    refused('success without a row', 'PLANT_NOT_FOUND', data([])),
+    refused('failCode 20004', 'VENDOR_ERROR', failure(20_004)),
+    refused('failCode 20200', 'VENDOR_ERROR', failure(20_200)),
+    refused('failCode 20009', 'VENDOR_ERROR', failure(20_009)),
+    refused('failCode 20014', 'VENDOR_ERROR', failure(20_014)),
+    refused('failCode 20025', 'VENDOR_ERROR', failure(20_025)),
+    refused('a failCode that nobody knows', 'VENDOR_ERROR', failure(98_765)),
+    refused(
+      'failCode 0 with HTTP 409',
+      'VENDOR_ERROR',
+      jsonResponse({ failCode: 0, data: [] }, 409),
+    ),
+    refused(
+      'HTTP 400 of the REST framework',
+      'VENDOR_ERROR',
+      jsonResponse({ exceptionId: 'framwork.remote.Paramerror', reasonArgs: ['pageSize'] }, 400),
+    ),
+    refused('a web page with HTTP 403', 'INVALID_DATA_FORMAT', page(403)),
+    refused('no failCode', 'INVALID_DATA_FORMAT', jsonResponse({ success: true, data: [] })),
+    refused('a failCode that is no code', 'INVALID_DATA_FORMAT', jsonResponse({ failCode: 'ok' })),
+    refused('success with null', 'INVALID_DATA_FORMAT', data(null)),
+    refused(
+      'success with escaped JSON',
+      'INVALID_DATA_FORMAT',
+      data('{&quot;powerCurve&quot;:{}}'),
+    ),
+    refused('a row without its plant', 'INVALID_DATA_FORMAT', data([{ dataItemMap: kpi }])),
+    { ...refused('a login with an empty body', 'AUTH_FAILED', bare(200)), to: 'login' },
+    { ...refused('a login with failCode 20400', 'AUTH_FAILED', failure(20_400)), to: 'login' },
+    { ...refused('a login with a page', 'INVALID_DATA_FORMAT', page(200)), to: 'login' },
+    { ...refused('a login without a token', 'INVALID_DATA_FORMAT', data(null)), to: 'login' },
+    { ...refused('a login with HTTP 503', 'VENDOR_ERROR', page(503)), to: 'login' },
+    {
+      ...refused('a login with failCode 407', 'RATE_LIMIT_EXCEEDED', failure(407)),
+      to: 'login',
+      retryAfterMs: 600_000,
+    },
+  ],
+});
 
 describe('getPlantSummary', () => {
   test('gives W, kWh and the step of the total, and no time', async () => {

@@ -80,7 +80,12 @@ export function energiesOf(
     lifetimeResolutionKwh: possible ? 10 ** -decimalsOf(items['total_power']) : null,
     refused: possible
       ? []
-      : [{ field: 'lifetime_energy_kwh', sentence: 'total_power cannot be a lifetime total' }],
+      : [
+          {
+            field: 'lifetime_energy_kwh',
+            sentence: 'Lifetime energy cannot be true: check the inverters.',
+          },
+        ],
   };
 }
 
@@ -199,7 +204,7 @@ function refusedPower(serials: readonly string[]): RefusedField[] {
   return [
     {
       field: 'power_w',
-      sentence: `active_power of ${whose} is no possible power: check the device`,
+      sentence: `Power of ${whose} cannot be true: check the device.`,
     },
   ];
 }
