@@ -29,6 +29,8 @@ function idOf(option: '-u' | '-g', name: string): number | null {
 
 /** Whether `account` can reach this folder and write in it: tried, because modes alone do not tell (ACLs, mounts). */
 export async function mayEnter(account: Account, folder: string): Promise<boolean> {
-  const { code } = await run('test', ['-w', folder, '-a', '-x', folder], { account });
+  // By its full name: folders of root's PATH may be closed to them.
+  const script = 'test -w "$1" && test -x "$1"';
+  const { code } = await run('/bin/sh', ['-c', script, 'sh', folder], { account });
   return code === 0;
 }

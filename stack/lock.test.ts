@@ -1,15 +1,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { claimDataDir, tryLock, waitForLock } from './lock.ts';
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'heliograph-lock-'));
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'heliograph-lock-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return folder;
+}
 
 test('a lock has one holder, also within one process', async () => {
-  const file = join(folder(), 'lock.db');
+  const file = join(newFolder(), 'lock.db');
   const first = tryLock(file);
   expect(first).not.toBeNull();
   expect(tryLock(file)).toBeNull();
@@ -22,7 +28,7 @@ test('a lock has one holder, also within one process', async () => {
 });
 
 test('the lock of a killed process is free, and until then its holder is named', async () => {
-  const dataDir = folder();
+  const dataDir = newFolder();
   const script = `
     const { claimDataDir } = await import(${JSON.stringify(import.meta.resolve('./lock.ts'))});
     claimDataDir(${JSON.stringify(dataDir)});

@@ -1,12 +1,20 @@
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { isPortFree, loopback, PortBook } from './ports.ts';
 
-const file = (): string => join(mkdtempSync(join(tmpdir(), 'heliograph-ports-')), 'ports.json');
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'heliograph-ports-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return folder;
+}
+
+const file = (): string => join(newFolder(), 'ports.json');
 
 async function occupy(port: number, host: string): Promise<() => void> {
   const server = createServer().listen({ port, host });

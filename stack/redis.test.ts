@@ -1,16 +1,22 @@
-import { mkdtempSync, realpathSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { PortBook } from './ports.ts';
 import { ask, startRedis, type Redis } from './redis.ts';
 
 const started: Redis[] = [];
 afterEach(async () => {
-  await Promise.all(started.splice(0).map(({ server }) => server?.stop()));
+  await Promise.all(started.splice(0).map(async ({ server }) => server?.stop()));
 });
 
-const newFolder = (): string => realpathSync(mkdtempSync(join(tmpdir(), 'heliograph-redis-')));
+function newFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'heliograph-redis-')));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return folder;
+}
 
 async function start(
   more: { path?: string; sharedPort?: number; dataDir?: string } = {},

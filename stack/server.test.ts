@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { becomes, processIdentity, type EndingStep } from './process.ts';
 import { endOrphan, ServerProcess, ServerStartError, type ServerSpec } from './server.ts';
 
@@ -12,9 +12,17 @@ const ending: readonly EndingStep[] = [
   { signal: 'SIGKILL', patienceMs: 2_000 },
 ];
 
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'heliograph-server-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return folder;
+}
+
 /** A server that is a line of JavaScript, and serves once it has written "ready". */
 function specOf(script: string, lines: string[] = []): ServerSpec {
-  const folder = mkdtempSync(join(tmpdir(), 'heliograph-server-'));
+  const folder = newFolder();
   const logFile = join(folder, 'log');
   return {
     name: 'Thing',

@@ -1,13 +1,16 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { findTemporal, provideTemporal } from './temporal-binary.ts';
 import type { PlacesEnvironment } from './cache.ts';
 
 /** A machine with these shell scripts on its PATH and nothing in the cache. */
 function machine(scripts: Record<string, string>): PlacesEnvironment & { PATH: string } {
   const folder = mkdtempSync(join(tmpdir(), 'heliograph-path-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
   for (const [name, script] of Object.entries(scripts)) {
     writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
     chmodSync(join(folder, name), 0o755);

@@ -86,6 +86,11 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
   });
 }
 
+/** Part of a URL, in which it is not escaped. It is run in the data folder, so the bare name always works; the path tells more. */
+function databaseFile(dataDir: string): string {
+  return /[?#%]/.test(dataDir) ? 'temporal.db' : join(dataDir, 'temporal.db');
+}
+
 function argumentsOf(options: TemporalOptions, ports: TemporalPorts): string[] {
   const { dataDir, namespace, ephemeral, timeSkipping, ui } = options;
   const config: Record<string, string> = { ...dynamicConfig };
@@ -101,7 +106,7 @@ function argumentsOf(options: TemporalOptions, ports: TemporalPorts): string[] {
     `--metrics-port=${ports.metrics}`,
     ...(ui ? [`--ui-port=${ports.ui}`, '--ui-disable-news-fetch'] : ['--headless']),
     `--namespace=${namespace}`,
-    `--db-filename=${join(dataDir, 'temporal.db')}`,
+    `--db-filename=${databaseFile(dataDir)}`,
     ...pragmas.map((each) => `--sqlite-pragma=${each}`),
     ...searchAttributes.map((each) => `--search-attribute=${each}`),
     ...Object.entries(config).map(([key, value]) => `--dynamic-config-value=${key}=${value}`),
