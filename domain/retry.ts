@@ -4,14 +4,14 @@ import type { AdapterErrorType } from './plant.ts';
 export type AfterAttempt = { next: 'DONE' } | { next: 'RETRY'; waitMs: number };
 
 /** A third attempt would only eat into the vendor's request budget: the next slot is the third attempt. */
-export const ATTEMPTS_MAX = 2;
+export const attemptsMax = 2;
 /** Long enough for a hiccup to pass, short enough for the poll to stay near its slot. */
-export const SECOND_ATTEMPT_WAIT_MS = 5_000;
+export const secondAttemptWaitMs = 5_000;
 /** A longer rate limit is left to the next slot, so that no poll grows into the one after it. */
-export const RATE_LIMIT_WAIT_MS_MAX = 60_000;
+export const rateLimitWaitMsMax = 60_000;
 
 /** Repeating these makes them worse (vendors lock accounts) or changes nothing. */
-const NEVER_RETRIED: ReadonlySet<AdapterErrorType> = new Set([
+const neverRetried: ReadonlySet<AdapterErrorType> = new Set([
   'AUTH_FAILED',
   'PLANT_NOT_FOUND',
   'INVALID_DATA_FORMAT',
@@ -25,13 +25,13 @@ export function afterAttempt(
   failure: { type: AdapterErrorType; retryAfterMs?: number | undefined },
   attemptsMade: number,
 ): AfterAttempt {
-  if (attemptsMade >= ATTEMPTS_MAX || NEVER_RETRIED.has(failure.type)) return { next: 'DONE' };
+  if (attemptsMade >= attemptsMax || neverRetried.has(failure.type)) return { next: 'DONE' };
   if (failure.type !== 'RATE_LIMIT_EXCEEDED') {
-    return { next: 'RETRY', waitMs: SECOND_ATTEMPT_WAIT_MS };
+    return { next: 'RETRY', waitMs: secondAttemptWaitMs };
   }
   const { retryAfterMs } = failure;
-  if (retryAfterMs === undefined || !(retryAfterMs <= RATE_LIMIT_WAIT_MS_MAX)) {
+  if (retryAfterMs === undefined || !(retryAfterMs <= rateLimitWaitMsMax)) {
     return { next: 'DONE' };
   }
-  return { next: 'RETRY', waitMs: Math.max(SECOND_ATTEMPT_WAIT_MS, Math.ceil(retryAfterMs)) };
+  return { next: 'RETRY', waitMs: Math.max(secondAttemptWaitMs, Math.ceil(retryAfterMs)) };
 }

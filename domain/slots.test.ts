@@ -8,13 +8,13 @@ import {
   isOnGrid,
   lastSlotAtOrBefore,
   lateSlots,
-  MISSED_ROWS_MAX,
+  missedRowsMax,
   nextSlotAfter,
   phaseMs,
 } from './slots.ts';
 
-const TEN_MINUTES = 600_000;
-const grid: Grid = { intervalMs: TEN_MINUTES, phaseMs: 1_234 };
+const tenMinutes = 600_000;
+const grid: Grid = { intervalMs: tenMinutes, phaseMs: 1_234 };
 
 /** Any grid that the database allows (1 s … 86,400 s), at any instant that a plant can live to see. */
 const grids = fc.integer({ min: 1, max: 86_400 }).chain((intervalS) =>
@@ -50,7 +50,7 @@ describe('fnv1a32', () => {
 
 describe('phaseMs', () => {
   test('is the hash of the id modulo the interval', () => {
-    expect(phaseMs('foobar', TEN_MINUTES)).toBe(0xbf9cf968 % TEN_MINUTES);
+    expect(phaseMs('foobar', tenMinutes)).toBe(0xbf9cf968 % tenMinutes);
   });
 
   test('lies inside the interval', () => {
@@ -66,11 +66,11 @@ describe('phaseMs', () => {
 
 describe('the grid', () => {
   test('next slot is strictly after the instant, last slot is the instant itself when it is a slot', () => {
-    const slot = 3 * TEN_MINUTES + 1_234;
-    expect(nextSlotAfter(grid, slot)).toBe(slot + TEN_MINUTES);
+    const slot = 3 * tenMinutes + 1_234;
+    expect(nextSlotAfter(grid, slot)).toBe(slot + tenMinutes);
     expect(nextSlotAfter(grid, slot - 1)).toBe(slot);
     expect(lastSlotAtOrBefore(grid, slot)).toBe(slot);
-    expect(lastSlotAtOrBefore(grid, slot - 1)).toBe(slot - TEN_MINUTES);
+    expect(lastSlotAtOrBefore(grid, slot - 1)).toBe(slot - tenMinutes);
     expect(isOnGrid(grid, slot)).toBe(true);
     expect(isOnGrid(grid, slot + 1)).toBe(false);
   });
@@ -115,12 +115,12 @@ describe('lateSlots', () => {
 
   test('is null while no new slot is due', () => {
     expect(lateSlots(grid, from, from)).toBeNull();
-    expect(lateSlots(grid, from, from + TEN_MINUTES - 1)).toBeNull();
+    expect(lateSlots(grid, from, from + tenMinutes - 1)).toBeNull();
   });
 
   test('misses nothing when one slot is due', () => {
-    expect(lateSlots(grid, from, from + TEN_MINUTES)).toEqual({
-      catchUp: from + TEN_MINUTES,
+    expect(lateSlots(grid, from, from + tenMinutes)).toEqual({
+      catchUp: from + tenMinutes,
       missedCount: 0,
       missedFromMs: null,
       missedToMs: null,
@@ -130,28 +130,28 @@ describe('lateSlots', () => {
   });
 
   test('polls the newest of 20 and misses 19', () => {
-    expect(lateSlots(grid, from, from + 20 * TEN_MINUTES + 5)).toMatchObject({
-      catchUp: from + 20 * TEN_MINUTES,
+    expect(lateSlots(grid, from, from + 20 * tenMinutes + 5)).toMatchObject({
+      catchUp: from + 20 * tenMinutes,
       missedCount: 19,
-      missedFromMs: from + TEN_MINUTES,
-      missedToMs: from + 19 * TEN_MINUTES,
+      missedFromMs: from + tenMinutes,
+      missedToMs: from + 19 * tenMinutes,
       overflowCount: 0,
     });
   });
 
   test('gives exactly 10,000 misses a row each, and no more', () => {
-    const at = from + (MISSED_ROWS_MAX + 1) * TEN_MINUTES;
+    const at = from + (missedRowsMax + 1) * tenMinutes;
     expect(lateSlots(grid, from, at)).toMatchObject({
-      missedCount: MISSED_ROWS_MAX,
-      missedFromMs: from + TEN_MINUTES,
+      missedCount: missedRowsMax,
+      missedFromMs: from + tenMinutes,
       overflowCount: 0,
       overflowFromMs: null,
     });
-    expect(lateSlots(grid, from, at + TEN_MINUTES)).toMatchObject({
-      missedCount: MISSED_ROWS_MAX,
-      missedFromMs: from + 2 * TEN_MINUTES,
+    expect(lateSlots(grid, from, at + tenMinutes)).toMatchObject({
+      missedCount: missedRowsMax,
+      missedFromMs: from + 2 * tenMinutes,
       overflowCount: 1,
-      overflowFromMs: from + TEN_MINUTES,
+      overflowFromMs: from + tenMinutes,
     });
   });
 
@@ -202,7 +202,7 @@ describe('catching up', () => {
   });
 
   test('begins before the next slot, whenever it wakes', () => {
-    expect(catchUpWaitMsMax(grid, slot + TEN_MINUTES - 1)).toBe(0);
+    expect(catchUpWaitMsMax(grid, slot + tenMinutes - 1)).toBe(0);
     fc.assert(
       fc.property(grids, instants, (anyGrid, now) => {
         const wait = catchUpWaitMsMax(anyGrid, now);

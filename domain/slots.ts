@@ -15,7 +15,7 @@ export interface Grid {
 export interface LateSlots {
   /** The newest due slot. */
   catchUp: number;
-  /** How many of the older slots get a row each: the newest of them, at most `MISSED_ROWS_MAX`. */
+  /** How many of the older slots get a row each: the newest of them, at most `missedRowsMax`. */
   missedCount: number;
   /** The first and last slot of those rows; null when there are none. */
   missedFromMs: number | null;
@@ -26,21 +26,21 @@ export interface LateSlots {
 }
 
 /** Ten weeks at ten minutes: after that the exact list of misses serves nobody, and one row says how many there were. */
-export const MISSED_ROWS_MAX = 10_000;
+export const missedRowsMax = 10_000;
 /** A slot is late, and not merely delayed by a busy worker, when more than this part of the interval has passed. */
-const LATE_INTERVAL_PART = 1 / 10;
+const lateIntervalPart = 1 / 10;
 /** Late loops spread their first poll over this part of the interval, so that a fleet that returns makes no storm. */
-const CATCH_UP_INTERVAL_PART = 1 / 6;
+const catchUpIntervalPart = 1 / 6;
 
-const FNV_OFFSET_BASIS = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
+const fnvOffsetBasis = 0x811c9dc5;
+const fnvPrime = 0x01000193;
 
 /** FNV-1a, 32 bits, over the UTF-8 bytes of `text` (lone surrogates as U+FFFD). Unsigned. */
 export function fnv1a32(text: string): number {
-  let hash = FNV_OFFSET_BASIS;
+  let hash = fnvOffsetBasis;
   for (const character of text) {
     for (const byte of utf8Bytes(character.codePointAt(0) ?? 0)) {
-      hash = Math.imul(hash ^ byte, FNV_PRIME);
+      hash = Math.imul(hash ^ byte, fnvPrime);
     }
   }
   return hash >>> 0;
@@ -97,7 +97,7 @@ export function lateSlots(grid: Grid, fromExclusiveMs: number, nowMs: number): L
   const catchUp = lastSlotAtOrBefore(grid, nowMs);
   if (catchUp < first) return null;
   const olderCount = (catchUp - first) / grid.intervalMs;
-  const missedCount = Math.min(olderCount, MISSED_ROWS_MAX);
+  const missedCount = Math.min(olderCount, missedRowsMax);
   const overflowCount = olderCount - missedCount;
   return {
     catchUp,
@@ -111,11 +111,11 @@ export function lateSlots(grid: Grid, fromExclusiveMs: number, nowMs: number): L
 
 /** Whether a slot is late by more than a tenth of the interval: only then is its poll a CATCH_UP. */
 export function isLate(grid: Grid, slotMs: number, nowMs: number): boolean {
-  return nowMs - slotMs > grid.intervalMs * LATE_INTERVAL_PART;
+  return nowMs - slotMs > grid.intervalMs * lateIntervalPart;
 }
 
 /** The longest time for which a late loop may wait before it polls, ms: it begins before its next slot is due. */
 export function catchUpWaitMsMax(grid: Grid, nowMs: number): number {
-  const spreadMs = Math.floor(grid.intervalMs * CATCH_UP_INTERVAL_PART);
+  const spreadMs = Math.floor(grid.intervalMs * catchUpIntervalPart);
   return Math.min(spreadMs, nextSlotAfter(grid, nowMs) - nowMs - 1);
 }

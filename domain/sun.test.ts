@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { clearSkyShare, sunTimes } from './sun.ts';
 import { localDateAt } from './zone.ts';
 
-const MINUTE = 60_000;
+const minute = 60_000;
 const madrid = { timezone: 'Europe/Madrid', latitude: 40.4168, longitude: -3.7038 };
 
 /** Published times (almanac, rounded to the minute) hold within two minutes. */
 function expectNear(atMs: number | null, iso: string): void {
   expect(atMs).not.toBeNull();
-  expect(Math.abs((atMs ?? 0) - Date.parse(iso))).toBeLessThanOrEqual(2 * MINUTE);
+  expect(Math.abs((atMs ?? 0) - Date.parse(iso))).toBeLessThanOrEqual(2 * minute);
 }
 
 describe('sunTimes', () => {

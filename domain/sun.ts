@@ -16,7 +16,7 @@ export interface SunTimes {
 }
 
 /** A fleet asks for the same day of the same places all day long; a calculation takes 13 µs. */
-const SUN_TIMES_KEPT_MAX = 16_384;
+const sunTimesKeptMax = 16_384;
 const sunTimesByDay = new Map<string, SunTimes>();
 
 /**
@@ -39,7 +39,7 @@ export function sunTimes(
     sunriseMs: sunrise === null ? null : Math.round(sunrise.getTime()),
     sunsetMs: sunset === null ? null : Math.round(sunset.getTime()),
   };
-  if (sunTimesByDay.size >= SUN_TIMES_KEPT_MAX) sunTimesByDay.clear();
+  if (sunTimesByDay.size >= sunTimesKeptMax) sunTimesByDay.clear();
   sunTimesByDay.set(key, times);
   return times;
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   addDays,
   endOfDayMs,
-  HOUR_MS,
+  hourMs,
   instantOf,
   isValidTimezone,
   localDateAt,
@@ -14,7 +14,7 @@ import {
 const ms = (iso: string): number => Date.parse(iso);
 const iso = (at: number): string => new Date(at).toISOString();
 const hours = (date: string, timezone: string): number =>
-  (endOfDayMs(date, timezone) - startOfDayMs(date, timezone)) / HOUR_MS;
+  (endOfDayMs(date, timezone) - startOfDayMs(date, timezone)) / hourMs;
 
 const zones = [
   'UTC',

@@ -7,9 +7,9 @@ import type { LocalDate } from './plant.ts';
  * without gap or overlap: every instant has exactly one date. Zones are IANA names; an unknown one throws RangeError.
  */
 
-export const MINUTE_MS = 60_000;
-export const HOUR_MS = 60 * MINUTE_MS;
-export const DAY_MS = 24 * HOUR_MS;
+export const minuteMs = 60_000;
+export const hourMs = 60 * minuteMs;
+export const dayMs = 24 * hourMs;
 
 interface DaySpan {
   date: LocalDate;
@@ -18,7 +18,7 @@ interface DaySpan {
 }
 
 /** Days per zone are asked over and over by every plant of the zone, and the zone database is slow: 12 µs a question. */
-const STARTS_KEPT_MAX = 4_096;
+const startsKeptMax = 4_096;
 const startsByZoneAndDate = new Map<string, number>();
 /** The day that was asked last in each zone: mostly the one that is asked next. Bounded by the number of zones. */
 const lastDayByZone = new Map<string, DaySpan>();
@@ -46,7 +46,7 @@ export function startOfDayMs(date: LocalDate, timezone: string): number {
   const known = startsByZoneAndDate.get(key);
   if (known !== undefined) return known;
   const startMs = Temporal.PlainDate.from(date).toZonedDateTime(timezone).epochMilliseconds;
-  if (startsByZoneAndDate.size >= STARTS_KEPT_MAX) startsByZoneAndDate.clear();
+  if (startsByZoneAndDate.size >= startsKeptMax) startsByZoneAndDate.clear();
   startsByZoneAndDate.set(key, startMs);
   return startMs;
 }
@@ -58,7 +58,7 @@ export function endOfDayMs(date: LocalDate, timezone: string): number {
 
 /** The date `days` later (earlier where negative), by the calendar alone. */
 export function addDays(date: LocalDate, days: number): LocalDate {
-  return new Date(Date.parse(`${date}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
+  return new Date(Date.parse(`${date}T00:00:00Z`) + days * dayMs).toISOString().slice(0, 10);
 }
 
 /** What the plant's clock shows, in whole minutes since its 00:00; an hour that is repeated shows the same minutes twice. */
