@@ -1,0 +1,46 @@
+import { dayMs, hourMs, localDateAt, localMinutesAt, minuteMs } from './zone.ts';
+
+/** Values as people read them: always with their unit, no more digits than anyone needs. */
+
+/** Keeps 0.29 × 100 from reading as 28. */
+const percentRounding = 1e-9;
+
+/** "12.3 kWh". */
+export function energyText(energyKwh: number): string {
+  return `${decimalText(energyKwh)} kWh`;
+}
+
+/** "850 W", "12.3 kW". */
+export function powerText(powerW: number): string {
+  return Math.abs(powerW) < 1_000 ? `${Math.round(powerW)} W` : `${decimalText(powerW / 1_000)} kW`;
+}
+
+/** "24 %", of a ratio: rounded down, so that what is below a limit never reads as the limit. */
+export function percentText(ratio: number): string {
+  return `${Math.floor(ratio * 100 + percentRounding)} %`;
+}
+
+/** "40 s", "35 min", "11 h", "3 days": rounded down, so that "24 h" is never said too early. */
+export function durationText(durationMs: number): string {
+  if (durationMs < minuteMs) return `${Math.floor(durationMs / 1_000)} s`;
+  if (durationMs < 2 * hourMs) return `${Math.floor(durationMs / minuteMs)} min`;
+  if (durationMs < 3 * dayMs) return `${Math.floor(durationMs / hourMs)} h`;
+  return `${Math.floor(durationMs / dayMs)} days`;
+}
+
+/** "2026-06-01 13:40", by the plant's clock. */
+export function localTimeText(atMs: number, timezone: string): string {
+  return `${localDateAt(atMs, timezone)} ${clockText(atMs, timezone)}`;
+}
+
+/** "13:40", by the plant's clock. */
+export function clockText(atMs: number, timezone: string): string {
+  const minutes = localMinutesAt(atMs, timezone);
+  const digits = (value: number): string => String(value).padStart(2, '0');
+  return `${digits(Math.floor(minutes / 60))}:${digits(minutes % 60)}`;
+}
+
+/** One decimal, and an exponent only where a vendor's number is beyond reading anyway. */
+function decimalText(value: number): string {
+  return Math.abs(value) >= 1e15 ? value.toExponential(1) : value.toFixed(1);
+}
