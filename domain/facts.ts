@@ -93,6 +93,8 @@ export interface ActiveAlert extends AlertKey {
 
 /** An alert that ended in the last hours: a new one of the same key inherits when it was announced. */
 export interface EndedAlert extends AlertKey {
+  /** A RED alert is announced although a YELLOW one of its key was. */
+  severity: AlertSeverity;
   startedAtMs: number;
   resolvedAtMs: number;
   lastNotifiedAtMs: number | null;
