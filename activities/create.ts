@@ -33,7 +33,7 @@ export function createPlantActivities(deps: ActivityDeps, context: () => CallCon
   const fetchReadings = createFetch(deps, context);
   const record = createRecord(deps, context);
   const days = createDays(deps, context);
-  const plan = createPlan(deps);
+  const plan = createPlan(deps, context);
   const onError = (error: unknown, attempting: string) => deps.log.error({ attempting, ...errorFields(error) }, 'an activity met an error of ours');
   return {
     fetchReadings: guarded('asking the vendor', fetchReadings, { onError }),

@@ -1,23 +1,23 @@
-import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../db/periods.ts';
+import { findOpenPeriod, type Period, replacePeriod, wasActiveBetween } from '../db/periods.ts';
 import { instant } from '../db/database.ts';
 import { findPlant, lockPlant, resumePlants } from '../db/plants.ts';
-import { findLastSlot, hasDailyLog } from '../db/poll-logs.ts';
+import { findLastSlot, hasDailyLog, insertMissed } from '../db/poll-logs.ts';
 import { closingsPassed, nextClosing } from '../domain/closing.ts';
-import { nextSlotAfter, phaseMs } from '../domain/slots.ts';
+import { lateSlots, nextSlotAfter, phaseMs } from '../domain/slots.ts';
 import { endOfDayMs, localDateAt, startOfDayMs } from '../domain/zone.ts';
 import type { Closing, Plan, PlanArgs, SetIntegrationArgs } from './contract.ts';
-import type { ActivityDeps } from './deps.ts';
+import type { ActivityDeps, CallContext } from './deps.ts';
 import type { Db } from '../db/database.ts';
 import type { PlantRow } from '../db/plants.ts';
 
 /** What a loop is to do: read from PostgreSQL, where people decide. */
-export function createPlan(deps: ActivityDeps) {
+export function createPlan(deps: ActivityDeps, context: () => CallContext) {
   return {
     async planPlant(args: PlanArgs): Promise<Plan> {
       return deps.db.transaction().execute(async (trx) => {
         const plant = await lockPlant(trx, args.plantId);
         if (plant === undefined) return { kind: 'GONE' };
-        const { period, lastSlotMs } = await keepPeriod(trx, plant, args.nowMs);
+        const { period, lastSlotMs } = await keepPeriod(trx, plant, args.nowMs, context());
         await trx.updateTable('plants').set({ seen_revision: plant.revision })
           .where('id', '=', plant.id).where('seen_revision', '<>', plant.revision).execute();
         const active = plant.integration_status === 'ACTIVE';
@@ -54,7 +54,7 @@ export function createPlan(deps: ActivityDeps) {
 }
 
 /** Closes the open period and opens another where activity or interval changed. The caller holds the plant's lock. */
-async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number) {
+async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallContext) {
   const intervalMs = plant.poll_interval_s * 1000;
   const grid = { intervalMs, phaseMs: phaseMs(plant.id, intervalMs) };
   const open = await findOpenPeriod(trx, plant.id);
@@ -63,10 +63,29 @@ async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number) {
   const unchanged =
     open !== undefined && open.reason === reason && (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
   if (unchanged) return { period: open, lastSlotMs };
+  // A loop that starts with empty state has polled none of the old grid's last slots, and will not.
+  if (open?.reason === 'ACTIVE') await writeOffSlots(trx, plant.id, open, lastSlotMs, nowMs, caller);
   const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, nowMs) : nowMs;
   const period = { fromMs, ...grid, reason };
   await replacePeriod(trx, plant.id, nowMs, period);
   return { period, lastSlotMs };
+}
+
+/** The slots of a closing period that nobody polled are MISSED. */
+async function writeOffSlots(
+  trx: Db, plantId: string, open: Period, lastSlotMs: number | null, nowMs: number, caller: CallContext,
+): Promise<void> {
+  // A slot at `nowMs` itself is not of the closed period any more.
+  const late = lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), nowMs - 1);
+  if (late === null) return;
+  await insertMissed(trx, {
+    plantId,
+    workflowId: caller.workflowId,
+    runId: caller.runId,
+    intervalMs: open.intervalMs,
+    rows: { fromMs: late.missedFromMs ?? late.catchUp, toMs: late.catchUp },
+    overflow: late.overflowFromMs === null ? null : { slotMs: late.overflowFromMs, slots: late.overflowCount },
+  });
 }
 
 async function planClosings(trx: Db, plant: PlantRow, nowMs: number): Promise<{ nextClosing: Closing | null; missedClosings: Closing[] }> {

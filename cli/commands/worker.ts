@@ -21,8 +21,12 @@ export const worker: Command = {
     };
     process.once('SIGINT', stop);
     process.once('SIGTERM', stop);
+    // Started by `heliograph start`: ends with it, however that ends.
+    process.once('disconnect', () => stop('SIGTERM'));
+    process.send?.('started');
     await running.finished;
     log.info({}, 'worker stopped');
+    process.disconnect?.();
     return exitCodes.done;
   },
 };
