@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { isRoot } from './account.ts';
 import { cacheFolder } from './cache.ts';
 import { PortBook } from './ports.ts';
@@ -24,6 +24,15 @@ function newFolder(): string {
   folders.push(folder);
   return folder;
 }
+
+/** Shared by the tests that leave nothing behind: making one takes the longest. */
+let shared = '';
+beforeAll(() => {
+  shared = realpathSync(mkdtempSync(join(tmpdir(), 'heliograph-pg-')));
+});
+afterAll(() => {
+  rmSync(shared, { recursive: true });
+});
 
 async function start(dataDir: string): Promise<Postgres & { lines: string[] }> {
   const lines: string[] = [];
@@ -50,26 +59,26 @@ async function query({ url }: Postgres, sql: string): Promise<unknown[]> {
 }
 
 test('sorts and cases alike everywhere, in UTC, and listens on 127.0.0.1 only', { timeout }, async () => {
-  const postgres = await start(newFolder());
+  const postgres = await start(shared);
   const sql = `SELECT current_setting('listen_addresses') AS a, current_setting('TimeZone') AS z, lower('ÄÉ') AS l, 'a' < 'B' AS o`;
   expect(await query(postgres, sql)).toEqual([{ a: '127.0.0.1', z: 'UTC', l: 'äé', o: false }]);
   expect(postgres.lines).toEqual([]);
 });
 
 test('starts at once again after SIGKILL in the middle of a query', { timeout }, async () => {
-  const postgres = await start(newFolder());
-  await query(postgres, 'CREATE TABLE kept (n int)');
-  const busy = query(postgres, 'INSERT INTO kept SELECT count(*) FROM generate_series(1, 1000000000)');
+  const postgres = await start(shared);
+  await query(postgres, 'CREATE TABLE acknowledged (n int)');
+  const busy = query(postgres, 'INSERT INTO acknowledged SELECT count(*) FROM generate_series(1, 1000000000)');
   busy.catch(() => {});
-  await query(postgres, `INSERT INTO kept VALUES (1)`);
+  await query(postgres, `INSERT INTO acknowledged VALUES (1)`);
   await postgres.server.stop('SIGKILL');
   await postgres.server.start();
   await expect(busy).rejects.toThrow();
-  expect(await query(postgres, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
+  expect(await query(postgres, 'SELECT n FROM acknowledged')).toEqual([{ n: 1 }]);
 });
 
 test('makes a new password when its file is lost, and starts afresh where it was cut off', { timeout }, async () => {
-  const dataDir = newFolder();
+  const dataDir = shared;
   const first = await start(dataDir);
   await query(first, 'CREATE TABLE kept AS SELECT 1 AS n');
   await first.server.stop();
@@ -86,7 +95,7 @@ test('makes a new password when its file is lost, and starts afresh where it was
 });
 
 test('a server that nobody wrote down is found on its files and ended', { timeout }, async () => {
-  const dataDir = newFolder();
+  const dataDir = shared;
   const orphan = await start(dataDir);
   rmSync(join(dataDir, 'postgres.pid'));
   const postgres = await start(dataDir);
@@ -95,7 +104,7 @@ test('a server that nobody wrote down is found on its files and ended', { timeou
 });
 
 test('a process that has got the number of an earlier PostgreSQL is left alone and hinders nobody', { timeout }, async () => {
-  const dataDir = newFolder();
+  const dataDir = shared;
   const first = await start(dataDir);
   const lockFile = join(dataDir, 'postgres', 'data', 'postmaster.pid');
   const lock = readFileSync(lockFile, 'utf8');

@@ -50,7 +50,9 @@ export interface RunOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Runs a program to its end; `output` is what it wrote to both streams. Rejects only when it could not be run. */
+const givenUpPatienceMs = 2_000;
+
+/** Runs a program to its end; `output` is what it wrote to both streams. Rejects when it could not be run or was given up. */
 export function run(
   command: string,
   args: string[],
@@ -64,7 +66,6 @@ export function run(
       env: options.env ?? serverEnvironment(),
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(account ? { uid: account.uid, gid: account.gid } : {}),
-      ...(signal ? { signal } : {}),
     });
     let output = '';
     const collect = (chunk: Buffer): void => {
@@ -75,9 +76,18 @@ export function run(
     // A program that ends without reading its input is judged by its exit code.
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
+    // Given up is answered when the program has ended, not before: nothing is to be left running.
+    const giveUp = (): void => {
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), givenUpPatienceMs).unref();
+    };
+    signal?.addEventListener('abort', giveUp);
+    if (signal?.aborted) giveUp();
     child.once('error', reject);
     child.once('close', (code) => {
-      resolve({ code, output });
+      signal?.removeEventListener('abort', giveUp);
+      if (signal?.aborted) reject(signal.reason);
+      else resolve({ code, output });
     });
   });
 }

@@ -7,10 +7,16 @@ import { startOnFreePorts } from './start.ts';
 import { provideTemporal, type TemporalSource } from './temporal-binary.ts';
 
 /** It needs about 1 s when nothing keeps it. */
-const ending: readonly EndingStep[] = [
-  { signal: 'SIGTERM', patienceMs: 4_000 },
-  { signal: 'SIGKILL', patienceMs: 2_000 },
-];
+const patienceMs = 4_000;
+/** Its state is on disk at any moment: tests, which stop it often, do not wait. */
+const ephemeralPatienceMs = 200;
+
+function endingOf(ephemeral: boolean): readonly EndingStep[] {
+  return [
+    { signal: 'SIGTERM', patienceMs: ephemeral ? ephemeralPatienceMs : patienceMs },
+    { signal: 'SIGKILL', patienceMs: 2_000 },
+  ];
+}
 
 const pidFileName = 'temporal.pid';
 
@@ -54,6 +60,7 @@ interface TemporalPorts {
 /** Starts Temporal's development server on 127.0.0.1 with its state in the data folder. */
 export async function startTemporal(options: TemporalOptions): Promise<Temporal> {
   const { source, dataDir, ports: book, log, signal } = options;
+  const ending = endingOf(options.ephemeral);
   await endOrphan('Temporal', join(dataDir, pidFileName), ending);
   const command = await provideTemporal(source, log, signal);
   return startOnFreePorts(signal, async () => {
