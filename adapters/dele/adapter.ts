@@ -159,30 +159,23 @@ class DeleAdapter implements VendorAdapter {
   async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {
     const stationId = wireIdOf(plant.vendorPlantId);
     const rows: WireAlert[] = [];
-    let complete = true;
-    let endMs = this.#now.getTime();
-    for (let span = 0; endMs > since.getTime() || span === 0; span += 1) {
-      if (span === alertSpansMax) {
-        complete = false;
-        break;
-      }
-      const startMs = Math.max(since.getTime(), endMs - alertSpanMs);
-      const answer = await this.#pages(async (page) => {
+    const spans = alertSpans(since.getTime(), this.#now.getTime());
+    let complete = (spans.at(-1)?.startMs ?? 0) <= since.getTime();
+    for (const { startMs, endMs } of spans) {
+      const span = {
+        startTimestamp: Math.floor(startMs / 1000),
+        endTimestamp: Math.ceil(endMs / 1000),
+      };
+      const answer = await allPages(async (page) => {
         const { total, stationAlertItems } = await this.#client.call(
           'station/alertList',
-          {
-            stationId,
-            startTimestamp: Math.floor(Math.min(startMs, endMs) / 1000),
-            endTimestamp: Math.ceil(endMs / 1000),
-            ...page,
-          },
+          { stationId, ...span, ...page },
           alertListSchema,
         );
         return { total, rows: stationAlertItems };
       });
       rows.push(...answer.rows);
       complete &&= answer.complete;
-      endMs = startMs;
     }
     const alarms = rows
       .map(alarmOf)
@@ -268,7 +261,7 @@ class DeleAdapter implements VendorAdapter {
     } catch (error) {
       if (!(error instanceof AdapterError) || error.type === 'RATE_LIMIT_EXCEEDED') throw error;
       const isDenied = error.type === 'AUTH_FAILED' || error.type === 'PLANT_NOT_FOUND';
-      const sentence = `the inverters did not answer: ${error.message}`;
+      const sentence = `The inverters did not answer: ${error.message}.`;
       return {
         inverters: [],
         refused: isDenied ? [] : [{ field: 'lifetime_energy_kwh', sentence }],
@@ -277,7 +270,7 @@ class DeleAdapter implements VendorAdapter {
   }
 
   async #devices(stationId: number | string): Promise<readonly WireDevice[]> {
-    const { rows, complete } = await this.#pages(async (page) => {
+    const { rows, complete } = await allPages(async (page) => {
       const { total, deviceListItems } = await this.#client.call(
         'station/device',
         { stationIds: [stationId], ...page },
@@ -305,22 +298,35 @@ class DeleAdapter implements VendorAdapter {
     }
     return rows;
   }
+}
 
-  /** All rows of a paged list. It ends where `total` says so; without a total, at the first page that is empty. */
-  async #pages<Row>(
-    ask: (page: { page: number; size: number }) => Promise<Page<Row>>,
-  ): Promise<{ rows: Row[]; complete: boolean }> {
-    const rows: Row[] = [];
-    for (let page = 1; page <= pagesMax; page += 1) {
-      const answer = await ask({ page, size: pageSize });
-      const pageRows = answer.rows ?? [];
-      rows.push(...pageRows);
-      const total = toNumber(answer.total);
-      if (total !== null && rows.length >= total) return { rows, complete: true };
-      if (pageRows.length === 0) return { rows, complete: total === null };
-    }
-    return { rows, complete: false };
+/** All rows of a paged list. It ends where `total` says so; without a total, at the first page that is empty. */
+async function allPages<Row>(
+  ask: (page: { page: number; size: number }) => Promise<Page<Row>>,
+): Promise<{ rows: Row[]; complete: boolean }> {
+  const rows: Row[] = [];
+  for (let page = 1; page <= pagesMax; page += 1) {
+    const answer = await ask({ page, size: pageSize });
+    const pageRows = answer.rows ?? [];
+    rows.push(...pageRows);
+    const total = toNumber(answer.total);
+    if (total !== null && rows.length >= total) return { rows, complete: true };
+    if (pageRows.length === 0) return { rows, complete: total === null };
   }
+  return { rows, complete: false };
+}
+
+/** The time since `sinceMs` in spans that the vendor allows, newest first; the oldest is left out where there are too many. */
+function alertSpans(sinceMs: number, nowMs: number): { startMs: number; endMs: number }[] {
+  const firstMs = Math.min(sinceMs, nowMs);
+  const spans: { startMs: number; endMs: number }[] = [];
+  let endMs = nowMs;
+  do {
+    const startMs = Math.max(firstMs, endMs - alertSpanMs);
+    spans.push({ startMs, endMs });
+    endMs = startMs;
+  } while (endMs > firstMs && spans.length < alertSpansMax);
+  return spans;
 }
 
 /** Plant ids are numbers; one that a double cannot hold, or that is none, goes out as the text it is. */

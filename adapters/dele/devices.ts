@@ -21,6 +21,9 @@ const lifetimeKey = 'totalactiveproduction';
 const wattsByUnit: Readonly<Record<string, number>> = { w: 1, kw: 1e3, mw: 1e6 };
 const kwhByUnit: Readonly<Record<string, number>> = { wh: 1e-3, kwh: 1, mwh: 1e3, gwh: 1e6 };
 
+/** Serial numbers have 10 digits; what is longer is cut before it fills a sentence. */
+const serialLengthMax = 64;
+
 /** An inverter's answer, or what the plant's device list knows where it did not answer. */
 export interface Inverter {
   sn: string;
@@ -39,7 +42,7 @@ interface Quantity {
 export function inverterSerials(devices: readonly WireDevice[]): Map<string, WireDevice> {
   const bySerial = new Map<string, WireDevice>();
   for (const device of devices) {
-    const sn = cleanText(device.deviceSn);
+    const sn = cleanText(device.deviceSn, serialLengthMax);
     // INVERTER, MICRO_INVERTER.
     if (sn === '' || !/INVERTER$/i.test(cleanText(device.deviceType))) continue;
     const known = bySerial.get(sn);
@@ -52,7 +55,7 @@ export function inverterSerials(devices: readonly WireDevice[]): Map<string, Wir
 export function newestBySerial(rows: readonly WireDeviceData[]): Map<string, WireDeviceData> {
   const bySerial = new Map<string, WireDeviceData>();
   for (const row of rows) {
-    const sn = cleanText(row.deviceSn);
+    const sn = cleanText(row.deviceSn, serialLengthMax);
     const known = bySerial.get(sn);
     if (known === undefined || isNewer(row, known)) bySerial.set(sn, row);
   }
@@ -181,10 +184,13 @@ function quantityOf(
 function refusalOfLifetime(sn: string, total: Quantity): RefusedField | null {
   const field = 'lifetime_energy_kwh';
   if (!isPossible(total)) {
-    return { field, sentence: `TotalActiveProduction of inverter ${sn} is no possible total` };
+    return {
+      field,
+      sentence: `The lifetime total of inverter ${sn} cannot be: check the inverter.`,
+    };
   }
   if (total.unit === null) {
-    return { field, sentence: `TotalActiveProduction of inverter ${sn} has no unit that is known` };
+    return { field, sentence: `The lifetime total of inverter ${sn} has no unit that is known.` };
   }
   return null;
 }

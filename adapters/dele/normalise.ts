@@ -46,14 +46,17 @@ export function liveValuesOf(
   const statedW = toNumber(latest.generationPower);
   const possible = statedW === null || Math.abs(statedW) < powerWMax;
   if (!possible && !offline) {
-    refused.push({ field: 'power_w', sentence: 'generationPower is no possible power' });
+    refused.push({
+      field: 'power_w',
+      sentence: 'The plant states a power that cannot be: check its inverters.',
+    });
   }
   const seenAtMs = epochMsOf(latest.lastUpdateTime);
   const seen = seenAtMs !== null && !Number.isNaN(seenAtMs);
   if (seenAtMs !== null && !seen) {
     refused.push({
       field: 'last_seen_at',
-      sentence: 'lastUpdateTime is no epoch in seconds: check the logger',
+      sentence: 'The time of the newest measurement is no epoch in seconds: check the logger.',
     });
   }
   return {

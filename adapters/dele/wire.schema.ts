@@ -9,7 +9,7 @@ import { toNumber } from '../fields.ts';
 
 const anything = z.unknown().optional();
 
-/** Serial numbers and codes: text, or a number that is kept digit for digit. */
+/** Text, or a number that is kept digit for digit. */
 const idText = z
   .union([z.string(), z.number()], { error: 'is missing or no id' })
   .transform((id) => String(id).trim())
@@ -88,7 +88,7 @@ export const stationListSchema = listAnswer('stationList', z.unknown());
 export const stationDeviceSchema = listAnswer(
   'deviceListItems',
   z.object({
-    deviceSn: idText.nullish(),
+    deviceSn: anything,
     deviceType: anything,
     connectStatus: anything,
     collectionTime: anything,
@@ -102,7 +102,7 @@ export type WireDevice = NonNullable<
 export const deviceLatestSchema = z.object({
   deviceDataList: z.array(
     z.object({
-      deviceSn: idText,
+      deviceSn: anything,
       deviceState: anything,
       collectionTime: anything,
       dataList: z.array(z.object({ key: anything, value: anything, unit: anything })).nullish(),
@@ -121,7 +121,7 @@ export const alertListSchema = listAnswer(
     alertCode: idText,
     alertName: anything,
     description: anything,
-    deviceSn: idText.nullish(),
+    deviceSn: anything,
     level: z
       .unknown()
       .transform(toNumber)
