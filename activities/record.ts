@@ -110,10 +110,14 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
     if ('done' in step) return step.done;
     if (step.changes.alerts.length === 0) {
       const written = await writePlantChanges(deps.db, args.plantId, step.changes.plant, step.fence, step.row.revision);
-      if (written) return { ...decidedStanding(step.row, step.changes, step.before), poll: step.poll };
+      if (written) {
+        tellChange(deps, step.row, step.changes);
+        return { ...decidedStanding(step.row, step.changes, step.before), poll: step.poll };
+      }
     }
   }
-  return deps.db.transaction().execute(async (trx) => {
+  const told: { row: PlantRow; changes: AlertsChanges }[] = [];
+  const result = await deps.db.transaction().execute(async (trx): Promise<ReconcileResult> => {
     const accountId = refused ? (await findPlant(trx, args.plantId))?.vendor_account_id : undefined;
     // The account first: two of its plants that are refused at once wait for each other in the same order.
     if (accountId !== undefined) await lockAccount(trx, accountId);
@@ -130,8 +134,18 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
       deps.log.warn({ accountId: row.vendor_account_id, plants: paused.length }, 'credentials refused: the plants of the account are paused');
     }
     const after = changes.pauseAccount ? await findPlant(trx, args.plantId) : undefined;
+    told.push({ row, changes });
     return { ...decidedStanding(row, changes, before), revision: after?.revision ?? row.revision, poll };
   });
+  for (const { row, changes } of told) tellChange(deps, row, changes);
+  return result;
+}
+
+/** After the commit, so that what is told has happened. */
+function tellChange(deps: ActivityDeps, row: PlantRow, changes: AlertsChanges): void {
+  const { status, statusReason } = changes.plant;
+  if (status === row.status) return;
+  deps.log.info({ plantId: row.id, from: row.status, to: status, reason: statusReason }, 'plant status changed');
 }
 
 /** Alerts and status without a reading, under the revision that the caller has seen; null: whichever is stored. */
@@ -139,7 +153,8 @@ export async function evaluate(
   deps: ActivityDeps,
   args: Omit<EvaluateArgs, 'revision'> & { revision: number | null },
 ): Promise<PlantStanding> {
-  return deps.db.transaction().execute(async (trx) => {
+  const told: { row: PlantRow; changes: AlertsChanges }[] = [];
+  const result = await deps.db.transaction().execute(async (trx): Promise<PlantStanding> => {
     const locked = await lockPlant(trx, args.plantId);
     if (locked === undefined) throw gone(args.plantId);
     const read = await readAlertsBefore(trx, args.plantId, args.nowMs, args.nowMs, args.nowMs);
@@ -150,8 +165,11 @@ export async function evaluate(
     // Another revision: people changed something meanwhile, the loop looks again and evaluates anew.
     if (!written) return standing(read.row, read.before.active.length);
     await applyAlertChanges(trx, args.plantId, changes.alerts, read.before.active, args.nowMs);
+    told.push({ row: read.row, changes });
     return decidedStanding(read.row, changes, read.before);
   });
+  for (const { row, changes } of told) tellChange(deps, row, changes);
+  return result;
 }
 
 type Step =

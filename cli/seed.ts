@@ -87,9 +87,11 @@ async function insertDemo(
   });
 }
 
-/** Made-up values for the fields that the brand asks for. */
+/** Made-up values for the fields that the brand asks for; a region is one of the vendor's own. */
 export function demoCredentials(brand: Brand, account: string): Record<string, string> {
-  return Object.fromEntries(registry[brand].definition.credentialFields.map((field) => [field, `demo-${account}-${field}`]));
+  return Object.fromEntries(
+    registry[brand].definition.credentialFields.map((field) => [field, field === 'host' ? 'eu1' : `demo-${account}-${field}`]),
+  );
 }
 
 async function playPast(options: SeedOptions, plants: readonly DemoPlant[], nowMs: number): Promise<void> {

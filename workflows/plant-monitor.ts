@@ -312,7 +312,6 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   function adopt(now: LoopState, standing: PlantStanding): void {
     if (now.standing?.status !== standing.status) {
       upsertSearchAttributes([{ key: plantStatusKey, value: standing.status }]);
-      log.info('plant status changed', { plantId, from: now.standing?.status ?? null, to: standing.status, reason: standing.statusReason });
     }
     now.standing = standing;
     if (standing.revision !== now.revision) lookAgain = true;
