@@ -51,7 +51,8 @@ type SourceReviver = (key: string, value: unknown, context: { source?: string })
 /** `JSON.parse` with source text access, which the language has (Node 21+) and TypeScript's library does not declare yet. */
 export const parseWithSource = JSON.parse as (text: string, reviver: SourceReviver) => unknown;
 
-function keepDigits(key: string, value: unknown, context: { source?: string }): unknown {
+/** Leaves whole numbers beyond a double's precision as text, and drops keys that could reach a prototype. */
+export function keepDigits(key: string, value: unknown, context: { source?: string }): unknown {
   if (key === '__proto__') return undefined;
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
   return context.source !== undefined && /^-?\d+$/.test(context.source) ? context.source : value;
