@@ -117,6 +117,13 @@ describe('the login', () => {
     expect(sentTo('account/token')).toHaveLength(1);
   });
 
+  test('a refusal is no expired session, whatever its code: it is not tried again', async () => {
+    const { adapter, sentTo } = scriptedVendor({ 'account/token': refused('2101019') });
+    const error = await adapter.getPlantSummary(plant).catch((one: unknown) => one);
+    expect(error).toMatchObject({ type: 'AUTH_FAILED', sessionExpired: false });
+    expect(sentTo('account/token')).toHaveLength(1);
+  });
+
   test('trouble of the token service pauses nobody', async () => {
     const words = 'An unhappened error of the clock';
     const answer = jsonResponse({ error: words, code: words, param: null });
