@@ -9,7 +9,7 @@ export const okCode = '1000000';
 export const nothingUploadedCode = '2101016';
 
 /** "Too frequent" without a Retry-After: the vendor's default is 300 requests in 10 s for an app. */
-export const rateWindowMs = 10_000;
+const rateWindowMs = 10_000;
 
 /** The app's allowance is used up until somebody buys more or the next period begins; asking once an hour finds out. */
 const allowanceWaitMs = 3_600_000;
