@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
 import { Client, Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import type { Kysely } from 'kysely';
 import { inject } from 'vitest';
 
@@ -21,8 +22,8 @@ export interface TestFleet extends TestDatabase {
   close(): Promise<void>;
 }
 
-/** Retention of a test's namespace; an hour is the least that the server takes. */
-const retention = { seconds: 86_400 };
+/** Of a test's namespace. */
+const retention = msToTs('24h');
 
 export async function createTestFleet(): Promise<TestFleet> {
   const servers = inject('servers');

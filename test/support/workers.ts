@@ -1,0 +1,28 @@
+import type { WorkflowBundle } from '@temporalio/worker';
+
+import { createLog } from '../../cli/log.ts';
+import { bundleWorkflows, installRuntime, type RunningWorker, startWorker, type WorkerOptions } from '../../cli/worker.ts';
+import type { TestFleet } from './fleet.ts';
+
+let bundle: Promise<WorkflowBundle> | null = null;
+
+/** The workflows' bundle, made once for a test file. */
+export function testBundle(): Promise<WorkflowBundle> {
+  bundle ??= bundleWorkflows();
+  return bundle;
+}
+
+/** A worker of all queues in the test's own process. */
+export async function startTestWorker(
+  fleet: TestFleet, options: Partial<Omit<WorkerOptions, 'config' | 'log' | 'bundle'>> = {},
+): Promise<RunningWorker> {
+  const log = createLog('error', process.stderr);
+  installRuntime(log);
+  return startWorker({ config: fleet.config, log, bundle: await testBundle(), ...options });
+}
+
+/** Stops a worker and waits until it has stopped. */
+export async function stopWorker(worker: RunningWorker): Promise<void> {
+  worker.stop();
+  await worker.finished;
+}
