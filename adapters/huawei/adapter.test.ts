@@ -356,6 +356,28 @@ describe('the list of inverters', () => {
     expect(lists(paths())).toBe(2);
   });
 
+  test('is asked again where it was empty', async () => {
+    const { adapter, again, paths } = scriptedVendor({ getDevList: [success([])] });
+    await adapter.getPlantSummary(plant);
+    await again().getPlantSummary(plant);
+    expect(lists(paths())).toBe(2);
+  });
+
+  test('is asked again by a clock more than six hours back', async () => {
+    const { adapter, again, paths } = scriptedVendor();
+    await adapter.getPlantSummary(plant);
+    await again(later(-sixHoursMs - 1)).getPlantSummary(plant);
+    expect(lists(paths())).toBe(2);
+  });
+
+  test('leaves out the inverters of other plants', async () => {
+    const other = { id: 9, devTypeId: 1, esnCode: 'HX09', stationCode: 'NE=1' };
+    const { adapter } = scriptedVendor({
+      getDevList: [success([other, inverter(1001, 1, 'HX01')])],
+    });
+    expect((await adapter.getPlantSummary(plant)).devices).toMatchObject([{ sn: 'HX01' }]);
+  });
+
   test('outlives a rate limit of the live values', async () => {
     const { adapter, again, paths } = scriptedVendor({ getDevRealKpi: [failure(407)] });
     await errorOf(adapter.getPlantSummary(plant));

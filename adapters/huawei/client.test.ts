@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   credentials,
   errorOf,
+  failure,
   inverter,
   json,
   kpiRow,
@@ -109,6 +110,12 @@ describe('an expired session', () => {
     const error = await errorOf(adapter.getPlantSummary(plant));
     expect(error).toMatchObject({ type: 'AUTH_FAILED', sessionExpired: false });
     expect(paths()).toEqual(['login', 'getStationRealKpi', 'login', 'getStationRealKpi']);
+  });
+
+  test('is the only refusal that logs in again', async () => {
+    const { adapter, paths } = scriptedVendor({ getStationRealKpi: [failure(401)] });
+    await errorOf(adapter.getPlantSummary(plant));
+    expect(paths()).toEqual(['login', 'getStationRealKpi']);
   });
 
   test('is not renewed with credentials that the vendor refuses now', async () => {

@@ -192,7 +192,7 @@ function wattsOf(kw: number): number {
   return roundToMilliwatts(kw * 1000);
 }
 
-/** Takes the noise of binary fractions away: 0.069 kW are 69 W, not 69.00000000000001. */
+/** Takes the noise of binary fractions away: 1.001 kW are 1001 W, not 1000.9999999999999. */
 function roundToMilliwatts(watts: number): number {
   return Math.round(watts * 1000) / 1000;
 }
