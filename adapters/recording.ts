@@ -56,7 +56,7 @@ const exchangeForm = z.looseObject({
       repeat: z.number().int().positive().default(1),
       hang: z.boolean().default(false),
     })
-    .optional(),
+    .nullish(),
   times: z.number().int().positive().nullish(),
 });
 type ExchangeForm = z.infer<typeof exchangeForm>;
@@ -105,7 +105,7 @@ function parseTwice(text: string): { value: unknown; original: unknown } {
 
 function readExchange(exchange: ExchangeForm, original: unknown): RecordedExchange | null {
   const { request, response, times } = exchange;
-  if (response === undefined) return null;
+  if (response === undefined || response === null) return null;
   const asked = typeof request === 'string' ? requestLine(request) : request;
   const path = pathOnly(asked.path ?? asked.url ?? '');
   if (path === '/') return null;
