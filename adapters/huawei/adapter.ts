@@ -135,7 +135,7 @@ class HuaweiAdapter implements VendorAdapter {
     }
     return [...energyByDate]
       .map(([date, energyKwh]) => ({ date, energyKwh }))
-      .sort((a, b) => (a.date < b.date ? -1 : 1));
+      .toSorted((a, b) => (a.date < b.date ? -1 : 1));
   }
 
   async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {

@@ -151,8 +151,7 @@ export function powerOf(
 /** `run_state` and `inverter_state` in our words. A code that is not listed counts as running while there is power. */
 function stateOf(items: WireItems, powerKw: number | null): DeviceState {
   if (toNumber(items['run_state']) === 0) return 'OFFLINE';
-  const code = toNumber(items['inverter_state']);
-  switch (code) {
+  switch (toNumber(items['inverter_state']) ?? Number.NaN) {
     case 0: // Standby: initialising,
     case 1: // measuring the insulation,
     case 2: // the irradiation,

@@ -76,6 +76,8 @@ export interface ScriptedVendor {
   again: (deps?: Partial<AdapterDeps>) => VendorAdapter;
 }
 
+const pathOf = ({ url }: TransportRequest): string => url.split('/').at(-1) ?? '';
+
 /** @param answers By path, in place of the ordinary ones: each list in order, its last entry for ever. */
 export function scriptedVendor(
   answers: Record<string, Answer[]> = {},
@@ -85,7 +87,6 @@ export function scriptedVendor(
     Object.entries({ ...ordinary, ...answers }).map(([path, list]) => [path, [...list]]),
   );
   const requests: TransportRequest[] = [];
-  const pathOf = ({ url }: TransportRequest): string => url.split('/').at(-1) ?? '';
   const base: AdapterDeps = {
     transport: async (request) => {
       requests.push(request);
