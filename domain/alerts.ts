@@ -12,7 +12,7 @@ import {
   yellowAfterMs,
 } from './status.ts';
 import { reconcileVendorAlarms } from './vendor-alarms.ts';
-import { localTimeText } from './wording.ts';
+import { localTimeText, sentenceOf } from './wording.ts';
 import { hourMs, localDateAt } from './zone.ts';
 
 export { alarmsDue, alarmsSince } from './vendor-alarms.ts';
@@ -129,8 +129,9 @@ function reportFailure(
   result: Extract<PollResult, { kind: 'FAILURE' }>,
   nowMs: number,
 ): void {
-  const { message } = result.failure;
-  if (isRefused(result)) {
+  const message = sentenceOf(result.failure.message);
+  // Where another plant of the account was refused first, its alert speaks for all of them.
+  if (isRefused(result) && plant.integrationStatus !== 'PAUSED_AUTH_ERROR') {
     book.report({
       ...authKey,
       severity: 'RED',
@@ -156,7 +157,7 @@ function judgeAlarmAnswers(
   nowMs: number,
 ): void {
   // While the plant was paused, nobody asked.
-  const sinceMs = Math.max(plant.alarmsCompleteAtMs ?? -Infinity, plant.activatedAtMs ?? -Infinity);
+  const sinceMs = Math.max(plant.alarmsCompleteAtMs ?? -Infinity, plant.activatedAtMs ?? nowMs);
   if (sinceMs > nowMs - alarmsMissingMs) {
     if (plant.alarmsCompleteAtMs === nowMs)
       book.resolve(alarmsKey, 'The alarms were answered completely.');
@@ -260,7 +261,7 @@ export function outcomeOf(result: PollResult): PollOutcome {
 
 function alarmsProblem(alarms: Reading['alarms']): string | null {
   if (alarms === null) return null;
-  if ('type' in alarms) return `Alarms: ${alarms.message}`;
+  if ('type' in alarms) return `Alarms: ${sentenceOf(alarms.message)}`;
   return alarms.complete
     ? null
     : 'The answer about alarms was cut off: what it lacks may still be open.';

@@ -31,11 +31,6 @@ export function isPossibleDayEnergy(
   return energyKwh >= 0 && energyKwh <= dayEnergyKwhMax(installedCapacityKw);
 }
 
-/** Tells a refusal by `checkSummary` from a checked summary. */
-export function isFailure(checked: PlantSummary | VendorFailure): checked is VendorFailure {
-  return 'type' in checked;
-}
-
 /**
  * The summary without its impossible fields, each with a sentence in `refused` (which makes the poll PARTIAL); or, where
  * today's energy is impossible, INVALID_DATA_FORMAT. `nowMs` is the attempt's clock.

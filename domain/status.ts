@@ -1,6 +1,6 @@
 import type { AlertSeverity, AlertType } from './facts.ts';
 import type { IntegrationStatus, LastSeenSource, Status, StatusReason } from './plant.ts';
-import { durationText, localTimeText } from './wording.ts';
+import { durationText, localTimeText, sentenceOf } from './wording.ts';
 import { hourMs } from './zone.ts';
 
 /** The colour of a plant (LOCKED): derived at every evaluation, never set by hand. */
@@ -48,12 +48,11 @@ export function decideStatus(facts: StatusFacts, nowMs: number): DecidedStatus {
 
 /** In the order of the specification: the first that holds. */
 function reasonOf(facts: StatusFacts, nowMs: number): StatusReason {
-  const { integrationStatus, activatedAtMs, lastSeenAtMs, activeAlerts } = facts;
+  const { integrationStatus, lastSeenAtMs, activeAlerts } = facts;
   if (integrationStatus !== 'ACTIVE') return integrationStatus;
-  if (lastSeenAtMs === null && !isUnseenForADay({ activatedAtMs, lastSeenAtMs }, nowMs)) {
-    return 'WAITING_FOR_FIRST_READING';
-  }
-  if (isUnseenForADay({ activatedAtMs, lastSeenAtMs }, nowMs)) return 'NOT_SEEN_24H';
+  const isUnseen = isUnseenForADay(facts, nowMs);
+  if (lastSeenAtMs === null && !isUnseen) return 'WAITING_FOR_FIRST_READING';
+  if (isUnseen) return 'NOT_SEEN_24H';
   if (activeAlerts.some((alert) => alert.severity === 'RED')) return 'CRITICAL_ALERT';
   if (!isSeenWithin(yellowAfterMs, lastSeenAtMs, nowMs)) return 'NOT_SEEN_2H';
   if (activeAlerts.some((alert) => alert.type === 'LOW_GENERATION')) return 'LOW_GENERATION';
@@ -113,14 +112,14 @@ export function statusSentence(reason: StatusReason, facts: SentenceFacts): stri
 
 function waitingSentence({ lastError, activatedAtMs, timezone }: SentenceFacts): string {
   const since = activatedAtMs === null ? '' : ` since ${localTimeText(activatedAtMs, timezone)}`;
-  const error = lastError === null ? '' : ` The last poll failed: ${lastError}`;
+  const error = lastError === null ? '' : ` The last poll failed: ${sentenceOf(lastError)}`;
   return `Waiting for the first reading${since}.${error}`;
 }
 
 function neverSeenSentence({ lastError, activatedAtMs, nowMs }: SentenceFacts): string {
   const since =
     activatedAtMs === null ? '' : `, ${durationText(nowMs - activatedAtMs)} after it was activated`;
-  const error = lastError === null ? '' : ` The last poll failed: ${lastError}`;
+  const error = lastError === null ? '' : ` The last poll failed: ${sentenceOf(lastError)}`;
   return `Never seen${since}.${error}`;
 }
 

@@ -44,3 +44,8 @@ export function clockText(atMs: number, timezone: string): string {
 function decimalText(value: number): string {
   return Math.abs(value) >= 1e15 ? value.toExponential(1) : value.toFixed(1);
 }
+
+/** A vendor's message as the sentence that it becomes part of: with its full stop, once. */
+export function sentenceOf(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}
