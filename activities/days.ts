@@ -64,12 +64,13 @@ async function fillDays(
   deps: ActivityDeps,
   call: CallContext,
   plantId: string,
-  dates: readonly LocalDate[],
+  asked: readonly LocalDate[],
   source: Source,
   nowMs: number,
   /** The date from which ages count; today where it is not given. */
   countedFrom?: LocalDate,
 ): Promise<BackfillResult> {
+  const dates = [...asked].sort();
   const before = await readFetchBefore(deps.db, plantId, nowMs);
   if (before === null) throw new PlainError(`plant ${plantId} is no longer in the database`);
   const { plant, credentials } = before;
@@ -91,19 +92,17 @@ async function fillDays(
   }
 }
 
-/** The series over the span of the dates, in calls as long as the vendor allows. */
+/** The series over the span of the dates, which come in order, in calls as long as the vendor allows. */
 async function readSeries(adapter: VendorAdapter, plant: PlantRow, dates: readonly LocalDate[]): Promise<DailyEnergy[]> {
-  const sorted = [...dates].sort();
-  const last = sorted.at(-1);
-  let from = sorted[0];
+  const [first, last] = [dates[0], dates.at(-1)];
   const series: DailyEnergy[] = [];
+  if (first === undefined || last === undefined) return series;
   const ref = { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone };
   const { seriesDaysMax } = adapter.capabilities();
-  while (from !== undefined && last !== undefined && from <= last) {
+  for (let from = first; from <= last; from = addDays(from, seriesDaysMax)) {
     const limit = addDays(from, seriesDaysMax - 1);
     const to = limit < last ? limit : last;
     series.push(...(await adapter.getDailyEnergySeries(ref, from, to)));
-    from = addDays(to, 1);
   }
   return series;
 }
@@ -118,15 +117,13 @@ async function recordDays(
   nowMs: number,
 ): Promise<BackfillResult['days']> {
   const byDate = new Map(series.map((day) => [day.date, day.energyKwh]));
-  const sorted = [...dates].sort();
-  const first = sorted[0];
-  const last = sorted.at(-1);
+  const [first, last] = [dates[0], dates.at(-1)];
   if (first === undefined || last === undefined) return [];
   return deps.db.transaction().execute(async (trx) => {
     await lockDays(trx, plant.id);
     const stored = new Map((await findDays(trx, plant.id, first, last)).map((day) => [day.date, day]));
     const results: BackfillResult['days'] = [];
-    for (const date of sorted) {
+    for (const date of dates) {
       const before = stored.get(date) ?? null;
       const value = byDate.get(date) ?? null;
       // An impossible total in a series is no total.

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-import { Client, Connection } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, type NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 
 import { Breaker } from '../activities/breaker.ts';

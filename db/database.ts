@@ -38,7 +38,7 @@ export function openDatabase(options: {
           ? pg.types.getTypeParser(oid, 'binary')
           : pg.types.getTypeParser(oid, 'text');
       },
-    } as pg.CustomTypesConfig,
+    },
   });
   // Without a listener an ended idle connection would end the process.
   pool.on('error', (error) => options.onError?.(error));

@@ -165,8 +165,8 @@ async function ended(child: ChildProcess, stopping: AbortSignal): Promise<number
   if (stopping.aborted) stop();
   else stopping.addEventListener('abort', stop, { once: true });
   try {
-    return await new Promise<number | null>((resolve, reject) => {
-      child.once('exit', (code) => resolve(code));
+    return await new Promise<number | null>((settle, reject) => {
+      child.once('exit', (code) => settle(code));
       child.once('error', reject);
     });
   } finally {

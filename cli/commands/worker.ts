@@ -15,7 +15,10 @@ export const worker: Command = {
     const log = createLog(config.LOG_LEVEL);
     installRuntime(log);
     const running = await startWorker({ config, log });
+    let stopping = false;
     const stop = (signal: NodeJS.Signals) => {
+      if (stopping) return;
+      stopping = true;
       log.info({ signal }, 'worker stops: what runs is finished first');
       running.stop();
     };
