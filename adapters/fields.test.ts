@@ -24,9 +24,12 @@ describe('toNumber', () => {
     expect(toNumber(value)).toBe(number);
   });
 
-  test.each([null, undefined, '', ' ', '-', '--', 'N/A', 'n/a', 'null'])('takes %j for "no value"', (value) => {
-    expect(toNumber(value)).toBeNull();
-  });
+  test.each([null, undefined, '', ' ', '-', '--', 'N/A', 'n/a', 'null'])(
+    'takes %j for "no value"',
+    (value) => {
+      expect(toNumber(value)).toBeNull();
+    },
+  );
 
   test.each(['1,234.5', '12 kWh', '0x10', 'NaN', 'Infinity', 'twelve', '1.2.3', true, {}, [1]])(
     'takes %j for no number, so that callers refuse it',
@@ -78,7 +81,9 @@ test.each([
 
 describe('cleanText', () => {
   test('makes one plain line of what vendors send', () => {
-    expect(cleanText(' F56\u00a0DC_VoltLow\u0000_Fault\r\n\tagain ')).toBe('F56 DC_VoltLow _Fault again');
+    expect(cleanText(' F56\u00a0DC_VoltLow\u0000_Fault\r\n\tagain ')).toBe(
+      'F56 DC_VoltLow _Fault again',
+    );
   });
 
   test('turns no words around: direction marks and zero widths go', () => {
@@ -86,17 +91,26 @@ describe('cleanText', () => {
   });
 
   test('is empty for what is neither text nor number', () => {
-    expect([cleanText(null), cleanText({}), cleanText(undefined), cleanText(2129)]).toEqual(['', '', '', '2129']);
+    expect([cleanText(null), cleanText({}), cleanText(undefined), cleanText(2129)]).toEqual([
+      '',
+      '',
+      '',
+      '2129',
+    ]);
   });
 
   test('is never longer than asked, never holds control characters or half a character', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 400 }), fc.integer({ min: 1, max: 300 }), (text, max) => {
-        const clean = cleanText(text, max);
-        expect([...clean].length).toBeLessThanOrEqual(max);
-        expect(clean).not.toMatch(/\p{Cc}/u);
-        expect(clean.isWellFormed()).toBe(true);
-      }),
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 400 }),
+        fc.integer({ min: 1, max: 300 }),
+        (text, max) => {
+          const clean = cleanText(text, max);
+          expect([...clean].length).toBeLessThanOrEqual(max);
+          expect(clean).not.toMatch(/\p{Cc}/u);
+          expect(clean.isWellFormed()).toBe(true);
+        },
+      ),
     );
   });
 
@@ -136,13 +150,24 @@ describe('mergeAlarms', () => {
   });
 
   test('ends with the last end where none is open', () => {
-    const ends = ['2026-06-11T09:00:00.000Z', null, '2026-06-11T11:00:00.000Z', '2026-06-11T10:00:00.000Z'];
-    const { alarms } = mergeAlarms(ends.map((endedAt) => alarm({ open: false, endedAt })), true);
+    const ends = [
+      '2026-06-11T09:00:00.000Z',
+      null,
+      '2026-06-11T11:00:00.000Z',
+      '2026-06-11T10:00:00.000Z',
+    ];
+    const { alarms } = mergeAlarms(
+      ends.map((endedAt) => alarm({ open: false, endedAt })),
+      true,
+    );
     expect(alarms).toMatchObject([{ open: false, endedAt: '2026-06-11T11:00:00.000Z' }]);
   });
 
   test('keeps codes and devices apart, an unknown device included', () => {
-    const { alarms } = mergeAlarms([alarm({}), alarm({ code: '1016' }), alarm({ deviceSn: null })], true);
+    const { alarms } = mergeAlarms(
+      [alarm({}), alarm({ code: '1016' }), alarm({ deviceSn: null })],
+      true,
+    );
     expect(alarms).toHaveLength(3);
   });
 

@@ -14,7 +14,12 @@ const at = (hhmm: string, date = '2026-06-11'): number => instantOf(date, hhmm, 
 
 const anyPlant = fc.record({
   vendorPlantId: fc.string({ minLength: 1 }),
-  timezone: fc.constantFrom('Europe/Amsterdam', 'Asia/Kathmandu', 'Pacific/Kiritimati', 'America/Santiago'),
+  timezone: fc.constantFrom(
+    'Europe/Amsterdam',
+    'Asia/Kathmandu',
+    'Pacific/Kiritimati',
+    'America/Santiago',
+  ),
   capacityKw: fc.integer({ min: 4, max: 5_000 }),
   latitude: fc.constantFrom(null, 52, -33, 0, 71),
   longitude: fc.constantFrom(5, -70, 174),
@@ -39,7 +44,9 @@ describe('an ordinary day', () => {
   });
 
   test('gives between 75 % and 100 % of 4.5 kWh for each kW, different every day', () => {
-    const totals = Array.from({ length: 60 }, (_, day) => dayTotalKwh(plant, addDays('2026-06-11', day)));
+    const totals = Array.from({ length: 60 }, (_, day) =>
+      dayTotalKwh(plant, addDays('2026-06-11', day)),
+    );
     expect(Math.min(...totals)).toBeGreaterThanOrEqual(45 * 0.75);
     expect(Math.max(...totals)).toBeLessThanOrEqual(45);
     expect(new Set(totals.map((total) => total.toFixed(2))).size).toBeGreaterThan(50);
@@ -78,11 +85,16 @@ describe('an ordinary day', () => {
 
   test('for every plant: the lifetime never falls, and rises by what a day gives', () => {
     fc.assert(
-      fc.property(anyPlant, anyInstant, fc.integer({ min: 0, max: 10 * 86_400_000 }), (one, nowMs, laterMs) => {
-        const now = measure(one, ordinaryDay, nowMs);
-        const later = measure(one, ordinaryDay, nowMs + laterMs);
-        expect(later.lifetimeEnergyKwh).toBeGreaterThanOrEqual(now.lifetimeEnergyKwh - 1e-6);
-      }),
+      fc.property(
+        anyPlant,
+        anyInstant,
+        fc.integer({ min: 0, max: 10 * 86_400_000 }),
+        (one, nowMs, laterMs) => {
+          const now = measure(one, ordinaryDay, nowMs);
+          const later = measure(one, ordinaryDay, nowMs + laterMs);
+          expect(later.lifetimeEnergyKwh).toBeGreaterThanOrEqual(now.lifetimeEnergyKwh - 1e-6);
+        },
+      ),
     );
     const midnight = startOfDayMs('2026-06-12', plant.timezone);
     const risen =
@@ -106,8 +118,14 @@ describe('other days', () => {
     expect(night).toMatchObject({ measuredAtMs: at('18:00', '2026-06-10'), condition: 'ASLEEP' });
     expect(night.todayEnergyKwh).toBeCloseTo(dayTotalKwh(plant, '2026-06-10'));
     expect(measure(plant, sleeper, at('18:00')).condition).toBe('ONLINE');
-    expect(measure(plant, sleeper, at('18:05'))).toMatchObject({ measuredAtMs: at('18:00'), condition: 'ASLEEP' });
-    expect(measure(plant, sleeper, at('06:00'))).toMatchObject({ measuredAtMs: at('06:00'), condition: 'ONLINE' });
+    expect(measure(plant, sleeper, at('18:05'))).toMatchObject({
+      measuredAtMs: at('18:00'),
+      condition: 'ASLEEP',
+    });
+    expect(measure(plant, sleeper, at('06:00'))).toMatchObject({
+      measuredAtMs: at('06:00'),
+      condition: 'ONLINE',
+    });
   });
 
   test("before its reset the counter shows yesterday's total, with a fresh time; the lifetime does not mind", () => {
@@ -116,7 +134,9 @@ describe('other days', () => {
       const dawn = measure(plant, late, at('05:55'));
       expect(dawn.todayEnergyKwh).toBeCloseTo(dayTotalKwh(plant, '2026-06-10'));
       expect(dawn.measuredAtMs).toBe(at('05:55'));
-      expect(dawn.lifetimeEnergyKwh).toBe(measure(plant, ordinaryDay, at('05:55')).lifetimeEnergyKwh);
+      expect(dawn.lifetimeEnergyKwh).toBe(
+        measure(plant, ordinaryDay, at('05:55')).lifetimeEnergyKwh,
+      );
       expect(measure(plant, late, at('06:30')).todayEnergyKwh).toBeLessThan(1);
     }
   });
@@ -128,7 +148,9 @@ describe('other days', () => {
     expect(measure(plant, poor, noon).todayEnergyKwh).toBeCloseTo(usual.todayEnergyKwh * 0.2);
     expect(measure(plant, poor, noon).powerW).toBeCloseTo(usual.powerW * 0.2);
     const yesterday = { ...poor, lagS: 86_400 };
-    expect(measure(plant, yesterday, noon).todayEnergyKwh).toBeCloseTo(dayTotalKwh(plant, '2026-06-10') / 2);
+    expect(measure(plant, yesterday, noon).todayEnergyKwh).toBeCloseTo(
+      dayTotalKwh(plant, '2026-06-10') / 2,
+    );
   });
 
   test('a daily silence begins and ends at its local times', () => {

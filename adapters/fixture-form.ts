@@ -257,7 +257,11 @@ function scenarioPath(fixturesDir: string, brand: Brand, name: string): string {
 }
 
 /** Keeps every number as it is written ("16770.000", 19 digits, 1e999), so that a body leaves as it was recorded. */
-export function keepNumberText(_key: string, value: unknown, context: { source?: string }): unknown {
+export function keepNumberText(
+  _key: string,
+  value: unknown,
+  context: { source?: string },
+): unknown {
   if (typeof value !== 'number' || context.source === undefined) return value;
   return String(value) === context.source ? value : rawJson(context.source);
 }

@@ -181,8 +181,7 @@ function daySeries(move: DaySeriesMove, before: unknown, context: MoveContext): 
     const row: Container = { row: copy(before[0]) };
     writeDate(row, move, date, plant.timezone);
     const { parent, key } = locate(row, `/row${move.energy}`);
-    const energyKwh =
-      date === measuredOn ? measurement.todayEnergyKwh : dayTotalKwh(plant, date);
+    const energyKwh = date === measuredOn ? measurement.todayEnergyKwh : dayTotalKwh(plant, date);
     parent[key] = nulls.has(date)
       ? null
       : quantity({ ...move, share: 1 }, parent[key], zeros.has(date) ? 0 : energyKwh);

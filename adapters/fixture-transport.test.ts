@@ -13,7 +13,8 @@ const vendor: VendorSide = {
     const right = jsonBodyOf(request)['password'] === knownCredentials['password'];
     return right ? jsonResponse({ token: 'good' }) : jsonResponse({ error: 'wrong' });
   },
-  check: (request) => (headerOf(request, 'token') === 'good' ? null : jsonResponse({ error: 'expired' })),
+  check: (request) =>
+    headerOf(request, 'token') === 'good' ? null : jsonResponse({ error: 'expired' }),
   plantNotFound: () => jsonResponse({ error: 'no such plant' }),
   plantIdOf: (request) => {
     const { id } = jsonBodyOf(request);
@@ -65,7 +66,11 @@ function play(
     now,
     fixturesDir,
   });
-  return async (body: unknown = { id: '7' }, request: Partial<TransportRequest> = {}, signal?: AbortSignal) => {
+  return async (
+    body: unknown = { id: '7' },
+    request: Partial<TransportRequest> = {},
+    signal?: AbortSignal,
+  ) => {
     const response = await transport(
       {
         method: 'POST',
@@ -133,7 +138,9 @@ describe('which exchange answers', () => {
     });
     expect((await ask({ page: 2, filter: { a: 1, b: 2 } })).json()).toBe('page 2');
     expect((await ask({ page: 2, filter: {} })).json()).toBe('else');
-    expect((await ask({}, { url: 'https://vendor.example/summary?lang=de' })).json()).toBe('german');
+    expect((await ask({}, { url: 'https://vendor.example/summary?lang=de' })).json()).toBe(
+      'german',
+    );
   });
 
   test('only so many times, counted for one call chain', async () => {
@@ -153,7 +160,10 @@ describe('which exchange answers', () => {
     [480_000, 'now'],
   ])('only in its part of a period: %d ms after its start', async (ms, expected) => {
     const when = { every_s: 360, from_s: 120, to_s: 240 };
-    const ask = play({ exchanges: [said('now', { when }), said('else')] }, new Date(360_000_000 + ms));
+    const ask = play(
+      { exchanges: [said('now', { when }), said('else')] },
+      new Date(360_000_000 + ms),
+    );
     expect((await ask()).json()).toBe(expected);
   });
 
@@ -170,7 +180,10 @@ describe('which exchange answers', () => {
   });
 
   test('none is a fault of the fixture, shown as HTTP 404', async () => {
-    expect(await play({})()).toMatchObject({ status: 404, body: 'no exchange is recorded for POST /summary' });
+    expect(await play({})()).toMatchObject({
+      status: 404,
+      body: 'no exchange is recorded for POST /summary',
+    });
   });
 });
 
@@ -186,7 +199,8 @@ describe('what a response is', () => {
   });
 
   test('numbers leave as they are written', async () => {
-    const base = '{"brand":"SOLIS","about":"-","exchanges":[{"request":{"method":"POST","path":"/summary"},"response":{"body":[16770.000,1298491919448631809,1e999,7]}}]}';
+    const base =
+      '{"brand":"SOLIS","about":"-","exchanges":[{"request":{"method":"POST","path":"/summary"},"response":{"body":[16770.000,1298491919448631809,1e999,7]}}]}';
     const ask = play({ extends: 'base' }, undefined, {}, base);
     expect((await ask()).body).toBe('[16770.000,1298491919448631809,1e999,7]');
   });
@@ -196,7 +210,13 @@ describe('what a response is', () => {
       brand: 'SOLIS',
       about: '-',
       day: { lag_s: 600, sleeps: true },
-      exchanges: [{ request: summary, response: { body: { a: 1, b: 2 } }, moves: [{ at: '/a', is: 'value', value: 3 }] }],
+      exchanges: [
+        {
+          request: summary,
+          response: { body: { a: 1, b: 2 } },
+          moves: [{ at: '/a', is: 'value', value: 3 }],
+        },
+      ],
     };
     const exchanges = [{ request: summary, times: 1, moves: [{ at: '/b', is: 'absent' }] }];
     const ask = play({ extends: 'base', exchanges }, undefined, {}, base);
@@ -228,7 +248,15 @@ describe('what a response is', () => {
 describe('what moves', () => {
   const now = new Date('2026-06-11T12:03:20Z');
   const moved = async (before: unknown, ...moves: Record<string, unknown>[]): Promise<unknown> =>
-    (await play(answer({ x: before }, moves.map((move) => ({ at: '/x', ...move }))), now)()).body;
+    (
+      await play(
+        answer(
+          { x: before },
+          moves.map((move) => ({ at: '/x', ...move })),
+        ),
+        now,
+      )()
+    ).body;
 
   test.each([
     ['epoch_ms', '{"x":1781179200000}'],
@@ -249,16 +277,26 @@ describe('what moves', () => {
   test('a time from the clock, from the start of a period, by the wall clock, in another zone', async () => {
     const form = 'yyyy-MM-dd HH:mm:ss';
     expect(await moved('', { is: 'time', form, offset_s: -2400 })).toContain('2026-06-11 13:23:20');
-    expect(await moved('', { is: 'time', form, floor_s: 360, offset_s: 120 })).toContain('2026-06-11 14:02:00');
-    expect(await moved('', { is: 'time', form, local: 'yesterday 16:20' })).toContain('2026-06-10 16:20:00');
-    expect(await moved('', { is: 'time', form, zone: 'Etc/GMT-8' })).toContain('2026-06-11 20:03:20');
+    expect(await moved('', { is: 'time', form, floor_s: 360, offset_s: 120 })).toContain(
+      '2026-06-11 14:02:00',
+    );
+    expect(await moved('', { is: 'time', form, local: 'yesterday 16:20' })).toContain(
+      '2026-06-10 16:20:00',
+    );
+    expect(await moved('', { is: 'time', form, zone: 'Etc/GMT-8' })).toContain(
+      '2026-06-11 20:03:20',
+    );
   });
 
   test('amounts keep the type that stood there, in their unit and share', async () => {
     const power = JSON.parse(String(await moved(0, { is: 'power', unit: 'W' }))) as { x: number };
     expect(await moved(0, { is: 'power', unit: 'kW' })).toBe(`{"x":${power.x / 1000}}`);
-    expect(await moved('0', { is: 'power', unit: 'kW', decimals: 1 })).toBe(`{"x":"${(power.x / 1000).toFixed(1)}"}`);
-    const half = JSON.parse(String(await moved(0, { is: 'power', unit: 'W', share: 0.5, factor: 10 }))) as { x: number };
+    expect(await moved('0', { is: 'power', unit: 'kW', decimals: 1 })).toBe(
+      `{"x":"${(power.x / 1000).toFixed(1)}"}`,
+    );
+    const half = JSON.parse(
+      String(await moved(0, { is: 'power', unit: 'W', share: 0.5, factor: 10 })),
+    ) as { x: number };
     expect(half.x / 5).toBeCloseTo(power.x, -1);
     expect(await moved(0, { is: 'capacity', unit: 'MW' })).toBe('{"x":0.01}');
   });
@@ -298,12 +336,26 @@ describe('what moves', () => {
 
 describe('a day series', () => {
   const series = (changed: Record<string, unknown>, row: unknown = { d: '', e: 0, kept: true }) =>
-    answer([row], [
-      { at: '', is: 'day_series', form: 'yyyy-MM-dd', date: '/d', energy: '/e', unit: 'kWh', ...changed },
-    ]);
+    answer(
+      [row],
+      [
+        {
+          at: '',
+          is: 'day_series',
+          form: 'yyyy-MM-dd',
+          date: '/d',
+          energy: '/e',
+          unit: 'kWh',
+          ...changed,
+        },
+      ],
+    );
   const now = new Date('2026-06-11T12:03:20Z');
   const rowsOf = async (changed: Record<string, unknown>, body: unknown = { id: '7' }, day = {}) =>
-    (await play({ ...series(changed), day }, now)(body)).json() as { d: string; e: number | null }[];
+    (await play({ ...series(changed), day }, now)(body)).json() as {
+      d: string;
+      e: number | null;
+    }[];
   const dates = (rows: readonly { d: string }[]): string[] => rows.map(({ d }) => d.slice(8));
 
   test('is the last 7 days and today where nothing says which', async () => {
@@ -313,18 +365,40 @@ describe('a day series', () => {
   });
 
   test.each([
-    [{ days: { month_of: '/month' } }, { month: '2026-06' }, ['01', '02', '03', '04', '05', '06', '07', '08', '09', '10', '11']],
-    [{ days: { month_of: '/at' } }, { at: Date.UTC(2026, 1, 3) }, Array.from({ length: 28 }, (_, i) => String(i + 1).padStart(2, '0'))],
+    [
+      { days: { month_of: '/month' } },
+      { month: '2026-06' },
+      ['01', '02', '03', '04', '05', '06', '07', '08', '09', '10', '11'],
+    ],
+    [
+      { days: { month_of: '/at' } },
+      { at: Date.UTC(2026, 1, 3) },
+      Array.from({ length: 28 }, (_, i) => String(i + 1).padStart(2, '0')),
+    ],
     [{ days: { until: '/date', count: '/n' } }, { date: '06/09/2026', n: 3 }, ['07', '08', '09']],
-    [{ days: { from: '/a', to: '/b' } }, { a: '2026-06-08', b: '2026-06-20' }, ['08', '09', '10', '11']],
-    [{ days: { from: '/a', to: '/b', to_exclusive: true } }, { a: '2026-06-08', b: '2026-06-10' }, ['08', '09']],
+    [
+      { days: { from: '/a', to: '/b' } },
+      { a: '2026-06-08', b: '2026-06-20' },
+      ['08', '09', '10', '11'],
+    ],
+    [
+      { days: { from: '/a', to: '/b', to_exclusive: true } },
+      { a: '2026-06-08', b: '2026-06-10' },
+      ['08', '09'],
+    ],
     [{ days: { from: '/a', to: '/b' } }, { a: '2026-07-08', b: '2026-07-10' }, []],
   ])('is what the request asks for and has begun: %j of %j', async (changed, body, expected) => {
     expect(dates(await rowsOf(changed, { id: '7', ...body }))).toEqual(expected);
   });
 
   test('can turn its order, leave days out, and spoil values', async () => {
-    const rows = await rowsOf({ newest_first: true, with_today: false, leave_out: ['-2'], nulls: ['-1'], zeros: ['-3'] });
+    const rows = await rowsOf({
+      newest_first: true,
+      with_today: false,
+      leave_out: ['-2'],
+      nulls: ['-1'],
+      zeros: ['-3'],
+    });
     expect(dates(rows)).toEqual(['10', '08', '07', '06', '05', '04']);
     expect(rows.slice(0, 2).map(({ e }) => e)).toEqual([null, 0]);
   });
@@ -360,7 +434,9 @@ describe('plants.json', () => {
   });
 
   test('is refused where a scenario has no file', () => {
-    expect(() => play({}, undefined, { scenario: 'misspelt' })).toThrow('there is no scenario misspelt');
+    expect(() => play({}, undefined, { scenario: 'misspelt' })).toThrow(
+      'there is no scenario misspelt',
+    );
   });
 });
 
@@ -368,7 +444,10 @@ test.each([
   [{ exchanges: [{ request: summary, response: {}, repose: 1 }] }, 'repose'],
   [{ exchanges: [{ request: summary }] }, 'no response to inherit'],
   [{ day: { lags: 3 } }, 'lags'],
-  [{ exchanges: [{ request: summary, response: {}, moves: [{ at: 'x', is: 'absent' }] }] }, 'no JSON pointer'],
+  [
+    { exchanges: [{ request: summary, response: {}, moves: [{ at: 'x', is: 'absent' }] }] },
+    'no JSON pointer',
+  ],
 ])('a scenario with a mistake is refused: %j', (scenario, why) => {
   expect(() => play(scenario)).toThrow(why);
 });

@@ -3,7 +3,7 @@ import type { Brand } from '../domain/plant.ts';
 import { fnv1a32 } from '../domain/slots.ts';
 import { localMinutesAt } from '../domain/zone.ts';
 import type { Credentials } from './contract.ts';
-import { ordinaryDay, type DayKnobs, type SimulatedPlant } from './fixture-day.ts';
+import { ordinaryDay, type DayKnobs } from './fixture-day.ts';
 import {
   loadPlants,
   loadScenario,
@@ -103,9 +103,7 @@ export function plantEntry(
   brand: Brand,
   vendorPlantId: string,
 ): PlantEntry | null {
-  return (
-    loadPlants(fixturesDir, brand).find(({ pattern }) => pattern.test(vendorPlantId)) ?? null
-  );
+  return loadPlants(fixturesDir, brand).find(({ pattern }) => pattern.test(vendorPlantId)) ?? null;
 }
 
 const capacityKwMin = 4;

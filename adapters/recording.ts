@@ -123,7 +123,12 @@ function readExchange(exchange: ExchangeForm, original: unknown): RecordedExchan
 }
 
 /** "POST /v1/api/stationDetail" */
-function requestLine(text: string): { method: string | null; path: string; url?: string; body?: unknown } {
+function requestLine(text: string): {
+  method: string | null;
+  path: string;
+  url?: string;
+  body?: unknown;
+} {
   const [method = '', path] = text.trim().split(/\s+/);
   return path === undefined ? { method: null, path: method } : { method, path };
 }

@@ -57,7 +57,9 @@ describe('replayRecording', () => {
   });
 
   test('says of each call that is not recorded that it is not', async () => {
-    const { summary, days, alarms } = await replay('SOLIS', { exchanges: [month('2026-05', 23.1)] });
+    const { summary, days, alarms } = await replay('SOLIS', {
+      exchanges: [month('2026-05', 23.1)],
+    });
     const message = 'no exchange is recorded for POST /v1/api/stationDetail';
     expect(summary).toEqual({ error: { type: 'NOT_RECORDED', message } });
     expect(alarms).toMatchObject({ error: { type: 'NOT_RECORDED' } });
@@ -85,7 +87,11 @@ describe('replayRecording', () => {
   });
 
   test('takes an exchange for no other call and no other method', async () => {
-    for (const request of ['/v1/api/detail', '/v1/api/xstationDetail', 'GET /v1/api/stationDetail']) {
+    for (const request of [
+      '/v1/api/detail',
+      '/v1/api/xstationDetail',
+      'GET /v1/api/stationDetail',
+    ]) {
       const { summary } = await replay('SOLIS', { exchanges: [{ ...stationDetail, request }] });
       expect(summary).toMatchObject({ error: { type: 'NOT_RECORDED' } });
     }
@@ -115,7 +121,10 @@ describe('replayRecording', () => {
     const kpi = { request: { method: 'POST', path: '/thirdData/getStationRealKpi' } };
     const dataItemMap = { day_power: '31.42', total_power: '87412.550', real_health_state: 3 };
     const body = { success: true, failCode: 0, data: [{ stationCode: 'NE=1', dataItemMap }] };
-    const exchanges = [{ ...kpi, ...expired }, { ...kpi, response: { body } }];
+    const exchanges = [
+      { ...kpi, ...expired },
+      { ...kpi, response: { body } },
+    ];
     const { summary } = await replay('HUAWEI', { exchanges });
     expect(summary).toMatchObject({ ok: { todayEnergyKwh: 31.42, lifetimeEnergyKwh: 87_412.55 } });
   });
@@ -136,7 +145,10 @@ describe('replayRecording', () => {
     expect((await replay('SOLIS', bare)).vendorPlantId).toBe('1298491919448631809');
     const given = bare.replace('{', '{"vendor_plant_id":1298491919448631811,');
     expect((await replay('SOLIS', given)).vendorPlantId).toBe('1298491919448631811');
-    const asked = { request: { path: '/stationDetail', body: { id: '42' } }, response: { text: '' } };
+    const asked = {
+      request: { path: '/stationDetail', body: { id: '42' } },
+      response: { text: '' },
+    };
     expect((await replay('SOLIS', [asked])).vendorPlantId).toBe('42');
     const nothing = { request: '/stationDetail', response: { text: '<html>' } };
     expect((await replay('SOLIS', [nothing])).vendorPlantId).toBe('1');
@@ -165,8 +177,11 @@ describe('replayRecording', () => {
     await expect(outcome).rejects.toThrow(why);
   });
 
-  test.each(['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'] as const)('replays the ordinary day of %s whole', async (brand) => {
-    const { summary, days, alarms } = await replay(brand, fixture(brand, 'ordinary-day'));
-    expect([summary, days, alarms].every((call) => 'ok' in call)).toBe(true);
-  });
+  test.each(['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'] as const)(
+    'replays the ordinary day of %s whole',
+    async (brand) => {
+      const { summary, days, alarms } = await replay(brand, fixture(brand, 'ordinary-day'));
+      expect([summary, days, alarms].every((call) => 'ok' in call)).toBe(true);
+    },
+  );
 });

@@ -10,7 +10,8 @@ import { jsonBodyOf, jsonResponse, pathOf, type VendorSide } from './vendor-side
 
 /** What one call made of the recording. */
 export type ReplayedCall<T> =
-  { ok: T } | { error: { type: AdapterErrorType | 'NOT_RECORDED'; message: string } };
+  | { ok: T }
+  | { error: { type: AdapterErrorType | 'NOT_RECORDED'; message: string } };
 
 export interface Replay {
   /** Of the file, or found in its answers; "1" where neither says. */
@@ -156,7 +157,8 @@ function candidatesFor(
     ({ method, path }) =>
       (method === null || method === request.method) && isSamePath(path, pathOf(request)),
   );
-  const isLogin = (vendor.login?.(request, { knownCredentials: credentials, now }) ?? null) !== null;
+  const isLogin =
+    (vendor.login?.(request, { knownCredentials: credentials, now }) ?? null) !== null;
   // Nobody records a password.
   if (isLogin) return sameCall;
   const asked = jsonBodyOf(request);

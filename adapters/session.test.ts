@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { AdapterError } from './contract.ts';
 import { SessionStore, type Session } from './session.ts';
 
-const session = (token: string): Session => ({ token, apiHost: 'https://vendor.example', extra: {} });
+const session = (token: string): Session => ({
+  token,
+  apiHost: 'https://vendor.example',
+  extra: {},
+});
 
 /** A login that the test ends, and counts. */
 function controlledLogin() {

@@ -10,7 +10,13 @@ const plant = { vendorPlantId: '7', timezone: 'Europe/Amsterdam' };
 const credentials = { user: 'canary-user', password: 'canary-password' };
 
 const answers: Readonly<Record<string, unknown>> = {
-  '/plant': { online: true, power: '4.112', energyToday: 21.4, energyTotal: '91334.50', measuredAt: 1_781_179_200 },
+  '/plant': {
+    online: true,
+    power: '4.112',
+    energyToday: 21.4,
+    energyTotal: '91334.50',
+    measuredAt: 1_781_179_200,
+  },
   '/days': [
     { date: '2026-06-10', energy: '' },
     { date: '2026-06-09', energy: 38.2 },

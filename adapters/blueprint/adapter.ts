@@ -21,7 +21,13 @@ import { check, parseJson } from '../json.ts';
 import { retryAfterMs } from '../retry-after.ts';
 import type { Session } from '../session.ts';
 import { send } from '../transport.ts';
-import { alarmsSchema, daysSchema, envelopeSchema, plantSchema, tokenSchema } from './wire.schema.ts';
+import {
+  alarmsSchema,
+  daysSchema,
+  envelopeSchema,
+  plantSchema,
+  tokenSchema,
+} from './wire.schema.ts';
 
 const apiHost = 'https://api.vendor.example';
 /** The vendor's window, where it asks to be left alone without saying for how long. */
@@ -66,7 +72,8 @@ class BlueprintAdapter implements VendorAdapter {
       todayEnergyKwh: requireEnergyKwh(data.energyToday, 'plant: energyToday'),
       powerW: data.online === false ? 0 : powerW(data.power, refused),
       lifetimeEnergyKwh,
-      lifetimeResolutionKwh: lifetimeEnergyKwh === null ? null : 10 ** -decimalsOf(data.energyTotal),
+      lifetimeResolutionKwh:
+        lifetimeEnergyKwh === null ? null : 10 ** -decimalsOf(data.energyTotal),
       lastSeenAt: measuredAtS === null ? null : instant(measuredAtS),
       devices: [],
       refused,

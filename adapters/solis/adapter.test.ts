@@ -1,4 +1,3 @@
-import { describe, expect, test } from 'vitest';
 import { testAdapter } from '../../test/support/adapter-kit.ts';
 import type { TransportResponse } from '../transport.ts';
 import { jsonResponse } from '../vendor-side.ts';
@@ -17,10 +16,18 @@ testAdapter({
     { what: 'HTTP 401', answer: { ...said(''), status: 401 }, type: 'AUTH_FAILED' },
     { what: 'HTTP 403', answer: { ...said('Z0001'), status: 403 }, type: 'AUTH_FAILED' },
     { what: 'HTTP 408', answer: { ...said(''), status: 408 }, type: 'UNKNOWN' },
-    { what: 'HTTP 404 with text', answer: { ...said(''), status: 404, body: 'Not Found' }, type: 'VENDOR_ERROR' },
+    {
+      what: 'HTTP 404 with text',
+      answer: { ...said(''), status: 404, body: 'Not Found' },
+      type: 'VENDOR_ERROR',
+    },
     { what: 'I0012', answer: said('I0012', 'wrong account or password'), type: 'AUTH_FAILED' },
     { what: 'B0011', answer: said('B0011', 'no such user'), type: 'AUTH_FAILED' },
-    { what: 'R0000 without words of a quota', answer: said('R0000', 'no authority', true), type: 'AUTH_FAILED' },
+    {
+      what: 'R0000 without words of a quota',
+      answer: said('R0000', 'no authority', true),
+      type: 'AUTH_FAILED',
+    },
     { what: 'R0000 without words', answer: jsonResponse({ code: 'R0000' }), type: 'AUTH_FAILED' },
     {
       what: 'R0000 with the quota of a day',
@@ -35,11 +42,23 @@ testAdapter({
       retryAfterMs: 60_000,
     },
     { what: '"1"', answer: said('1', '数据异常 请联系管理员', true), type: 'PLANT_NOT_FOUND' },
-    { what: '1 as a number', answer: said(1, '数据异常 请联系管理员', true), type: 'PLANT_NOT_FOUND' },
+    {
+      what: '1 as a number',
+      answer: said(1, '数据异常 请联系管理员', true),
+      type: 'PLANT_NOT_FOUND',
+    },
     { what: 'B0049', answer: said('B0049', 'logger absent'), type: 'PLANT_NOT_FOUND' },
     { what: 'B0600', answer: said('B0600', 'collector data abnormal', true), type: 'VENDOR_ERROR' },
     { what: 'a code that nobody knows', answer: said('Q7777'), type: 'VENDOR_ERROR' },
-    { what: 'no code', answer: jsonResponse({ success: true, data: {} }), type: 'INVALID_DATA_FORMAT' },
-    { what: 'success without data', answer: said('0', 'success', true), type: 'INVALID_DATA_FORMAT' },
+    {
+      what: 'no code',
+      answer: jsonResponse({ success: true, data: {} }),
+      type: 'INVALID_DATA_FORMAT',
+    },
+    {
+      what: 'success without data',
+      answer: said('0', 'success', true),
+      type: 'INVALID_DATA_FORMAT',
+    },
   ],
 });

@@ -78,12 +78,7 @@ class SolisAdapter implements VendorAdapter {
 
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
     const body = { id: plant.vendorPlantId };
-    const { data, loggerOffline } = await request(
-      this.#deps,
-      'stationDetail',
-      body,
-      stationSchema,
-    );
+    const { data, loggerOffline } = await request(this.#deps, 'stationDetail', body, stationSchema);
     if (data === null || (loggerOffline && toNumber(data.dayEnergy) === null)) {
       return this.#silentSummary(plant);
     }

@@ -74,16 +74,19 @@ describe('a plant', () => {
     expect(() => of({ [field]: unit })).toThrow(AdapterError);
   });
 
-  test.each([null, undefined, '', '--'])('%j says nothing: power, lifetime and time are null', (nothing) => {
-    const silent = { power: nothing, allEnergy: nothing, dataTimestamp: nothing };
-    expect(of({ ...silent, powerStr: '', allEnergyStr: '' })).toMatchObject({
-      powerW: null,
-      lifetimeEnergyKwh: null,
-      lifetimeResolutionKwh: null,
-      lastSeenAt: null,
-      refused: [],
-    });
-  });
+  test.each([null, undefined, '', '--'])(
+    '%j says nothing: power, lifetime and time are null',
+    (nothing) => {
+      const silent = { power: nothing, allEnergy: nothing, dataTimestamp: nothing };
+      expect(of({ ...silent, powerStr: '', allEnergyStr: '' })).toMatchObject({
+        powerW: null,
+        lifetimeEnergyKwh: null,
+        lifetimeResolutionKwh: null,
+        lastSeenAt: null,
+        refused: [],
+      });
+    },
+  );
 
   test('power is 0 while the vendor calls it offline, whatever the stale number is', () => {
     expect(of({ state: 2, power: 3.871 }).powerW).toBe(0);
@@ -132,8 +135,10 @@ describe('a day of a series', () => {
   });
 
   test('impossible energies are refused', () => {
-    for (const energy of [-1, 1e999, 'many']) {
-      expect(() => dayOf({ dateStr: '2026-05-18', energy, energyStr: 'kWh' })).toThrow(AdapterError);
+    for (const energy of [-1, Number.POSITIVE_INFINITY, 'many']) {
+      expect(() => dayOf({ dateStr: '2026-05-18', energy, energyStr: 'kWh' })).toThrow(
+        AdapterError,
+      );
     }
   });
 });
@@ -227,7 +232,10 @@ describe('inverters', () => {
   });
 
   test('show no stale power while offline, and nothing in a unit that is not known', () => {
-    expect(deviceOf({ sn: 'A1', state: 2, pac: 1.9, pacStr: 'kW' })).toMatchObject({ powerW: 0, state: 'OFFLINE' });
+    expect(deviceOf({ sn: 'A1', state: 2, pac: 1.9, pacStr: 'kW' })).toMatchObject({
+      powerW: 0,
+      state: 'OFFLINE',
+    });
     expect(deviceOf({ sn: 'A1', state: 9, pac: 1.9, etoday: 1 })).toMatchObject({
       powerW: null,
       todayEnergyKwh: null,

@@ -115,7 +115,11 @@ export function belongsTo(alarm: VendorAlarm, since: Date): boolean {
   );
 }
 
-const stateByNumber: Readonly<Record<number, DeviceState>> = { 1: 'RUNNING', 2: 'OFFLINE', 3: 'FAULT' };
+const stateByNumber: Readonly<Record<number, DeviceState>> = {
+  1: 'RUNNING',
+  2: 'OFFLINE',
+  3: 'FAULT',
+};
 
 /** A record of inverterList. What it does not say in a known unit is left out: a device is worth showing without. */
 export function deviceOf(inverter: Inverter): DeviceReading {
@@ -156,15 +160,13 @@ export function mostTelling(devices: readonly DeviceReading[]): DeviceReading[] 
 /** The zone's offset from UTC without summer time, in hours, as SolisCloud counts it. */
 export function standardOffsetH(now: Date, timezone: string): number {
   const year = now.getUTCFullYear();
-  return Math.min(
-    offsetH(Date.UTC(year, 0, 1), timezone),
-    offsetH(Date.UTC(year, 6, 1), timezone),
-  );
+  return Math.min(offsetH(Date.UTC(year, 0, 1), timezone), offsetH(Date.UTC(year, 6, 1), timezone));
 }
 
 function offsetH(atMs: number, timezone: string): number {
   const wallMs =
-    Date.parse(`${localDateAt(atMs, timezone)}T00:00:00Z`) + localMinutesAt(atMs, timezone) * 60_000;
+    Date.parse(`${localDateAt(atMs, timezone)}T00:00:00Z`) +
+    localMinutesAt(atMs, timezone) * 60_000;
   return (wallMs - atMs) / 3_600_000;
 }
 

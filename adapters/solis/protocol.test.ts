@@ -29,7 +29,11 @@ function scripted(answer: Answer) {
 }
 
 const station = { dayEnergy: 1, dayEnergyStr: 'kWh', state: 1 };
-const alarm = (alarmCode: string) => ({ alarmCode, alarmBeginTime: now.getTime() - 60_000, state: '0' });
+const alarm = (alarmCode: string) => ({
+  alarmCode,
+  alarmBeginTime: now.getTime() - 60_000,
+  state: '0',
+});
 const since = new Date('2026-06-01T23:30:00Z');
 
 describe('requests', () => {
@@ -78,14 +82,21 @@ describe('pages', () => {
   const codesOf = async (answer: Answer) => {
     const { adapter, requests } = scripted(answer);
     const { alarms, complete } = await adapter.getAlarmsSince(plant, since);
-    return { codes: alarms.map(({ code }) => code).toSorted(), complete, requests: requests.length };
+    return {
+      codes: alarms.map(({ code }) => code).toSorted(),
+      complete,
+      requests: requests.length,
+    };
   };
   const page = (pageNo: unknown) => [alarm(`p${String(pageNo)}`)];
 
   test.each([
     ['flat, by the number of pages', (n: unknown) => ({ records: page(n), pages: 3, total: 3 })],
     ['nested, by the total', (n: unknown) => ({ page: { records: page(n), total: '3' } })],
-    ['nested, both 0, by their size', (n: unknown) => ({ page: { records: n === 4 ? [] : page(n), total: 0, pages: 0, size: 1 } })],
+    [
+      'nested, both 0, by their size',
+      (n: unknown) => ({ page: { records: n === 4 ? [] : page(n), total: 0, pages: 0, size: 1 } }),
+    ],
   ])('%s: read to the end', async (_, form) => {
     const { codes, complete } = await codesOf(({ pageNo }) => form(pageNo));
     expect({ codes, complete }).toEqual({ codes: ['p1', 'p2', 'p3'], complete: true });
@@ -100,19 +111,31 @@ describe('pages', () => {
   });
 
   test('an empty page before the end leaves the answer incomplete', async () => {
-    const answer = await codesOf(({ pageNo }) => ({ records: pageNo === 1 ? page(1) : [], total: 3 }));
+    const answer = await codesOf(({ pageNo }) => ({
+      records: pageNo === 1 ? page(1) : [],
+      total: 3,
+    }));
     expect(answer).toEqual({ codes: ['p1'], complete: false, requests: 2 });
   });
 
   test('ten pages are read and no more', async () => {
     const answer = await codesOf(({ pageNo }) => ({ records: page(pageNo), pages: 1_000 }));
     expect(answer).toMatchObject({ complete: false, requests: 10 });
-    expect((await codesOf(({ pageNo }) => ({ records: page(pageNo), pages: 10 }))).complete).toBe(true);
+    expect((await codesOf(({ pageNo }) => ({ records: page(pageNo), pages: 10 }))).complete).toBe(
+      true,
+    );
   });
 });
 
 describe('a summary', () => {
-  const inverters = { page: { records: [{ sn: 'A1', state: 1 }, { sn: 'A2', state: 2 }] } };
+  const inverters = {
+    page: {
+      records: [
+        { sn: 'A1', state: 1 },
+        { sn: 'A2', state: 2 },
+      ],
+    },
+  };
 
   test('asks for the inverters from two on', async () => {
     for (const [inverterCount, requestCount] of [

@@ -28,7 +28,7 @@ export const solisVendor: VendorSide = {
   plantIdOf(request) {
     const { id, stationId } = jsonBodyOf(request) as { id?: unknown; stationId?: unknown };
     const asked = id ?? stationId;
-    return asked === undefined ? null : String(asked);
+    return typeof asked === 'string' || typeof asked === 'number' ? String(asked) : null;
   },
 };
 

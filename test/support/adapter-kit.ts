@@ -14,11 +14,7 @@ import { loadPlants, loadScenario } from '../../adapters/fixture-form.ts';
 import { createFixtureTransport, packagedFixturesDir } from '../../adapters/fixture-transport.ts';
 import { bodyCharactersMax, bodyDepthMax } from '../../adapters/json.ts';
 import { SessionStore } from '../../adapters/session.ts';
-import type {
-  Transport,
-  TransportRequest,
-  TransportResponse,
-} from '../../adapters/transport.ts';
+import type { Transport, TransportRequest, TransportResponse } from '../../adapters/transport.ts';
 import { jsonResponse, type VendorSide } from '../../adapters/vendor-side.ts';
 import { adapterErrorTypes, type AdapterErrorType } from '../../domain/plant.ts';
 import type { AlarmsAnswer, PlantSummary } from '../../domain/reading.ts';
@@ -171,8 +167,7 @@ export function testAdapter(kit: AdapterKit): void {
     };
     const vendorPlantId = vendorPlantIdOf(scenario);
     const entry = entries.find(({ pattern }) => pattern.test(vendorPlantId));
-    const capacityKw =
-      typeof entry?.capacity_kw === 'number' ? entry.capacity_kw : usualCapacityKw;
+    const capacityKw = typeof entry?.capacity_kw === 'number' ? entry.capacity_kw : usualCapacityKw;
     return measure({ ...place, vendorPlantId, capacityKw }, knobs, now.getTime());
   }
 
@@ -219,7 +214,13 @@ export function testAdapter(kit: AdapterKit): void {
       test('names its credentials and says what it speaks', () => {
         expect(definition.credentialFields.length).toBeGreaterThan(0);
         expect(Object.keys(canaries).toSorted()).toEqual(definition.credentialFields.toSorted());
-        const readme = join(packagedFixturesDir, '..', 'adapters', brand.toLowerCase(), 'README.md');
+        const readme = join(
+          packagedFixturesDir,
+          '..',
+          'adapters',
+          brand.toLowerCase(),
+          'README.md',
+        );
         expect(readFileSync(readme, 'utf8').length).toBeGreaterThan(1_000);
       });
 
@@ -299,17 +300,25 @@ export function testAdapter(kit: AdapterKit): void {
     describe('what a day can bring', () => {
       const night = new Date('2026-06-11T01:03:20Z');
 
-      testWhere('asleep-at-night', 'by night: no power, and no newer measurement than the evening', async () => {
-        const summary = await summaryOf('asleep-at-night', night);
-        expect(summary.powerW ?? 0).toBe(0);
-        if (measurementTime) expect(ageH(summary, night)).toBeGreaterThan(3);
-      });
+      testWhere(
+        'asleep-at-night',
+        'by night: no power, and no newer measurement than the evening',
+        async () => {
+          const summary = await summaryOf('asleep-at-night', night);
+          expect(summary.powerW ?? 0).toBe(0);
+          if (measurementTime) expect(ageH(summary, night)).toBeGreaterThan(3);
+        },
+      );
 
-      testWhere('offline-26h', 'offline for 26 h: an answer, without power, with the old measurement time', async () => {
-        const summary = await summaryOf('offline-26h');
-        expect(summary.powerW ?? 0).toBe(0);
-        if (measurementTime) expectNear(ageH(summary, noon), 26, 0.1);
-      });
+      testWhere(
+        'offline-26h',
+        'offline for 26 h: an answer, without power, with the old measurement time',
+        async () => {
+          const summary = await summaryOf('offline-26h');
+          expect(summary.powerW ?? 0).toBe(0);
+          if (measurementTime) expectNear(ageH(summary, noon), 26, 0.1);
+        },
+      );
 
       testWhere('stale-5h', 'stale for 5 h: the measurement time says so', async () => {
         const summary = await summaryOf('stale-5h');
@@ -327,29 +336,41 @@ export function testAdapter(kit: AdapterKit): void {
       });
 
       for (const scenario of ['energy-20-percent', 'energy-5-percent'] as const) {
-        testWhere(scenario, `${scenario}: today gives so much, the days before were ordinary`, async () => {
-          expectMeasured(scenario, await summaryOf(scenario));
-          for (const { energyKwh } of await seriesOf(scenario)) {
-            expect(energyKwh).toBeGreaterThan(usualCapacityKw * 3);
-          }
-        });
+        testWhere(
+          scenario,
+          `${scenario}: today gives so much, the days before were ordinary`,
+          async () => {
+            expectMeasured(scenario, await summaryOf(scenario));
+            for (const { energyKwh } of await seriesOf(scenario)) {
+              expect(energyKwh).toBeGreaterThan(usualCapacityKw * 3);
+            }
+          },
+        );
       }
 
-      testWhere('yesterday-at-dawn', "at dawn the counter still shows yesterday's total", async () => {
-        const evening = new Date('2026-06-10T21:55:00Z');
-        const total = expected('ordinary-day', evening).todayEnergyKwh;
-        const summary = await summaryOf('yesterday-at-dawn', night);
-        expect(summary.todayEnergyKwh).toBeGreaterThan(total / 2);
-        expectMeasured('yesterday-at-dawn', summary, night);
-      });
+      testWhere(
+        'yesterday-at-dawn',
+        "at dawn the counter still shows yesterday's total",
+        async () => {
+          const evening = new Date('2026-06-10T21:55:00Z');
+          const total = expected('ordinary-day', evening).todayEnergyKwh;
+          const summary = await summaryOf('yesterday-at-dawn', night);
+          expect(summary.todayEnergyKwh).toBeGreaterThan(total / 2);
+          expectMeasured('yesterday-at-dawn', summary, night);
+        },
+      );
 
-      testWhere('gap-at-d2', 'a day that the vendor does not have is absent, or without a value', async () => {
-        const series = await seriesOf('gap-at-d2');
-        const values = new Map(series.map(({ date, energyKwh }) => [date, energyKwh]));
-        expect(values.get('2026-06-09') ?? null).toBeNull();
-        expect(values.get('2026-06-08')).toBeGreaterThan(0);
-        expect(values.get('2026-06-10')).toBeGreaterThan(0);
-      });
+      testWhere(
+        'gap-at-d2',
+        'a day that the vendor does not have is absent, or without a value',
+        async () => {
+          const series = await seriesOf('gap-at-d2');
+          const values = new Map(series.map(({ date, energyKwh }) => [date, energyKwh]));
+          expect(values.get('2026-06-09') ?? null).toBeNull();
+          expect(values.get('2026-06-08')).toBeGreaterThan(0);
+          expect(values.get('2026-06-10')).toBeGreaterThan(0);
+        },
+      );
 
       for (const date of ['2026-03-29', '2026-10-25']) {
         testWhere('dst-day', `${date}, when the clock changes, is an ordinary day`, async () => {
@@ -384,26 +405,35 @@ export function testAdapter(kit: AdapterKit): void {
         });
       }
 
-      testWhere('sentinel-values', 'what the vendor fills in for "not fitted" is never taken for a value', async () => {
-        const summary = await summaryOf('sentinel-values');
-        expectNear(summary.todayEnergyKwh, 
-          expected('sentinel-values', noon).todayEnergyKwh,
-          energyKwhTolerance,
-        );
-        expect(summary.powerW ?? 0).toBeLessThan(usualCapacityKw * 1_500);
-        for (const device of summary.devices) {
-          expect(device.powerW ?? 0).toBeLessThan(usualCapacityKw * 1_500);
-        }
-      });
+      testWhere(
+        'sentinel-values',
+        'what the vendor fills in for "not fitted" is never taken for a value',
+        async () => {
+          const summary = await summaryOf('sentinel-values');
+          expectNear(
+            summary.todayEnergyKwh,
+            expected('sentinel-values', noon).todayEnergyKwh,
+            energyKwhTolerance,
+          );
+          expect(summary.powerW ?? 0).toBeLessThan(usualCapacityKw * 1_500);
+          for (const device of summary.devices) {
+            expect(device.powerW ?? 0).toBeLessThan(usualCapacityKw * 1_500);
+          }
+        },
+      );
     });
 
     describe('alarms', () => {
-      testWhere('alarm-open', 'an open alarm has a code, words, a level and a start in UTC', async () => {
-        const { alarms } = await alarmsOf('alarm-open');
-        expect(alarms.filter(({ open }) => open)).toHaveLength(1);
-        expect(alarms[0]).toMatchObject({ endedAt: null, communication: false });
-        expectNear(Date.parse(alarms[0]?.startedAt ?? ''), noon.getTime() - 2_400_000, 60_000);
-      });
+      testWhere(
+        'alarm-open',
+        'an open alarm has a code, words, a level and a start in UTC',
+        async () => {
+          const { alarms } = await alarmsOf('alarm-open');
+          expect(alarms.filter(({ open }) => open)).toHaveLength(1);
+          expect(alarms[0]).toMatchObject({ endedAt: null, communication: false });
+          expectNear(Date.parse(alarms[0]?.startedAt ?? ''), noon.getTime() - 2_400_000, 60_000);
+        },
+      );
 
       testWhere('alarm-twice', 'two records of one code and device are one alarm', async () => {
         const { alarms } = await alarmsOf('alarm-twice');
@@ -417,18 +447,22 @@ export function testAdapter(kit: AdapterKit): void {
         expect(answer.alarms.some(({ open }) => open)).toBe(true);
       });
 
-      testWhere('fault-raised-escalated-restored', 'a fault is raised, grows worse, and ends', async () => {
-        const startMs = Date.parse('2026-06-11T00:00:30Z');
-        const seen = new Set<string>();
-        for (let minute = 0; minute < 24 * 60; minute += 15) {
-          const now = new Date(startMs + minute * 60_000);
-          const { alarms } = await alarmsOf('fault-raised-escalated-restored', now);
-          const [alarm] = alarms.filter(({ open }) => open);
-          seen.add(alarm === undefined ? 'none' : alarm.severity);
-        }
-        expect(seen.has('none')).toBe(true);
-        expect(seen.size).toBeGreaterThanOrEqual(3);
-      });
+      testWhere(
+        'fault-raised-escalated-restored',
+        'a fault is raised, grows worse, and ends',
+        async () => {
+          const startMs = Date.parse('2026-06-11T00:00:30Z');
+          const seen = new Set<string>();
+          for (let minute = 0; minute < 24 * 60; minute += 15) {
+            const now = new Date(startMs + minute * 60_000);
+            const { alarms } = await alarmsOf('fault-raised-escalated-restored', now);
+            const [alarm] = alarms.filter(({ open }) => open);
+            seen.add(alarm === undefined ? 'none' : alarm.severity);
+          }
+          expect(seen.has('none')).toBe(true);
+          expect(seen.size).toBeGreaterThanOrEqual(3);
+        },
+      );
     });
 
     describe('errors', () => {
@@ -514,10 +548,12 @@ export function testAdapter(kit: AdapterKit): void {
       }
 
       test('a key named __proto__ changes nothing', async () => {
-        const poison = (fixture: Transport): Transport => async (request, control) => {
-          const response = await fixture(request, control);
-          return { ...response, body: JSON.stringify(JSON.parse(response.body, withProto)) };
-        };
+        const poison =
+          (fixture: Transport): Transport =>
+          async (request, control) => {
+            const response = await fixture(request, control);
+            return { ...response, body: JSON.stringify(JSON.parse(response.body, withProto)) };
+          };
         const { adapter, plant } = ask('ordinary-day', { wrap: poison });
         expectMeasured('ordinary-day', await adapter.getPlantSummary(plant));
         expect({}).not.toHaveProperty('polluted');
@@ -532,13 +568,22 @@ export function testAdapter(kit: AdapterKit): void {
         }
       });
 
-      testWhere('session-expired-then-ok', 'an expired session is renewed once, and the answer is whole', async () => {
-        const asked = ask('session-expired-then-ok');
-        expectMeasured('session-expired-then-ok', await asked.adapter.getPlantSummary(asked.plant));
-        const context = { knownCredentials: canaries, now: noon };
-        const logins = asked.requests.filter((one) => (vendor.login?.(one, context) ?? null) !== null);
-        expect(logins).toHaveLength(2);
-      });
+      testWhere(
+        'session-expired-then-ok',
+        'an expired session is renewed once, and the answer is whole',
+        async () => {
+          const asked = ask('session-expired-then-ok');
+          expectMeasured(
+            'session-expired-then-ok',
+            await asked.adapter.getPlantSummary(asked.plant),
+          );
+          const context = { knownCredentials: canaries, now: noon };
+          const logins = asked.requests.filter(
+            (one) => (vendor.login?.(one, context) ?? null) !== null,
+          );
+          expect(logins).toHaveLength(2);
+        },
+      );
     });
 
     describe('testConnection', () => {
@@ -570,10 +615,12 @@ export function testAdapter(kit: AdapterKit): void {
       for (const [index, call] of calls.entries()) {
         test(`call ${index + 1} rejects with the abort reason, and nothing is requested afterwards`, async () => {
           const controller = new AbortController();
-          const hang = (): Transport => (_, { signal }) =>
-            new Promise((_resolve, reject) => {
-              signal.addEventListener('abort', () => reject(signal.reason));
-            });
+          const hang =
+            (): Transport =>
+            (_, { signal }) =>
+              new Promise((_resolve, reject) => {
+                signal.addEventListener('abort', () => reject(signal.reason));
+              });
           const asked = ask('ordinary-day', { signal: controller.signal, wrap: hang });
           const outcome = call(asked).catch((error: unknown) => error);
           await tick();
@@ -593,24 +640,33 @@ export function testAdapter(kit: AdapterKit): void {
 
       test('an abort between two requests ends the call', async () => {
         const controller = new AbortController();
-        const abortAfterFirst = (fixture: Transport): Transport => async (request, control) => {
-          const response = await fixture(request, control);
-          controller.abort(calledOff);
-          return response;
-        };
-        const asked = ask('alarm-page-2', { signal: controller.signal, wrap: abortAfterFirst });
+        const abortAfterFirst =
+          (fixture: Transport): Transport =>
+          async (request, control) => {
+            const response = await fixture(request, control);
+            controller.abort(calledOff);
+            return response;
+          };
+        const scenario = has('alarm-page-2') ? 'alarm-page-2' : 'ordinary-day';
+        const asked = ask(scenario, { signal: controller.signal, wrap: abortAfterFirst });
         await asked.adapter.getAlarmsSince(asked.plant, noon).catch(() => undefined);
         expect(asked.requests).toHaveLength(1);
       });
 
-      testWhere('time-out', 'a vendor that never answers is left when the signal aborts', async () => {
-        const controller = new AbortController();
-        const asked = ask('time-out', { signal: controller.signal });
-        const outcome = asked.adapter.getPlantSummary(asked.plant).catch((error: unknown) => error);
-        await tick();
-        controller.abort(calledOff);
-        expect(await outcome).toBe(calledOff);
-      });
+      testWhere(
+        'time-out',
+        'a vendor that never answers is left when the signal aborts',
+        async () => {
+          const controller = new AbortController();
+          const asked = ask('time-out', { signal: controller.signal });
+          const outcome = asked.adapter
+            .getPlantSummary(asked.plant)
+            .catch((error: unknown) => error);
+          await tick();
+          controller.abort(calledOff);
+          expect(await outcome).toBe(calledOff);
+        },
+      );
     });
 
     describe('secrets', () => {
@@ -644,7 +700,9 @@ export function testAdapter(kit: AdapterKit): void {
         const echo = (): Transport => async (request) =>
           text(`{"msg":"${Object.values(canaries).join(' ')}","url":"${request.url}"}`, 400);
         for (const call of calls) {
-          const error = await call(ask('ordinary-day', { wrap: echo })).catch((one: unknown) => one);
+          const error = await call(ask('ordinary-day', { wrap: echo })).catch(
+            (one: unknown) => one,
+          );
           expect(error).toBeInstanceOf(AdapterError);
           for (const secret of Object.values(canaries)) {
             expect(everythingIn(error as Error)).not.toContain(secret);
@@ -678,7 +736,7 @@ export function testAdapter(kit: AdapterKit): void {
           const context = { knownCredentials: canaries, now: noon };
           const logins = asked
             .flatMap(({ requests }) => requests)
-            .filter((one) => (login(one, context)) !== null);
+            .filter((one) => login(one, context) !== null);
           expect(logins).toHaveLength(1);
         });
       }
@@ -772,7 +830,9 @@ function expectInstant(text: string | null): void {
 
 function expectNear(value: number | null, wanted: number, tolerance: number): void {
   const distance = value === null ? Number.NaN : Math.abs(value - wanted);
-  expect(distance, `${value} is not within ${tolerance} of ${wanted}`).toBeLessThanOrEqual(tolerance);
+  expect(distance, `${value} is not within ${tolerance} of ${wanted}`).toBeLessThanOrEqual(
+    tolerance,
+  );
 }
 
 function ageH({ lastSeenAt }: PlantSummary, now: Date): number {
