@@ -82,11 +82,11 @@ class HuaweiAdapter implements VendorAdapter {
   async testConnection(): Promise<ConnectionTest> {
     try {
       await this.#client.logIn();
-      return { ok: true, errorType: null, message: 'logged in' };
+      return { ok: true, errorType: null, message: 'FusionSolar accepts the login' };
     } catch (error) {
       return error instanceof AdapterError
         ? { ok: false, errorType: error.type, message: error.message }
-        : { ok: false, errorType: 'UNKNOWN', message: 'the login was broken off' };
+        : { ok: false, errorType: 'UNKNOWN', message: 'the test was ended before an answer' };
     }
   }
 

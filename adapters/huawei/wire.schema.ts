@@ -7,7 +7,7 @@ import * as z from 'zod';
 
 /** Plant and device ids: text ("NE=35436844", 32 hex digits), or a whole number that may be negative or longer than 15 digits. */
 const idText = z
-  .union([z.string(), z.number()], { error: 'is missing or no id' })
+  .union([z.string(), z.number()])
   .transform(String)
   .refine((id) => id !== '', { error: 'is empty' });
 
@@ -24,9 +24,7 @@ const dataItemMap = z
  * `data` holds the text of a 407.
  */
 export const envelopeSchema = z.object({
-  failCode: z
-    .union([z.number(), z.string().regex(/^\d+$/)], { error: 'is missing or no code' })
-    .transform(Number),
+  failCode: z.union([z.number(), z.string().regex(/^\d+$/)]).transform(Number),
   data: anything,
 });
 
