@@ -100,6 +100,8 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   let servedWith: PollAnswer | null = null;
   /** False once this workflow task has carried a poll. */
   let freshTask = true;
+  /** True after something that was due: a loop whose polls are always late still hears its people and changes runs. */
+  let othersFirst = false;
   let integrationWish: 'ACTIVE' | 'DISABLED_BY_OPERATOR' | null = null;
   let verdicts: ClosingVerdict[] = [];
 
@@ -150,10 +152,12 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   /** One thing at a time. True when the plant is gone. */
   async function turn(): Promise<boolean> {
     const due = nextDue();
-    if (due.kind !== 'NOTHING' && due.atMs <= Date.now() && state !== null) {
+    if (!othersFirst && due.kind !== 'NOTHING' && due.atMs <= Date.now() && state !== null) {
+      othersFirst = true;
       await doDue(due, state);
       return false;
     }
+    othersFirst = false;
     if (integrationWish !== null) {
       const to = integrationWish;
       integrationWish = null;
@@ -166,7 +170,9 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       await evaluate(state, verdict);
       return false;
     }
-    if (state !== null && (pollsInRun >= pollsPerRun || workflowInfo().continueAsNewSuggested)) {
+    const runIsFull = pollsInRun >= pollsPerRun || workflowInfo().continueAsNewSuggested;
+    // What the next run would not know of is done in this one.
+    if (state !== null && runIsFull && !startDue && missedClosings.length === 0) {
       // In a workflow task of its own, and never while somebody waits for the loop.
       await sleep(1);
       freshTask = true;
@@ -213,7 +219,6 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       case 'SLOT':
         return pollSlot(now);
       case 'START':
-        startDue = false;
         return poll(now, offGrid(now), 'START');
       case 'MANUAL':
         return poll(now, offGrid(now), 'MANUAL');
@@ -257,6 +262,8 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     // No workflow task carries more than one poll: a crash loses the markers of one at most.
     if (!freshTask) await sleep(1);
     freshTask = false;
+    // Whichever poll comes first after an activation is its START.
+    startDue = false;
     const serves = requested;
     const askedAtMs = requestedAtMs;
     requestedAtMs = null;
