@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 
-import type { VendorAdapter } from '../adapters/contract.ts';
+import { AdapterError, type VendorAdapter } from '../adapters/contract.ts';
 import { type FetchBefore, readFetchBefore } from '../db/polls.ts';
 import { plantFacts } from '../db/plants.ts';
 import { alarmsDue, alarmsSince } from '../domain/alerts.ts';
@@ -16,7 +16,7 @@ const regularFetchMsMax = 55_000;
 const heartbeatMs = 3_000;
 /** The lock outlives two intervals: a poll that is longer has its slot fenced by the database. */
 const lockIntervals = 2;
-/** What is kept of an answer's alarms in the history: the rest says only how many there were. */
+/** A reading stays small in the history: a plant's larger number of devices is not judged yet. */
 const deviceReadingsMax = 20;
 
 /**
@@ -77,7 +77,7 @@ async function ask(deps: ActivityDeps, call: CallContext, before: FetchBefore, n
     }
     const failure = vendorFailure(error);
     if (failure === null) throw error;
-    const asked = (error as Error).name === 'AdapterError';
+    const asked = error instanceof AdapterError;
     return { kind: 'VENDOR_FAILURE', nowMs, durationMs: durationMs(), failure, credentialsVersion: version, asked };
   } finally {
     if (beat !== null) clearInterval(beat);

@@ -180,7 +180,7 @@ async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
   const { nowMs, slotMs, booked } = args;
   const alarms = args.result.kind === 'READING' ? args.result.reading.alarms : null;
   const sinceMs = alarms !== null && 'since' in alarms ? Date.parse(alarms.since) : nowMs;
-  const read = await readAlertsBefore(db, args.plantId, nowMs, booked?.sourceTimeMs ?? nowMs, sinceMs);
+  const read = await readAlertsBefore(db, args.plantId, nowMs, booked?.seenAtMs ?? nowMs, sinceMs);
   if (read === null) throw gone(args.plantId);
   const { before, row } = read;
   if (row.last_slot !== null && row.last_slot.getTime() >= slotMs && row.last_poll !== null) {
@@ -191,10 +191,10 @@ async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
       ? args.result
       : { ...args.result, credentialsCurrent: await areCurrent(db, args, row) };
   const changes = decideAlerts(before, { slotMs, nowMs, result, booked });
-  const { outcome, error } = outcomeOf(result);
+  const { outcome, errorType, error } = outcomeOf(result);
   const poll: BookedPoll = {
     outcome,
-    errorType: errorTypeOf(result),
+    errorType,
     error,
     booked,
     startedAtMs: args.startedAtMs,
@@ -207,13 +207,6 @@ async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
 async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
   if (args.result.kind !== 'FAILURE' || args.result.failure.type !== 'AUTH_FAILED') return true;
   return (await findCredentialsVersion(db, row.vendor_account_id)) === args.credentialsVersion;
-}
-
-function errorTypeOf(result: PollResult): BookedPoll['errorType'] {
-  if (result.kind === 'FAILURE') return result.failure.type;
-  const { alarms, summary } = result.reading;
-  if (alarms !== null && 'type' in alarms) return alarms.type;
-  return summary.refused.length > 0 ? 'INVALID_DATA_FORMAT' : null;
 }
 
 /** The plant as it is stored. */

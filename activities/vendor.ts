@@ -28,20 +28,23 @@ export type OpenAdapter = (options: {
   signal: AbortSignal;
 }) => VendorAdapter;
 
-/** What this process knows of a vendor account: its session, and until when the vendor wants to be left alone. */
+/** Vendors count their limits by path: a series that is refused for an hour must not blind the polls. */
+type Path = 'getPlantSummary' | 'getDailyEnergySeries' | 'getAlarmsSince';
+
+/** What this process knows of a vendor account: its session, and until when the vendor wants which path to be left alone. */
 interface AccountState {
   session: SessionStore;
   credentialsVersion: number;
-  closedUntilMs: number;
+  closedUntilMs: Map<Path, number>;
 }
 
-/** The vendor wants the account to be left alone: no request was made. */
-export class AccountClosed extends Error {
-  override readonly name = 'AccountClosed';
+/** The vendor wants the account's path to be left alone: no request was made. */
+export class PathClosed extends Error {
+  override readonly name = 'PathClosed';
   readonly retryAfterMs: number;
 
   constructor(retryAfterMs: number) {
-    super(`the vendor's rate limit closes the account for another ${Math.ceil(retryAfterMs / 1000)} s`);
+    super(`the vendor's rate limit closes this path of the account for another ${Math.ceil(retryAfterMs / 1000)} s`);
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -59,7 +62,7 @@ export interface Vendors {
    * Opens the account's credentials for one call chain, and nothing else opens any: they go into the adapter, never into a
    * result, an error or a log.
    *
-   * @throws AdapterError as the adapter says, AccountClosed, NoCredentials.
+   * @throws AdapterError as the adapter says, PathClosed, NoCredentials.
    */
   withVendor<Result>(
     plant: VendorPlant,
@@ -76,7 +79,7 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
     const known = accounts.get(accountId);
     if (known !== undefined && known.credentialsVersion === credentialsVersion) return known;
     // New credentials begin anew: no session, no closed path.
-    const fresh = { session: new SessionStore(), credentialsVersion, closedUntilMs: 0 };
+    const fresh: AccountState = { session: new SessionStore(), credentialsVersion, closedUntilMs: new Map() };
     accounts.set(accountId, fresh);
     return fresh;
   }
@@ -85,7 +88,6 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
     async withVendor(plant, sealed, call, run) {
       if (sealed === null) throw new NoCredentials(`account ${plant.accountId} has no credentials yet`);
       const account = stateOf(plant.accountId, sealed.version);
-      if (account.closedUntilMs > call.nowMs) throw new AccountClosed(account.closedUntilMs - call.nowMs);
       const adapter = deps.openAdapter({
         brand: plant.brand,
         plant,
@@ -94,21 +96,37 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
         now: new Date(call.nowMs),
         signal: call.signal,
       });
-      try {
-        return await run(adapter);
-      } catch (error) {
-        if (error instanceof AdapterError && error.type === 'RATE_LIMIT_EXCEEDED') {
-          account.closedUntilMs = call.nowMs + (error.retryAfterMs ?? rateLimitMsDefault);
-        }
-        throw error;
-      }
+      return run(gated(adapter, account, call.nowMs));
     },
+  };
+}
+
+/** The adapter behind the account's gates: a rate limit closes its path until it ends. */
+function gated(adapter: VendorAdapter, account: AccountState, nowMs: number): VendorAdapter {
+  async function pass<Result>(path: Path, ask: () => Promise<Result>): Promise<Result> {
+    const restMs = (account.closedUntilMs.get(path) ?? 0) - nowMs;
+    if (restMs > 0) throw new PathClosed(restMs);
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof AdapterError && error.type === 'RATE_LIMIT_EXCEEDED') {
+        account.closedUntilMs.set(path, nowMs + (error.retryAfterMs ?? rateLimitMsDefault));
+      }
+      throw error;
+    }
+  }
+  return {
+    capabilities: () => adapter.capabilities(),
+    testConnection: () => adapter.testConnection(),
+    getPlantSummary: (plant) => pass('getPlantSummary', () => adapter.getPlantSummary(plant)),
+    getDailyEnergySeries: (plant, from, to) => pass('getDailyEnergySeries', () => adapter.getDailyEnergySeries(plant, from, to)),
+    getAlarmsSince: (plant, since) => pass('getAlarmsSince', () => adapter.getAlarmsSince(plant, since)),
   };
 }
 
 /** A vendor's error as a value; null for any other error. */
 export function vendorFailure(error: unknown): VendorFailure | null {
-  if (error instanceof AccountClosed) {
+  if (error instanceof PathClosed) {
     return { type: 'RATE_LIMIT_EXCEEDED', message: error.message, retryAfterMs: error.retryAfterMs };
   }
   if (error instanceof NoCredentials) return { type: 'AUTH_FAILED', message: error.message };

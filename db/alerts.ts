@@ -42,7 +42,7 @@ export async function readAlertsBefore(
             from notifications n where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED')) order by a.id), '[]'::json)
         from alerts a where a.plant_id = p.id and a.state in ('NEW', 'ACKED')) as active,
       (select coalesce(json_agg(json_build_object('type', e.type, 'vendorAlarmCode', e.vendor_alarm_code,
-          'deviceSn', e.device_sn, 'startedAtMs', round(extract(epoch from e.started_at) * 1000),
+          'deviceSn', e.device_sn, 'severity', e.severity, 'startedAtMs', round(extract(epoch from e.started_at) * 1000),
           'resolvedAtMs', round(extract(epoch from e.resolved_at) * 1000),
           'lastNotifiedAtMs', round(extract(epoch from e.last_notified_at) * 1000)) order by e.id), '[]'::json)
         from alerts e where e.plant_id = p.id and e.state = 'RESOLVED'
@@ -107,7 +107,7 @@ async function announce(
     not_before: instant(announcement.notBeforeMs), dropped_at: null,
   }).onConflict((conflict) => conflict.doNothing()).execute();
   if (announcement.kind !== 'RECOVERED') {
-    await db.updateTable('alerts').set({ last_notified_at: instant(nowMs) }).where('id', '=', Number(alertId)).execute();
+    await db.updateTable('alerts').set({ last_notified_at: instant(announcement.notBeforeMs) }).where('id', '=', Number(alertId)).execute();
   }
 }
 
