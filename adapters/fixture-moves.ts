@@ -1,6 +1,6 @@
 import type { LocalDate } from '../domain/plant.ts';
 import { addDays, instantOf, localDateAt, localMinutesAt, startOfDayMs } from '../domain/zone.ts';
-import { dayTotalKwh, measure, type DayKnobs, type SimulatedPlant } from './fixture-day.ts';
+import { dayTotalKwh, type Measurement, type SimulatedPlant } from './fixture-day.ts';
 import {
   energyUnits,
   isRawJson,
@@ -14,7 +14,8 @@ import {
 /** What the moves of one response are computed from. */
 export interface MoveContext {
   plant: SimulatedPlant;
-  knobs: DayKnobs;
+  /** The plant's newest one at `nowMs`. */
+  measurement: Measurement;
   nowMs: number;
   /** The request's JSON body; a day series reads from it which days are asked for. */
   requestBody: Readonly<Record<string, unknown>>;
@@ -41,7 +42,7 @@ export function applyMoves(body: unknown, moves: readonly Move[], context: MoveC
 type Container = Record<string, unknown>;
 
 function moved(move: Exclude<Move, { is: 'absent' }>, before: unknown, context: MoveContext) {
-  const { plant, knobs, nowMs } = context;
+  const { plant, measurement, nowMs } = context;
   switch (move.is) {
     case 'value':
       return copy(move.value);
@@ -59,10 +60,6 @@ function moved(move: Exclude<Move, { is: 'absent' }>, before: unknown, context: 
       return daySeries(move, before, context);
     case 'capacity':
       return quantity(move, before, plant.capacityKw * 1000);
-    default:
-  }
-  const measurement = measure(plant, knobs, nowMs);
-  switch (move.is) {
     case 'measured_at':
       return formatTime(
         measurement.measuredAtMs + move.offset_s * 1000,
@@ -168,8 +165,7 @@ function daySeries(move: DaySeriesMove, before: unknown, context: MoveContext): 
   if (!Array.isArray(before) || before[0] === undefined) {
     throw new Error(`a day series needs a first row to copy at ${move.at}`);
   }
-  const { plant, knobs, nowMs } = context;
-  const measurement = measure(plant, knobs, nowMs);
+  const { plant, measurement, nowMs } = context;
   const measuredOn = localDateAt(measurement.measuredAtMs, plant.timezone);
   const today = localDateAt(nowMs, plant.timezone);
   const left = new Set(move.leave_out.map((day) => namedDay(day, today)));

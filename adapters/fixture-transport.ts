@@ -3,7 +3,7 @@ import type { Brand } from '../domain/plant.ts';
 import { fnv1a32 } from '../domain/slots.ts';
 import { localMinutesAt } from '../domain/zone.ts';
 import type { Credentials } from './contract.ts';
-import { ordinaryDay, type DayKnobs } from './fixture-day.ts';
+import { measure, ordinaryDay, type DayKnobs } from './fixture-day.ts';
 import {
   loadPlants,
   loadScenario,
@@ -50,11 +50,10 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
     knownCredentials: scenario.credentials ?? options.knownCredentials,
     now,
   };
-  const moveContext = {
-    plant: { ...plant, capacityKw: plant.capacityKw ?? capacityKwOf(entry, plant.vendorPlantId) },
-    knobs: knobsOf(scenario),
-    nowMs: now.getTime(),
-  };
+  const nowMs = now.getTime();
+  const capacityKw = plant.capacityKw ?? capacityKwOf(entry, plant.vendorPlantId);
+  const simulated = { ...plant, capacityKw };
+  const measurement = measure(simulated, knobsOf(scenario), nowMs);
   const timesUsed = new Map<Exchange, number>();
 
   function respond(request: TransportRequest): TransportResponse | FixtureResponse {
@@ -70,12 +69,13 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
     const exchange = scenario.exchanges.find(
       (one) =>
         matches(one, request) &&
-        isDue(one.when, moveContext.nowMs, plant.timezone) &&
+        isDue(one.when, nowMs, plant.timezone) &&
         (timesUsed.get(one) ?? 0) < (one.times ?? Number.POSITIVE_INFINITY),
     );
     if (exchange === undefined) return login ?? notRecorded(request);
     timesUsed.set(exchange, (timesUsed.get(exchange) ?? 0) + 1);
-    const context: MoveContext = { ...moveContext, requestBody: jsonBodyOf(request) };
+    const requestBody = jsonBodyOf(request);
+    const context: MoveContext = { plant: simulated, measurement, nowMs, requestBody };
     return { ...exchange.response, body: bodyText(exchange, context) };
   }
 
