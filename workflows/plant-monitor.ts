@@ -41,6 +41,8 @@ const plantStatusKey = defineSearchAttributeKey('PlantStatus', SearchAttributeTy
 
 /** Short runs: a worker that starts cold replays each plant's run once, at about 5 ms for each poll in it. */
 const pollsPerRunDefault = 8;
+/** Temporal takes 10,000 signals and 2,000 updates a run: a burst is followed by a new run, so that pause is still heard. */
+const messagesPerRunMax = 500;
 /** After an error that is ours, the loop waits this long before it goes on: it never fails and never spins. */
 const ownErrorWaitMs = 30_000;
 
@@ -92,6 +94,7 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   let missedClosings: Closing[] = [];
   let polling: number | null = null;
   let pollsInRun = 0;
+  let messagesInRun = 0;
   /** Requests are numbered; a poll serves those that were there when it began. */
   let requested = 0;
   let served = 0;
@@ -112,6 +115,7 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   const ask = (): number => {
     requestedAtMs ??= Date.now();
     requested += 1;
+    messagesInRun += 1;
     return requested;
   };
 
@@ -170,15 +174,15 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       await evaluate(state, verdict);
       return false;
     }
-    const runIsFull = pollsInRun >= pollsPerRun || workflowInfo().continueAsNewSuggested;
+    const runIsFull =
+      pollsInRun >= pollsPerRun || messagesInRun >= messagesPerRunMax || workflowInfo().continueAsNewSuggested;
     // What the next run would not know of is done in this one.
     if (state !== null && runIsFull && !startDue && missedClosings.length === 0) {
       // In a workflow task of its own, and never while somebody waits for the loop.
       await sleep(1);
       freshTask = true;
       if (!flagged() && allHandlersFinished()) await continueAsNew(state);
-      // Somebody asked meanwhile: one more poll, then again.
-      pollsInRun = pollsPerRun - 1;
+      // Somebody asked, or waits: that comes first, then again.
       return false;
     }
     showDetails();
