@@ -182,6 +182,7 @@ function whatIsWhere(stack: Stack, dataDir: string): string {
     'Heliograph polls.',
     `  Temporal Web UI  ${stack.temporalUiUrl ?? `none of ours; Temporal is at ${stack.temporalAddress}`}`,
     `  PostgreSQL       ${new URL(stack.databaseUrl).host} (the URL with its password is in ${stackFilePath(dataDir)})`,
+    `  temporal CLI     ${stack.temporalBinary ?? 'none of ours'} (--address ${stack.temporalAddress})`,
     `  Redis            ${stack.redisUrl === null ? 'none: the database guards alone' : new URL(stack.redisUrl).host}`,
     '',
     '  In a second terminal:',
