@@ -45,10 +45,6 @@ export class SessionStore {
     }
   }
 
-  forget(): void {
-    this.#current = null;
-  }
-
   async #begin(login: () => Promise<Session>): Promise<Session> {
     this.#current = null;
     this.#login = login();

@@ -19,8 +19,11 @@ testAdapter({
     {
       what: 'HTTP 404 with text',
       answer: { ...said(''), status: 404, body: 'Not Found' },
-      type: 'VENDOR_ERROR',
+      type: 'INVALID_DATA_FORMAT',
     },
+    { what: 'HTTP 400 with code 0', answer: { ...said('0'), status: 400 }, type: 'VENDOR_ERROR' },
+    { what: 'HTTP 400 with I0012', answer: { ...said('I0012'), status: 400 }, type: 'AUTH_FAILED' },
+    { what: 'HTTP 502 with JSON', answer: { ...said('0'), status: 502 }, type: 'VENDOR_ERROR' },
     { what: 'I0012', answer: said('I0012', 'wrong account or password'), type: 'AUTH_FAILED' },
     { what: 'B0011', answer: said('B0011', 'no such user'), type: 'AUTH_FAILED' },
     {

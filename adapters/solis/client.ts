@@ -59,8 +59,10 @@ export async function request<T>(
   refuseStatus(endpoint, response, deps.now);
   const { code, msg, data } = check(envelopeSchema, parseJson(response.body), endpoint);
   const loggerOffline = code === loggerOfflineCode;
+  if ((code !== '0' && !loggerOffline) || response.status >= 400) {
+    throw refusal(endpoint, code, msg);
+  }
   if (loggerOffline && (data === null || data === undefined)) return { data: null, loggerOffline };
-  if (code !== '0' && !loggerOffline) throw refusal(endpoint, code, msg);
   return { data: check(schema, data, endpoint), loggerOffline };
 }
 
@@ -83,7 +85,7 @@ function refuseStatus(endpoint: string, response: TransportResponse, now: Date):
       retryAfterMs: retryAfterMs(response, now) ?? rateWindowMs,
     });
   }
-  if (status >= 500 || (status >= 400 && !response.body.trimStart().startsWith('{'))) {
+  if (status >= 500) {
     throw new AdapterError('VENDOR_ERROR', `${endpoint}: HTTP status ${status}`);
   }
 }

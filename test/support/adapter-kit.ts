@@ -757,6 +757,7 @@ export function testAdapter(kit: AdapterKit): void {
           expect(error, scenario).toBeInstanceOf(AdapterError);
           expect(adapterErrorTypes).toContain((error as AdapterError).type);
           expect((error as AdapterError).message, scenario).toMatch(/^[^\n]{5,200}$/);
+          expect((error as AdapterError).message, scenario).not.toMatch(/:\/\/|[{}<>]/);
         }
       }
     });
