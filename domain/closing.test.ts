@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { closingInstantMs, closingsPassed, nextClosing, totalsByTime, totalsCount } from './closing.ts';
+import {
+  closingInstantMs,
+  closingsPassed,
+  nextClosing,
+  totalsByTime,
+  totalsCount,
+} from './closing.ts';
 import { endOfDayMs, instantOf, localDateAt, minuteMs, startOfDayMs } from './zone.ts';
 
 const madrid = 'Europe/Madrid';
@@ -94,7 +100,11 @@ describe('totalsByTime', () => {
   });
 
   test('says what was known by then: null before the first, then the last one', () => {
-    const totals = totalsByTime([point('06:55', 0.1), point('12:00', 15), point('21:00', 40)], date, madrid);
+    const totals = totalsByTime(
+      [point('06:55', 0.1), point('12:00', 15), point('21:00', 40)],
+      date,
+      madrid,
+    );
     expect(at(totals, '06:50')).toBeNull();
     expect(at(totals, '07:00')).toBe(0.1);
     expect(at(totals, '11:50')).toBe(0.1);
@@ -103,7 +113,11 @@ describe('totalsByTime', () => {
   });
 
   test('does not fall with a late point that is lower, nor depend on the order', () => {
-    const totals = totalsByTime([point('13:00', 0), point('12:00', 15), point('12:00', 14)], date, madrid);
+    const totals = totalsByTime(
+      [point('13:00', 0), point('12:00', 15), point('12:00', 14)],
+      date,
+      madrid,
+    );
     expect(at(totals, '12:00')).toBe(15);
     expect(at(totals, '13:00')).toBe(15);
   });
@@ -123,7 +137,11 @@ describe('totalsByTime', () => {
     expect(at(backward, '02:20')).toBeNull();
     expect(at(backward, '02:30')).toBe(5);
     const spring = '2026-03-29';
-    const forward = totalsByTime([{ atMs: instantOf(spring, '01:50', madrid), totalKwh: 5 }], spring, madrid);
+    const forward = totalsByTime(
+      [{ atMs: instantOf(spring, '01:50', madrid), totalKwh: 5 }],
+      spring,
+      madrid,
+    );
     expect(at(forward, '02:30')).toBe(5);
     expect(forward).toHaveLength(145);
   });

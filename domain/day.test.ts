@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 import type { DayChanges } from './changes.ts';
 import { decideDay, isComplete } from './day.ts';
 import type { DayBefore, DayRow, PlantFacts } from './facts.ts';
-import { noonMs, sampleDay, samplePlant, sampleSummary, sampleWeek, today } from './facts.sample.ts';
+import {
+  noonMs,
+  sampleDay,
+  samplePlant,
+  sampleSummary,
+  sampleWeek,
+  today,
+} from './facts.sample.ts';
 import type { PlantSummary } from './reading.ts';
 import { addDays, dayMs, hourMs, instantOf, localDateAt, minuteMs, startOfDayMs } from './zone.ts';
 
@@ -70,7 +77,12 @@ describe('an ordinary reading', () => {
   test('belongs to the plant-local date, whatever the date in UTC', () => {
     const kathmandu = { timezone: 'Asia/Kathmandu', latitude: null, longitude: null };
     const nowMs = Date.parse('2026-06-10T18:30:00Z'); // 00:15 on the 11th
-    const { booked } = decide({ plant: kathmandu, nowMs, days: [], summary: { todayEnergyKwh: 0.1 } });
+    const { booked } = decide({
+      plant: kathmandu,
+      nowMs,
+      days: [],
+      summary: { todayEnergyKwh: 0.1 },
+    });
     expect(booked.bookedDate).toBe('2026-06-11');
   });
 });
@@ -87,7 +99,9 @@ describe('within a LIVE day', () => {
 
   test('a higher total raises it', () => {
     const { row, booked, note } = decide({ days, summary: { todayEnergyKwh: 20.5 } });
-    expect([row?.todayEnergyKwh, row?.liveEnergyKwh, booked.todayEnergyKwh]).toEqual([20.5, 20.5, 20.5]);
+    expect([row?.todayEnergyKwh, row?.liveEnergyKwh, booked.todayEnergyKwh]).toEqual([
+      20.5, 20.5, 20.5,
+    ]);
     expect(note).toBeNull();
   });
 });
@@ -107,8 +121,11 @@ describe('guard (a): a measurement of another date', () => {
   test('is told by the plant-local midnight to the millisecond', () => {
     const midnight = startOfDayMs(today, 'Europe/Madrid');
     const booked = (ms: number): string | null =>
-      decide({ nowMs: clock('00:10'), days: [], summary: { todayEnergyKwh: 0, lastSeenAt: at(ms) } })
-        .booked.bookedDate;
+      decide({
+        nowMs: clock('00:10'),
+        days: [],
+        summary: { todayEnergyKwh: 0, lastSeenAt: at(ms) },
+      }).booked.bookedDate;
     expect(booked(midnight)).toBe(today);
     expect(booked(midnight - 1)).toBe(yesterday);
   });
@@ -124,7 +141,11 @@ describe('guard (a): a measurement of another date', () => {
   });
 
   test('leaves the energy of a day that the series has closed, and shows what it read', () => {
-    const closed = sampleDay(yesterday, { todayEnergyKwh: 38, quality: 'BACKFILLED', liveEnergyKwh: 36 });
+    const closed = sampleDay(yesterday, {
+      todayEnergyKwh: 38,
+      quality: 'BACKFILLED',
+      liveEnergyKwh: 36,
+    });
     const { booked, row } = decide({
       days: [...sampleWeek().slice(0, 6), closed],
       nowMs: clock('07:00'),
@@ -135,7 +156,11 @@ describe('guard (a): a measurement of another date', () => {
   });
 
   test('never lowers what live readings of a closed day said', () => {
-    const closed = sampleDay(yesterday, { todayEnergyKwh: 38, quality: 'BACKFILLED', liveEnergyKwh: 36 });
+    const closed = sampleDay(yesterday, {
+      todayEnergyKwh: 38,
+      quality: 'BACKFILLED',
+      liveEnergyKwh: 36,
+    });
     const { row } = decide({
       days: [...sampleWeek().slice(0, 6), closed],
       nowMs: clock('07:00'),
@@ -148,7 +173,10 @@ describe('guard (a): a measurement of another date', () => {
     const measured = (age: number): DayChanges =>
       decide({ days: [], summary: { lastSeenAt: at(noonMs - age * dayMs) } });
     expect(measured(3).booked.bookedDate).toBe('2026-06-07');
-    expect(measured(4)).toMatchObject({ row: null, booked: { bookedDate: null, todayEnergyKwh: null } });
+    expect(measured(4)).toMatchObject({
+      row: null,
+      booked: { bookedDate: null, todayEnergyKwh: null },
+    });
     expect(measured(4).note).toContain('final');
   });
 
@@ -239,7 +267,11 @@ describe("guard (b): yesterday's total shown as today's", () => {
 
   test('a lifetime total in coarser steps than the day cannot tell', () => {
     const small = sampleWeek({ todayEnergyKwh: 3, lifetimeEnergyKwh: 9_000 });
-    const own = sampleDay(today, { todayEnergyKwh: 2.8, lifetimeEnergyKwh: 9_000, complete: false });
+    const own = sampleDay(today, {
+      todayEnergyKwh: 2.8,
+      lifetimeEnergyKwh: 9_000,
+      complete: false,
+    });
     const { booked } = decide({
       days: [...small, own],
       summary: { todayEnergyKwh: 3, lifetimeEnergyKwh: 9_000, lifetimeResolutionKwh: 10 },
@@ -290,21 +322,26 @@ describe('guard (c): more than there can be', () => {
   test.each([
     [11.11, today],
     [11.12, null],
-  ])('a lifetime rise of 10 kWh, ± its resolution of 1 kWh, + 1 %%, allows 11.11: %d', (todayEnergyKwh, bookedDate) => {
-    const { booked } = decide({
-      days: sampleWeek({ lifetimeEnergyKwh: 9_000 }),
-      summary: { todayEnergyKwh, lifetimeEnergyKwh: 9_010, lifetimeResolutionKwh: 1 },
-    });
-    expect(booked.bookedDate).toBe(bookedDate);
-  });
+  ])(
+    'a lifetime rise of 10 kWh, ± its resolution of 1 kWh, + 1 %%, allows 11.11: %d',
+    (todayEnergyKwh, bookedDate) => {
+      const { booked } = decide({
+        days: sampleWeek({ lifetimeEnergyKwh: 9_000 }),
+        summary: { todayEnergyKwh, lifetimeEnergyKwh: 9_010, lifetimeResolutionKwh: 1 },
+      });
+      expect(booked.bookedDate).toBe(bookedDate);
+    },
+  );
 
   test('measures the rise from the newest day that has a lifetime total', () => {
     const days = sampleWeek().map((day, index) =>
       index < 6 ? { ...day, lifetimeEnergyKwh: 9_000 + index } : day,
     );
     const booked = (todayEnergyKwh: number): string | null =>
-      decide({ days, summary: { todayEnergyKwh, lifetimeEnergyKwh: 9_015, lifetimeResolutionKwh: 0 } })
-        .booked.bookedDate;
+      decide({
+        days,
+        summary: { todayEnergyKwh, lifetimeEnergyKwh: 9_015, lifetimeResolutionKwh: 0 },
+      }).booked.bookedDate;
     expect(booked(10.1)).toBe(today);
     expect(booked(10.2)).toBeNull();
   });
@@ -344,7 +381,13 @@ describe('a lifetime total that fell', () => {
 
 describe('proof of life where the vendor states no time', () => {
   const none = { lastSeenAt: null };
-  const running = { sn: 'A', powerW: 10, todayEnergyKwh: null, state: 'RUNNING', measuredAt: null } as const;
+  const running = {
+    sn: 'A',
+    powerW: 10,
+    todayEnergyKwh: null,
+    state: 'RUNNING',
+    measuredAt: null,
+  } as const;
   const evidence = { seenAtMs: noonMs, seenSource: 'EVIDENCE' };
   const nothing = { seenAtMs: null, seenSource: null };
   const own = sampleDay(today, { todayEnergyKwh: 14, complete: false, lifetimeEnergyKwh: 9_000 });
@@ -370,22 +413,30 @@ describe('proof of life where the vendor states no time', () => {
   test('the lifetime total has risen', () => {
     const given = { ...none, todayEnergyKwh: 14, lifetimeEnergyKwh: 9_001 };
     expect(decide({ days: [own], summary: given }).booked).toMatchObject(evidence);
-    expect(decide({ days: [own], summary: { ...given, lifetimeEnergyKwh: 9_000 } }).booked).toMatchObject(nothing);
+    expect(
+      decide({ days: [own], summary: { ...given, lifetimeEnergyKwh: 9_000 } }).booked,
+    ).toMatchObject(nothing);
   });
 
   test('not the first reading of all, which may be days old', () => {
-    expect(decide({ days: [], summary: { ...none, lifetimeEnergyKwh: 9_001 } }).booked).toMatchObject(nothing);
+    expect(
+      decide({ days: [], summary: { ...none, lifetimeEnergyKwh: 9_001 } }).booked,
+    ).toMatchObject(nothing);
   });
 
   test('not a total that was refused', () => {
     const small = sampleDay(today, { todayEnergyKwh: 1, complete: false });
     const given = { ...none, todayEnergyKwh: 200 };
-    expect(decide({ days: [small], nowMs: clock('01:00'), summary: given }).booked).toMatchObject(nothing);
+    expect(decide({ days: [small], nowMs: clock('01:00'), summary: given }).booked).toMatchObject(
+      nothing,
+    );
   });
 
   test('not where a time was stated but refused', () => {
     const refused = [{ field: 'last_seen_at' as const, sentence: 'Measurement time 11 h ahead.' }];
-    expect(decide({ summary: { ...none, refused, devices: [running] } }).booked).toMatchObject(nothing);
+    expect(decide({ summary: { ...none, refused, devices: [running] } }).booked).toMatchObject(
+      nothing,
+    );
   });
 
   test('counts as the newest measurement of the day', () => {
@@ -413,13 +464,19 @@ describe('isComplete', () => {
 
   test('from 17:00 on in polar night and polar day', () => {
     const tromso = { timezone: 'Europe/Oslo', latitude: 69.65, longitude: 18.96 };
-    expect(firstComplete('2026-12-21', tromso)).toBe(instantOf('2026-12-21', '17:00', 'Europe/Oslo'));
-    expect(firstComplete('2026-06-21', tromso)).toBe(instantOf('2026-06-21', '17:00', 'Europe/Oslo'));
+    expect(firstComplete('2026-12-21', tromso)).toBe(
+      instantOf('2026-12-21', '17:00', 'Europe/Oslo'),
+    );
+    expect(firstComplete('2026-06-21', tromso)).toBe(
+      instantOf('2026-06-21', '17:00', 'Europe/Oslo'),
+    );
   });
 
   test('from 23:00 on at the latest, where the sun sets after midnight', () => {
     const nome = { timezone: 'America/Nome', latitude: 64.5, longitude: -165.41 };
-    expect(firstComplete('2026-06-21', nome)).toBe(instantOf('2026-06-21', '23:00', 'America/Nome'));
+    expect(firstComplete('2026-06-21', nome)).toBe(
+      instantOf('2026-06-21', '23:00', 'America/Nome'),
+    );
   });
 
   test('never without a measurement', () => {
@@ -453,7 +510,9 @@ describe('gaps', () => {
 
   test('are the days of D-3 … D-1 without a row, oldest first', () => {
     expect(decide({ days: [] }).gaps).toEqual(['2026-06-07', '2026-06-08', '2026-06-09']);
-    expect(decide({ days: week.filter((day) => day.date !== '2026-06-08') }).gaps).toEqual(['2026-06-08']);
+    expect(decide({ days: week.filter((day) => day.date !== '2026-06-08') }).gaps).toEqual([
+      '2026-06-08',
+    ]);
   });
 
   test('are also days that are over and not complete', () => {
@@ -490,7 +549,10 @@ describe('gaps', () => {
   });
 
   test('are judged after the reading: one that completes yesterday leaves no gap', () => {
-    const days = [...week.slice(0, 6), sampleDay(yesterday, { complete: false, todayEnergyKwh: 39 })];
+    const days = [
+      ...week.slice(0, 6),
+      sampleDay(yesterday, { complete: false, todayEnergyKwh: 39 }),
+    ];
     const { gaps } = decide({
       days,
       nowMs: clock('00:10'),

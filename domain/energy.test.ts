@@ -9,7 +9,10 @@ const tenKw = { installedCapacityKw: 10 };
 const unknown = { installedCapacityKw: null };
 
 /** The checked summary; fails the test where it was refused as a whole. */
-function checked(summary: Partial<PlantSummary>, plant = tenKw as { installedCapacityKw: number | null }) {
+function checked(
+  summary: Partial<PlantSummary>,
+  plant = tenKw as { installedCapacityKw: number | null },
+) {
   const result = checkSummary(sampleSummary(summary), plant, noonMs);
   if ('type' in result) throw new Error(result.message);
   return result;
@@ -173,7 +176,11 @@ test('whatever a vendor sends, a checked summary holds only possible values', ()
           expect(isPossibleDayEnergy(todayEnergyKwh, installedCapacityKw)).toBe(false);
           return;
         }
-        for (const value of [result.todayEnergyKwh, result.powerW ?? 0, result.lifetimeEnergyKwh ?? 0]) {
+        for (const value of [
+          result.todayEnergyKwh,
+          result.powerW ?? 0,
+          result.lifetimeEnergyKwh ?? 0,
+        ]) {
           expect(value >= 0 && value < Infinity).toBe(true);
         }
         const lost = [

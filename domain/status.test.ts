@@ -64,13 +64,19 @@ describe('decideStatus', () => {
 
   test('a RED alert of any type is critical and comes before 2 h of silence', () => {
     const redLow = { type: 'LOW_GENERATION', severity: 'RED' } as const;
-    expect(decide({ activeAlerts: [yellowAlert, redAlert], ...seenAgo(3 * hourMs) })).toEqual(['RED', 'CRITICAL_ALERT']);
+    expect(decide({ activeAlerts: [yellowAlert, redAlert], ...seenAgo(3 * hourMs) })).toEqual([
+      'RED',
+      'CRITICAL_ALERT',
+    ]);
     expect(decide({ activeAlerts: [redLow] })).toEqual(['RED', 'CRITICAL_ALERT']);
   });
 
   test('2 h of silence come before low generation', () => {
     expect(decide({ activeAlerts: [lowGeneration] })).toEqual(['YELLOW', 'LOW_GENERATION']);
-    expect(decide({ activeAlerts: [lowGeneration], ...seenAgo(3 * hourMs) })).toEqual(['YELLOW', 'NOT_SEEN_2H']);
+    expect(decide({ activeAlerts: [lowGeneration], ...seenAgo(3 * hourMs) })).toEqual([
+      'YELLOW',
+      'NOT_SEEN_2H',
+    ]);
   });
 
   test('other YELLOW alerts leave a plant GREEN', () => {
@@ -132,15 +138,23 @@ describe('statusSentence', () => {
 
   test('names when the plant was last seen, by its own clock', () => {
     expect(statusSentence('NOT_SEEN_24H', facts)).toBe('Last seen 26 h ago, at 2026-06-09 10:00.');
-    const evidence = { ...facts, lastSeenSource: 'EVIDENCE', lastSeenAtMs: noonMs - 600_000 } as const;
+    const evidence = {
+      ...facts,
+      lastSeenSource: 'EVIDENCE',
+      lastSeenAtMs: noonMs - 600_000,
+    } as const;
     expect(statusSentence('SEEN_RECENTLY', evidence)).toBe(
       'Last seen 10 min ago by its running inverters or rising totals, at 2026-06-10 11:50.',
     );
-    expect(statusSentence('SEEN_RECENTLY', { ...facts, lastSeenAtMs: noonMs + 60_000 })).toContain('0 s ago');
+    expect(statusSentence('SEEN_RECENTLY', { ...facts, lastSeenAtMs: noonMs + 60_000 })).toContain(
+      '0 s ago',
+    );
   });
 
   test('names the last error while the first reading is awaited', () => {
-    expect(statusSentence('WAITING_FOR_FIRST_READING', { ...facts, lastError: 'no such plant' })).toBe(
+    expect(
+      statusSentence('WAITING_FOR_FIRST_READING', { ...facts, lastError: 'no such plant' }),
+    ).toBe(
       'Waiting for the first reading since 2026-06-10 09:00. The last poll failed: no such plant.',
     );
     expect(statusSentence('WAITING_FOR_FIRST_READING', facts)).toBe(
@@ -154,19 +168,29 @@ describe('statusSentence', () => {
   });
 
   test('names the first critical alert and how many more there are', () => {
-    expect(statusSentence('CRITICAL_ALERT', { ...facts, redAlerts: ['Grid loss.'] })).toBe('Grid loss.');
-    expect(statusSentence('CRITICAL_ALERT', { ...facts, redAlerts: ['Grid loss.', 'Fire.', 'Flood.'] })).toBe(
-      'Grid loss. And 2 more.',
+    expect(statusSentence('CRITICAL_ALERT', { ...facts, redAlerts: ['Grid loss.'] })).toBe(
+      'Grid loss.',
     );
+    expect(
+      statusSentence('CRITICAL_ALERT', { ...facts, redAlerts: ['Grid loss.', 'Fire.', 'Flood.'] }),
+    ).toBe('Grid loss. And 2 more.');
   });
 
   test("is low generation's own message", () => {
     const message = '2.0 kWh by 13:40 is 10 % of the 20.0 kWh that are usual by then.';
-    expect(statusSentence('LOW_GENERATION', { ...facts, lowGenerationAlert: message })).toBe(message);
+    expect(statusSentence('LOW_GENERATION', { ...facts, lowGenerationAlert: message })).toBe(
+      message,
+    );
   });
 
   test('is one full sentence for every other reason', () => {
-    for (const reason of ['PAUSED_AUTH_ERROR', 'DISABLED_BY_OPERATOR', 'PENDING_DOCS', 'CRITICAL_ALERT', 'LOW_GENERATION'] as const) {
+    for (const reason of [
+      'PAUSED_AUTH_ERROR',
+      'DISABLED_BY_OPERATOR',
+      'PENDING_DOCS',
+      'CRITICAL_ALERT',
+      'LOW_GENERATION',
+    ] as const) {
       expect(statusSentence(reason, facts)).toMatch(/^[A-Z].{10,}\.$/);
     }
   });

@@ -64,7 +64,7 @@ export function reconcileVendorAlarms(
   if (!answer.complete) return;
   for (const alert of before.active) {
     const isCovered = alert.type === 'MOCK_FAULT' && alert.startedAtMs >= sinceMs;
-    if (isCovered && !merged.some((alarm) => isSameKey(alarm.key, alert))) {
+    if (isCovered && !merged.some((alarm) => alarm.open && isSameKey(alarm.key, alert))) {
       book.resolve(alert, "No longer in the vendor's complete answer.");
     }
   }
