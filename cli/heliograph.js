@@ -6,16 +6,17 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const major = Number(process.versions.node.split('.')[0]);
-const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+const mainPath = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 if (major === 24) {
-  await import(main);
+  const { main } = await import(mainPath);
+  await main();
 } else {
   const brought = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
   if (!existsSync(brought)) {
     console.error(`heliograph needs Node 24 and this is ${process.version}: run \`npm install\` in its folder, or install Node 24.`);
     process.exit(78);
   }
-  const child = spawnSync(brought, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawnSync(brought, [mainPath, ...process.argv.slice(2)], { stdio: 'inherit' });
   process.exit(child.status ?? 1);
 }

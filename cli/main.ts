@@ -45,7 +45,8 @@ function overview(): string {
   return `heliograph: durable monitoring of solar fleets\n\n${lines.join('\n')}\n\n\`heliograph COMMAND --help\` tells its flags; --json prints data for machines; --data DIR names an embedded stack's folder.\n`;
 }
 
-if (import.meta.main) {
+/** The process's own command line. */
+export async function main(): Promise<void> {
   process.exitCode = await runCommandLine(process.argv.slice(2), {
     env: process.env,
     stdin: process.stdin,
@@ -53,3 +54,5 @@ if (import.meta.main) {
     stderr: process.stderr,
   });
 }
+
+if (import.meta.main) await main();
