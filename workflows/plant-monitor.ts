@@ -2,6 +2,7 @@ import {
   allHandlersFinished,
   ApplicationFailure,
   condition,
+  ContinueAsNew,
   isCancellation,
   log,
   makeContinueAsNewFunc,
@@ -146,7 +147,8 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     try {
       if (await turn()) return;
     } catch (error) {
-      if (isCancellation(error)) throw error;
+      // Continue-as-new leaves a workflow as an error.
+      if (isCancellation(error) || error instanceof ContinueAsNew) throw error;
       log.error('the loop met an error of its own and goes on', { plantId, error });
       await sleep(ownErrorWaitMs);
       lookAgain = true;
