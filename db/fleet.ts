@@ -18,11 +18,14 @@ export async function listFleet(db: Db): Promise<FleetPlant[]> {
   return result.rows;
 }
 
-/** Plants that are not polled and have active alerts: nobody but the reconciliation reminds of them. */
+/**
+ * Plants that are not polled and have active alerts: nobody but the reconciliation reminds of them. Of plants that an
+ * operator paused nobody is reminded.
+ */
 export async function listPausedWithAlerts(db: Db): Promise<string[]> {
   const rows = await db.selectFrom('plants as p').select('p.id').distinct()
     .innerJoin('alerts as a', 'a.plant_id', 'p.id')
-    .where('p.integration_status', '=', 'PAUSED_AUTH_ERROR').where('a.state', 'in', ['NEW', 'ACKED']).execute();
+    .where('p.integration_status', 'in', ['PAUSED_AUTH_ERROR', 'PENDING_DOCS']).where('a.state', 'in', ['NEW', 'ACKED']).execute();
   return rows.map((row) => row.id);
 }
 
