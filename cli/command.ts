@@ -16,8 +16,6 @@ type OptionsConfig = NonNullable<ParseArgsConfig['options']>;
 export interface Command {
   /** `plants list`: one or two words. */
   name: string;
-  /** One line for the overview. */
-  summary: string;
   /** What follows the name: `ID [--until TIME] [--reason TEXT]`. */
   usage: string;
   /** Long flags only. `--json`, `--data` and `--help` are known to every command. */

@@ -1,5 +1,5 @@
-import { type Command, type CommandIo, parseCommand } from './command.ts';
-import { commands } from './commands/index.ts';
+import { type CommandIo, parseCommand } from './command.ts';
+import { type CommandEntry, commands } from './commands/index.ts';
 import { CommandError, exitCodes } from './config.ts';
 
 /**
@@ -13,16 +13,17 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
     io.stdout.write(overview());
     return args.length === 0 ? exitCodes.usage : exitCodes.done;
   }
-  const command = findCommand(args);
-  if (command === undefined) {
-    io.stderr.write(`heliograph: there is no command \`${args.slice(0, 2).join(' ')}\`\n\n${overview()}`);
+  const entry = findCommand(args);
+  if (entry === undefined) {
+    const words = args.filter((word) => !word.startsWith('-')).slice(0, 2);
+    io.stderr.write(`heliograph: there is no command \`${words.join(' ')}\`\n\n${overview()}`);
     return exitCodes.usage;
   }
+  const command = await entry.load();
   try {
-    const words = command.name.split(' ').length;
-    const context = parseCommand(command, args.slice(words), io);
+    const context = parseCommand(command, args.slice(command.name.split(' ').length), io);
     if (context === 'HELP') {
-      io.stdout.write(`${command.summary}\nusage: heliograph ${command.name} ${command.usage}\n`);
+      io.stdout.write(`${entry.summary}\nusage: ${`heliograph ${command.name} ${command.usage}`.trimEnd()}\n`);
       return exitCodes.done;
     }
     return await command.run(context);
@@ -35,7 +36,7 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
   }
 }
 
-function findCommand(args: readonly string[]): Command | undefined {
+function findCommand(args: readonly string[]): CommandEntry | undefined {
   return commands.find((command) => command.name.split(' ').every((word, index) => args[index] === word));
 }
 
@@ -45,8 +46,13 @@ function overview(): string {
   return `heliograph: durable monitoring of solar fleets\n\n${lines.join('\n')}\n\n\`heliograph COMMAND --help\` tells its flags; --json prints data for machines; --data DIR names an embedded stack's folder.\n`;
 }
 
-/** The process's own command line. */
+/** Runs the command line of this process and sets its exit code. */
 export async function main(): Promise<void> {
+  // `heliograph plants list | head` is no failure: whoever reads has read enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.done);
+    throw error;
+  });
   process.exitCode = await runCommandLine(process.argv.slice(2), {
     env: process.env,
     stdin: process.stdin,

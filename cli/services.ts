@@ -1,11 +1,9 @@
-import { Client, Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 
 import { isServiceError } from '../activities/failure.ts';
 import { openDatabase } from '../db/database.ts';
-import { noPlantLocks, openPlantLocks, type PlantLocks } from '../db/lock.ts';
 import { findMissingTable } from '../db/migrate.ts';
 import type { Database } from '../db/tables.ts';
 import { CommandError, type Config, exitCodes, requireMasterKeys, requireService } from './config.ts';
@@ -54,7 +52,8 @@ function codeOf(error: unknown): string {
 
 const temporalConnectTimeout = '5s';
 
-function temporalAway(config: Config, cause: unknown): CommandError {
+/** Temporal did not answer, as the person at the terminal is told. */
+export function temporalAway(config: Config, cause: unknown): CommandError {
   return new CommandError(
     `Temporal at ${config.TEMPORAL_ADDRESS ?? ''} cannot be reached: is it running, and is TEMPORAL_ADDRESS right?`,
     exitCodes.serviceAway,
@@ -62,9 +61,15 @@ function temporalAway(config: Config, cause: unknown): CommandError {
   );
 }
 
-/** A client for commands. Temporal's own TLS and key variables are read by its environment configuration. */
+/**
+ * A client for commands. Temporal's own TLS and key variables are read by their own names.
+ *
+ * @throws CommandError 69 when Temporal is away, 78 when it is not set.
+ */
 export async function connectTemporal(config: Config): Promise<Client> {
   const address = requireService(config, 'TEMPORAL_ADDRESS');
+  // Takes a quarter of a second to load, and most commands ask the database only.
+  const { Client, Connection } = await import('@temporalio/client');
   try {
     const connection = await Connection.connect({ ...temporalSecurity(), address, connectTimeout: temporalConnectTimeout });
     return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
@@ -73,24 +78,8 @@ export async function connectTemporal(config: Config): Promise<Client> {
   }
 }
 
-const loopback = /^(127\.|localhost|\[::1\])/;
-
-/** A worker's connection; uncompressed on loopback, where compression costs 1 ms of CPU a poll on either side. */
-export async function connectTemporalNative(config: Config): Promise<NativeConnection> {
-  const address = requireService(config, 'TEMPORAL_ADDRESS');
-  try {
-    return await NativeConnection.connect({
-      ...temporalSecurity(),
-      address,
-      ...(loopback.test(address) ? { grpcCompression: { codec: 'none' as const } } : {}),
-    });
-  } catch (cause) {
-    throw temporalAway(config, cause);
-  }
-}
-
 /** TEMPORAL_API_KEY, TEMPORAL_TLS and the certificate variables, by Temporal's own names. */
-function temporalSecurity(): { apiKey?: string; tls?: boolean | TemporalTls } {
+export function temporalSecurity(): { apiKey?: string; tls?: boolean | TemporalTls } {
   const env = process.env;
   const apiKey = env['TEMPORAL_API_KEY'];
   const cert = env['TEMPORAL_TLS_CLIENT_CERT_DATA'];
@@ -110,12 +99,6 @@ interface TemporalTls {
   serverNameOverride?: string;
   serverRootCACertificate?: Buffer;
   clientCertPair?: { crt: Buffer; key: Buffer };
-}
-
-/** The locks, or none where no Redis is configured. */
-export function openLocks(config: Config, onUnavailable: (error: Error) => void): PlantLocks {
-  if (config.REDIS_URL === undefined) return noPlantLocks;
-  return openPlantLocks({ url: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, onUnavailable });
 }
 
 /**

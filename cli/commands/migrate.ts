@@ -6,7 +6,6 @@ import { connectDatabase } from '../services.ts';
 /** `heliograph migrate`: brings the database to the newest schema. */
 export const migrate: Command = {
   name: 'migrate',
-  summary: 'bring the database to the newest schema',
   usage: '[--json]',
   options: {},
   async run({ config, json, io }) {

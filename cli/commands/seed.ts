@@ -23,7 +23,6 @@ export function wholeNumberFlag(name: string, text: string | undefined, bounds: 
 /** `heliograph seed`: the demo's plants, once. */
 export const seed: Command = {
   name: 'seed',
-  summary: "make the demo's twelve plants with their past, once, and generated ones",
   usage: '[--plants N] [--interval SECONDS] [--json]',
   options: { plants: { type: 'string' }, interval: { type: 'string' } },
   async run(context) {

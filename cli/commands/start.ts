@@ -24,7 +24,6 @@ const workerStopMsMax = 7_000;
 /** `heliograph start`: everything that a development machine needs, in one process tree. */
 export const start: Command = {
   name: 'start',
-  summary: 'bring up PostgreSQL, Redis and Temporal, the demo plants and the workers',
   usage: '[--fresh] [--plants N] [--interval SECONDS] [--data DIR]',
   options: { fresh: { type: 'boolean' }, plants: { type: 'string' }, interval: { type: 'string' } },
   async run(context) {

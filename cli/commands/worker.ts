@@ -6,7 +6,6 @@ import { installRuntime, startWorker } from '../worker.ts';
 /** `heliograph worker`: polls until it is told to stop. */
 export const worker: Command = {
   name: 'worker',
-  summary: 'run the workers: all queues, or those in WORKER_QUEUES',
   usage: '',
   options: {},
   async run({ config: readConfig }) {
