@@ -47,6 +47,18 @@ describe('send', () => {
     await expect(outcome).rejects.toBe(reason);
   });
 
+  test("keeps to the caller's reason when the transport fails with an error of its own by it", async () => {
+    const controller = new AbortController();
+    const reason = new Error('cut off');
+    const tearing: Transport = (_, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('socket closed')));
+      });
+    const outcome = send(tearing, request, controller.signal);
+    controller.abort(reason);
+    await expect(outcome).rejects.toBe(reason);
+  });
+
   test('requests nothing when the caller has aborted already', async () => {
     const transport = vi.fn<Transport>();
     const reason = new Error('cut off');
