@@ -9,6 +9,9 @@ import { createFleet, type Loops } from './fleet.ts';
 import { createPlan } from './plan.ts';
 import { createRecord } from './record.ts';
 
+/** A dead worker is noticed by the heartbeats that are missing for 10 s; a busy one must not be taken for it. */
+const heartbeatMs = 3_000;
+
 /** The caller as the running activity's context says. */
 function activityContext(): CallContext {
   const { info, cancellationSignal, heartbeat } = Context.current();
@@ -17,10 +20,7 @@ function activityContext(): CallContext {
     runId: info.workflowExecution?.runId ?? '',
     isLocal: info.isLocal,
     signal: cancellationSignal,
-    heartbeat: () => {
-      // A local activity has no heartbeat.
-      if (!info.isLocal) heartbeat.call(Context.current());
-    },
+    heartbeat: () => heartbeat.call(Context.current()),
   };
 }
 
@@ -35,18 +35,34 @@ export function createPlantActivities(deps: ActivityDeps, context: () => CallCon
   const days = createDays(deps, context);
   const plan = createPlan(deps, context);
   const onError = (error: unknown, attempting: string) => deps.log.error({ attempting, ...errorFields(error) }, 'an activity met an error of ours');
+  const activity = <Args, Result>(attempting: string, run: (args: Args) => Promise<Result>, options: { neverGiveUp?: boolean } = {}) =>
+    guarded(attempting, beating(context, run), { onError, ...options });
   return {
-    fetchReadings: guarded('asking the vendor', fetchReadings, { onError }),
-    upsertSnapshot: guarded('writing the snapshot', record.upsertSnapshot, { onError }),
-    backfillDays: guarded('filling days', days.backfillDays, { onError }),
-    reconcileAlerts: guarded('judging alerts', record.reconcileAlerts, { onError }),
-    evaluatePlant: guarded('evaluating the plant', record.evaluatePlant, { onError }),
-    writePollLog: guarded('writing the poll log', record.writePollLog, { onError, neverGiveUp: true }),
-    writeMissed: guarded('writing missed slots', record.writeMissed, { onError, neverGiveUp: true }),
-    planPlant: guarded('planning the plant', plan.planPlant, { onError }),
-    setIntegration: guarded('pausing or resuming the plant', plan.setIntegration, { onError }),
-    refreshDays: guarded('refreshing days', days.refreshDays, { onError }),
-    closeDay: guarded('closing the day', days.closeDay, { onError }),
+    fetchReadings: activity('asking the vendor', fetchReadings),
+    upsertSnapshot: activity('writing the snapshot', record.upsertSnapshot),
+    backfillDays: activity('filling days', days.backfillDays),
+    reconcileAlerts: activity('judging alerts', record.reconcileAlerts),
+    evaluatePlant: activity('evaluating the plant', record.evaluatePlant),
+    writePollLog: activity('writing the poll log', record.writePollLog, { neverGiveUp: true }),
+    writeMissed: activity('writing missed slots', record.writeMissed, { neverGiveUp: true }),
+    planPlant: activity('planning the plant', plan.planPlant),
+    setIntegration: activity('pausing or resuming the plant', plan.setIntegration),
+    refreshDays: activity('refreshing days', days.refreshDays),
+    closeDay: activity('closing the day', days.closeDay),
+  };
+}
+
+/** The activity, heard every few seconds while it runs; a local one lives within its workflow task and is not. */
+function beating<Args, Result>(context: () => CallContext, run: (args: Args) => Promise<Result>): (args: Args) => Promise<Result> {
+  return async (args) => {
+    const { isLocal, heartbeat } = context();
+    if (isLocal) return run(args);
+    const beat = setInterval(heartbeat, heartbeatMs);
+    try {
+      return await run(args);
+    } finally {
+      clearInterval(beat);
+    }
   };
 }
 

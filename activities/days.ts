@@ -28,7 +28,6 @@ import { vendorFailure, vendorPlant } from './vendor.ts';
 const refreshedDays = 3;
 /** A regular call ends itself before its start-to-close time-out of 60 s. */
 const seriesMsMax = 55_000;
-const heartbeatMs = 3_000;
 
 type Source = 'BACKFILL' | 'CLOSING' | 'OPERATOR';
 
@@ -76,7 +75,6 @@ async function fillDays(
   const { plant, credentials } = before;
   const today = countedFrom ?? localDateAt(nowMs, plant.timezone);
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(seriesMsMax)]);
-  const beat = setInterval(call.heartbeat, heartbeatMs);
   try {
     const series = await deps.vendors.withVendor(vendorPlant(plant), credentials, { nowMs, signal }, (adapter) =>
       readSeries(adapter, plant, dates),
@@ -87,8 +85,6 @@ async function fillDays(
     if (failure === null || call.signal.aborted) throw error;
     for (const date of dates) await recordGap(deps.db, plantId, date, nowMs, failure.message);
     return { days: [], failure };
-  } finally {
-    clearInterval(beat);
   }
 }
 

@@ -13,7 +13,6 @@ import { vendorFailure, vendorPlant } from './vendor.ts';
 
 /** A regular fetch ends itself before its start-to-close time-out of 60 s, so that the vendor's slowness is a value. */
 const regularFetchMsMax = 55_000;
-const heartbeatMs = 3_000;
 /** The lock outlives two intervals: a poll that is longer has its slot fenced by the database. */
 const lockIntervals = 2;
 /** A reading stays small in the history: a plant's larger number of devices is not judged yet. */
@@ -55,7 +54,6 @@ async function ask(deps: ActivityDeps, call: CallContext, before: FetchBefore, n
   const beganAt = performance.now();
   const limit = AbortSignal.timeout(regularFetchMsMax);
   const signal = call.isLocal ? call.signal : AbortSignal.any([call.signal, limit]);
-  const beat = call.isLocal ? null : setInterval(call.heartbeat, heartbeatMs);
   const version = credentials?.version ?? null;
   const durationMs = () => Math.round(performance.now() - beganAt);
   try {
@@ -80,7 +78,6 @@ async function ask(deps: ActivityDeps, call: CallContext, before: FetchBefore, n
     const asked = error instanceof AdapterError;
     return { kind: 'VENDOR_FAILURE', nowMs, durationMs: durationMs(), failure, credentialsVersion: version, asked };
   } finally {
-    if (beat !== null) clearInterval(beat);
     if (!call.signal.aborted) {
       if (call.isLocal) deps.breaker.localAnswered(plant.brand);
       else deps.breaker.regularAnswered(plant.brand, durationMs());

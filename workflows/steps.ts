@@ -20,7 +20,7 @@ const localStepMsMin = 50;
 const serviceRetry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const;
 
 const regularFetchOptions: ActivityOptions = { startToCloseTimeout: '60s', heartbeatTimeout: '10s', retry: serviceRetry };
-const regularStepOptions: ActivityOptions = { startToCloseTimeout: '30s', retry: serviceRetry };
+const regularStepOptions: ActivityOptions = { startToCloseTimeout: '30s', heartbeatTimeout: '10s', retry: serviceRetry };
 
 const regularStep = proxyActivities<PlantActivities>(regularStepOptions);
 const regularFetch = proxyActivities<PlantActivities>(regularFetchOptions);
