@@ -87,6 +87,44 @@ describe('an ordinary reading', () => {
   });
 });
 
+describe('a logger that is offline, without data', () => {
+  test('books nothing and invents no zero', () => {
+    const { row, booked, note } = decide({
+      summary: { todayEnergyKwh: null, powerW: 0, lastSeenAt: null },
+    });
+    expect(row).toBeNull();
+    expect(booked).toMatchObject({ bookedDate: null, todayEnergyKwh: null, seenAtMs: null });
+    expect(note).toContain('offline');
+  });
+});
+
+describe('a logger that the vendor calls offline', () => {
+  const offline = { todayEnergyKwh: null, powerW: 0, lastSeenAt: null };
+
+  test('books nothing, proves no life and leaves the day as it is', () => {
+    const days = [...sampleWeek(), sampleDay(today, { todayEnergyKwh: 12, complete: false })];
+    const { row, booked, gaps, note } = decide({ days, summary: offline });
+    expect(row).toBeNull();
+    expect(booked).toEqual({
+      bookedDate: null,
+      todayEnergyKwh: null,
+      powerW: 0,
+      lifetimeEnergyKwh: null,
+      sourceTimeMs: null,
+      seenAtMs: null,
+      seenSource: null,
+    });
+    expect(gaps).toEqual([]);
+    expect(note).toContain('offline');
+  });
+
+  test('is still seen at the time that the vendor states', () => {
+    const lastSeenAt = at(noonMs - 3 * hourMs);
+    const { booked } = decide({ summary: { ...offline, lastSeenAt } });
+    expect(booked).toMatchObject({ seenAtMs: noonMs - 3 * hourMs, seenSource: 'VENDOR' });
+  });
+});
+
 describe('within a LIVE day', () => {
   const days = [...sampleWeek(), sampleDay(today, { todayEnergyKwh: 20, complete: false })];
 
@@ -279,6 +317,32 @@ describe("guard (b): yesterday's total shown as today's", () => {
     expect(booked.bookedDate).toBe(today);
   });
 
+  test.each([
+    [10, null],
+    [10.1, today],
+  ])(
+    'a lifetime total in steps of 10 kWh cannot tell of a day of %d kWh with an own total: %s',
+    (kwh, refused) => {
+      const days = [
+        ...sampleWeek({ todayEnergyKwh: kwh, lifetimeEnergyKwh: 9_000 }),
+        sampleDay(today, { todayEnergyKwh: kwh - 0.1, complete: false }),
+      ];
+      const { booked } = decide({
+        days,
+        summary: { todayEnergyKwh: kwh, lifetimeEnergyKwh: 9_000, lifetimeResolutionKwh: 10 },
+      });
+      expect(booked.bookedDate).toBe(refused === null ? today : null);
+    },
+  );
+
+  test("the day before may be up to 7 days ago, and a repeated total older than that is today's", () => {
+    const repeated = (date: string): string | null =>
+      decide({ days: [sampleDay(date)], nowMs: clock('15:00'), summary: { todayEnergyKwh: 40 } })
+        .booked.bookedDate;
+    expect(repeated('2026-06-03')).toBeNull();
+    expect(repeated('2026-06-02')).toBe(today);
+  });
+
   test('a plant that makes nothing for days still has its rows', () => {
     const dead = sampleWeek({ todayEnergyKwh: 0, lifetimeEnergyKwh: 9_000 });
     const { row } = decide({ days: dead, summary: { todayEnergyKwh: 0, ...lifetime(9_000) } });
@@ -366,6 +430,18 @@ describe('a lifetime total that fell', () => {
     expect(row).toMatchObject({ todayEnergyKwh: 15, lifetimeEnergyKwh: null });
     expect(booked.lifetimeEnergyKwh).toBeNull();
     expect(note).toContain('lifetime total fell');
+  });
+
+  test('is one below the highest of the days before', () => {
+    const days = sampleWeek().map((day, index) => ({
+      ...day,
+      lifetimeEnergyKwh: 9_000 + index * 40,
+    }));
+    const booked = (lifetimeEnergyKwh: number): number | null =>
+      decide({ days, summary: { lifetimeEnergyKwh, lifetimeResolutionKwh: 0 } }).booked
+        .lifetimeEnergyKwh;
+    expect(booked(9_239)).toBeNull();
+    expect(booked(9_240)).toBe(9_240);
   });
 
   test('by no more than its resolution has not fallen', () => {

@@ -26,6 +26,7 @@ const longAbsenceMs = 2 * hourMs;
 const completeBeforeSunsetMs = 90 * minuteMs;
 /** Where the sun sets around midnight or after, a day must still be able to become complete before it ends. */
 const completeBeforeMidnightMs = hourMs;
+const noDataNote = 'The logger is offline and the vendor gave no data: nothing is booked.';
 /** Where the sun says nothing: the place is unknown, or the sun does not set. */
 const completeFromLocalTime = '17:00';
 
@@ -68,22 +69,16 @@ export function decideDay(before: DayBefore, summary: PlantSummary, nowMs: numbe
   const today = localDateAt(nowMs, plant.timezone);
   const days = comparedTo(date, today, before.days);
   const lifetime = acceptLifetime(summary, days);
-  const candidate: Candidate = {
-    date,
-    energyKwh: summary.todayEnergyKwh,
-    lifetimeKwh: lifetime.energyKwh,
-    lifetimeResolutionKwh: summary.lifetimeResolutionKwh ?? 0,
-    atMs,
-  };
-  const refusal = refusalOf(candidate, days, plant);
-  const isBooked = refusal === null;
-  const seen = signOfLife(summary, sourceTimeMs, isBooked ? days.row : null, lifetime, nowMs);
-  const row = isBooked ? rowAfter(days, candidate, summary.powerW, seen.seenAtMs, plant) : null;
+  const candidate = candidateOf(summary, date, atMs, lifetime.energyKwh);
+  const refusal = candidate === null ? noDataNote : refusalOf(candidate, days, plant);
+  const own = refusal === null ? candidate : null;
+  const seen = signOfLife(summary, sourceTimeMs, own === null ? null : days.row, lifetime, nowMs);
+  const row = own === null ? null : rowAfter(days, own, summary.powerW, seen.seenAtMs, plant);
   const daysAfter = row === null ? before.days : [...before.days, row];
   return {
     booked: {
       bookedDate: row === null ? null : date,
-      todayEnergyKwh: row === null ? null : bookedTotal(days, candidate, row),
+      todayEnergyKwh: own === null || row === null ? null : bookedTotal(days, own, row),
       powerW: summary.powerW,
       lifetimeEnergyKwh: lifetime.energyKwh,
       sourceTimeMs,
@@ -91,7 +86,25 @@ export function decideDay(before: DayBefore, summary: PlantSummary, nowMs: numbe
     },
     row,
     gaps: gapsOf(before, daysAfter, today, seen.seenAtMs, nowMs),
-    note: refusal ?? noteOf(days.row, candidate, lifetime.fell),
+    note: refusal ?? (own === null ? null : noteOf(days.row, own, lifetime.fell)),
+  };
+}
+
+/** null: the vendor calls the logger offline and gave no energy. */
+function candidateOf(
+  summary: PlantSummary,
+  date: LocalDate,
+  atMs: number,
+  lifetimeKwh: number | null,
+): Candidate | null {
+  const { todayEnergyKwh, lifetimeResolutionKwh } = summary;
+  if (todayEnergyKwh === null) return null;
+  return {
+    date,
+    energyKwh: todayEnergyKwh,
+    lifetimeKwh,
+    lifetimeResolutionKwh: lifetimeResolutionKwh ?? 0,
+    atMs,
   };
 }
 
@@ -140,9 +153,9 @@ function signOfLife(
     (device) => device.state === 'RUNNING' && (device.powerW ?? 0) > 0,
   );
   const liveKwh = row?.liveEnergyKwh ?? null;
-  const rose = lifetime.rose || (liveKwh !== null && summary.todayEnergyKwh > liveKwh);
+  const todayRose = liveKwh !== null && (summary.todayEnergyKwh ?? 0) > liveKwh;
   const isTimeRefused = summary.refused.some((refused) => refused.field === 'last_seen_at');
-  return (isRunning || rose) && !isTimeRefused
+  return (isRunning || lifetime.rose || todayRose) && !isTimeRefused
     ? { seenAtMs: nowMs, seenSource: 'EVIDENCE' }
     : { seenAtMs: null, seenSource: null };
 }

@@ -46,6 +46,10 @@ describe('impossible energy', () => {
     });
   });
 
+  test('is not what a logger that is offline leaves out', () => {
+    expect(checked({ todayEnergyKwh: null }).todayEnergyKwh).toBeNull();
+  });
+
   test('a plant that made nothing made nothing', () => {
     expect(checked({ todayEnergyKwh: 0 }).todayEnergyKwh).toBe(0);
     expect(Object.is(checked({ todayEnergyKwh: -0 }).todayEnergyKwh, 0)).toBe(true);
@@ -128,6 +132,14 @@ describe('impossible lifetime total', () => {
     });
   });
 
+  test('keeps 0, and exactly a century of full days', () => {
+    const century = 10 * 24 * 1.2 * 36_525;
+    for (const lifetimeEnergyKwh of [0, century]) {
+      expect(checked({ lifetimeEnergyKwh }).lifetimeEnergyKwh).toBe(lifetimeEnergyKwh);
+    }
+    expect(checked({ lifetimeEnergyKwh: century + 1 }).lifetimeEnergyKwh).toBeNull();
+  });
+
   test('keeps a possible one', () => {
     expect(checked({ lifetimeEnergyKwh: 8_824, lifetimeResolutionKwh: 1 })).toMatchObject({
       lifetimeEnergyKwh: 8_824,
@@ -177,7 +189,7 @@ test('whatever a vendor sends, a checked summary holds only possible values', ()
           return;
         }
         for (const value of [
-          result.todayEnergyKwh,
+          result.todayEnergyKwh ?? NaN,
           result.powerW ?? 0,
           result.lifetimeEnergyKwh ?? 0,
         ]) {

@@ -41,16 +41,17 @@ export function checkSummary(
   nowMs: number,
 ): PlantSummary | VendorFailure {
   const capacityKw = plant.installedCapacityKw;
-  if (!isPossibleDayEnergy(summary.todayEnergyKwh, capacityKw)) {
+  const { todayEnergyKwh } = summary;
+  if (todayEnergyKwh !== null && !isPossibleDayEnergy(todayEnergyKwh, capacityKw)) {
     return {
       type: 'INVALID_DATA_FORMAT',
-      message: energySentence(summary.todayEnergyKwh, capacityKw),
+      message: energySentence(todayEnergyKwh, capacityKw),
     };
   }
   const refused = [...summary.refused];
   const lifetimeEnergyKwh = checkLifetime(summary.lifetimeEnergyKwh, capacityKw, refused);
   return {
-    todayEnergyKwh: Math.max(0, summary.todayEnergyKwh),
+    todayEnergyKwh: todayEnergyKwh === null ? null : Math.max(0, todayEnergyKwh),
     powerW: checkPower(summary.powerW, capacityKw, refused),
     lifetimeEnergyKwh,
     lifetimeResolutionKwh: lifetimeEnergyKwh === null ? null : summary.lifetimeResolutionKwh,

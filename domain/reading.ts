@@ -23,7 +23,8 @@ export interface RefusedField {
 }
 
 export interface PlantSummary {
-  todayEnergyKwh: number;
+  /** Required of a vendor that has data; null only where it says that the logger is offline and gives none. */
+  todayEnergyKwh: number | null;
   powerW: number | null;
   lifetimeEnergyKwh: number | null;
   /** The step in which the vendor counts the lifetime total (8.824 MWh counts in steps of 1 kWh); null without a total. */

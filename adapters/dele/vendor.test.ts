@@ -52,7 +52,7 @@ describe('scenarios of this brand', () => {
         const now = new Date(`${date}T${String(hour).padStart(2, '0')}:03:20Z`);
         const { todayEnergyKwh } = await summaryOf('month-end', now);
         expect(todayEnergyKwh).toBeGreaterThanOrEqual(beforeKwh);
-        beforeKwh = todayEnergyKwh;
+        beforeKwh = todayEnergyKwh ?? NaN;
       }
       const next = new Date(`${date}T23:30:00Z`);
       const { adapter, plant } = ask('month-end', next);

@@ -154,7 +154,7 @@ describe('scenarios', () => {
     ];
     expect(first.devices).toHaveLength(1);
     expect(first.powerW).toBe(first.devices[0]?.powerW);
-    const risenKwh = second.todayEnergyKwh - first.todayEnergyKwh;
+    const risenKwh = (second.todayEnergyKwh ?? NaN) - (first.todayEnergyKwh ?? NaN);
     expect(risenKwh).toBeGreaterThan(1);
     expect((second.lifetimeEnergyKwh ?? 0) - (first.lifetimeEnergyKwh ?? 0)).toBeCloseTo(
       risenKwh,

@@ -127,7 +127,7 @@ class SolisAdapter implements VendorAdapter {
   async #silentSummary(plant: PlantRef): Promise<PlantSummary> {
     const today = localDateAt(this.#deps.now.getTime(), plant.timezone);
     const days = await unlessRefused(() => this.getDailyEnergySeries(plant, today, today));
-    return silentSummary(days?.[0]?.energyKwh ?? 0);
+    return silentSummary(days?.[0]?.energyKwh ?? null);
   }
 
   /** The inverters; none where the list cannot be had, for the summary is worth its answer without them. */

@@ -38,7 +38,7 @@ export function summaryOf(station: Station, loggerOffline: boolean): PlantSummar
 }
 
 /** The logger is offline and the vendor tells nothing else: nothing new, which is no error. */
-export function silentSummary(todayEnergyKwh: number): PlantSummary {
+export function silentSummary(todayEnergyKwh: number | null): PlantSummary {
   return {
     todayEnergyKwh,
     powerW: 0,

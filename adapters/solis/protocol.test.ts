@@ -189,8 +189,8 @@ describe('a logger that is offline (B0115)', () => {
   });
 
   test('is no error either where the month has nothing, or fails', async () => {
-    expect(await asked(null, [])).toMatchObject({ todayEnergyKwh: 0, lastSeenAt: null });
-    expect(await asked({}, null)).toMatchObject({ todayEnergyKwh: 0, lastSeenAt: null });
+    expect(await asked(null, [])).toMatchObject({ todayEnergyKwh: null, lastSeenAt: null });
+    expect(await asked({}, null)).toMatchObject({ todayEnergyKwh: null, lastSeenAt: null });
   });
 
   test('gives its last values where they are told, without the stale power', async () => {
