@@ -1,0 +1,178 @@
+import { WorkflowUpdateStage } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import type { Checkpoint } from '../../activities/deps.ts';
+import type { RunningWorker } from '../../cli/worker.ts';
+import { pauseSignal, pollNowSignal, pollNowUpdate, resumeSignal } from '../../workflows/messages.ts';
+import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
+import { overlaps, testLoops, type TestLoops } from '../support/loops.ts';
+import { slowVendor } from '../support/vendor.ts';
+import { startTestWorker, stopWorker } from '../support/workers.ts';
+
+const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
+
+describe('messages to a plant\'s loop', () => {
+  const vendor = slowVendor();
+  /** What happens at a checkpoint; a test sets it for its own time. */
+  let atCheckpoint: (name: Checkpoint) => Promise<void> = async () => {};
+  let fleet: TestFleet;
+  let worker: RunningWorker;
+  let loops: TestLoops;
+
+  beforeAll(async () => {
+    fleet = await createTestFleet();
+    worker = await startTestWorker(fleet, { openAdapter: vendor.openAdapter, checkpoint: (name) => atCheckpoint(name), reconcile: false });
+    loops = testLoops(fleet);
+  });
+
+  afterAll(async () => {
+    await stopWorker(worker);
+    await fleet.close();
+  });
+
+  const callsTo = (vendorPlantId: string) => vendor.calls.filter((call) => call.vendorPlantId === vendorPlantId);
+
+  test('the update pollNow is answered with the outcome of a poll of its own', async () => {
+    const plantId = await loops.add({ vendorPlantId: ordinarySolis(1) });
+    await loops.untilPolled(plantId);
+    const answer = await loops.handle(plantId).executeUpdate(pollNowUpdate);
+    expect(answer).toMatchObject({ plant_id: plantId, trigger: 'MANUAL', outcome: 'OK', status: 'GREEN' });
+    const row = (await loops.polls(plantId)).at(-1);
+    expect(row?.scheduled_for.toISOString()).toBe(answer.scheduled_for);
+    expect(row?.requested_at).not.toBeNull();
+  });
+
+  test('an update that comes during the regular fetch of a run\'s last poll is answered by a poll that begins after it', async () => {
+    const vendorPlantId = ordinarySolis(2);
+    const plantId = await loops.add({ vendorPlantId }, 2);
+    await loops.untilPolled(plantId);
+    const firstRun = await loops.runId(plantId);
+    vendor.hold(vendorPlantId);
+    await loops.handle(plantId).signal(pollNowSignal);
+    await eventually('a regular fetch', async () => ((await loops.handle(plantId).describe()).raw.pendingActivities ?? []).length > 0);
+    const sentAtMs = Date.now();
+    const update = await loops.handle(plantId).startUpdate(pollNowUpdate, { waitForStage: WorkflowUpdateStage.ACCEPTED });
+    vendor.release(vendorPlantId);
+    const answer = await update.result();
+    expect(answer).toMatchObject({ trigger: 'MANUAL', outcome: 'OK' });
+    expect(Date.parse(answer.scheduled_for)).toBeGreaterThanOrEqual(sentAtMs);
+    await eventually('the next run', async () => (await loops.runId(plantId)) !== firstRun);
+    expect(await loops.polls(plantId)).toHaveLength(3);
+  });
+
+  test('a signal during the local steps of a run\'s last poll repeats no step and is served', async () => {
+    const vendorPlantId = ordinarySolis(3);
+    const plantId = await loops.add({ vendorPlantId }, 2);
+    await loops.untilPolled(plantId);
+    const firstRun = await loops.runId(plantId);
+    let signalled = false;
+    atCheckpoint = async (name) => {
+      if (name !== 'after alerts commit' || signalled) return;
+      signalled = true;
+      await loops.handle(plantId).signal(pollNowSignal);
+    };
+    await loops.handle(plantId).executeUpdate(pollNowUpdate);
+    atCheckpoint = async () => {};
+    const rows = await loops.untilPolled(plantId, 3);
+    await eventually('the next run', async () => (await loops.runId(plantId)) !== firstRun);
+    expect(signalled).toBe(true);
+    expect(rows.map((row) => row.trigger)).toEqual(['START', 'MANUAL', 'MANUAL']);
+    expect(callsTo(vendorPlantId)).toHaveLength(3);
+  });
+
+  test('updates that meet a run\'s end at any moment are all answered', async () => {
+    const plantId = await loops.add({ vendorPlantId: ordinarySolis(4) }, 1);
+    await loops.untilPolled(plantId);
+    const before = await loops.runId(plantId);
+    const answers = [];
+    for (let round = 0; round < 12; round += 1) {
+      // Each round meets the end of the run before at another distance.
+      await new Promise((resolve) => setTimeout(resolve, round * 4));
+      answers.push(...(await Promise.all([1, 2, 3].map(() => loops.handle(plantId).executeUpdate(pollNowUpdate)))));
+    }
+    expect(answers.filter((answer) => answer.outcome !== 'OK')).toEqual([]);
+    expect(answers).toHaveLength(36);
+    expect(await loops.runId(plantId)).not.toBe(before);
+  });
+
+  test('10,000 signals pollNow in a burst make 3 rows at most, the last of them after the last signal, and pause is heard afterwards', async () => {
+    const plantId = await loops.add({ vendorPlantId: ordinarySolis(5) });
+    await loops.untilPolled(plantId);
+    const handle = loops.handle(plantId);
+    let accepted = 0;
+    let lastAcceptedAtMs = 0;
+    const sender = async () => {
+      for (let sent = 0; sent < 500; sent += 1) {
+        await handle.signal(pollNowSignal);
+        accepted += 1;
+        lastAcceptedAtMs = Date.now();
+      }
+    };
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, sender));
+    expect(outcomes.filter((outcome) => outcome.status === 'rejected')).toEqual([]);
+    expect(accepted).toBe(10_000);
+    const d = await handle.describe();
+    console.log('sent', Date.now(), d.runId, d.historyLength, JSON.stringify((await loops.polls(plantId)).map((r) => [r.trigger, r.scheduled_for, r.started_at, r.requested_at, r.duration_ms])), JSON.stringify(d.raw.pendingWorkflowTask), d.status.name);
+    const h = await fleet.client.workflow.getHandle(handle.workflowId, d.runId).fetchHistory();
+    const counts: string[] = [];
+    for (const e of h.events ?? []) { const k = Object.keys(e).find((k) => k.endsWith('Attributes')) ?? ''; if (!k.startsWith('workflowExecutionSignaled')) counts.push(`${e.eventId} ${k} ${JSON.stringify(e.workflowTaskFailedEventAttributes?.cause ?? '')} ${e.workflowTaskFailedEventAttributes?.failure?.message ?? ''}`); }
+    console.log(counts.slice(-60).join('\n'));
+    const served = await eventually(
+      'a poll that begins after the last signal',
+      async () => (await loops.polls(plantId)).find((row) => (row.requested_at !== null && (row.started_at?.getTime() ?? 0) >= lastAcceptedAtMs - burstReadMs)),
+      40_000,
+    );
+    expect(served).toMatchObject({ trigger: 'MANUAL', outcome: 'OK' });
+    await handle.signal(pauseSignal);
+    await eventually('the pause', async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR', 60_000);
+    const rows = (await loops.polls(plantId)).filter((row) => row.trigger === 'MANUAL');
+    expect(overlaps(rows)).toEqual([]);
+    console.log('manual rows', rows.length);
+  });
+
+  test('while paused pollNow is refused at once, its signal polls nothing, and resume polls at once', async () => {
+    const plantId = await loops.add({ vendorPlantId: ordinarySolis(6) });
+    await loops.untilPolled(plantId);
+    await loops.handle(plantId).signal(pauseSignal);
+    await eventually('the pause', async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR');
+    await expect(loops.handle(plantId).executeUpdate(pollNowUpdate)).rejects.toMatchObject({ cause: { message: expect.stringContaining('DISABLED_BY_OPERATOR') } });
+    await loops.handle(plantId).signal(pollNowSignal);
+    const grey = await fleet.db.selectFrom('plants').select(['status', 'status_reason']).where('id', '=', plantId).executeTakeFirstOrThrow();
+    expect(grey).toEqual({ status: 'GREY', status_reason: 'DISABLED_BY_OPERATOR' });
+    await loops.handle(plantId).signal(resumeSignal);
+    const rows = await loops.untilPolled(plantId, 2);
+    expect(rows.map((row) => [row.trigger, row.outcome])).toEqual([['START', 'OK'], ['START', 'OK']]);
+    expect((await loops.state(plantId)).status).toBe('GREEN');
+  });
+
+  test('resume changes nothing for a plant that waits for its papers', async () => {
+    const plantId = await loops.add({ vendorPlantId: ordinarySolis(7), active: false });
+    await eventually('the first look', async () => (await loops.state(plantId)).integration_status === 'PENDING_DOCS');
+    await loops.handle(plantId).signal(resumeSignal);
+    await loops.handle(plantId).signal(pauseSignal);
+    // A query is answered after the signals before it were handled, the row tells when their activity has run.
+    await expect(loops.handle(plantId).executeUpdate(pollNowUpdate)).rejects.toThrow();
+    await eventually('both wishes to be carried', async () => {
+      const { raw } = await loops.handle(plantId).describe();
+      return (raw.pendingActivities ?? []).length === 0 && raw.pendingWorkflowTask == null;
+    });
+    const row = await fleet.db.selectFrom('plants').select('integration_status').where('id', '=', plantId).executeTakeFirstOrThrow();
+    expect(row.integration_status).toBe('PENDING_DOCS');
+    expect(await loops.polls(plantId)).toEqual([]);
+  });
+
+  test('current details show the last poll, the next slot and the status', async () => {
+    const plantId = await loops.add({ vendorPlantId: ordinarySolis(8) });
+    await loops.untilPolled(plantId);
+    const details = await eventually('the details', async () => {
+      const metadata = await loops.handle(plantId).query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+      return metadata.currentDetails?.includes('GREEN') && metadata.currentDetails;
+    });
+    expect(details).toContain('START OK');
+    expect(details).toMatch(/next slot: \d{4}-/);
+    expect(details).toContain('open alerts: 0');
+  });
+});
+
+/** Requests that one workflow task brings are counted as one, from the time of the task. */
+const burstReadMs = 2_000;
