@@ -1,10 +1,11 @@
 import { findOpenPeriod, type Period, replacePeriod, wasActiveBetween } from '../db/periods.ts';
 import { instant } from '../db/database.ts';
 import { findPlant, lockPlant, resumePlants } from '../db/plants.ts';
-import { findLastSlot, hasDailyLog, insertMissed } from '../db/poll-logs.ts';
+import { findLastSlot, hasDailyLog } from '../db/poll-logs.ts';
 import { closingsPassed, nextClosing } from '../domain/closing.ts';
 import { lateSlots, nextSlotAfter, phaseMs } from '../domain/slots.ts';
 import { endOfDayMs, localDateAt, startOfDayMs } from '../domain/zone.ts';
+import { writeOff } from './ledger.ts';
 import type { Closing, Plan, PlanArgs, SetIntegrationArgs } from './contract.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
 import type { Db } from '../db/database.ts';
@@ -78,7 +79,7 @@ async function writeOffSlots(
   // A slot at `nowMs` itself is not of the closed period any more.
   const late = lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), nowMs - 1);
   if (late === null) return;
-  await insertMissed(trx, {
+  await writeOff(trx, {
     plantId,
     workflowId: caller.workflowId,
     runId: caller.runId,

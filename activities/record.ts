@@ -2,7 +2,7 @@ import { applyAlertChanges, type AlertsFence, readAlertsBefore, writePlantChange
 import { findCredentialsVersion, lockAccount } from '../db/credentials.ts';
 import { type Db, instant } from '../db/database.ts';
 import { findPlant, lockPlant, pauseAccount, type PlantRow } from '../db/plants.ts';
-import { insertMissed, insertPollLog } from '../db/poll-logs.ts';
+import { insertPollLog } from '../db/poll-logs.ts';
 import { readDayBefore, writeLiveDay } from '../db/snapshots.ts';
 import { decideAlerts, outcomeOf } from '../domain/alerts.ts';
 import type { AlertsChanges, BookedPoll } from '../domain/changes.ts';
@@ -20,6 +20,7 @@ import type {
 } from './contract.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
 import { PlainError } from './failure.ts';
+import { pollLogRow, writeOff } from './ledger.ts';
 
 /** The steps that record a poll. Each claims its slot in the transaction that makes all its changes. */
 export function createRecord(deps: ActivityDeps, context: () => CallContext) {
@@ -49,48 +50,20 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
 
     async writePollLog(args: PollLogArgs): Promise<void> {
       const { workflowId, runId } = context();
-      const { booked } = args;
-      await insertPollLog(deps.db, {
-        plant_id: args.plantId,
-        job_type: args.jobType,
-        scheduled_for: instant(args.slotMs),
-        trigger: args.trigger,
-        status: statusOf(args.outcome),
-        outcome: args.outcome,
-        started_at: instant(args.startedAtMs),
-        requested_at: instant(args.requestedAtMs),
-        duration_ms: args.durationMs,
-        late_ms: args.startedAtMs === null ? null : Math.max(0, args.startedAtMs - args.slotMs),
-        attempts: args.attempts,
-        slots_missed: null,
-        adapter_error_type: args.errorType,
-        error: args.error,
-        power_w: booked?.powerW ?? null,
-        today_energy_kwh: booked?.todayEnergyKwh ?? null,
-        lifetime_energy_kwh: booked?.lifetimeEnergyKwh ?? null,
-        booked_date: booked?.bookedDate ?? null,
-        source_time: instant(booked?.sourceTimeMs ?? null),
-        workflow_id: workflowId,
-        run_id: runId,
-      });
+      await insertPollLog(deps.db, pollLogRow(args, { workflowId, runId }));
       await deps.checkpoint('after ledger commit');
       if (args.jobType === 'POLL') deps.locks.release(args.plantId, `${deps.lockDomain}/${workflowId}`);
     },
 
     async writeMissed(args: MissedArgs): Promise<void> {
       const { workflowId, runId } = context();
-      await insertMissed(deps.db, { ...args, workflowId, runId });
+      await writeOff(deps.db, { ...args, workflowId, runId });
     },
   };
 }
 
 function gone(plantId: string): PlainError {
   return new PlainError(`plant ${plantId} is no longer in the database`);
-}
-
-function statusOf(outcome: PollLogArgs['outcome']): 'SUCCESS' | 'ERROR' | null {
-  if (outcome === 'OK' || outcome === 'PARTIAL') return 'SUCCESS';
-  return outcome === 'FAILED' ? 'ERROR' : null;
 }
 
 async function storedClaim(db: Db, args: SnapshotArgs) {

@@ -48,6 +48,15 @@ export async function writeLiveDay(
   return result.numAffectedRows === 1n;
 }
 
+/** What slots of a span have written into days. */
+export async function findClaims(
+  db: Db, plantId: string, span: { fromMs: number; toMs: number },
+): Promise<{ slotMs: number; claim: SnapshotClaim }[]> {
+  const rows = await db.selectFrom('metric_snapshots').select(['slot', 'claim']).where('plant_id', '=', plantId)
+    .where('slot', '>=', instant(span.fromMs)).where('slot', '<=', instant(span.toMs)).execute();
+  return rows.flatMap(({ slot, claim }) => (slot === null || claim === null ? [] : [{ slotMs: slot.getTime(), claim }]));
+}
+
 /** One day as the closing sees it. */
 export interface StoredDay extends DayRow {
   proposedEnergyKwh: number | null;
