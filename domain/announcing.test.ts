@@ -107,28 +107,24 @@ describe('a new alert', () => {
     expect(announceRaise({ ...fault, ...red }, [], refused, noonMs).announce).not.toBeNull();
   });
 
-  test('inherits from one of the same key that ended up to 6 h ago, inclusive', () => {
-    const inherits = (ended: EndedAlert) =>
-      announceRaise({ ...fault, ...red }, [ended], plant, noonMs);
-    expect(inherits(endedOf({}))).toEqual({
+  test('inherits from one of the same key that was announced up to 6 h ago, inclusive', () => {
+    const inherits = (agoMs: number) => {
+      const ended = [endedOf({ lastNotifiedAtMs: noonMs - agoMs })];
+      return announceRaise({ ...fault, ...red }, ended, plant, noonMs);
+    };
+    expect(inherits(6 * hourMs)).toEqual({
       announce: null,
-      lastNotifiedAtMs: noonMs - 3 * hourMs,
+      lastNotifiedAtMs: noonMs - 6 * hourMs,
     });
-    expect(
-      inherits(
-        endedOf({ resolvedAtMs: noonMs - 6 * hourMs, lastNotifiedAtMs: noonMs - 6 * hourMs }),
-      ),
-    ).toEqual({ announce: null, lastNotifiedAtMs: noonMs - 6 * hourMs });
-    expect(
-      inherits(
-        endedOf({ resolvedAtMs: noonMs - 6 * hourMs - 1, lastNotifiedAtMs: noonMs - 6 * hourMs }),
-      ).announce,
-    ).not.toBeNull();
+    expect(inherits(6 * hourMs + 1)).toEqual({
+      announce: { kind: 'RAISED', notBeforeMs: noonMs },
+      lastNotifiedAtMs: noonMs,
+    });
   });
 
-  test('is announced again where the inherited announcement is over 6 h ago', () => {
-    const long = endedOf({ lastNotifiedAtMs: noonMs - 6 * hourMs - 1 });
-    expect(announceRaise({ ...fault, ...red }, [long], plant, noonMs).announce).not.toBeNull();
+  test('inherits also where the vendor stated an end of long ago', () => {
+    const ended = [endedOf({ resolvedAtMs: noonMs - 9 * hourMs })];
+    expect(announceRaise({ ...fault, ...red }, ended, plant, noonMs).announce).toBeNull();
   });
 
   test.each<[string, Partial<EndedAlert>]>([

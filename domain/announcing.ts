@@ -14,7 +14,7 @@ import { addDays, hourMs, instantOf, localDateAt, localMinutesAt } from './zone.
  * but for a RED vendor alarm.
  */
 
-/** LOCKED: an alert is announced again after more than this. Also how long a key remembers after its alert has ended. */
+/** LOCKED: an alert is announced again after more than this. */
 const announceAgainAfterMs = 6 * hourMs;
 /** When people are told, by the plant's clock: from 07:00, inclusive, to 20:00, exclusive. */
 const tellFromMinutes = 7 * 60;
@@ -65,7 +65,10 @@ export function announceRaise(
   return { announce, lastNotifiedAtMs: announce.notBeforeMs };
 }
 
-/** When the same key was last announced by an alert that ended within 6 h; a RED alert takes nothing from a YELLOW one. */
+/**
+ * When an ended alert of the same key was last announced, ms. The 6 h count from that announcement, not from the end: a
+ * vendor may state an end that was long ago. A RED alert takes nothing from a YELLOW one.
+ */
 function inheritedFrom(
   alert: AlertKey & { severity: AlertSeverity },
   ended: readonly EndedAlert[],
@@ -74,7 +77,7 @@ function inheritedFrom(
   let newestMs: number | null = null;
   for (const other of ended) {
     const { lastNotifiedAtMs } = other;
-    if (!isSameKey(other, alert) || nowMs - other.resolvedAtMs > announceAgainAfterMs) continue;
+    if (!isSameKey(other, alert)) continue;
     if (alert.severity === 'RED' && other.severity === 'YELLOW') continue;
     // One that was still to come when its alert ended was dropped with it.
     if (lastNotifiedAtMs === null || lastNotifiedAtMs > nowMs) continue;

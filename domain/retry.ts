@@ -4,7 +4,7 @@ import type { AdapterErrorType } from './plant.ts';
 export type AfterAttempt = { next: 'DONE' } | { next: 'RETRY'; waitMs: number };
 
 /** A third attempt would only eat into the vendor's request budget: the next slot is the third attempt. */
-export const attemptsMax = 2;
+const attemptsMax = 2;
 /** Long enough for a hiccup to pass, short enough for the poll to stay near its slot. */
 const secondAttemptWaitMs = 5_000;
 /** A longer rate limit is left to the next slot, so that no poll grows into the one after it. */
