@@ -135,6 +135,13 @@ describe('within a LIVE day', () => {
     expect(note).toContain('fell from 20.0 kWh to 0.0 kWh');
   });
 
+  test('the same total again is nothing to note', () => {
+    expect(decide({ days, summary: { todayEnergyKwh: 20 } })).toMatchObject({
+      row: { todayEnergyKwh: 20 },
+      note: null,
+    });
+  });
+
   test('a higher total raises it', () => {
     const { row, booked, note } = decide({ days, summary: { todayEnergyKwh: 20.5 } });
     expect([row?.todayEnergyKwh, row?.liveEnergyKwh, booked.todayEnergyKwh]).toEqual([
@@ -614,14 +621,16 @@ describe('gaps', () => {
     expect(seen(2 * hourMs + 1).gaps).toEqual(asked.askedInVain);
   });
 
-  test('are not asked again while the plant is still away', () => {
-    const { gaps } = decide({
-      days: [],
-      askedInVain: ['2026-06-07', '2026-06-08', '2026-06-09'],
-      plant: { lastSeenAtMs: noonMs - 5 * hourMs },
-      summary: { lastSeenAt: at(noonMs - 5 * hourMs) },
-    });
-    expect(gaps).toEqual([]);
+  test('are not asked again while the plant is still away: seen exactly 2 h ago it is back', () => {
+    const seen = (agoMs: number): string[] =>
+      decide({
+        days: [],
+        askedInVain: ['2026-06-07', '2026-06-08', '2026-06-09'],
+        plant: { lastSeenAtMs: noonMs - 5 * hourMs },
+        summary: { lastSeenAt: at(noonMs - agoMs) },
+      }).gaps;
+    expect(seen(2 * hourMs + 1)).toEqual([]);
+    expect(seen(2 * hourMs)).toHaveLength(3);
   });
 
   test('are judged after the reading: one that completes yesterday leaves no gap', () => {
