@@ -14,7 +14,7 @@ export function testBundle(): Promise<WorkflowBundle> {
 
 /** A worker of all queues in the test's own process. */
 export async function startTestWorker(
-  fleet: TestFleet, options: Partial<Omit<WorkerOptions, 'config' | 'log' | 'bundle'>> = {},
+  fleet: Pick<TestFleet, 'config'>, options: Partial<Omit<WorkerOptions, 'config' | 'log' | 'bundle'>> = {},
 ): Promise<RunningWorker> {
   const log = createLog('error', process.stderr);
   installRuntime(log);
