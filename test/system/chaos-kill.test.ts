@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+
+import type { Checkpoint } from '../../activities/deps.ts';
+import { startLoop } from '../../cli/loops.ts';
+import { pollWorkflowId } from '../../workflows/messages.ts';
+import {
+  CheckpointRecorder,
+  chaosBrand,
+  chaosRounds,
+  type ChaosWorker,
+  expectCleanAudit,
+  inLane,
+  onFleet,
+  plantIdsDueAt,
+  pollRows,
+  startChaosWorker,
+  withLocks,
+} from '../support/chaos.ts';
+import type { StepPath } from '../support/chaos-plan.ts';
+import { addPlant, eventually, type TestFleet } from '../support/fleet.ts';
+import { startTestWorker, stopWorker } from '../support/workers.ts';
+
+/** The usual interval: the lock's time to live is twice as long, and a recovery stays far within a slot. */
+const intervalS = 600;
+/** Plants that a worker takes with it when it dies. */
+const plantsPerDeath = 3;
+/** From the plants' start to the slot at which their worker dies: time for their first poll. */
+const leadMs = 10_000;
+/** A workflow task of 10 s is what a local step dies with; a heartbeat of 10 s is what tells of a regular one's death. */
+const nextAttemptMsMax: Readonly<Record<StepPath, number>> = { LOCAL: 15_000, REGULAR: 25_000 };
+const points = [
+  'before vendor call',
+  'after vendor answer',
+  'after snapshot commit',
+  'after alerts commit',
+  'after ledger commit',
+] as const satisfies Checkpoint[];
+/** Behind these the slot is claimed: the vendor must not be asked again. */
+const claimed: ReadonlySet<Checkpoint> = new Set(points.slice(2));
+
+describe('a worker is killed', () => {
+  for (const path of ['LOCAL', 'REGULAR'] as const) {
+    for (const at of points) {
+      test.concurrent(
+        `${at}, on the ${path.toLowerCase()} path: no slot is lost or doubled, and its lock stops nobody`,
+        { timeout: chaosRounds * 300_000 },
+        async () => {
+          for (let round = 0; round < chaosRounds; round += 1) {
+            await inLane(() => onFleet((fleet) => killOnce(fleet, at, path)));
+          }
+        },
+      );
+    }
+  }
+});
+
+async function killOnce(fleet: TestFleet, at: Checkpoint, path: StepPath): Promise<void> {
+  const victim = await startChaosWorker(fleet, { kind: 'DIE', at, path, plants: plantsPerDeath });
+  try {
+    await warmUp(fleet);
+    const slotMs = Date.now() + leadMs;
+    const plantIds = plantIdsDueAt(slotMs, intervalS * 1_000, plantsPerDeath);
+    await startPlants(fleet, plantIds);
+    await eventually('the first poll of every plant', async () => {
+      return (await pollRows(fleet.db)).length === 1 + plantIds.length;
+    });
+    await victim.arm();
+    expect(Date.now()).toBeLessThan(slotMs);
+    await survive(fleet, victim, { at, path, plantIds, slotMs });
+  } finally {
+    await victim.end();
+  }
+}
+
+async function survive(
+  fleet: TestFleet,
+  victim: ChaosWorker,
+  killed: { at: Checkpoint; path: StepPath; plantIds: string[]; slotMs: number },
+): Promise<void> {
+  const { at, path, plantIds, slotMs } = killed;
+  const { signal, atMs: diedAtMs } = await victim.ended;
+  expect(signal).toBe('SIGKILL');
+  const { workflowIds, paths } = await victim.next('DIES');
+  expect(workflowIds.toSorted()).toEqual(plantIds.map(pollWorkflowId).toSorted());
+  expect(paths).toEqual(plantIds.map(() => path));
+
+  const recorder = new CheckpointRecorder();
+  const worker = await startTestWorker(fleet, {
+    reconcile: false,
+    checkpoint: recorder.checkpoint,
+  });
+  try {
+    await eventually(
+      'the poll of every plant, and its way back to sleep',
+      async () => (await pollRows(fleet.db)).length === 1 + 2 * plantIds.length && (await heldLocks(fleet)) === 0,
+      60_000,
+    );
+  } finally {
+    await stopWorker(worker);
+  }
+  for (const workflowId of workflowIds) {
+    const waitedMs = (recorder.firstAt(workflowId) ?? Infinity) - diedAtMs;
+    expect(waitedMs).toBeLessThan(nextAttemptMsMax[path]);
+    expect(recorder.count(workflowId, 'before vendor call')).toBe(claimed.has(at) ? 0 : 1);
+  }
+  for (const row of (await pollRows(fleet.db)).filter((one) => one.trigger !== 'START')) {
+    expect(row).toMatchObject({ trigger: 'SCHEDULE', outcome: 'OK', attempts: 1 });
+    expect(row.scheduled_for.getTime() - slotMs).toBeLessThan(1_000);
+  }
+  await expectCleanAudit(fleet);
+}
+
+/** The first poll of a worker takes longest: that of a plant which is due much later. */
+async function warmUp(fleet: TestFleet): Promise<void> {
+  const laterMs = Date.now() + (intervalS * 1_000) / 2;
+  await startPlants(fleet, plantIdsDueAt(laterMs, intervalS * 1_000, 1));
+  await eventually('a first poll', async () => (await pollRows(fleet.db)).length === 1);
+}
+
+let plantsMade = 0;
+
+async function startPlants(fleet: TestFleet, plantIds: readonly string[]): Promise<void> {
+  await Promise.all(
+    plantIds.map(async (id) => {
+      plantsMade += 1;
+      const vendorPlantId = `13000000000000${String(plantsMade).padStart(5, '0')}`;
+      await addPlant(fleet.db, fleet.config, { id, brand: chaosBrand, vendorPlantId, intervalS });
+      await startLoop(fleet.client, { id, name: id, brand: chaosBrand });
+    }),
+  );
+}
+
+async function heldLocks(fleet: TestFleet): Promise<number> {
+  return withLocks(fleet, async (locks) => (await locks.list()).length);
+}
