@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+
+import { Breaker } from '../../activities/breaker.ts';
+import type { PlantActivities } from '../../activities/contract.ts';
+import { createPlantActivities } from '../../activities/create.ts';
+import { sealCredentials } from '../../activities/credentials.ts';
+import { createVendors, type OpenAdapter } from '../../activities/vendor.ts';
+import { createFixtureAdapter } from '../../adapters/registry.ts';
+import { namedKey } from '../../cli/config.ts';
+import { demoCredentials } from '../../cli/seed.ts';
+import { type Db } from '../../db/database.ts';
+import { insertAccount, replaceCredentials } from '../../db/credentials.ts';
+import { noPlantLocks, type PlantLocks } from '../../db/lock.ts';
+import { insertPlants, type NewPlant } from '../../db/plants.ts';
+import { pollWorkflowId } from '../../workflows/messages.ts';
+import type { TestDatabase } from './database.ts';
+
+const masterKeys = { current: namedKey(randomBytes(32).toString('base64')), previous: null };
+
+/** The production activities without a worker, on a clock that the test sets. */
+export function testActivities(
+  { db }: TestDatabase,
+  options: { openAdapter?: OpenAdapter; locks?: PlantLocks; plantId?: string } = {},
+): { activities: PlantActivities; setClock(ms: number): void } {
+  let nowMs = Date.now();
+  const { openAdapter = createFixtureAdapter, locks = noPlantLocks, plantId = 'plant' } = options;
+  const activities = createPlantActivities(
+    {
+      db,
+      locks,
+      lockDomain: 'cluster/namespace',
+      vendors: createVendors({ masterKeys, openAdapter }),
+      breaker: new Breaker(),
+      clock: () => nowMs,
+      log: { info: () => {}, warn: () => {}, error: () => {} },
+      checkpoint: async () => {},
+    },
+    () => ({ workflowId: pollWorkflowId(plantId), runId: 'run', isLocal: false, signal: new AbortController().signal, heartbeat: () => {} }),
+  );
+  return { activities, setClock: (ms) => void (nowMs = ms) };
+}
+
+/** An account with credentials and an ACTIVE plant of it, SOLIS unless said. */
+export async function insertTestPlant(db: Db, plant: Partial<NewPlant> = {}): Promise<NewPlant> {
+  const brand = plant.brand ?? 'SOLIS';
+  const row: NewPlant = {
+    id: 'plant',
+    name: 'Plant',
+    customer_id: null,
+    brand,
+    vendor_account_id: `account-${brand}`,
+    vendor_plant_id: '1300000000000000001',
+    timezone: 'Europe/Amsterdam',
+    latitude: null,
+    longitude: null,
+    installed_capacity_kw: 10,
+    poll_interval_s: 600,
+    integration_status: 'ACTIVE',
+    ...plant,
+  };
+  await insertAccount(db, { id: row.vendor_account_id, brand, name: row.vendor_account_id });
+  await replaceCredentials(db, sealCredentials(masterKeys, row.vendor_account_id, demoCredentials(brand, row.vendor_account_id)));
+  await insertPlants(db, [row]);
+  return row;
+}
