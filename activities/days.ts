@@ -35,14 +35,21 @@ type Source = 'BACKFILL' | 'CLOSING' | 'OPERATOR';
 export function createDays(deps: ActivityDeps, context: () => CallContext) {
   return {
     async backfillDays(args: BackfillArgs): Promise<BackfillResult> {
-      return fillDays(deps, context(), args.plantId, args.dates, args.source, args.nowMs);
+      return fillDays(deps, context(), args);
     },
 
     async refreshDays(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<BackfillResult> {
       const dates = Array.from({ length: refreshedDays }, (_, index) => addDays(args.date, index - refreshedDays));
       // After a closing, what was asked in vain may be asked again.
       await forgetGaps(deps.db, args.plantId);
-      return fillDays(deps, context(), args.plantId, dates, 'CLOSING', args.nowMs, args.date);
+      const { plantId, nowMs } = args;
+      return fillDays(deps, context(), {
+        plantId,
+        dates,
+        nowMs,
+        source: 'CLOSING',
+        countedFrom: args.date,
+      });
     },
 
     async closeDay(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<ClosingVerdict> {
@@ -59,31 +66,47 @@ export function createDays(deps: ActivityDeps, context: () => CallContext) {
   };
 }
 
-async function fillDays(
-  deps: ActivityDeps,
-  call: CallContext,
-  plantId: string,
-  asked: readonly LocalDate[],
-  source: Source,
-  nowMs: number,
+/** Which days are asked, by which clock, and on whose word. */
+export interface FillRequest {
+  plantId: string;
+  dates: readonly LocalDate[];
+  source: Source;
+  nowMs: number;
   /** The date from which ages count; today where it is not given. */
-  countedFrom?: LocalDate,
+  countedFrom?: LocalDate;
+  /** Everything is asked and decided, nothing is written. */
+  dryRun?: boolean;
+}
+
+/**
+ * Fills and corrects days that are over from the vendor's series. A vendor's failure is a value; its tries are recorded.
+ *
+ * @throws PlainError for an unknown plant.
+ */
+export async function fillDays(
+  deps: Pick<ActivityDeps, 'db' | 'vendors'>,
+  call: Pick<CallContext, 'signal'>,
+  request: FillRequest,
 ): Promise<BackfillResult> {
-  const dates = [...asked].sort();
+  const { plantId, nowMs } = request;
+  const dates = [...request.dates].sort();
   const before = await readFetchBefore(deps.db, plantId, nowMs);
   if (before === null) throw new PlainError(`plant ${plantId} is no longer in the database`);
   const { plant, credentials } = before;
-  const today = countedFrom ?? localDateAt(nowMs, plant.timezone);
+  const today = request.countedFrom ?? localDateAt(nowMs, plant.timezone);
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(seriesMsMax)]);
   try {
     const series = await deps.vendors.withVendor(vendorPlant(plant), credentials, { nowMs, signal }, (adapter) =>
       readSeries(adapter, plant, dates),
     );
-    return { days: await recordDays(deps, plant, dates, series, today, source, nowMs), failure: null };
+    const days = await recordDays(deps, plant, dates, series, today, request);
+    return { days, failure: null };
   } catch (error) {
     const failure = vendorFailure(error);
     if (failure === null || call.signal.aborted) throw error;
-    for (const date of dates) await recordGap(deps.db, plantId, date, nowMs, failure.message);
+    if (request.dryRun !== true) {
+      for (const date of dates) await recordGap(deps.db, plantId, date, nowMs, failure.message);
+    }
     return { days: [], failure };
   }
 }
@@ -104,13 +127,12 @@ async function readSeries(adapter: VendorAdapter, plant: PlantRow, dates: readon
 }
 
 async function recordDays(
-  deps: ActivityDeps,
+  deps: Pick<ActivityDeps, 'db'>,
   plant: PlantRow,
   dates: readonly LocalDate[],
   series: readonly DailyEnergy[],
   today: LocalDate,
-  source: Source,
-  nowMs: number,
+  { source, nowMs, dryRun = false }: FillRequest,
 ): Promise<BackfillResult['days']> {
   const byDate = new Map(series.map((day) => [day.date, day.energyKwh]));
   const [first, last] = [dates[0], dates.at(-1)];
@@ -127,10 +149,11 @@ async function recordDays(
       const { proposedEnergyKwh, ...row } = before ?? { proposedEnergyKwh: null, date };
       const decision = decideRefresh(before === null ? null : (row as typeof before), date, seriesKwh, daysBetween(date, today), proposedEnergyKwh);
       const oldEnergyKwh = before?.todayEnergyKwh ?? null;
+      results.push({ date, oldEnergyKwh, newEnergyKwh: decision.row?.todayEnergyKwh ?? oldEnergyKwh, changed: decision.revision, note: decision.note });
+      if (dryRun) continue;
       if (decision.row !== null) await writeSeriesDay(trx, plant.id, decision.row, { oldEnergyKwh, source, atMs: nowMs });
       else if (before !== null && decision.proposalKwh !== proposedEnergyKwh) await writeProposal(trx, plant.id, date, decision.proposalKwh);
       if (seriesKwh === null) await recordGap(trx, plant.id, date, nowMs, decision.note);
-      results.push({ date, oldEnergyKwh, newEnergyKwh: decision.row?.todayEnergyKwh ?? oldEnergyKwh, changed: decision.revision, note: decision.note });
     }
     return results;
   });
