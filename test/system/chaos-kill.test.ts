@@ -101,6 +101,7 @@ async function survive(
   for (const workflowId of workflowIds) {
     const waitedMs = (recorder.firstAt(workflowId) ?? Infinity) - diedAtMs;
     expect(waitedMs).toBeLessThan(nextAttemptMsMax[path]);
+    if (chaosRounds > 1) console.info(`${path} ${at}: ${Math.round(waitedMs)} ms`);
     expect(recorder.count(workflowId, 'before vendor call')).toBe(claimed.has(at) ? 0 : 1);
   }
   for (const row of (await pollRows(fleet.db)).filter((one) => one.trigger !== 'START')) {
