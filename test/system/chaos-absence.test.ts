@@ -71,7 +71,11 @@ async function beAbsentOnce(fleet: TestFleet): Promise<void> {
   }
   const rows = await pollRows(fleet.db);
   for (const id of often) {
-    expectMissedThenOne(rows.filter((row) => row.plant_id === id), leftAtMs, returnsAtMs);
+    expectMissedThenOne(
+      rows.filter((row) => row.plant_id === id),
+      leftAtMs,
+      returnsAtMs,
+    );
   }
   expectSpread(rows.filter((row) => rarely.includes(row.plant_id) && row.trigger !== 'START'));
   await expectCleanAudit(fleet);
@@ -90,9 +94,7 @@ async function add(fleet: TestFleet, id: string, intervalS: number): Promise<voi
 function expectMissedThenOne(rows: PollLogRow[], leftAtMs: number, returnsAtMs: number): void {
   const returned = rows.findIndex((row) => Number(row.started_at) >= returnsAtMs);
   expect(rows[returned]).toMatchObject({ trigger: 'CATCH_UP', outcome: 'OK' });
-  const absent = rows
-    .slice(0, returned)
-    .filter((row) => row.scheduled_for.getTime() > leftAtMs);
+  const absent = rows.slice(0, returned).filter((row) => row.scheduled_for.getTime() > leftAtMs);
   expect(absent.length).toBeGreaterThanOrEqual(slotsMissed);
   expect(absent.filter((row) => row.outcome !== 'MISSED')).toEqual([]);
 }

@@ -51,9 +51,13 @@ async function freezeOnce(fleet: TestFleet, step: WrittenStep): Promise<void> {
     const claimed = await newestClaim(fleet);
     const worker = await startTestWorker(fleet, { reconcile: false });
     try {
-      await eventually('polls by the other worker', async () => {
-        return (await polled(fleet)).filter((row) => row.scheduled_for > frozenAt).length >= 2;
-      }, 60_000);
+      await eventually(
+        'polls by the other worker',
+        async () => {
+          return (await polled(fleet)).filter((row) => row.scheduled_for > frozenAt).length >= 2;
+        },
+        60_000,
+      );
       await wakeAndCompare(fleet, frozen);
     } finally {
       await frozen.end();
@@ -96,5 +100,8 @@ async function newestClaim({ db }: TestFleet): Promise<Date> {
 
 /** The state of the process as the kernel tells it: T is stopped. */
 function stateOf({ child }: ChaosWorker): string {
-  return execFileSync('ps', ['-o', 'state=', '-p', String(child.pid)]).toString().trim().slice(0, 1);
+  return execFileSync('ps', ['-o', 'state=', '-p', String(child.pid)])
+    .toString()
+    .trim()
+    .slice(0, 1);
 }

@@ -92,7 +92,9 @@ async function survive(
   try {
     await eventually(
       'the poll of every plant, and its way back to sleep',
-      async () => (await pollRows(fleet.db)).length === 1 + 2 * plantIds.length && (await heldLocks(fleet)) === 0,
+      async () =>
+        (await pollRows(fleet.db)).length === 1 + 2 * plantIds.length &&
+        (await heldLocks(fleet)) === 0,
       60_000,
     );
   } finally {

@@ -152,7 +152,10 @@ describe('servers that go away and come back', () => {
 
   describe('Redis', () => {
     /** Polls go on while the fault lasts, and a lock's answer takes no longer than it may. */
-    async function throughRedis(breakIt: () => Promise<void>, mend: () => Promise<void>): Promise<void> {
+    async function throughRedis(
+      breakIt: () => Promise<void>,
+      mend: () => Promise<void>,
+    ): Promise<void> {
       await through(async () => {
         const locks = openPlantLocks({ url: stack.redisUrl, onUnavailable: () => {} });
         try {
