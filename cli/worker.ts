@@ -1,7 +1,14 @@
 import { fileURLToPath } from 'node:url';
 
 import type { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundle,
+} from '@temporalio/worker';
 
 import { Breaker } from '../activities/breaker.ts';
 import { createFleetActivities, createPlantActivities } from '../activities/create.ts';
@@ -13,7 +20,8 @@ import { type Config, requireMasterKeys, requireMockMode, requireService } from 
 import { openLocks } from './locks.ts';
 import type { Log } from './log.ts';
 import { createLoops, ensureSearchAttributes, triggerReconciliation } from './loops.ts';
-import { checkMasterKeys, connectDatabase, connectTemporal, temporalAway, temporalSecurity } from './services.ts';
+import { checkMasterKeys, connectDatabase } from './services.ts';
+import { connectTemporal, temporalAway, temporalSecurity } from './temporal.ts';
 
 /** Longer than a regular fetch's own limit would hold up every deploy; what is cut is tried again elsewhere. */
 const shutdownGraceTime = '5s';
@@ -60,7 +68,10 @@ export function installRuntime(log: Log): void {
   Runtime.install({
     shutdownSignals: [],
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      const fields = { ...meta, error: meta?.['error'] instanceof Error ? meta['error'].message : meta?.['error'] };
+      const fields = {
+        ...meta,
+        error: meta?.['error'] instanceof Error ? meta['error'].message : meta?.['error'],
+      };
       if (level === 'ERROR') log.error(fields, message);
       else log.warn(fields, message);
     }),
@@ -77,9 +88,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const { config, log } = options;
   requireMockMode(config);
   const masterKeys = requireMasterKeys(config);
-  const db = await connectDatabase(config, { onError: (error) => log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost') });
+  const db = await connectDatabase(config, {
+    onError: (error) =>
+      log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost'),
+  });
   const locks = openLocks(config, () => lockFailures.add());
-  const lockFailures = throttled((count) => log.warn({ calls: count }, 'Redis did not answer in time: polling goes on without its lock'));
+  const lockFailures = throttled((count) =>
+    log.warn({ calls: count }, 'Redis did not answer in time: polling goes on without its lock'),
+  );
   let connection: NativeConnection | null = null;
   let client: Client | null = null;
   try {
@@ -92,7 +108,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       db,
       locks,
       lockDomain: `${await clusterId(client)}/${config.TEMPORAL_NAMESPACE}`,
-      vendors: createVendors({ masterKeys, openAdapter: options.openAdapter ?? createFixtureAdapter }),
+      vendors: createVendors({
+        masterKeys,
+        openAdapter: options.openAdapter ?? createFixtureAdapter,
+      }),
       breaker: new Breaker(),
       clock: Date.now,
       log,
@@ -101,7 +120,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const queues = config.WORKER_QUEUES.length > 0 ? config.WORKER_QUEUES : allQueues;
     const workflowBundle = options.bundle ?? (await bundleWorkflows());
     const plantActivities = createPlantActivities(deps);
-    const fleetActivities = createFleetActivities(deps, createLoops(client, options.pollsPerRun === undefined ? {} : { pollsPerRun: options.pollsPerRun }));
+    const fleetActivities = createFleetActivities(
+      deps,
+      createLoops(
+        client,
+        options.pollsPerRun === undefined ? {} : { pollsPerRun: options.pollsPerRun },
+      ),
+    );
     const workers = await Promise.all(
       queues.map((taskQueue) =>
         Worker.create({
@@ -118,7 +143,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       ),
     );
     const runs = Promise.all(workers.map((worker) => worker.run()));
-    if (options.reconcile !== false && queues.includes(fleetQueue)) await triggerReconciliation(client);
+    if (options.reconcile !== false && queues.includes(fleetQueue))
+      await triggerReconciliation(client);
     log.info({ queues }, 'worker started');
     return {
       finished: runs.then(
@@ -165,14 +191,23 @@ async function clusterId(client: Client): Promise<string> {
   return info.clusterId;
 }
 
-async function warnOfEviction(config: Config, locks: ReturnType<typeof openLocks>, log: Log): Promise<void> {
+async function warnOfEviction(
+  config: Config,
+  locks: ReturnType<typeof openLocks>,
+  log: Log,
+): Promise<void> {
   if (config.REDIS_URL === undefined) {
     log.warn({}, 'no REDIS_URL: plants are guarded by the database alone');
     return;
   }
   const policy = await locks.evictionPolicy();
-  if (policy === null) log.warn({}, 'Redis does not tell its maxmemory-policy (or is away): it must be noeviction');
-  else if (policy !== 'noeviction') log.warn({ policy }, 'Redis MUST NOT EVICT: set maxmemory-policy noeviction, or locks vanish when memory is short');
+  if (policy === null)
+    log.warn({}, 'Redis does not tell its maxmemory-policy (or is away): it must be noeviction');
+  else if (policy !== 'noeviction')
+    log.warn(
+      { policy },
+      'Redis MUST NOT EVICT: set maxmemory-policy noeviction, or locks vanish when memory is short',
+    );
 }
 
 /** Tells of many alike events at most once in ten seconds. */

@@ -1,0 +1,59 @@
+import { Client, Connection } from '@temporalio/client';
+
+import { CommandError, type Config, exitCodes, requireService } from './config.ts';
+
+const temporalConnectTimeout = '5s';
+
+/** Temporal did not answer, as the person at the terminal is told. */
+export function temporalAway(config: Config, cause: unknown): CommandError {
+  return new CommandError(
+    `Temporal at ${config.TEMPORAL_ADDRESS ?? ''} cannot be reached: is it running, and is TEMPORAL_ADDRESS right?`,
+    exitCodes.serviceAway,
+    { cause },
+  );
+}
+
+/**
+ * A client for commands. Temporal's own TLS and key variables are read by their own names.
+ *
+ * @throws CommandError 69 when Temporal is away, 78 when it is not set.
+ */
+export async function connectTemporal(config: Config): Promise<Client> {
+  const address = requireService(config, 'TEMPORAL_ADDRESS');
+  try {
+    const connection = await Connection.connect({
+      ...temporalSecurity(),
+      address,
+      connectTimeout: temporalConnectTimeout,
+    });
+    return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  } catch (cause) {
+    throw temporalAway(config, cause);
+  }
+}
+
+/** TEMPORAL_API_KEY, TEMPORAL_TLS and the certificate variables, by Temporal's own names. */
+export function temporalSecurity(): { apiKey?: string; tls?: boolean | TemporalTls } {
+  const env = process.env;
+  const apiKey = env['TEMPORAL_API_KEY'];
+  const cert = env['TEMPORAL_TLS_CLIENT_CERT_DATA'];
+  const key = env['TEMPORAL_TLS_CLIENT_KEY_DATA'];
+  const ca = env['TEMPORAL_TLS_SERVER_CA_CERT_DATA'];
+  const serverName = env['TEMPORAL_TLS_SERVER_NAME'];
+  const tls: TemporalTls = {
+    ...(serverName ? { serverNameOverride: serverName } : {}),
+    ...(ca ? { serverRootCACertificate: Buffer.from(ca) } : {}),
+    ...(cert && key ? { clientCertPair: { crt: Buffer.from(cert), key: Buffer.from(key) } } : {}),
+  };
+  const wanted = env['TEMPORAL_TLS'] === 'true' || Object.keys(tls).length > 0 || Boolean(apiKey);
+  return {
+    ...(apiKey ? { apiKey } : {}),
+    ...(wanted ? { tls: Object.keys(tls).length > 0 ? tls : true } : {}),
+  };
+}
+
+interface TemporalTls {
+  serverNameOverride?: string;
+  serverRootCACertificate?: Buffer;
+  clientCertPair?: { crt: Buffer; key: Buffer };
+}
