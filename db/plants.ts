@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 
 import type { PlantFacts } from '../domain/facts.ts';
-import type { Brand, IntegrationStatus } from '../domain/plant.ts';
+import type { Brand, IntegrationStatus, Status } from '../domain/plant.ts';
 import { type Db, instant, ms } from './database.ts';
 import type { PlantsTable } from './tables.ts';
 import type { Selectable } from 'kysely';
@@ -37,7 +37,12 @@ export async function findPlant(db: Db, plantId: string): Promise<PlantRow | und
 
 /** Locks the plant's row until the transaction ends. */
 export async function lockPlant(db: Db, plantId: string): Promise<PlantRow | undefined> {
-  return db.selectFrom('plants').selectAll().where('id', '=', plantId).forUpdate().executeTakeFirst();
+  return db
+    .selectFrom('plants')
+    .selectAll()
+    .where('id', '=', plantId)
+    .forUpdate()
+    .executeTakeFirst();
 }
 
 /** What people say of a new plant. */
@@ -58,7 +63,11 @@ export interface NewPlant {
 }
 
 export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise<void> {
-  if (plants.length > 0) await db.insertInto('plants').values([...plants]).execute();
+  if (plants.length > 0)
+    await db
+      .insertInto('plants')
+      .values([...plants])
+      .execute();
 }
 
 /** Which plants a command means: one, or all of a brand, a customer or a vendor account. */
@@ -67,6 +76,7 @@ export interface PlantFilter {
   brand?: Brand;
   customer_id?: string;
   account_id?: string;
+  status?: Status;
 }
 
 /** A plant as people see it; `stale` and `open_alerts` are computed when read. */
@@ -97,6 +107,9 @@ export interface PlantView {
   last_poll: PlantRow['last_poll'];
   revision: number;
   open_alerts: number;
+  /** Messages of the active alerts of severity RED, the oldest first; and of LOW_GENERATION. */
+  red_alerts: string[];
+  low_generation_alert: string | null;
   stale: boolean;
   today_energy_kwh: number | null;
   power_w: number | null;
@@ -130,17 +143,21 @@ export async function listPlants(db: Db, filter: PlantFilter = {}): Promise<Plan
   if (filter.ids !== undefined) conditions.push(sql`p.id = any(${[...filter.ids]}::text[])`);
   if (filter.brand !== undefined) conditions.push(sql`p.brand = ${filter.brand}`);
   if (filter.customer_id !== undefined) conditions.push(sql`p.customer_id = ${filter.customer_id}`);
-  if (filter.account_id !== undefined) conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
+  if (filter.account_id !== undefined)
+    conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
+  if (filter.status !== undefined) conditions.push(sql`p.status = ${filter.status}`);
   const result = await sql<PlantView>`
     select p.id, p.name, p.customer_id, p.brand, p.vendor_account_id, p.vendor_plant_id, p.timezone, p.latitude,
       p.longitude, p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason,
       p.alerts_silenced_until, p.activated_at, p.status, p.status_reason, p.status_since, p.last_seen_at,
       p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.last_poll, p.revision,
-      a.open::int as open_alerts, ${stale} as stale, s.today_energy_kwh, l.power_w
+      a.open::int as open_alerts, a.red_alerts, a.low_generation_alert, ${stale} as stale, s.today_energy_kwh, l.power_w
     from plants p
     cross join lateral (
       select count(*) as open, count(*) filter (where severity = 'RED') as red,
-        count(*) filter (where state = 'NEW') as unacknowledged
+        count(*) filter (where state = 'NEW') as unacknowledged,
+        coalesce(array_agg(message order by started_at, id) filter (where severity = 'RED'), '{}') as red_alerts,
+        min(message) filter (where type = 'LOW_GENERATION') as low_generation_alert
       from alerts where plant_id = p.id and state in ('NEW', 'ACKED')) a
     left join metric_snapshots s
       on s.plant_id = p.id and s.date = (now() at time zone p.timezone)::date
@@ -165,41 +182,119 @@ export interface PlantSettings {
 }
 
 /** @returns the ids of the plants that exist. */
-export async function updatePlants(db: Db, ids: readonly string[], settings: PlantSettings): Promise<string[]> {
+export async function updatePlants(
+  db: Db,
+  ids: readonly string[],
+  settings: PlantSettings,
+): Promise<string[]> {
   if (Object.keys(settings).length === 0) return [...ids];
   const rows = await db
-    .updateTable('plants').set(settings).where('id', 'in', [...ids]).returning('id').execute();
+    .updateTable('plants')
+    .set(settings)
+    .where('id', 'in', [...ids])
+    .returning('id')
+    .execute();
   return rows.map((row) => row.id);
 }
 
 /** An operator's pause. Leaves PENDING_DOCS alone. @returns the ids that are paused now. */
 export async function pausePlants(
-  db: Db, ids: readonly string[], pause: { until: Date | null; reason: string | null },
+  db: Db,
+  ids: readonly string[],
+  pause: { until: Date | null; reason: string | null },
 ): Promise<string[]> {
-  const rows = await db.updateTable('plants')
-    .set({ integration_status: 'DISABLED_BY_OPERATOR', paused_until: pause.until, pause_reason: pause.reason })
-    .where('id', 'in', [...ids]).where('integration_status', '<>', 'PENDING_DOCS').returning('id').execute();
+  const rows = await db
+    .updateTable('plants')
+    .set({
+      integration_status: 'DISABLED_BY_OPERATOR',
+      paused_until: pause.until,
+      pause_reason: pause.reason,
+    })
+    .where('id', 'in', [...ids])
+    .where('integration_status', '<>', 'PENDING_DOCS')
+    .returning('id')
+    .execute();
   return rows.map((row) => row.id);
 }
 
 /** Lifts an operator's pause and a pause for refused credentials; changes nothing for PENDING_DOCS. @returns the ids that are ACTIVE now. */
 export async function resumePlants(db: Db, ids: readonly string[], at: Date): Promise<string[]> {
-  const rows = await db.updateTable('plants').set({ integration_status: 'ACTIVE', activated_at: at })
-    .where('id', 'in', [...ids]).where('integration_status', 'in', ['DISABLED_BY_OPERATOR', 'PAUSED_AUTH_ERROR']).returning('id').execute();
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'ACTIVE', activated_at: at })
+    .where('id', 'in', [...ids])
+    .where('integration_status', 'in', ['DISABLED_BY_OPERATOR', 'PAUSED_AUTH_ERROR'])
+    .returning('id')
+    .execute();
   return rows.map((row) => row.id);
+}
+
+/** The documents are complete: what waited for them is ACTIVE from `at` on. @returns the ids that are ACTIVE now. */
+export async function activatePlants(db: Db, ids: readonly string[], at: Date): Promise<string[]> {
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'ACTIVE', activated_at: at })
+    .where('id', 'in', [...ids])
+    .where('integration_status', '=', 'PENDING_DOCS')
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Lifts the pause of every plant of the account whose credentials had been refused. @returns their ids. */
+export async function resumeAccount(db: Db, accountId: string, at: Date): Promise<string[]> {
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'ACTIVE', activated_at: at })
+    .where('vendor_account_id', '=', accountId)
+    .where('integration_status', '=', 'PAUSED_AUTH_ERROR')
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** A plant that is there already, as far as a new one could collide with it. */
+export interface TakenPlant {
+  id: string;
+  brand: Brand;
+  vendor_plant_id: string;
+}
+
+/** Which plants have one of these ids, or are one of these plants of a vendor. */
+export async function findTakenPlants(
+  db: Db,
+  plants: readonly TakenPlant[],
+): Promise<TakenPlant[]> {
+  const result = await sql<TakenPlant>`
+    select p.id, p.brand, p.vendor_plant_id from plants p
+    where p.id = any(${plants.map((plant) => plant.id)}::text[])
+      or (p.brand, p.vendor_plant_id) in (
+        select * from unnest(${plants.map((plant) => plant.brand)}::text[], ${plants.map((plant) => plant.vendor_plant_id)}::text[]))`.execute(
+    db,
+  );
+  return result.rows;
 }
 
 /** Ends the pauses whose `until` has passed. @returns their ids. */
 export async function endPauses(db: Db, nowMs: number): Promise<string[]> {
-  const rows = await db.updateTable('plants').set({ integration_status: 'ACTIVE', activated_at: instant(nowMs) })
-    .where('integration_status', '=', 'DISABLED_BY_OPERATOR').where('paused_until', '<=', instant(nowMs))
-    .returning('id').execute();
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'ACTIVE', activated_at: instant(nowMs) })
+    .where('integration_status', '=', 'DISABLED_BY_OPERATOR')
+    .where('paused_until', '<=', instant(nowMs))
+    .returning('id')
+    .execute();
   return rows.map((row) => row.id);
 }
 
 /** Pauses every ACTIVE plant of the account whose credentials the vendor refused. @returns their ids. */
 export async function pauseAccount(db: Db, accountId: string): Promise<string[]> {
-  const rows = await db.updateTable('plants').set({ integration_status: 'PAUSED_AUTH_ERROR' })
-    .where('vendor_account_id', '=', accountId).where('integration_status', '=', 'ACTIVE').returning('id').execute();
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'PAUSED_AUTH_ERROR' })
+    .where('vendor_account_id', '=', accountId)
+    .where('integration_status', '=', 'ACTIVE')
+    .returning('id')
+    .execute();
   return rows.map((row) => row.id);
 }

@@ -8,15 +8,28 @@ export type PollLogRow = Selectable<PollLogsTable>;
 
 /** Writes the slot's row, once: a second call for the same slot changes nothing. @returns whether it was written now. */
 export async function insertPollLog(db: Db, row: Insertable<PollLogsTable>): Promise<boolean> {
-  const result = await db.insertInto('poll_logs').values(row)
-    .onConflict((conflict) => conflict.columns(['plant_id', 'job_type', 'scheduled_for']).doNothing())
+  const result = await db
+    .insertInto('poll_logs')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict.columns(['plant_id', 'job_type', 'scheduled_for']).doNothing(),
+    )
     .executeTakeFirst();
   return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
 }
 
-export async function findPollLog(db: Db, plantId: string, slotMs: number): Promise<PollLogRow | undefined> {
-  return db.selectFrom('poll_logs').selectAll().where('plant_id', '=', plantId).where('job_type', '=', 'POLL')
-    .where('scheduled_for', '=', instant(slotMs)).executeTakeFirst();
+export async function findPollLog(
+  db: Db,
+  plantId: string,
+  slotMs: number,
+): Promise<PollLogRow | undefined> {
+  return db
+    .selectFrom('poll_logs')
+    .selectAll()
+    .where('plant_id', '=', plantId)
+    .where('job_type', '=', 'POLL')
+    .where('scheduled_for', '=', instant(slotMs))
+    .executeTakeFirst();
 }
 
 /**
@@ -26,7 +39,10 @@ export async function findPollLog(db: Db, plantId: string, slotMs: number): Prom
 export async function insertMissed(
   db: Db,
   missed: {
-    plantId: string; workflowId: string; runId: string; intervalMs: number;
+    plantId: string;
+    workflowId: string;
+    runId: string;
+    intervalMs: number;
     rows: { fromMs: number; toMs: number } | null;
     overflow: { slotMs: number; slots: number } | null;
   },
@@ -50,33 +66,67 @@ export async function insertMissed(
 
 /** The newest slot with a row, ms; null for a plant without one. */
 export async function findLastSlot(db: Db, plantId: string): Promise<number | null> {
-  const row = await db.selectFrom('poll_logs').select('scheduled_for').where('plant_id', '=', plantId)
-    .where('job_type', '=', 'POLL').orderBy('scheduled_for', 'desc').limit(1).executeTakeFirst();
+  const row = await db
+    .selectFrom('poll_logs')
+    .select('scheduled_for')
+    .where('plant_id', '=', plantId)
+    .where('job_type', '=', 'POLL')
+    .orderBy('scheduled_for', 'desc')
+    .limit(1)
+    .executeTakeFirst();
   return row?.scheduled_for.getTime() ?? null;
 }
 
 /** Whether the closing that was due at `atMs` has its row. */
 export async function hasDailyLog(db: Db, plantId: string, atMs: number): Promise<boolean> {
-  const row = await db.selectFrom('poll_logs').select('plant_id').where('plant_id', '=', plantId)
-    .where('job_type', '=', 'DAILY').where('scheduled_for', '=', instant(atMs)).executeTakeFirst();
+  const row = await db
+    .selectFrom('poll_logs')
+    .select('plant_id')
+    .where('plant_id', '=', plantId)
+    .where('job_type', '=', 'DAILY')
+    .where('scheduled_for', '=', instant(atMs))
+    .executeTakeFirst();
   return row !== undefined;
 }
 
 /** The booked totals of a local date, oldest first: from them the closing makes the day's totals by local time. */
 export async function findBookedTotals(
-  db: Db, plantId: string, date: LocalDate, fromMs: number, toMs: number,
+  db: Db,
+  plantId: string,
+  date: LocalDate,
+  fromMs: number,
+  toMs: number,
 ): Promise<{ atMs: number; totalKwh: number }[]> {
-  const rows = await db.selectFrom('poll_logs').select(['scheduled_for', 'source_time', 'today_energy_kwh'])
-    .where('plant_id', '=', plantId).where('job_type', '=', 'POLL').where('booked_date', '=', date)
-    .where('scheduled_for', '>=', instant(fromMs)).where('scheduled_for', '<', instant(toMs))
-    .where('today_energy_kwh', 'is not', null).orderBy('scheduled_for').execute();
+  const rows = await db
+    .selectFrom('poll_logs')
+    .select(['scheduled_for', 'source_time', 'today_energy_kwh'])
+    .where('plant_id', '=', plantId)
+    .where('job_type', '=', 'POLL')
+    .where('booked_date', '=', date)
+    .where('scheduled_for', '>=', instant(fromMs))
+    .where('scheduled_for', '<', instant(toMs))
+    .where('today_energy_kwh', 'is not', null)
+    .orderBy('scheduled_for')
+    .execute();
   return rows.map((row) => ({
-    atMs: (row.source_time ?? row.scheduled_for).getTime(), totalKwh: row.today_energy_kwh ?? 0,
+    atMs: (row.source_time ?? row.scheduled_for).getTime(),
+    totalKwh: row.today_energy_kwh ?? 0,
   }));
 }
 
-/** The newest rows of a plant, newest first. */
-export async function listPollLogs(db: Db, plantId: string, limit: number): Promise<PollLogRow[]> {
-  return db.selectFrom('poll_logs').selectAll().where('plant_id', '=', plantId)
-    .orderBy('scheduled_for', 'desc').limit(limit).execute();
+/** The newest rows of a plant, newest first; of both kinds unless one is asked for. */
+export async function listPollLogs(
+  db: Db,
+  plantId: string,
+  limit: number,
+  jobType?: PollLogRow['job_type'],
+): Promise<PollLogRow[]> {
+  let query = db
+    .selectFrom('poll_logs')
+    .selectAll()
+    .where('plant_id', '=', plantId)
+    .orderBy('scheduled_for', 'desc')
+    .limit(limit);
+  if (jobType !== undefined) query = query.where('job_type', '=', jobType);
+  return query.execute();
 }
