@@ -41,10 +41,20 @@ const commonOptions = {
 } as const satisfies OptionsConfig;
 
 /** @throws CommandError 2 for unknown or malformed flags, with the command's usage. */
-export function parseCommand(command: Command, args: readonly string[], io: CommandIo): CommandContext | 'HELP' {
+export function parseCommand(
+  command: Command,
+  args: readonly string[],
+  io: CommandIo,
+): CommandContext | 'HELP' {
   let parsed;
   try {
-    parsed = parseArgs({ args: [...args], options: { ...commonOptions, ...command.options }, allowPositionals: true, strict: true });
+    const options = { ...commonOptions, ...command.options };
+    parsed = parseArgs({
+      args: joinNegativeNumbers(args, options),
+      options,
+      allowPositionals: true,
+      strict: true,
+    });
   } catch (cause) {
     const [reason] = (cause as Error).message.split('. ');
     throw usageError(command, reason ?? 'the flags are not right');
@@ -63,9 +73,24 @@ export function parseCommand(command: Command, args: readonly string[], io: Comm
   };
 }
 
+/** `--latitude -33.9` names a value, not a flag: parseArgs understands it as `--latitude=-33.9` only. */
+function joinNegativeNumbers(args: readonly string[], options: OptionsConfig): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const flag = joined.at(-1);
+    const takesValue = flag?.startsWith('--') === true && options[flag.slice(2)]?.type === 'string';
+    if (takesValue && /^-[\d.]/.test(arg)) joined.splice(-1, 1, `${flag}=${arg}`);
+    else joined.push(arg);
+  }
+  return joined;
+}
+
 /** A wrong call: exit code 2, with the usage below it. */
 export function usageError(command: Pick<Command, 'name' | 'usage'>, reason: string): CommandError {
-  return new CommandError(`${reason}\nusage: heliograph ${command.name} ${command.usage}`.trimEnd(), exitCodes.usage);
+  return new CommandError(
+    `${reason}\nusage: heliograph ${command.name} ${command.usage}`.trimEnd(),
+    exitCodes.usage,
+  );
 }
 
 /** The text value of a flag, or undefined. */

@@ -23,7 +23,9 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
   try {
     const context = parseCommand(command, args.slice(command.name.split(' ').length), io);
     if (context === 'HELP') {
-      io.stdout.write(`${entry.summary}\nusage: ${`heliograph ${command.name} ${command.usage}`.trimEnd()}\n`);
+      io.stdout.write(
+        `${entry.summary}\nusage: ${`heliograph ${command.name} ${command.usage}`.trimEnd()}\n`,
+      );
       return exitCodes.done;
     }
     return await command.run(context);
@@ -32,12 +34,17 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
       io.stderr.write(`heliograph: ${error.message}\n`);
       return error.exitCode;
     }
-    throw error;
+    const { isServiceError } = await import('../activities/failure.ts');
+    if (!isServiceError(error)) throw error;
+    io.stderr.write('heliograph: the database went away while the command ran\n');
+    return exitCodes.serviceAway;
   }
 }
 
 function findCommand(args: readonly string[]): CommandEntry | undefined {
-  return commands.find((command) => command.name.split(' ').every((word, index) => args[index] === word));
+  return commands.find((command) =>
+    command.name.split(' ').every((word, index) => args[index] === word),
+  );
 }
 
 function overview(): string {
