@@ -30,4 +30,64 @@ export const commands: readonly CommandEntry[] = [
     summary: "make the demo's twelve plants with their past, once, and generated ones",
     load: async () => (await import('./seed.ts')).seed,
   },
+  {
+    name: 'plants list',
+    summary: 'the fleet, worst first',
+    load: async () => (await import('./plants-list.ts')).plantsList,
+  },
+  {
+    name: 'plants show',
+    summary: 'everything that is known of one plant',
+    load: async () => (await import('./plants-show.ts')).plantsShow,
+  },
+  {
+    name: 'plants poll',
+    summary: 'have plants polled now, and tell what came of it',
+    load: async () => (await import('./plants-poll.ts')).plantsPoll,
+  },
+  {
+    name: 'plants pause',
+    summary: 'stop polling, until resumed or until a time',
+    load: async () => (await import('./plants-pause.ts')).plantsPause,
+  },
+  {
+    name: 'plants resume',
+    summary: 'poll again, at once',
+    load: async () => (await import('./plants-resume.ts')).plantsResume,
+  },
+  {
+    name: 'plants set',
+    summary: 'change interval, name, zone, place or capacity',
+    load: async () => (await import('./plants-set.ts')).plantsSet,
+  },
+  {
+    name: 'plants add',
+    summary: 'add one plant',
+    load: async () => (await import('./plants-add.ts')).plantsAdd,
+  },
+  {
+    name: 'plants import',
+    summary: 'add a fleet from a CSV file: all of it or nothing',
+    load: async () => (await import('./plants-import.ts')).plantsImport,
+  },
+  {
+    name: 'plants credentials',
+    summary: 'store the credentials of an account, from standard input',
+    load: async () => (await import('./plants-credentials.ts')).plantsCredentials,
+  },
+  {
+    name: 'plants backfill',
+    summary: 'fill past days from the series of the vendor',
+    load: async () => (await import('./plants-backfill.ts')).plantsBackfill,
+  },
+  {
+    name: 'alerts list',
+    summary: 'open alerts, the worst first; --all shows resolved ones too',
+    load: async () => (await import('./alerts-list.ts')).alertsList,
+  },
+  {
+    name: 'adapters replay',
+    summary: 'show what an adapter makes of recorded answers',
+    load: async () => (await import('./adapters-replay.ts')).adaptersReplay,
+  },
 ];

@@ -1,0 +1,80 @@
+import { listPlants } from '../../db/plants.ts';
+import { AddedMeanwhile, type AddProblem, addPlants, credentialsHint } from '../add-plants.ts';
+import { type Command, type CommandContext, textFlag, usageError } from '../command.ts';
+import { CommandError, exitCodes } from '../config.ts';
+import {
+  flagName,
+  type PlantDraft,
+  type PlantField,
+  plantFieldNames,
+  readPlantDraft,
+} from '../plant-fields.ts';
+import { plantJson } from '../plant-view.ts';
+import { writeJson } from '../render.ts';
+import { connectDatabase } from '../services.ts';
+import { startLoopsNow, temporalAwayNote } from '../tell-loops.ts';
+
+/** `heliograph plants add`: one new plant, and its account where that is new. */
+export const plantsAdd: Command = {
+  name: 'plants add',
+  usage: `--id ID --name NAME --brand B --account A --vendor-plant-id V --timezone ZONE
+       [--customer C] [--latitude N --longitude N] [--capacity-kw N] [--interval SECONDS]
+       [--status ACTIVE|PENDING_DOCS] [--json]`,
+  options: Object.fromEntries(
+    plantFieldNames.map((field) => [flagName(field), { type: 'string' as const }]),
+  ),
+  async run(context) {
+    const draft = readDraft(context);
+    const config = context.config();
+    const db = await connectDatabase(config);
+    try {
+      const { added, problems } = await addPlants(db, [draft], {
+        intervalS: config.POLL_INTERVAL_SECONDS,
+      });
+      if (added === null) throw refusal(problems);
+      const [plant] = await listPlants(db, { ids: [draft.id] });
+      if (context.json)
+        writeJson(context.io, plant === undefined ? null : plantJson(plant, Date.now()));
+      else
+        context.io.stdout.write(
+          `added ${draft.id}: ${added.plants[0]?.integration_status ?? ''}, every ${added.plants[0]?.poll_interval_s ?? 0} s\n`,
+        );
+      context.io.stderr.write(credentialsHint(added.newAccounts));
+    } catch (error) {
+      if (error instanceof AddedMeanwhile)
+        throw new CommandError(`${error.message}: nothing was added`, exitCodes.failed, {
+          cause: error,
+        });
+      throw error;
+    } finally {
+      await db.destroy();
+    }
+    if (!(await startLoopsNow(config))) context.io.stderr.write(temporalAwayNote);
+    return exitCodes.done;
+  },
+};
+
+function readDraft(context: CommandContext): PlantDraft {
+  const [surplus] = context.positionals;
+  if (surplus !== undefined)
+    throw usageError(plantsAdd, `every value has its flag, and ${surplus} has none`);
+  const texts: Partial<Record<PlantField, string>> = {};
+  for (const field of plantFieldNames) {
+    const text = textFlag(context, flagName(field));
+    if (text !== undefined) texts[field] = text;
+  }
+  const { draft, problems } = readPlantDraft(texts);
+  if (draft === null) throw usageError(plantsAdd, sentences(problems));
+  return draft;
+}
+
+/** A wrong zone is a wrong call, though only the database knew; the rest stands against what is there. */
+function refusal(problems: readonly AddProblem[]): CommandError {
+  const isUsage = problems.every(({ field }) => field === 'timezone');
+  if (isUsage) return usageError(plantsAdd, sentences(problems));
+  return new CommandError(`${sentences(problems)}\nnothing was added`, exitCodes.failed);
+}
+
+function sentences(problems: readonly { field: PlantField; problem: string }[]): string {
+  return problems.map(({ field, problem }) => `--${flagName(field)} ${problem}`).join('\n');
+}

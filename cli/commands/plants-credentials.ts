@@ -1,0 +1,72 @@
+import { sealCredentials } from '../../activities/credentials.ts';
+import { registry } from '../../adapters/registry.ts';
+import { findAccount, lockAccount, replaceCredentials } from '../../db/credentials.ts';
+import { listPlants, resumeAccount } from '../../db/plants.ts';
+import { type Command, usageError } from '../command.ts';
+import { CommandError, exitCodes, requireMasterKeys } from '../config.ts';
+import { parseCredentials, readInput } from '../credential-input.ts';
+import { counted, visibleText, writeJson } from '../render.ts';
+import { connectDatabase } from '../services.ts';
+import { tellLoops, toldNote } from '../tell-loops.ts';
+
+/** `heliograph plants credentials ACCOUNT`: seals what standard input holds; refused plants poll again at once. */
+export const plantsCredentials: Command = {
+  name: 'plants credentials',
+  usage: `ACCOUNT [--json] < FILE
+       standard input: lines of field=value, or a JSON object`,
+  options: {},
+  async run(context) {
+    const [accountId, ...more] = context.positionals;
+    if (accountId === undefined || more.length > 0)
+      throw usageError(plantsCredentials, 'name one account');
+    const config = context.config();
+    const masterKeys = requireMasterKeys(config);
+    const db = await connectDatabase(config);
+    let stored;
+    let active: string[];
+    try {
+      const account = await findAccount(db, accountId);
+      if (account === undefined)
+        throw new CommandError(
+          `there is no account ${visibleText(accountId)}: \`heliograph plants add\` makes it with its first plant`,
+          exitCodes.failed,
+        );
+      const fields = registry[account.brand].definition.credentialFields;
+      const credentials = parseCredentials(
+        await readInput(context.io.stdin, fields.join(', ')),
+        fields,
+      );
+      const sealed = sealCredentials(masterKeys, accountId, credentials);
+      stored = await db.transaction().execute(async (trx) => {
+        // A refusal of the old ones is booked before or after this, not within.
+        await lockAccount(trx, accountId);
+        return {
+          version: await replaceCredentials(trx, sealed),
+          resumed: await resumeAccount(trx, accountId, new Date()),
+        };
+      });
+      const plants = await listPlants(db, { account_id: accountId });
+      active = plants
+        .filter((plant) => plant.integration_status === 'ACTIVE')
+        .map((plant) => plant.id);
+    } finally {
+      await db.destroy();
+    }
+    const told = await tellLoops(config, active, { pollNow: true });
+    const { version, resumed } = stored;
+    if (context.json)
+      writeJson(context.io, {
+        account_id: accountId,
+        version,
+        resumed,
+        active: active.length,
+        loops_told: told.told,
+      });
+    else
+      context.io.stdout.write(
+        `stored the credentials of ${accountId} (version ${version}); ${counted(resumed.length, 'plant')} resumed, ${active.length} ACTIVE\n`,
+      );
+    context.io.stderr.write(toldNote(told));
+    return exitCodes.done;
+  },
+};

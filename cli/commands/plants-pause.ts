@@ -1,0 +1,85 @@
+import { Temporal } from 'temporal-polyfill';
+
+import { pausePlants } from '../../db/plants.ts';
+import { type Command, type CommandContext, textFlag, usageError } from '../command.ts';
+import { CommandError, exitCodes } from '../config.ts';
+import { counted, writeJson } from '../render.ts';
+import { confirmMany, findSelected } from '../selected-plants.ts';
+import { readSelection, selectionOptions } from '../selection.ts';
+import { connectDatabase } from '../services.ts';
+import { tellLoops, toldNote } from '../tell-loops.ts';
+
+const reasonLengthMax = 200;
+
+/** `heliograph plants pause`: an operator stops polling, until resumed or until a time. */
+export const plantsPause: Command = {
+  name: 'plants pause',
+  usage:
+    'ID|[--brand B] [--customer C] [--account A] [--yes] [--until TIME] [--reason TEXT] [--json]',
+  options: { ...selectionOptions, until: { type: 'string' }, reason: { type: 'string' } },
+  async run(context) {
+    const selection = readSelection(context, plantsPause);
+    const until = readUntil(context, Date.now());
+    const reason = readReason(context);
+    const config = context.config();
+    const db = await connectDatabase(config);
+    let paused: string[];
+    let found: number;
+    try {
+      const plants = await findSelected(db, selection);
+      found = plants.length;
+      await confirmMany(context, plantsPause, selection, plants, 'paused');
+      paused = await pausePlants(
+        db,
+        plants.map((plant) => plant.id),
+        { until, reason },
+      );
+    } finally {
+      await db.destroy();
+    }
+    if (selection.plantId !== null && paused.length === 0) {
+      throw new CommandError(
+        `plant ${selection.words} waits for its documents (PENDING_DOCS) and is not polled anyway`,
+        exitCodes.failed,
+      );
+    }
+    const told = await tellLoops(config, paused);
+    if (context.json) writeJson(context.io, { plant_ids: paused, until, loops_told: told.told });
+    else {
+      const ends = until === null ? 'until it is resumed' : `until ${until.toISOString()}`;
+      const skipped = found - paused.length;
+      const others =
+        skipped === 0
+          ? ''
+          : `; ${counted(skipped, 'plant waits', 'plants wait')} for documents and stayed as ${skipped === 1 ? 'it is' : 'they are'}`;
+      context.io.stdout.write(
+        `${selection.plantId === null ? counted(paused.length, 'plant') : selection.words} paused ${ends}${others}\n`,
+      );
+    }
+    context.io.stderr.write(toldNote(told));
+    return exitCodes.done;
+  },
+};
+
+function readUntil(context: CommandContext, nowMs: number): Date | null {
+  const text = textFlag(context, 'until');
+  if (text === undefined) return null;
+  let untilMs: number;
+  try {
+    untilMs = Temporal.Instant.from(text).epochMilliseconds;
+  } catch {
+    throw usageError(
+      plantsPause,
+      `--until must be a time with its zone, such as 2026-12-01T06:00:00Z, not ${text}`,
+    );
+  }
+  if (untilMs <= nowMs) throw usageError(plantsPause, `--until ${text} has passed`);
+  return new Date(untilMs);
+}
+
+function readReason(context: CommandContext): string | null {
+  const text = textFlag(context, 'reason')?.trim() ?? '';
+  if (text.length > reasonLengthMax)
+    throw usageError(plantsPause, `--reason must have at most ${reasonLengthMax} characters`);
+  return text === '' ? null : text;
+}

@@ -1,0 +1,183 @@
+import { type Brand, brands, type IntegrationStatus } from '../domain/plant.ts';
+import { isValidTimezone } from '../domain/zone.ts';
+import { visibleText } from './render.ts';
+
+/** What people write of a plant, read value by value: flags and the columns of a file are read alike. */
+
+/** The value cannot be. The message goes behind the name of the flag or column: "must be …, not …". */
+export class FieldProblem extends Error {
+  override readonly name = 'FieldProblem';
+}
+
+/** As in the database's own check. */
+const intervalSecondsMax = 86_400;
+const capacityKwMax = 10_000_000;
+/** Longer names, ids and reasons serve nobody. */
+const textLengthMax = 200;
+/** So much of a wrong value is told back. */
+const quotedLengthMax = 60;
+
+/** Statuses in which a plant can begin; the others come of what happens to it. */
+export const firstStatuses = [
+  'ACTIVE',
+  'PENDING_DOCS',
+] as const satisfies readonly IntegrationStatus[];
+
+function wrong(what: string, text: string): FieldProblem {
+  const shown = visibleText(
+    text.length > quotedLengthMax ? `${text.slice(0, quotedLengthMax)}…` : text,
+  );
+  return new FieldProblem(`must be ${what}, not ${shown === '' ? 'empty' : shown}`);
+}
+
+/** One of a few words, in capitals or not. */
+export function oneOf<Value extends string>(values: readonly Value[]): (text: string) => Value {
+  const what = `${values.slice(0, -1).join(', ')} or ${values.at(-1) ?? ''}`;
+  return (text) => {
+    const found = values.find((value) => value === text.toUpperCase());
+    if (found === undefined) throw wrong(what, text);
+    return found;
+  };
+}
+
+function textOf(what: string, pattern: RegExp): (text: string) => string {
+  return (text) => {
+    if (!pattern.test(text) || text.length > textLengthMax) throw wrong(what, text);
+    return text;
+  };
+}
+
+function decimal(what: string, isPossible: (value: number) => boolean): (text: string) => number {
+  return (text) => {
+    const value = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : NaN;
+    if (!isPossible(value)) throw wrong(what, text);
+    return value;
+  };
+}
+
+/** An empty value says that there is none. */
+function orNone<Value>(read: (text: string) => Value): (text: string) => Value | null {
+  return (text) => (text === '' ? null : read(text));
+}
+
+const visible = /^[^\p{Cc}]*[^\p{Cc}\p{Z}][^\p{Cc}]*$/u;
+const oneWord = /^[^\s\p{Cc}]+$/u;
+
+function vendorPlantId(text: string): string {
+  if (/^\d([.,]\d+)?E\+\d+$/i.test(text)) {
+    throw new FieldProblem(
+      `is ${text}, a long number as a spreadsheet rounds it: format its column as text and paste the ids anew`,
+    );
+  }
+  return textOf(
+    `the vendor's id of the plant, of at most ${textLengthMax} characters and without spaces`,
+    oneWord,
+  )(text);
+}
+
+function timezone(text: string): string {
+  if (!isValidTimezone(text)) throw wrong('the name of a zone, such as Europe/Amsterdam', text);
+  return text;
+}
+
+/** @param what "a whole number of seconds". */
+export function wholeNumber(what: string, min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) throw wrong(`${what} from ${min} to ${max}`, text);
+    return value;
+  };
+}
+
+/** One reader for each value; each throws FieldProblem. */
+export const plantFields = {
+  id: textOf(
+    '1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+  ),
+  name: textOf(`one line of at most ${textLengthMax} characters`, visible),
+  brand: oneOf<Brand>(brands),
+  account: textOf(
+    `an account's id of at most ${textLengthMax} characters and without spaces`,
+    oneWord,
+  ),
+  vendor_plant_id: vendorPlantId,
+  timezone,
+  customer: orNone(textOf(`one line of at most ${textLengthMax} characters`, visible)),
+  latitude: orNone(decimal('degrees from -90 to 90', (value) => Math.abs(value) <= 90)),
+  longitude: orNone(decimal('degrees from -180 to 180', (value) => Math.abs(value) <= 180)),
+  capacity_kw: orNone(
+    decimal(
+      `more than 0 and at most ${capacityKwMax} kW`,
+      (value) => value > 0 && value <= capacityKwMax,
+    ),
+  ),
+  interval: wholeNumber('a whole number of seconds', 1, intervalSecondsMax),
+  status: oneOf(firstStatuses),
+};
+
+export type PlantField = keyof typeof plantFields;
+export const plantFieldNames = Object.keys(plantFields) as PlantField[];
+/** Without these there is no plant. */
+export const requiredFields = [
+  'id',
+  'name',
+  'brand',
+  'account',
+  'vendor_plant_id',
+  'timezone',
+] as const satisfies readonly PlantField[];
+
+/** A plant as it was written: what is not said is settled by its account and the configuration. */
+export interface PlantDraft {
+  id: string;
+  name: string;
+  brand: Brand;
+  account: string;
+  vendor_plant_id: string;
+  timezone: string;
+  customer: string | null;
+  latitude: number | null;
+  longitude: number | null;
+  capacity_kw: number | null;
+  /** null: the interval of new plants. */
+  interval: number | null;
+  /** null: ACTIVE where the account has credentials. */
+  status: (typeof firstStatuses)[number] | null;
+}
+
+export interface DraftProblem {
+  field: PlantField;
+  /** "must be …, not …". */
+  problem: string;
+}
+
+/** Reads all values of a plant; every problem is told, not only the first. Empty optional values count as not said. */
+export function readPlantDraft(
+  texts: Readonly<Partial<Record<PlantField, string>>>,
+): { draft: PlantDraft; problems: [] } | { draft: null; problems: DraftProblem[] } {
+  const problems: DraftProblem[] = [];
+  const values: Partial<Record<PlantField, unknown>> = {};
+  for (const field of plantFieldNames) {
+    const text = texts[field]?.trim() ?? '';
+    const isRequired = (requiredFields as readonly PlantField[]).includes(field);
+    if (text === '') {
+      values[field] = null;
+      if (isRequired) problems.push({ field, problem: 'is missing' });
+      continue;
+    }
+    try {
+      values[field] = plantFields[field](text);
+    } catch (error) {
+      if (!(error instanceof FieldProblem)) throw error;
+      problems.push({ field, problem: error.message });
+    }
+  }
+  if (problems.length > 0) return { draft: null, problems };
+  return { draft: values as unknown as PlantDraft, problems: [] };
+}
+
+/** The flag that carries a field: `vendor-plant-id`. */
+export function flagName(field: PlantField): string {
+  return field.replaceAll('_', '-');
+}

@@ -1,0 +1,75 @@
+import { styleText } from 'node:util';
+
+import type { Status } from '../domain/plant.ts';
+import { localDateAt } from '../domain/zone.ts';
+import { clockText, energyText, localTimeText, powerText } from '../domain/wording.ts';
+import type { CommandIo } from './command.ts';
+
+/** Values as the terminal shows them. Times are the plant's own, by its clock. */
+
+/** What is not known. */
+export const nothing = '–';
+
+/** Where the terminal does not say how wide it is, and where there is none. */
+const widthDefault = 100;
+
+export function outputWidth({ stdout }: CommandIo): number {
+  return stdout.columns !== undefined && stdout.columns > 0 ? stdout.columns : widthDefault;
+}
+
+/** One document for machines. Instants are ISO 8601 in UTC. */
+export function writeJson({ stdout }: CommandIo, value: unknown): void {
+  stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/**
+ * The text without what a terminal would obey: names and vendors' words come from elsewhere. Control characters become
+ * spaces; marks that turn the direction of writing go.
+ */
+export function visibleText(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, ' ').replaceAll(/[\u202a-\u202e\u2066-\u2069]/gu, '');
+}
+
+const statusColour = {
+  GREEN: 'green',
+  YELLOW: 'yellow',
+  RED: 'red',
+  GREY: 'gray',
+} as const satisfies Record<Status, string>;
+
+/** Paints a text in a status' colour where the output is a terminal that shows colours; the word is always there as well. */
+export function statusPaint({ stdout, env }: CommandIo): (status: Status, text: string) => string {
+  const isPlain = stdout.isTTY !== true || Boolean(env['NO_COLOR']) || env['TERM'] === 'dumb';
+  if (isPlain) return (_, text) => text;
+  return (status, text) => styleText(statusColour[status], text, { validateStream: false });
+}
+
+export function powerCell(powerW: number | null): string {
+  return powerW === null ? nothing : powerText(powerW);
+}
+
+export function energyCell(energyKwh: number | null): string {
+  return energyKwh === null ? nothing : energyText(energyKwh);
+}
+
+/** "2026-06-01 13:40". */
+export function timeCell(at: Date | null, timezone: string): string {
+  return at === null ? nothing : localTimeText(at.getTime(), timezone);
+}
+
+/** "2026-06-01 13:40:07": where minutes do not tell two slots apart. */
+export function secondsCell(at: Date | null, timezone: string): string {
+  if (at === null) return nothing;
+  return `${localTimeText(at.getTime(), timezone)}:${String(at.getUTCSeconds()).padStart(2, '0')}`;
+}
+
+/** "13:40" of today, "2026-05-31 13:40" of another day. */
+export function sinceText(at: Date, timezone: string, nowMs: number): string {
+  const isToday = localDateAt(at.getTime(), timezone) === localDateAt(nowMs, timezone);
+  return isToday ? clockText(at.getTime(), timezone) : localTimeText(at.getTime(), timezone);
+}
+
+/** "1 plant", "12 plants". */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,102 @@
+import { visibleText } from './render.ts';
+
+/** Tables for people: aligned, in as many columns of the terminal as there are, nothing cut off. */
+
+export interface Column {
+  title: string;
+  align?: 'left' | 'right';
+}
+
+/** A cell, and how it is painted once its place is known. */
+export type Cell = string | { text: string; paint: (text: string) => string };
+
+const gap = '  ';
+/** The last column is wrapped, but never to less than this: below it every word would stand alone. */
+const lastWidthMin = 30;
+
+const segmenter = new Intl.Segmenter();
+/** Scripts and pictures that terminals show two columns wide. */
+const wideCharacter =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\uff01-\uff60\uffe0-\uffe6]/u;
+
+/** How many columns of a terminal a text takes. */
+export function textWidth(text: string): number {
+  let width = 0;
+  for (const { segment } of segmenter.segment(text)) width += wideCharacter.test(segment) ? 2 : 1;
+  return width;
+}
+
+/**
+ * The table's lines, each ended. The last column is wrapped so that lines keep within `widthMax` where that can be; the
+ * others are as wide as they must be.
+ */
+export function tableText(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  widthMax: number,
+): string {
+  const last = columns.length - 1;
+  const widths = columns
+    .slice(0, last)
+    .map(({ title }, index) =>
+      Math.max(textWidth(title), ...rows.map((row) => textWidth(plainText(row[index])))),
+    );
+  const taken = widths.reduce((sum, width) => sum + width + gap.length, 0);
+  const lastWidth = Math.max(lastWidthMin, widthMax - taken);
+  const lines: string[] = [];
+  const addRow = (row: readonly Cell[]) => {
+    const [first = '', ...more] = wrap(plainText(row[last]), lastWidth);
+    const cells = widths.map((width, index) => padded(row[index], width, columns[index]?.align));
+    lines.push([...cells, painted(row[last], first)].join(gap).trimEnd());
+    for (const line of more) lines.push(`${' '.repeat(taken)}${painted(row[last], line)}`);
+  };
+  addRow(columns.map(({ title }) => title));
+  for (const row of rows) addRow(row);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Names and their values, one a line. */
+export function factsText(facts: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(...facts.map(([name]) => textWidth(name)));
+  return facts
+    .map(
+      ([name, value]) =>
+        `${name}${' '.repeat(width - textWidth(name))}${gap}${visibleText(value)}\n`,
+    )
+    .join('');
+}
+
+/** Every line two columns further in. */
+export function indented(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, gap);
+}
+
+function plainText(cell: Cell | undefined): string {
+  return visibleText(typeof cell === 'object' ? cell.text : (cell ?? ''));
+}
+
+function painted(cell: Cell | undefined, text: string): string {
+  return typeof cell === 'object' ? cell.paint(text) : text;
+}
+
+function padded(cell: Cell | undefined, width: number, align: Column['align']): string {
+  const text = plainText(cell);
+  const room = ' '.repeat(Math.max(0, width - textWidth(text)));
+  return align === 'right' ? room + painted(cell, text) : painted(cell, text) + room;
+}
+
+/** Broken at spaces; a word that is longer than the line stays whole, so that ids and links can be copied. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && textWidth(longer) > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line];
+}
