@@ -47,10 +47,16 @@ export async function seedDemo(options: SeedOptions): Promise<{ demo: number; ge
   const { db, progress } = options;
   const nowMs = Date.now();
   const fresh: DemoPlant[] = [];
-  for (const plant of demoPlants) if ((await findPlant(db, plant.id)) === undefined) fresh.push(plant);
+  for (const plant of demoPlants)
+    if ((await findPlant(db, plant.id)) === undefined) fresh.push(plant);
   if (fresh.length > 0) {
-    progress(`seeding ${fresh.length} demo plants: ${pastDays} days of energy and the last 24 hours, poll by poll`);
-    await insertDemo(options, fresh, { intervalS: playedIntervalS, activatedAtMs: nowMs - (pastDays + 1) * dayMs });
+    progress(
+      `seeding ${fresh.length} demo plants: ${pastDays} days of energy and the last 24 hours, poll by poll`,
+    );
+    await insertDemo(options, fresh, {
+      intervalS: playedIntervalS,
+      activatedAtMs: nowMs - (pastDays + 1) * dayMs,
+    });
     await playPast(options, fresh, nowMs);
   }
   const generated: DemoPlant[] = [];
@@ -65,14 +71,20 @@ export async function seedDemo(options: SeedOptions): Promise<{ demo: number; ge
   return { demo: fresh.length, generated: generated.length };
 }
 
-async function insertDemo(
-  options: SeedOptions, plants: readonly DemoPlant[], row: { intervalS: number; activatedAtMs: number },
+/** Adds plants with their accounts and made-up credentials. */
+export async function insertDemo(
+  options: Pick<SeedOptions, 'db' | 'masterKeys'>,
+  plants: readonly DemoPlant[],
+  row: { intervalS: number; activatedAtMs: number },
 ): Promise<void> {
   await options.db.transaction().execute(async (trx) => {
     for (const { account, brand } of plants) {
       if ((await findAccount(trx, account)) !== undefined) continue;
       await insertAccount(trx, { id: account, brand, name: account });
-      await replaceCredentials(trx, sealCredentials(options.masterKeys, account, demoCredentials(brand, account)));
+      await replaceCredentials(
+        trx,
+        sealCredentials(options.masterKeys, account, demoCredentials(brand, account)),
+      );
     }
     await insertPlants(
       trx,
@@ -90,11 +102,18 @@ async function insertDemo(
 /** Made-up values for the fields that the brand asks for; a region is one of the vendor's own. */
 export function demoCredentials(brand: Brand, account: string): Record<string, string> {
   return Object.fromEntries(
-    registry[brand].definition.credentialFields.map((field) => [field, field === 'host' ? 'eu1' : `demo-${account}-${field}`]),
+    registry[brand].definition.credentialFields.map((field) => [
+      field,
+      field === 'host' ? 'eu1' : `demo-${account}-${field}`,
+    ]),
   );
 }
 
-async function playPast(options: SeedOptions, plants: readonly DemoPlant[], nowMs: number): Promise<void> {
+async function playPast(
+  options: SeedOptions,
+  plants: readonly DemoPlant[],
+  nowMs: number,
+): Promise<void> {
   const beganAt = performance.now();
   const queue = [...plants];
   let done = 0;
@@ -103,7 +122,9 @@ async function playPast(options: SeedOptions, plants: readonly DemoPlant[], nowM
       for (let plant = queue.shift(); plant !== undefined; plant = queue.shift()) {
         await playOne(options, plant, nowMs);
         done += 1;
-        options.progress(`  ${done} of ${plants.length}: ${plant.name} (${((performance.now() - beganAt) / 1000).toFixed(0)} s)`);
+        options.progress(
+          `  ${done} of ${plants.length}: ${plant.name} (${((performance.now() - beganAt) / 1000).toFixed(0)} s)`,
+        );
       }
     }),
   );
@@ -117,14 +138,25 @@ async function playOne(options: SeedOptions, plant: DemoPlant, nowMs: number): P
     player.setClock(fromMs);
     const today = localDateAt(fromMs, plant.timezone);
     const dates = Array.from({ length: pastDays }, (_, index) => addDays(today, index - pastDays));
-    await player.activities.backfillDays({ plantId: plant.id, dates, nowMs: fromMs, source: 'BACKFILL' });
+    await player.activities.backfillDays({
+      plantId: plant.id,
+      dates,
+      nowMs: fromMs,
+      source: 'BACKFILL',
+    });
   }
   await playPlant(player, plant.id, fromMs, nowMs);
   await updatePlants(db, [plant.id], { poll_interval_s: options.intervalS });
   const endMs = Date.now();
   player.setClock(endMs);
   const plan = await player.activities.planPlant({ plantId: plant.id, nowMs: endMs });
-  if (plan.kind === 'PLAN') await player.activities.evaluatePlant({ plantId: plant.id, nowMs: endMs, revision: plan.revision, closing: null });
+  if (plan.kind === 'PLAN')
+    await player.activities.evaluatePlant({
+      plantId: plant.id,
+      nowMs: endMs,
+      revision: plan.revision,
+      closing: null,
+    });
 }
 
 /** The production activities with a clock of their own and no locks: nobody else polls a plant that is being made. */
@@ -141,6 +173,12 @@ function createPlayer(options: SeedOptions, plantId: string): Player {
     checkpoint: async () => {},
   };
   const { signal } = new AbortController();
-  const call = { workflowId: pollWorkflowId(plantId), runId: 'seed', isLocal: false, signal, heartbeat: () => {} };
+  const call = {
+    workflowId: pollWorkflowId(plantId),
+    runId: 'seed',
+    isLocal: false,
+    signal,
+    heartbeat: () => {},
+  };
   return { activities: createPlantActivities(deps, () => call), setClock: (ms) => (clockMs = ms) };
 }

@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** CPU and memory of processes, from /proc. */
+
+/** USER_HZ of Linux: /proc counts CPU time in hundredths of a second. */
+const ticksPerSecond = 100;
+
+interface ProcessStat {
+  pid: number;
+  parent: number;
+  /** User and system time of the process and of its children that have ended. */
+  cpuMs: number;
+}
+
+function readStat(pid: number): ProcessStat | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in parentheses may hold spaces: fields are counted behind it.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+    const [, parent = 0] = fields;
+    const ticks = fields.slice(11, 15).reduce((sum, value) => sum + value, 0);
+    return { pid, parent, cpuMs: (ticks * 1_000) / ticksPerSecond };
+  } catch {
+    // It ended between two looks.
+    return null;
+  }
+}
+
+/** CPU time of a process with all its descendants, ms. */
+export function cpuMsOf(root: number): number {
+  const stats = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => readStat(Number(name)) ?? []);
+  const family = new Set([root]);
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const { pid, parent } of stats) {
+      if (family.has(parent) && !family.has(pid)) {
+        family.add(pid);
+        grown = true;
+      }
+    }
+  }
+  return stats.filter(({ pid }) => family.has(pid)).reduce((sum, { cpuMs }) => sum + cpuMs, 0);
+}
+
+/** Resident memory of a process, MB. */
+export function rssMbOf(pid: number): number {
+  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(line?.[1] ?? 0) / 1_024;
+}
+
+export function cpuModel(): string {
+  return /model name\s*: (.*)/.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown';
+}
