@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { audit } from '../../cli/audit.ts';
+import { openLocks } from '../../cli/locks.ts';
 import type { RunningWorker } from '../../cli/worker.ts';
 import { findDays } from '../../db/snapshots.ts';
 import { closingInstantMs, totalsCount } from '../../domain/closing.ts';
@@ -443,6 +445,28 @@ describe('a day of twelve plants', () => {
       expect((await polls(plant)).filter((row) => row.outcome !== 'OK')).toEqual([]);
     },
   );
+
+  test('the invariants of the record, the loops and the locks hold', async () => {
+    const locks = openLocks(fleet.config, () => {});
+    try {
+      const toMs = startMs + slotsOfDay * intervalMs;
+      const report = await audit({
+        db: fleet.db,
+        client: fleet.client,
+        locks,
+        fromMs: startMs,
+        toMs,
+      });
+      expect(report.violations).toEqual([]);
+      const { slots_due, polled } = report.counts;
+      expect({ slots_due, polled }).toEqual({
+        slots_due: dayPlants.length * slotsOfDay,
+        polled: dayPlants.length * slotsOfDay,
+      });
+    } finally {
+      locks.close();
+    }
+  });
 
   test('people are told by day, but of an emergency at once; and not again within six hours', async () => {
     const rows = await fleet.db
