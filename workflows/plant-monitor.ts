@@ -225,15 +225,21 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       case 'SLOT':
         return pollSlot(now);
       case 'START':
-        return poll(now, offGrid(now), 'START');
+        return pollOffGrid(now, 'START');
       case 'MANUAL':
-        return poll(now, offGrid(now), 'MANUAL');
+        return pollOffGrid(now, 'MANUAL');
     }
   }
 
-  /** The identity of a poll off the grid: its start, and always after the last one. */
-  function offGrid(now: LoopState): number {
-    return Math.max(Date.now(), (now.lastSlotMs ?? 0) + 1);
+  /**
+   * A poll off the grid is known by its start, which is always after the last poll's. That is settled in a workflow task of
+   * its own: the one that polls may be repeated after a crash, at a later time, and must find what it has booked.
+   */
+  async function pollOffGrid(now: LoopState, trigger: 'START' | 'MANUAL'): Promise<void> {
+    const startsAtMs = Math.max(Date.now(), (now.lastSlotMs ?? 0) + 1);
+    await sleep(1);
+    freshTask = true;
+    await poll(now, startsAtMs, trigger);
   }
 
   /** The newest due slot, after a wait where it is late; the older ones are written off as MISSED. */

@@ -52,7 +52,52 @@ describe('a worker is killed', () => {
       );
     }
   }
+
+  test.concurrent(
+    'in a poll off the grid: the poll keeps its identity, and the vendor is not asked again',
+    { timeout: chaosRounds * 300_000 },
+    async () => {
+      for (let round = 0; round < chaosRounds; round += 1) {
+        await inLane(() => onFleet(killAtStart));
+      }
+    },
+  );
 });
+
+async function killAtStart(fleet: TestFleet): Promise<void> {
+  const fault = { kind: 'DIE', at: 'after alerts commit', path: 'LOCAL', plants: 1 } as const;
+  const victim = await startChaosWorker(fleet, fault);
+  try {
+    await warmUp(fleet);
+    await victim.arm();
+    const [id = ''] = plantIdsDueAt(Date.now() + (intervalS * 1_000) / 2, intervalS * 1_000, 1);
+    await startPlants(fleet, [id]);
+    expect((await victim.ended).signal).toBe('SIGKILL');
+    const claim = await fleet.db
+      .selectFrom('plants')
+      .select('last_slot')
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+    const recorder = new CheckpointRecorder();
+    const worker = await startTestWorker(fleet, {
+      reconcile: false,
+      checkpoint: recorder.checkpoint,
+    });
+    try {
+      await eventually('its row', async () => (await pollRows(fleet.db)).length === 2);
+    } finally {
+      await stopWorker(worker);
+    }
+    const rows = (await pollRows(fleet.db)).filter((row) => row.plant_id === id);
+    expect(rows).toMatchObject([
+      { trigger: 'START', outcome: 'OK', scheduled_for: claim.last_slot },
+    ]);
+    expect(recorder.count(pollWorkflowId(id), 'before vendor call')).toBe(0);
+    await expectCleanAudit(fleet);
+  } finally {
+    await victim.end();
+  }
+}
 
 async function killOnce(fleet: TestFleet, at: Checkpoint, path: StepPath): Promise<void> {
   const victim = await startChaosWorker(fleet, { kind: 'DIE', at, path, plants: plantsPerDeath });
