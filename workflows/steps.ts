@@ -1,5 +1,5 @@
 import { ApplicationFailure, isCancellation, log, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+import type { LocalActivityOptions } from '@temporalio/workflow';
 
 import type { PlantActivities } from '../activities/contract.ts';
 
@@ -19,11 +19,12 @@ const localStepMsMin = 50;
 /** Serve our own services only; an error that is not theirs comes as non-retryable. */
 const serviceRetry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const;
 
-const regularFetchOptions: ActivityOptions = { startToCloseTimeout: '60s', heartbeatTimeout: '10s', retry: serviceRetry };
-const regularStepOptions: ActivityOptions = { startToCloseTimeout: '30s', heartbeatTimeout: '10s', retry: serviceRetry };
-
-const regularStep = proxyActivities<PlantActivities>(regularStepOptions);
-const regularFetch = proxyActivities<PlantActivities>(regularFetchOptions);
+/** Vendor calls end themselves after 55 s; a dead worker is noticed by the missing heartbeat. */
+const regular = proxyActivities<PlantActivities>({
+  startToCloseTimeout: '60s',
+  heartbeatTimeout: '10s',
+  retry: serviceRetry,
+});
 
 function local(budgetMs: number): PlantActivities {
   const options: LocalActivityOptions = {
@@ -68,7 +69,7 @@ export async function step<Name extends Step>(
       log.debug('a local step did not finish, it goes on as a regular one', { step: name });
     }
   }
-  return (regularStep[name] as Run)(args);
+  return (regular[name] as Run)(args);
 }
 
 /** The fetch, local first. `regular` for a second attempt, which is regular from the start. */
@@ -83,11 +84,11 @@ export async function fetchStep(
       if (isCancellation(error)) throw error;
     }
   }
-  return regularFetch.fetchReadings({ ...args, nowMs: Date.now() });
+  return regular.fetchReadings({ ...args, nowMs: Date.now() });
 }
 
 /** The closing's vendor call: regular from the start, it is no poll and may take its time. */
-export const refreshDaysStep = regularFetch.refreshDays;
+export const refreshDaysStep = regular.refreshDays;
 
 /** One sentence of an error, for the ledger: the innermost message, which the activities have redacted. */
 export function sentenceOf(error: unknown): string {
