@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { pauseSignal, plantChangedSignal, pollNowSignal, pollNowUpdate, resumeSignal } from '../../workflows/messages.ts';
+import { eventually, type TestFleet } from '../support/fleet.ts';
+import type { TestLoops } from '../support/loops.ts';
+import type { SlowVendor } from '../support/vendor.ts';
+
+/** What a case needs to make its history. */
+export interface CaseTools {
+  fleet: TestFleet;
+  loops: TestLoops;
+  vendor: SlowVendor;
+}
+
+/** A history to keep: how it is made, and of which execution it is. */
+export interface HistoryCase {
+  /** The workflow's name and the file's. */
+  workflow: 'monitorPlant' | 'closeDay';
+  name: string;
+  /** Makes it happen. @returns the execution whose history is kept; it need not have ended. */
+  run(tools: CaseTools): Promise<{ workflowId: string; runId: string }>;
+}
+
+const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
+
+/** The run of a loop as it is now. */
+async function current({ loops }: CaseTools, plantId: string) {
+  const handle = loops.handle(plantId);
+  return { workflowId: handle.workflowId, runId: (await handle.describe()).runId };
+}
+
+/** The code paths of the workflows that a change must not reorder for those who are on them. */
+export const historyCases: readonly HistoryCase[] = [
+  {
+    workflow: 'monitorPlant',
+    name: 'ordinary-polls',
+    async run(tools) {
+      const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(1), intervalS: 2 });
+      await tools.loops.untilPolled(plantId, 4);
+      return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'regular-fetch-and-second-attempt',
+    async run(tools) {
+      // HTTP 500 twice: the second attempt is regular. And a local attempt that its budget cuts off.
+      const failing = await tools.loops.add({ vendorPlantId: '1298491919448631828' });
+      await tools.loops.untilPolled(failing, 1);
+      return current(tools, failing);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'local-fetch-cut',
+    async run(tools) {
+      const vendorPlantId = ordinarySolis(2);
+      tools.vendor.hold(vendorPlantId);
+      const plantId = await tools.loops.add({ vendorPlantId });
+      await eventually('the regular fetch', async () => ((await tools.loops.handle(plantId).describe()).raw.pendingActivities ?? []).length > 0);
+      tools.vendor.release(vendorPlantId);
+      await tools.loops.untilPolled(plantId, 1);
+      return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'pause-and-resume',
+    async run(tools) {
+      const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(3) });
+      await tools.loops.untilPolled(plantId);
+      await tools.loops.handle(plantId).signal(pauseSignal);
+      await eventually('the pause', async () => (await tools.loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR');
+      await tools.loops.handle(plantId).signal(resumeSignal);
+      await tools.loops.untilPolled(plantId, 2);
+      return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'poll-now-while-waiting',
+    async run(tools) {
+      const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(4) });
+      await tools.loops.untilPolled(plantId);
+      await tools.loops.handle(plantId).executeUpdate(pollNowUpdate);
+      await tools.loops.handle(plantId).signal(pollNowSignal);
+      await tools.loops.untilPolled(plantId, 3);
+      return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'continue-as-new',
+    async run(tools) {
+      const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(5), intervalS: 2 }, 3);
+      const rows = await tools.loops.untilPolled(plantId, 8);
+      // A run in the middle: it began with the state of the one before and ended with a new one.
+      const [, middle = ''] = [...new Set(rows.map((row) => row.run_id))];
+      return { workflowId: tools.loops.handle(plantId).workflowId, runId: middle };
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'interval-change',
+    async run(tools) {
+      const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(6), intervalS: 3 });
+      await tools.loops.untilPolled(plantId, 2);
+      await tools.fleet.db.updateTable('plants').set({ poll_interval_s: 2 }).where('id', '=', plantId).execute();
+      await tools.loops.handle(plantId).signal(plantChangedSignal);
+      await eventually('the new interval', async () => (await tools.loops.state(plantId)).interval_s === 2);
+      await sleep(4_000);
+      return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'closeDay',
+    name: 'ordinary-closing',
+    async run({ fleet, loops }) {
+      const plantId = await loops.add({ vendorPlantId: ordinarySolis(7) });
+      await loops.untilPolled(plantId);
+      const handle = await fleet.client.workflow.start('closeDay', {
+        workflowId: `daily:plant:${plantId}:2026-06-11`, taskQueue: 'queue:poll:solis', args: [{ plantId, date: '2026-06-11', atMs: Date.parse('2026-06-11T21:55:00Z') }],
+      });
+      await handle.result();
+      return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+    },
+  },
+];

@@ -1,0 +1,87 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { bundleWorkflows, installRuntime } from '../../cli/worker.ts';
+import { createLog } from '../../cli/log.ts';
+import { historyCases } from './cases.ts';
+
+/** Today's workflows replay yesterday's runs: what was recorded by them must come out of them again, in the same order. */
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const folder = join(root, 'fixtures/histories');
+
+const kept = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.json'))
+  .map((file) => file.replace(/\.json$/, ''))
+  .toSorted();
+
+/** @returns what stood against the replay; null when it went through. */
+async function replay(workflowBundle: WorkflowBundle, name: string): Promise<string | null> {
+  const history: unknown = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+  for await (const result of Worker.runReplayHistories({ workflowBundle, replayName: name }, [{ workflowId: workflowIdOf(name), history }])) {
+    return result.error === undefined ? null : result.error.message;
+  }
+  throw new Error(`${name} was not replayed`);
+}
+
+/** Ids of no meaning: replay needs one of the right form. */
+function workflowIdOf(name: string): string {
+  return name.startsWith('closeDay') ? 'daily:plant:replayed:2026-06-11' : 'poll:plant:replayed:latest';
+}
+
+describe('replay', () => {
+  let bundle: WorkflowBundle;
+  let scratch: string;
+
+  beforeAll(async () => {
+    installRuntime(createLog('error'));
+    bundle = await bundleWorkflows();
+    scratch = mkdtempSync(join(tmpdir(), 'heliograph-replay-'));
+  });
+  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+  test('every case has its history', () => {
+    expect(kept).toEqual(expect.arrayContaining(historyCases.map(({ workflow, name }) => `${workflow}/${name}`)));
+  });
+
+  test.each(kept)('today\'s workflows replay %s', async (name) => {
+    expect(await replay(bundle, name)).toBeNull();
+  });
+
+  /** A copy of the workflows with one text replaced; fails when the text is not there. */
+  async function changedBundle(file: string, from: string, to: string): Promise<WorkflowBundle> {
+    const copy = mkdtempSync(join(scratch, 'changed-'));
+    for (const part of ['workflows', 'domain', 'activities', 'package.json', 'tsconfig.json']) await cp(join(root, part), join(copy, part), { recursive: true });
+    await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+    const path = join(copy, file);
+    const text = await readFile(path, 'utf8');
+    expect(text).toContain(from);
+    await writeFile(path, text.replace(from, to));
+    return bundleWorkflowCode({ workflowsPath: join(copy, 'workflows/index.ts'), logger: new DefaultLogger('ERROR') });
+  }
+
+  test('a copy without a change replays them too, so that the next tests say something', async () => {
+    const copied = await changedBundle('workflows/poll.ts', 'export async function pollPlant', 'export async function pollPlant');
+    expect(await replay(copied, 'monitorPlant/ordinary-polls')).toBeNull();
+  });
+
+  test('a poll with another step before its log does not pass', async () => {
+    const reordered = await changedBundle('workflows/poll.ts', "await step('writePollLog', row);", "await step('evaluatePlant', { plantId: row.plantId, nowMs: 0, revision: 0, closing: null }); await step('writePollLog', row);");
+    expect(await replay(reordered, 'monitorPlant/ordinary-polls')).toMatch(/nondeterminism|non-determin/i);
+  });
+
+  test('a closing that closes before it refreshes does not pass', async () => {
+    const reordered = await changedBundle(
+      'workflows/daily-close.ts',
+      'const refreshed = await refresh(plantId, date);',
+      "await step('closeDay', { plantId, date, nowMs: Date.now() }); const refreshed = await refresh(plantId, date);",
+    );
+    expect(await replay(reordered, 'closeDay/ordinary-closing')).toMatch(/nondeterminism|non-determin/i);
+  });
+});
