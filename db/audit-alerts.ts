@@ -23,7 +23,10 @@ export async function findDoubledAlerts(db: Db, limit: number): Promise<DoubledA
     group by plant_id, type, vendor_alarm_code, device_sn having count(*) > 1
     order by plant_id, key limit ${limit}`.execute(db);
   return result.rows.map((row) => ({
-    plantId: row.plant_id, key: row.key, alertIds: row.ids, startedAt: row.started_at.toISOString(),
+    plantId: row.plant_id,
+    key: row.key,
+    alertIds: row.ids,
+    startedAt: row.started_at.toISOString(),
   }));
 }
 
@@ -46,7 +49,15 @@ export async function hasDedupeIndex(db: Db): Promise<boolean> {
  * LOWERED: a severity that fell. RISE: a rise that did not make the alert NEW. STATE, SEVERITY: the alert's row is not
  * what its last event says.
  */
-export type AlertFlaw = 'NO_EVENT' | 'FIRST' | 'BROKEN' | 'REPEATED' | 'LOWERED' | 'RISE' | 'STATE' | 'SEVERITY';
+export type AlertFlaw =
+  | 'NO_EVENT'
+  | 'FIRST'
+  | 'BROKEN'
+  | 'REPEATED'
+  | 'LOWERED'
+  | 'RISE'
+  | 'STATE'
+  | 'SEVERITY';
 
 export interface FlawedAlert {
   alertId: number;
@@ -66,10 +77,17 @@ export interface FlawedAlert {
  * then RESOLVED at most once and last; or that are not what their events say. The first flaw of each.
  */
 export async function findFlawedAlerts(
-  db: Db, fromMs: number, limit: number,
+  db: Db,
+  fromMs: number,
+  limit: number,
 ): Promise<{ alerts: FlawedAlert[]; total: number; alertsChecked: number; eventsChecked: number }> {
   const from = instant(fromMs);
-  const result = await sql<{ total: number; alerts_checked: number; events_checked: number; alerts: FlawedAlert[] }>`
+  const result = await sql<{
+    total: number;
+    alerts_checked: number;
+    events_checked: number;
+    alerts: FlawedAlert[];
+  }>`
     with audited as (
       select id, plant_id, state, severity, started_at from alerts where state <> 'RESOLVED' or resolved_at >= ${from}),
     chain as (
@@ -102,5 +120,10 @@ export async function findFlawedAlerts(
   const [row] = result.rows;
   if (row === undefined) throw new Error('an aggregate without a row');
   const alerts = row.alerts.map((alert) => ({ ...alert, at: new Date(alert.at).toISOString() }));
-  return { alerts, total: row.total, alertsChecked: row.alerts_checked, eventsChecked: row.events_checked };
+  return {
+    alerts,
+    total: row.total,
+    alertsChecked: row.alerts_checked,
+    eventsChecked: row.events_checked,
+  };
 }

@@ -15,17 +15,34 @@ export interface AuditWindow {
   toMs: number;
 }
 
+/** What of the ledger is read. */
+export interface LedgerScope extends AuditWindow {
+  /** `hasLedgerKey`: no slot has two rows, so nobody needs to count them. */
+  isKeyed: boolean;
+  /** Default: all plants. */
+  plantIds?: readonly string[];
+}
+
 /** A month of a large fleet is read in seconds; the pool's limit for a poll's statements is not made for it. */
 const statementTimeout = '10min';
 /** The joins of half a million slots stay in memory. */
 const workMemory = '64MB';
 
 /** Runs `read` on one unchanging state of the database: what a poll commits meanwhile is seen wholly or not at all. */
-export async function onOneSnapshot<T>(db: Kysely<Database>, read: (trx: Transaction<Database>) => Promise<T>): Promise<T> {
-  return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(async (trx) => {
-    await sql`select set_config('statement_timeout', ${statementTimeout}, true), set_config('work_mem', ${workMemory}, true)`.execute(trx);
-    return read(trx);
-  });
+export async function onOneSnapshot<T>(
+  db: Kysely<Database>,
+  read: (trx: Transaction<Database>) => Promise<T>,
+): Promise<T> {
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (trx) => {
+      await sql`select set_config('statement_timeout', ${statementTimeout}, true), set_config('work_mem', ${workMemory}, true)`.execute(
+        trx,
+      );
+      return read(trx);
+    });
 }
 
 /**
@@ -41,13 +58,28 @@ export async function findLedgerStart(db: Db): Promise<number | null> {
   return result.rows[0]?.start?.getTime() ?? null;
 }
 
-/** Every due slot of the window, of all plants or of those named. */
-const dueSlots = (window: AuditWindow, plantIds: readonly string[] | null) => sql`
+/** Whether the database itself forbids a second row of a slot: the primary key, or another unique index of its columns. */
+export async function hasLedgerKey(db: Db): Promise<boolean> {
+  const result = await sql<{ present: boolean }>`
+    select exists (
+      select from pg_index i
+      where i.indrelid = 'poll_logs'::regclass and i.indisunique and i.indisvalid and i.indpred is null
+        and (select array_agg(a.attname::text order by a.attname) from pg_attribute a
+             where a.attrelid = i.indrelid and a.attnum = any(i.indkey::smallint[]))
+          = array['job_type', 'plant_id', 'scheduled_for']) as present`.execute(db);
+  return result.rows[0]?.present === true;
+}
+
+const isInScope = ({ plantIds }: LedgerScope, column: string) =>
+  plantIds === undefined ? sql`true` : sql`${sql.ref(column)} = any(${[...plantIds]}::text[])`;
+
+/** Every due slot in scope. */
+const dueSlots = (scope: LedgerScope) => sql`
   select p.plant_id, p.interval_s, at
   from plant_periods p
   cross join lateral (
-    select greatest(p.from_at, ${instant(window.fromMs)}::timestamptz) as from_at,
-      least(p.to_at, ${instant(window.toMs)}::timestamptz) as to_at, p.interval_s * 1000::bigint as interval_ms) span
+    select greatest(p.from_at, ${instant(scope.fromMs)}::timestamptz) as from_at,
+      least(p.to_at, ${instant(scope.toMs)}::timestamptz) as to_at, p.interval_s * 1000::bigint as interval_ms) span
   cross join lateral (select ceil(extract(epoch from span.from_at) * 1000)::bigint as from_ms) clock
   cross join lateral (
     -- the first instant of phase + n × interval at or after from_ms
@@ -55,35 +87,42 @@ const dueSlots = (window: AuditWindow, plantIds: readonly string[] | null) => sq
       as slot_ms) first
   cross join lateral generate_series('epoch'::timestamptz + first.slot_ms * interval '1 millisecond',
     span.to_at - interval '1 microsecond', make_interval(secs => p.interval_s)) at
-  where p.reason = 'ACTIVE' and span.from_at < span.to_at
-    and (${plantIds}::text[] is null or p.plant_id = any(${plantIds}::text[]))`;
+  where p.reason = 'ACTIVE' and span.from_at < span.to_at and ${isInScope(scope, 'p.plant_id')}`;
+
+/** The rows in scope, by instant. Rows of plants that were deleted are history, and left out. */
+const writtenRows = (scope: LedgerScope) => {
+  const columns = scope.isKeyed
+    ? sql`1 as rows, l.outcome, l."trigger", l.status is not null as polled`
+    : sql`count(*) as rows, min(l.outcome) as outcome, min(l."trigger") as "trigger", bool_or(l.status is not null) as polled`;
+  return sql`
+    select l.plant_id, l.scheduled_for as at, ${columns}
+    from poll_logs l
+    where l.job_type = 'POLL' and l.plant_id in (select id from plants) and ${isInScope(scope, 'l.plant_id')}
+      and l.scheduled_for >= ${instant(scope.fromMs)} and l.scheduled_for < ${instant(scope.toMs)}
+    ${scope.isKeyed ? sql`` : sql`group by l.plant_id, l.scheduled_for`}`;
+};
 
 /**
- * Slots and rows side by side, one line for each instant of a plant: `due` or not, how many `rows` it has, and in how many
- * rows that stand for several slots it is `covered`. Rows of plants that were deleted are history, and left out.
+ * Slots and rows side by side, one line for each instant of a plant: `due` or not, how many `rows` it has, and by how many
+ * rows that stand for several slots it is `covered`.
  */
-const slotsAndRows = (window: AuditWindow, plantIds: readonly string[] | null) => sql`
-  due as (${dueSlots(window, plantIds)}),
-  written as (
-    select l.plant_id, l.scheduled_for as at, count(*) as rows, min(l.outcome) as outcome, min(l."trigger") as "trigger",
-      bool_or(l.status is not null) as polled
-    from poll_logs l join plants p on p.id = l.plant_id
-    where l.job_type = 'POLL'
-      and l.scheduled_for >= ${instant(window.fromMs)} and l.scheduled_for < ${instant(window.toMs)}
-      and (${plantIds}::text[] is null or l.plant_id = any(${plantIds}::text[]))
-    group by l.plant_id, l.scheduled_for),
+const slotsAndRows = (scope: LedgerScope) => sql`
+  due as (${dueSlots(scope)}),
+  written as (${writtenRows(scope)}),
   -- a row at the oldest of n missed slots stands for itself and the n - 1 slots after it
-  overflow as (
+  overflow as materialized (
     select l.plant_id, l.scheduled_for as first_at,
       l.scheduled_for + make_interval(secs => (l.slots_missed - 1) * p.interval_s::float8) as last_at
     from poll_logs l
     join plant_periods p on p.plant_id = l.plant_id and p.reason = 'ACTIVE'
       and l.scheduled_for >= p.from_at and (p.to_at is null or l.scheduled_for < p.to_at)
-    where l.job_type = 'POLL' and l.slots_missed > 1 and l.scheduled_for < ${instant(window.toMs)}),
+    where l.job_type = 'POLL' and l.slots_missed > 1 and l.scheduled_for < ${instant(scope.toMs)}),
   slots as (
     select plant_id, at, due.interval_s, due.plant_id is not null as due, coalesce(written.rows, 0) as rows,
       written.outcome, written."trigger", written.polled,
-      (select count(*) from overflow o where o.plant_id = due.plant_id and at > o.first_at and at <= o.last_at) as covered
+      -- mostly there is no such row, and then no slot is looked for in it
+      case when exists (select from overflow) then (
+        select count(*) from overflow o where o.plant_id = due.plant_id and at > o.first_at and at <= o.last_at) else 0 end as covered
     from due full join written using (plant_id, at))`;
 
 /** What became of the due slots: `due` = polled + skipped + missed + without. Each slot counts once. */
@@ -103,9 +142,9 @@ export interface SlotCounts {
   unscheduled: number;
 }
 
-export async function countSlots(db: Db, window: AuditWindow): Promise<SlotCounts> {
+export async function countSlots(db: Db, scope: LedgerScope): Promise<SlotCounts> {
   const result = await sql<SlotCounts>`
-    with ${slotsAndRows(window, null)}
+    with ${slotsAndRows(scope)}
     select count(*) filter (where due) as due,
       count(*) filter (where due and polled) as polled,
       count(*) filter (where due and not polled and outcome like 'SKIPPED%') as skipped,
@@ -132,12 +171,17 @@ export interface SlotGap {
 }
 
 /** Gaps of the newest slots first, then the longest. */
-export async function findSlotGaps(
-  db: Db, window: AuditWindow, options: { limit: number; plantIds?: readonly string[] },
-): Promise<SlotGap[]> {
-  type Row = { plant_id: string; first_at: Date; last_at: Date; interval_s: number; slots: number; newest: boolean };
+export async function findSlotGaps(db: Db, scope: LedgerScope, limit: number): Promise<SlotGap[]> {
+  type Row = {
+    plant_id: string;
+    first_at: Date;
+    last_at: Date;
+    interval_s: number;
+    slots: number;
+    newest: boolean;
+  };
   const result = await sql<Row>`
-    with ${slotsAndRows(window, options.plantIds ?? null)},
+    with ${slotsAndRows(scope)},
     missing as (
       select s.plant_id, s.at, s.interval_s, last.at is null or s.at > last.at as newest
       from slots s
@@ -151,10 +195,14 @@ export async function findSlotGaps(
     from numbered
     -- slots that follow one another have the same distance to their number
     group by plant_id, interval_s, newest, at - make_interval(secs => nth * interval_s::float8)
-    order by newest desc, slots desc, plant_id, first_at limit ${options.limit}`.execute(db);
+    order by newest desc, slots desc, plant_id, first_at limit ${limit}`.execute(db);
   return result.rows.map((row) => ({
-    plantId: row.plant_id, firstMs: row.first_at.getTime(), lastMs: row.last_at.getTime(),
-    intervalMs: row.interval_s * 1000, slots: row.slots, newest: row.newest,
+    plantId: row.plant_id,
+    firstMs: row.first_at.getTime(),
+    lastMs: row.last_at.getTime(),
+    intervalMs: row.interval_s * 1000,
+    slots: row.slots,
+    newest: row.newest,
   }));
 }
 
@@ -163,9 +211,10 @@ export async function findSlotGaps(
  * slot. Those that are due slots as well are among `findSlotGaps` too.
  */
 export async function findBookedWithoutRow(
-  db: Db, window: AuditWindow, options: { limit: number; plantIds?: readonly string[] },
+  db: Db,
+  scope: LedgerScope,
+  limit: number,
 ): Promise<SlotGap[]> {
-  const plantIds = options.plantIds ?? null;
   const result = await sql<{ plant_id: string; at: Date; newest: boolean }>`
     select b.plant_id, b.at, not exists (
         select from poll_logs l where l.plant_id = b.plant_id and l.job_type = 'POLL' and l.scheduled_for > b.at) as newest
@@ -173,13 +222,17 @@ export async function findBookedWithoutRow(
       select id as plant_id, last_slot as at from plants
       union
       select plant_id, slot from metric_snapshots) b
-    where b.at >= ${instant(window.fromMs)} and b.at < ${instant(window.toMs)}
-      and (${plantIds}::text[] is null or b.plant_id = any(${plantIds}::text[]))
+    where b.at >= ${instant(scope.fromMs)} and b.at < ${instant(scope.toMs)} and ${isInScope(scope, 'b.plant_id')}
       and not exists (
         select from poll_logs l where l.plant_id = b.plant_id and l.job_type = 'POLL' and l.scheduled_for = b.at)
-    order by newest desc, b.plant_id, b.at limit ${options.limit}`.execute(db);
+    order by newest desc, b.plant_id, b.at limit ${limit}`.execute(db);
   return result.rows.map((row) => ({
-    plantId: row.plant_id, firstMs: row.at.getTime(), lastMs: row.at.getTime(), intervalMs: 0, slots: 1, newest: row.newest,
+    plantId: row.plant_id,
+    firstMs: row.at.getTime(),
+    lastMs: row.at.getTime(),
+    intervalMs: 0,
+    slots: 1,
+    newest: row.newest,
   }));
 }
 
@@ -191,11 +244,22 @@ export interface DoubledSlot {
   covered: number;
 }
 
-export async function findDoubledSlots(db: Db, window: AuditWindow, limit: number): Promise<DoubledSlot[]> {
+export async function findDoubledSlots(
+  db: Db,
+  scope: LedgerScope,
+  limit: number,
+): Promise<DoubledSlot[]> {
   const result = await sql<{ plant_id: string; at: Date; rows: number; covered: number }>`
-    with ${slotsAndRows(window, null)}
-    select plant_id, at, rows, covered from slots where rows + covered > 1 order by at, plant_id limit ${limit}`.execute(db);
-  return result.rows.map(({ plant_id: plantId, at, rows, covered }) => ({ plantId, at: at.toISOString(), rows, covered }));
+    with ${slotsAndRows(scope)}
+    select plant_id, at, rows, covered from slots where rows + covered > 1 order by at, plant_id limit ${limit}`.execute(
+    db,
+  );
+  return result.rows.map(({ plant_id: plantId, at, rows, covered }) => ({
+    plantId,
+    at: at.toISOString(),
+    rows,
+    covered,
+  }));
 }
 
 export interface StrayRow {
@@ -212,13 +276,21 @@ export interface StrayRow {
  * slot and on a clock that stands still during a poll): a row on the edge of a period is none of these.
  */
 export async function findStrayRows(
-  db: Db, window: AuditWindow, limit: number,
+  db: Db,
+  scope: LedgerScope,
+  limit: number,
 ): Promise<{ rows: StrayRow[]; total: number }> {
   type Row = {
-    plant_id: string; at: Date; trigger: Trigger; outcome: string; interval_s: number | null; phase_ms: number | null; total: number;
+    plant_id: string;
+    at: Date;
+    trigger: Trigger;
+    outcome: string;
+    interval_s: number | null;
+    phase_ms: number | null;
+    total: number;
   };
   const result = await sql<Row>`
-    with ${slotsAndRows(window, null)}
+    with ${slotsAndRows(scope)}
     select s.plant_id, s.at, s."trigger", s.outcome, p.interval_s, p.phase_ms, count(*) over () as total
     from slots s
     left join plant_periods p on p.plant_id = s.plant_id and p.reason = 'ACTIVE'
@@ -231,8 +303,14 @@ export async function findStrayRows(
               and mod(extract(epoch from s.at) * 1000 - edge.phase_ms, edge.interval_s * 1000) = 0))
     order by s.at, s.plant_id limit ${limit}`.execute(db);
   const rows = result.rows.map((row) => ({
-    plantId: row.plant_id, at: row.at.toISOString(), trigger: row.trigger, outcome: row.outcome,
-    grid: row.interval_s === null || row.phase_ms === null ? null : { intervalS: row.interval_s, phaseMs: row.phase_ms },
+    plantId: row.plant_id,
+    at: row.at.toISOString(),
+    trigger: row.trigger,
+    outcome: row.outcome,
+    grid:
+      row.interval_s === null || row.phase_ms === null
+        ? null
+        : { intervalS: row.interval_s, phaseMs: row.phase_ms },
   }));
   return { rows, total: result.rows[0]?.total ?? 0 };
 }
@@ -246,7 +324,10 @@ export interface Overlap {
 
 /** Polls of one plant that ran at once for more than `toleranceMs`. */
 export async function findOverlaps(
-  db: Db, window: AuditWindow, toleranceMs: number, limit: number,
+  db: Db,
+  window: AuditWindow,
+  toleranceMs: number,
+  limit: number,
 ): Promise<{ overlaps: Overlap[]; total: number }> {
   type Row = { plant_id: string; at: Date; overlap_ms: number; total: number };
   const result = await sql<Row>`
@@ -257,12 +338,16 @@ export async function findOverlaps(
       from poll_logs
       where job_type = 'POLL' and started_at is not null
         and scheduled_for >= ${instant(window.fromMs)} and scheduled_for < ${instant(window.toMs)}),
-    overlaps as (
+    overlapping as (
       select plant_id, at, (extract(epoch from busy_until - started_at) * 1000)::float8 as overlap_ms
       from runs where busy_until > started_at)
-    select *, count(*) over () as total from overlaps where overlap_ms > ${toleranceMs}
+    select *, count(*) over () as total from overlapping where overlap_ms > ${toleranceMs}
     order by at, plant_id limit ${limit}`.execute(db);
-  const overlaps = result.rows.map((row) => ({ plantId: row.plant_id, at: row.at.toISOString(), overlapMs: row.overlap_ms }));
+  const overlaps = result.rows.map((row) => ({
+    plantId: row.plant_id,
+    at: row.at.toISOString(),
+    overlapMs: row.overlap_ms,
+  }));
   return { overlaps, total: result.rows[0]?.total ?? 0 };
 }
 
@@ -284,10 +369,18 @@ const roundingKwh = 1e-6;
  * `ledgerStartMs`, and those whose last poll has no row yet (it runs, or `findBookedWithoutRow` tells).
  */
 export async function findDaysUnlikeLedger(
-  db: Db, window: AuditWindow, ledgerStartMs: number, limit: number,
+  db: Db,
+  window: AuditWindow,
+  ledgerStartMs: number,
+  limit: number,
 ): Promise<{ days: DayBesideLedger[]; compared: number; total: number }> {
   type Row = {
-    plant_id: string; date: string; energy: number; peak: number | null; ledger_energy: number | null; ledger_peak: number | null;
+    plant_id: string;
+    date: string;
+    energy: number;
+    peak: number | null;
+    ledger_energy: number | null;
+    ledger_peak: number | null;
   };
   const ledgerStart = instant(ledgerStartMs);
   const result = await sql<{ compared: number; total: number; days: Row[] }>`
@@ -320,8 +413,12 @@ export async function findDaysUnlikeLedger(
   const [row] = result.rows;
   if (row === undefined) throw new Error('an aggregate without a row');
   const days = row.days.map((day) => ({
-    plantId: day.plant_id, date: day.date, energyKwh: day.energy, peakPowerW: day.peak,
-    ledgerEnergyKwh: day.ledger_energy, ledgerPeakPowerW: day.ledger_peak,
+    plantId: day.plant_id,
+    date: day.date,
+    energyKwh: day.energy,
+    peakPowerW: day.peak,
+    ledgerEnergyKwh: day.ledger_energy,
+    ledgerPeakPowerW: day.ledger_peak,
   }));
   return { days, compared: row.compared, total: row.total };
 }
