@@ -1,0 +1,173 @@
+import { type Client, ServiceError } from '@temporalio/client';
+import { Temporal } from 'temporal-polyfill';
+
+import type { PlantLocks } from '../../db/lock.ts';
+import {
+  audit as runAudit,
+  type AuditReport,
+  type Violation,
+  type ViolationKind,
+} from '../audit.ts';
+import { type Command, type CommandContext, usageError } from '../command.ts';
+import { CommandError, type Config, exitCodes } from '../config.ts';
+import { openLocks } from '../locks.ts';
+import { FieldProblem } from '../plant-fields.ts';
+import { counted, visibleText, writeJson } from '../render.ts';
+import { readFlag } from '../selection.ts';
+import { connectDatabase } from '../services.ts';
+import { indented } from '../table.ts';
+import { connectTemporal, temporalAway } from '../temporal.ts';
+
+/** `heliograph audit`: whether what must always hold does hold. */
+export const audit: Command = {
+  name: 'audit',
+  usage: '[--from TIME] [--to TIME] [--json]',
+  options: { from: { type: 'string' }, to: { type: 'string' } },
+  async run(context) {
+    const window = readWindow(context, Date.now());
+    const report = await runOnServices(context.config(), window);
+    if (context.json) writeJson(context.io, report);
+    else context.io.stdout.write(auditText(report));
+    return report.violations.length === 0 ? exitCodes.done : exitCodes.failed;
+  },
+};
+
+interface Window {
+  fromMs?: number;
+  toMs?: number;
+}
+
+function readWindow(context: CommandContext, nowMs: number): Window {
+  if (context.positionals.length > 0)
+    throw usageError(audit, 'the whole fleet is checked: name no plant');
+  const fromMs = readFlag(context, audit, 'from', readInstantMs);
+  const toMs = readFlag(context, audit, 'to', readInstantMs);
+  if (fromMs !== undefined && fromMs >= Math.min(toMs ?? nowMs, nowMs)) {
+    throw usageError(audit, '--from must lie before --to, and in the past');
+  }
+  return {
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(toMs === undefined ? {} : { toMs: Math.min(toMs, nowMs) }),
+  };
+}
+
+function readInstantMs(text: string): number {
+  try {
+    return Temporal.Instant.from(text).epochMilliseconds;
+  } catch {
+    throw new FieldProblem('must be a time with its zone, such as 2026-12-01T06:00:00Z');
+  }
+}
+
+async function runOnServices(config: Config, window: Window): Promise<AuditReport> {
+  const db = await connectDatabase(config);
+  let client: Client | null = null;
+  let locks: PlantLocks | null = null;
+  try {
+    client = await connectTemporal(config);
+    locks = openLocks(config, () => {});
+    const { list } = locks;
+    const listed = { list: () => list().catch((cause: unknown) => redisAway(config, cause)) };
+    return await runAudit({ db, client, locks: listed, ...window });
+  } catch (error) {
+    throw error instanceof ServiceError ? temporalAway(config, error) : error;
+  } finally {
+    locks?.close();
+    await Promise.allSettled([client?.connection.close(), db.destroy()]);
+  }
+}
+
+function redisAway({ REDIS_URL: url }: Config, cause: unknown): never {
+  const host = url === undefined ? '' : new URL(url).host;
+  throw new CommandError(
+    `Redis at ${host} cannot be reached, and the locks are in it: is it running, and is REDIS_URL right?`,
+    exitCodes.serviceAway,
+    { cause },
+  );
+}
+
+/** What a person does about a violation. */
+const whatToDo: Readonly<Record<ViolationKind, string>> = {
+  SLOT_MISSING:
+    "see the history of the plant's loop around that time in the Temporal Web UI; where the loop does not answer, start a worker for its queue.",
+  SLOT_DOUBLED:
+    'only rows written by hand or without their primary key come twice: look at poll_logs of that plant and time.',
+  LEDGER_KEY_MISSING:
+    'delete the second rows, then restore the primary key of poll_logs as in db/migrations.',
+  POLL_WITHOUT_ROW:
+    "the row was deleted, or the poll was cut off after its alert step: see the loop's history of that time.",
+  ROW_OFF_GRID:
+    'compare plant_periods with the workflow_id and run_id of the row: another grid was polled than the one in force.',
+  ROW_OUTSIDE_PERIOD:
+    'compare plant_periods with the workflow_id and run_id of the row: it was polled while the plant was not due.',
+  POLLS_OVERLAP:
+    'compare the run_id of the two rows: two loops, or a loop and somebody else, polled at once.',
+  DAY_UNLIKE_LEDGER:
+    "the day was changed by something other than a poll; the closing corrects it from the vendor's series.",
+  ALERT_DOUBLED: 'resolve all but the oldest by hand, then restore the unique index.',
+  ALERT_INDEX_MISSING: 'restore `alerts_one_active` as in db/migrations.',
+  ALERT_EVENTS_BROKEN:
+    'alerts or their events were changed by something other than the loop and the commands.',
+  ALERT_UNLIKE_EVENTS:
+    'the alert was changed without an event: alerts are changed by the loop and the commands alone.',
+  LOOP_MISSING:
+    'a running worker starts it within a minute; if it does not, see fleet:reconcile in the Temporal Web UI.',
+  LOOP_UNKNOWN:
+    'a running worker ends the loop of a deleted plant within a minute; one with a name of its own was started by hand: terminate it.',
+  LOCK_WITHOUT_TTL: 'somebody else wrote the key: delete it.',
+  LOCK_UNKNOWN_OWNER: 'a second cluster or namespace polls the same plants: stop one of them.',
+};
+
+/** The report for people: what was checked, then what is wrong, by kind, each kind with what to do about it. */
+export function auditText(report: AuditReport): string {
+  return [
+    `checked ${report.checked_from} to ${report.checked_to}\n`,
+    indented(checkedText(report.counts)),
+    '\n',
+    violationsText(report),
+  ].join('');
+}
+
+function checkedText(counts: AuditReport['counts']): string {
+  const faults = counts.doubled + counts.strays + counts.overlapping;
+  const rows: [what: string, count: number, more: string][] = [
+    [
+      'slots due',
+      counts.slots_due,
+      `${counts.polled} polled, ${counts.skipped} skipped, ${counts.missed} missed, ${counts.pending} pending, ${counts.lost} lost`,
+    ],
+    ['polls between slots', counts.unscheduled, 'asked for, or the first after a start'],
+    [
+      'rows at fault',
+      faults,
+      `${counts.doubled} doubled, ${counts.strays} where nothing was due, ${counts.overlapping} overlapping`,
+    ],
+    ['live days', counts.days, 'compared with their polls'],
+    ['alerts', counts.alerts, `with ${counted(counts.alert_events, 'event')}`],
+    ['plants', counts.plants, `with ${counted(counts.loops, 'loop')}`],
+    ['locks', counts.locks, 'held'],
+  ];
+  const nameWidth = Math.max(...rows.map(([what]) => what.length));
+  const countWidth = Math.max(...rows.map(([, count]) => String(count).length));
+  return rows
+    .map(([what, count, more]) => {
+      return `${what.padEnd(nameWidth)}  ${String(count).padStart(countWidth)}  ${more}\n`;
+    })
+    .join('');
+}
+
+function violationsText({ violations, truncated }: AuditReport): string {
+  if (violations.length === 0) return 'nothing is violated\n';
+  const kinds = Map.groupBy(violations, (violation) => violation.kind);
+  const sections = [...kinds].map(([kind, ofKind]) => {
+    return `\n${kind}\n${indented(`${ofKind.map(violationLine).join('')}→ ${whatToDo[kind]}\n`)}`;
+  });
+  const more = truncated ? ' listed, and there are more' : '';
+  return `${counted(violations.length, 'violation')}${more}\n${sections.join('')}`;
+}
+
+/** Owners of locks and keys of alerts come from elsewhere. */
+function violationLine({ plant_id: plantId, at, sentence }: Violation): string {
+  const where = [plantId, at].filter((part) => part !== null).join(' ');
+  return `${visibleText(where === '' ? sentence : `${where}: ${sentence}`)}\n`;
+}
