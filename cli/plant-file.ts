@@ -48,7 +48,8 @@ export function readPlantFile(bytes: Uint8Array): { drafts: DraftLine[]; problem
     return failed(1, `the file is larger than ${fileBytesMax / 1024 / 1024} MB`);
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // One kind of line end, so that lines are counted alike within quotes and without.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replaceAll(/\r\n?/g, '\n');
   } catch {
     return failed(1, 'the file is not UTF-8: save it as "CSV UTF-8"');
   }
@@ -72,7 +73,7 @@ export function readPlantFile(bytes: Uint8Array): { drafts: DraftLine[]; problem
 
 /** The one of the three that stands most often in the header. */
 function delimiterOf(text: string): string {
-  const header = text.slice(0, text.search(/[\r\n]|$/));
+  const header = text.slice(0, text.search(/\n|$/));
   const count = (delimiter: string) => header.split(delimiter).length;
   return [',', ';', '\t'].reduce((best, delimiter) =>
     count(delimiter) > count(best) ? delimiter : best,
@@ -158,10 +159,7 @@ function readRows(
 
 /** Where a record begins whose last line is known: quoted values may hold line breaks. */
 function firstLine(record: readonly string[], lastLine: number): number {
-  return (
-    lastLine -
-    record.reduce((breaks, value) => breaks + (value.match(/\r\n|\n|\r/g)?.length ?? 0), 0)
-  );
+  return lastLine - record.reduce((breaks, value) => breaks + (value.split('\n').length - 1), 0);
 }
 
 const decimalFields: readonly PlantField[] = ['latitude', 'longitude', 'capacity_kw'];

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+
+import { createTestIo, runTestCommand } from '../test/support/command-line.ts';
+import { type Command, parseCommand } from './command.ts';
+import { CommandError } from './config.ts';
+
+const command: Command = {
+  name: 'plants move',
+  usage: 'ID --latitude N',
+  options: { latitude: { type: 'string' }, yes: { type: 'boolean' } },
+  run: async () => 0,
+};
+const parse = (...args: string[]) => {
+  const context = parseCommand(command, args, createTestIo().io);
+  if (context === 'HELP') throw new Error('help was asked');
+  return context;
+};
+const refusal = (...args: string[]) => {
+  try {
+    parse(...args);
+  } catch (error) {
+    if (error instanceof CommandError) return error;
+    throw error;
+  }
+  throw new Error('the call was accepted');
+};
+
+describe('a command line', () => {
+  test('takes a negative number as the value of a flag, in either form', () => {
+    expect(parse('canal', '--latitude', '-33.9').values['latitude']).toBe('-33.9');
+    expect(parse('--latitude=-.5', 'canal').values['latitude']).toBe('-.5');
+    expect(parse('canal', '--latitude', '-33.9').positionals).toEqual(['canal']);
+  });
+
+  test('takes no flag as the value of another', () => {
+    expect(refusal('--latitude', '--yes').exitCode).toBe(2);
+    expect(refusal('--yes', '-1').exitCode).toBe(2);
+  });
+
+  test('is refused with its usage where a flag is unknown', () => {
+    expect(refusal('--lattitude', '1')).toMatchObject({
+      exitCode: 2,
+      message: "Unknown option '--lattitude'\nusage: heliograph plants move ID --latitude N",
+    });
+  });
+
+  test('tells its flags when it is asked', async () => {
+    const { code, stdout } = await runTestCommand(['plants', 'poll', '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('usage: heliograph plants poll ID|');
+  });
+
+  test('that names no command is refused with the overview', async () => {
+    const { code, stdout, stderr } = await runTestCommand(['plants', 'fly', '--yes']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('there is no command `plants fly`');
+    expect(stderr).toContain('plants list');
+  });
+
+  test('without a word shows the overview, as a wrong call; `help` is none', async () => {
+    expect((await runTestCommand([])).code).toBe(2);
+    expect(await runTestCommand(['help'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('alerts list'),
+    });
+  });
+});
