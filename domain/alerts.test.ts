@@ -87,6 +87,11 @@ describe('last seen', () => {
     });
   });
 
+  test('keeps its source where the same time is stated again', () => {
+    const same = { ...booked, seenAtMs: noonMs - 600_000, seenSource: 'EVIDENCE' } as const;
+    expect(poll({}, sampleReading(), same).plant.lastSeenSource).toBe('VENDOR');
+  });
+
   test('stays where a reading holds no sign of life, and where the poll failed', () => {
     for (const changes of [poll({}, sampleReading(), unseen), poll({}, failure())]) {
       expect(changes.plant).toMatchObject({
@@ -363,7 +368,10 @@ describe('LOW_GENERATION during the day', () => {
     expect(at(2, row(2, true, 2)).alerts).toMatchObject([
       { kind: 'RAISE', alert: { severity: 'RED' } },
     ]);
-    expect(at(2, row(4, true, 2), [low]).alerts).toMatchObject([{ kind: 'RISE', severity: 'RED' }]);
+    expect(at(2, row(4, true, 2), [low])).toMatchObject({
+      alerts: [{ kind: 'RISE', severity: 'RED' }],
+      plant: { status: 'RED', statusReason: 'CRITICAL_ALERT' },
+    });
     expect(at(2, row(4, true, 1), [low]).alerts).toMatchObject([{ kind: 'SEEN' }]);
   });
 

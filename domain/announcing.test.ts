@@ -122,6 +122,11 @@ describe('a new alert', () => {
     });
   });
 
+  test('inherits an announcement of this very millisecond', () => {
+    const ended = [endedOf({ lastNotifiedAtMs: noonMs })];
+    expect(announceRaise({ ...fault, ...red }, ended, plant, noonMs).announce).toBeNull();
+  });
+
   test('inherits also where the vendor stated an end of long ago', () => {
     const ended = [endedOf({ resolvedAtMs: noonMs - 9 * hourMs })];
     expect(announceRaise({ ...fault, ...red }, ended, plant, noonMs).announce).toBeNull();

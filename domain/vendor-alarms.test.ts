@@ -149,6 +149,18 @@ describe('records of one key in an answer', () => {
     ]);
   });
 
+  test('keep the words of the worst, whichever comes first, and of the first among equals', () => {
+    const records = [
+      sampleAlarm({ severity: 'HIGH', text: 'Worst' }),
+      sampleAlarm({ severity: 'LOW', text: 'Mild' }),
+      sampleAlarm({ severity: 'CRITICAL', text: 'As bad' }),
+    ];
+    expect(changes(sampleAnswer(records))).toMatchObject([{ alert: { vendorText: 'Worst' } }]);
+    expect(changes(sampleAnswer(records.slice(1)))).toMatchObject([
+      { alert: { vendorText: 'As bad' } },
+    ]);
+  });
+
   test('that are all closed end with the latest end', () => {
     const closed = sampleAlarm({ open: false, startedAt: at(noonMs - 2 * hourMs) });
     const answer = sampleAnswer([
@@ -186,7 +198,11 @@ describe('an alert resolves', () => {
     expect(changes(closed, active())).toMatchObject([{ kind: 'RESOLVE', atMs: noonMs }]);
   });
 
-  test('not by a record that ended before the alert began', () => {
+  test('by a record that ended when the alert began, not by one that ended before', () => {
+    const touching = sampleAlarm({ open: false, endedAt: at(noonMs - hourMs) });
+    expect(changes(sampleAnswer([touching], { complete: false }), active())).toMatchObject([
+      { kind: 'RESOLVE', atMs: noonMs - hourMs },
+    ]);
     const older = sampleAnswer([sampleAlarm({ open: false, endedAt: at(noonMs - 2 * hourMs) })], {
       complete: false,
     });
@@ -258,6 +274,14 @@ describe('an alarm that began and ended unseen', () => {
       resolvedAtMs: noonMs - 30 * minuteMs,
     };
     expect(changes(sampleAnswer([unseen]), { ended: [overlapping] })).toEqual([]);
+    const before = {
+      ...overlapping,
+      startedAtMs: noonMs - hourMs,
+      resolvedAtMs: noonMs - 50 * minuteMs,
+    };
+    expect(changes(sampleAnswer([unseen]), { ended: [before] })).toMatchObject([
+      { kind: 'RECORD_ENDED' },
+    ]);
     const after = { ...overlapping, startedAtMs: noonMs - 40 * minuteMs };
     expect(changes(sampleAnswer([unseen]), { ended: [after] })).toMatchObject([
       { kind: 'RECORD_ENDED' },
