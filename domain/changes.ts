@@ -1,10 +1,4 @@
-import type {
-  ActiveAlert,
-  AlertKey,
-  AlertSeverity,
-  DayRow,
-  LowGenerationStreak,
-} from './facts.ts';
+import type { ActiveAlert, AlertKey, AlertSeverity, DayRow, LowGenerationStreak } from './facts.ts';
 import type {
   AdapterErrorType,
   LastSeenSource,

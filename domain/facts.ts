@@ -1,5 +1,11 @@
 import type { VendorFailure, Reading } from './reading.ts';
-import type { IntegrationStatus, LastSeenSource, LocalDate, Status, StatusReason } from './plant.ts';
+import type {
+  IntegrationStatus,
+  LastSeenSource,
+  LocalDate,
+  Status,
+  StatusReason,
+} from './plant.ts';
 
 /**
  * What the rules of a poll are told: the state before it and what the vendor answered. Instants are integer milliseconds

@@ -80,5 +80,8 @@ export interface VendorFailure {
  */
 export interface Reading {
   summary: PlantSummary;
-  alarms: (AlarmsAnswer & { /** From when on the answer speaks, ISO. */ since: string }) | VendorFailure | null;
+  alarms:
+    | (AlarmsAnswer & { /** From when on the answer speaks, ISO. */ since: string })
+    | VendorFailure
+    | null;
 }
