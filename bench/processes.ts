@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** CPU and memory of processes, from /proc. */
+/** CPU and memory of processes, from /proc: the bench runs on Linux. */
 
 /** USER_HZ of Linux: /proc counts CPU time in hundredths of a second. */
 const ticksPerSecond = 100;
@@ -16,7 +16,10 @@ function readStat(pid: number): ProcessStat | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold spaces: fields are counted behind it.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+    const fields = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
     const [, parent = 0] = fields;
     const ticks = fields.slice(11, 15).reduce((sum, value) => sum + value, 0);
     return { pid, parent, cpuMs: (ticks * 1_000) / ticksPerSecond };
@@ -26,13 +29,13 @@ function readStat(pid: number): ProcessStat | null {
   }
 }
 
-/** CPU time of a process with all its descendants, ms. */
-export function cpuMsOf(root: number): number {
+/** CPU time of a process with all its descendants, ms; without those of `except`. */
+export function cpuMsOf(root: number, except: readonly number[] = []): number {
   const stats = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readStat(Number(name)) ?? []);
   const family = new Set([root]);
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false;
     for (const { pid, parent } of stats) {
       if (family.has(parent) && !family.has(pid)) {
@@ -41,15 +44,24 @@ export function cpuMsOf(root: number): number {
       }
     }
   }
-  return stats.filter(({ pid }) => family.has(pid)).reduce((sum, { cpuMs }) => sum + cpuMs, 0);
+  return stats
+    .filter(({ pid }) => family.has(pid) && !except.includes(pid))
+    .reduce((sum, { cpuMs }) => sum + cpuMs, 0);
 }
 
 /** Resident memory of a process, MB. */
 export function rssMbOf(pid: number): number {
   const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(line?.[1] ?? 0) / 1_024;
+  return Math.round(Number(line?.[1] ?? 0) / 1_024);
 }
 
-export function cpuModel(): string {
-  return /model name\s*: (.*)/.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown';
+/** CPU time of the whole machine that was not idle, ms. */
+export function machineBusyMs(): number {
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = line
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return ((user + nice + system + irq + softirq) * 1_000) / ticksPerSecond;
 }
