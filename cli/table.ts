@@ -21,6 +21,8 @@ const wideCharacter =
 
 /** How many columns of a terminal a text takes. */
 export function textWidth(text: string): number {
+  // Most texts are plain, and to part a text into graphemes takes long.
+  if (/^[ -~]*$/.test(text)) return text.length;
   let width = 0;
   for (const { segment } of segmenter.segment(text)) width += wideCharacter.test(segment) ? 2 : 1;
   return width;
@@ -39,7 +41,10 @@ export function tableText(
   const widths = columns
     .slice(0, last)
     .map(({ title }, index) =>
-      Math.max(textWidth(title), ...rows.map((row) => textWidth(plainText(row[index])))),
+      rows.reduce(
+        (width, row) => Math.max(width, textWidth(plainText(row[index]))),
+        textWidth(title),
+      ),
     );
   const taken = widths.reduce((sum, width) => sum + width + gap.length, 0);
   const lastWidth = Math.max(lastWidthMin, widthMax - taken);
