@@ -23,6 +23,8 @@ const pastDays = 30;
 const playedMs = dayMs;
 /** The interval of the past that is played: the usual one, whatever the demo's is. */
 const playedIntervalS = 600;
+/** So many slots of the demo's own interval end the past. */
+const lastSlotsPlayed = 5;
 /** Plants played at once: two cores and one database keep up with so many. */
 const playedAtOnce = 4;
 
@@ -145,18 +147,12 @@ async function playOne(options: SeedOptions, plant: DemoPlant, nowMs: number): P
       source: 'BACKFILL',
     });
   }
-  await playPlant(player, plant.id, fromMs, nowMs);
+  // The last slots are played at the demo's own interval, up to this moment, so that nobody starts with plants that look
+  // forgotten; the loops go on from there.
+  const switchMs = nowMs - lastSlotsPlayed * options.intervalS * 1_000;
+  await playPlant(player, plant.id, fromMs, Math.max(fromMs, switchMs));
   await updatePlants(db, [plant.id], { poll_interval_s: options.intervalS });
-  const endMs = Date.now();
-  player.setClock(endMs);
-  const plan = await player.activities.planPlant({ plantId: plant.id, nowMs: endMs });
-  if (plan.kind === 'PLAN')
-    await player.activities.evaluatePlant({
-      plantId: plant.id,
-      nowMs: endMs,
-      revision: plan.revision,
-      closing: null,
-    });
+  await playPlant(player, plant.id, Math.max(fromMs, switchMs), Date.now());
 }
 
 /** The production activities with a clock of their own and no locks: nobody else polls a plant that is being made. */

@@ -44,6 +44,14 @@ const plantStatusKey = defineSearchAttributeKey('PlantStatus', SearchAttributeTy
 const pollsPerRunDefault = 8;
 /** Temporal takes 10,000 signals and 2,000 updates a run: a burst is followed by a new run, so that pause is still heard. */
 const messagesPerRunMax = 500;
+/**
+ * Local steps hold their workflow task, and Temporal fails a task during which more than 100 messages came, again and again.
+ * While more requests than this wait, steps are regular from the start: those hold no task.
+ */
+const crowdedRequests = 3;
+/** Requests that keep coming faster than this many a pause are one burst, and a burst is one poll: it waits for its end. */
+const burstRequests = 10;
+const burstPauseMs = 1_000;
 /** After an error that is ours, the loop waits this long before it goes on: it never fails and never spins. */
 const ownErrorWaitMs = 30_000;
 
@@ -227,8 +235,17 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       case 'START':
         return pollOffGrid(now, 'START');
       case 'MANUAL':
-        return pollOffGrid(now, 'MANUAL');
+        if (!(await burstGoesOn())) await pollOffGrid(now, 'MANUAL');
     }
+  }
+
+  /** True while requests come faster than polls can serve them: slots and people have their turn before the poll. */
+  async function burstGoesOn(): Promise<boolean> {
+    if (requested - served <= burstRequests) return false;
+    const before = requested;
+    await sleep(burstPauseMs);
+    freshTask = true;
+    return requested - before > burstRequests;
   }
 
   /**
@@ -276,12 +293,13 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     freshTask = false;
     // Whichever poll comes first after an activation is its START.
     startDue = false;
+    const path = requested - served > crowdedRequests ? 'REGULAR' : 'LOCAL_FIRST';
     const serves = requested;
     const askedAtMs = requestedAtMs;
     requestedAtMs = null;
     polling = slotMs;
     try {
-      const { answer, standing } = await pollPlant({ plantId, slotMs, trigger, requestedAtMs: askedAtMs, intervalMs: now.grid.intervalMs });
+      const { answer, standing } = await pollPlant({ plantId, slotMs, trigger, requestedAtMs: askedAtMs, intervalMs: now.grid.intervalMs, path });
       now.lastPoll = answer;
       servedWith = answer;
       if (standing !== null) adopt(now, standing);

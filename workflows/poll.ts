@@ -5,7 +5,7 @@ import type { Booked, BookedPoll } from '../domain/changes.ts';
 import type { Trigger } from '../domain/plant.ts';
 import { afterAttempt } from '../domain/retry.ts';
 import type { PollAnswer } from './messages.ts';
-import { fetchStep, type LocalBudget, localBudget, sentenceOf, step } from './steps.ts';
+import { fetchStep, type LocalBudget, localBudget, sentenceOf, step, type StepPath } from './steps.ts';
 
 export interface PollRequest {
   plantId: string;
@@ -13,6 +13,7 @@ export interface PollRequest {
   trigger: Trigger;
   requestedAtMs: number | null;
   intervalMs: number;
+  path: StepPath;
 }
 
 /** The answer of the vendor after all attempts, with what they took. */
@@ -50,7 +51,7 @@ export async function pollPlant(request: PollRequest): Promise<{ answer: PollAns
     };
   }
   const row = ledgerRow(request, poll);
-  await step('writePollLog', row);
+  await step('writePollLog', row, localBudget(request.path));
   return { answer: pollAnswer(row, standing), standing };
 }
 
@@ -62,7 +63,7 @@ async function fetchAll(request: PollRequest): Promise<Fetched> {
     const { plantId, slotMs, intervalMs } = request;
     const result = await fetchStep(
       { plantId, slotMs, intervalMs, nowMs: Date.now() },
-      attempts === 0 ? 'LOCAL_FIRST' : 'REGULAR',
+      attempts === 0 ? request.path : 'REGULAR',
     );
     if (result.kind === 'READING' || result.kind === 'VENDOR_FAILURE') durationMs += result.durationMs;
     if (result.kind !== 'VENDOR_FAILURE') {
@@ -92,7 +93,7 @@ async function book(
       return { poll: result.poll, standing: null };
     case 'READING':
     case 'VENDOR_FAILURE': {
-      const budget = localBudget();
+      const budget = localBudget(request.path);
       const { nowMs, credentialsVersion } = result;
       let booked: Booked | null = null;
       if (result.kind === 'READING') {

@@ -42,8 +42,11 @@ export interface LocalBudget {
   endsAtMs: number;
 }
 
-export function localBudget(): LocalBudget {
-  return { endsAtMs: Date.now() + localStepsBudgetMs };
+/** How a poll's steps begin: REGULAR where a local attempt would stand in the way of messages. */
+export type StepPath = 'LOCAL_FIRST' | 'REGULAR';
+
+export function localBudget(path: StepPath = 'LOCAL_FIRST'): LocalBudget {
+  return { endsAtMs: path === 'LOCAL_FIRST' ? Date.now() + localStepsBudgetMs : 0 };
 }
 
 type Step = Exclude<keyof PlantActivities, 'fetchReadings' | 'refreshDays'>;
@@ -75,7 +78,7 @@ export async function step<Name extends Step>(
 /** The fetch, local first. `regular` for a second attempt, which is regular from the start. */
 export async function fetchStep(
   args: Parameters<PlantActivities['fetchReadings']>[0],
-  path: 'LOCAL_FIRST' | 'REGULAR',
+  path: StepPath,
 ): ReturnType<PlantActivities['fetchReadings']> {
   if (path === 'LOCAL_FIRST') {
     try {
