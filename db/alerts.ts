@@ -46,7 +46,9 @@ export async function readAlertsBefore(
           'resolvedAtMs', round(extract(epoch from e.resolved_at) * 1000),
           'lastNotifiedAtMs', round(extract(epoch from e.last_notified_at) * 1000)) order by e.id), '[]'::json)
         from alerts e where e.plant_id = p.id and e.state = 'RESOLVED'
-          and e.resolved_at > least(${now}::timestamptz - interval '6 hours', ${instant(sinceMs)}::timestamptz)) as ended
+          and (e.resolved_at > least(${now}::timestamptz - interval '6 hours', ${instant(sinceMs)}::timestamptz)
+            -- a vendor may tell of an end long ago: what was announced since is still remembered
+            or e.last_notified_at > ${now}::timestamptz - interval '6 hours')) as ended
     from plants p where p.id = ${plantId}`.execute(db);
   const row = result.rows[0];
   if (row === undefined) return null;

@@ -72,7 +72,7 @@ describe('replay', () => {
   });
 
   test('a poll with another step before its log does not pass', async () => {
-    const reordered = await changedBundle('workflows/poll.ts', "await step('writePollLog', row);", "await step('evaluatePlant', { plantId: row.plantId, nowMs: 0, revision: 0, closing: null }); await step('writePollLog', row);");
+    const reordered = await changedBundle('workflows/poll.ts', "await step('writePollLog', row, localBudget(request.path));", "await step('evaluatePlant', { plantId: row.plantId, nowMs: 0, revision: 0, closing: null }); await step('writePollLog', row);");
     expect(await replay(reordered, 'monitorPlant/ordinary-polls')).toMatch(/nondeterminism|non-determin/i);
   });
 
