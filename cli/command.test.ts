@@ -65,3 +65,17 @@ describe('a command line', () => {
     });
   });
 });
+
+describe('the environment', () => {
+  test('with a URL that cannot be read is refused without telling its password', async () => {
+    const env = {
+      DATABASE_URL: 'postgres://u:canary#pw@127.0.0.1:9/db',
+      REDIS_URL: 'http://u:canary@x',
+    };
+    const { code, stdout, stderr } = await runTestCommand(['plants', 'list'], { env });
+    expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
+    expect(stderr).toContain('DATABASE_URL must be a URL that begins with postgres://');
+    expect(stderr).toContain('REDIS_URL must be a URL that begins with redis://');
+    expect(stderr).not.toContain('canary');
+  });
+});

@@ -11,7 +11,13 @@ import { allQueues } from '../workflows/messages.ts';
 /** Configuration: one schema over the environment, parsed once, every problem told at once. */
 
 /** The exit codes of every command. */
-export const exitCodes = { done: 0, failed: 1, usage: 2, serviceAway: 69, configuration: 78 } as const;
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  serviceAway: 69,
+  configuration: 78,
+} as const;
 
 /** An error for the person at the terminal: a sentence, and the exit code that goes with it. */
 export class CommandError extends Error {
@@ -30,30 +36,75 @@ const packageRoot = fileURLToPath(new URL('../', import.meta.url));
 export const defaultDataDir = join(packageRoot, '.data');
 
 const masterKeyBytes = 32;
-const masterKey = z.string().refine((text) => Buffer.from(text, 'base64').length === masterKeyBytes && /^[A-Za-z0-9+/]+={0,2}$/.test(text), {
-  message: `must be ${masterKeyBytes} bytes in base64 (openssl rand -base64 32)`,
-});
+const masterKey = z
+  .string()
+  .refine(
+    (text) =>
+      Buffer.from(text, 'base64').length === masterKeyBytes && /^[A-Za-z0-9+/]+={0,2}$/.test(text),
+    {
+      message: `must be ${masterKeyBytes} bytes in base64 (openssl rand -base64 32)`,
+    },
+  );
 
-const seconds = z.string().regex(/^\d+$/, 'must be a whole number of seconds').transform(Number).refine((value) => value >= 1 && value <= 86_400, 'must be 1 … 86400');
+const seconds = z
+  .string()
+  .regex(/^\d+$/, 'must be a whole number of seconds')
+  .transform(Number)
+  .refine((value) => value >= 1 && value <= 86_400, 'must be 1 … 86400');
+
+/** Refused here where it is none: everything later would fail with the URL, and its password, in its message. */
+const urlOf = (...schemes: string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)) && URL.canParse(text),
+      {
+        message: `must be a URL that begins with ${schemes[0] ?? ''}:// (in a password, write # as %23, / as %2F, % as %25)`,
+      },
+    );
 
 /** The variables, their defaults and their meaning; the README's table is made from this. */
 export const environmentSchema = z.object({
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://').optional().describe('PostgreSQL, the record'),
-  REDIS_URL: z.string().regex(/^rediss?:\/\//, 'must begin with redis://').optional().describe('Redis, the second guard; without it only the database guards'),
-  REDIS_KEY_PREFIX: z.string().default('').describe('before every key, for a Redis that others use as well'),
+  DATABASE_URL: urlOf('postgres', 'postgresql').optional().describe('PostgreSQL, the record'),
+  REDIS_URL: urlOf('redis', 'rediss')
+    .optional()
+    .describe('Redis, the second guard; without it only the database guards'),
+  REDIS_KEY_PREFIX: z
+    .string()
+    .default('')
+    .describe('before every key, for a Redis that others use as well'),
   TEMPORAL_ADDRESS: z.string().min(1).optional().describe('host:port of the Temporal frontend'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('the Temporal namespace'),
-  INTEGRATION_MOCK_MODE: z.string().optional().describe('must be `true`: this version speaks to recorded vendors only'),
+  INTEGRATION_MOCK_MODE: z
+    .string()
+    .optional()
+    .describe('must be `true`: this version speaks to recorded vendors only'),
   MASTER_KEY_CURRENT: masterKey.optional().describe('seals vendor credentials; 32 bytes, base64'),
-  MASTER_KEY_PREVIOUS: masterKey.optional().describe('still opens what it sealed, after a change of keys'),
+  MASTER_KEY_PREVIOUS: masterKey
+    .optional()
+    .describe('still opens what it sealed, after a change of keys'),
   POLL_INTERVAL_SECONDS: seconds.default(600).describe('polling interval of new plants'),
-  DEFAULT_STATUS_PROFILE: z.literal('STRICT').default('STRICT').describe('how status treats the night; STRICT is the only one yet'),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
+  DEFAULT_STATUS_PROFILE: z
+    .literal('STRICT')
+    .default('STRICT')
+    .describe('how status treats the night; STRICT is the only one yet'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('least level that is logged'),
   WORKER_QUEUES: z
     .string()
     .default('')
-    .transform((text) => text.split(',').map((queue) => queue.trim()).filter((queue) => queue !== ''))
-    .refine((queues) => queues.every((queue) => allQueues.includes(queue)), `must be a comma-separated choice of ${allQueues.join(', ')}`)
+    .transform((text) =>
+      text
+        .split(',')
+        .map((queue) => queue.trim())
+        .filter((queue) => queue !== ''),
+    )
+    .refine(
+      (queues) => queues.every((queue) => allQueues.includes(queue)),
+      `must be a comma-separated choice of ${allQueues.join(', ')}`,
+    )
     .describe('task queues of this worker; empty: all'),
 });
 
@@ -84,7 +135,11 @@ export function readStackFile(dataDir: string): StackFile | null {
   try {
     return stackFileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (cause) {
-    throw new CommandError(`${path} cannot be read as a stack file: delete it and run \`npm start\` again`, exitCodes.configuration, { cause });
+    throw new CommandError(
+      `${path} cannot be read as a stack file: delete it and run \`npm start\` again`,
+      exitCodes.configuration,
+      { cause },
+    );
   }
 }
 
@@ -102,14 +157,24 @@ export interface Config extends Environment {
  * @throws CommandError 78 with every problem, one a line.
  */
 export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultDataDir): Config {
-  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const present = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const parsed = environmentSchema.safeParse(present);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
-    throw new CommandError(`the environment is not right:\n${problems.join('\n')}`, exitCodes.configuration);
+    const problems = parsed.error.issues.map(
+      (issue) => `  ${issue.path.join('.')} ${issue.message}`,
+    );
+    throw new CommandError(
+      `the environment is not right:\n${problems.join('\n')}`,
+      exitCodes.configuration,
+    );
   }
   const environment = parsed.data;
-  const namesNone = environment.DATABASE_URL === undefined && environment.REDIS_URL === undefined && environment.TEMPORAL_ADDRESS === undefined;
+  const namesNone =
+    environment.DATABASE_URL === undefined &&
+    environment.REDIS_URL === undefined &&
+    environment.TEMPORAL_ADDRESS === undefined;
   const stack = namesNone ? readStackFile(dataDir) : null;
   const filled: Environment =
     stack === null
@@ -126,23 +191,41 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
 }
 
 function masterKeysOf(environment: Environment, stack: StackFile | null): MasterKeys | null {
-  const current = environment.MASTER_KEY_CURRENT ?? (stack === null ? undefined : readKeyFile(stack.master_key_file));
+  const current =
+    environment.MASTER_KEY_CURRENT ??
+    (stack === null ? undefined : readKeyFile(stack.master_key_file));
   if (current === undefined) return null;
-  return { current: namedKey(current), previous: environment.MASTER_KEY_PREVIOUS === undefined ? null : namedKey(environment.MASTER_KEY_PREVIOUS) };
+  return {
+    current: namedKey(current),
+    previous:
+      environment.MASTER_KEY_PREVIOUS === undefined
+        ? null
+        : namedKey(environment.MASTER_KEY_PREVIOUS),
+  };
 }
 
 function readKeyFile(path: string): string {
   try {
     return masterKey.parse(readFileSync(path, 'utf8').trim());
   } catch {
-    throw new CommandError(`the master key file ${path} cannot be read as ${masterKeyBytes} bytes in base64`, exitCodes.configuration);
+    throw new CommandError(
+      `the master key file ${path} cannot be read as ${masterKeyBytes} bytes in base64`,
+      exitCodes.configuration,
+    );
   }
 }
 
 /** A key is named by a digest of it, so that a wrong key is told from a damaged row. */
 export function namedKey(base64: string): MasterKey {
   const key = Buffer.from(base64, 'base64');
-  return { key, version: createHash('sha256').update('heliograph master key').update(key).digest('hex').slice(0, 12) };
+  return {
+    key,
+    version: createHash('sha256')
+      .update('heliograph master key')
+      .update(key)
+      .digest('hex')
+      .slice(0, 12),
+  };
 }
 
 /** @throws CommandError 78 unless INTEGRATION_MOCK_MODE is `true`. */
@@ -170,7 +253,10 @@ export function requireService(config: Config, name: 'DATABASE_URL' | 'TEMPORAL_
 /** @throws CommandError 78 without a key. */
 export function requireMasterKeys(config: Config): MasterKeys {
   if (config.masterKeys === null) {
-    throw new CommandError('MASTER_KEY_CURRENT is not set: 32 bytes in base64 (openssl rand -base64 32), the key that sealed the stored credentials.', exitCodes.configuration);
+    throw new CommandError(
+      'MASTER_KEY_CURRENT is not set: 32 bytes in base64 (openssl rand -base64 32), the key that sealed the stored credentials.',
+      exitCodes.configuration,
+    );
   }
   return config.masterKeys;
 }
