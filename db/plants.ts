@@ -170,6 +170,9 @@ export async function listPlants(db: Db, filter: PlantFilter = {}): Promise<Plan
   return result.rows;
 }
 
+/** One parameter however many ids: a statement takes 65,535. */
+const isOneOf = (ids: readonly string[]) => sql<boolean>`id = any(${[...ids]}::text[])`;
+
 /** Which columns of people a command may set; undefined leaves one as it is. */
 export interface PlantSettings {
   name?: string;
@@ -191,7 +194,7 @@ export async function updatePlants(
   const rows = await db
     .updateTable('plants')
     .set(settings)
-    .where('id', 'in', [...ids])
+    .where(isOneOf(ids))
     .returning('id')
     .execute();
   return rows.map((row) => row.id);
@@ -210,7 +213,7 @@ export async function pausePlants(
       paused_until: pause.until,
       pause_reason: pause.reason,
     })
-    .where('id', 'in', [...ids])
+    .where(isOneOf(ids))
     .where('integration_status', '<>', 'PENDING_DOCS')
     .returning('id')
     .execute();
@@ -222,7 +225,7 @@ export async function resumePlants(db: Db, ids: readonly string[], at: Date): Pr
   const rows = await db
     .updateTable('plants')
     .set({ integration_status: 'ACTIVE', activated_at: at })
-    .where('id', 'in', [...ids])
+    .where(isOneOf(ids))
     .where('integration_status', 'in', ['DISABLED_BY_OPERATOR', 'PAUSED_AUTH_ERROR'])
     .returning('id')
     .execute();
@@ -234,7 +237,7 @@ export async function activatePlants(db: Db, ids: readonly string[], at: Date): 
   const rows = await db
     .updateTable('plants')
     .set({ integration_status: 'ACTIVE', activated_at: at })
-    .where('id', 'in', [...ids])
+    .where(isOneOf(ids))
     .where('integration_status', '=', 'PENDING_DOCS')
     .returning('id')
     .execute();
