@@ -35,7 +35,14 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'replay', include: ['test/replay/**/*.test.ts'], exclude: elsewhere, testTimeout: 60_000, hookTimeout: 60_000, sequence: { groupOrder: 2 } },
+        test: {
+          name: 'replay',
+          include: ['test/replay/**/*.test.ts'],
+          exclude: elsewhere,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
+        },
       },
       {
         extends: true,

@@ -31,7 +31,13 @@ export interface FetchArgs extends PollKey {
 
 /** `nowMs` is the poll's clock from here on; `durationMs` what this attempt took. */
 export type FetchResult =
-  | { kind: 'READING'; nowMs: number; durationMs: number; reading: Reading; credentialsVersion: number }
+  | {
+      kind: 'READING';
+      nowMs: number;
+      durationMs: number;
+      reading: Reading;
+      credentialsVersion: number;
+    }
   | {
       kind: 'VENDOR_FAILURE';
       nowMs: number;
@@ -66,7 +72,13 @@ export interface BackfillArgs {
 }
 
 export interface BackfillResult {
-  days: { date: LocalDate; oldEnergyKwh: number | null; newEnergyKwh: number | null; changed: boolean; note: string }[];
+  days: {
+    date: LocalDate;
+    oldEnergyKwh: number | null;
+    newEnergyKwh: number | null;
+    changed: boolean;
+    note: string;
+  }[];
   failure: VendorFailure | null;
 }
 

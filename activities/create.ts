@@ -29,14 +29,21 @@ function activityContext(): CallContext {
  *
  * @param context where a call comes from; given where activities are played without a worker.
  */
-export function createPlantActivities(deps: ActivityDeps, context: () => CallContext = activityContext): PlantActivities {
+export function createPlantActivities(
+  deps: ActivityDeps,
+  context: () => CallContext = activityContext,
+): PlantActivities {
   const fetchReadings = createFetch(deps, context);
   const record = createRecord(deps, context);
   const days = createDays(deps, context);
   const plan = createPlan(deps, context);
-  const onError = (error: unknown, attempting: string) => deps.log.error({ attempting, ...errorFields(error) }, 'an activity met an error of ours');
-  const activity = <Args, Result>(attempting: string, run: (args: Args) => Promise<Result>, options: { neverGiveUp?: boolean } = {}) =>
-    guarded(attempting, beating(context, run), { onError, ...options });
+  const onError = (error: unknown, attempting: string) =>
+    deps.log.error({ attempting, ...errorFields(error) }, 'an activity met an error of ours');
+  const activity = <Args, Result>(
+    attempting: string,
+    run: (args: Args) => Promise<Result>,
+    options: { neverGiveUp?: boolean } = {},
+  ) => guarded(attempting, beating(context, run), { onError, ...options });
   return {
     fetchReadings: activity('asking the vendor', fetchReadings),
     upsertSnapshot: activity('writing the snapshot', record.upsertSnapshot),
@@ -53,7 +60,10 @@ export function createPlantActivities(deps: ActivityDeps, context: () => CallCon
 }
 
 /** The activity, heard every few seconds while it runs; a local one lives within its workflow task and is not. */
-function beating<Args, Result>(context: () => CallContext, run: (args: Args) => Promise<Result>): (args: Args) => Promise<Result> {
+function beating<Args, Result>(
+  context: () => CallContext,
+  run: (args: Args) => Promise<Result>,
+): (args: Args) => Promise<Result> {
   return async (args) => {
     const { isLocal, heartbeat } = context();
     if (isLocal) return run(args);
@@ -76,6 +86,15 @@ export function createFleetActivities(deps: ActivityDeps, loops: Loops): FleetAc
 function errorFields(error: unknown): object {
   if (!(error instanceof Error)) return { errorName: typeof error };
   const { code, constraint } = error as { code?: unknown; constraint?: unknown };
-  const at = error.stack?.split('\n').filter((line) => line.trimStart().startsWith('at ')).slice(0, 6).map((line) => line.trim());
-  return { errorName: error.name, ...(code === undefined ? {} : { code }), ...(constraint === undefined ? {} : { constraint }), at };
+  const at = error.stack
+    ?.split('\n')
+    .filter((line) => line.trimStart().startsWith('at '))
+    .slice(0, 6)
+    .map((line) => line.trim());
+  return {
+    errorName: error.name,
+    ...(code === undefined ? {} : { code }),
+    ...(constraint === undefined ? {} : { constraint }),
+    at,
+  };
 }

@@ -18,24 +18,34 @@ describe('sealed credentials', () => {
   });
 
   test('are sealed with a fresh IV each time', () => {
-    const [one, two] = [sealCredentials(keys, 'account', credentials), sealCredentials(keys, 'account', credentials)];
+    const [one, two] = [
+      sealCredentials(keys, 'account', credentials),
+      sealCredentials(keys, 'account', credentials),
+    ];
     expect(one.iv.equals(two.iv)).toBe(false);
     expect(one.sealed.equals(two.sealed)).toBe(false);
   });
 
   test('do not open in the row of another account', () => {
     const sealed = sealCredentials(keys, 'account', credentials);
-    expect(() => openCredentials(keys, { ...sealed, accountId: 'other' })).toThrow('belongs to another account');
+    expect(() => openCredentials(keys, { ...sealed, accountId: 'other' })).toThrow(
+      'belongs to another account',
+    );
   });
 
-  test('do not open under another key\'s name', () => {
+  test("do not open under another key's name", () => {
     const sealed = sealCredentials(keys, 'account', credentials);
     const renamed = { current: { ...current, version: 'renamed' }, previous: null };
-    expect(() => openCredentials(renamed, { ...sealed, keyVersion: 'renamed' })).toThrow(PlainError);
+    expect(() => openCredentials(renamed, { ...sealed, keyVersion: 'renamed' })).toThrow(
+      PlainError,
+    );
   });
 
   test.each([
-    ['a byte of the ciphertext changed', (sealed: Buffer) => Buffer.concat([Buffer.from([(sealed[0] ?? 0) ^ 1]), sealed.subarray(1)])],
+    [
+      'a byte of the ciphertext changed',
+      (sealed: Buffer) => Buffer.concat([Buffer.from([(sealed[0] ?? 0) ^ 1]), sealed.subarray(1)]),
+    ],
     ['the tag cut short', (sealed: Buffer) => sealed.subarray(0, -4)],
     ['nothing but a tag', (sealed: Buffer) => sealed.subarray(-16)],
     ['less than a tag', () => Buffer.alloc(3)],
@@ -50,6 +60,8 @@ describe('sealed credentials', () => {
     const sealed = sealCredentials(keys, 'account', credentials);
     const changed = { current: key('new'), previous: current };
     expect(openCredentials(changed, sealed)).toEqual(credentials);
-    expect(() => openCredentials({ current: key('new'), previous: key('older') }, sealed)).toThrow('sealed with master key current');
+    expect(() => openCredentials({ current: key('new'), previous: key('older') }, sealed)).toThrow(
+      'sealed with master key current',
+    );
   });
 });

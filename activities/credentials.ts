@@ -33,7 +33,11 @@ export function sealCredentials(
   const iv = randomBytes(ivBytes);
   const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: tagBytes });
   cipher.setAAD(associatedData(accountId, version));
-  const sealed = Buffer.concat([cipher.update(JSON.stringify(credentials), 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  const sealed = Buffer.concat([
+    cipher.update(JSON.stringify(credentials), 'utf8'),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ]);
   return { accountId, keyVersion: version, iv, sealed };
 }
 
@@ -46,21 +50,30 @@ export function openCredentials(
   keys: MasterKeys,
   row: { accountId: string; keyVersion: string; iv: Buffer; sealed: Buffer },
 ): Record<string, string> {
-  const master = [keys.current, keys.previous].find((candidate) => candidate?.version === row.keyVersion);
+  const master = [keys.current, keys.previous].find(
+    (candidate) => candidate?.version === row.keyVersion,
+  );
   if (master == null) {
     throw new PlainError(
       `the credentials of account ${row.accountId} were sealed with master key ${row.keyVersion}, which is neither MASTER_KEY_CURRENT nor MASTER_KEY_PREVIOUS`,
     );
   }
   try {
-    const decipher = createDecipheriv('aes-256-gcm', master.key, row.iv, { authTagLength: tagBytes });
+    const decipher = createDecipheriv('aes-256-gcm', master.key, row.iv, {
+      authTagLength: tagBytes,
+    });
     decipher.setAAD(associatedData(row.accountId, row.keyVersion));
     const end = row.sealed.length - tagBytes;
     decipher.setAuthTag(row.sealed.subarray(end));
-    const text = Buffer.concat([decipher.update(row.sealed.subarray(0, end)), decipher.final()]).toString('utf8');
+    const text = Buffer.concat([
+      decipher.update(row.sealed.subarray(0, end)),
+      decipher.final(),
+    ]).toString('utf8');
     return JSON.parse(text) as Record<string, string>;
   } catch {
     // Neither key nor plaintext may come along.
-    throw new PlainError(`the credentials of account ${row.accountId} do not open: the row was changed or belongs to another account`);
+    throw new PlainError(
+      `the credentials of account ${row.accountId} do not open: the row was changed or belongs to another account`,
+    );
   }
 }

@@ -38,8 +38,14 @@ export function createDays(deps: ActivityDeps, context: () => CallContext) {
       return fillDays(deps, context(), args);
     },
 
-    async refreshDays(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<BackfillResult> {
-      const dates = Array.from({ length: refreshedDays }, (_, index) => addDays(args.date, index - refreshedDays));
+    async refreshDays(args: {
+      plantId: string;
+      date: LocalDate;
+      nowMs: number;
+    }): Promise<BackfillResult> {
+      const dates = Array.from({ length: refreshedDays }, (_, index) =>
+        addDays(args.date, index - refreshedDays),
+      );
       // After a closing, what was asked in vain may be asked again.
       await forgetGaps(deps.db, args.plantId);
       const { plantId, nowMs } = args;
@@ -52,14 +58,30 @@ export function createDays(deps: ActivityDeps, context: () => CallContext) {
       });
     },
 
-    async closeDay(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<ClosingVerdict> {
+    async closeDay(args: {
+      plantId: string;
+      date: LocalDate;
+      nowMs: number;
+    }): Promise<ClosingVerdict> {
       const plant = await findPlant(deps.db, args.plantId);
-      if (plant === undefined) throw new PlainError(`plant ${args.plantId} is no longer in the database`);
+      if (plant === undefined)
+        throw new PlainError(`plant ${args.plantId} is no longer in the database`);
       const from = startOfDayMs(args.date, plant.timezone);
       const to = endOfDayMs(args.date, plant.timezone);
       // Late readings of the day may have come on the day after.
-      const points = await findBookedTotals(deps.db, args.plantId, args.date, from, to + (to - from));
-      await writeTotalsByTime(deps.db, args.plantId, args.date, totalsByTime(points, args.date, plant.timezone));
+      const points = await findBookedTotals(
+        deps.db,
+        args.plantId,
+        args.date,
+        from,
+        to + (to - from),
+      );
+      await writeTotalsByTime(
+        deps.db,
+        args.plantId,
+        args.date,
+        totalsByTime(points, args.date, plant.timezone),
+      );
       const days = await findDays(deps.db, args.plantId, addDays(args.date, -7), args.date);
       return decideClosing(args.date, days);
     },
@@ -96,8 +118,11 @@ export async function fillDays(
   const today = request.countedFrom ?? localDateAt(nowMs, plant.timezone);
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(seriesMsMax)]);
   try {
-    const series = await deps.vendors.withVendor(vendorPlant(plant), credentials, { nowMs, signal }, (adapter) =>
-      readSeries(adapter, plant, dates),
+    const series = await deps.vendors.withVendor(
+      vendorPlant(plant),
+      credentials,
+      { nowMs, signal },
+      (adapter) => readSeries(adapter, plant, dates),
     );
     const days = await recordDays(deps, plant, dates, series, today, request);
     return { days, failure: null };
@@ -112,7 +137,11 @@ export async function fillDays(
 }
 
 /** The series over the span of the dates, which come in order, in calls as long as the vendor allows. */
-async function readSeries(adapter: VendorAdapter, plant: PlantRow, dates: readonly LocalDate[]): Promise<DailyEnergy[]> {
+async function readSeries(
+  adapter: VendorAdapter,
+  plant: PlantRow,
+  dates: readonly LocalDate[],
+): Promise<DailyEnergy[]> {
   const [first, last] = [dates[0], dates.at(-1)];
   const series: DailyEnergy[] = [];
   if (first === undefined || last === undefined) return series;
@@ -139,20 +168,37 @@ async function recordDays(
   if (first === undefined || last === undefined) return [];
   return deps.db.transaction().execute(async (trx) => {
     await lockDays(trx, plant.id);
-    const stored = new Map((await findDays(trx, plant.id, first, last)).map((day) => [day.date, day]));
+    const stored = new Map(
+      (await findDays(trx, plant.id, first, last)).map((day) => [day.date, day]),
+    );
     const results: BackfillResult['days'] = [];
     for (const date of dates) {
       const before = stored.get(date) ?? null;
       const value = byDate.get(date) ?? null;
       // An impossible total in a series is no total.
-      const seriesKwh = value !== null && isPossibleDayEnergy(value, plant.installed_capacity_kw) ? value : null;
+      const seriesKwh =
+        value !== null && isPossibleDayEnergy(value, plant.installed_capacity_kw) ? value : null;
       const { proposedEnergyKwh, ...row } = before ?? { proposedEnergyKwh: null, date };
-      const decision = decideRefresh(before === null ? null : (row as typeof before), date, seriesKwh, daysBetween(date, today), proposedEnergyKwh);
+      const decision = decideRefresh(
+        before === null ? null : (row as typeof before),
+        date,
+        seriesKwh,
+        daysBetween(date, today),
+        proposedEnergyKwh,
+      );
       const oldEnergyKwh = before?.todayEnergyKwh ?? null;
-      results.push({ date, oldEnergyKwh, newEnergyKwh: decision.row?.todayEnergyKwh ?? oldEnergyKwh, changed: decision.revision, note: decision.note });
+      results.push({
+        date,
+        oldEnergyKwh,
+        newEnergyKwh: decision.row?.todayEnergyKwh ?? oldEnergyKwh,
+        changed: decision.revision,
+        note: decision.note,
+      });
       if (dryRun) continue;
-      if (decision.row !== null) await writeSeriesDay(trx, plant.id, decision.row, { oldEnergyKwh, source, atMs: nowMs });
-      else if (before !== null && decision.proposalKwh !== proposedEnergyKwh) await writeProposal(trx, plant.id, date, decision.proposalKwh);
+      if (decision.row !== null)
+        await writeSeriesDay(trx, plant.id, decision.row, { oldEnergyKwh, source, atMs: nowMs });
+      else if (before !== null && decision.proposalKwh !== proposedEnergyKwh)
+        await writeProposal(trx, plant.id, date, decision.proposalKwh);
       if (seriesKwh === null) await recordGap(trx, plant.id, date, nowMs, decision.note);
     }
     return results;
@@ -160,5 +206,7 @@ async function recordDays(
 }
 
 function daysBetween(earlier: LocalDate, later: LocalDate): number {
-  return Math.round((Date.parse(`${later}T00:00:00Z`) - Date.parse(`${earlier}T00:00:00Z`)) / 86_400_000);
+  return Math.round(
+    (Date.parse(`${later}T00:00:00Z`) - Date.parse(`${earlier}T00:00:00Z`)) / 86_400_000,
+  );
 }

@@ -38,10 +38,13 @@ export function isServiceError(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== null) {
     if (connectionCodes.has(code)) return true;
-    if (/^[0-9A-Z]{5}$/.test(code)) return passingSqlClasses.has(code.slice(0, 2)) || passingSqlCodes.has(code);
+    if (/^[0-9A-Z]{5}$/.test(code))
+      return passingSqlClasses.has(code.slice(0, 2)) || passingSqlCodes.has(code);
   }
   if (connectionMessages.test(error.message)) return true;
-  return error instanceof AggregateError ? error.errors.some(isServiceError) : isServiceError(error.cause);
+  return error instanceof AggregateError
+    ? error.errors.some(isServiceError)
+    : isServiceError(error.cause);
 }
 
 function codeOf(error: Error): string | null {
@@ -72,7 +75,11 @@ export class PlainError extends Error {
  * @param attempting what was being done, for the person who reads it: "writing the poll log".
  * @param neverGiveUp every error is tried again: the ledger's own activities.
  */
-export function toApplicationFailure(error: unknown, attempting: string, neverGiveUp: boolean): Error {
+export function toApplicationFailure(
+  error: unknown,
+  attempting: string,
+  neverGiveUp: boolean,
+): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (isServiceError(error)) {
     return ApplicationFailure.create({
@@ -97,7 +104,8 @@ export function guarded<Args, Result>(
       return await run(args);
     } catch (error) {
       const failure = toApplicationFailure(error, attempting, options.neverGiveUp ?? false);
-      if (failure instanceof ApplicationFailure && failure.type === unexpected) options.onError?.(error, attempting);
+      if (failure instanceof ApplicationFailure && failure.type === unexpected)
+        options.onError?.(error, attempting);
       throw failure;
     }
   };

@@ -34,22 +34,41 @@ export function createFetch(deps: ActivityDeps, context: () => CallContext) {
       readFetchBefore(deps.db, args.plantId, args.slotMs),
     ]);
     if (lock === 'TAKEN') return { kind: 'SKIPPED_LOCKED', nowMs };
-    if (before === null || before.plant.integration_status !== 'ACTIVE') return { kind: 'SKIPPED_INACTIVE', nowMs };
+    if (before === null || before.plant.integration_status !== 'ACTIVE')
+      return { kind: 'SKIPPED_INACTIVE', nowMs };
     const { plant, claim, credentials } = before;
-    if (plant.last_slot !== null && plant.last_slot.getTime() >= args.slotMs && plant.last_poll !== null) {
+    if (
+      plant.last_slot !== null &&
+      plant.last_slot.getTime() >= args.slotMs &&
+      plant.last_poll !== null
+    ) {
       return { kind: 'ALREADY_BOOKED', poll: plant.last_poll };
     }
     if (claim !== null) {
-      return { kind: 'READING', nowMs: claim.nowMs, durationMs: 0, reading: claim.reading, credentialsVersion: credentials?.version ?? 0 };
+      return {
+        kind: 'READING',
+        nowMs: claim.nowMs,
+        durationMs: 0,
+        reading: claim.reading,
+        credentialsVersion: credentials?.version ?? 0,
+      };
     }
     if (call.isLocal && deps.breaker.isOpen(plant.brand)) {
-      throw ApplicationFailure.nonRetryable(`the ${plant.brand} cloud is slow: not asked on the local path`, takeRegular);
+      throw ApplicationFailure.nonRetryable(
+        `the ${plant.brand} cloud is slow: not asked on the local path`,
+        takeRegular,
+      );
     }
     return ask(deps, call, before, nowMs);
   };
 }
 
-async function ask(deps: ActivityDeps, call: CallContext, before: FetchBefore, nowMs: number): Promise<FetchResult> {
+async function ask(
+  deps: ActivityDeps,
+  call: CallContext,
+  before: FetchBefore,
+  nowMs: number,
+): Promise<FetchResult> {
   const { plant, credentials } = before;
   const beganAt = performance.now();
   const limit = AbortSignal.timeout(regularFetchMsMax);
@@ -58,25 +77,59 @@ async function ask(deps: ActivityDeps, call: CallContext, before: FetchBefore, n
   const durationMs = () => Math.round(performance.now() - beganAt);
   try {
     await deps.checkpoint('before vendor call');
-    const reading = await deps.vendors.withVendor(vendorPlant(plant), credentials, { nowMs, signal }, (adapter) =>
-      read(adapter, before, nowMs),
+    const reading = await deps.vendors.withVendor(
+      vendorPlant(plant),
+      credentials,
+      { nowMs, signal },
+      (adapter) => read(adapter, before, nowMs),
     );
     await deps.checkpoint('after vendor answer');
-    if ('type' in reading) return { kind: 'VENDOR_FAILURE', nowMs, durationMs: durationMs(), failure: reading, credentialsVersion: version, asked: true };
-    return { kind: 'READING', nowMs, durationMs: durationMs(), reading, credentialsVersion: version ?? 0 };
+    if ('type' in reading)
+      return {
+        kind: 'VENDOR_FAILURE',
+        nowMs,
+        durationMs: durationMs(),
+        failure: reading,
+        credentialsVersion: version,
+        asked: true,
+      };
+    return {
+      kind: 'READING',
+      nowMs,
+      durationMs: durationMs(),
+      reading,
+      credentialsVersion: version ?? 0,
+    };
   } catch (error) {
     if (call.signal.aborted) {
       if (call.isLocal) deps.breaker.localCut(plant.brand);
       throw error;
     }
     if (limit.aborted) {
-      const failure: VendorFailure = { type: 'NETWORK_TIMEOUT', message: `the vendor's answers took longer than ${regularFetchMsMax / 1000} s in all` };
-      return { kind: 'VENDOR_FAILURE', nowMs, durationMs: durationMs(), failure, credentialsVersion: version, asked: true };
+      const failure: VendorFailure = {
+        type: 'NETWORK_TIMEOUT',
+        message: `the vendor's answers took longer than ${regularFetchMsMax / 1000} s in all`,
+      };
+      return {
+        kind: 'VENDOR_FAILURE',
+        nowMs,
+        durationMs: durationMs(),
+        failure,
+        credentialsVersion: version,
+        asked: true,
+      };
     }
     const failure = vendorFailure(error);
     if (failure === null) throw error;
     const asked = error instanceof AdapterError;
-    return { kind: 'VENDOR_FAILURE', nowMs, durationMs: durationMs(), failure, credentialsVersion: version, asked };
+    return {
+      kind: 'VENDOR_FAILURE',
+      nowMs,
+      durationMs: durationMs(),
+      failure,
+      credentialsVersion: version,
+      asked,
+    };
   } finally {
     if (!call.signal.aborted) {
       if (call.isLocal) deps.breaker.localAnswered(plant.brand);
@@ -86,14 +139,19 @@ async function ask(deps: ActivityDeps, call: CallContext, before: FetchBefore, n
 }
 
 /** The summary, checked, and the alarms where they are due. A failure of the alarms alone leaves the summary standing. */
-async function read(adapter: VendorAdapter, before: FetchBefore, nowMs: number): Promise<Reading | VendorFailure> {
+async function read(
+  adapter: VendorAdapter,
+  before: FetchBefore,
+  nowMs: number,
+): Promise<Reading | VendorFailure> {
   const { plant } = before;
   const facts = plantFacts(plant);
   const ref = { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone };
   const summary = checkSummary(await adapter.getPlantSummary(ref), facts, nowMs);
   if ('type' in summary) return summary;
   summary.devices.splice(deviceReadingsMax);
-  if (!alarmsDue(facts, adapter.capabilities().alarmIntervalS, nowMs)) return { summary, alarms: null };
+  if (!alarmsDue(facts, adapter.capabilities().alarmIntervalS, nowMs))
+    return { summary, alarms: null };
   const since = alarmsSince(facts, before.oldestVendorAlertMs, nowMs);
   try {
     const answer = await adapter.getAlarmsSince(ref, new Date(since));
@@ -104,4 +162,3 @@ async function read(adapter: VendorAdapter, before: FetchBefore, nowMs: number):
     return { summary, alarms: failure };
   }
 }
-

@@ -32,7 +32,9 @@ export function createFleet(deps: ActivityDeps, loops: Loops, heartbeat: () => v
         const known = new Set(plants.map((plant) => plant.id));
         const missing = plants.filter((plant) => !running.has(plant.id));
         const ended = [...running].filter((plantId) => !known.has(plantId));
-        const changed = plants.filter((plant) => plant.changed && running.has(plant.id)).map((plant) => plant.id);
+        const changed = plants
+          .filter((plant) => plant.changed && running.has(plant.id))
+          .map((plant) => plant.id);
         await startAll(missing, loops);
         // A loop whose plant is gone looks again, sees it, and ends.
         for (const plantId of [...ended, ...changed]) await loops.signalChanged(plantId);
@@ -47,9 +49,17 @@ export function createFleet(deps: ActivityDeps, loops: Loops, heartbeat: () => v
           partitions,
         };
         if (missing.length + ended.length + resumed.length + partitions.length > 0) {
-          deps.log.info({ started: missing.length, ended: ended.length, resumed: resumed.length, partitions }, 'fleet reconciled');
+          deps.log.info(
+            { started: missing.length, ended: ended.length, resumed: resumed.length, partitions },
+            'fleet reconciled',
+          );
         }
-        return { ...report, started: report.started.slice(0, 100), ended: ended.slice(0, 100), signalled: changed.slice(0, 100) };
+        return {
+          ...report,
+          started: report.started.slice(0, 100),
+          ended: ended.slice(0, 100),
+          signalled: changed.slice(0, 100),
+        };
       } finally {
         clearInterval(beat);
       }
@@ -59,16 +69,23 @@ export function createFleet(deps: ActivityDeps, loops: Loops, heartbeat: () => v
   /** Plants that are not polled have nobody else who reminds of their alerts. */
   async function remind(nowMs: number): Promise<number> {
     const plantIds = await listPausedWithAlerts(deps.db);
-    for (const plantId of plantIds) await evaluate(deps, { plantId, nowMs, revision: null, closing: null });
+    for (const plantId of plantIds)
+      await evaluate(deps, { plantId, nowMs, revision: null, closing: null });
     return plantIds.length;
   }
 }
 
-async function startAll(missing: readonly { id: string; name: string; brand: Brand }[], loops: Loops): Promise<void> {
+async function startAll(
+  missing: readonly { id: string; name: string; brand: Brand }[],
+  loops: Loops,
+): Promise<void> {
   for (let begin = 0; begin < missing.length; begin += startsPerSecondMax) {
     const beganAt = performance.now();
-    await Promise.all(missing.slice(begin, begin + startsPerSecondMax).map((plant) => loops.start(plant)));
+    await Promise.all(
+      missing.slice(begin, begin + startsPerSecondMax).map((plant) => loops.start(plant)),
+    );
     const restMs = 1_000 - (performance.now() - beganAt);
-    if (begin + startsPerSecondMax < missing.length && restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+    if (begin + startsPerSecondMax < missing.length && restMs > 0)
+      await new Promise((resolve) => setTimeout(resolve, restMs));
   }
 }

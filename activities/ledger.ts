@@ -56,7 +56,13 @@ export async function writeOff(db: Db, missed: Parameters<typeof insertMissed>[1
   const { plantId, rows } = missed;
   if (rows !== null) {
     for (const { slotMs, poll } of await findBooked(db, plantId, rows)) {
-      const key = { plantId, slotMs, jobType: 'POLL', trigger: 'SCHEDULE', requestedAtMs: null } as const;
+      const key = {
+        plantId,
+        slotMs,
+        jobType: 'POLL',
+        trigger: 'SCHEDULE',
+        requestedAtMs: null,
+      } as const;
       await insertPollLog(db, pollLogRow({ ...key, ...poll }, missed));
     }
   }
@@ -65,7 +71,9 @@ export async function writeOff(db: Db, missed: Parameters<typeof insertMissed>[1
 
 /** The polls that a span of slots has booked: on the plant, or, where the worker died before that, on a day only. */
 async function findBooked(
-  db: Db, plantId: string, span: { fromMs: number; toMs: number },
+  db: Db,
+  plantId: string,
+  span: { fromMs: number; toMs: number },
 ): Promise<{ slotMs: number; poll: BookedPoll }[]> {
   const plant = await findPlant(db, plantId);
   const lastSlotMs = plant?.last_slot?.getTime() ?? -Infinity;
@@ -74,7 +82,13 @@ async function findBooked(
     .map(({ slotMs, claim: { reading, booked, nowMs } }) => ({
       slotMs,
       // The claim keeps no durations: what it says of the attempt is when it was.
-      poll: { ...outcomeOf({ kind: 'READING', reading }), booked, startedAtMs: nowMs, durationMs: 0, attempts: 1 },
+      poll: {
+        ...outcomeOf({ kind: 'READING', reading }),
+        booked,
+        startedAtMs: nowMs,
+        durationMs: 0,
+        attempts: 1,
+      },
     }));
   if (plant?.last_poll && lastSlotMs >= span.fromMs && lastSlotMs <= span.toMs) {
     found.push({ slotMs: lastSlotMs, poll: plant.last_poll });

@@ -22,18 +22,38 @@ beforeEach(async () => {
 });
 
 const periods = async () => {
-  const rows = await database.db.selectFrom('plant_periods').selectAll().where('plant_id', '=', plantId).orderBy('from_at').execute();
-  return rows.map((row) => ({ from: row.from_at.getTime(), to: row.to_at?.getTime() ?? null, intervalS: row.interval_s, reason: row.reason }));
+  const rows = await database.db
+    .selectFrom('plant_periods')
+    .selectAll()
+    .where('plant_id', '=', plantId)
+    .orderBy('from_at')
+    .execute();
+  return rows.map((row) => ({
+    from: row.from_at.getTime(),
+    to: row.to_at?.getTime() ?? null,
+    intervalS: row.interval_s,
+    reason: row.reason,
+  }));
 };
-const set = (values: object) => database.db.updateTable('plants').set(values).where('id', '=', plantId).execute();
-const missed = async () => (await listPollLogs(database.db, plantId, 100)).reverse().map((row) => row.scheduled_for.getTime());
+const set = (values: object) =>
+  database.db.updateTable('plants').set(values).where('id', '=', plantId).execute();
+const missed = async () =>
+  (await listPollLogs(database.db, plantId, 100))
+    .reverse()
+    .map((row) => row.scheduled_for.getTime());
 
 describe('plant periods', () => {
   test('the first look opens a period with the first slot after it, and a second look leaves it', async () => {
     const { activities } = testActivities(database);
     const plan = await activities.planPlant({ plantId, nowMs: startMs });
     const fromMs = nextSlotAfter(tenMinutes, startMs);
-    expect(plan).toMatchObject({ kind: 'PLAN', periodFromMs: fromMs, startDue: true, lastSlotMs: null, phaseMs: tenMinutes.phaseMs });
+    expect(plan).toMatchObject({
+      kind: 'PLAN',
+      periodFromMs: fromMs,
+      startDue: true,
+      lastSlotMs: null,
+      phaseMs: tenMinutes.phaseMs,
+    });
     await activities.planPlant({ plantId, nowMs: startMs + 3_600_000 });
     expect(await periods()).toEqual([{ from: fromMs, to: null, intervalS: 600, reason: 'ACTIVE' }]);
   });
@@ -51,10 +71,14 @@ describe('plant periods', () => {
       { from: first, to: changedAtMs, intervalS: 600, reason: 'ACTIVE' },
       { from: next, to: null, intervalS: 300, reason: 'ACTIVE' },
     ]);
-    expect(await missed()).toEqual([first, first + tenMinutes.intervalMs, first + 2 * tenMinutes.intervalMs]);
+    expect(await missed()).toEqual([
+      first,
+      first + tenMinutes.intervalMs,
+      first + 2 * tenMinutes.intervalMs,
+    ]);
   });
 
-  test('a slot exactly at the change belongs to the new period\'s time, not to the closed one', async () => {
+  test("a slot exactly at the change belongs to the new period's time, not to the closed one", async () => {
     const { activities } = testActivities(database);
     await activities.planPlant({ plantId, nowMs: startMs });
     const first = nextSlotAfter(tenMinutes, startMs);
@@ -75,7 +99,12 @@ describe('plant periods', () => {
     const plan = await activities.planPlant({ plantId, nowMs: resumedAtMs });
     expect(plan).toMatchObject({ startDue: true, integrationStatus: 'ACTIVE' });
     expect(await periods()).toEqual([
-      { from: nextSlotAfter(tenMinutes, startMs), to: pausedAtMs, intervalS: 600, reason: 'ACTIVE' },
+      {
+        from: nextSlotAfter(tenMinutes, startMs),
+        to: pausedAtMs,
+        intervalS: 600,
+        reason: 'ACTIVE',
+      },
       { from: pausedAtMs, to: resumedAtMs, intervalS: 600, reason: 'DISABLED_BY_OPERATOR' },
       { from: nextSlotAfter(tenMinutes, resumedAtMs), to: null, intervalS: 600, reason: 'ACTIVE' },
     ]);
@@ -88,7 +117,9 @@ describe('plant periods', () => {
     await activities.planPlant({ plantId, nowMs: startMs });
     await activities.setIntegration({ plantId, to: 'DISABLED_BY_OPERATOR', nowMs: startMs + 1 });
     await activities.planPlant({ plantId, nowMs: startMs + 1 });
-    expect(await periods()).toEqual([{ from: startMs + 1, to: null, intervalS: 600, reason: 'DISABLED_BY_OPERATOR' }]);
+    expect(await periods()).toEqual([
+      { from: startMs + 1, to: null, intervalS: 600, reason: 'DISABLED_BY_OPERATOR' },
+    ]);
   });
 
   test('a change of the interval while paused changes nothing but what comes after the resume', async () => {
@@ -99,19 +130,27 @@ describe('plant periods', () => {
     await activities.planPlant({ plantId, nowMs: startMs + 1_000 });
     expect(await periods()).toHaveLength(1);
     await activities.setIntegration({ plantId, to: 'ACTIVE', nowMs: startMs + 2_000 });
-    expect(await activities.planPlant({ plantId, nowMs: startMs + 2_000 })).toMatchObject({ intervalMs: 60_000 });
+    expect(await activities.planPlant({ plantId, nowMs: startMs + 2_000 })).toMatchObject({
+      intervalMs: 60_000,
+    });
   });
 
   test('resume and pause leave PENDING_DOCS alone', async () => {
     const { activities } = testActivities(database);
     await set({ integration_status: 'PENDING_DOCS' });
-    for (const to of ['ACTIVE', 'DISABLED_BY_OPERATOR'] as const) await activities.setIntegration({ plantId, to, nowMs: startMs });
-    expect(await activities.planPlant({ plantId, nowMs: startMs })).toMatchObject({ integrationStatus: 'PENDING_DOCS', startDue: false });
+    for (const to of ['ACTIVE', 'DISABLED_BY_OPERATOR'] as const)
+      await activities.setIntegration({ plantId, to, nowMs: startMs });
+    expect(await activities.planPlant({ plantId, nowMs: startMs })).toMatchObject({
+      integrationStatus: 'PENDING_DOCS',
+      startDue: false,
+    });
   });
 
   test('a plant that is gone ends its loop', async () => {
     const { activities } = testActivities(database);
-    expect(await activities.planPlant({ plantId: 'nobody', nowMs: startMs })).toEqual({ kind: 'GONE' });
+    expect(await activities.planPlant({ plantId: 'nobody', nowMs: startMs })).toEqual({
+      kind: 'GONE',
+    });
   });
 });
 
@@ -122,14 +161,30 @@ describe('closings', () => {
     const laterMs = startMs + 5 * 86_400_000;
     const plan = await activities.planPlant({ plantId, nowMs: laterMs });
     if (plan.kind !== 'PLAN') throw new Error('no plan');
-    expect(plan.missedClosings.map((closing) => closing.date)).toEqual(['2026-06-13', '2026-06-14', '2026-06-15']);
+    expect(plan.missedClosings.map((closing) => closing.date)).toEqual([
+      '2026-06-13',
+      '2026-06-14',
+      '2026-06-15',
+    ]);
     expect(plan.nextClosing?.date).toBe('2026-06-16');
     const [first] = plan.missedClosings;
     await activities.writePollLog({
-      plantId, slotMs: first?.atMs ?? 0, jobType: 'DAILY', trigger: 'CATCH_UP', outcome: 'OK', startedAtMs: laterMs, requestedAtMs: null,
-      durationMs: 1, attempts: 1, errorType: null, error: null, booked: null,
+      plantId,
+      slotMs: first?.atMs ?? 0,
+      jobType: 'DAILY',
+      trigger: 'CATCH_UP',
+      outcome: 'OK',
+      startedAtMs: laterMs,
+      requestedAtMs: null,
+      durationMs: 1,
+      attempts: 1,
+      errorType: null,
+      error: null,
+      booked: null,
     });
-    expect(await activities.planPlant({ plantId, nowMs: laterMs })).toMatchObject({ missedClosings: [{ date: '2026-06-14' }, { date: '2026-06-15' }] });
+    expect(await activities.planPlant({ plantId, nowMs: laterMs })).toMatchObject({
+      missedClosings: [{ date: '2026-06-14' }, { date: '2026-06-15' }],
+    });
   });
 
   test('a plant that was paused all day has no closing of it, one that was paused at noon has', async () => {
@@ -137,7 +192,9 @@ describe('closings', () => {
     await activities.planPlant({ plantId, nowMs: startMs });
     const pausedAtMs = startMs + 3_600_000;
     await activities.setIntegration({ plantId, to: 'DISABLED_BY_OPERATOR', nowMs: pausedAtMs });
-    expect(await activities.planPlant({ plantId, nowMs: pausedAtMs })).toMatchObject({ nextClosing: { date: '2026-06-11' } });
+    expect(await activities.planPlant({ plantId, nowMs: pausedAtMs })).toMatchObject({
+      nextClosing: { date: '2026-06-11' },
+    });
     const nextDay = await activities.planPlant({ plantId, nowMs: pausedAtMs + 86_400_000 });
     expect(nextDay).toMatchObject({ nextClosing: null, missedClosings: [{ date: '2026-06-11' }] });
   });

@@ -19,8 +19,12 @@ export function createPlan(deps: ActivityDeps, context: () => CallContext) {
         const plant = await lockPlant(trx, args.plantId);
         if (plant === undefined) return { kind: 'GONE' };
         const { period, lastSlotMs } = await keepPeriod(trx, plant, args.nowMs, context());
-        await trx.updateTable('plants').set({ seen_revision: plant.revision })
-          .where('id', '=', plant.id).where('seen_revision', '<>', plant.revision).execute();
+        await trx
+          .updateTable('plants')
+          .set({ seen_revision: plant.revision })
+          .where('id', '=', plant.id)
+          .where('seen_revision', '<>', plant.revision)
+          .execute();
         const active = plant.integration_status === 'ACTIVE';
         return {
           kind: 'PLAN',
@@ -32,7 +36,8 @@ export function createPlan(deps: ActivityDeps, context: () => CallContext) {
           phaseMs: period.phaseMs,
           lastSlotMs,
           periodFromMs: period.fromMs,
-          startDue: active && (lastSlotMs === null || lastSlotMs < (plant.activated_at?.getTime() ?? 0)),
+          startDue:
+            active && (lastSlotMs === null || lastSlotMs < (plant.activated_at?.getTime() ?? 0)),
           ...(await planClosings(trx, plant, args.nowMs)),
         };
       });
@@ -41,14 +46,23 @@ export function createPlan(deps: ActivityDeps, context: () => CallContext) {
     async setIntegration(args: SetIntegrationArgs): Promise<void> {
       if (args.to === 'ACTIVE') {
         const resumed = await resumePlants(deps.db, [args.plantId], instant(args.nowMs));
-        deps.log.info({ plantId: args.plantId, actor: 'temporal', changed: resumed.length > 0 }, 'plant resumed');
+        deps.log.info(
+          { plantId: args.plantId, actor: 'temporal', changed: resumed.length > 0 },
+          'plant resumed',
+        );
         return;
       }
       const plant = await findPlant(deps.db, args.plantId);
       if (plant === undefined || plant.integration_status === 'PENDING_DOCS') return;
-      await deps.db.updateTable('plants')
-        .set({ integration_status: 'DISABLED_BY_OPERATOR', paused_until: null, pause_reason: 'paused in the Temporal Web UI' })
-        .where('id', '=', args.plantId).execute();
+      await deps.db
+        .updateTable('plants')
+        .set({
+          integration_status: 'DISABLED_BY_OPERATOR',
+          paused_until: null,
+          pause_reason: 'paused in the Temporal Web UI',
+        })
+        .where('id', '=', args.plantId)
+        .execute();
       deps.log.info({ plantId: args.plantId, actor: 'temporal' }, 'plant paused');
     },
   };
@@ -62,10 +76,13 @@ async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallC
   const lastSlotMs = await findLastSlot(trx, plant.id);
   const reason = plant.integration_status;
   const unchanged =
-    open !== undefined && open.reason === reason && (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
+    open !== undefined &&
+    open.reason === reason &&
+    (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
   if (unchanged) return { period: open, lastSlotMs };
   // A loop that starts with empty state has polled none of the old grid's last slots, and will not.
-  if (open?.reason === 'ACTIVE') await writeOffSlots(trx, plant.id, open, lastSlotMs, nowMs, caller);
+  if (open?.reason === 'ACTIVE')
+    await writeOffSlots(trx, plant.id, open, lastSlotMs, nowMs, caller);
   const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, nowMs) : nowMs;
   const period = { fromMs, ...grid, reason };
   await replacePeriod(trx, plant.id, nowMs, period);
@@ -74,7 +91,12 @@ async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallC
 
 /** The slots of a closing period that nobody polled are MISSED. */
 async function writeOffSlots(
-  trx: Db, plantId: string, open: Period, lastSlotMs: number | null, nowMs: number, caller: CallContext,
+  trx: Db,
+  plantId: string,
+  open: Period,
+  lastSlotMs: number | null,
+  nowMs: number,
+  caller: CallContext,
 ): Promise<void> {
   // A slot at `nowMs` itself is not of the closed period any more.
   const late = lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), nowMs - 1);
@@ -85,22 +107,34 @@ async function writeOffSlots(
     runId: caller.runId,
     intervalMs: open.intervalMs,
     rows: { fromMs: late.missedFromMs ?? late.catchUp, toMs: late.catchUp },
-    overflow: late.overflowFromMs === null ? null : { slotMs: late.overflowFromMs, slots: late.overflowCount },
+    overflow:
+      late.overflowFromMs === null
+        ? null
+        : { slotMs: late.overflowFromMs, slots: late.overflowCount },
   });
 }
 
-async function planClosings(trx: Db, plant: PlantRow, nowMs: number): Promise<{ nextClosing: Closing | null; missedClosings: Closing[] }> {
+async function planClosings(
+  trx: Db,
+  plant: PlantRow,
+  nowMs: number,
+): Promise<{ nextClosing: Closing | null; missedClosings: Closing[] }> {
   const { id, timezone } = plant;
   const missed: Closing[] = [];
   for (const closing of closingsPassed(id, timezone, nowMs)) {
-    const active = await wasActiveBetween(trx, id, startOfDayMs(closing.date, timezone), Math.min(endOfDayMs(closing.date, timezone), closing.atMs));
+    const active = await wasActiveBetween(
+      trx,
+      id,
+      startOfDayMs(closing.date, timezone),
+      Math.min(endOfDayMs(closing.date, timezone), closing.atMs),
+    );
     if (active && !(await hasDailyLog(trx, id, closing.atMs))) missed.push(closing);
   }
   const next = nextClosing(id, timezone, nowMs);
   const today = localDateAt(nowMs, timezone);
   const closes =
     plant.integration_status === 'ACTIVE' ||
-    (next.date === today && (await wasActiveBetween(trx, id, startOfDayMs(today, timezone), nowMs)));
+    (next.date === today &&
+      (await wasActiveBetween(trx, id, startOfDayMs(today, timezone), nowMs)));
   return { nextClosing: closes ? next : null, missedClosings: missed };
 }
-

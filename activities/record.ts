@@ -1,4 +1,9 @@
-import { applyAlertChanges, type AlertsFence, readAlertsBefore, writePlantChanges } from '../db/alerts.ts';
+import {
+  applyAlertChanges,
+  type AlertsFence,
+  readAlertsBefore,
+  writePlantChanges,
+} from '../db/alerts.ts';
 import { findCredentialsVersion, lockAccount } from '../db/credentials.ts';
 import { type Db, instant } from '../db/database.ts';
 import { findPlant, lockPlant, pauseAccount, type PlantRow } from '../db/plants.ts';
@@ -52,7 +57,8 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
       const { workflowId, runId } = context();
       await insertPollLog(deps.db, pollLogRow(args, { workflowId, runId }));
       await deps.checkpoint('after ledger commit');
-      if (args.jobType === 'POLL') deps.locks.release(args.plantId, `${deps.lockDomain}/${workflowId}`);
+      if (args.jobType === 'POLL')
+        deps.locks.release(args.plantId, `${deps.lockDomain}/${workflowId}`);
     },
 
     async writeMissed(args: MissedArgs): Promise<void> {
@@ -67,8 +73,12 @@ function gone(plantId: string): PlainError {
 }
 
 async function storedClaim(db: Db, args: SnapshotArgs) {
-  const row = await db.selectFrom('metric_snapshots').select('claim')
-    .where('plant_id', '=', args.plantId).where('slot', '=', instant(args.slotMs)).executeTakeFirst();
+  const row = await db
+    .selectFrom('metric_snapshots')
+    .select('claim')
+    .where('plant_id', '=', args.plantId)
+    .where('slot', '=', instant(args.slotMs))
+    .executeTakeFirst();
   return row?.claim?.booked ?? null;
 }
 
@@ -82,7 +92,13 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
     const step = await decide(deps.db, args);
     if ('done' in step) return step.done;
     if (step.changes.alerts.length === 0) {
-      const written = await writePlantChanges(deps.db, args.plantId, step.changes.plant, step.fence, step.row.revision);
+      const written = await writePlantChanges(
+        deps.db,
+        args.plantId,
+        step.changes.plant,
+        step.fence,
+        step.row.revision,
+      );
       if (written) {
         tellChange(deps, step.row, step.changes);
         return { ...decidedStanding(step.row, step.changes, step.before), poll: step.poll };
@@ -104,11 +120,18 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
     await applyAlertChanges(trx, args.plantId, changes.alerts, before.active, args.nowMs);
     if (changes.pauseAccount) {
       const paused = await pauseAccount(trx, row.vendor_account_id);
-      deps.log.warn({ accountId: row.vendor_account_id, plants: paused.length }, 'credentials refused: the plants of the account are paused');
+      deps.log.warn(
+        { accountId: row.vendor_account_id, plants: paused.length },
+        'credentials refused: the plants of the account are paused',
+      );
     }
     const after = changes.pauseAccount ? await findPlant(trx, args.plantId) : undefined;
     told.push({ row, changes });
-    return { ...decidedStanding(row, changes, before), revision: after?.revision ?? row.revision, poll };
+    return {
+      ...decidedStanding(row, changes, before),
+      revision: after?.revision ?? row.revision,
+      poll,
+    };
   });
   for (const { row, changes } of told) tellChange(deps, row, changes);
   return result;
@@ -118,7 +141,10 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
 function tellChange(deps: ActivityDeps, row: PlantRow, changes: AlertsChanges): void {
   const { status, statusReason } = changes.plant;
   if (status === row.status) return;
-  deps.log.info({ plantId: row.id, from: row.status, to: status, reason: statusReason }, 'plant status changed');
+  deps.log.info(
+    { plantId: row.id, from: row.status, to: status, reason: statusReason },
+    'plant status changed',
+  );
 }
 
 /** Alerts and status without a reading, under the revision that the caller has seen; null: whichever is stored. */
@@ -132,7 +158,11 @@ export async function evaluate(
     if (locked === undefined) throw gone(args.plantId);
     const read = await readAlertsBefore(trx, args.plantId, args.nowMs, args.nowMs, args.nowMs);
     if (read === null) throw gone(args.plantId);
-    const changes = decideAlerts(read.before, { nowMs: args.nowMs, closing: args.closing, result: null });
+    const changes = decideAlerts(read.before, {
+      nowMs: args.nowMs,
+      closing: args.closing,
+      result: null,
+    });
     const fence = { kind: 'REVISION', revision: args.revision ?? locked.revision } as const;
     const written = await writePlantChanges(trx, args.plantId, changes.plant, fence, null);
     // Another revision: people changed something meanwhile, the loop looks again and evaluates anew.
@@ -147,7 +177,13 @@ export async function evaluate(
 
 type Step =
   | { done: ReconcileResult }
-  | { changes: AlertsChanges; fence: AlertsFence; row: PlantRow; before: AlertsBefore; poll: BookedPoll };
+  | {
+      changes: AlertsChanges;
+      fence: AlertsFence;
+      row: PlantRow;
+      before: AlertsBefore;
+      poll: BookedPoll;
+    };
 
 async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
   const { nowMs, slotMs, booked } = args;
@@ -195,7 +231,11 @@ function standing(row: PlantRow, openAlerts: number): PlantStanding {
 }
 
 /** The plant as it was decided and written. */
-function decidedStanding(row: PlantRow, changes: AlertsChanges, before: AlertsBefore): PlantStanding {
+function decidedStanding(
+  row: PlantRow,
+  changes: AlertsChanges,
+  before: AlertsBefore,
+): PlantStanding {
   const raised = changes.alerts.filter((change) => change.kind === 'RAISE').length;
   const resolved = changes.alerts.filter((change) => change.kind === 'RESOLVE').length;
   const { status, statusReason, statusSinceMs, lastSeenAtMs } = changes.plant;

@@ -44,7 +44,9 @@ export class PathClosed extends Error {
   readonly retryAfterMs: number;
 
   constructor(retryAfterMs: number) {
-    super(`the vendor's rate limit closes this path of the account for another ${Math.ceil(retryAfterMs / 1000)} s`);
+    super(
+      `the vendor's rate limit closes this path of the account for another ${Math.ceil(retryAfterMs / 1000)} s`,
+    );
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -79,14 +81,19 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
     const known = accounts.get(accountId);
     if (known !== undefined && known.credentialsVersion === credentialsVersion) return known;
     // New credentials begin anew: no session, no closed path.
-    const fresh: AccountState = { session: new SessionStore(), credentialsVersion, closedUntilMs: new Map() };
+    const fresh: AccountState = {
+      session: new SessionStore(),
+      credentialsVersion,
+      closedUntilMs: new Map(),
+    };
     accounts.set(accountId, fresh);
     return fresh;
   }
 
   return {
     async withVendor(plant, sealed, call, run) {
-      if (sealed === null) throw new NoCredentials(`account ${plant.accountId} has no credentials yet`);
+      if (sealed === null)
+        throw new NoCredentials(`account ${plant.accountId} has no credentials yet`);
       const account = stateOf(plant.accountId, sealed.version);
       const adapter = deps.openAdapter({
         brand: plant.brand,
@@ -119,15 +126,21 @@ function gated(adapter: VendorAdapter, account: AccountState, nowMs: number): Ve
     capabilities: () => adapter.capabilities(),
     testConnection: () => adapter.testConnection(),
     getPlantSummary: (plant) => pass('getPlantSummary', () => adapter.getPlantSummary(plant)),
-    getDailyEnergySeries: (plant, from, to) => pass('getDailyEnergySeries', () => adapter.getDailyEnergySeries(plant, from, to)),
-    getAlarmsSince: (plant, since) => pass('getAlarmsSince', () => adapter.getAlarmsSince(plant, since)),
+    getDailyEnergySeries: (plant, from, to) =>
+      pass('getDailyEnergySeries', () => adapter.getDailyEnergySeries(plant, from, to)),
+    getAlarmsSince: (plant, since) =>
+      pass('getAlarmsSince', () => adapter.getAlarmsSince(plant, since)),
   };
 }
 
 /** A vendor's error as a value; null for any other error. */
 export function vendorFailure(error: unknown): VendorFailure | null {
   if (error instanceof PathClosed) {
-    return { type: 'RATE_LIMIT_EXCEEDED', message: error.message, retryAfterMs: error.retryAfterMs };
+    return {
+      type: 'RATE_LIMIT_EXCEEDED',
+      message: error.message,
+      retryAfterMs: error.retryAfterMs,
+    };
   }
   if (error instanceof NoCredentials) return { type: 'AUTH_FAILED', message: error.message };
   if (!(error instanceof AdapterError)) return null;

@@ -6,6 +6,7 @@ import { findTakenPlants, insertPlants, type NewPlant, type TakenPlant } from '.
 import type { Database } from '../db/tables.ts';
 import { clockInDatabase } from '../db/zones.ts';
 import { localTimeText } from '../domain/wording.ts';
+import { CommandError, exitCodes } from './config.ts';
 import type { DraftProblem, PlantDraft } from './plant-fields.ts';
 
 /** New plants, by hand or from a file: all of them, or none. */
@@ -29,18 +30,13 @@ const zoneProbesMs = [Date.UTC(2026, 0, 15, 12), Date.UTC(2026, 6, 15, 12)];
 const uniqueViolation = '23505';
 const foreignKeyViolation = '23503';
 
-/** Somebody else added one of the plants, or its account, between the checks and the writing. */
-export class AddedMeanwhile extends Error {
-  override readonly name = 'AddedMeanwhile';
-}
-
 /**
  * Adds the plants and the accounts that they name for the first time, in one transaction. A draft without a status becomes
  * ACTIVE where its account has credentials, else PENDING_DOCS.
  *
  * @param options.dryRun everything is written and taken back, so that the database itself has had its say.
  * @returns what was added (or would be), or everything that stands against it; then nothing is written.
- * @throws AddedMeanwhile
+ * @throws CommandError 1 where somebody else added one of them, or its account, between the checks and the writing.
  */
 export async function addPlants(
   db: Kysely<Database>,
@@ -66,7 +62,11 @@ export async function addPlants(
     isWritten = false;
     const { code } = cause as { code?: unknown };
     if (code === uniqueViolation || code === foreignKeyViolation)
-      throw new AddedMeanwhile('somebody added one of the plants meanwhile', { cause });
+      throw new CommandError(
+        'somebody added one of the plants meanwhile: nothing was added',
+        exitCodes.failed,
+        { cause },
+      );
     throw cause;
   } finally {
     await (isWritten ? trx.commit() : trx.rollback()).execute();

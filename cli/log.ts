@@ -4,11 +4,29 @@ import pretty from 'pino-pretty';
 export type Log = pino.Logger;
 
 /** Fields that never come out, wherever they stand: the last net, since nothing that is logged holds them. */
-const redactedPaths = ['credentials', 'password', 'secret', 'token', 'authorization', 'masterKey'].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+const redactedPaths = [
+  'credentials',
+  'password',
+  'secret',
+  'token',
+  'authorization',
+  'masterKey',
+].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 /** JSON lines for machines; lines for people where the output is a terminal. */
-export function createLog(level: 'debug' | 'info' | 'warn' | 'error', stream: NodeJS.WriteStream = process.stdout): Log {
-  const options: pino.LoggerOptions = { level, base: null, redact: redactedPaths, timestamp: pino.stdTimeFunctions.isoTime };
+export function createLog(
+  level: 'debug' | 'info' | 'warn' | 'error',
+  stream: NodeJS.WriteStream = process.stdout,
+): Log {
+  const options: pino.LoggerOptions = {
+    level,
+    base: null,
+    redact: redactedPaths,
+    timestamp: pino.stdTimeFunctions.isoTime,
+  };
   if (!stream.isTTY) return pino(options, stream);
-  return pino(options, pretty({ destination: stream, colorize: true, translateTime: 'SYS:HH:MM:ss', sync: true }));
+  return pino(
+    options,
+    pretty({ destination: stream, colorize: true, translateTime: 'SYS:HH:MM:ss', sync: true }),
+  );
 }

@@ -1,9 +1,25 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy, WorkflowNotFoundError } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleOverlapPolicy,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import {
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  TypedSearchAttributes,
+} from '@temporalio/common';
 
 import type { Loops } from '../activities/fleet.ts';
 import type { Brand } from '../domain/plant.ts';
-import { fleetQueue, fleetScheduleId, plantChangedSignal, plantOfWorkflowId, pollQueue, pollWorkflowId } from '../workflows/messages.ts';
+import {
+  fleetQueue,
+  fleetScheduleId,
+  plantChangedSignal,
+  plantOfWorkflowId,
+  pollQueue,
+  pollWorkflowId,
+} from '../workflows/messages.ts';
 import type { monitorPlant, reconcileFleet } from '../workflows/index.ts';
 
 const plantBrandKey = defineSearchAttributeKey('PlantBrand', SearchAttributeType.KEYWORD);
@@ -16,7 +32,9 @@ export function createLoops(client: Client, options: { pollsPerRun?: number } = 
   return {
     async list() {
       const plantIds = new Set<string>();
-      for await (const execution of client.workflow.list({ query: `WorkflowType = 'monitorPlant' AND ExecutionStatus = 'Running'` })) {
+      for await (const execution of client.workflow.list({
+        query: `WorkflowType = 'monitorPlant' AND ExecutionStatus = 'Running'`,
+      })) {
         const plantId = plantOfWorkflowId(execution.workflowId);
         if (plantId !== null) plantIds.add(plantId);
       }
@@ -43,7 +61,14 @@ export async function startLoop(
     workflowId: pollWorkflowId(plant.id),
     taskQueue: pollQueue(plant.brand),
     workflowIdConflictPolicy: 'USE_EXISTING',
-    args: [{ v: 1, plantId: plant.id, brand: plant.brand, ...(pollsPerRun === undefined ? {} : { pollsPerRun }) }],
+    args: [
+      {
+        v: 1,
+        plantId: plant.id,
+        brand: plant.brand,
+        ...(pollsPerRun === undefined ? {} : { pollsPerRun }),
+      },
+    ],
     memo: { name: plant.name, brand: plant.brand },
     staticSummary: plant.name,
     typedSearchAttributes: new TypedSearchAttributes([{ key: plantBrandKey, value: plant.brand }]),
@@ -89,7 +114,12 @@ const searchAttributes = { PlantBrand: 2, PlantStatus: 2 } as const; // 2: Keywo
 export async function ensureSearchAttributes(client: Client): Promise<void> {
   const { namespace } = client.options;
   const known = await client.connection.operatorService.listSearchAttributes({ namespace });
-  const missing = Object.entries(searchAttributes).filter(([name]) => known.customAttributes?.[name] === undefined);
+  const missing = Object.entries(searchAttributes).filter(
+    ([name]) => known.customAttributes?.[name] === undefined,
+  );
   if (missing.length === 0) return;
-  await client.connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) });
+  await client.connection.operatorService.addSearchAttributes({
+    namespace,
+    searchAttributes: Object.fromEntries(missing),
+  });
 }

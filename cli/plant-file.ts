@@ -25,9 +25,15 @@ export interface LineProblem {
   problem: string;
 }
 
-export interface DraftLine {
+interface DraftLine {
   line: number;
   draft: PlantDraft;
+}
+
+/** A file as it was read: every problem, and the drafts of the lines without one. */
+export interface PlantFile {
+  drafts: DraftLine[];
+  problems: LineProblem[];
 }
 
 interface CsvRecord {
@@ -37,9 +43,9 @@ interface CsvRecord {
 
 /**
  * Reads a file of plants: UTF-8, with or without a byte order mark, commas, semicolons or tabs, any line ends. With
- * semicolons a number may have a decimal comma. Every problem is told; drafts are those of the lines without one.
+ * semicolons a number may have a decimal comma.
  */
-export function readPlantFile(bytes: Uint8Array): { drafts: DraftLine[]; problems: LineProblem[] } {
+export function readPlantFile(bytes: Uint8Array): PlantFile {
   const failed = (line: number, problem: string) => ({
     drafts: [],
     problems: [{ line, field: null, problem }],
@@ -133,7 +139,7 @@ function readRows(
   rows: readonly CsvRecord[],
   fields: readonly PlantField[],
   hasDecimalCommas: boolean,
-): { drafts: DraftLine[]; problems: LineProblem[] } {
+): PlantFile {
   const drafts: DraftLine[] = [];
   const problems: LineProblem[] = [];
   for (const { record, info } of rows) {

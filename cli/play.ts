@@ -15,12 +15,20 @@ export interface Player {
 }
 
 /** Polls every slot and makes every closing of the plant after `fromMs` up to `toMs`. */
-export async function playPlant(player: Player, plantId: string, fromMs: number, toMs: number): Promise<void> {
+export async function playPlant(
+  player: Player,
+  plantId: string,
+  fromMs: number,
+  toMs: number,
+): Promise<void> {
   let nowMs = fromMs;
   let plan = await look();
   while (plan.kind === 'PLAN') {
     const grid: Grid = { intervalMs: plan.intervalMs, phaseMs: plan.phaseMs };
-    const slotMs = plan.integrationStatus === 'ACTIVE' ? nextSlotAfter(grid, Math.max(nowMs, plan.periodFromMs - 1)) : Infinity;
+    const slotMs =
+      plan.integrationStatus === 'ACTIVE'
+        ? nextSlotAfter(grid, Math.max(nowMs, plan.periodFromMs - 1))
+        : Infinity;
     const closing = plan.nextClosing;
     const atMs = Math.min(slotMs, closing?.atMs ?? Infinity);
     if (atMs > toMs) return;
@@ -43,7 +51,12 @@ export async function playPlant(player: Player, plantId: string, fromMs: number,
 }
 
 /** @returns the revision that the alert step saw; null where it did not run. */
-async function playPoll(activities: PlantActivities, plantId: string, slotMs: number, intervalMs: number): Promise<number | null> {
+async function playPoll(
+  activities: PlantActivities,
+  plantId: string,
+  slotMs: number,
+  intervalMs: number,
+): Promise<number | null> {
   const { result, attempts } = await fetchAll(activities, plantId, slotMs, intervalMs);
   const key = { plantId, slotMs } as const;
   const row = { ...key, jobType: 'POLL', trigger: 'SCHEDULE', requestedAtMs: null } as const;
@@ -51,16 +64,32 @@ async function playPoll(activities: PlantActivities, plantId: string, slotMs: nu
     const outcome = result.kind === 'ALREADY_BOOKED' ? result.poll.outcome : result.kind;
     const poll: Partial<BookedPoll> = result.kind === 'ALREADY_BOOKED' ? result.poll : {};
     await activities.writePollLog({
-      ...row, outcome, startedAtMs: poll.startedAtMs ?? null, durationMs: poll.durationMs ?? null, attempts: poll.attempts ?? 0,
-      errorType: poll.errorType ?? null, error: poll.error ?? null, booked: poll.booked ?? null,
+      ...row,
+      outcome,
+      startedAtMs: poll.startedAtMs ?? null,
+      durationMs: poll.durationMs ?? null,
+      attempts: poll.attempts ?? 0,
+      errorType: poll.errorType ?? null,
+      error: poll.error ?? null,
+      booked: poll.booked ?? null,
     });
     return null;
   }
   let booked: Booked | null = null;
   if (result.kind === 'READING') {
-    const snapshot = await activities.upsertSnapshot({ ...key, nowMs: result.nowMs, reading: result.reading });
+    const snapshot = await activities.upsertSnapshot({
+      ...key,
+      nowMs: result.nowMs,
+      reading: result.reading,
+    });
     booked = snapshot.booked;
-    if (snapshot.gaps.length > 0) await activities.backfillDays({ plantId, dates: snapshot.gaps, nowMs: result.nowMs, source: 'BACKFILL' });
+    if (snapshot.gaps.length > 0)
+      await activities.backfillDays({
+        plantId,
+        dates: snapshot.gaps,
+        nowMs: result.nowMs,
+        source: 'BACKFILL',
+      });
   }
   const { poll, revision } = await activities.reconcileAlerts({
     ...key,
@@ -68,19 +97,31 @@ async function playPoll(activities: PlantActivities, plantId: string, slotMs: nu
     startedAtMs: slotMs,
     durationMs: result.durationMs,
     attempts,
-    result: result.kind === 'READING' ? { kind: 'READING', reading: result.reading } : { kind: 'FAILURE', failure: result.failure },
+    result:
+      result.kind === 'READING'
+        ? { kind: 'READING', reading: result.reading }
+        : { kind: 'FAILURE', failure: result.failure },
     credentialsVersion: result.credentialsVersion,
     booked,
   });
   await activities.writePollLog({
-    ...row, outcome: poll.outcome, startedAtMs: poll.startedAtMs, durationMs: poll.durationMs, attempts: poll.attempts,
-    errorType: poll.errorType, error: poll.error, booked: poll.booked,
+    ...row,
+    outcome: poll.outcome,
+    startedAtMs: poll.startedAtMs,
+    durationMs: poll.durationMs,
+    attempts: poll.attempts,
+    errorType: poll.errorType,
+    error: poll.error,
+    booked: poll.booked,
   });
   return revision;
 }
 
 async function fetchAll(
-  activities: PlantActivities, plantId: string, slotMs: number, intervalMs: number,
+  activities: PlantActivities,
+  plantId: string,
+  slotMs: number,
+  intervalMs: number,
 ): Promise<{ result: FetchResult; attempts: number }> {
   for (let attempts = 1; ; attempts += 1) {
     const result = await activities.fetchReadings({ plantId, slotMs, intervalMs, nowMs: slotMs });
@@ -91,15 +132,27 @@ async function fetchAll(
 }
 
 async function playClosing(
-  activities: PlantActivities, plantId: string, closing: { date: string; atMs: number }, revision: number,
+  activities: PlantActivities,
+  plantId: string,
+  closing: { date: string; atMs: number },
+  revision: number,
 ): Promise<void> {
   const { date, atMs } = closing;
   const { failure } = await activities.refreshDays({ plantId, date, nowMs: atMs });
   const verdict = await activities.closeDay({ plantId, date, nowMs: atMs });
   await activities.writePollLog({
-    plantId, slotMs: atMs, jobType: 'DAILY', trigger: 'SCHEDULE', outcome: failure === null ? 'OK' : 'PARTIAL', startedAtMs: atMs,
-    requestedAtMs: null, durationMs: 0, attempts: 1, errorType: failure?.type ?? null,
-    error: failure?.message ?? (verdict.severity === null ? verdict.note : null), booked: null,
+    plantId,
+    slotMs: atMs,
+    jobType: 'DAILY',
+    trigger: 'SCHEDULE',
+    outcome: failure === null ? 'OK' : 'PARTIAL',
+    startedAtMs: atMs,
+    requestedAtMs: null,
+    durationMs: 0,
+    attempts: 1,
+    errorType: failure?.type ?? null,
+    error: failure?.message ?? (verdict.severity === null ? verdict.note : null),
+    booked: null,
   });
   await activities.evaluatePlant({ plantId, nowMs: atMs, revision, closing: verdict });
 }

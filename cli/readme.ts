@@ -13,7 +13,8 @@ export function configurationTable(): string {
   const rows = Object.entries(environmentSchema.shape).map(([name, field]) => {
     const absent = field.safeParse(undefined);
     const value = absent.success ? absent.data : undefined;
-    const otherwise = value === undefined || value === '' || Array.isArray(value) ? '' : `\`${String(value)}\``;
+    const otherwise =
+      value === undefined || value === '' || Array.isArray(value) ? '' : `\`${String(value)}\``;
     return `| \`${name}\` | ${otherwise} | ${field.description ?? ''} |\n`;
   });
   return `| variable | default | meaning |\n|---|---|---|\n${rows.join('')}`;
@@ -21,7 +22,10 @@ export function configurationTable(): string {
 
 /** The README as it should be. */
 export function withConfigurationTable(readme: string): string {
-  return readme.replace(marked, (_, begin: string, end: string) => `${begin}${configurationTable()}${end}`);
+  return readme.replace(
+    marked,
+    (_, begin: string, end: string) => `${begin}${configurationTable()}${end}`,
+  );
 }
 
 export function readReadme(): string {

@@ -1,7 +1,20 @@
 import { sql } from 'kysely';
 
-import type { AlertChange, Announcement, BookedPoll, NewAlert, PlantChanges } from '../domain/changes.ts';
-import type { ActiveAlert, AlertsBefore, AlertSeverity, DayAtTime, DayRow, EndedAlert } from '../domain/facts.ts';
+import type {
+  AlertChange,
+  Announcement,
+  BookedPoll,
+  NewAlert,
+  PlantChanges,
+} from '../domain/changes.ts';
+import type {
+  ActiveAlert,
+  AlertsBefore,
+  AlertSeverity,
+  DayAtTime,
+  DayRow,
+  EndedAlert,
+} from '../domain/facts.ts';
 import { type Db, instant } from './database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import { daysAround } from './snapshots.ts';
@@ -16,10 +29,21 @@ const loopActor = 'loop';
  * @param sinceMs how far back vendor alarms of this answer reach: ended alerts that began after it come along.
  */
 export async function readAlertsBefore(
-  db: Db, plantId: string, nowMs: number, measuredAtMs: number, sinceMs: number,
+  db: Db,
+  plantId: string,
+  nowMs: number,
+  measuredAtMs: number,
+  sinceMs: number,
 ): Promise<{ before: AlertsBefore; row: PlantRow } | null> {
   const now = instant(nowMs);
-  const result = await sql<PlantRow & { days: DayRow[]; days_at_time: DayAtTime[]; active: ActiveAlert[]; ended: EndedAlert[] }>`
+  const result = await sql<
+    PlantRow & {
+      days: DayRow[];
+      days_at_time: DayAtTime[];
+      active: ActiveAlert[];
+      ended: EndedAlert[];
+    }
+  >`
     select p.*, ${daysAround(nowMs)} as days,
       (select coalesce(json_agg(json_build_object('date', s.date::text, 'totalAtTimeKwh',
           -- between the two ten-minute marks around the local time of day
@@ -53,7 +77,13 @@ export async function readAlertsBefore(
   const row = result.rows[0];
   if (row === undefined) return null;
   return {
-    before: { plant: plantFacts(row), days: row.days, daysAtTime: row.days_at_time, active: row.active, ended: row.ended },
+    before: {
+      plant: plantFacts(row),
+      days: row.days,
+      daysAtTime: row.days_at_time,
+      active: row.active,
+      ended: row.ended,
+    },
     row,
   };
 }
@@ -70,15 +100,21 @@ export type AlertsFence =
  * @returns false where the fence, or the revision, stood against it: nothing was changed.
  */
 export async function writePlantChanges(
-  db: Db, plantId: string, plant: PlantChanges, fence: AlertsFence, seenRevision: number | null,
+  db: Db,
+  plantId: string,
+  plant: PlantChanges,
+  fence: AlertsFence,
+  seenRevision: number | null,
 ): Promise<boolean> {
-  const claim = fence.kind === 'SLOT'
-    ? sql`, last_slot = ${instant(fence.slotMs)}, last_poll = ${JSON.stringify(fence.poll)},
+  const claim =
+    fence.kind === 'SLOT'
+      ? sql`, last_slot = ${instant(fence.slotMs)}, last_poll = ${JSON.stringify(fence.poll)},
         last_polled_at = greatest(last_polled_at, ${instant(fence.poll.startedAtMs)})`
-    : sql``;
-  const guard = fence.kind === 'SLOT'
-    ? sql`(last_slot is null or last_slot < ${instant(fence.slotMs)})`
-    : sql`revision = ${fence.revision}`;
+      : sql``;
+  const guard =
+    fence.kind === 'SLOT'
+      ? sql`(last_slot is null or last_slot < ${instant(fence.slotMs)})`
+      : sql`revision = ${fence.revision}`;
   const result = await sql`
     update plants set status = ${plant.status}, status_reason = ${plant.statusReason},
       status_since = ${instant(plant.statusSinceMs)}, last_seen_at = ${instant(plant.lastSeenAtMs)},
@@ -91,81 +127,183 @@ export async function writePlantChanges(
 }
 
 async function insertEvent(
-  db: Db, alertId: number | string, atMs: number,
-  event: { from: 'NEW' | 'ACKED' | null; to: 'NEW' | 'ACKED' | 'RESOLVED'; severity: AlertSeverity; actor?: string; reason: string },
+  db: Db,
+  alertId: number | string,
+  atMs: number,
+  event: {
+    from: 'NEW' | 'ACKED' | null;
+    to: 'NEW' | 'ACKED' | 'RESOLVED';
+    severity: AlertSeverity;
+    actor?: string;
+    reason: string;
+  },
 ): Promise<void> {
-  await db.insertInto('alert_events').values({
-    alert_id: Number(alertId), at: instant(atMs), from_state: event.from, to_state: event.to, severity: event.severity,
-    actor: event.actor ?? loopActor, reason: event.reason,
-  }).execute();
+  await db
+    .insertInto('alert_events')
+    .values({
+      alert_id: Number(alertId),
+      at: instant(atMs),
+      from_state: event.from,
+      to_state: event.to,
+      severity: event.severity,
+      actor: event.actor ?? loopActor,
+      reason: event.reason,
+    })
+    .execute();
 }
 
 async function announce(
-  db: Db, plantId: string, alertId: number | string, severity: AlertSeverity, nowMs: number, announcement: Announcement | null,
+  db: Db,
+  plantId: string,
+  alertId: number | string,
+  severity: AlertSeverity,
+  nowMs: number,
+  announcement: Announcement | null,
 ): Promise<void> {
   if (announcement === null) return;
-  await db.insertInto('notifications').values({
-    alert_id: Number(alertId), plant_id: plantId, kind: announcement.kind, severity, created_at: instant(nowMs),
-    not_before: instant(announcement.notBeforeMs), dropped_at: null,
-  }).onConflict((conflict) => conflict.doNothing()).execute();
+  await db
+    .insertInto('notifications')
+    .values({
+      alert_id: Number(alertId),
+      plant_id: plantId,
+      kind: announcement.kind,
+      severity,
+      created_at: instant(nowMs),
+      not_before: instant(announcement.notBeforeMs),
+      dropped_at: null,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
   if (announcement.kind !== 'RECOVERED') {
-    await db.updateTable('alerts').set({ last_notified_at: instant(announcement.notBeforeMs) }).where('id', '=', Number(alertId)).execute();
+    await db
+      .updateTable('alerts')
+      .set({ last_notified_at: instant(announcement.notBeforeMs) })
+      .where('id', '=', Number(alertId))
+      .execute();
   }
 }
 
 async function insertAlert(
-  db: Db, plantId: string, alert: NewAlert, nowMs: number, ended: { atMs: number } | null,
+  db: Db,
+  plantId: string,
+  alert: NewAlert,
+  nowMs: number,
+  ended: { atMs: number } | null,
 ): Promise<number> {
-  const row = await db.insertInto('alerts').values({
-    plant_id: plantId, type: alert.type, vendor_alarm_code: alert.vendorAlarmCode, device_sn: alert.deviceSn,
-    severity: alert.severity, state: ended === null ? 'NEW' : 'RESOLVED', message: alert.message,
-    vendor_level: alert.vendorLevel, vendor_text: alert.vendorText, started_at: instant(alert.startedAtMs),
-    last_seen_at: instant(nowMs), resolved_at: ended === null ? null : instant(ended.atMs),
-    last_notified_at: instant(alert.lastNotifiedAtMs), muted: alert.muted,
-  }).returning('id').executeTakeFirstOrThrow();
+  const row = await db
+    .insertInto('alerts')
+    .values({
+      plant_id: plantId,
+      type: alert.type,
+      vendor_alarm_code: alert.vendorAlarmCode,
+      device_sn: alert.deviceSn,
+      severity: alert.severity,
+      state: ended === null ? 'NEW' : 'RESOLVED',
+      message: alert.message,
+      vendor_level: alert.vendorLevel,
+      vendor_text: alert.vendorText,
+      started_at: instant(alert.startedAtMs),
+      last_seen_at: instant(nowMs),
+      resolved_at: ended === null ? null : instant(ended.atMs),
+      last_notified_at: instant(alert.lastNotifiedAtMs),
+      muted: alert.muted,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
   return row.id;
 }
 
 /** Applies one change of an alert with its event and announcement. The caller owns the transaction and holds the plant's lock. */
 async function applyAlertChange(
-  db: Db, plantId: string, change: AlertChange, active: ReadonlyMap<string, ActiveAlert>, nowMs: number,
+  db: Db,
+  plantId: string,
+  change: AlertChange,
+  active: ReadonlyMap<string, ActiveAlert>,
+  nowMs: number,
 ): Promise<void> {
   if (change.kind === 'RAISE' || change.kind === 'RECORD_ENDED') {
     const ended = change.kind === 'RECORD_ENDED' ? { atMs: change.endedAtMs } : null;
     const { alert } = change;
     const id = await insertAlert(db, plantId, alert, nowMs, ended);
-    await insertEvent(db, id, nowMs, { from: null, to: 'NEW', severity: alert.severity, reason: alert.message });
+    await insertEvent(db, id, nowMs, {
+      from: null,
+      to: 'NEW',
+      severity: alert.severity,
+      reason: alert.message,
+    });
     if (ended !== null) {
-      await insertEvent(db, id, nowMs, { from: 'NEW', to: 'RESOLVED', severity: alert.severity, reason: 'began and ended between two answers' });
+      await insertEvent(db, id, nowMs, {
+        from: 'NEW',
+        to: 'RESOLVED',
+        severity: alert.severity,
+        reason: 'began and ended between two answers',
+      });
     }
-    if (change.kind === 'RAISE') await announce(db, plantId, id, alert.severity, nowMs, change.announce);
+    if (change.kind === 'RAISE')
+      await announce(db, plantId, id, alert.severity, nowMs, change.announce);
     return;
   }
   const alert = active.get(change.id);
-  if (alert === undefined) throw new Error(`the rules changed alert ${change.id}, which is not an active one of plant ${plantId}`);
+  if (alert === undefined)
+    throw new Error(
+      `the rules changed alert ${change.id}, which is not an active one of plant ${plantId}`,
+    );
   const row = db.updateTable('alerts').where('id', '=', Number(change.id));
   switch (change.kind) {
     case 'SEEN':
       await row.set({ last_seen_at: instant(nowMs) }).execute();
       return;
     case 'RISE':
-      await row.set({ severity: change.severity, state: 'NEW', acked_until: null, last_seen_at: instant(nowMs) }).execute();
-      await insertEvent(db, change.id, nowMs, { from: alert.state, to: 'NEW', severity: change.severity, reason: `rose to ${change.severity}` });
+      await row
+        .set({
+          severity: change.severity,
+          state: 'NEW',
+          acked_until: null,
+          last_seen_at: instant(nowMs),
+        })
+        .execute();
+      await insertEvent(db, change.id, nowMs, {
+        from: alert.state,
+        to: 'NEW',
+        severity: change.severity,
+        reason: `rose to ${change.severity}`,
+      });
       await announce(db, plantId, change.id, change.severity, nowMs, change.announce);
       return;
     case 'ACK_ENDED':
       await row.set({ state: 'NEW', acked_until: null }).execute();
-      await insertEvent(db, change.id, nowMs, { from: 'ACKED', to: 'NEW', severity: alert.severity, reason: 'the acknowledgement has ended' });
+      await insertEvent(db, change.id, nowMs, {
+        from: 'ACKED',
+        to: 'NEW',
+        severity: alert.severity,
+        reason: 'the acknowledgement has ended',
+      });
       return;
     case 'REMIND':
       await announce(db, plantId, change.id, alert.severity, nowMs, change.announce);
       return;
     case 'RESOLVE':
-      await row.set({ state: 'RESOLVED', resolved_at: sql`greatest(started_at, ${instant(change.atMs)})`, acked_until: null }).execute();
-      await insertEvent(db, change.id, nowMs, { from: alert.state, to: 'RESOLVED', severity: alert.severity, reason: change.reason });
+      await row
+        .set({
+          state: 'RESOLVED',
+          resolved_at: sql`greatest(started_at, ${instant(change.atMs)})`,
+          acked_until: null,
+        })
+        .execute();
+      await insertEvent(db, change.id, nowMs, {
+        from: alert.state,
+        to: 'RESOLVED',
+        severity: alert.severity,
+        reason: change.reason,
+      });
       if (change.dropPending) {
-        await db.updateTable('notifications').set({ dropped_at: instant(nowMs) }).where('alert_id', '=', Number(change.id))
-          .where('dropped_at', 'is', null).where('not_before', '>', instant(nowMs)).execute();
+        await db
+          .updateTable('notifications')
+          .set({ dropped_at: instant(nowMs) })
+          .where('alert_id', '=', Number(change.id))
+          .where('dropped_at', 'is', null)
+          .where('not_before', '>', instant(nowMs))
+          .execute();
       }
       await announce(db, plantId, change.id, alert.severity, nowMs, change.announce);
       return;
@@ -174,7 +312,11 @@ async function applyAlertChange(
 
 /** Applies the rules' changes in their order. The caller owns the transaction and holds the plant's lock. */
 export async function applyAlertChanges(
-  db: Db, plantId: string, changes: readonly AlertChange[], before: readonly ActiveAlert[], nowMs: number,
+  db: Db,
+  plantId: string,
+  changes: readonly AlertChange[],
+  before: readonly ActiveAlert[],
+  nowMs: number,
 ): Promise<void> {
   const active = new Map(before.map((alert) => [alert.id, alert]));
   for (const change of changes) await applyAlertChange(db, plantId, change, active, nowMs);
@@ -201,13 +343,33 @@ export interface AlertView {
 
 /** Alerts, active ones first, then by severity and age. */
 export async function listAlerts(
-  db: Db, filter: { plantId?: string; includeResolved?: boolean; limit: number },
+  db: Db,
+  filter: { plantId?: string; includeResolved?: boolean; limit: number },
 ): Promise<AlertView[]> {
-  let query = db.selectFrom('alerts as a').innerJoin('plants as p', 'p.id', 'a.plant_id')
-    .select(['a.id', 'a.plant_id', 'p.name as plant_name', 'a.type', 'a.vendor_alarm_code', 'a.device_sn', 'a.severity',
-      'a.state', 'a.message', 'a.started_at', 'a.last_seen_at', 'a.acked_at', 'a.acked_until', 'a.resolved_at',
-      'a.last_notified_at'])
-    .orderBy(sql`a.state = 'RESOLVED'`).orderBy(sql`a.severity = 'YELLOW'`).orderBy('a.started_at').limit(filter.limit);
+  let query = db
+    .selectFrom('alerts as a')
+    .innerJoin('plants as p', 'p.id', 'a.plant_id')
+    .select([
+      'a.id',
+      'a.plant_id',
+      'p.name as plant_name',
+      'a.type',
+      'a.vendor_alarm_code',
+      'a.device_sn',
+      'a.severity',
+      'a.state',
+      'a.message',
+      'a.started_at',
+      'a.last_seen_at',
+      'a.acked_at',
+      'a.acked_until',
+      'a.resolved_at',
+      'a.last_notified_at',
+    ])
+    .orderBy(sql`a.state = 'RESOLVED'`)
+    .orderBy(sql`a.severity = 'YELLOW'`)
+    .orderBy('a.started_at')
+    .limit(filter.limit);
   if (filter.plantId !== undefined) query = query.where('a.plant_id', '=', filter.plantId);
   if (filter.includeResolved !== true) query = query.where('a.state', 'in', ['NEW', 'ACKED']);
   return query.execute();

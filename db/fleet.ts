@@ -14,7 +14,9 @@ export interface FleetPlant {
 
 export async function listFleet(db: Db): Promise<FleetPlant[]> {
   const result = await sql<FleetPlant>`
-    select id, name, brand, seen_revision <> revision as changed from plants order by id`.execute(db);
+    select id, name, brand, seen_revision <> revision as changed from plants order by id`.execute(
+    db,
+  );
   return result.rows;
 }
 
@@ -23,9 +25,13 @@ export async function listFleet(db: Db): Promise<FleetPlant[]> {
  * operator paused nobody is reminded.
  */
 export async function listPausedWithAlerts(db: Db): Promise<string[]> {
-  const rows = await db.selectFrom('plants as p').select('p.id').distinct()
+  const rows = await db
+    .selectFrom('plants as p')
+    .select('p.id')
+    .distinct()
     .innerJoin('alerts as a', 'a.plant_id', 'p.id')
-    .where('p.integration_status', 'in', ['PAUSED_AUTH_ERROR', 'PENDING_DOCS']).where('a.state', 'in', ['NEW', 'ACKED']).execute();
+    .where('p.integration_status', 'in', ['PAUSED_AUTH_ERROR', 'PENDING_DOCS'])
+    .where('a.state', 'in', ['NEW', 'ACKED'])
+    .execute();
   return rows.map((row) => row.id);
 }
-

@@ -8,7 +8,10 @@ import { eventually } from '../test/support/fleet.ts';
 import { lockKey, openPlantLocks, type PlantLocks } from './lock.ts';
 
 const plantId = 'meadow';
-const [owner, stranger] = ['cluster/namespace/poll:plant:meadow:latest', 'other/namespace/poll:plant:meadow:latest'];
+const [owner, stranger] = [
+  'cluster/namespace/poll:plant:meadow:latest',
+  'other/namespace/poll:plant:meadow:latest',
+];
 /** A lock call may take 50 ms; the rest is a slow machine's. */
 const lockCallMsMax = 250;
 
@@ -21,7 +24,10 @@ describe('the lock of a plant', () => {
     const url = inject('servers').redisUrl;
     locks = openPlantLocks({ url, keyPrefix, onUnavailable: () => {} });
     redis = new Redis(url);
-    await eventually('the lock client to be connected', async () => (await locks.acquire('warm-up', owner, 1)) === 'FREE');
+    await eventually(
+      'the lock client to be connected',
+      async () => (await locks.acquire('warm-up', owner, 1)) === 'FREE',
+    );
   });
   afterAll(async () => {
     locks.close();
@@ -44,7 +50,7 @@ describe('the lock of a plant', () => {
     expect(await ttlMs()).toBeGreaterThan(5_000);
   });
 
-  test('a stranger\'s try does not renew it', async () => {
+  test("a stranger's try does not renew it", async () => {
     await locks.acquire(plantId, owner, 5_000);
     await locks.acquire(plantId, stranger, 60_000);
     expect(await ttlMs()).toBeLessThanOrEqual(5_000);
@@ -52,7 +58,11 @@ describe('the lock of a plant', () => {
 
   test('ends by itself after its time to live', async () => {
     await locks.acquire(plantId, owner, 30);
-    await eventually('the lock to end', async () => (await locks.acquire(plantId, stranger, 1_000)) === 'FREE', 5_000);
+    await eventually(
+      'the lock to end',
+      async () => (await locks.acquire(plantId, stranger, 1_000)) === 'FREE',
+      5_000,
+    );
     expect(await stored()).toBe(stranger);
   });
 
@@ -66,7 +76,9 @@ describe('the lock of a plant', () => {
   });
 
   test('of many that try at once, one gets it', async () => {
-    const results = await Promise.all(Array.from({ length: 20 }, (_, n) => locks.acquire(plantId, `${owner}-${n}`, 60_000)));
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => locks.acquire(plantId, `${owner}-${n}`, 60_000)),
+    );
     expect(results.filter((result) => result === 'FREE')).toHaveLength(1);
   });
 

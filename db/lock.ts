@@ -73,7 +73,11 @@ export function openPlantLocks(options: {
   return {
     async acquire(plantId, owner, ttlMs) {
       try {
-        const mine = await redis.acquirePlantLock(lockKey(plantId), owner, Math.max(1, Math.ceil(ttlMs)));
+        const mine = await redis.acquirePlantLock(
+          lockKey(plantId),
+          owner,
+          Math.max(1, Math.ceil(ttlMs)),
+        );
         return mine === 1 ? 'FREE' : 'TAKEN';
       } catch (error) {
         options.onUnavailable(asError(error));
@@ -81,20 +85,30 @@ export function openPlantLocks(options: {
       }
     },
     release(plantId, owner) {
-      redis.releasePlantLock(lockKey(plantId), owner).catch((error: unknown) => options.onUnavailable(asError(error)));
+      redis
+        .releasePlantLock(lockKey(plantId), owner)
+        .catch((error: unknown) => options.onUnavailable(asError(error)));
     },
     async list() {
-      const client = new Redis(options.url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
+      const client = new Redis(options.url, {
+        lazyConnect: true,
+        maxRetriesPerRequest: 0,
+        retryStrategy: () => null,
+      });
       client.on('error', () => {});
       try {
         await client.connect();
         const prefix = options.keyPrefix ?? '';
         const locks: { key: string; ttlMs: number; owner: string }[] = [];
-        for await (const keys of client.scanStream({ match: `${prefix}${lockKey('*')}`, count: 500 })) {
+        for await (const keys of client.scanStream({
+          match: `${prefix}${lockKey('*')}`,
+          count: 500,
+        })) {
           for (const key of keys as string[]) {
             const [ttlMs, owner] = await Promise.all([client.pttl(key), client.get(key)]);
             // Released between the two: no lock any more.
-            if (owner !== null && ttlMs !== -2) locks.push({ key: key.slice(prefix.length), ttlMs, owner });
+            if (owner !== null && ttlMs !== -2)
+              locks.push({ key: key.slice(prefix.length), ttlMs, owner });
           }
         }
         return locks;
@@ -103,11 +117,18 @@ export function openPlantLocks(options: {
       }
     },
     async evictionPolicy() {
-      const client = new Redis(options.url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null, connectTimeout: 2_000 });
+      const client = new Redis(options.url, {
+        lazyConnect: true,
+        maxRetriesPerRequest: 0,
+        retryStrategy: () => null,
+        connectTimeout: 2_000,
+      });
       client.on('error', () => {});
       try {
         await client.connect();
-        const answer = (await client.config('GET', 'maxmemory-policy')) as string[] | Record<string, string>;
+        const answer = (await client.config('GET', 'maxmemory-policy')) as
+          | string[]
+          | Record<string, string>;
         return Array.isArray(answer) ? (answer[1] ?? null) : (answer['maxmemory-policy'] ?? null);
       } catch {
         return null;

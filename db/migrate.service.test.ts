@@ -27,36 +27,68 @@ describe('migrations', () => {
   });
 
   test('a new one is applied once, also by two processes at once', async () => {
-    writeFileSync(join(folder, '29990101T000000-add-thing.sql'), 'create table thing (id integer);');
-    const applied = await Promise.all([migrateToLatest(database.db, folder), migrateToLatest(database.db, folder)]);
+    writeFileSync(
+      join(folder, '29990101T000000-add-thing.sql'),
+      'create table thing (id integer);',
+    );
+    const applied = await Promise.all([
+      migrateToLatest(database.db, folder),
+      migrateToLatest(database.db, folder),
+    ]);
     expect(applied.flat()).toEqual(['29990101T000000-add-thing']);
   });
 
   test('one that was changed after it was applied is refused by name, and nothing else is applied', async () => {
     const name = '20261122T160100-partition-poll-logs';
     writeFileSync(join(folder, `${name}.sql`), 'select 1;');
-    writeFileSync(join(folder, '29990101T000000-add-thing.sql'), 'create table thing (id integer);');
+    writeFileSync(
+      join(folder, '29990101T000000-add-thing.sql'),
+      'create table thing (id integer);',
+    );
     const migrating = migrateToLatest(database.db, folder);
     await expect(migrating).rejects.toThrow(MigrationError);
     await expect(migrating).rejects.toThrow(name);
-    expect((await sql<{ at: string | null }>`select to_regclass('thing')::text as at`.execute(database.db)).rows).toEqual([{ at: null }]);
+    expect(
+      (
+        await sql<{ at: string | null }>`select to_regclass('thing')::text as at`.execute(
+          database.db,
+        )
+      ).rows,
+    ).toEqual([{ at: null }]);
   });
 
   test('one whose file is gone is refused by name', async () => {
     rmSync(join(folder, '20261122T160100-partition-poll-logs.sql'));
-    await expect(migrateToLatest(database.db, folder)).rejects.toThrow('20261122T160100-partition-poll-logs');
+    await expect(migrateToLatest(database.db, folder)).rejects.toThrow(
+      '20261122T160100-partition-poll-logs',
+    );
   });
 
   test('one that fails leaves nothing behind', async () => {
-    writeFileSync(join(folder, '29990101T000000-half.sql'), 'create table half (id integer); select no_such_function();');
+    writeFileSync(
+      join(folder, '29990101T000000-half.sql'),
+      'create table half (id integer); select no_such_function();',
+    );
     await expect(migrateToLatest(database.db, folder)).rejects.toThrow();
-    expect((await sql<{ at: string | null }>`select to_regclass('half')::text as at`.execute(database.db)).rows).toEqual([{ at: null }]);
+    expect(
+      (
+        await sql<{ at: string | null }>`select to_regclass('half')::text as at`.execute(
+          database.db,
+        )
+      ).rows,
+    ).toEqual([{ at: null }]);
   });
 });
 
 test('partitions of a month and the two after it are made, across the end of a year', async () => {
   const database = await createTestDatabase();
-  expect(await makePollLogMonths(database.db, new Date('2040-11-30T23:59:59Z'))).toEqual(['2040-11', '2040-12', '2041-01']);
-  expect(await makePollLogMonths(database.db, new Date('2040-12-01T00:00:00Z'))).toEqual(['2041-02']);
+  expect(await makePollLogMonths(database.db, new Date('2040-11-30T23:59:59Z'))).toEqual([
+    '2040-11',
+    '2040-12',
+    '2041-01',
+  ]);
+  expect(await makePollLogMonths(database.db, new Date('2040-12-01T00:00:00Z'))).toEqual([
+    '2041-02',
+  ]);
   await database.drop();
 });

@@ -35,8 +35,13 @@ async function readMigrations(folder: string): Promise<MigrationFile[]> {
 }
 
 async function checkApplied(db: Kysely<Database>, files: MigrationFile[]): Promise<void> {
-  await sql`create table if not exists migration_checksums (name text primary key, checksum text not null)`.execute(db);
-  const known = await sql<{ name: string; checksum: string }>`select name, checksum from migration_checksums`.execute(db);
+  await sql`create table if not exists migration_checksums (name text primary key, checksum text not null)`.execute(
+    db,
+  );
+  const known = await sql<{
+    name: string;
+    checksum: string;
+  }>`select name, checksum from migration_checksums`.execute(db);
   for (const { name, checksum } of known.rows) {
     const file = files.find((candidate) => candidate.name === name);
     if (file?.checksum !== checksum) {
@@ -65,14 +70,18 @@ export async function migrateToLatest(
     migrations[file.name] = {
       async up(trx) {
         await sql.raw(file.text).execute(trx);
-        await sql`insert into migration_checksums (name, checksum) values (${file.name}, ${file.checksum})`.execute(trx);
+        await sql`insert into migration_checksums (name, checksum) values (${file.name}, ${file.checksum})`.execute(
+          trx,
+        );
       },
     };
   }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error, results } = await migrator.migrateToLatest();
   if (error !== undefined) {
-    throw error instanceof Error ? error : new MigrationError('a migration failed', { cause: error });
+    throw error instanceof Error
+      ? error
+      : new MigrationError('a migration failed', { cause: error });
   }
   await makePollLogMonths(db, new Date());
   return (results ?? []).map((result) => result.migrationName);
@@ -85,8 +94,12 @@ const monthsAhead = 2;
 export async function makePollLogMonths(db: Kysely<Database>, now: Date): Promise<string[]> {
   const made: string[] = [];
   for (let ahead = 0; ahead <= monthsAhead; ahead += 1) {
-    const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead, 1)).toISOString().slice(0, 10);
-    const result = await sql<{ made: boolean }>`select make_poll_log_month(${month}::date) as made`.execute(db);
+    const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead, 1))
+      .toISOString()
+      .slice(0, 10);
+    const result = await sql<{
+      made: boolean;
+    }>`select make_poll_log_month(${month}::date) as made`.execute(db);
     if (result.rows[0]?.made === true) made.push(month.slice(0, 7));
   }
   return made;
@@ -95,10 +108,22 @@ export async function makePollLogMonths(db: Kysely<Database>, now: Date): Promis
 /** The tables that a running system needs; the first missing one, or null. */
 export async function findMissingTable(db: Kysely<Database>): Promise<string | null> {
   const needed = [
-    'plants', 'vendor_accounts', 'integration_credentials', 'plant_periods', 'metric_snapshots', 'snapshot_revisions',
-    'day_gaps', 'alerts', 'alert_events', 'notifications', 'poll_logs', 'poll_logs_default',
+    'plants',
+    'vendor_accounts',
+    'integration_credentials',
+    'plant_periods',
+    'metric_snapshots',
+    'snapshot_revisions',
+    'day_gaps',
+    'alerts',
+    'alert_events',
+    'notifications',
+    'poll_logs',
+    'poll_logs_default',
   ];
   const result = await sql<{ name: string }>`
-    select name from unnest(${needed}::text[]) as name where to_regclass(name) is null limit 1`.execute(db);
+    select name from unnest(${needed}::text[]) as name where to_regclass(name) is null limit 1`.execute(
+    db,
+  );
   return result.rows[0]?.name ?? null;
 }

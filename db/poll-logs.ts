@@ -18,20 +18,6 @@ export async function insertPollLog(db: Db, row: Insertable<PollLogsTable>): Pro
   return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
 }
 
-export async function findPollLog(
-  db: Db,
-  plantId: string,
-  slotMs: number,
-): Promise<PollLogRow | undefined> {
-  return db
-    .selectFrom('poll_logs')
-    .selectAll()
-    .where('plant_id', '=', plantId)
-    .where('job_type', '=', 'POLL')
-    .where('scheduled_for', '=', instant(slotMs))
-    .executeTakeFirst();
-}
-
 /**
  * One MISSED row for each slot `fromMs`, `fromMs + intervalMs` … `toMs`, and one row at `overflow.slotMs` that stands for
  * `overflow.slots` older ones.

@@ -17,7 +17,11 @@ export interface FetchBefore {
 }
 
 /** One round trip; null for an unknown plant. */
-export async function readFetchBefore(db: Db, plantId: string, slotMs: number): Promise<FetchBefore | null> {
+export async function readFetchBefore(
+  db: Db,
+  plantId: string,
+  slotMs: number,
+): Promise<FetchBefore | null> {
   type Row = PlantRow & {
     credentials_version: number | null;
     key_version: string | null;

@@ -22,7 +22,8 @@ beforeEach(async () => {
   await insertTestPlant(database.db);
 });
 
-const update = (values: object) => database.db.updateTable('plants').set(values).where('id', '=', plantId).execute();
+const update = (values: object) =>
+  database.db.updateTable('plants').set(values).where('id', '=', plantId).execute();
 const revision = async () => (await findPlant(database.db, plantId))?.revision;
 
 describe('a plant', () => {
@@ -51,7 +52,9 @@ describe('a plant', () => {
   });
 
   test('is known once to its vendor', async () => {
-    await expect(insertTestPlant(database.db, { id: 'twin' })).rejects.toMatchObject({ code: '23505' });
+    await expect(insertTestPlant(database.db, { id: 'twin' })).rejects.toMatchObject({
+      code: '23505',
+    });
   });
 
   test('has an account of its own brand', async () => {
@@ -73,7 +76,13 @@ describe('a plant', () => {
 
   test('keeps its revision when the loop writes, and when people write what is there', async () => {
     const before = await revision();
-    await update({ status: 'GREEN', status_reason: 'SEEN_RECENTLY', consecutive_failures: 2, last_seen_at: at, last_seen_source: 'VENDOR' });
+    await update({
+      status: 'GREEN',
+      status_reason: 'SEEN_RECENTLY',
+      consecutive_failures: 2,
+      last_seen_at: at,
+      last_seen_source: 'VENDOR',
+    });
     await update({ poll_interval_s: 600, name: 'Plant' });
     expect(await revision()).toBe(before);
   });
@@ -85,26 +94,43 @@ describe('a plant', () => {
   });
 
   test('is stamped when it becomes ACTIVE, and forgets the pause that ends', async () => {
-    await update({ integration_status: 'DISABLED_BY_OPERATOR', paused_until: at, pause_reason: 'works' });
+    await update({
+      integration_status: 'DISABLED_BY_OPERATOR',
+      paused_until: at,
+      pause_reason: 'works',
+    });
     const paused = await findPlant(database.db, plantId);
     await update({ integration_status: 'ACTIVE' });
     const resumed = await findPlant(database.db, plantId);
     expect(resumed).toMatchObject({ paused_until: null, pause_reason: null });
-    expect(resumed?.activated_at?.getTime()).toBeGreaterThan(paused?.activated_at?.getTime() ?? Infinity);
+    expect(resumed?.activated_at?.getTime()).toBeGreaterThan(
+      paused?.activated_at?.getTime() ?? Infinity,
+    );
   });
 });
 
 describe('alerts', () => {
   const alert = (values: Partial<Insertable<AlertsTable>> = {}): Insertable<AlertsTable> => ({
-    plant_id: plantId, type: 'OFFLINE', vendor_alarm_code: null, device_sn: null, severity: 'RED', state: 'NEW', message: 'away',
-    started_at: at, last_seen_at: at, ...values,
+    plant_id: plantId,
+    type: 'OFFLINE',
+    vendor_alarm_code: null,
+    device_sn: null,
+    severity: 'RED',
+    state: 'NEW',
+    message: 'away',
+    started_at: at,
+    last_seen_at: at,
+    ...values,
   });
-  const insert = (values?: Partial<Insertable<AlertsTable>>) => database.db.insertInto('alerts').values(alert(values)).execute();
+  const insert = (values?: Partial<Insertable<AlertsTable>>) =>
+    database.db.insertInto('alerts').values(alert(values)).execute();
 
   test('one of each key is active at most, also where code and device are null', async () => {
     await insert();
     await expect(insert()).rejects.toMatchObject({ constraint: 'alerts_one_active' });
-    await expect(insert({ state: 'ACKED', acked_at: at })).rejects.toMatchObject({ constraint: 'alerts_one_active' });
+    await expect(insert({ state: 'ACKED', acked_at: at })).rejects.toMatchObject({
+      constraint: 'alerts_one_active',
+    });
     await insert({ state: 'RESOLVED', resolved_at: at });
   });
 
@@ -113,14 +139,16 @@ describe('alerts', () => {
     await insert(fault);
     await insert({ ...fault, device_sn: 'A' });
     await insert({ ...fault, vendor_alarm_code: '1002' });
-    await expect(insert({ ...fault, device_sn: 'A' })).rejects.toMatchObject({ constraint: 'alerts_one_active' });
+    await expect(insert({ ...fault, device_sn: 'A' })).rejects.toMatchObject({
+      constraint: 'alerts_one_active',
+    });
   });
 
   test.each([
     ['RESOLVED without its time', { state: 'RESOLVED' }],
     ['a time of resolution while active', { resolved_at: at }],
     ['OFFLINE with a code', { vendor_alarm_code: '1' }],
-    ['a vendor\'s fault without a code', { type: 'MOCK_FAULT' }],
+    ["a vendor's fault without a code", { type: 'MOCK_FAULT' }],
     ['ACKED by nobody at no time', { state: 'ACKED' }],
     ['an end before the beginning', { state: 'RESOLVED', resolved_at: new Date(at.getTime() - 1) }],
   ] as const)('%s is refused', async (_, values) => {
@@ -130,14 +158,26 @@ describe('alerts', () => {
 
 describe('poll_logs', () => {
   const row = (values: Partial<Insertable<PollLogsTable>> = {}): Insertable<PollLogsTable> => ({
-    plant_id: plantId, job_type: 'POLL', scheduled_for: at, trigger: 'SCHEDULE', status: 'SUCCESS', outcome: 'OK', started_at: at,
-    duration_ms: 5, attempts: 1, workflow_id: 'w', run_id: 'r', ...values,
+    plant_id: plantId,
+    job_type: 'POLL',
+    scheduled_for: at,
+    trigger: 'SCHEDULE',
+    status: 'SUCCESS',
+    outcome: 'OK',
+    started_at: at,
+    duration_ms: 5,
+    attempts: 1,
+    workflow_id: 'w',
+    run_id: 'r',
+    ...values,
   });
 
   test('a slot is written once: the second write says so and changes nothing', async () => {
     expect(await insertPollLog(database.db, row())).toBe(true);
     expect(await insertPollLog(database.db, row({ attempts: 2 }))).toBe(false);
-    expect(await database.db.selectFrom('poll_logs').select('attempts').execute()).toEqual([{ attempts: 1 }]);
+    expect(await database.db.selectFrom('poll_logs').select('attempts').execute()).toEqual([
+      { attempts: 1 },
+    ]);
   });
 
   test.each([
@@ -152,7 +192,14 @@ describe('poll_logs', () => {
 
   test('rows of a month without a partition go to DEFAULT, and move along when the month is made', async () => {
     const stray = row({ scheduled_for: new Date('2031-05-17T00:00:00Z') });
-    const tableOf = async () => (await sql<{ name: string }>`select tableoid::regclass::text as name from poll_logs where scheduled_for = ${stray.scheduled_for}`.execute(database.db)).rows;
+    const tableOf = async () =>
+      (
+        await sql<{
+          name: string;
+        }>`select tableoid::regclass::text as name from poll_logs where scheduled_for = ${stray.scheduled_for}`.execute(
+          database.db,
+        )
+      ).rows;
     await insertPollLog(database.db, stray);
     expect(await tableOf()).toEqual([{ name: 'poll_logs_default' }]);
     await sql`select make_poll_log_month('2031-05-01')`.execute(database.db);
@@ -160,25 +207,58 @@ describe('poll_logs', () => {
     expect(await insertPollLog(database.db, stray)).toBe(false);
   });
 
-  test('a month is made once, and holds its first instant and not the next month\'s', async () => {
-    const make = async () => (await sql<{ made: boolean }>`select make_poll_log_month('2032-01-15') as made`.execute(database.db)).rows[0]?.made;
+  test("a month is made once, and holds its first instant and not the next month's", async () => {
+    const make = async () =>
+      (
+        await sql<{ made: boolean }>`select make_poll_log_month('2032-01-15') as made`.execute(
+          database.db,
+        )
+      ).rows[0]?.made;
     expect([await make(), await make()]).toEqual([true, false]);
-    for (const instant of ['2032-01-01T00:00:00.000Z', '2032-01-31T23:59:59.999Z', '2032-02-01T00:00:00.000Z']) {
+    for (const instant of [
+      '2032-01-01T00:00:00.000Z',
+      '2032-01-31T23:59:59.999Z',
+      '2032-02-01T00:00:00.000Z',
+    ]) {
       await insertPollLog(database.db, row({ scheduled_for: new Date(instant) }));
     }
-    const result = await sql<{ name: string; rows: number }>`select tableoid::regclass::text as name, count(*)::int as rows from poll_logs group by 1 order by 1`.execute(database.db);
-    expect(result.rows).toEqual([{ name: 'poll_logs_2032_01', rows: 2 }, { name: 'poll_logs_default', rows: 1 }]);
+    const result = await sql<{
+      name: string;
+      rows: number;
+    }>`select tableoid::regclass::text as name, count(*)::int as rows from poll_logs group by 1 order by 1`.execute(
+      database.db,
+    );
+    expect(result.rows).toEqual([
+      { name: 'poll_logs_2032_01', rows: 2 },
+      { name: 'poll_logs_default', rows: 1 },
+    ]);
   });
 });
 
 test('a plant has one open period at most', async () => {
-  const period = { plant_id: plantId, to_at: null, interval_s: 600, phase_ms: 0, reason: 'ACTIVE' as const };
-  await database.db.insertInto('plant_periods').values({ ...period, from_at: at }).execute();
-  await expect(database.db.insertInto('plant_periods').values({ ...period, from_at: new Date(at.getTime() + 1) }).execute())
-    .rejects.toMatchObject({ constraint: 'plant_periods_one_open' });
+  const period = {
+    plant_id: plantId,
+    to_at: null,
+    interval_s: 600,
+    phase_ms: 0,
+    reason: 'ACTIVE' as const,
+  };
+  await database.db
+    .insertInto('plant_periods')
+    .values({ ...period, from_at: at })
+    .execute();
+  await expect(
+    database.db
+      .insertInto('plant_periods')
+      .values({ ...period, from_at: new Date(at.getTime() + 1) })
+      .execute(),
+  ).rejects.toMatchObject({ constraint: 'plant_periods_one_open' });
 });
 
-test.each([Number.POSITIVE_INFINITY, Number.NaN, -0.1])('a day of %d kWh is refused', async (energyKwh) => {
-  const insert = sql`insert into metric_snapshots (plant_id, date, today_energy_kwh, quality, complete) values (${plantId}, '2026-06-11', ${energyKwh}, 'BACKFILLED', true)`;
-  await expect(insert.execute(database.db)).rejects.toMatchObject({ code: '23514' });
-});
+test.each([Number.POSITIVE_INFINITY, Number.NaN, -0.1])(
+  'a day of %d kWh is refused',
+  async (energyKwh) => {
+    const insert = sql`insert into metric_snapshots (plant_id, date, today_energy_kwh, quality, complete) values (${plantId}, '2026-06-11', ${energyKwh}, 'BACKFILLED', true)`;
+    await expect(insert.execute(database.db)).rejects.toMatchObject({ code: '23514' });
+  },
+);

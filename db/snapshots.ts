@@ -18,13 +18,19 @@ export const daysAround = (nowMs: number) => sql<DayRow[]>`(
                    and (${instant(nowMs)}::timestamptz at time zone 'UTC')::date + 1)`;
 
 /** Everything that the snapshot step's rules need, in one round trip; null for an unknown plant. */
-export async function readDayBefore(db: Db, plantId: string, nowMs: number): Promise<DayBefore | null> {
+export async function readDayBefore(
+  db: Db,
+  plantId: string,
+  nowMs: number,
+): Promise<DayBefore | null> {
   const result = await sql<PlantRow & { days: DayRow[]; asked_in_vain: LocalDate[] }>`
     select p.*, ${daysAround(nowMs)} as days,
       (select coalesce(json_agg(g.date::text), '[]'::json) from day_gaps g where g.plant_id = p.id) as asked_in_vain
     from plants p where p.id = ${plantId}`.execute(db);
   const row = result.rows[0];
-  return row === undefined ? null : { plant: plantFacts(row), days: row.days, askedInVain: row.asked_in_vain };
+  return row === undefined
+    ? null
+    : { plant: plantFacts(row), days: row.days, askedInVain: row.asked_in_vain };
 }
 
 /**
@@ -33,7 +39,11 @@ export async function readDayBefore(db: Db, plantId: string, nowMs: number): Pro
  * @returns whether it was written; false: the slot was claimed already, or a later one was.
  */
 export async function writeLiveDay(
-  db: Db, plantId: string, slotMs: number, row: DayRow, claim: SnapshotClaim,
+  db: Db,
+  plantId: string,
+  slotMs: number,
+  row: DayRow,
+  claim: SnapshotClaim,
 ): Promise<boolean> {
   const result = await sql`
     insert into metric_snapshots as s (plant_id, date, today_energy_kwh, peak_power_w, lifetime_energy_kwh, quality,
@@ -50,11 +60,20 @@ export async function writeLiveDay(
 
 /** What slots of a span have written into days. */
 export async function findClaims(
-  db: Db, plantId: string, span: { fromMs: number; toMs: number },
+  db: Db,
+  plantId: string,
+  span: { fromMs: number; toMs: number },
 ): Promise<{ slotMs: number; claim: SnapshotClaim }[]> {
-  const rows = await db.selectFrom('metric_snapshots').select(['slot', 'claim']).where('plant_id', '=', plantId)
-    .where('slot', '>=', instant(span.fromMs)).where('slot', '<=', instant(span.toMs)).execute();
-  return rows.flatMap(({ slot, claim }) => (slot === null || claim === null ? [] : [{ slotMs: slot.getTime(), claim }]));
+  const rows = await db
+    .selectFrom('metric_snapshots')
+    .select(['slot', 'claim'])
+    .where('plant_id', '=', plantId)
+    .where('slot', '>=', instant(span.fromMs))
+    .where('slot', '<=', instant(span.toMs))
+    .execute();
+  return rows.flatMap(({ slot, claim }) =>
+    slot === null || claim === null ? [] : [{ slotMs: slot.getTime(), claim }],
+  );
 }
 
 /** One day as the closing sees it. */
@@ -63,14 +82,28 @@ export interface StoredDay extends DayRow {
 }
 
 export async function findDays(
-  db: Db, plantId: string, from: LocalDate, to: LocalDate,
+  db: Db,
+  plantId: string,
+  from: LocalDate,
+  to: LocalDate,
 ): Promise<StoredDay[]> {
-  const rows = await db.selectFrom('metric_snapshots').selectAll()
-    .where('plant_id', '=', plantId).where('date', '>=', from).where('date', '<=', to).orderBy('date').execute();
+  const rows = await db
+    .selectFrom('metric_snapshots')
+    .selectAll()
+    .where('plant_id', '=', plantId)
+    .where('date', '>=', from)
+    .where('date', '<=', to)
+    .orderBy('date')
+    .execute();
   return rows.map((row) => ({
-    date: row.date, todayEnergyKwh: row.today_energy_kwh, peakPowerW: row.peak_power_w,
-    lifetimeEnergyKwh: row.lifetime_energy_kwh, quality: row.quality, complete: row.complete,
-    lastSeenAtMs: row.last_seen_at?.getTime() ?? null, liveEnergyKwh: row.live_energy_kwh,
+    date: row.date,
+    todayEnergyKwh: row.today_energy_kwh,
+    peakPowerW: row.peak_power_w,
+    lifetimeEnergyKwh: row.lifetime_energy_kwh,
+    quality: row.quality,
+    complete: row.complete,
+    lastSeenAtMs: row.last_seen_at?.getTime() ?? null,
+    liveEnergyKwh: row.live_energy_kwh,
     proposedEnergyKwh: row.proposed_energy_kwh,
   }));
 }
@@ -80,8 +113,14 @@ export async function findDays(
  * The caller owns the transaction and has locked the plant's day by `lockDay`.
  */
 export async function writeSeriesDay(
-  db: Db, plantId: string, row: DayRow,
-  change: { oldEnergyKwh: number | null; source: 'BACKFILL' | 'CLOSING' | 'OPERATOR'; atMs: number },
+  db: Db,
+  plantId: string,
+  row: DayRow,
+  change: {
+    oldEnergyKwh: number | null;
+    source: 'BACKFILL' | 'CLOSING' | 'OPERATOR';
+    atMs: number;
+  },
 ): Promise<void> {
   await sql`
     insert into metric_snapshots (plant_id, date, today_energy_kwh, peak_power_w, lifetime_energy_kwh, quality, complete,
@@ -91,27 +130,54 @@ export async function writeSeriesDay(
     on conflict (plant_id, date) do update set today_energy_kwh = excluded.today_energy_kwh, quality = excluded.quality,
       complete = excluded.complete, proposed_energy_kwh = null, updated_at = now()`.execute(db);
   if (change.oldEnergyKwh !== row.todayEnergyKwh) {
-    await db.insertInto('snapshot_revisions').values({
-      plant_id: plantId, date: row.date, old_energy_kwh: change.oldEnergyKwh, new_energy_kwh: row.todayEnergyKwh,
-      source: change.source, at: instant(change.atMs),
-    }).execute();
+    await db
+      .insertInto('snapshot_revisions')
+      .values({
+        plant_id: plantId,
+        date: row.date,
+        old_energy_kwh: change.oldEnergyKwh,
+        new_energy_kwh: row.todayEnergyKwh,
+        source: change.source,
+        at: instant(change.atMs),
+      })
+      .execute();
   }
-  await db.deleteFrom('day_gaps').where('plant_id', '=', plantId).where('date', '=', row.date).execute();
+  await db
+    .deleteFrom('day_gaps')
+    .where('plant_id', '=', plantId)
+    .where('date', '=', row.date)
+    .execute();
 }
 
 /** Remembers a lower total that the series proposed: a second, equal refresh makes it so. */
-export async function writeProposal(db: Db, plantId: string, date: LocalDate, proposedKwh: number | null): Promise<void> {
-  await db.updateTable('metric_snapshots').set({ proposed_energy_kwh: proposedKwh })
-    .where('plant_id', '=', plantId).where('date', '=', date).execute();
+export async function writeProposal(
+  db: Db,
+  plantId: string,
+  date: LocalDate,
+  proposedKwh: number | null,
+): Promise<void> {
+  await db
+    .updateTable('metric_snapshots')
+    .set({ proposed_energy_kwh: proposedKwh })
+    .where('plant_id', '=', plantId)
+    .where('date', '=', date)
+    .execute();
 }
 
 /** Counts a day whose series was asked without success. */
-export async function recordGap(db: Db, plantId: string, date: LocalDate, atMs: number, note: string): Promise<void> {
+export async function recordGap(
+  db: Db,
+  plantId: string,
+  date: LocalDate,
+  atMs: number,
+  note: string,
+): Promise<void> {
   await sql`
     insert into day_gaps as g (plant_id, date, tries, tried_at, note)
     values (${plantId}, ${date}, 1, ${instant(atMs)}, ${note})
-    on conflict (plant_id, date) do update set tries = g.tries + 1, tried_at = excluded.tried_at, note = excluded.note`
-    .execute(db);
+    on conflict (plant_id, date) do update set tries = g.tries + 1, tried_at = excluded.tried_at, note = excluded.note`.execute(
+    db,
+  );
 }
 
 /** Days that were asked in vain may be asked again: after a closing, and when a plant is back after a long absence. */
@@ -126,8 +192,15 @@ export async function lockDays(db: Db, plantId: string): Promise<void> {
 
 /** Stores the day's totals at local 00:00, 00:10 … 24:00. */
 export async function writeTotalsByTime(
-  db: Db, plantId: string, date: LocalDate, totals: readonly (number | null)[],
+  db: Db,
+  plantId: string,
+  date: LocalDate,
+  totals: readonly (number | null)[],
 ): Promise<void> {
-  await db.updateTable('metric_snapshots').set({ totals_by_time: JSON.stringify(totals) })
-    .where('plant_id', '=', plantId).where('date', '=', date).execute();
+  await db
+    .updateTable('metric_snapshots')
+    .set({ totals_by_time: JSON.stringify(totals) })
+    .where('plant_id', '=', plantId)
+    .where('date', '=', date)
+    .execute();
 }

@@ -1,8 +1,24 @@
 import type { ColumnType, Generated } from 'kysely';
 
-import type { AlertSeverity, AlertState, AlertType, DayQuality, LowGenerationStreak } from '../domain/facts.ts';
+import type {
+  AlertSeverity,
+  AlertState,
+  AlertType,
+  DayQuality,
+  LowGenerationStreak,
+} from '../domain/facts.ts';
 import type { Booked, BookedPoll, NotificationKind } from '../domain/changes.ts';
-import type { Brand, IntegrationStatus, LastSeenSource, Outcome, Status, StatusReason, Trigger, AdapterErrorType, LocalDate } from '../domain/plant.ts';
+import type {
+  Brand,
+  IntegrationStatus,
+  LastSeenSource,
+  Outcome,
+  Status,
+  StatusReason,
+  Trigger,
+  AdapterErrorType,
+  LocalDate,
+} from '../domain/plant.ts';
 import type { Reading } from '../domain/reading.ts';
 
 /** The rows of PostgreSQL. Instants come out as `Date` and go in as `Date`; dates are `YYYY-MM-DD`; int8 is a number. */

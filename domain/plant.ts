@@ -17,14 +17,6 @@ export const statuses = ['GREEN', 'YELLOW', 'RED', 'GREY'] as const;
 /** Derived, never set by hand. */
 export type Status = (typeof statuses)[number];
 
-/** The colours of the four statuses (LOCKED). */
-export const statusColours: Readonly<Record<Status, string>> = {
-  GREEN: '#22C55E',
-  YELLOW: '#FACC15',
-  RED: '#EF4444',
-  GREY: '#9CA3AF',
-};
-
 export type StatusReason =
   | Exclude<IntegrationStatus, 'ACTIVE'>
   | 'WAITING_FOR_FIRST_READING'

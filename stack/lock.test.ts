@@ -47,5 +47,7 @@ test('the lock of a killed process is free, and until then its holder is named',
 });
 
 test('a folder that is not there is said', () => {
-  expect(() => tryLock('/nonexistent/lock.db')).toThrow('cannot open the lock /nonexistent/lock.db');
+  expect(() => tryLock('/nonexistent/lock.db')).toThrow(
+    'cannot open the lock /nonexistent/lock.db',
+  );
 });

@@ -162,7 +162,8 @@ function linkLibraries(native: string): void {
     for (const { source, target } of links as { source: string; target: string }[]) {
       // Both are given from the package's folder (`native/lib/…`) and lie in the same one.
       const link = join(native, relative('native', target));
-      if (lstatSync(link, { throwIfNoEntry: false }) === undefined) symlinkSync(basename(source), link);
+      if (lstatSync(link, { throwIfNoEntry: false }) === undefined)
+        symlinkSync(basename(source), link);
     }
   } catch {
     // Not every platform has the list; a read-only folder is copied.

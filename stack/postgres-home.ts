@@ -1,4 +1,18 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, rmdirSync, statSync, symlinkSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mayEnter, unprivilegedAccount } from './account.ts';
@@ -41,7 +55,9 @@ export async function preparePostgresHome(
   if (!(await mayEnter(account, realpathSync(home)))) moveOut(home, account, ephemeral);
   const dir = realpathSync(home);
   if (dir !== home) {
-    log(`PostgreSQL: its data lies in ${dir}, because the user "${account.name}" may not enter ${dataDir}`);
+    log(
+      `PostgreSQL: its data lies in ${dir}, because the user "${account.name}" may not enter ${dataDir}`,
+    );
   }
   return { dir, account };
 }

@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -58,17 +67,24 @@ async function query({ url }: Postgres, sql: string): Promise<unknown[]> {
   }
 }
 
-test('sorts and cases alike everywhere, in UTC, and listens on 127.0.0.1 only', { timeout }, async () => {
-  const postgres = await start(shared);
-  const sql = `SELECT current_setting('listen_addresses') AS a, current_setting('TimeZone') AS z, lower('ÄÉ') AS l, 'a' < 'B' AS o`;
-  expect(await query(postgres, sql)).toEqual([{ a: '127.0.0.1', z: 'UTC', l: 'äé', o: false }]);
-  expect(postgres.lines).toEqual([]);
-});
+test(
+  'sorts and cases alike everywhere, in UTC, and listens on 127.0.0.1 only',
+  { timeout },
+  async () => {
+    const postgres = await start(shared);
+    const sql = `SELECT current_setting('listen_addresses') AS a, current_setting('TimeZone') AS z, lower('ÄÉ') AS l, 'a' < 'B' AS o`;
+    expect(await query(postgres, sql)).toEqual([{ a: '127.0.0.1', z: 'UTC', l: 'äé', o: false }]);
+    expect(postgres.lines).toEqual([]);
+  },
+);
 
 test('starts at once again after SIGKILL in the middle of a query', { timeout }, async () => {
   const postgres = await start(shared);
   await query(postgres, 'CREATE TABLE acknowledged (n int)');
-  const busy = query(postgres, 'INSERT INTO acknowledged SELECT count(*) FROM generate_series(1, 1000000000)');
+  const busy = query(
+    postgres,
+    'INSERT INTO acknowledged SELECT count(*) FROM generate_series(1, 1000000000)',
+  );
   busy.catch(() => {});
   await query(postgres, `INSERT INTO acknowledged VALUES (1)`);
   await postgres.server.stop('SIGKILL');
@@ -77,22 +93,26 @@ test('starts at once again after SIGKILL in the middle of a query', { timeout },
   expect(await query(postgres, 'SELECT n FROM acknowledged')).toEqual([{ n: 1 }]);
 });
 
-test('makes a new password when its file is lost, and starts afresh where it was cut off', { timeout }, async () => {
-  const dataDir = shared;
-  const first = await start(dataDir);
-  await query(first, 'CREATE TABLE kept AS SELECT 1 AS n');
-  await first.server.stop();
-  rmSync(join(dataDir, 'postgres.password'));
-  mkdirSync(join(dataDir, 'postgres', 'data.new'));
-  const second = await start(dataDir);
-  expect(second.url).not.toBe(first.url);
-  expect(await query(second, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
-  await second.server.stop();
-  rmSync(join(dataDir, 'postgres', 'data'), { recursive: true });
-  const third = await start(dataDir);
-  expect(existsSync(join(dataDir, 'postgres', 'data.new'))).toBe(false);
-  expect(await query(third, `SELECT to_regclass('kept') AS kept`)).toEqual([{ kept: null }]);
-});
+test(
+  'makes a new password when its file is lost, and starts afresh where it was cut off',
+  { timeout },
+  async () => {
+    const dataDir = shared;
+    const first = await start(dataDir);
+    await query(first, 'CREATE TABLE kept AS SELECT 1 AS n');
+    await first.server.stop();
+    rmSync(join(dataDir, 'postgres.password'));
+    mkdirSync(join(dataDir, 'postgres', 'data.new'));
+    const second = await start(dataDir);
+    expect(second.url).not.toBe(first.url);
+    expect(await query(second, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
+    await second.server.stop();
+    rmSync(join(dataDir, 'postgres', 'data'), { recursive: true });
+    const third = await start(dataDir);
+    expect(existsSync(join(dataDir, 'postgres', 'data.new'))).toBe(false);
+    expect(await query(third, `SELECT to_regclass('kept') AS kept`)).toEqual([{ kept: null }]);
+  },
+);
 
 test('a server that nobody wrote down is found on its files and ended', { timeout }, async () => {
   const dataDir = shared;
@@ -103,22 +123,26 @@ test('a server that nobody wrote down is found on its files and ended', { timeou
   expect(postgres.url).toBe(orphan.url);
 });
 
-test('a process that has got the number of an earlier PostgreSQL is left alone and hinders nobody', { timeout }, async () => {
-  const dataDir = shared;
-  const first = await start(dataDir);
-  const lockFile = join(dataDir, 'postgres', 'data', 'postmaster.pid');
-  const lock = readFileSync(lockFile, 'utf8');
-  await first.server.stop('SIGKILL');
-  // Owned by the user who runs PostgreSQL: it takes only such processes for itself.
-  const { uid, gid } = statSync(lockFile);
-  const other = spawn('sleep', ['60'], { stdio: 'ignore', ...(isRoot() ? { uid, gid } : {}) });
-  await once(other, 'spawn');
-  writeFileSync(lockFile, lock.replace(/^\d+/, String(other.pid)));
-  await start(dataDir);
-  expect(other.exitCode).toBeNull();
-  expect(processIdentity(other.pid ?? 0)).not.toBeNull();
-  other.kill();
-});
+test(
+  'a process that has got the number of an earlier PostgreSQL is left alone and hinders nobody',
+  { timeout },
+  async () => {
+    const dataDir = shared;
+    const first = await start(dataDir);
+    const lockFile = join(dataDir, 'postgres', 'data', 'postmaster.pid');
+    const lock = readFileSync(lockFile, 'utf8');
+    await first.server.stop('SIGKILL');
+    // Owned by the user who runs PostgreSQL: it takes only such processes for itself.
+    const { uid, gid } = statSync(lockFile);
+    const other = spawn('sleep', ['60'], { stdio: 'ignore', ...(isRoot() ? { uid, gid } : {}) });
+    await once(other, 'spawn');
+    writeFileSync(lockFile, lock.replace(/^\d+/, String(other.pid)));
+    await start(dataDir);
+    expect(other.exitCode).toBeNull();
+    expect(processIdentity(other.pid ?? 0)).not.toBeNull();
+    other.kill();
+  },
+);
 
 test.runIf(isRoot())(
   "for root, where the database's user may not enter, its files are put elsewhere and a line says where",

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { loopback, type PortBook } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
@@ -129,7 +138,9 @@ async function endForeignPostmaster(cluster: string): Promise<void> {
     sendSignal(pid, signal);
   };
   if (!(await endProcess(ending, send, () => processIdentity(pid) !== identity))) {
-    throw new StackError(`PostgreSQL of an earlier run (process ${pid}) does not end: stop it by hand.`);
+    throw new StackError(
+      `PostgreSQL of an earlier run (process ${pid}) does not end: stop it by hand.`,
+    );
   }
 }
 
@@ -196,13 +207,26 @@ async function createCluster(
   const passwordFile = `${unfinished}.password`;
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   if (home.account) chownSync(passwordFile, home.account.uid, home.account.gid);
-  const args = ['-D', unfinished, '-U', userName, '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
+  const args = [
+    '-D',
+    unfinished,
+    '-U',
+    userName,
+    '--auth=scram-sha-256',
+    `--pwfile=${passwordFile}`,
+  ];
   // The same order and case rules on every machine, whatever its locale.
-  args.push('--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8');
+  args.push(
+    '--encoding=UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+  );
   if (ephemeral) args.push('--no-sync');
   try {
     const { code, output } = await run(binaries.initdb, args, { account: home.account, signal });
-    if (code !== 0) throw new StackError(`cannot initialise PostgreSQL in ${home.dir}:\n${output.trim()}`);
+    if (code !== 0)
+      throw new StackError(`cannot initialise PostgreSQL in ${home.dir}:\n${output.trim()}`);
   } finally {
     rmSync(passwordFile, { force: true });
   }
@@ -224,6 +248,8 @@ async function single(
     signal,
   });
   if (code !== 0 || /^(\S+ )*(ERROR|FATAL|PANIC):/m.test(output)) {
-    throw new StackError(`cannot prepare the database in ${cluster}:\n${output.trim().slice(-1000)}`);
+    throw new StackError(
+      `cannot prepare the database in ${cluster}:\n${output.trim().slice(-1000)}`,
+    );
   }
 }

@@ -137,7 +137,9 @@ export function dyingWithParent(signal: NodeJS.Signals, command: string): [strin
   if (setprivFile === undefined) {
     const found = process.platform === 'linux' ? findOnPath('setpriv', process.env['PATH']) : null;
     // Busybox has a setpriv that cannot do this.
-    const works = found !== null && spawnSync(found, ['--pdeathsig', 'TERM', '/bin/sh', '-c', ':']).status === 0;
+    const works =
+      found !== null &&
+      spawnSync(found, ['--pdeathsig', 'TERM', '/bin/sh', '-c', ':']).status === 0;
     setprivFile = works ? found : null;
   }
   if (setprivFile === null) return [command, []];

@@ -83,17 +83,21 @@ async function expectLeftAlone(dataDir: string): Promise<void> {
 
 const isAlive = (pid: number): boolean => processIdentity(pid) !== null;
 
-test('servers that outlived their parent are ended, and their ports used again', { timeout }, async () => {
-  const dataDir = newFolder();
-  // Without setpriv the kernel does not end them.
-  const other = await bringUpElsewhere(dataDir, ['redis-server', 'id']);
-  other.process.kill('SIGKILL');
-  await once(other.process, 'exit');
-  expect(other.pids.filter(isAlive)).toEqual(other.pids);
-  const stack = await bringUp({ dataDir });
-  expect(addressesOf(stack)).toEqual(other.addresses);
-  expect(other.pids.filter(isAlive)).toEqual([]);
-});
+test(
+  'servers that outlived their parent are ended, and their ports used again',
+  { timeout },
+  async () => {
+    const dataDir = newFolder();
+    // Without setpriv the kernel does not end them.
+    const other = await bringUpElsewhere(dataDir, ['redis-server', 'id']);
+    other.process.kill('SIGKILL');
+    await once(other.process, 'exit');
+    expect(other.pids.filter(isAlive)).toEqual(other.pids);
+    const stack = await bringUp({ dataDir });
+    expect(addressesOf(stack)).toEqual(other.addresses);
+    expect(other.pids.filter(isAlive)).toEqual([]);
+  },
+);
 
 test.runIf(process.platform === 'linux')(
   'on Linux they do not even outlive it',
@@ -115,14 +119,18 @@ test('a failure leaves no process and gives the folder back', { timeout }, async
   const env = { PATH: `${path}:${process.env['PATH']}`, XDG_CACHE_HOME: path };
   const failure = await bringUp({ dataDir, env }).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(StackError);
-  expect(String(failure)).toMatch(/Temporal ended while it was starting; .*temporal\.log:\nno such luck/);
+  expect(String(failure)).toMatch(
+    /Temporal ended while it was starting; .*temporal\.log:\nno such luck/,
+  );
   await expectLeftAlone(dataDir);
 });
 
 test('who gives up while it starts gets the folder back as well', { timeout }, async () => {
   const dataDir = newFolder();
   const signal = AbortSignal.timeout(400);
-  await expect(bringUp({ dataDir, signal })).rejects.toThrow('stopped while the servers were starting.');
+  await expect(bringUp({ dataDir, signal })).rejects.toThrow(
+    'stopped while the servers were starting.',
+  );
   await expectLeftAlone(dataDir);
 });
 

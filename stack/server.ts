@@ -1,6 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   dyingWithParent,
@@ -138,7 +146,11 @@ export class ServerProcess implements ManagedServer {
           return;
         }
         if (performance.now() > untilMs) {
-          throw startError(`${name} did not serve within ${startLimitMs / 1000} s`, logFile, logStart);
+          throw startError(
+            `${name} did not serve within ${startLimitMs / 1000} s`,
+            logFile,
+            logStart,
+          );
         }
         await delay(readyPauseMs);
       }

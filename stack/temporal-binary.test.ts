@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -18,8 +26,10 @@ function machine(scripts: Record<string, string>): PlacesEnvironment & { PATH: s
   return { PATH: folder, XDG_CACHE_HOME: join(folder, 'cache') };
 }
 
-const temporal = (server: string): string => `echo 'temporal version 1.8.2 (Server ${server}, UI 2.50.1)'`;
-const go = (version: string): string => `[ "$1" = version ] && echo 'go version go${version} linux/amd64'`;
+const temporal = (server: string): string =>
+  `echo 'temporal version 1.8.2 (Server ${server}, UI 2.50.1)'`;
+const go = (version: string): string =>
+  `[ "$1" = version ] && echo 'go version go${version} linux/amd64'`;
 /** Counts its builds in a file beside itself, and takes a moment. `-o FILE`: its ninth argument. */
 const buildingGo = `
 case "$1" in
@@ -40,7 +50,8 @@ test('else Go builds it', () => {
 });
 
 test('without either, one sentence names what is there, what to install, and the address', () => {
-  const nothing = /^Temporal's server is missing: install Go 1\.21 .*golang-go.*, or the Temporal CLI .*cli\.sh.*, or set TEMPORAL_ADDRESS\.$/;
+  const nothing =
+    /^Temporal's server is missing: install Go 1\.21 .*golang-go.*, or the Temporal CLI .*cli\.sh.*, or set TEMPORAL_ADDRESS\.$/;
   expect(() => findTemporal(machine({}))).toThrow(nothing);
   expect(() => findTemporal(machine({ temporal: temporal('1.31.9'), go: go('1.19.8') }))).toThrow(
     /missing \(the `temporal` on the PATH has server 1\.31\.9, the `go` is 1\.19\.8\): install/,
@@ -53,10 +64,14 @@ test('two who need it at once build it once', async () => {
   const lines: string[] = [];
   const source = findTemporal(env);
   // The shell's own programs: the build sees this process's PATH.
-  const files = await Promise.all([1, 2].map(() => provideTemporal(source, (line) => lines.push(line))));
+  const files = await Promise.all(
+    [1, 2].map(() => provideTemporal(source, (line) => lines.push(line))),
+  );
   expect(files).toEqual([source.file, source.file]);
   expect(readFileSync(join(env.PATH, 'builds'), 'utf8')).toBe('built\n');
-  expect(lines.filter((line) => line.includes('building the server with Go, once'))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes('building the server with Go, once'))).toHaveLength(
+    1,
+  );
   expect(lines.filter((line) => line.includes('another process is building'))).toHaveLength(1);
   expect(findTemporal(env)).toEqual({ kind: 'file', file: source.file });
 });
@@ -71,6 +86,8 @@ test('a build that fails leaves nothing that looks like a server', async () => {
 test('a build that is given up ends', async () => {
   const env = machine({ go: `${go('1.26.8')} && exit 0; exec sleep 60` });
   const source = findTemporal(env);
-  await expect(provideTemporal(source, () => {}, AbortSignal.timeout(200))).rejects.toThrow('aborted');
+  await expect(provideTemporal(source, () => {}, AbortSignal.timeout(200))).rejects.toThrow(
+    'aborted',
+  );
   expect(readdirSync(dirname(source.file))).toEqual(['build.lock']);
 });

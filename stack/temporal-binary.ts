@@ -43,7 +43,10 @@ export function installedTemporal(env: PlacesEnvironment): string | null {
 }
 
 /** `version` is that of a program on the PATH, also where it is too old to be `file`. */
-function lookForTemporal(env: PlacesEnvironment): { file: string | null; version: number[] | null } {
+function lookForTemporal(env: PlacesEnvironment): {
+  file: string | null;
+  version: number[] | null;
+} {
   const built = builtFile(env);
   if (isExecutableFile(built)) return { file: built, version: null };
   const onPath = findOnPath('temporal', env.PATH);
@@ -151,7 +154,9 @@ async function build(
   try {
     const { code, output } = await run(go, args, { cwd: moduleDir, env: goEnvironment(), signal });
     if (code !== 0) {
-      throw new StackError(`cannot build Temporal's server with ${go}:\n${output.trim().slice(-2000)}`);
+      throw new StackError(
+        `cannot build Temporal's server with ${go}:\n${output.trim().slice(-2000)}`,
+      );
     }
     renameSync(unfinished, file);
   } catch (error) {

@@ -6,7 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { bringUpStack, checkPrerequisites, StackError, type ManagedServer, type Stack } from './up.ts';
+import {
+  bringUpStack,
+  checkPrerequisites,
+  StackError,
+  type ManagedServer,
+  type Stack,
+} from './up.ts';
 
 const startLimitMs = 30_000;
 const stopLimitMs = 8_000;
@@ -137,7 +143,9 @@ describe('a running stack', { timeout: 2 * startLimitMs }, () => {
     expect(new URL(stack.databaseUrl).hostname).toBe('127.0.0.1');
     expect(new URL(stack.redisUrl ?? '').hostname).toBe('127.0.0.1');
     expect(stack.temporalAddress).toMatch(/^127\.0\.0\.1:\d+$/);
-    expect(await query(stack, 'SELECT current_database() AS name')).toEqual([{ name: 'heliograph' }]);
+    expect(await query(stack, 'SELECT current_database() AS name')).toEqual([
+      { name: 'heliograph' },
+    ]);
     expect(await askRedis(stack, 'CONFIG GET maxmemory-policy')).toContain('noeviction');
     expect(startWorkflow(stack, 'one')).toBe(runningId(stack, 'one'));
   });
@@ -147,7 +155,9 @@ describe('a running stack', { timeout: 2 * startLimitMs }, () => {
     expect(readFileSync(file, 'utf8').trim()).toBe(new URL(stack.databaseUrl).password);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const databaseUrl = stack.databaseUrl.replace(/:[^:@]+@/, ':wrong@');
-    await expect(query({ databaseUrl }, 'SELECT 1')).rejects.toThrow(/password authentication failed/);
+    await expect(query({ databaseUrl }, 'SELECT 1')).rejects.toThrow(
+      /password authentication failed/,
+    );
   });
 
   test('is not harmed by a second one that asks for its data folder, which is refused', async () => {
@@ -286,7 +296,9 @@ describe('checkPrerequisites', () => {
 
   test('names both ways to a Temporal server in one sentence when there is none', () => {
     expect(() => checkPrerequisites(onlyPath(empty))).toThrow(StackError);
-    expect(() => checkPrerequisites(onlyPath(empty))).toThrow(/^[^\n]*install Go [^\n]*, or the Temporal CLI [^\n]*$/);
+    expect(() => checkPrerequisites(onlyPath(empty))).toThrow(
+      /^[^\n]*install Go [^\n]*, or the Temporal CLI [^\n]*$/,
+    );
   });
 
   test('is content with an address instead', () => {

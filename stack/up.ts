@@ -108,7 +108,13 @@ async function startAll(
   const { log, ephemeral = false } = options;
   const giveUp = new AbortController();
   const signal = AbortSignal.any([giveUp.signal, ...(options.signal ? [options.signal] : [])]);
-  const common = { dataDir, ephemeral, log, signal, ports: new PortBook(join(dataDir, 'ports.json'), dataDir) };
+  const common = {
+    dataDir,
+    ephemeral,
+    log,
+    signal,
+    ports: new PortBook(join(dataDir, 'ports.json'), dataDir),
+  };
   const namespace = env.TEMPORAL_NAMESPACE || defaultNamespace;
   /** One failure ends the others' starting. */
   const starting = async <T extends { server: ManagedServer | null }>(
@@ -192,6 +198,8 @@ function makeDataDir(dataDir: string): string {
     accessSync(wanted, constants.W_OK | constants.X_OK);
     return realpathSync(wanted);
   } catch (error) {
-    throw new StackError(`cannot use the data folder ${wanted}: ${messageOf(error)}`, { cause: error });
+    throw new StackError(`cannot use the data folder ${wanted}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -14,13 +14,22 @@ describe('the workflow bundle', () => {
 
   beforeAll(async () => {
     ({ code } = await bundleWorkflows());
-    const sourceMap = /sourceMappingURL=data:application\/json;charset=utf-8;base64,(\S+)/.exec(code)?.[1] ?? '';
-    ({ sources: modules } = JSON.parse(Buffer.from(sourceMap, 'base64').toString('utf8')) as { sources: string[] });
+    const sourceMap =
+      /sourceMappingURL=data:application\/json;charset=utf-8;base64,(\S+)/.exec(code)?.[1] ?? '';
+    ({ sources: modules } = JSON.parse(Buffer.from(sourceMap, 'base64').toString('utf8')) as {
+      sources: string[];
+    });
   }, 60_000);
 
   test('holds the workflows, so that what it does not hold is told from what was not looked at', () => {
-    expect(modules.filter((module) => /workflows\/(plant-monitor|daily-close|fleet-reconcile)\.ts$/.test(module))).toHaveLength(3);
-    expect(modules.some((module) => module.includes('node_modules/@temporalio/workflow/'))).toBe(true);
+    expect(
+      modules.filter((module) =>
+        /workflows\/(plant-monitor|daily-close|fleet-reconcile)\.ts$/.test(module),
+      ),
+    ).toHaveLength(3);
+    expect(modules.some((module) => module.includes('node_modules/@temporalio/workflow/'))).toBe(
+      true,
+    );
   });
 
   test.each(forbidden)('does not hold %s', (name) => {
@@ -28,7 +37,9 @@ describe('the workflow bundle', () => {
   });
 
   test('holds no file of ours but workflows and domain', () => {
-    const ours = modules.filter((module) => module.endsWith('.ts') && !module.includes('node_modules'));
+    const ours = modules.filter(
+      (module) => module.endsWith('.ts') && !module.includes('node_modules'),
+    );
     expect(ours.length).toBeGreaterThan(5);
     expect(ours.filter((module) => !/(^|\/)(workflows|domain)\//.test(module))).toEqual([]);
   });
@@ -36,15 +47,29 @@ describe('the workflow bundle', () => {
 
 describe('names that running histories hold', () => {
   test('workflows: exactly these', () => {
-    expect(Object.keys(workflows).toSorted()).toEqual(['closeDay', 'monitorPlant', 'reconcileFleet']);
+    expect(Object.keys(workflows).toSorted()).toEqual([
+      'closeDay',
+      'monitorPlant',
+      'reconcileFleet',
+    ]);
   });
 
   test('activities: exactly these', () => {
     const contract = readFileSync(new URL('../activities/contract.ts', import.meta.url), 'utf8');
     const names = [...contract.matchAll(/^ {2}(\w+)\(args: /gm)].map((match) => match[1]);
     expect(names.toSorted()).toEqual([
-      'backfillDays', 'closeDay', 'evaluatePlant', 'fetchReadings', 'planPlant', 'reconcileAlerts', 'reconcileFleet', 'refreshDays',
-      'setIntegration', 'upsertSnapshot', 'writeMissed', 'writePollLog',
+      'backfillDays',
+      'closeDay',
+      'evaluatePlant',
+      'fetchReadings',
+      'planPlant',
+      'reconcileAlerts',
+      'reconcileFleet',
+      'refreshDays',
+      'setIntegration',
+      'upsertSnapshot',
+      'writeMissed',
+      'writePollLog',
     ]);
   });
 });

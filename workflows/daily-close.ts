@@ -1,4 +1,10 @@
-import { getExternalWorkflowHandle, isCancellation, log, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  getExternalWorkflowHandle,
+  isCancellation,
+  log,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 
 import type { BackfillResult } from '../activities/contract.ts';
 import type { ClosingVerdict } from '../domain/facts.ts';
@@ -46,7 +52,10 @@ export async function closeDay(input: DailyCloseInput): Promise<ClosingVerdict> 
 /** A closing that starts later than this was missed and made good. */
 const lateClosingMs = 60_000;
 
-async function refresh(plantId: string, date: LocalDate): Promise<BackfillResult & { attempts: number }> {
+async function refresh(
+  plantId: string,
+  date: LocalDate,
+): Promise<BackfillResult & { attempts: number }> {
   for (let attempts = 1; ; attempts += 1) {
     let result: BackfillResult;
     try {
@@ -68,6 +77,9 @@ async function tellLoop(plantId: string, verdict: ClosingVerdict): Promise<void>
     await getExternalWorkflowHandle(pollWorkflowId(plantId)).signal(dayClosedSignal, verdict);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    log.info('the day is closed, but the plant has no loop to tell', { plantId, workflowId: workflowInfo().workflowId });
+    log.info('the day is closed, but the plant has no loop to tell', {
+      plantId,
+      workflowId: workflowInfo().workflowId,
+    });
   }
 }

@@ -1,7 +1,15 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
 import type { ClosingVerdict } from '../domain/facts.ts';
-import type { AdapterErrorType, Brand, IntegrationStatus, Outcome, Status, StatusReason, Trigger } from '../domain/plant.ts';
+import type {
+  AdapterErrorType,
+  Brand,
+  IntegrationStatus,
+  Outcome,
+  Status,
+  StatusReason,
+  Trigger,
+} from '../domain/plant.ts';
 
 /** Ids, queues and messages of the workflows: everything that others need to speak with them. Names are LOCKED. */
 

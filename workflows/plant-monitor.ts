@@ -15,7 +15,11 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 
-import { defineSearchAttributeKey, SearchAttributeType, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/common';
 
 import type { Closing, PlantStanding } from '../activities/contract.ts';
 import type { ClosingVerdict } from '../domain/facts.ts';
@@ -141,15 +145,26 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       description: "Poll at once and answer with that poll's outcome.",
       validator: () => {
         // Before the first look nothing is known: the loop answers then.
-        if (state !== null && !active() && !lookAgain) throw notActive(plantId, state.integrationStatus);
+        if (state !== null && !active() && !lookAgain)
+          throw notActive(plantId, state.integrationStatus);
       },
     },
   );
-  setHandler(pauseSignal, () => void (integrationWish = 'DISABLED_BY_OPERATOR'), { description: 'Stop polling until resumed.' });
-  setHandler(resumeSignal, () => void (integrationWish = 'ACTIVE'), { description: 'Poll again, at once.' });
-  setHandler(plantChangedSignal, () => void (lookAgain = true), { description: 'The row of the plant changed: look again.' });
-  setHandler(dayClosedSignal, (verdict) => void verdicts.push(verdict), { description: 'A day was closed.' });
-  setHandler(plantStateQuery, () => plantState(), { description: 'What the loop knows of its plant.' });
+  setHandler(pauseSignal, () => void (integrationWish = 'DISABLED_BY_OPERATOR'), {
+    description: 'Stop polling until resumed.',
+  });
+  setHandler(resumeSignal, () => void (integrationWish = 'ACTIVE'), {
+    description: 'Poll again, at once.',
+  });
+  setHandler(plantChangedSignal, () => void (lookAgain = true), {
+    description: 'The row of the plant changed: look again.',
+  });
+  setHandler(dayClosedSignal, (verdict) => void verdicts.push(verdict), {
+    description: 'A day was closed.',
+  });
+  setHandler(plantStateQuery, () => plantState(), {
+    description: 'What the loop knows of its plant.',
+  });
 
   for (;;) {
     try {
@@ -185,7 +200,9 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       return false;
     }
     const runIsFull =
-      pollsInRun >= pollsPerRun || messagesInRun >= messagesPerRunMax || workflowInfo().continueAsNewSuggested;
+      pollsInRun >= pollsPerRun ||
+      messagesInRun >= messagesPerRunMax ||
+      workflowInfo().continueAsNewSuggested;
     // What the next run would not know of is done in this one.
     if (state !== null && runIsFull && !startDue && missedClosings.length === 0) {
       // In a workflow task of its own, and never while somebody waits for the loop.
@@ -197,7 +214,10 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     }
     showDetails();
     if (due.kind === 'NOTHING') await condition(flagged);
-    else await condition(flagged, Math.max(1, due.atMs - Date.now()), { summary: due.kind === 'CLOSING' ? 'closing' : 'slot' });
+    else
+      await condition(flagged, Math.max(1, due.atMs - Date.now()), {
+        summary: due.kind === 'CLOSING' ? 'closing' : 'slot',
+      });
     freshTask = true;
     return false;
   }
@@ -206,12 +226,18 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   function nextDue(): Due {
     if (state === null) return { kind: 'NOTHING' };
     const closing = missedClosings[0] ?? state.nextClosing;
-    let due: Due = closing === null || closing === undefined ? { kind: 'NOTHING' } : { kind: 'CLOSING', atMs: closing.atMs, closing };
+    let due: Due =
+      closing === null || closing === undefined
+        ? { kind: 'NOTHING' }
+        : { kind: 'CLOSING', atMs: closing.atMs, closing };
     if (!active()) {
       if (asked()) refuseRequests();
       return due;
     }
-    const slotMs = nextSlotAfter(state.grid, Math.max(state.lastSlotMs ?? 0, state.periodFromMs - 1));
+    const slotMs = nextSlotAfter(
+      state.grid,
+      Math.max(state.lastSlotMs ?? 0, state.periodFromMs - 1),
+    );
     if (due.kind === 'NOTHING' || slotMs < due.atMs) due = { kind: 'SLOT', atMs: slotMs };
     if (slotMs > Date.now()) {
       if (startDue) return { kind: 'START', atMs: Date.now() };
@@ -261,10 +287,12 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
 
   /** The newest due slot, after a wait where it is late; the older ones are written off as MISSED. */
   async function pollSlot(now: LoopState): Promise<void> {
-    const dueSince = () => lateSlots(now.grid, Math.max(now.lastSlotMs ?? 0, now.periodFromMs - 1), Date.now());
+    const dueSince = () =>
+      lateSlots(now.grid, Math.max(now.lastSlotMs ?? 0, now.periodFromMs - 1), Date.now());
     const late = dueSince();
     if (late === null) return;
-    const catchingUp = late.missedCount > 0 || late.overflowCount > 0 || isLate(now.grid, late.catchUp, Date.now());
+    const catchingUp =
+      late.missedCount > 0 || late.overflowCount > 0 || isLate(now.grid, late.catchUp, Date.now());
     if (isLate(now.grid, late.catchUp, Date.now())) {
       // After an outage all plants are late at once: each waits its own while.
       const waitMs = Math.floor(Math.random() * catchUpWaitMsMax(now.grid, Date.now()));
@@ -281,7 +309,9 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
             ? null
             : { fromMs: slots.missedFromMs, toMs: slots.missedToMs },
         overflow:
-          slots.overflowFromMs === null ? null : { slotMs: slots.overflowFromMs, slots: slots.overflowCount },
+          slots.overflowFromMs === null
+            ? null
+            : { slotMs: slots.overflowFromMs, slots: slots.overflowCount },
       });
     }
     await poll(now, slots.catchUp, catchingUp ? 'CATCH_UP' : 'SCHEDULE');
@@ -299,7 +329,14 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     requestedAtMs = null;
     polling = slotMs;
     try {
-      const { answer, standing } = await pollPlant({ plantId, slotMs, trigger, requestedAtMs: askedAtMs, intervalMs: now.grid.intervalMs, path });
+      const { answer, standing } = await pollPlant({
+        plantId,
+        slotMs,
+        trigger,
+        requestedAtMs: askedAtMs,
+        intervalMs: now.grid.intervalMs,
+        path,
+      });
       now.lastPoll = answer;
       servedWith = answer;
       if (standing !== null) adopt(now, standing);
@@ -336,14 +373,19 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       lastPoll: before?.lastPoll ?? null,
     };
     startDue = plan.startDue;
-    missedClosings = plan.missedClosings.filter((closing) => closedDate === null || closing.date > closedDate);
+    missedClosings = plan.missedClosings.filter(
+      (closing) => closedDate === null || closing.date > closedDate,
+    );
     // A change by people changes the colour at once; a start is followed by a poll, which does.
     if (before === null || before.revision !== plan.revision) await evaluate(state, null);
     return false;
   }
 
   async function evaluate(now: LoopState, closing: ClosingVerdict | null): Promise<void> {
-    adopt(now, await step('evaluatePlant', { plantId, nowMs: Date.now(), revision: now.revision, closing }));
+    adopt(
+      now,
+      await step('evaluatePlant', { plantId, nowMs: Date.now(), revision: now.revision, closing }),
+    );
   }
 
   function adopt(now: LoopState, standing: PlantStanding): void {
@@ -367,7 +409,8 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       // Started before, by this loop or the one before it: that is what was wanted.
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
-    now.closedDate = now.closedDate === null || closing.date > now.closedDate ? closing.date : now.closedDate;
+    now.closedDate =
+      now.closedDate === null || closing.date > now.closedDate ? closing.date : now.closedDate;
     if (missedClosings[0]?.date === closing.date) missedClosings.shift();
     else lookAgain = true;
   }
@@ -382,7 +425,10 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   }
 
   function plantState(): PlantState {
-    const due = state !== null && active() ? nextSlotAfter(state.grid, Math.max(state.lastSlotMs ?? 0, state.periodFromMs - 1)) : null;
+    const due =
+      state !== null && active()
+        ? nextSlotAfter(state.grid, Math.max(state.lastSlotMs ?? 0, state.periodFromMs - 1))
+        : null;
     return {
       plant_id: plantId,
       brand,
@@ -402,7 +448,10 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   }
 }
 
-function notActive(plantId: string, integrationStatus: IntegrationStatus | null): ApplicationFailure {
+function notActive(
+  plantId: string,
+  integrationStatus: IntegrationStatus | null,
+): ApplicationFailure {
   return ApplicationFailure.nonRetryable(
     `plant ${plantId} is not polled: its integration_status is ${integrationStatus ?? 'not known yet'}; resume it first`,
     'NOT_ACTIVE',

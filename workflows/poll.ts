@@ -5,7 +5,14 @@ import type { Booked, BookedPoll } from '../domain/changes.ts';
 import type { Trigger } from '../domain/plant.ts';
 import { afterAttempt } from '../domain/retry.ts';
 import type { PollAnswer } from './messages.ts';
-import { fetchStep, type LocalBudget, localBudget, sentenceOf, step, type StepPath } from './steps.ts';
+import {
+  fetchStep,
+  type LocalBudget,
+  localBudget,
+  sentenceOf,
+  step,
+  type StepPath,
+} from './steps.ts';
 
 export interface PollRequest {
   plantId: string;
@@ -29,7 +36,9 @@ interface Fetched {
  *
  * @returns the poll's answer, and the plant's standing where the alert step ran.
  */
-export async function pollPlant(request: PollRequest): Promise<{ answer: PollAnswer; standing: PlantStanding | null }> {
+export async function pollPlant(
+  request: PollRequest,
+): Promise<{ answer: PollAnswer; standing: PlantStanding | null }> {
   const startedAtMs = Date.now();
   let fetched: Fetched | null = null;
   let poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE';
@@ -39,7 +48,11 @@ export async function pollPlant(request: PollRequest): Promise<{ answer: PollAns
     ({ poll, standing } = await book(request, startedAtMs, fetched));
   } catch (error) {
     if (isCancellation(error)) throw error;
-    log.error('a poll ended by an error of ours', { plantId: request.plantId, slotMs: request.slotMs, error });
+    log.error('a poll ended by an error of ours', {
+      plantId: request.plantId,
+      slotMs: request.slotMs,
+      error,
+    });
     poll = {
       outcome: 'FAILED',
       errorType: 'UNKNOWN',
@@ -65,7 +78,8 @@ async function fetchAll(request: PollRequest): Promise<Fetched> {
       { plantId, slotMs, intervalMs, nowMs: Date.now() },
       attempts === 0 ? request.path : 'REGULAR',
     );
-    if (result.kind === 'READING' || result.kind === 'VENDOR_FAILURE') durationMs += result.durationMs;
+    if (result.kind === 'READING' || result.kind === 'VENDOR_FAILURE')
+      durationMs += result.durationMs;
     if (result.kind !== 'VENDOR_FAILURE') {
       return { result, attempts: result.kind === 'READING' ? attempts + 1 : attempts, durationMs };
     }
@@ -82,7 +96,10 @@ async function book(
   request: PollRequest,
   startedAtMs: number,
   fetched: Fetched,
-): Promise<{ poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE'; standing: PlantStanding | null }> {
+): Promise<{
+  poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE';
+  standing: PlantStanding | null;
+}> {
   const { plantId, slotMs } = request;
   const { result, attempts, durationMs } = fetched;
   switch (result.kind) {
@@ -97,7 +114,11 @@ async function book(
       const { nowMs, credentialsVersion } = result;
       let booked: Booked | null = null;
       if (result.kind === 'READING') {
-        const snapshot = await step('upsertSnapshot', { plantId, slotMs, nowMs, reading: result.reading }, budget);
+        const snapshot = await step(
+          'upsertSnapshot',
+          { plantId, slotMs, nowMs, reading: result.reading },
+          budget,
+        );
         booked = snapshot.booked;
         if (snapshot.gaps.length > 0) await fillGaps(plantId, snapshot.gaps, nowMs, budget);
       }
@@ -126,7 +147,12 @@ async function book(
 }
 
 /** A failing series changes neither outcome nor failure count; the tries are recorded by the activity. */
-async function fillGaps(plantId: string, dates: string[], nowMs: number, budget: LocalBudget): Promise<void> {
+async function fillGaps(
+  plantId: string,
+  dates: string[],
+  nowMs: number,
+  budget: LocalBudget,
+): Promise<void> {
   try {
     await step('backfillDays', { plantId, dates, nowMs, source: 'BACKFILL' }, budget);
   } catch (error) {
@@ -135,11 +161,23 @@ async function fillGaps(plantId: string, dates: string[], nowMs: number, budget:
   }
 }
 
-function ledgerRow(request: PollRequest, poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE'): PollLogArgs {
+function ledgerRow(
+  request: PollRequest,
+  poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE',
+): PollLogArgs {
   const { plantId, slotMs, trigger, requestedAtMs } = request;
   const key = { plantId, slotMs, jobType: 'POLL', trigger, requestedAtMs } as const;
   if (typeof poll === 'string') {
-    return { ...key, outcome: poll, startedAtMs: null, durationMs: null, attempts: 0, errorType: null, error: null, booked: null };
+    return {
+      ...key,
+      outcome: poll,
+      startedAtMs: null,
+      durationMs: null,
+      attempts: 0,
+      errorType: null,
+      error: null,
+      booked: null,
+    };
   }
   const { outcome, startedAtMs, durationMs, attempts, errorType, error, booked } = poll;
   return { ...key, outcome, startedAtMs, durationMs, attempts, errorType, error, booked };
@@ -159,7 +197,8 @@ function pollAnswer(row: PollLogArgs, standing: PlantStanding | null): PollAnswe
     today_energy_kwh: row.booked?.todayEnergyKwh ?? null,
     lifetime_energy_kwh: row.booked?.lifetimeEnergyKwh ?? null,
     booked_date: row.booked?.bookedDate ?? null,
-    source_time: row.booked?.sourceTimeMs == null ? null : new Date(row.booked.sourceTimeMs).toISOString(),
+    source_time:
+      row.booked?.sourceTimeMs == null ? null : new Date(row.booked.sourceTimeMs).toISOString(),
     status: standing?.status ?? null,
     status_reason: standing?.statusReason ?? null,
   };

@@ -1,4 +1,10 @@
-import { ApplicationFailure, isCancellation, log, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  isCancellation,
+  log,
+  proxyActivities,
+  proxyLocalActivities,
+} from '@temporalio/workflow';
 import type { LocalActivityOptions } from '@temporalio/workflow';
 
 import type { PlantActivities } from '../activities/contract.ts';
@@ -17,7 +23,11 @@ const localStepsBudgetMs = 5_000;
 const localStepMsMin = 50;
 
 /** Serve our own services only; an error that is not theirs comes as non-retryable. */
-const serviceRetry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const;
+const serviceRetry = {
+  initialInterval: '1s',
+  backoffCoefficient: 2,
+  maximumInterval: '30s',
+} as const;
 
 /** Vendor calls end themselves after 55 s; a dead worker is noticed by the missing heartbeat. */
 const regular = proxyActivities<PlantActivities>({
@@ -96,7 +106,9 @@ export const refreshDaysStep = regular.refreshDays;
 /** One sentence of an error, for the ledger: the innermost message, which the activities have redacted. */
 export function sentenceOf(error: unknown): string {
   let innermost = error;
-  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause;
-  if (innermost instanceof ApplicationFailure || innermost instanceof Error) return innermost.message;
+  while (innermost instanceof Error && innermost.cause instanceof Error)
+    innermost = innermost.cause;
+  if (innermost instanceof ApplicationFailure || innermost instanceof Error)
+    return innermost.message;
   return 'unknown error';
 }

@@ -13,10 +13,16 @@ export const migrate: Command = {
     try {
       const applied = await migrateToLatest(db);
       if (json) io.stdout.write(`${JSON.stringify({ applied })}\n`);
-      else io.stdout.write(applied.length === 0 ? 'the database is up to date\n' : applied.map((name) => `applied ${name}\n`).join(''));
+      else
+        io.stdout.write(
+          applied.length === 0
+            ? 'the database is up to date\n'
+            : applied.map((name) => `applied ${name}\n`).join(''),
+        );
       return exitCodes.done;
     } catch (error) {
-      if (error instanceof MigrationError) throw new CommandError(error.message, exitCodes.configuration, { cause: error });
+      if (error instanceof MigrationError)
+        throw new CommandError(error.message, exitCodes.configuration, { cause: error });
       throw error;
     } finally {
       await db.destroy();

@@ -1,5 +1,5 @@
 import { listPlants } from '../../db/plants.ts';
-import { AddedMeanwhile, type AddProblem, addPlants, credentialsHint } from '../add-plants.ts';
+import { type AddProblem, addPlants, credentialsHint } from '../add-plants.ts';
 import { type Command, type CommandContext, textFlag, usageError } from '../command.ts';
 import { CommandError, exitCodes } from '../config.ts';
 import {
@@ -40,12 +40,6 @@ export const plantsAdd: Command = {
           `added ${draft.id}: ${added.plants[0]?.integration_status ?? ''}, every ${added.plants[0]?.poll_interval_s ?? 0} s\n`,
         );
       context.io.stderr.write(credentialsHint(added.newAccounts));
-    } catch (error) {
-      if (error instanceof AddedMeanwhile)
-        throw new CommandError(`${error.message}: nothing was added`, exitCodes.failed, {
-          cause: error,
-        });
-      throw error;
     } finally {
       await db.destroy();
     }

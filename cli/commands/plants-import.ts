@@ -1,9 +1,9 @@
-import { open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 
-import { AddedMeanwhile, type Added, addPlants, credentialsHint } from '../add-plants.ts';
+import { type Added, addPlants, credentialsHint } from '../add-plants.ts';
 import { type Command, type CommandIo, usageError } from '../command.ts';
-import { CommandError, exitCodes } from '../config.ts';
-import { type DraftLine, fileBytesMax, type LineProblem, readPlantFile } from '../plant-file.ts';
+import { CommandError, type Config, exitCodes } from '../config.ts';
+import { fileBytesMax, type LineProblem, type PlantFile, readPlantFile } from '../plant-file.ts';
 import { counted, visibleText, writeJson } from '../render.ts';
 import { connectDatabase } from '../services.ts';
 import { startLoopsNow, temporalAwayNote } from '../tell-loops.ts';
@@ -25,59 +25,44 @@ export const plantsImport: Command = {
     const isDryRun = context.values['dry-run'] === true;
     const config = context.config();
     const file = readPlantFile(await readBytes(path));
-    if (file.problems.length > 0 && file.drafts.length === 0)
-      return refuse(context.io, context.json, isDryRun, file.problems);
-    const db = await connectDatabase(config);
-    let result;
-    try {
-      // Also of a file with problems: the person learns of all of them at once.
-      result = await addPlants(
-        db,
-        file.drafts.map(({ draft }) => draft),
-        {
-          intervalS: config.POLL_INTERVAL_SECONDS,
-          dryRun: isDryRun || file.problems.length > 0,
-        },
-      );
-    } catch (error) {
-      if (error instanceof AddedMeanwhile)
-        throw new CommandError(`${error.message}: nothing was added`, exitCodes.failed, {
-          cause: error,
-        });
-      throw error;
-    } finally {
-      await db.destroy();
-    }
-    const problems = [
-      ...file.problems,
-      ...result.problems.map(({ index, ...problem }) => ({
-        line: lineOf(file.drafts, index),
-        ...problem,
-      })),
-    ];
-    if (result.added === null || problems.length > 0)
-      return refuse(context.io, context.json, isDryRun, problems);
-    tellAdded(context.io, context.json, isDryRun, result.added);
+    const { added, problems } = await addFile(config, file, isDryRun);
+    if (added === null) return refuse(context.io, context.json, isDryRun, problems);
+    tellAdded(context.io, context.json, isDryRun, added);
     if (!isDryRun && !(await startLoopsNow(config))) context.io.stderr.write(temporalAwayNote);
     return exitCodes.done;
   },
 };
 
+/** Adds the plants of a file without a problem. One with problems is tried all the same, so that all of them are told at once. */
+async function addFile(
+  config: Config,
+  file: PlantFile,
+  isDryRun: boolean,
+): Promise<{ added: Added | null; problems: LineProblem[] }> {
+  if (file.drafts.length === 0) return { added: null, problems: file.problems };
+  const db = await connectDatabase(config);
+  try {
+    const drafts = file.drafts.map(({ draft }) => draft);
+    const dryRun = isDryRun || file.problems.length > 0;
+    const result = await addPlants(db, drafts, { intervalS: config.POLL_INTERVAL_SECONDS, dryRun });
+    const found = result.problems.map(({ index, ...problem }) => ({
+      line: file.drafts[index]?.line ?? 0,
+      ...problem,
+    }));
+    const problems = [...file.problems, ...found];
+    return { added: problems.length === 0 ? result.added : null, problems };
+  } finally {
+    await db.destroy();
+  }
+}
+
 /** At most one byte more than is read of a file, so that a larger one is told from one that fits. */
 async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    const file = await open(path);
-    try {
-      const { buffer, bytesRead } = await file.read(
-        Buffer.alloc(fileBytesMax + 1),
-        0,
-        fileBytesMax + 1,
-        0,
-      );
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of createReadStream(path, { end: fileBytesMax }))
+      chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
   } catch (cause) {
     const { code } = cause as { code?: unknown };
     throw new CommandError(
@@ -86,10 +71,6 @@ async function readBytes(path: string): Promise<Uint8Array> {
       { cause },
     );
   }
-}
-
-function lineOf(drafts: readonly DraftLine[], index: number): number {
-  return drafts[index]?.line ?? 0;
 }
 
 function refuse(

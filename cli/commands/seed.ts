@@ -11,11 +11,18 @@ export const demoIntervalS = 60;
 const generatedMax = 100_000;
 
 /** @throws CommandError 2 when the flag is no whole number within the bounds. */
-export function wholeNumberFlag(name: string, text: string | undefined, bounds: { min: number; max: number; otherwise: number }): number {
+export function wholeNumberFlag(
+  name: string,
+  text: string | undefined,
+  bounds: { min: number; max: number; otherwise: number },
+): number {
   if (text === undefined) return bounds.otherwise;
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < bounds.min || value > bounds.max) {
-    throw new CommandError(`--${name} must be a whole number from ${bounds.min} to ${bounds.max}, not ${text}`, exitCodes.usage);
+    throw new CommandError(
+      `--${name} must be a whole number from ${bounds.min} to ${bounds.max}, not ${text}`,
+      exitCodes.usage,
+    );
   }
   return value;
 }
@@ -28,8 +35,16 @@ export const seed: Command = {
   async run(context) {
     const config = context.config();
     requireMockMode(config);
-    const generated = wholeNumberFlag('plants', textFlag(context, 'plants'), { min: 0, max: generatedMax, otherwise: 0 });
-    const intervalS = wholeNumberFlag('interval', textFlag(context, 'interval'), { min: 1, max: 86_400, otherwise: demoIntervalS });
+    const generated = wholeNumberFlag('plants', textFlag(context, 'plants'), {
+      min: 0,
+      max: generatedMax,
+      otherwise: 0,
+    });
+    const intervalS = wholeNumberFlag('interval', textFlag(context, 'interval'), {
+      min: 1,
+      max: 86_400,
+      otherwise: demoIntervalS,
+    });
     const masterKeys = requireMasterKeys(config);
     const db = await connectDatabase(config);
     try {
@@ -37,7 +52,11 @@ export const seed: Command = {
       const log = createLog('warn', process.stderr);
       const progress = (line: string) => void context.io.stderr.write(`${line}\n`);
       const made = await seedDemo({ db, masterKeys, generated, intervalS, log, progress });
-      context.io.stdout.write(context.json ? `${JSON.stringify(made)}\n` : `${made.demo} demo plants and ${made.generated} generated plants made\n`);
+      context.io.stdout.write(
+        context.json
+          ? `${JSON.stringify(made)}\n`
+          : `${made.demo} demo plants and ${made.generated} generated plants made\n`,
+      );
       return exitCodes.done;
     } finally {
       await db.destroy();

@@ -9,7 +9,14 @@ import { listPlants } from '../../db/plants.ts';
 import { claimDataDir } from '../../stack/lock.ts';
 import { bringUpStack, checkPrerequisites, type Stack, StackError } from '../../stack/up.ts';
 import { type Command, textFlag } from '../command.ts';
-import { CommandError, type Config, exitCodes, loadConfig, type StackFile, stackFilePath } from '../config.ts';
+import {
+  CommandError,
+  type Config,
+  exitCodes,
+  loadConfig,
+  type StackFile,
+  stackFilePath,
+} from '../config.ts';
 import { createLog } from '../log.ts';
 import { seedDemo } from '../seed.ts';
 import { checkMasterKeys, connectDatabase } from '../services.ts';
@@ -27,8 +34,16 @@ export const start: Command = {
   usage: '[--fresh] [--plants N] [--interval SECONDS] [--data DIR]',
   options: { fresh: { type: 'boolean' }, plants: { type: 'string' }, interval: { type: 'string' } },
   async run(context) {
-    const generated = wholeNumberFlag('plants', textFlag(context, 'plants'), { min: 0, max: 100_000, otherwise: 0 });
-    const intervalS = wholeNumberFlag('interval', textFlag(context, 'interval'), { min: 1, max: 86_400, otherwise: demoIntervalS });
+    const generated = wholeNumberFlag('plants', textFlag(context, 'plants'), {
+      min: 0,
+      max: 100_000,
+      otherwise: 0,
+    });
+    const intervalS = wholeNumberFlag('interval', textFlag(context, 'interval'), {
+      min: 1,
+      max: 86_400,
+      otherwise: demoIntervalS,
+    });
     const dataDir = resolve(context.dataDir);
     const say = (line: string) => void context.io.stdout.write(`${line}\n`);
     const stopping = new AbortController();
@@ -40,17 +55,28 @@ export const start: Command = {
       checkPrerequisites(context.io.env);
       if (context.values['fresh'] === true) beginAnew(dataDir, say);
       mkdirSync(dataDir, { recursive: true });
-      stack = await bringUpStack({ dataDir, log: say, env: context.io.env, signal: stopping.signal });
+      stack = await bringUpStack({
+        dataDir,
+        log: say,
+        env: context.io.env,
+        signal: stopping.signal,
+      });
       const keyFile = keepMasterKey(dataDir);
       writeStackFile(dataDir, stack, keyFile);
       const env = workerEnvironment(context.io.env, stack, keyFile);
       await prepare(loadConfig(env, dataDir), { generated, intervalS, say });
       if (stopping.signal.aborted) return exitCodes.done;
-      await superviseWorker(env, stopping.signal, () => say(whatIsWhere(stack as Stack, dataDir)), say);
+      await superviseWorker(
+        env,
+        stopping.signal,
+        () => say(whatIsWhere(stack as Stack, dataDir)),
+        say,
+      );
       return exitCodes.done;
     } catch (error) {
       if (stopping.signal.aborted) return exitCodes.done;
-      if (error instanceof StackError) throw new CommandError(error.message, exitCodes.serviceAway, { cause: error });
+      if (error instanceof StackError)
+        throw new CommandError(error.message, exitCodes.serviceAway, { cause: error });
       throw error;
     } finally {
       if (stack !== null) {
@@ -68,7 +94,10 @@ export const start: Command = {
 function beginAnew(dataDir: string, say: (line: string) => void): void {
   if (!existsSync(dataDir)) return;
   if (!existsSync(join(dataDir, 'master.key'))) {
-    throw new CommandError(`${dataDir} is no data folder of heliograph (it holds no master.key): --fresh does not delete it`, exitCodes.usage);
+    throw new CommandError(
+      `${dataDir} is no data folder of heliograph (it holds no master.key): --fresh does not delete it`,
+      exitCodes.usage,
+    );
   }
   // Refused while another start runs on it; what that one's servers left behind ended with it.
   const { release } = claimDataDir(dataDir);
@@ -80,7 +109,8 @@ function beginAnew(dataDir: string, say: (line: string) => void): void {
 /** The demo's master key: made once, readable by its owner alone. */
 function keepMasterKey(dataDir: string): string {
   const path = join(dataDir, 'master.key');
-  if (!existsSync(path)) writeFileSync(path, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+  if (!existsSync(path))
+    writeFileSync(path, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   return path;
 }
 
@@ -98,11 +128,17 @@ function writeStackFile(dataDir: string, stack: Stack, keyFile: string): void {
   writeFileSync(stackFilePath(dataDir), `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
 }
 
-function workerEnvironment(env: NodeJS.ProcessEnv, stack: Stack, keyFile: string): NodeJS.ProcessEnv {
+function workerEnvironment(
+  env: NodeJS.ProcessEnv,
+  stack: Stack,
+  keyFile: string,
+): NodeJS.ProcessEnv {
   return {
     ...env,
     DATABASE_URL: stack.databaseUrl,
-    ...(stack.redisUrl === null ? {} : { REDIS_URL: stack.redisUrl, REDIS_KEY_PREFIX: stack.redisKeyPrefix }),
+    ...(stack.redisUrl === null
+      ? {}
+      : { REDIS_URL: stack.redisUrl, REDIS_KEY_PREFIX: stack.redisKeyPrefix }),
     TEMPORAL_ADDRESS: stack.temporalAddress,
     TEMPORAL_NAMESPACE: stack.temporalNamespace,
     INTEGRATION_MOCK_MODE: 'true',
@@ -110,7 +146,10 @@ function workerEnvironment(env: NodeJS.ProcessEnv, stack: Stack, keyFile: string
   };
 }
 
-async function prepare(config: Config, demo: { generated: number; intervalS: number; say: (line: string) => void }): Promise<void> {
+async function prepare(
+  config: Config,
+  demo: { generated: number; intervalS: number; say: (line: string) => void },
+): Promise<void> {
   const db = await connectDatabase(config, { needTables: false });
   try {
     const applied = await migrateToLatest(db);
@@ -133,7 +172,10 @@ async function prepare(config: Config, demo: { generated: number; intervalS: num
 
 /** Runs the worker as a child until told to stop; a worker that dies by itself is started again. */
 async function superviseWorker(
-  env: NodeJS.ProcessEnv, stopping: AbortSignal, onStarted: () => void, say: (line: string) => void,
+  env: NodeJS.ProcessEnv,
+  stopping: AbortSignal,
+  onStarted: () => void,
+  say: (line: string) => void,
 ): Promise<void> {
   for (let starts = 1; !stopping.aborted; starts += 1) {
     const child = spawn(process.execPath, [mainPath, 'worker'], {
@@ -149,7 +191,10 @@ async function superviseWorker(
     const code = await ended(child, stopping);
     if (stopping.aborted) return;
     if (code === exitCodes.configuration || starts >= workerStartsMax) {
-      throw new CommandError(`the worker ended with code ${code ?? 'none'} for the ${starts}. time: see its lines above`, exitCodes.failed);
+      throw new CommandError(
+        `the worker ended with code ${code ?? 'none'} for the ${starts}. time: see its lines above`,
+        exitCodes.failed,
+      );
     }
     say(`the worker ended with code ${code ?? 'none'} and is started again`);
   }
@@ -175,7 +220,10 @@ async function ended(child: ChildProcess, stopping: AbortSignal): Promise<number
 }
 
 function whatIsWhere(stack: Stack, dataDir: string): string {
-  const data = resolve(dataDir) === resolve(fileURLToPath(new URL('../../.data', import.meta.url))) ? '' : ` --data ${dataDir}`;
+  const data =
+    resolve(dataDir) === resolve(fileURLToPath(new URL('../../.data', import.meta.url)))
+      ? ''
+      : ` --data ${dataDir}`;
   return [
     '',
     'Heliograph polls.',

@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { pauseSignal, plantChangedSignal, pollNowSignal, pollNowUpdate, resumeSignal } from '../../workflows/messages.ts';
+import {
+  pauseSignal,
+  plantChangedSignal,
+  pollNowSignal,
+  pollNowUpdate,
+  resumeSignal,
+} from '../../workflows/messages.ts';
 import { eventually, type TestFleet } from '../support/fleet.ts';
 import type { TestLoops } from '../support/loops.ts';
 import type { SlowVendor } from '../support/vendor.ts';
@@ -57,7 +63,11 @@ export const historyCases: readonly HistoryCase[] = [
       const vendorPlantId = ordinarySolis(2);
       tools.vendor.hold(vendorPlantId);
       const plantId = await tools.loops.add({ vendorPlantId });
-      await eventually('the regular fetch', async () => ((await tools.loops.handle(plantId).describe()).raw.pendingActivities ?? []).length > 0);
+      await eventually(
+        'the regular fetch',
+        async () =>
+          ((await tools.loops.handle(plantId).describe()).raw.pendingActivities ?? []).length > 0,
+      );
       tools.vendor.release(vendorPlantId);
       await tools.loops.untilPolled(plantId, 1);
       return current(tools, plantId);
@@ -70,7 +80,11 @@ export const historyCases: readonly HistoryCase[] = [
       const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(3) });
       await tools.loops.untilPolled(plantId);
       await tools.loops.handle(plantId).signal(pauseSignal);
-      await eventually('the pause', async () => (await tools.loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR');
+      await eventually(
+        'the pause',
+        async () =>
+          (await tools.loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR',
+      );
       await tools.loops.handle(plantId).signal(resumeSignal);
       await tools.loops.untilPolled(plantId, 2);
       return current(tools, plantId);
@@ -105,9 +119,16 @@ export const historyCases: readonly HistoryCase[] = [
     async run(tools) {
       const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(6), intervalS: 3 });
       await tools.loops.untilPolled(plantId, 2);
-      await tools.fleet.db.updateTable('plants').set({ poll_interval_s: 2 }).where('id', '=', plantId).execute();
+      await tools.fleet.db
+        .updateTable('plants')
+        .set({ poll_interval_s: 2 })
+        .where('id', '=', plantId)
+        .execute();
       await tools.loops.handle(plantId).signal(plantChangedSignal);
-      await eventually('the new interval', async () => (await tools.loops.state(plantId)).interval_s === 2);
+      await eventually(
+        'the new interval',
+        async () => (await tools.loops.state(plantId)).interval_s === 2,
+      );
       await sleep(4_000);
       return current(tools, plantId);
     },
@@ -119,7 +140,9 @@ export const historyCases: readonly HistoryCase[] = [
       const plantId = await loops.add({ vendorPlantId: ordinarySolis(7) });
       await loops.untilPolled(plantId);
       const handle = await fleet.client.workflow.start('closeDay', {
-        workflowId: `daily:plant:${plantId}:2026-06-11`, taskQueue: 'queue:poll:solis', args: [{ plantId, date: '2026-06-11', atMs: Date.parse('2026-06-11T21:55:00Z') }],
+        workflowId: `daily:plant:${plantId}:2026-06-11`,
+        taskQueue: 'queue:poll:solis',
+        args: [{ plantId, date: '2026-06-11', atMs: Date.parse('2026-06-11T21:55:00Z') }],
       });
       await handle.result();
       return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };

@@ -24,13 +24,23 @@ describe('exporting histories', () => {
   test.each(historyCases)('$workflow/$name', async (historyCase) => {
     const fleet = await createTestFleet();
     const vendor = slowVendor();
-    const worker = await startTestWorker(fleet, { openAdapter: vendor.openAdapter, reconcile: false });
+    const worker = await startTestWorker(fleet, {
+      openAdapter: vendor.openAdapter,
+      reconcile: false,
+    });
     try {
-      const { workflowId, runId } = await historyCase.run({ fleet, vendor, loops: testLoops(fleet) });
+      const { workflowId, runId } = await historyCase.run({
+        fleet,
+        vendor,
+        loops: testLoops(fleet),
+      });
       const history = await fleet.client.workflow.getHandle(workflowId, runId).fetchHistory();
       expect(history.events?.length).toBeGreaterThan(5);
       mkdirSync(`${histories}${historyCase.workflow}`, { recursive: true });
-      writeFileSync(`${histories}${historyCase.workflow}/${historyCase.name}.json`, `${withoutMachine(historyToJSON(history))}\n`);
+      writeFileSync(
+        `${histories}${historyCase.workflow}/${historyCase.name}.json`,
+        `${withoutMachine(historyToJSON(history))}\n`,
+      );
     } finally {
       await stopWorker(worker);
       await fleet.close();

@@ -24,7 +24,9 @@ const kept = readdirSync(folder, { recursive: true, encoding: 'utf8' })
 /** @returns what stood against the replay; null when it went through. */
 async function replay(workflowBundle: WorkflowBundle, name: string): Promise<string | null> {
   const history: unknown = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
-  for await (const result of Worker.runReplayHistories({ workflowBundle, replayName: name }, [{ workflowId: workflowIdOf(name), history }])) {
+  for await (const result of Worker.runReplayHistories({ workflowBundle, replayName: name }, [
+    { workflowId: workflowIdOf(name), history },
+  ])) {
     return result.error === undefined ? null : result.error.message;
   }
   throw new Error(`${name} was not replayed`);
@@ -32,7 +34,9 @@ async function replay(workflowBundle: WorkflowBundle, name: string): Promise<str
 
 /** Ids of no meaning: replay needs one of the right form. */
 function workflowIdOf(name: string): string {
-  return name.startsWith('closeDay') ? 'daily:plant:replayed:2026-06-11' : 'poll:plant:replayed:latest';
+  return name.startsWith('closeDay')
+    ? 'daily:plant:replayed:2026-06-11'
+    : 'poll:plant:replayed:latest';
 }
 
 describe('replay', () => {
@@ -47,33 +51,49 @@ describe('replay', () => {
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   test('every case has its history', () => {
-    expect(kept).toEqual(expect.arrayContaining(historyCases.map(({ workflow, name }) => `${workflow}/${name}`)));
+    expect(kept).toEqual(
+      expect.arrayContaining(historyCases.map(({ workflow, name }) => `${workflow}/${name}`)),
+    );
   });
 
-  test.each(kept)('today\'s workflows replay %s', async (name) => {
+  test.each(kept)("today's workflows replay %s", async (name) => {
     expect(await replay(bundle, name)).toBeNull();
   });
 
   /** A copy of the workflows with one text replaced; fails when the text is not there. */
   async function changedBundle(file: string, from: string, to: string): Promise<WorkflowBundle> {
     const copy = mkdtempSync(join(scratch, 'changed-'));
-    for (const part of ['workflows', 'domain', 'activities', 'package.json', 'tsconfig.json']) await cp(join(root, part), join(copy, part), { recursive: true });
+    for (const part of ['workflows', 'domain', 'activities', 'package.json', 'tsconfig.json'])
+      await cp(join(root, part), join(copy, part), { recursive: true });
     await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
     const path = join(copy, file);
     const text = await readFile(path, 'utf8');
     expect(text).toContain(from);
     await writeFile(path, text.replace(from, to));
-    return bundleWorkflowCode({ workflowsPath: join(copy, 'workflows/index.ts'), logger: new DefaultLogger('ERROR') });
+    return bundleWorkflowCode({
+      workflowsPath: join(copy, 'workflows/index.ts'),
+      logger: new DefaultLogger('ERROR'),
+    });
   }
 
   test('a copy without a change replays them too, so that the next tests say something', async () => {
-    const copied = await changedBundle('workflows/poll.ts', 'export async function pollPlant', 'export async function pollPlant');
+    const copied = await changedBundle(
+      'workflows/poll.ts',
+      'export async function pollPlant',
+      'export async function pollPlant',
+    );
     expect(await replay(copied, 'monitorPlant/ordinary-polls')).toBeNull();
   });
 
   test('a poll with another step before its log does not pass', async () => {
-    const reordered = await changedBundle('workflows/poll.ts', "await step('writePollLog', row, localBudget(request.path));", "await step('evaluatePlant', { plantId: row.plantId, nowMs: 0, revision: 0, closing: null }); await step('writePollLog', row);");
-    expect(await replay(reordered, 'monitorPlant/ordinary-polls')).toMatch(/nondeterminism|non-determin/i);
+    const reordered = await changedBundle(
+      'workflows/poll.ts',
+      "await step('writePollLog', row, localBudget(request.path));",
+      "await step('evaluatePlant', { plantId: row.plantId, nowMs: 0, revision: 0, closing: null }); await step('writePollLog', row);",
+    );
+    expect(await replay(reordered, 'monitorPlant/ordinary-polls')).toMatch(
+      /nondeterminism|non-determin/i,
+    );
   });
 
   test('a closing that closes before it refreshes does not pass', async () => {
@@ -82,6 +102,8 @@ describe('replay', () => {
       'const refreshed = await refresh(plantId, date);',
       "await step('closeDay', { plantId, date, nowMs: Date.now() }); const refreshed = await refresh(plantId, date);",
     );
-    expect(await replay(reordered, 'closeDay/ordinary-closing')).toMatch(/nondeterminism|non-determin/i);
+    expect(await replay(reordered, 'closeDay/ordinary-closing')).toMatch(
+      /nondeterminism|non-determin/i,
+    );
   });
 });

@@ -35,7 +35,13 @@ export function testActivities(
       log: { info: () => {}, warn: () => {}, error: () => {} },
       checkpoint: async () => {},
     },
-    () => ({ workflowId: pollWorkflowId(plantId), runId: 'run', isLocal: false, signal: new AbortController().signal, heartbeat: () => {} }),
+    () => ({
+      workflowId: pollWorkflowId(plantId),
+      runId: 'run',
+      isLocal: false,
+      signal: new AbortController().signal,
+      heartbeat: () => {},
+    }),
   );
   return { activities, setClock: (ms) => void (nowMs = ms) };
 }
@@ -59,7 +65,14 @@ export async function insertTestPlant(db: Db, plant: Partial<NewPlant> = {}): Pr
     ...plant,
   };
   await insertAccount(db, { id: row.vendor_account_id, brand, name: row.vendor_account_id });
-  await replaceCredentials(db, sealCredentials(masterKeys, row.vendor_account_id, demoCredentials(brand, row.vendor_account_id)));
+  await replaceCredentials(
+    db,
+    sealCredentials(
+      masterKeys,
+      row.vendor_account_id,
+      demoCredentials(brand, row.vendor_account_id),
+    ),
+  );
   await insertPlants(db, [row]);
   return row;
 }

@@ -30,7 +30,10 @@ export async function createTestFleet(): Promise<TestFleet> {
   const database = await createTestDatabase();
   const namespace = `test-${randomUUID()}`;
   const connection = await Connection.connect({ address: servers.temporalAddress });
-  await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: retention });
+  await connection.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: retention,
+  });
   const env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
@@ -63,7 +66,9 @@ async function untilNamespaceServes(client: Client): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     try {
       for await (const _ of client.workflow.list({ query: "WorkflowId = 'none'" })) break;
-      await client.connection.operatorService.listSearchAttributes({ namespace: client.options.namespace });
+      await client.connection.operatorService.listSearchAttributes({
+        namespace: client.options.namespace,
+      });
       return;
     } catch (error) {
       if (tries >= 100) throw error;
@@ -86,15 +91,26 @@ export interface TestPlant {
 }
 
 /** Adds a plant with an account and credentials of its own, or of the account that is named. @returns its id. */
-export async function addPlant(db: Kysely<Database>, config: Config, plant: TestPlant): Promise<string> {
+export async function addPlant(
+  db: Kysely<Database>,
+  config: Config,
+  plant: TestPlant,
+): Promise<string> {
   const id = plant.id ?? `plant-${randomUUID().slice(0, 8)}`;
   const brand = plant.brand ?? 'SOLIS';
   const accountId = plant.accountId ?? `account-${id}`;
   await insertAccount(db, { id: accountId, brand, name: accountId });
-  const stored = await db.selectFrom('integration_credentials').select('account_id').where('account_id', '=', accountId).executeTakeFirst();
+  const stored = await db
+    .selectFrom('integration_credentials')
+    .select('account_id')
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
   if (stored === undefined) {
     const { demoCredentials } = await import('../../cli/seed.ts');
-    await replaceCredentials(db, sealCredentials(requireMasterKeys(config), accountId, demoCredentials(brand, accountId)));
+    await replaceCredentials(
+      db,
+      sealCredentials(requireMasterKeys(config), accountId, demoCredentials(brand, accountId)),
+    );
   }
   await insertPlants(db, [
     {
@@ -117,13 +133,16 @@ export async function addPlant(db: Kysely<Database>, config: Config, plant: Test
 
 /** Waits until `check` gives something; says what it waited for when it never does. */
 export async function eventually<Result>(
-  what: string, check: () => Promise<Result | undefined | null | false>, limitMs = 30_000,
+  what: string,
+  check: () => Promise<Result | undefined | null | false>,
+  limitMs = 30_000,
 ): Promise<Result> {
   const endsAt = performance.now() + limitMs;
   for (;;) {
     const result = await check();
     if (result) return result;
-    if (performance.now() > endsAt) throw new Error(`waited ${limitMs / 1000} s in vain for: ${what}`);
+    if (performance.now() > endsAt)
+      throw new Error(`waited ${limitMs / 1000} s in vain for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -33,7 +33,11 @@ export function testLoops(fleet: TestFleet): TestLoops {
     polls,
     async add(plant, pollsPerRun) {
       const plantId = await addPlant(fleet.db, fleet.config, plant);
-      await startLoop(fleet.client, { id: plantId, name: plantId, brand: plant.brand ?? 'SOLIS' }, pollsPerRun);
+      await startLoop(
+        fleet.client,
+        { id: plantId, name: plantId, brand: plant.brand ?? 'SOLIS' },
+        pollsPerRun,
+      );
       return plantId;
     },
     state: (plantId) => handle(plantId).query(plantStateQuery),
@@ -63,23 +67,36 @@ export async function untilJustAfterSlot(plantId: string, intervalMs: number): P
 }
 
 /** Slots between the first and the last that are without a row, or not on the grid; of rows that are neither START nor MANUAL. */
-export function ledgerFlaws(rows: readonly PollLogRow[], plantId: string, intervalMs: number): string[] {
-  const slots = rows.filter((row) => row.trigger !== 'START' && row.trigger !== 'MANUAL').map((row) => row.scheduled_for.getTime());
+export function ledgerFlaws(
+  rows: readonly PollLogRow[],
+  plantId: string,
+  intervalMs: number,
+): string[] {
+  const slots = rows
+    .filter((row) => row.trigger !== 'START' && row.trigger !== 'MANUAL')
+    .map((row) => row.scheduled_for.getTime());
   const phase = phaseMs(plantId, intervalMs);
-  const flaws = slots.filter((slot) => slot % intervalMs !== phase).map((slot) => `${slot} is off the grid`);
+  const flaws = slots
+    .filter((slot) => slot % intervalMs !== phase)
+    .map((slot) => `${slot} is off the grid`);
   for (const [index, slot] of slots.entries()) {
     const before = slots[index - 1];
-    if (before !== undefined && slot - before !== intervalMs) flaws.push(`between ${before} and ${slot} lie ${slot - before} ms`);
+    if (before !== undefined && slot - before !== intervalMs)
+      flaws.push(`between ${before} and ${slot} lie ${slot - before} ms`);
   }
   return flaws;
 }
 
 /** Pairs of polls that ran at the same time; a plant is never polled twice at once. */
 export function overlaps(rows: readonly PollLogRow[]): string[] {
-  const polled = rows.filter((row) => row.started_at !== null).toSorted((a, b) => (a.started_at as Date).getTime() - (b.started_at as Date).getTime());
+  const polled = rows
+    .filter((row) => row.started_at !== null)
+    .toSorted((a, b) => (a.started_at as Date).getTime() - (b.started_at as Date).getTime());
   return polled.flatMap((row, index) => {
     const next = polled[index + 1];
     const endsAt = (row.started_at as Date).getTime() + (row.duration_ms ?? 0);
-    return next !== undefined && endsAt > (next.started_at as Date).getTime() ? [`${row.scheduled_for.toISOString()} and ${next.scheduled_for.toISOString()}`] : [];
+    return next !== undefined && endsAt > (next.started_at as Date).getTime()
+      ? [`${row.scheduled_for.toISOString()} and ${next.scheduled_for.toISOString()}`]
+      : [];
   });
 }

@@ -26,7 +26,13 @@ declare module 'vitest' {
 /** Brings up PostgreSQL, Redis and Temporal once for a project's tests, on ports and data of their own. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'heliograph-test-'));
-  const stack = await bringUpStack({ dataDir, log: () => {}, ephemeral: true, timeSkipping: true, temporalUi: false });
+  const stack = await bringUpStack({
+    dataDir,
+    log: () => {},
+    ephemeral: true,
+    timeSkipping: true,
+    temporalUi: false,
+  });
   if (stack.redisUrl === null) {
     await stack.stop();
     throw new Error('the tests need a Redis: install redis-server or valkey-server');

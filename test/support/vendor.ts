@@ -6,7 +6,13 @@ import type { Brand } from '../../domain/plant.ts';
 export interface SlowVendor {
   openAdapter: OpenAdapter;
   /** Every summary that was asked, and how it ended. */
-  calls: { brand: Brand; vendorPlantId: string; startedAtMs: number; endedAtMs: number | null; aborted: boolean }[];
+  calls: {
+    brand: Brand;
+    vendorPlantId: string;
+    startedAtMs: number;
+    endedAtMs: number | null;
+    aborted: boolean;
+  }[];
   /** Answers to this vendor plant (or brand) wait until `release`. */
   hold(key: string): void;
   release(key: string): void;
@@ -42,14 +48,22 @@ export function slowVendor(): SlowVendor {
         getAlarmsSince: (plant, since) => adapter.getAlarmsSince(plant, since),
         async getPlantSummary(plant) {
           const call: SlowVendor['calls'][number] = {
-            brand: options.brand, vendorPlantId: plant.vendorPlantId, startedAtMs: Date.now(), endedAtMs: null, aborted: false,
+            brand: options.brand,
+            vendorPlantId: plant.vendorPlantId,
+            startedAtMs: Date.now(),
+            endedAtMs: null,
+            aborted: false,
           };
           calls.push(call);
           try {
             for (const key of keys) {
               await unlessAborted(held.get(key)?.opened, options.signal);
               const delayMs = delays.get(key);
-              if (delayMs !== undefined) await unlessAborted(new Promise((resolve) => setTimeout(resolve, delayMs)), options.signal);
+              if (delayMs !== undefined)
+                await unlessAborted(
+                  new Promise((resolve) => setTimeout(resolve, delayMs)),
+                  options.signal,
+                );
             }
             return await adapter.getPlantSummary(plant);
           } catch (error) {
@@ -65,7 +79,10 @@ export function slowVendor(): SlowVendor {
 }
 
 /** As every transport: rejects at once when the call is given up. */
-async function unlessAborted(promise: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
+async function unlessAborted(
+  promise: Promise<void> | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   if (promise === undefined) return;
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const give = () => reject(signal.reason);

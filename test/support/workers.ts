@@ -1,7 +1,13 @@
 import type { WorkflowBundle } from '@temporalio/worker';
 
 import { createLog } from '../../cli/log.ts';
-import { bundleWorkflows, installRuntime, type RunningWorker, startWorker, type WorkerOptions } from '../../cli/worker.ts';
+import {
+  bundleWorkflows,
+  installRuntime,
+  type RunningWorker,
+  startWorker,
+  type WorkerOptions,
+} from '../../cli/worker.ts';
 import type { TestFleet } from './fleet.ts';
 
 let bundle: Promise<WorkflowBundle> | null = null;
@@ -14,7 +20,8 @@ export function testBundle(): Promise<WorkflowBundle> {
 
 /** A worker of all queues in the test's own process. */
 export async function startTestWorker(
-  fleet: Pick<TestFleet, 'config'>, options: Partial<Omit<WorkerOptions, 'config' | 'log' | 'bundle'>> = {},
+  fleet: Pick<TestFleet, 'config'>,
+  options: Partial<Omit<WorkerOptions, 'config' | 'log' | 'bundle'>> = {},
 ): Promise<RunningWorker> {
   const log = createLog('error', process.stderr);
   installRuntime(log);

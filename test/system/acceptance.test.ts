@@ -30,7 +30,13 @@ const node = 'node_modules/.bin/node';
 const intervalS = 2;
 const timezone = 'Europe/Amsterdam';
 /** Answers good and bad: whatever a vendor's error says, no secret may come out with it. */
-const scenarios = ['ordinary-day', 'wrong-password', 'http-500', 'html-instead-of-json', 'truncated-json'] as const;
+const scenarios = [
+  'ordinary-day',
+  'wrong-password',
+  'http-500',
+  'html-instead-of-json',
+  'truncated-json',
+] as const;
 
 interface Fleet extends TestFleet {
   loops: TestLoops;
@@ -60,34 +66,76 @@ describe('Phase 3B', () => {
         const accountId = `${brand}-${scenario}`;
         await insertAccount(base.db, { id: accountId, brand, name: accountId });
         const known = demoCredentials(brand, accountId);
-        const secret = Object.fromEntries(Object.entries(known).map(([field, value]) => [field, field === 'host' ? value : `${canary}-${brand}-${field}`]));
-        await replaceCredentials(base.db, sealCredentials(requireMasterKeys(base.config), accountId, secret));
-        const id = await addPlant(base.db, base.config, { brand, vendorPlantId: vendorPlantIdOf(brand, scenario), accountId, timezone, intervalS });
+        const secret = Object.fromEntries(
+          Object.entries(known).map(([field, value]) => [
+            field,
+            field === 'host' ? value : `${canary}-${brand}-${field}`,
+          ]),
+        );
+        await replaceCredentials(
+          base.db,
+          sealCredentials(requireMasterKeys(base.config), accountId, secret),
+        );
+        const id = await addPlant(base.db, base.config, {
+          brand,
+          vendorPlantId: vendorPlantIdOf(brand, scenario),
+          accountId,
+          timezone,
+          intervalS,
+        });
         if (scenario === 'ordinary-day') ordinary.set(brand, id);
       }
     }
-    await addPlant(base.db, base.config, { id: 'grey', vendorPlantId: '1300000000000000001', active: false });
-    await addPlant(base.db, base.config, { id: 'yellow', vendorPlantId: vendorPlantIdOf('SOLIS', 'stale-5h') });
-    await addPlant(base.db, base.config, { id: 'red', vendorPlantId: vendorPlantIdOf('SOLIS', 'offline-26h'), intervalS });
+    await addPlant(base.db, base.config, {
+      id: 'grey',
+      vendorPlantId: '1300000000000000001',
+      active: false,
+    });
+    await addPlant(base.db, base.config, {
+      id: 'yellow',
+      vendorPlantId: vendorPlantIdOf('SOLIS', 'stale-5h'),
+    });
+    await addPlant(base.db, base.config, {
+      id: 'red',
+      vendorPlantId: vendorPlantIdOf('SOLIS', 'offline-26h'),
+      intervalS,
+    });
     let output = '';
-    const worker = spawn(node, ['cli/main.ts', 'worker'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [worker.stdout, worker.stderr]) stream.on('data', (chunk: Buffer) => void (output += chunk.toString()));
+    const worker = spawn(node, ['cli/main.ts', 'worker'], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [worker.stdout, worker.stderr])
+      stream.on('data', (chunk: Buffer) => void (output += chunk.toString()));
     fleet = { ...base, env, worker, loops: testLoops(base), output: () => output };
-    await Promise.all([...ordinary.values(), 'red', 'yellow'].map((plantId) => fleet.loops.untilPolled(plantId, plantId === 'yellow' ? 1 : 4, 90_000)));
+    await Promise.all(
+      [...ordinary.values(), 'red', 'yellow'].map((plantId) =>
+        fleet.loops.untilPolled(plantId, plantId === 'yellow' ? 1 : 4, 90_000),
+      ),
+    );
   });
 
   afterAll(async () => {
     fleet.worker.kill('SIGTERM');
-    if (fleet.worker.exitCode === null) await new Promise((resolve) => fleet.worker.once('exit', resolve));
+    if (fleet.worker.exitCode === null)
+      await new Promise((resolve) => fleet.worker.once('exit', resolve));
     await fleet.close();
   });
 
-  const statusOf = (plantId: string) => fleet.db.selectFrom('plants').select(['status', 'status_reason']).where('id', '=', plantId).executeTakeFirstOrThrow();
+  const statusOf = (plantId: string) =>
+    fleet.db
+      .selectFrom('plants')
+      .select(['status', 'status_reason'])
+      .where('id', '=', plantId)
+      .executeTakeFirstOrThrow();
 
   test('criterion 1: the worker starts and runs without crashes', () => {
     expect(fleet.worker.exitCode).toBeNull();
     expect(fleet.output()).toContain('worker started');
-    const errors = fleet.output().split('\n').filter((line) => line.includes('"level":50') || line.includes('"level":60'));
+    const errors = fleet
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('"level":50') || line.includes('"level":60'));
     expect(errors).toEqual([]);
   });
 
@@ -100,38 +148,70 @@ describe('Phase 3B', () => {
     }
   });
 
-  test('criterion 3: metric snapshots are created automatically, today\'s and those of the days before', async () => {
+  test("criterion 3: metric snapshots are created automatically, today's and those of the days before", async () => {
     const today = localDateAt(Date.now(), timezone);
     for (const plantId of ordinary.values()) {
-      const days = await fleet.db.selectFrom('metric_snapshots').select(['date', 'today_energy_kwh', 'raw_source']).where('plant_id', '=', plantId).orderBy('date').execute();
+      const days = await fleet.db
+        .selectFrom('metric_snapshots')
+        .select(['date', 'today_energy_kwh', 'raw_source'])
+        .where('plant_id', '=', plantId)
+        .orderBy('date')
+        .execute();
       expect(days.filter((day) => day.date < today).length).toBeGreaterThanOrEqual(3);
       expect(days.every((day) => day.raw_source === 'MOCK')).toBe(true);
     }
   });
 
   test('criterion 4: a plant is GREEN, YELLOW, RED or GREY by what is known of it', async () => {
-    expect(await statusOf(ordinary.get('SOLIS') ?? '')).toEqual({ status: 'GREEN', status_reason: 'SEEN_RECENTLY' });
+    expect(await statusOf(ordinary.get('SOLIS') ?? '')).toEqual({
+      status: 'GREEN',
+      status_reason: 'SEEN_RECENTLY',
+    });
     expect(await statusOf('yellow')).toEqual({ status: 'YELLOW', status_reason: 'NOT_SEEN_2H' });
     expect(await statusOf('red')).toEqual({ status: 'RED', status_reason: 'NOT_SEEN_24H' });
     expect(await statusOf('grey')).toEqual({ status: 'GREY', status_reason: 'PENDING_DOCS' });
     await eventually('the refused plant to be paused', async () => {
-      const rows = await fleet.db.selectFrom('plants').select('status_reason').where('integration_status', '=', 'PAUSED_AUTH_ERROR').execute();
-      return rows.length === brands.length && rows.every((row) => row.status_reason === 'PAUSED_AUTH_ERROR');
+      const rows = await fleet.db
+        .selectFrom('plants')
+        .select('status_reason')
+        .where('integration_status', '=', 'PAUSED_AUTH_ERROR')
+        .execute();
+      return (
+        rows.length === brands.length &&
+        rows.every((row) => row.status_reason === 'PAUSED_AUTH_ERROR')
+      );
     });
   });
 
   test('criterion 5: alerts are created once, seen again without a second row, and resolved; the colour follows', async () => {
-    const offline = await fleet.db.selectFrom('alerts').select(['state', 'severity', 'started_at', 'last_seen_at']).where('plant_id', '=', 'red').where('type', '=', 'OFFLINE').execute();
+    const offline = await fleet.db
+      .selectFrom('alerts')
+      .select(['state', 'severity', 'started_at', 'last_seen_at'])
+      .where('plant_id', '=', 'red')
+      .where('type', '=', 'OFFLINE')
+      .execute();
     expect(offline).toHaveLength(1);
-    expect(offline[0]?.last_seen_at.getTime()).toBeGreaterThan(offline[0]?.started_at.getTime() ?? Infinity);
+    expect(offline[0]?.last_seen_at.getTime()).toBeGreaterThan(
+      offline[0]?.started_at.getTime() ?? Infinity,
+    );
     // A fault that stands for two minutes of every six, played through the same activities.
     const fromMs = Date.parse('2026-06-11T10:00:00Z');
     await insertTestPlant(fleet.db, {
-      id: 'fault', vendor_account_id: 'account-fault', vendor_plant_id: vendorPlantIdOf('SOLIS', 'fault-cycle-6min'), poll_interval_s: 60, activated_at: new Date(fromMs - 1),
+      id: 'fault',
+      vendor_account_id: 'account-fault',
+      vendor_plant_id: vendorPlantIdOf('SOLIS', 'fault-cycle-6min'),
+      poll_interval_s: 60,
+      activated_at: new Date(fromMs - 1),
     });
     await playPlant(testActivities(fleet), 'fault', fromMs, fromMs + 14 * 60_000);
-    const alerts = await fleet.db.selectFrom('alerts as a').innerJoin('alert_events as e', 'e.alert_id', 'a.id')
-      .select(['a.id', 'e.to_state']).where('a.plant_id', '=', 'fault').where('a.type', '=', 'MOCK_FAULT').orderBy('e.id').execute();
+    const alerts = await fleet.db
+      .selectFrom('alerts as a')
+      .innerJoin('alert_events as e', 'e.alert_id', 'a.id')
+      .select(['a.id', 'e.to_state'])
+      .where('a.plant_id', '=', 'fault')
+      .where('a.type', '=', 'MOCK_FAULT')
+      .orderBy('e.id')
+      .execute();
     expect(new Set(alerts.map((alert) => alert.id)).size).toBe(2);
     expect(alerts.map((alert) => alert.to_state)).toEqual(['NEW', 'RESOLVED', 'NEW', 'RESOLVED']);
     expect(await statusOf('fault')).toEqual({ status: 'GREEN', status_reason: 'SEEN_RECENTLY' });
@@ -141,16 +221,27 @@ describe('Phase 3B', () => {
 
   test('criterion 6: every job has its poll log; the audit finds nothing', async () => {
     const locks = openLocks(fleet.config, () => {});
-    const report = await audit({ db: fleet.db, client: fleet.client, locks, fromMs: startedAtMs, toMs: Date.now() });
+    const report = await audit({
+      db: fleet.db,
+      client: fleet.client,
+      locks,
+      fromMs: startedAtMs,
+      toMs: Date.now(),
+    });
     locks.close();
     expect(report.violations).toEqual([]);
   });
 
   test('criterion 7: no vendor API is called: no adapter can open a socket, and the worker has none beyond this machine', () => {
-    const sources = readdirSync('adapters', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts') && !file.includes('test'));
+    const sources = readdirSync('adapters', { recursive: true, encoding: 'utf8' }).filter(
+      (file) => file.endsWith('.ts') && !file.includes('test'),
+    );
     expect(sources.length).toBeGreaterThan(20);
-    const network = /from '(node:)?(http|https|http2|net|tls|dgram|dns|child_process|worker_threads)'|\bfetch\(|WebSocket|XMLHttpRequest/;
-    expect(sources.filter((file) => network.test(readFileSync(join('adapters', file), 'utf8')))).toEqual([]);
+    const network =
+      /from '(node:)?(http|https|http2|net|tls|dgram|dns|child_process|worker_threads)'|\bfetch\(|WebSocket|XMLHttpRequest/;
+    expect(
+      sources.filter((file) => network.test(readFileSync(join('adapters', file), 'utf8'))),
+    ).toEqual([]);
     const remotes = remoteAddresses(fleet.worker.pid ?? 0);
     expect(remotes.length).toBeGreaterThan(0);
     expect(remotes.filter((address) => !isLoopback(address))).toEqual([]);
@@ -159,25 +250,59 @@ describe('Phase 3B', () => {
   test('criterion 8: no secret appears in logs, histories, PostgreSQL, Redis or output', async () => {
     const secrets = [canary, fleet.env['MASTER_KEY_CURRENT'] ?? ''];
     const places = new Map<string, string>([['worker log', fleet.output()]]);
-    for (const args of [['plants', 'list', '--json'], ['plants', 'show', ordinary.get('DELE') ?? ''], ['alerts', 'list', '--json'], ['plants', 'poll', ordinary.get('HUAWEI') ?? '', '--json']]) {
+    for (const args of [
+      ['plants', 'list', '--json'],
+      ['plants', 'show', ordinary.get('DELE') ?? ''],
+      ['alerts', 'list', '--json'],
+      ['plants', 'poll', ordinary.get('HUAWEI') ?? '', '--json'],
+    ]) {
       places.set(args.join(' '), await outputOf(args, fleet.env));
     }
-    places.set('credentials', await outputOf(['plants', 'credentials', 'SOLIS-http-500'], fleet.env, `keyId=${canary}-a\nkeySecret=${canary}-b\n`));
+    places.set(
+      'credentials',
+      await outputOf(
+        ['plants', 'credentials', 'SOLIS-http-500'],
+        fleet.env,
+        `keyId=${canary}-a\nkeySecret=${canary}-b\n`,
+      ),
+    );
     for await (const { workflowId, runId } of fleet.client.workflow.list()) {
-      places.set(`history ${workflowId} ${runId}`, textOf(await fleet.client.workflow.getHandle(workflowId, runId).fetchHistory()));
+      places.set(
+        `history ${workflowId} ${runId}`,
+        textOf(await fleet.client.workflow.getHandle(workflowId, runId).fetchHistory()),
+      );
     }
-    const tables = await sql<{ name: string }>`select tablename as name from pg_tables where schemaname = 'public'`.execute(fleet.db);
+    const tables = await sql<{
+      name: string;
+    }>`select tablename as name from pg_tables where schemaname = 'public'`.execute(fleet.db);
     for (const { name } of tables.rows) {
-      const rows = await sql<{ row: string }>`select t::text as row from ${sql.table(name)} t`.execute(fleet.db);
+      const rows = await sql<{
+        row: string;
+      }>`select t::text as row from ${sql.table(name)} t`.execute(fleet.db);
       places.set(`table ${name}`, rows.rows.map(({ row }) => row).join('\n'));
     }
-    places.set('redis', await redisText(fleet.config.REDIS_URL ?? '', fleet.config.REDIS_KEY_PREFIX));
-    expect([...places.keys()].filter((place) => place.startsWith('history')).length).toBeGreaterThan(20);
+    places.set(
+      'redis',
+      await redisText(fleet.config.REDIS_URL ?? '', fleet.config.REDIS_KEY_PREFIX),
+    );
+    expect(
+      [...places.keys()].filter((place) => place.startsWith('history')).length,
+    ).toBeGreaterThan(20);
     // What is looked at holds what it should hold, so that finding nothing says something.
     expect(places.get('table poll_logs')).toContain('AUTH_FAILED');
     expect(places.get('worker log')).toContain('credentials refused');
-    const forms = secrets.flatMap((secret) => [secret, Buffer.from(secret).toString('hex'), Buffer.from(secret).toString('base64').replace(/.{0,4}$/, '')]);
-    expect([...places].filter(([, text]) => forms.some((form) => text.includes(form))).map(([place]) => place)).toEqual([]);
+    const forms = secrets.flatMap((secret) => [
+      secret,
+      Buffer.from(secret).toString('hex'),
+      Buffer.from(secret)
+        .toString('base64')
+        .replace(/.{0,4}$/, ''),
+    ]);
+    expect(
+      [...places]
+        .filter(([, text]) => forms.some((form) => text.includes(form)))
+        .map(([place]) => place),
+    ).toEqual([]);
   });
 
   test('criterion 10: everything above ran in mock mode, and without it the worker stops at once with a sentence', async () => {
@@ -190,11 +315,23 @@ describe('Phase 3B', () => {
   });
 });
 
-function run(args: string[], env: NodeJS.ProcessEnv, input = ''): Promise<{ code: number; output: string }> {
+function run(
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  input = '',
+): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    const child = execFile(node, ['cli/main.ts', ...args], { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout + stderr });
-    });
+    const child = execFile(
+      node,
+      ['cli/main.ts', ...args],
+      { env, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        resolve({
+          code: typeof error?.code === 'number' ? error.code : 0,
+          output: stdout + stderr,
+        });
+      },
+    );
     child.stdin?.end(input);
   });
 }
@@ -209,7 +346,10 @@ async function outputOf(args: string[], env: NodeJS.ProcessEnv, input = ''): Pro
 function textOf(value: unknown): string {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1');
   if (Array.isArray(value)) return value.map(textOf).join('\n');
-  if (typeof value === 'object' && value !== null) return Object.entries(value).map(([key, inner]) => `${key} ${textOf(inner)}`).join('\n');
+  if (typeof value === 'object' && value !== null)
+    return Object.entries(value)
+      .map(([key, inner]) => `${key} ${textOf(inner)}`)
+      .join('\n');
   return String(value);
 }
 
@@ -234,8 +374,13 @@ function remoteAddresses(pid: number): string[] {
       // Closed between the two calls.
     }
   }
-  const lines = ['tcp', 'tcp6'].flatMap((family) => readFileSync(`/proc/${pid}/net/${family}`, 'utf8').trim().split('\n').slice(1));
-  return lines.map((line) => line.trim().split(/\s+/)).filter((fields) => inodes.has(fields[9] ?? '')).map((fields) => (fields[2] ?? '').split(':')[0] ?? '');
+  const lines = ['tcp', 'tcp6'].flatMap((family) =>
+    readFileSync(`/proc/${pid}/net/${family}`, 'utf8').trim().split('\n').slice(1),
+  );
+  return lines
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => inodes.has(fields[9] ?? ''))
+    .map((fields) => (fields[2] ?? '').split(':')[0] ?? '');
 }
 
 /** 127.0.0.0/8, ::1, or the same in IPv6's clothes; 0 for a socket that listens. */

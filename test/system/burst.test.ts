@@ -33,20 +33,36 @@ describe('a burst of messages', () => {
     const plantId = await loops.add({ vendorPlantId: '1300000000000000005' });
     await loops.untilPolled(plantId);
     const handle = loops.handle(plantId);
-    const { stdout } = await promisify(execFile)(
-      'node_modules/.bin/node',
-      ['test/support/send-signals.ts', String(fleet.config.TEMPORAL_ADDRESS), fleet.config.TEMPORAL_NAMESPACE, handle.workflowId, 'pollNow', String(signals), '20'],
-    );
+    const { stdout } = await promisify(execFile)('node_modules/.bin/node', [
+      'test/support/send-signals.ts',
+      String(fleet.config.TEMPORAL_ADDRESS),
+      fleet.config.TEMPORAL_NAMESPACE,
+      handle.workflowId,
+      'pollNow',
+      String(signals),
+      '20',
+    ]);
     const lastAcceptedAtMs = Date.now();
     expect(JSON.parse(stdout)).toEqual({ accepted: signals, refused: null });
     const served = await eventually(
       'a poll that begins after the last signal',
-      async () => (await loops.polls(plantId)).find((row) => (row.started_at?.getTime() ?? 0) >= lastAcceptedAtMs - exitMs),
+      async () =>
+        (await loops.polls(plantId)).find(
+          (row) => (row.started_at?.getTime() ?? 0) >= lastAcceptedAtMs - exitMs,
+        ),
       120_000,
     );
     expect(served).toMatchObject({ outcome: 'OK' });
-    await eventually('the pause to be accepted', async () => handle.signal(pauseSignal).then(() => true, () => false));
-    await eventually('the pause', async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR');
+    await eventually('the pause to be accepted', async () =>
+      handle.signal(pauseSignal).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await eventually(
+      'the pause',
+      async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR',
+    );
     const rows = (await loops.polls(plantId)).filter((row) => row.trigger === 'MANUAL');
     expect(rows.length).toBeLessThanOrEqual(3);
     expect(overlaps(rows)).toEqual([]);

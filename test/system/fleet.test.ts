@@ -28,48 +28,95 @@ describe('the fleet', () => {
     await fleet.close();
   });
 
-  const isRunning = async (plantId: string) => (await loops.handle(plantId).describe()).status.name === 'RUNNING';
-  const set = (plantId: string, values: object) => fleet.db.updateTable('plants').set(values).where('id', '=', plantId).execute();
+  const isRunning = async (plantId: string) =>
+    (await loops.handle(plantId).describe()).status.name === 'RUNNING';
+  const set = (plantId: string, values: object) =>
+    fleet.db.updateTable('plants').set(values).where('id', '=', plantId).execute();
   const periods = async (plantId: string) => {
-    const rows = await fleet.db.selectFrom('plant_periods').selectAll().where('plant_id', '=', plantId).orderBy('from_at').execute();
-    return rows.map((row) => ({ from: row.from_at.getTime(), to: row.to_at?.getTime() ?? null, intervalS: row.interval_s, reason: row.reason }));
+    const rows = await fleet.db
+      .selectFrom('plant_periods')
+      .selectAll()
+      .where('plant_id', '=', plantId)
+      .orderBy('from_at')
+      .execute();
+    return rows.map((row) => ({
+      from: row.from_at.getTime(),
+      to: row.to_at?.getTime() ?? null,
+      intervalS: row.interval_s,
+      reason: row.reason,
+    }));
   };
 
-  test('what was changed by SQL alone is right within a minute: a new plant, a pause, an end of a pause, a plant taken away', { timeout: 3 * minuteMs }, async () => {
-    const [paused, ending, removed] = await Promise.all([1, 2, 3].map((n) => loops.add({ vendorPlantId: ordinarySolis(n) }))) as [string, string, string];
-    await Promise.all([paused, ending, removed].map((plantId) => loops.untilPolled(plantId)));
-    await set(ending, { integration_status: 'DISABLED_BY_OPERATOR', paused_until: new Date(Date.now() + 3_000), pause_reason: 'cleaning' });
-    await loops.handle(ending).signal(plantChangedSignal);
-    await eventually('the pause with an end', async () => (await loops.state(ending)).integration_status === 'DISABLED_BY_OPERATOR');
-    const added = await addPlant(fleet.db, fleet.config, { vendorPlantId: ordinarySolis(4) });
-    await set(paused, { integration_status: 'DISABLED_BY_OPERATOR' });
-    await loops.remove(removed);
-    const [first] = await loops.untilPolled(added, 1, minuteMs);
-    expect(first).toMatchObject({ trigger: 'START', outcome: 'OK' });
-    await eventually('the pause by SQL', async () => (await loops.state(paused)).integration_status === 'DISABLED_BY_OPERATOR', minuteMs);
-    await eventually('the end of the loop without a plant', async () => !(await isRunning(removed)), minuteMs);
-    await eventually('the end of the pause', async () => (await loops.state(ending)).integration_status === 'ACTIVE', minuteMs);
-    const rows = await loops.untilPolled(ending, 2, minuteMs);
-    expect(rows.map((row) => row.trigger)).toEqual(['START', 'START']);
-    const stored = await fleet.db.selectFrom('plants').select(['paused_until', 'pause_reason', 'revision', 'seen_revision']).where('id', '=', ending).executeTakeFirstOrThrow();
-    expect(stored).toMatchObject({ paused_until: null, pause_reason: null });
-    expect(stored.seen_revision).toBe(stored.revision);
-  });
+  test(
+    'what was changed by SQL alone is right within a minute: a new plant, a pause, an end of a pause, a plant taken away',
+    { timeout: 3 * minuteMs },
+    async () => {
+      const [paused, ending, removed] = (await Promise.all(
+        [1, 2, 3].map((n) => loops.add({ vendorPlantId: ordinarySolis(n) })),
+      )) as [string, string, string];
+      await Promise.all([paused, ending, removed].map((plantId) => loops.untilPolled(plantId)));
+      await set(ending, {
+        integration_status: 'DISABLED_BY_OPERATOR',
+        paused_until: new Date(Date.now() + 3_000),
+        pause_reason: 'cleaning',
+      });
+      await loops.handle(ending).signal(plantChangedSignal);
+      await eventually(
+        'the pause with an end',
+        async () => (await loops.state(ending)).integration_status === 'DISABLED_BY_OPERATOR',
+      );
+      const added = await addPlant(fleet.db, fleet.config, { vendorPlantId: ordinarySolis(4) });
+      await set(paused, { integration_status: 'DISABLED_BY_OPERATOR' });
+      await loops.remove(removed);
+      const [first] = await loops.untilPolled(added, 1, minuteMs);
+      expect(first).toMatchObject({ trigger: 'START', outcome: 'OK' });
+      await eventually(
+        'the pause by SQL',
+        async () => (await loops.state(paused)).integration_status === 'DISABLED_BY_OPERATOR',
+        minuteMs,
+      );
+      await eventually(
+        'the end of the loop without a plant',
+        async () => !(await isRunning(removed)),
+        minuteMs,
+      );
+      await eventually(
+        'the end of the pause',
+        async () => (await loops.state(ending)).integration_status === 'ACTIVE',
+        minuteMs,
+      );
+      const rows = await loops.untilPolled(ending, 2, minuteMs);
+      expect(rows.map((row) => row.trigger)).toEqual(['START', 'START']);
+      const stored = await fleet.db
+        .selectFrom('plants')
+        .select(['paused_until', 'pause_reason', 'revision', 'seen_revision'])
+        .where('id', '=', ending)
+        .executeTakeFirstOrThrow();
+      expect(stored).toMatchObject({ paused_until: null, pause_reason: null });
+      expect(stored.seen_revision).toBe(stored.revision);
+    },
+  );
 
   test('a loop that was terminated is started again, and no plant has two', async () => {
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(5) });
     await loops.untilPolled(plantId);
-    await Promise.all([1, 2, 3].map(() => startLoop(fleet.client, { id: plantId, name: plantId, brand: 'SOLIS' })));
+    await Promise.all(
+      [1, 2, 3].map(() => startLoop(fleet.client, { id: plantId, name: plantId, brand: 'SOLIS' })),
+    );
     const before = await loops.runId(plantId);
     await loops.handle(plantId).terminate('test');
-    await eventually('the reconciliation to start it', async () => {
-      await triggerReconciliation(fleet.client);
-      return (await loops.runId(plantId)) !== before && isRunning(plantId);
-    }, minuteMs);
+    await eventually(
+      'the reconciliation to start it',
+      async () => {
+        await triggerReconciliation(fleet.client);
+        return (await loops.runId(plantId)) !== before && isRunning(plantId);
+      },
+      minuteMs,
+    );
     expect((await loops.polls(plantId)).filter((row) => row.trigger === 'START')).toHaveLength(1);
   });
 
-  test('an interval change is honoured at the new grid\'s next slot, and the old grid\'s slots are all accounted for', async () => {
+  test("an interval change is honoured at the new grid's next slot, and the old grid's slots are all accounted for", async () => {
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(6), intervalS: 2 });
     await loops.untilPolled(plantId, 3);
     await set(plantId, { poll_interval_s: 1 });
@@ -80,13 +127,23 @@ describe('the fleet', () => {
     const [old, current] = await periods(plantId);
     expect(old).toMatchObject({ intervalS: 2, reason: 'ACTIVE' });
     expect(current).toMatchObject({ intervalS: 1, reason: 'ACTIVE', to: null });
-    const slots = rows.filter((row) => row.trigger !== 'START').map((row) => row.scheduled_for.getTime());
+    const slots = rows
+      .filter((row) => row.trigger !== 'START')
+      .map((row) => row.scheduled_for.getTime());
     const due = (fromMs: number, toMs: number, intervalMs: number) => {
-      const first = Math.ceil((fromMs - phaseMs(plantId, intervalMs)) / intervalMs) * intervalMs + phaseMs(plantId, intervalMs);
-      return Array.from({ length: Math.max(0, Math.ceil((toMs - first) / intervalMs)) }, (_, n) => first + n * intervalMs);
+      const first =
+        Math.ceil((fromMs - phaseMs(plantId, intervalMs)) / intervalMs) * intervalMs +
+        phaseMs(plantId, intervalMs);
+      return Array.from(
+        { length: Math.max(0, Math.ceil((toMs - first) / intervalMs)) },
+        (_, n) => first + n * intervalMs,
+      );
     };
     const lastMs = slots.at(-1) ?? 0;
-    expect(slots).toEqual([...due(old?.from ?? 0, old?.to ?? 0, 2_000), ...due(current?.from ?? 0, lastMs + 1, 1_000)]);
+    expect(slots).toEqual([
+      ...due(old?.from ?? 0, old?.to ?? 0, 2_000),
+      ...due(current?.from ?? 0, lastMs + 1, 1_000),
+    ]);
     expect(overlaps(rows)).toEqual([]);
     await loops.remove(plantId);
   });

@@ -38,9 +38,12 @@ describe('a vendor that hangs', () => {
 
   const pendingFetch = async (plantId: string) => {
     const { raw } = await loops.handle(plantId).describe();
-    return raw.pendingActivities?.find((activity) => activity.activityType?.name === 'fetchReadings');
+    return raw.pendingActivities?.find(
+      (activity) => activity.activityType?.name === 'fetchReadings',
+    );
   };
-  const callsTo = (vendorPlantId: string) => vendor.calls.filter((call) => call.vendorPlantId === vendorPlantId);
+  const callsTo = (vendorPlantId: string) =>
+    vendor.calls.filter((call) => call.vendorPlantId === vendorPlantId);
 
   test('the local attempt is cut at 2 s and ends there, the poll goes on as a regular activity that people can see, and counts one attempt', async () => {
     const vendorPlantId = ordinarySolis(1);
@@ -61,48 +64,58 @@ describe('a vendor that hangs', () => {
     expect(callsTo(vendorPlantId)).toHaveLength(3);
   });
 
-  test('three cuts open the brand\'s breaker: its next poll is regular at once, other brands stay local, and a quick answer closes it', { timeout: 120_000 }, async () => {
-    const brand: Brand = 'HUAWEI';
-    const plants = ['NE=90000001', 'NE=90000002', 'NE=90000003'];
-    const ids = await Promise.all(plants.map((vendorPlantId) => loops.add({ vendorPlantId, brand })));
-    const other = await loops.add({ vendorPlantId: '90000001', brand: 'DELE' });
-    await Promise.all([...ids, other].map((plantId) => loops.untilPolled(plantId)));
-    vendor.hold(brand);
-    for (const plantId of ids) await loops.handle(plantId).signal(pollNowSignal);
-    for (const plantId of ids) await eventually('its regular fetch', () => pendingFetch(plantId));
-    const cuts = vendor.calls.filter((call) => call.brand === brand && call.aborted).length;
-    expect(cuts).toBe(3);
-    // Answers that take longer than 1 s leave the breaker open.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-    vendor.release(brand);
-    await Promise.all(ids.map((plantId) => loops.untilPolled(plantId, 2)));
-    vendor.hold(brand);
-    const [first = ''] = ids;
-    await loops.handle(first).signal(pollNowSignal);
-    await eventually('a regular fetch at once', () => pendingFetch(first));
-    expect(vendor.calls.filter((call) => call.brand === brand && call.aborted)).toHaveLength(cuts);
-    await loops.handle(other).signal(pollNowSignal);
-    await loops.untilPolled(other, 2);
-    expect(await regularFetches(other)).toBe(0);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-    vendor.release(brand);
-    await loops.untilPolled(first, 3);
-    // This one is answered at once, on the regular path; the one after it is local again.
-    for (const count of [4, 5]) {
+  test(
+    "three cuts open the brand's breaker: its next poll is regular at once, other brands stay local, and a quick answer closes it",
+    { timeout: 120_000 },
+    async () => {
+      const brand: Brand = 'HUAWEI';
+      const plants = ['NE=90000001', 'NE=90000002', 'NE=90000003'];
+      const ids = await Promise.all(
+        plants.map((vendorPlantId) => loops.add({ vendorPlantId, brand })),
+      );
+      const other = await loops.add({ vendorPlantId: '90000001', brand: 'DELE' });
+      await Promise.all([...ids, other].map((plantId) => loops.untilPolled(plantId)));
+      vendor.hold(brand);
+      for (const plantId of ids) await loops.handle(plantId).signal(pollNowSignal);
+      for (const plantId of ids) await eventually('its regular fetch', () => pendingFetch(plantId));
+      const cuts = vendor.calls.filter((call) => call.brand === brand && call.aborted).length;
+      expect(cuts).toBe(3);
+      // Answers that take longer than 1 s leave the breaker open.
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      vendor.release(brand);
+      await Promise.all(ids.map((plantId) => loops.untilPolled(plantId, 2)));
+      vendor.hold(brand);
+      const [first = ''] = ids;
       await loops.handle(first).signal(pollNowSignal);
-      const rows = await loops.untilPolled(first, count);
-      expect(rows.at(-1)).toMatchObject({ outcome: 'OK', attempts: 1 });
-    }
-    const before = await regularFetches(first);
-    await loops.handle(first).signal(pollNowSignal);
-    await loops.untilPolled(first, 6);
-    expect(await regularFetches(first)).toBe(before);
-  });
+      await eventually('a regular fetch at once', () => pendingFetch(first));
+      expect(vendor.calls.filter((call) => call.brand === brand && call.aborted)).toHaveLength(
+        cuts,
+      );
+      await loops.handle(other).signal(pollNowSignal);
+      await loops.untilPolled(other, 2);
+      expect(await regularFetches(other)).toBe(0);
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      vendor.release(brand);
+      await loops.untilPolled(first, 3);
+      // This one is answered at once, on the regular path; the one after it is local again.
+      for (const count of [4, 5]) {
+        await loops.handle(first).signal(pollNowSignal);
+        const rows = await loops.untilPolled(first, count);
+        expect(rows.at(-1)).toMatchObject({ outcome: 'OK', attempts: 1 });
+      }
+      const before = await regularFetches(first);
+      await loops.handle(first).signal(pollNowSignal);
+      await loops.untilPolled(first, 6);
+      expect(await regularFetches(first)).toBe(before);
+    },
+  );
 
   /** Regular fetches in the history of the current run. */
   async function regularFetches(plantId: string): Promise<number> {
     const { events } = await loops.handle(plantId).fetchHistory();
-    return (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'fetchReadings').length;
+    return (events ?? []).filter(
+      (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'fetchReadings',
+    ).length;
   }
 });
 
@@ -117,10 +130,20 @@ describe('PostgreSQL away', () => {
     folder = mkdtempSync(join(tmpdir(), 'heliograph-away-'));
     fleet = await createTestFleet();
     const { REDIS_URL = '', TEMPORAL_ADDRESS = '' } = fleet.config;
-    stack = await bringUpStack({ dataDir: folder, log: () => {}, ephemeral: true, env: { REDIS_URL, TEMPORAL_ADDRESS } });
+    stack = await bringUpStack({
+      dataDir: folder,
+      log: () => {},
+      ephemeral: true,
+      env: { REDIS_URL, TEMPORAL_ADDRESS },
+    });
     const db = openDatabase({ url: stack.databaseUrl });
     await migrateToLatest(db);
-    fleet = { ...fleet, db, url: stack.databaseUrl, config: { ...fleet.config, DATABASE_URL: stack.databaseUrl } };
+    fleet = {
+      ...fleet,
+      db,
+      url: stack.databaseUrl,
+      config: { ...fleet.config, DATABASE_URL: stack.databaseUrl },
+    };
     worker = await startTestWorker(fleet, { reconcile: false });
   });
   afterAll(async () => {
@@ -131,26 +154,33 @@ describe('PostgreSQL away', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('slots that fall due meanwhile are written late and not lost, and the step that waits is seen with its error', { timeout: 120_000 }, async () => {
-    const intervalMs = 2_000;
-    const loops = testLoops(fleet);
-    const plantId = await addPlant(fleet.db, fleet.config, { vendorPlantId: ordinarySolis(1), intervalS: intervalMs / 1000 });
-    await startLoop(fleet.client, { id: plantId, name: plantId, brand: 'SOLIS' });
-    const before = await loops.untilPolled(plantId, 2);
-    await stack.postgres?.stop('SIGKILL');
-    const pending = await eventually('a pending activity that says what is away', async () => {
-      const { raw } = await loops.handle(plantId).describe();
-      return raw.pendingActivities?.find((activity) => activity.lastFailure != null);
-    });
-    expect(pending.lastFailure?.message).toContain('a service is away');
-    await stack.postgres?.start();
-    const rows = await loops.untilPolled(plantId, before.length + 5);
-    const written = new Set(rows.map((row) => row.scheduled_for.getTime()));
-    expect(before.filter((row) => !written.has(row.scheduled_for.getTime()))).toEqual([]);
-    expect(ledgerFlaws(rows, plantId, intervalMs)).toEqual([]);
-    expect(overlaps(rows)).toEqual([]);
-    expect(rows.filter((row) => row.outcome === 'FAILED')).toEqual([]);
-    expect(rows.at(-1)?.outcome).toBe('OK');
-    await loops.remove(plantId);
-  });
+  test(
+    'slots that fall due meanwhile are written late and not lost, and the step that waits is seen with its error',
+    { timeout: 120_000 },
+    async () => {
+      const intervalMs = 2_000;
+      const loops = testLoops(fleet);
+      const plantId = await addPlant(fleet.db, fleet.config, {
+        vendorPlantId: ordinarySolis(1),
+        intervalS: intervalMs / 1000,
+      });
+      await startLoop(fleet.client, { id: plantId, name: plantId, brand: 'SOLIS' });
+      const before = await loops.untilPolled(plantId, 2);
+      await stack.postgres?.stop('SIGKILL');
+      const pending = await eventually('a pending activity that says what is away', async () => {
+        const { raw } = await loops.handle(plantId).describe();
+        return raw.pendingActivities?.find((activity) => activity.lastFailure != null);
+      });
+      expect(pending.lastFailure?.message).toContain('a service is away');
+      await stack.postgres?.start();
+      const rows = await loops.untilPolled(plantId, before.length + 5);
+      const written = new Set(rows.map((row) => row.scheduled_for.getTime()));
+      expect(before.filter((row) => !written.has(row.scheduled_for.getTime()))).toEqual([]);
+      expect(ledgerFlaws(rows, plantId, intervalMs)).toEqual([]);
+      expect(overlaps(rows)).toEqual([]);
+      expect(rows.filter((row) => row.outcome === 'FAILED')).toEqual([]);
+      expect(rows.at(-1)?.outcome).toBe('OK');
+      await loops.remove(plantId);
+    },
+  );
 });

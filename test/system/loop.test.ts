@@ -4,13 +4,19 @@ import { startLoop } from '../../cli/loops.ts';
 import type { RunningWorker } from '../../cli/worker.ts';
 import { pollNowUpdate, pollWorkflowId } from '../../workflows/messages.ts';
 import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import { ledgerFlaws, overlaps, testLoops, type TestLoops, untilJustAfterSlot } from '../support/loops.ts';
+import {
+  ledgerFlaws,
+  overlaps,
+  testLoops,
+  type TestLoops,
+  untilJustAfterSlot,
+} from '../support/loops.ts';
 import { slowVendor } from '../support/vendor.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
 
-describe('a plant\'s loop', () => {
+describe("a plant's loop", () => {
   const vendor = slowVendor();
   let fleet: TestFleet;
   let worker: RunningWorker;
@@ -29,7 +35,10 @@ describe('a plant\'s loop', () => {
 
   test('polls at once when it starts, then on its slots, one row each', async () => {
     const intervalMs = 2_000;
-    const plantId = await addPlant(fleet.db, fleet.config, { vendorPlantId: ordinarySolis(1), intervalS: intervalMs / 1000 });
+    const plantId = await addPlant(fleet.db, fleet.config, {
+      vendorPlantId: ordinarySolis(1),
+      intervalS: intervalMs / 1000,
+    });
     await untilJustAfterSlot(plantId, intervalMs);
     await startLoop(fleet.client, { id: plantId, name: plantId, brand: 'SOLIS' });
     const rows = await loops.untilPolled(plantId, 4);
@@ -43,13 +52,20 @@ describe('a plant\'s loop', () => {
     const intervalMs = 1_000;
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(2), intervalS: 1 });
     const [, ordinaryRun] = await runsOf(plantId, 4);
-    const described = await fleet.client.workflow.getHandle(pollWorkflowId(plantId), ordinaryRun).describe();
-    const polled = (await loops.polls(plantId)).filter((row) => row.run_id === ordinaryRun && row.status !== null);
+    const described = await fleet.client.workflow
+      .getHandle(pollWorkflowId(plantId), ordinaryRun)
+      .describe();
+    const polled = (await loops.polls(plantId)).filter(
+      (row) => row.run_id === ordinaryRun && row.status !== null,
+    );
     // The first poll of a busy machine may be late: its wait is one timer and one workflow task, 5 events in 3 transitions.
     const late = polled.filter((row) => row.trigger === 'CATCH_UP').length;
     expect(polled.length).toBeGreaterThanOrEqual(8);
     expect((described.historyLength - 5 * late) / polled.length).toBeLessThanOrEqual(11);
-    expect((Number(described.raw.workflowExecutionInfo?.stateTransitionCount) - 3 * late) / polled.length).toBeLessThanOrEqual(5);
+    expect(
+      (Number(described.raw.workflowExecutionInfo?.stateTransitionCount) - 3 * late) /
+        polled.length,
+    ).toBeLessThanOrEqual(5);
     const rows = await loops.polls(plantId);
     expect(ledgerFlaws(rows, plantId, intervalMs)).toEqual([]);
     expect(overlaps(rows)).toEqual([]);
@@ -60,7 +76,11 @@ describe('a plant\'s loop', () => {
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(3), intervalS: 1 }, 2);
     const answers = [];
     // A new run waits until nobody asks: between two updates there is time for one, and none is held back for it.
-    for (let runs = 0; runs < 4; runs = new Set((await loops.polls(plantId)).map((row) => row.run_id)).size) {
+    for (
+      let runs = 0;
+      runs < 4;
+      runs = new Set((await loops.polls(plantId)).map((row) => row.run_id)).size
+    ) {
       answers.push(await loops.handle(plantId).executeUpdate(pollNowUpdate));
       await new Promise((resolve) => setTimeout(resolve, 40 * (answers.length % 5)));
     }
@@ -78,14 +98,18 @@ describe('a plant\'s loop', () => {
     vendor.delay(vendorPlantId, 1_300);
     const plantId = await loops.add({ vendorPlantId, intervalS: 1 }, 3);
     const rows = await loops.untilPolled(plantId, 14);
-    const outcomes = (trigger: string, outcome: string) => rows.filter((row) => row.trigger === trigger && row.outcome === outcome).length;
+    const outcomes = (trigger: string, outcome: string) =>
+      rows.filter((row) => row.trigger === trigger && row.outcome === outcome).length;
     expect(outcomes('CATCH_UP', 'OK')).toBeGreaterThan(0);
     expect(outcomes('SCHEDULE', 'MISSED')).toBeGreaterThan(0);
     expect(ledgerFlaws(rows, plantId, 1_000)).toEqual([]);
     expect(overlaps(rows)).toEqual([]);
     expect(new Set(rows.map((row) => row.run_id)).size).toBeGreaterThan(1);
     await loops.handle(plantId).signal('pause');
-    await eventually('the pause of a loop that is always late', async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR');
+    await eventually(
+      'the pause of a loop that is always late',
+      async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR',
+    );
     vendor.delay(vendorPlantId, 0);
   });
 
@@ -99,7 +123,10 @@ describe('a plant\'s loop', () => {
     const rows = await loops.untilPolled(plantId, before.length + 5);
     const added = rows.slice(before.length);
     expect(added.filter((row) => row.outcome === 'MISSED').length).toBeGreaterThanOrEqual(2);
-    expect(added.find((row) => row.outcome !== 'MISSED')).toMatchObject({ trigger: 'CATCH_UP', outcome: 'OK' });
+    expect(added.find((row) => row.outcome !== 'MISSED')).toMatchObject({
+      trigger: 'CATCH_UP',
+      outcome: 'OK',
+    });
     expect(rows.filter((row) => row.trigger === 'START')).toHaveLength(1);
     expect(ledgerFlaws(rows, plantId, 1_000)).toEqual([]);
     await loops.remove(plantId);

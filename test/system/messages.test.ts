@@ -3,7 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Checkpoint } from '../../activities/deps.ts';
 import type { RunningWorker } from '../../cli/worker.ts';
-import { pauseSignal, pollNowSignal, pollNowUpdate, resumeSignal } from '../../workflows/messages.ts';
+import {
+  pauseSignal,
+  pollNowSignal,
+  pollNowUpdate,
+  resumeSignal,
+} from '../../workflows/messages.ts';
 import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { testLoops, type TestLoops } from '../support/loops.ts';
 import { slowVendor } from '../support/vendor.ts';
@@ -11,7 +16,7 @@ import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
 
-describe('messages to a plant\'s loop', () => {
+describe("messages to a plant's loop", () => {
   const vendor = slowVendor();
   /** What happens at a checkpoint; a test sets it for its own time. */
   let atCheckpoint: (name: Checkpoint) => Promise<void> = async () => {};
@@ -21,7 +26,11 @@ describe('messages to a plant\'s loop', () => {
 
   beforeAll(async () => {
     fleet = await createTestFleet();
-    worker = await startTestWorker(fleet, { openAdapter: vendor.openAdapter, checkpoint: (name) => atCheckpoint(name), reconcile: false });
+    worker = await startTestWorker(fleet, {
+      openAdapter: vendor.openAdapter,
+      checkpoint: (name) => atCheckpoint(name),
+      reconcile: false,
+    });
     loops = testLoops(fleet);
   });
 
@@ -30,28 +39,39 @@ describe('messages to a plant\'s loop', () => {
     await fleet.close();
   });
 
-  const callsTo = (vendorPlantId: string) => vendor.calls.filter((call) => call.vendorPlantId === vendorPlantId);
+  const callsTo = (vendorPlantId: string) =>
+    vendor.calls.filter((call) => call.vendorPlantId === vendorPlantId);
 
   test('the update pollNow is answered with the outcome of a poll of its own', async () => {
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(1) });
     await loops.untilPolled(plantId);
     const answer = await loops.handle(plantId).executeUpdate(pollNowUpdate);
-    expect(answer).toMatchObject({ plant_id: plantId, trigger: 'MANUAL', outcome: 'OK', status: 'GREEN' });
+    expect(answer).toMatchObject({
+      plant_id: plantId,
+      trigger: 'MANUAL',
+      outcome: 'OK',
+      status: 'GREEN',
+    });
     const row = (await loops.polls(plantId)).at(-1);
     expect(row?.scheduled_for.toISOString()).toBe(answer.scheduled_for);
     expect(row?.requested_at).not.toBeNull();
   });
 
-  test('an update that comes during the regular fetch of a run\'s last poll is answered by a poll that begins after it', async () => {
+  test("an update that comes during the regular fetch of a run's last poll is answered by a poll that begins after it", async () => {
     const vendorPlantId = ordinarySolis(2);
     const plantId = await loops.add({ vendorPlantId }, 2);
     await loops.untilPolled(plantId);
     const firstRun = await loops.runId(plantId);
     vendor.hold(vendorPlantId);
     await loops.handle(plantId).signal(pollNowSignal);
-    await eventually('a regular fetch', async () => ((await loops.handle(plantId).describe()).raw.pendingActivities ?? []).length > 0);
+    await eventually(
+      'a regular fetch',
+      async () => ((await loops.handle(plantId).describe()).raw.pendingActivities ?? []).length > 0,
+    );
     const sentAtMs = Date.now();
-    const update = await loops.handle(plantId).startUpdate(pollNowUpdate, { waitForStage: WorkflowUpdateStage.ACCEPTED });
+    const update = await loops
+      .handle(plantId)
+      .startUpdate(pollNowUpdate, { waitForStage: WorkflowUpdateStage.ACCEPTED });
     vendor.release(vendorPlantId);
     const answer = await update.result();
     expect(answer).toMatchObject({ trigger: 'MANUAL', outcome: 'OK' });
@@ -60,7 +80,7 @@ describe('messages to a plant\'s loop', () => {
     expect(await loops.polls(plantId)).toHaveLength(3);
   });
 
-  test('a signal during the local steps of a run\'s last poll repeats no step and is served', async () => {
+  test("a signal during the local steps of a run's last poll repeats no step and is served", async () => {
     const vendorPlantId = ordinarySolis(3);
     const plantId = await loops.add({ vendorPlantId }, 2);
     await loops.untilPolled(plantId);
@@ -80,7 +100,7 @@ describe('messages to a plant\'s loop', () => {
     expect(callsTo(vendorPlantId)).toHaveLength(3);
   });
 
-  test('updates that meet a run\'s end at any moment are all answered', async () => {
+  test("updates that meet a run's end at any moment are all answered", async () => {
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(4) }, 1);
     await loops.untilPolled(plantId);
     const before = await loops.runId(plantId);
@@ -88,7 +108,11 @@ describe('messages to a plant\'s loop', () => {
     for (let round = 0; round < 12; round += 1) {
       // Each round meets the end of the run before at another distance.
       await new Promise((resolve) => setTimeout(resolve, round * 4));
-      answers.push(...(await Promise.all([1, 2, 3].map(() => loops.handle(plantId).executeUpdate(pollNowUpdate)))));
+      answers.push(
+        ...(await Promise.all(
+          [1, 2, 3].map(() => loops.handle(plantId).executeUpdate(pollNowUpdate)),
+        )),
+      );
     }
     expect(answers.filter((answer) => answer.outcome !== 'OK')).toEqual([]);
     expect(answers).toHaveLength(36);
@@ -99,20 +123,35 @@ describe('messages to a plant\'s loop', () => {
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(6) });
     await loops.untilPolled(plantId);
     await loops.handle(plantId).signal(pauseSignal);
-    await eventually('the pause', async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR');
-    await expect(loops.handle(plantId).executeUpdate(pollNowUpdate)).rejects.toMatchObject({ cause: { message: expect.stringContaining('DISABLED_BY_OPERATOR') } });
+    await eventually(
+      'the pause',
+      async () => (await loops.state(plantId)).integration_status === 'DISABLED_BY_OPERATOR',
+    );
+    await expect(loops.handle(plantId).executeUpdate(pollNowUpdate)).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('DISABLED_BY_OPERATOR') },
+    });
     await loops.handle(plantId).signal(pollNowSignal);
-    const grey = await fleet.db.selectFrom('plants').select(['status', 'status_reason']).where('id', '=', plantId).executeTakeFirstOrThrow();
+    const grey = await fleet.db
+      .selectFrom('plants')
+      .select(['status', 'status_reason'])
+      .where('id', '=', plantId)
+      .executeTakeFirstOrThrow();
     expect(grey).toEqual({ status: 'GREY', status_reason: 'DISABLED_BY_OPERATOR' });
     await loops.handle(plantId).signal(resumeSignal);
     const rows = await loops.untilPolled(plantId, 2);
-    expect(rows.map((row) => [row.trigger, row.outcome])).toEqual([['START', 'OK'], ['START', 'OK']]);
+    expect(rows.map((row) => [row.trigger, row.outcome])).toEqual([
+      ['START', 'OK'],
+      ['START', 'OK'],
+    ]);
     expect((await loops.state(plantId)).status).toBe('GREEN');
   });
 
   test('resume changes nothing for a plant that waits for its papers', async () => {
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(7), active: false });
-    await eventually('the first look', async () => (await loops.state(plantId)).integration_status === 'PENDING_DOCS');
+    await eventually(
+      'the first look',
+      async () => (await loops.state(plantId)).integration_status === 'PENDING_DOCS',
+    );
     await loops.handle(plantId).signal(resumeSignal);
     await loops.handle(plantId).signal(pauseSignal);
     // A query is answered after the signals before it were handled, the row tells when their activity has run.
@@ -121,7 +160,11 @@ describe('messages to a plant\'s loop', () => {
       const { raw } = await loops.handle(plantId).describe();
       return (raw.pendingActivities ?? []).length === 0 && raw.pendingWorkflowTask == null;
     });
-    const row = await fleet.db.selectFrom('plants').select('integration_status').where('id', '=', plantId).executeTakeFirstOrThrow();
+    const row = await fleet.db
+      .selectFrom('plants')
+      .select('integration_status')
+      .where('id', '=', plantId)
+      .executeTakeFirstOrThrow();
     expect(row.integration_status).toBe('PENDING_DOCS');
     expect(await loops.polls(plantId)).toEqual([]);
   });
@@ -130,7 +173,9 @@ describe('messages to a plant\'s loop', () => {
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(8) });
     await loops.untilPolled(plantId);
     const details = await eventually('the details', async () => {
-      const metadata = await loops.handle(plantId).query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+      const metadata = await loops
+        .handle(plantId)
+        .query<{ currentDetails?: string }>('__temporal_workflow_metadata');
       return metadata.currentDetails?.includes('GREEN') && metadata.currentDetails;
     });
     expect(details).toContain('START OK');
