@@ -59,7 +59,6 @@ export async function addPlants(
     isWritten = options.dryRun !== true;
     return { added, problems: [] };
   } catch (cause) {
-    isWritten = false;
     const { code } = cause as { code?: unknown };
     if (code === uniqueViolation || code === foreignKeyViolation)
       throw new CommandError(
@@ -84,14 +83,8 @@ export function credentialsHint(newAccounts: readonly string[]): string {
 }
 
 async function write(trx: Db, drafts: readonly PlantDraft[], intervalS: number): Promise<Added> {
-  const accounts = new Map(
-    (
-      await findAccounts(
-        trx,
-        drafts.map((draft) => draft.account),
-      )
-    ).map((account) => [account.id, account]),
-  );
+  const known = await findAccounts(trx, accountIds(drafts));
+  const accounts = new Map(known.map((account) => [account.id, account]));
   const newAccounts = new Map(
     drafts
       .filter(({ account }) => !accounts.has(account))
@@ -202,24 +195,17 @@ async function alreadyThere(db: Db, drafts: readonly PlantDraft[]): Promise<AddP
 }
 
 async function wrongAccounts(db: Db, drafts: readonly PlantDraft[]): Promise<AddProblem[]> {
-  const brands = new Map(
-    (
-      await findAccounts(
-        db,
-        drafts.map((draft) => draft.account),
-      )
-    ).map(({ id, brand }) => [id, brand]),
-  );
-  return drafts.flatMap((draft, index): AddProblem[] => {
-    const brand = brands.get(draft.account);
-    return brand === undefined || brand === draft.brand
-      ? []
-      : [
-          {
-            index,
-            field: 'account',
-            problem: `${draft.account} is an account of ${brand}, not of ${draft.brand}`,
-          },
-        ];
+  const known = await findAccounts(db, accountIds(drafts));
+  const brands = new Map(known.map(({ id, brand }) => [id, brand]));
+  return drafts.flatMap(({ account, brand }, index): AddProblem[] => {
+    const other = brands.get(account);
+    if (other === undefined || other === brand) return [];
+    return [
+      { index, field: 'account', problem: `${account} is an account of ${other}, not of ${brand}` },
+    ];
   });
+}
+
+function accountIds(drafts: readonly PlantDraft[]): string[] {
+  return [...new Set(drafts.map((draft) => draft.account))];
 }

@@ -1,8 +1,11 @@
-import { sealCredentials } from '../../activities/credentials.ts';
+import type { Kysely } from 'kysely';
+
+import { type MasterKeys, sealCredentials } from '../../activities/credentials.ts';
 import { registry } from '../../adapters/registry.ts';
 import { findAccount, lockAccount, replaceCredentials } from '../../db/credentials.ts';
 import { listPlants, resumeAccount } from '../../db/plants.ts';
-import { type Command, usageError } from '../command.ts';
+import type { Database } from '../../db/tables.ts';
+import { type Command, type CommandIo, usageError } from '../command.ts';
 import { CommandError, exitCodes, requireMasterKeys } from '../config.ts';
 import { parseCredentials, readInput } from '../credential-input.ts';
 import { counted, visibleText, writeJson } from '../render.ts';
@@ -22,39 +25,15 @@ export const plantsCredentials: Command = {
     const config = context.config();
     const masterKeys = requireMasterKeys(config);
     const db = await connectDatabase(config);
-    let stored;
-    let active: string[];
+    let stored: Stored;
     try {
-      const account = await findAccount(db, accountId);
-      if (account === undefined)
-        throw new CommandError(
-          `there is no account ${visibleText(accountId)}: \`heliograph plants add\` makes it with its first plant`,
-          exitCodes.failed,
-        );
-      const fields = registry[account.brand].definition.credentialFields;
-      const credentials = parseCredentials(
-        await readInput(context.io.stdin, fields.join(', ')),
-        fields,
-      );
-      const sealed = sealCredentials(masterKeys, accountId, credentials);
-      stored = await db.transaction().execute(async (trx) => {
-        // A refusal of the old ones is booked before or after this, not within.
-        await lockAccount(trx, accountId);
-        return {
-          version: await replaceCredentials(trx, sealed),
-          resumed: await resumeAccount(trx, accountId, new Date()),
-        };
-      });
-      const plants = await listPlants(db, { account_id: accountId });
-      active = plants
-        .filter((plant) => plant.integration_status === 'ACTIVE')
-        .map((plant) => plant.id);
+      stored = await storeCredentials(db, masterKeys, accountId, context.io.stdin);
     } finally {
       await db.destroy();
     }
-    const told = await tellLoops(config, active, { pollNow: true });
-    const { version, resumed } = stored;
-    if (context.json)
+    const told = await tellLoops(config, stored.active, { pollNow: true });
+    const { version, resumed, active } = stored;
+    if (context.json) {
       writeJson(context.io, {
         account_id: accountId,
         version,
@@ -62,11 +41,48 @@ export const plantsCredentials: Command = {
         active: active.length,
         loops_told: told.told,
       });
-    else
+    } else {
+      const plants = `${counted(resumed.length, 'plant')} resumed, ${active.length} ACTIVE`;
       context.io.stdout.write(
-        `stored the credentials of ${accountId} (version ${version}); ${counted(resumed.length, 'plant')} resumed, ${active.length} ACTIVE\n`,
+        `stored the credentials of ${accountId} (version ${version}); ${plants}\n`,
       );
+    }
     context.io.stderr.write(toldNote(told));
     return exitCodes.done;
   },
 };
+
+interface Stored {
+  version: number;
+  /** Plants whose pause for refused credentials was lifted. */
+  resumed: string[];
+  /** All plants of the account that are polled now. */
+  active: string[];
+}
+
+async function storeCredentials(
+  db: Kysely<Database>,
+  masterKeys: MasterKeys,
+  accountId: string,
+  stdin: CommandIo['stdin'],
+): Promise<Stored> {
+  const account = await findAccount(db, accountId);
+  if (account === undefined) {
+    throw new CommandError(
+      `there is no account ${visibleText(accountId)}: \`heliograph plants add\` makes it with its first plant`,
+      exitCodes.failed,
+    );
+  }
+  const fields = registry[account.brand].definition.credentialFields;
+  const credentials = parseCredentials(await readInput(stdin, fields.join(', ')), fields);
+  const sealed = sealCredentials(masterKeys, accountId, credentials);
+  const stored = await db.transaction().execute(async (trx) => {
+    // A refusal of the old ones is booked before or after this, not within.
+    await lockAccount(trx, accountId);
+    const version = await replaceCredentials(trx, sealed);
+    return { version, resumed: await resumeAccount(trx, accountId, new Date()) };
+  });
+  const plants = await listPlants(db, { account_id: accountId });
+  const active = plants.filter((plant) => plant.integration_status === 'ACTIVE');
+  return { ...stored, active: active.map((plant) => plant.id) };
+}
