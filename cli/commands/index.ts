@@ -90,4 +90,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'show what an adapter makes of recorded answers',
     load: async () => (await import('./adapters-replay.ts')).adaptersReplay,
   },
+  {
+    name: 'audit',
+    summary: 'check that no slot was lost or polled twice, and what else must always hold',
+    load: async () => (await import('./audit.ts')).audit,
+  },
 ];
