@@ -27,10 +27,19 @@ import { connectTemporal, temporalAway, temporalSecurity } from './temporal.ts';
 const shutdownGraceTime = '5s';
 /** After this the process ends whatever still runs. */
 const shutdownForceTime = '6s';
-/** A dead worker's cached loops go to others after this. */
-const stickyQueueScheduleToStartTimeout = '5s';
+/**
+ * A dead worker's cached loops go to others after this. Shorter, and an overload that queues for longer would throw loops out
+ * of their cache, and make it worse by replaying them.
+ */
+const stickyQueueScheduleToStartTimeout = '10s';
 /** 127 KB each: what an unsized process may keep. Sized by MAX_CACHED_WORKFLOWS below for larger fleets. */
 const cachedWorkflowsPerQueue = 2_000;
+
+/**
+ * Workflow tasks of a queue that run at once. All share one thread, and each holds its 10 s while its local steps run: more at
+ * once only makes each of them slower.
+ */
+const maxConcurrentWorkflowTaskExecutions = 12;
 
 const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
 
@@ -138,6 +147,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
           maxCachedWorkflows: taskQueue === fleetQueue ? 10 : cachedWorkflowsPerQueue,
           shutdownGraceTime,
           shutdownForceTime,
+          maxConcurrentWorkflowTaskExecutions,
           stickyQueueScheduleToStartTimeout,
         }),
       ),

@@ -213,6 +213,8 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       return false;
     }
     showDetails();
+    // Nobody else wanted a turn.
+    if (due.kind !== 'NOTHING' && due.atMs <= Date.now()) return false;
     if (due.kind === 'NOTHING') await condition(flagged);
     else
       await condition(flagged, Math.max(1, due.atMs - Date.now()), {
