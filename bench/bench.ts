@@ -8,9 +8,11 @@ import { type BenchFleet, startFleet } from './fleet.ts';
 import { rssMbOf } from './processes.ts';
 import {
   countProgress,
+  countSettled,
   cpuMsPerPoll,
   read,
   readLateness,
+  readShares,
   readVersions,
   rounded,
   weighHistories,
@@ -19,11 +21,11 @@ import { type BenchWorker, startBenchWorker } from './worker.ts';
 
 /**
  * `npm run bench -- --plants N --polls M --interval S [--cold] [--json FILE]`: N generated ordinary plants on a stack of its
- * own, polled by the production worker until each was polled M times. With --cold the worker is killed afterwards, and
- * what the first poll of each plant costs a worker that knows none of them is measured too.
+ * own, polled by the production worker until N × M polls were made. With --cold the worker is killed afterwards, and what
+ * the first poll of each plant costs a worker that knows none of them is measured too.
  *
- * More plants than can be polled in their interval (300 every second) show the throughput: what is MISSED is counted, and
- * is not lost. Fewer (1,000 every minute) show the lateness.
+ * More plants than can be polled in their interval (300 every second) show the throughput, and how evenly the plants share
+ * it: what is MISSED is counted, and is not lost. Fewer (1,000 every minute) show the lateness.
  */
 
 interface Arguments {
@@ -78,23 +80,25 @@ interface Running {
   signal: AbortSignal;
 }
 
-/** Waits until every plant was polled `wanted` times since `sinceMs`; tells how far it is. */
+/** Waits for so many polls, or so many plants polled, since `sinceMs`; tells how far it is. */
 async function untilPolled(
   { fleet, worker, signal }: Running,
   what: string,
   sinceMs: number,
-  wanted: number,
+  wanted: { polls: number } | { plants: number },
 ): Promise<void> {
-  const { plantIds, intervalMs } = fleet;
-  const limitMs = Math.max(phaseLimitMsMin, patience * wanted * intervalMs);
+  const { intervalMs, plantIds } = fleet;
+  const [unit, count] =
+    'polls' in wanted ? (['polls', wanted.polls] as const) : (['plants', wanted.plants] as const);
+  const limitMs = Math.max(phaseLimitMsMin, (patience * intervalMs * count) / plantIds.length);
   const endsAt = performance.now() + limitMs;
   for (;;) {
-    const { plants, polls } = await countProgress(fleet, sinceMs, wanted);
-    if (plants === plantIds.length) return;
+    const done = (await countProgress(fleet, sinceMs))[unit];
+    if (done >= count) return;
     if (performance.now() > endsAt) {
-      throw new Error(`${what}: ${plants} of ${plantIds.length} plants after ${limitMs / 1_000} s`);
+      throw new Error(`${what}: ${done} of ${count} ${unit} after ${limitMs / 1_000} s`);
     }
-    say(`  ${what}: ${polls} of ${wanted * plantIds.length} polls`);
+    say(`  ${what}: ${done} of ${count} ${unit}`);
     await Promise.race([delay(progressPauseMs, undefined, { signal }), worker.ended]);
   }
 }
@@ -108,7 +112,7 @@ async function measure(running: Running, pollsPerPlant: number) {
   const rssMbBefore = rssMbOf(worker.pid);
   const lighter = await weighHistories(fleet, weighed);
   const before = await read(fleet, worker);
-  await untilPolled(running, 'measuring', before.atMs, pollsPerPlant);
+  await untilPolled(running, 'measuring', before.atMs, { polls: pollsPerPlant * plantIds.length });
   const after = await read(fleet, worker);
   const heavier = await weighHistories(fleet, weighed);
   const polls = after.polls - before.polls;
@@ -119,6 +123,7 @@ async function measure(running: Running, pollsPerPlant: number) {
     polls,
     seconds: rounded(seconds),
     polls_per_s: rounded(polls / seconds),
+    polls_per_plant: await readShares(db, before.atMs, after.atMs),
     lateness: await readLateness(db, before.atMs, after.atMs),
     events_per_poll: perPoll('events'),
     transitions_per_poll: perPoll('transitions'),
@@ -133,7 +138,7 @@ async function measureCold(running: Running) {
   const { fleet, worker } = running;
   const { db, intervalMs } = fleet;
   const before = await read(fleet, worker);
-  await untilPolled(running, 'a cold worker', before.atMs, 1);
+  await untilPolled(running, 'a cold worker', before.atMs, { plants: fleet.plantIds.length });
   const after = await read(fleet, worker);
   const backMs = after.atMs - before.atMs;
   say('  watching the interval after that');
@@ -147,10 +152,22 @@ async function measureCold(running: Running) {
   };
 }
 
-async function auditFleet({ db, client, config }: BenchFleet) {
+/**
+ * Audits what was due until now. Loops that are behind write their MISSED rows when they get to poll: it is waited until each
+ * has, so that what is lost then is lost.
+ */
+async function auditFleet({ fleet, worker, signal }: Running) {
+  const { db, client, config, plantIds } = fleet;
+  const toMs = Date.now();
+  const endsAt = performance.now() + phaseLimitMsMin + fleet.intervalMs;
+  say('waiting until every plant has polled once more');
+  while (performance.now() < endsAt && (await countSettled(db, toMs)) < plantIds.length) {
+    await Promise.race([delay(progressPauseMs, undefined, { signal }), worker.ended]);
+  }
+  say('checking the invariants');
   const locks = openLocks(config, () => {});
   try {
-    return await audit({ db, client, locks });
+    return await audit({ db, client, locks, toMs });
   } finally {
     locks.close();
   }
@@ -164,7 +181,7 @@ async function bench(args: Arguments, signal: AbortSignal) {
     worker = await startBenchWorker(fleet.env, signal);
     say(`polling ${args.plants} plants every ${args.intervalS} s`);
     // The first poll of a plant (its first alarms, gaps of three days) is no part of what is measured.
-    await untilPolled({ fleet, worker, signal }, 'warming up', 0, 1);
+    await untilPolled({ fleet, worker, signal }, 'warming up', 0, { polls: args.plants });
     const measured = await measure({ fleet, worker, signal }, args.polls);
     let cold: Awaited<ReturnType<typeof measureCold>> | null = null;
     if (args.cold) {
@@ -173,8 +190,7 @@ async function bench(args: Arguments, signal: AbortSignal) {
       worker = await startBenchWorker(fleet.env, signal);
       cold = await measureCold({ fleet, worker, signal });
     }
-    say('checking the invariants');
-    const { counts, violations } = await auditFleet(fleet);
+    const { counts, violations } = await auditFleet({ fleet, worker, signal });
     return {
       plants: args.plants,
       interval_s: args.intervalS,
@@ -194,9 +210,12 @@ async function bench(args: Arguments, signal: AbortSignal) {
 type Result = Awaited<ReturnType<typeof bench>>;
 
 function resultText({ lateness, slots, cold, versions, ...result }: Result): string {
-  const { worker_rss_mb: rss } = result;
+  const { worker_rss_mb: rss, polls_per_plant: shares } = result;
   const lines: [string, string][] = [
-    ['polls', `${result.polls} in ${result.seconds} s: ${result.polls_per_s} polls/s`],
+    [
+      'polls',
+      `${result.polls} in ${result.seconds} s: ${result.polls_per_s} polls/s, ${shares.min} to ${shares.max} a plant`,
+    ],
     ['lateness', latenessText(lateness)],
     [
       'slots',

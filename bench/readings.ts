@@ -72,21 +72,51 @@ async function countPolls(db: Kysely<Database>): Promise<number> {
   return polls;
 }
 
-/** How many plants were polled `wanted` times or more since `sinceMs`, and the polls that count towards it. */
+/** Polls that began since `sinceMs`, and of how many plants. */
 export async function countProgress(
   { db, intervalMs }: Pick<BenchFleet, 'db' | 'intervalMs'>,
   sinceMs: number,
-  wanted: number,
 ): Promise<{ plants: number; polls: number }> {
   // A slot is polled at most one interval late; the bound lets the index on the slot find the newest rows.
   const slotsSince = new Date(sinceMs - 2 * intervalMs);
   const result = await sql<{ plants: number; polls: number }>`
-    select count(*) filter (where polls >= ${wanted}) as plants, coalesce(sum(least(polls, ${wanted})), 0)::bigint as polls
-    from (
-      select count(*) as polls from poll_logs
-      where job_type = 'POLL' and status is not null and scheduled_for >= ${slotsSince} and started_at >= ${new Date(sinceMs)}
-      group by plant_id) each_plant`.execute(db);
+    select count(*) as polls, count(distinct plant_id) as plants from poll_logs
+    where job_type = 'POLL' and status is not null and scheduled_for >= ${slotsSince}
+      and started_at >= ${new Date(sinceMs)}`.execute(db);
   return result.rows[0] ?? { plants: 0, polls: 0 };
+}
+
+/** How many plants have a row of `atMs` or later: what was due to them before that is settled. */
+export async function countSettled(db: Kysely<Database>, atMs: number): Promise<number> {
+  const { plants } = await db
+    .selectFrom('poll_logs')
+    .select(({ fn }) => fn.count<number>('plant_id').distinct().as('plants'))
+    .where('job_type', '=', 'POLL')
+    .where('scheduled_for', '>=', new Date(atMs))
+    .executeTakeFirstOrThrow();
+  return plants;
+}
+
+/** How evenly an overload is borne: the polls of the plant that was polled least, of the middle one, and of the one polled most. */
+export interface Shares {
+  min: number;
+  p50: number;
+  max: number;
+}
+
+export async function readShares(
+  db: Kysely<Database>,
+  fromMs: number,
+  toMs: number,
+): Promise<Shares> {
+  const result = await sql<Shares>`
+    select min(polls) as min, percentile_disc(0.5) within group (order by polls) as p50, max(polls) as max
+    from (
+      select p.id, count(l.plant_id) as polls
+      from plants p left join poll_logs l on l.plant_id = p.id and l.job_type = 'POLL' and l.status is not null
+        and l.started_at >= ${new Date(fromMs)} and l.started_at < ${new Date(toMs)}
+      group by p.id) each_plant`.execute(db);
+  return result.rows[0] ?? { min: 0, p50: 0, max: 0 };
 }
 
 export interface Lateness {

@@ -89,7 +89,7 @@ function redisAway({ REDIS_URL: url }: Config, cause: unknown): never {
 /** What a person does about a violation. */
 const whatToDo: Readonly<Record<ViolationKind, string>> = {
   SLOT_MISSING:
-    "see the history of the plant's loop around that time in the Temporal Web UI; where the loop does not answer, start a worker for its queue.",
+    "where the loop does not answer, start a worker for its queue; where it is not at it, an overloaded worker may be behind, and a later audit tells; else see the loop's history of that time in the Temporal Web UI.",
   SLOT_DOUBLED:
     'only rows written by hand or without their primary key come twice: look at poll_logs of that plant and time.',
   LEDGER_KEY_MISSING:
