@@ -64,6 +64,8 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          // They kill processes and wait for clocks: a machine that is busy with something else may cost one its slot.
+          retry: 1,
           // One at a time: they measure and kill.
           fileParallelism: false,
           sequence: { groupOrder: 4 },
