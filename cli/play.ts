@@ -22,26 +22,28 @@ export async function playPlant(
   toMs: number,
 ): Promise<void> {
   let nowMs = fromMs;
+  // Apart from the clock: a closing may fall on a slot's very millisecond.
+  let polledMs = fromMs;
   let plan = await look();
   while (plan.kind === 'PLAN') {
     const grid: Grid = { intervalMs: plan.intervalMs, phaseMs: plan.phaseMs };
     const slotMs =
       plan.integrationStatus === 'ACTIVE'
-        ? nextSlotAfter(grid, Math.max(nowMs, plan.periodFromMs - 1))
+        ? nextSlotAfter(grid, Math.max(polledMs, plan.periodFromMs - 1))
         : Infinity;
     const closing = plan.nextClosing;
     const atMs = Math.min(slotMs, closing?.atMs ?? Infinity);
     if (atMs > toMs) return;
     nowMs = atMs;
     player.setClock(nowMs);
-    let revision = plan.revision;
     if (closing !== null && closing.atMs <= slotMs) {
       await playClosing(player.activities, plantId, closing, plan.revision);
       plan = await look();
       continue;
     }
-    revision = (await playPoll(player.activities, plantId, slotMs, grid.intervalMs)) ?? revision;
-    if (revision !== plan.revision) plan = await look();
+    const revision = await playPoll(player.activities, plantId, slotMs, grid.intervalMs);
+    polledMs = slotMs;
+    if (revision !== null && revision !== plan.revision) plan = await look();
   }
 
   async function look() {

@@ -28,6 +28,8 @@ interface Fetched {
   result: FetchResult;
   attempts: number;
   durationMs: number;
+  /** What the snapshot step booked; it stays booked when a later step fails. */
+  booked: Booked | null;
 }
 
 /**
@@ -57,7 +59,7 @@ export async function pollPlant(
       outcome: 'FAILED',
       errorType: 'UNKNOWN',
       error: sentenceOf(error),
-      booked: null,
+      booked: fetched?.booked ?? null,
       startedAtMs,
       durationMs: Date.now() - startedAtMs,
       attempts: fetched?.attempts ?? 1,
@@ -81,12 +83,17 @@ async function fetchAll(request: PollRequest): Promise<Fetched> {
     if (result.kind === 'READING' || result.kind === 'VENDOR_FAILURE')
       durationMs += result.durationMs;
     if (result.kind !== 'VENDOR_FAILURE') {
-      return { result, attempts: result.kind === 'READING' ? attempts + 1 : attempts, durationMs };
+      return {
+        result,
+        attempts: result.kind === 'READING' ? attempts + 1 : attempts,
+        durationMs,
+        booked: null,
+      };
     }
-    if (!result.asked) return { result, attempts, durationMs };
+    if (!result.asked) return { result, attempts, durationMs, booked: null };
     attempts += 1;
     const after = afterAttempt(result.failure, attempts);
-    if (after.next === 'DONE') return { result, attempts, durationMs };
+    if (after.next === 'DONE') return { result, attempts, durationMs, booked: null };
     await sleep(after.waitMs);
     durationMs += after.waitMs;
   }
@@ -112,14 +119,13 @@ async function book(
     case 'VENDOR_FAILURE': {
       const budget = localBudget(request.path);
       const { nowMs, credentialsVersion } = result;
-      let booked: Booked | null = null;
       if (result.kind === 'READING') {
         const snapshot = await step(
           'upsertSnapshot',
           { plantId, slotMs, nowMs, reading: result.reading },
           budget,
         );
-        booked = snapshot.booked;
+        fetched.booked = snapshot.booked;
         if (snapshot.gaps.length > 0) await fillGaps(plantId, snapshot.gaps, nowMs, budget);
       }
       const reconciled = await step(
@@ -136,7 +142,7 @@ async function book(
               ? { kind: 'READING', reading: result.reading }
               : { kind: 'FAILURE', failure: result.failure },
           credentialsVersion,
-          booked,
+          booked: fetched.booked,
         },
         budget,
       );
