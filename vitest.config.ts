@@ -65,7 +65,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           // They kill processes and wait for clocks: a machine that is busy with something else may cost one its slot.
-          retry: 1,
+          retry: 2,
           // One at a time: they measure and kill.
           fileParallelism: false,
           sequence: { groupOrder: 4 },
