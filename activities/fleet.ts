@@ -8,6 +8,8 @@ import { evaluate } from './record.ts';
 
 /** A first start of a large fleet is spread, so that Temporal is not flooded. */
 const startsPerSecondMax = 100;
+/** The report goes through the history: of a large change it names the first. */
+const listedMax = 100;
 
 /** What the reconciliation does to loops; given by the composition root, which has the Temporal client. */
 export interface Loops {
@@ -39,15 +41,6 @@ export function createFleet(deps: ActivityDeps, loops: Loops, heartbeat: () => v
         // A loop whose plant is gone looks again, sees it, and ends.
         for (const plantId of [...ended, ...changed]) await loops.signalChanged(plantId);
         const reminded = await remind(nowMs);
-        const report: FleetReport = {
-          plants: plants.length,
-          started: missing.map((plant) => plant.id),
-          ended,
-          signalled: changed,
-          resumed,
-          reminded,
-          partitions,
-        };
         if (missing.length + ended.length + resumed.length + partitions.length > 0) {
           deps.log.info(
             { started: missing.length, ended: ended.length, resumed: resumed.length, partitions },
@@ -55,10 +48,13 @@ export function createFleet(deps: ActivityDeps, loops: Loops, heartbeat: () => v
           );
         }
         return {
-          ...report,
-          started: report.started.slice(0, 100),
-          ended: ended.slice(0, 100),
-          signalled: changed.slice(0, 100),
+          plants: plants.length,
+          started: missing.map((plant) => plant.id).slice(0, listedMax),
+          ended: ended.slice(0, listedMax),
+          signalled: changed.slice(0, listedMax),
+          resumed,
+          reminded,
+          partitions,
         };
       } finally {
         clearInterval(beat);

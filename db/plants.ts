@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 
 import type { PlantFacts } from '../domain/facts.ts';
-import type { Brand, IntegrationStatus, Status } from '../domain/plant.ts';
+import type { Brand, Status } from '../domain/plant.ts';
 import { type Db, instant, ms } from './database.ts';
 import type { PlantsTable } from './tables.ts';
 import type { Selectable } from 'kysely';
@@ -46,21 +46,21 @@ export async function lockPlant(db: Db, plantId: string): Promise<PlantRow | und
 }
 
 /** What people say of a new plant. */
-export interface NewPlant {
-  id: string;
-  name: string;
-  customer_id: string | null;
-  brand: Brand;
-  vendor_account_id: string;
-  vendor_plant_id: string;
-  timezone: string;
-  latitude: number | null;
-  longitude: number | null;
-  installed_capacity_kw: number | null;
-  poll_interval_s: number;
-  integration_status: IntegrationStatus;
-  activated_at?: Date;
-}
+export type NewPlant = Pick<
+  PlantRow,
+  | 'id'
+  | 'name'
+  | 'customer_id'
+  | 'brand'
+  | 'vendor_account_id'
+  | 'vendor_plant_id'
+  | 'timezone'
+  | 'latitude'
+  | 'longitude'
+  | 'installed_capacity_kw'
+  | 'poll_interval_s'
+  | 'integration_status'
+> & { activated_at?: Date };
 
 export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise<void> {
   if (plants.length > 0)
@@ -80,32 +80,25 @@ export interface PlantFilter {
 }
 
 /** A plant as people see it; `stale` and `open_alerts` are computed when read. */
-export interface PlantView {
-  id: string;
-  name: string;
-  customer_id: string | null;
-  brand: Brand;
-  vendor_account_id: string;
-  vendor_plant_id: string;
-  timezone: string;
-  latitude: number | null;
-  longitude: number | null;
-  installed_capacity_kw: number | null;
-  poll_interval_s: number;
-  integration_status: IntegrationStatus;
-  paused_until: Date | null;
-  pause_reason: string | null;
-  alerts_silenced_until: Date | null;
-  activated_at: Date | null;
-  status: PlantRow['status'];
-  status_reason: PlantRow['status_reason'];
-  status_since: Date;
-  last_seen_at: Date | null;
-  last_seen_source: PlantRow['last_seen_source'];
-  last_polled_at: Date | null;
-  consecutive_failures: number;
-  last_poll: PlantRow['last_poll'];
-  revision: number;
+export interface PlantView
+  extends
+    Omit<NewPlant, 'activated_at'>,
+    Pick<
+      PlantRow,
+      | 'activated_at'
+      | 'paused_until'
+      | 'pause_reason'
+      | 'alerts_silenced_until'
+      | 'status'
+      | 'status_reason'
+      | 'status_since'
+      | 'last_seen_at'
+      | 'last_seen_source'
+      | 'last_polled_at'
+      | 'consecutive_failures'
+      | 'last_poll'
+      | 'revision'
+    > {
   open_alerts: number;
   /** Messages of the active alerts of severity RED, the oldest first; and of LOW_GENERATION. */
   red_alerts: string[];
