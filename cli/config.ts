@@ -106,6 +106,12 @@ export const environmentSchema = z.object({
       `must be a comma-separated choice of ${allQueues.join(', ')}`,
     )
     .describe('task queues of this worker; empty: all'),
+  WORKFLOW_THREADS: z
+    .enum(['lean', 'sdk'])
+    .default('lean')
+    .describe(
+      "`sdk`: Temporal's own time-out for workflow code and its stack traces in the Web UI, for twice the CPU",
+    ),
 });
 
 export type Environment = z.output<typeof environmentSchema>;

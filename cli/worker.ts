@@ -16,12 +16,19 @@ import type { ActivityDeps, Checkpoint } from '../activities/deps.ts';
 import { createVendors } from '../activities/vendor.ts';
 import { createFixtureAdapter } from '../adapters/registry.ts';
 import { allQueues, fleetQueue } from '../workflows/messages.ts';
-import { type Config, requireMasterKeys, requireMockMode, requireService } from './config.ts';
+import {
+  type Config,
+  exitCodes,
+  requireMasterKeys,
+  requireMockMode,
+  requireService,
+} from './config.ts';
 import { openLocks } from './locks.ts';
 import type { Log } from './log.ts';
 import { createLoops, ensureSearchAttributes, triggerReconciliation } from './loops.ts';
 import { checkMasterKeys, connectDatabase } from './services.ts';
 import { connectTemporal, temporalAway, temporalSecurity } from './temporal.ts';
+import { stuckAfterMs, type ThreadWatch, withLeanThreads } from './workflow-threads.ts';
 
 /** Longer than a regular fetch's own limit would hold up every deploy; what is cut is tried again elsewhere. */
 const shutdownGraceTime = '5s';
@@ -107,6 +114,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   );
   let connection: NativeConnection | null = null;
   let client: Client | null = null;
+  let watch: ThreadWatch | null = null;
   try {
     await checkMasterKeys(db, config);
     client = await connectTemporal(config);
@@ -136,22 +144,31 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         options.pollsPerRun === undefined ? {} : { pollsPerRun: options.pollsPerRun },
       ),
     );
-    const workers = await Promise.all(
-      queues.map((taskQueue) =>
-        Worker.create({
-          connection: connection as NativeConnection,
-          namespace: config.TEMPORAL_NAMESPACE,
-          taskQueue,
-          workflowBundle,
-          activities: taskQueue === fleetQueue ? fleetActivities : plantActivities,
-          maxCachedWorkflows: taskQueue === fleetQueue ? 10 : cachedWorkflowsPerQueue,
-          shutdownGraceTime,
-          shutdownForceTime,
-          maxConcurrentWorkflowTaskExecutions,
-          stickyQueueScheduleToStartTimeout,
-        }),
-      ),
-    );
+    const createWorkers = () =>
+      Promise.all(
+        queues.map((taskQueue) =>
+          Worker.create({
+            connection: connection as NativeConnection,
+            namespace: config.TEMPORAL_NAMESPACE,
+            taskQueue,
+            workflowBundle,
+            activities: taskQueue === fleetQueue ? fleetActivities : plantActivities,
+            maxCachedWorkflows: taskQueue === fleetQueue ? 10 : cachedWorkflowsPerQueue,
+            shutdownGraceTime,
+            shutdownForceTime,
+            maxConcurrentWorkflowTaskExecutions,
+            stickyQueueScheduleToStartTimeout,
+          }),
+        ),
+      );
+    let workers: Worker[];
+    if (config.WORKFLOW_THREADS === 'lean') {
+      const lean = await withLeanThreads(createWorkers, () => stuck(log));
+      workers = lean.created;
+      watch = lean.watch;
+    } else {
+      workers = await createWorkers();
+    }
     const runs = Promise.all(workers.map((worker) => worker.run()));
     if (options.reconcile !== false && queues.includes(fleetQueue))
       await triggerReconciliation(client);
@@ -175,9 +192,19 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   }
 
   async function close(): Promise<void> {
+    watch?.stop();
     locks.close();
     await Promise.allSettled([db.destroy(), connection?.close(), client?.connection.close()]);
   }
+}
+
+/** A loop that never comes back would hold its thread for ever: another process goes on with the others' work. */
+function stuck(log: Log): void {
+  log.error(
+    {},
+    `workflow code did not come back for ${stuckAfterMs / 1_000} s: the worker ends, so that another takes over (with WORKFLOW_THREADS=sdk only the task of that workflow fails)`,
+  );
+  process.exit(exitCodes.failed);
 }
 
 const loopback = /^(127\.|localhost|\[::1\])/;

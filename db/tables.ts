@@ -5,6 +5,7 @@ import type {
   AlertState,
   AlertType,
   DayQuality,
+  DeviceFacts,
   LowGenerationStreak,
 } from '../domain/facts.ts';
 import type { Booked, BookedPoll, NotificationKind } from '../domain/changes.ts';
@@ -14,6 +15,7 @@ import type {
   LastSeenSource,
   Outcome,
   Status,
+  StatusProfile,
   StatusReason,
   Trigger,
   AdapterErrorType,
@@ -59,6 +61,7 @@ export interface PlantsTable {
   paused_until: Date | null;
   pause_reason: string | null;
   alerts_silenced_until: Date | null;
+  status_profile: Generated<StatusProfile>;
   activated_at: Date | null;
   created_at: Instant;
   revision: Generated<number>;
@@ -74,6 +77,7 @@ export interface PlantsTable {
   low_generation_streak: NullableJson<LowGenerationStreak>;
   last_slot: Date | null;
   last_poll: NullableJson<BookedPoll>;
+  devices: NullableJson<DeviceFacts[]>;
 }
 
 /** What a slot wrote into a day: a repeated step of the same slot answers it again. */
@@ -147,6 +151,11 @@ export interface AlertsTable {
   resolved_at: Date | null;
   last_notified_at: Date | null;
   muted: Generated<boolean>;
+  ack_comment: string | null;
+  /** kWh, an estimate. */
+  estimated_lost_kwh: number | null;
+  at_risk_kwh: number | null;
+  estimated_at: Date | null;
 }
 
 export interface AlertEventsTable {
@@ -195,7 +204,77 @@ export interface PollLogsTable {
   run_id: string;
 }
 
+export type Role = 'ADMIN' | 'OPERATOR' | 'CUSTOMER';
+
+export interface UsersTable {
+  id: Generated<number>;
+  email: string;
+  password_hash: string;
+  role: Role;
+  customer_id: string | null;
+  must_change_password: Generated<boolean>;
+  session_version: Generated<number>;
+  disabled_at: Date | null;
+  created_at: Instant;
+  last_login_at: Date | null;
+}
+
+export interface LoginFailuresTable {
+  id: Generated<number>;
+  at: Date;
+  email: string;
+  address: string;
+}
+
+export interface SignInLinksTable {
+  token_hash: Buffer;
+  user_id: number;
+  expires_at: Date;
+  used_at: Date | null;
+}
+
+export interface AuditLogTable {
+  id: Generated<number>;
+  at: Instant;
+  actor: string;
+  action: string;
+  subject_type: 'PLANT' | 'ALERT' | 'ACCOUNT' | 'USER';
+  subject_id: string;
+  before: NullableJson<unknown>;
+  after: NullableJson<unknown>;
+  request_id: string | null;
+}
+
+export interface IdempotencyKeysTable {
+  user_id: number;
+  key: string;
+  request_hash: Buffer;
+  created_at: Instant;
+  status: number | null;
+  body: NullableJson<unknown>;
+}
+
+export interface BrandIncidentsTable {
+  id: Generated<number>;
+  brand: Brand | null;
+  suspected_at: Date;
+  sightings: number;
+  opened_at: Date | null;
+  recovering_since: Date | null;
+  closed_at: Date | null;
+  plants_failed: number;
+  plants_active: number;
+  errors: ColumnType<Partial<Record<AdapterErrorType, number>>, string, string>;
+  probed_at: Date | null;
+}
+
 export interface Database {
+  users: UsersTable;
+  login_failures: LoginFailuresTable;
+  sign_in_links: SignInLinksTable;
+  audit_log: AuditLogTable;
+  idempotency_keys: IdempotencyKeysTable;
+  brand_incidents: BrandIncidentsTable;
   vendor_accounts: VendorAccountsTable;
   integration_credentials: IntegrationCredentialsTable;
   plants: PlantsTable;

@@ -1,4 +1,4 @@
-import type { VendorFailure, Reading } from './reading.ts';
+import type { DeviceState, Reading, VendorFailure } from './reading.ts';
 import type {
   IntegrationStatus,
   LastSeenSource,
@@ -46,6 +46,20 @@ export interface LowGenerationStreak {
   belowTen: number;
 }
 
+/** What is kept of one inverter of a plant that has several. */
+export interface DeviceFacts {
+  sn: string;
+  /** As it was last answered. */
+  powerW: number | null;
+  todayEnergyKwh: number | null;
+  state: DeviceState;
+  measuredAtMs: number | null;
+  /** The highest power seen of each of the last 8 local dates, W. */
+  peaksW: Readonly<Record<LocalDate, number>>;
+  /** In how many fresh polls in a row it gave nothing while its siblings produced. */
+  downStreak: number;
+}
+
 export type DayQuality = 'LIVE' | 'BACKFILLED' | 'FINAL';
 
 /** One row of `metric_snapshots`. */
@@ -71,7 +85,7 @@ export interface DayAtTime {
   totalAtTimeKwh: number | null;
 }
 
-export type AlertType = 'OFFLINE' | 'LOW_GENERATION' | 'MOCK_FAULT' | 'API_ERROR';
+export type AlertType = 'OFFLINE' | 'LOW_GENERATION' | 'MOCK_FAULT' | 'API_ERROR' | 'DEVICE_DOWN';
 export type AlertSeverity = 'YELLOW' | 'RED';
 export type AlertState = 'NEW' | 'ACKED' | 'RESOLVED';
 

@@ -216,4 +216,9 @@ describe('catching up', () => {
       }),
     );
   });
+
+  test('spreads nothing over less than a second: such plants poll at once', () => {
+    expect(catchUpWaitMsMax({ intervalMs: 6_000, phaseMs: 0 }, 6_500)).toBe(1_000);
+    expect(catchUpWaitMsMax({ intervalMs: 5_000, phaseMs: 0 }, 5_500)).toBe(0);
+  });
 });

@@ -31,6 +31,8 @@ export const missedRowsMax = 10_000;
 const lateIntervalPart = 1 / 10;
 /** Late loops spread their first poll over this part of the interval, so that a fleet that returns makes no storm. */
 const catchUpIntervalPart = 1 / 6;
+/** A spread of less than this spreads nothing: plants polled so often are late because their worker is, and poll at once. */
+const catchUpSpreadMsMin = 1_000;
 
 const fnvOffsetBasis = 0x811c9dc5;
 const fnvPrime = 0x01000193;
@@ -114,8 +116,9 @@ export function isLate(grid: Grid, slotMs: number, nowMs: number): boolean {
   return nowMs - slotMs > grid.intervalMs * lateIntervalPart;
 }
 
-/** The longest time for which a late loop may wait before it polls, ms: it begins before its next slot is due. */
+/** The longest time for which a late loop may wait before it polls, ms: it begins before its next slot is due. 0: at once. */
 export function catchUpWaitMsMax(grid: Grid, nowMs: number): number {
   const spreadMs = Math.floor(grid.intervalMs * catchUpIntervalPart);
+  if (spreadMs < catchUpSpreadMsMin) return 0;
   return Math.min(spreadMs, nextSlotAfter(grid, nowMs) - nowMs - 1);
 }

@@ -295,10 +295,10 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     if (late === null) return;
     const catchingUp =
       late.missedCount > 0 || late.overflowCount > 0 || isLate(now.grid, late.catchUp, Date.now());
-    if (isLate(now.grid, late.catchUp, Date.now())) {
+    const waitMsMax = catchUpWaitMsMax(now.grid, Date.now());
+    if (isLate(now.grid, late.catchUp, Date.now()) && waitMsMax > 0) {
       // After an outage all plants are late at once: each waits its own while.
-      const waitMs = Math.floor(Math.random() * catchUpWaitMsMax(now.grid, Date.now()));
-      await condition(asked, Math.max(1, waitMs));
+      await condition(asked, Math.max(1, Math.floor(Math.random() * waitMsMax)));
       freshTask = true;
     }
     const slots = dueSince() ?? late;

@@ -1,0 +1,77 @@
+import threads from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * The SDK runs workflows in threads of its own, and spends nine tenths of their CPU on two conveniences that have no switch
+ * (docs/decisions/0007). Lean threads run the same file of the SDK without them, and bring the guard that one of them was:
+ * each thread says when it goes into workflow code and when it comes out, and a thread that stays in is noticed here.
+ */
+
+/** What a lean thread is started with. */
+export interface LeanThreadData {
+  /** The SDK's own file of the thread. */
+  file: string;
+  /** One Int32: raised on the way into workflow code and on the way out, so that it is odd while within. */
+  crossings: SharedArrayBuffer;
+}
+
+const leanThreadPath = fileURLToPath(new URL('./workflow-thread.ts', import.meta.url));
+const sdkThread =
+  /[\\/]@temporalio[\\/]worker[\\/]lib[\\/]workflow[\\/]workflow-worker-thread\.js$/;
+
+const watchPauseMs = 1_000;
+/** The time a workflow task has: after that Temporal gives it to another worker, which would be stuck by it as well. */
+export const stuckAfterMs = 10_000;
+
+export interface ThreadWatch {
+  stop(): void;
+}
+
+/**
+ * Runs `create`; the workflow threads that it starts are lean.
+ *
+ * @param onStuck called once for each thread that has been within one call of workflow code for `stuckAfterMs`.
+ * @returns what `create` returns, and the watch over its threads.
+ */
+export async function withLeanThreads<T>(
+  create: () => Promise<T>,
+  onStuck: () => void,
+): Promise<{ created: T; watch: ThreadWatch }> {
+  const crossings: Int32Array[] = [];
+  const { Worker: Thread } = threads;
+  class LeanThread extends Thread {
+    constructor(file: string | URL, options?: threads.WorkerOptions) {
+      if (!sdkThread.test(String(file))) {
+        super(file, options);
+        return;
+      }
+      const counter = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+      const data: LeanThreadData = { file: String(file), crossings: counter.buffer };
+      super(leanThreadPath, { ...options, workerData: data });
+      crossings.push(counter);
+    }
+  }
+  threads.Worker = LeanThread;
+  try {
+    const created = await create();
+    return { created, watch: watchThreads(crossings, onStuck) };
+  } finally {
+    threads.Worker = Thread;
+  }
+}
+
+/** Looks at every counter once a second: odd and unchanged for `stuckAfterMs` is stuck. */
+export function watchThreads(crossings: readonly Int32Array[], onStuck: () => void): ThreadWatch {
+  const seen = crossings.map((counter) => ({ counter, value: 0, forMs: 0 }));
+  const timer = setInterval(() => {
+    for (const thread of seen) {
+      const value = Atomics.load(thread.counter, 0);
+      const within = value % 2 !== 0;
+      thread.forMs = within && value === thread.value ? thread.forMs + watchPauseMs : 0;
+      thread.value = value;
+      if (thread.forMs === stuckAfterMs) onStuck();
+    }
+  }, watchPauseMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
