@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 
 import type {
   AlertChange,
@@ -11,13 +11,16 @@ import type {
   ActiveAlert,
   AlertsBefore,
   AlertSeverity,
+  AlertState,
   DayAtTime,
   DayRow,
   EndedAlert,
 } from '../domain/facts.ts';
+import type { Brand } from '../domain/plant.ts';
 import { type Db, instant } from './database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import { daysAround } from './snapshots.ts';
+import type { AlertsTable } from './tables.ts';
 
 /** Who changed an alert: the loop, in `alert_events.actor`. */
 const loopActor = 'loop';
@@ -323,29 +326,52 @@ export async function applyAlertChanges(
 }
 
 /** An alert as people see it. */
-export interface AlertView {
-  id: number;
-  plant_id: string;
+export interface AlertView extends Pick<
+  Selectable<AlertsTable>,
+  | 'id'
+  | 'plant_id'
+  | 'type'
+  | 'vendor_alarm_code'
+  | 'device_sn'
+  | 'severity'
+  | 'state'
+  | 'message'
+  | 'vendor_level'
+  | 'vendor_text'
+  | 'started_at'
+  | 'last_seen_at'
+  | 'acked_at'
+  | 'acked_by'
+  | 'acked_until'
+  | 'ack_comment'
+  | 'resolved_at'
+  | 'last_notified_at'
+  | 'estimated_lost_kwh'
+  | 'at_risk_kwh'
+  | 'estimated_at'
+> {
   plant_name: string;
-  type: string;
-  vendor_alarm_code: string | null;
-  device_sn: string | null;
-  severity: AlertSeverity;
-  state: string;
-  message: string;
-  started_at: Date;
-  last_seen_at: Date;
-  acked_at: Date | null;
-  acked_until: Date | null;
-  resolved_at: Date | null;
-  last_notified_at: Date | null;
+  brand: Brand;
+  timezone: string;
 }
 
-/** Alerts, active ones first, then by severity and age. */
+/** Which alerts are meant; what is not said does not restrict. */
+export interface AlertFilter {
+  plantId?: string;
+  brand?: Brand;
+  /** Of a customer: its own plants' alerts only; null or absent: all. */
+  customerId?: string | null;
+  /** The active ones, NEW and ACKED, unless said. */
+  states?: readonly AlertState[];
+  severity?: AlertSeverity;
+}
+
+/** Alerts: active ones first, by severity, the oldest first; then resolved ones, the newest first. */
 export async function listAlerts(
   db: Db,
-  filter: { plantId?: string; includeResolved?: boolean; limit: number },
+  filter: AlertFilter & { limit: number; offset?: number },
 ): Promise<AlertView[]> {
+  const states = filter.states ?? ['NEW', 'ACKED'];
   let query = db
     .selectFrom('alerts as a')
     .innerJoin('plants as p', 'p.id', 'a.plant_id')
@@ -353,24 +379,39 @@ export async function listAlerts(
       'a.id',
       'a.plant_id',
       'p.name as plant_name',
+      'p.brand',
+      'p.timezone',
       'a.type',
       'a.vendor_alarm_code',
       'a.device_sn',
       'a.severity',
       'a.state',
       'a.message',
+      'a.vendor_level',
+      'a.vendor_text',
       'a.started_at',
       'a.last_seen_at',
       'a.acked_at',
+      'a.acked_by',
       'a.acked_until',
+      'a.ack_comment',
       'a.resolved_at',
       'a.last_notified_at',
+      'a.estimated_lost_kwh',
+      'a.at_risk_kwh',
+      'a.estimated_at',
     ])
+    .where('a.state', 'in', [...states])
     .orderBy(sql`a.state = 'RESOLVED'`)
-    .orderBy(sql`a.severity = 'YELLOW'`)
-    .orderBy('a.started_at')
-    .limit(filter.limit);
+    .orderBy(sql`case when a.state <> 'RESOLVED' then a.severity = 'YELLOW' end`)
+    .orderBy(sql`case when a.state <> 'RESOLVED' then a.started_at end`)
+    .orderBy(sql`a.resolved_at desc nulls first`)
+    .orderBy('a.id')
+    .limit(filter.limit)
+    .offset(filter.offset ?? 0);
   if (filter.plantId !== undefined) query = query.where('a.plant_id', '=', filter.plantId);
-  if (filter.includeResolved !== true) query = query.where('a.state', 'in', ['NEW', 'ACKED']);
+  if (filter.brand !== undefined) query = query.where('p.brand', '=', filter.brand);
+  if (filter.customerId != null) query = query.where('p.customer_id', '=', filter.customerId);
+  if (filter.severity !== undefined) query = query.where('a.severity', '=', filter.severity);
   return query.execute();
 }

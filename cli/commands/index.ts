@@ -82,8 +82,18 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'alerts list',
-    summary: 'open alerts, the worst first; --all shows resolved ones too',
+    summary: 'open alerts, the worst first; --history shows resolved ones',
     load: async () => (await import('./alerts-list.ts')).alertsList,
+  },
+  {
+    name: 'alerts ack',
+    summary: 'acknowledge an alert, with a comment',
+    load: async () => (await import('./alerts-ack.ts')).alertsAck,
+  },
+  {
+    name: 'alerts silence',
+    summary: 'announce nothing of plants until a time',
+    load: async () => (await import('./alerts-silence.ts')).alertsSilence,
   },
   {
     name: 'adapters replay',

@@ -242,3 +242,59 @@ describe('plants credentials', () => {
     expect(await findAccount(cli.fleet.db, 'nobody')).toBeUndefined();
   });
 });
+
+describe('alerts ack and silence', () => {
+  async function openAlert(id: string): Promise<number> {
+    const row = await cli.fleet.db
+      .insertInto('alerts')
+      .values({
+        plant_id: id,
+        type: 'API_ERROR',
+        vendor_alarm_code: 'POLL',
+        severity: 'YELLOW',
+        state: 'NEW',
+        message: '3 polls in a row failed.',
+        started_at: new Date(),
+        last_seen_at: new Date(),
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    return row.id;
+  }
+
+  test('ack writes who and why, and lists it so', async () => {
+    const id = await cli.add();
+    const alertId = await openAlert(id);
+    const { code, stdout } = await cli.run(['alerts', 'ack', `${alertId}`, '--comment', 'on it']);
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: `alert ${alertId} of ${id} acknowledged until its cause ends\n`,
+    });
+    const acked = await cli.json(['alerts', 'list', '--plant', id, '--state', 'acked']);
+    expect(acked).toMatchObject([
+      { id: alertId, ack_comment: 'on it', acked_by: expect.stringMatching(/^cli:/) },
+    ]);
+  });
+
+  test('silence lasts until its time, and --off ends it', async () => {
+    const id = await cli.add();
+    const until = '2099-01-01T00:00:00.000Z';
+    await cli.run(['alerts', 'silence', id, '--until', until, '--reason', 'roof work']);
+    expect((await cli.plantOf(id)).alerts_silenced_until?.toISOString()).toBe(until);
+    expect((await cli.run(['alerts', 'silence', id, '--off'])).code).toBe(0);
+    expect((await cli.plantOf(id)).alerts_silenced_until).toBeNull();
+  });
+
+  test.each([
+    [['alerts', 'ack'], 2],
+    [['alerts', 'ack', 'x', '--comment', 'c'], 2],
+    [['alerts', 'ack', '1'], 2],
+    [['alerts', 'ack', '987654321', '--comment', 'c'], 1],
+    [['alerts', 'silence', 'x'], 2],
+    [['alerts', 'silence', 'x', '--off', '--until', '2099-01-01T00:00:00Z'], 2],
+    [['alerts', 'silence', 'x', '--until', '2020-01-01T00:00:00Z'], 2],
+    [['alerts', 'list', '--all', '--history'], 2],
+  ])('%j ends with %d', async (args, code) => {
+    expect((await cli.run(args)).code).toBe(code);
+  });
+});

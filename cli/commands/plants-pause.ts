@@ -1,15 +1,12 @@
-import { Temporal } from 'temporal-polyfill';
-
 import { pausePlants } from '../../db/plants.ts';
-import { type Command, type CommandContext, textFlag, usageError } from '../command.ts';
+import type { Command } from '../command.ts';
 import { CommandError, exitCodes } from '../config.ts';
 import { counted, writeJson } from '../render.ts';
 import { confirmMany, findSelected } from '../selected-plants.ts';
 import { readSelection, selectionOptions } from '../selection.ts';
 import { connectDatabase } from '../services.ts';
+import { readUntil, readWords } from '../said.ts';
 import { tellLoops, toldNote } from '../tell-loops.ts';
-
-const reasonLengthMax = 200;
 
 /** `heliograph plants pause`: an operator stops polling, until resumed or until a time. */
 export const plantsPause: Command = {
@@ -19,8 +16,8 @@ export const plantsPause: Command = {
   options: { ...selectionOptions, until: { type: 'string' }, reason: { type: 'string' } },
   async run(context) {
     const selection = readSelection(context, plantsPause);
-    const until = readUntil(context, Date.now());
-    const reason = readReason(context);
+    const until = readUntil(context, plantsPause, Date.now()) ?? null;
+    const reason = readWords(context, plantsPause, 'reason');
     const config = context.config();
     const db = await connectDatabase(config);
     let paused: string[];
@@ -60,26 +57,3 @@ export const plantsPause: Command = {
     return exitCodes.done;
   },
 };
-
-function readUntil(context: CommandContext, nowMs: number): Date | null {
-  const text = textFlag(context, 'until');
-  if (text === undefined) return null;
-  let untilMs: number;
-  try {
-    untilMs = Temporal.Instant.from(text).epochMilliseconds;
-  } catch {
-    throw usageError(
-      plantsPause,
-      `--until must be a time with its zone, such as 2026-12-01T06:00:00Z, not ${text}`,
-    );
-  }
-  if (untilMs <= nowMs) throw usageError(plantsPause, `--until ${text} has passed`);
-  return new Date(untilMs);
-}
-
-function readReason(context: CommandContext): string | null {
-  const text = textFlag(context, 'reason')?.trim() ?? '';
-  if (text.length > reasonLengthMax)
-    throw usageError(plantsPause, `--reason must have at most ${reasonLengthMax} characters`);
-  return text === '' ? null : text;
-}

@@ -1,0 +1,44 @@
+import type { Db } from './database.ts';
+import type { AuditLogTable } from './tables.ts';
+
+/** Who decided something. */
+export interface Decider {
+  /** The e-mail address of a person signed in; `cli:<user of the machine>` at a terminal. */
+  actor: string;
+  /** Of the API's request, so that its log and this row are found by each other; null at a terminal. */
+  requestId: string | null;
+}
+
+/** What was decided of one thing. `before` and `after` hold what changed, without secrets. */
+export interface Decision {
+  action: string;
+  subjectType: AuditLogTable['subject_type'];
+  subjectId: string;
+  before: unknown;
+  after: unknown;
+}
+
+/** Writes decisions into the audit log, in the transaction that carries them out. */
+export async function recordDecisions(
+  trx: Db,
+  decisions: readonly Decision[],
+  by: Decider,
+  at: Date,
+): Promise<void> {
+  if (decisions.length === 0) return;
+  await trx
+    .insertInto('audit_log')
+    .values(
+      decisions.map(({ action, subjectType, subjectId, before, after }) => ({
+        at,
+        actor: by.actor,
+        action,
+        subject_type: subjectType,
+        subject_id: subjectId,
+        before: JSON.stringify(before),
+        after: JSON.stringify(after),
+        request_id: by.requestId,
+      })),
+    )
+    .execute();
+}
