@@ -166,6 +166,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       const lean = await withLeanThreads(createWorkers, () => stuck(log));
       workers = lean.created;
       watch = lean.watch;
+      if (lean.threads === 0)
+        log.warn(
+          {},
+          'this version of the SDK names its workflow threads otherwise: they are not lean',
+        );
     } else {
       workers = await createWorkers();
     }

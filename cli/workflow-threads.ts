@@ -30,13 +30,14 @@ export interface ThreadWatch {
 /**
  * Runs `create`; the workflow threads that it starts are lean.
  *
- * @param onStuck called once for each thread that has been within one call of workflow code for `stuckAfterMs`.
- * @returns what `create` returns, and the watch over its threads.
+ * @param onStuck called once for each thread that has been within one call of workflow code for `afterMs`.
+ * @returns what `create` returns, the watch over its threads, and how many of them are lean.
  */
 export async function withLeanThreads<T>(
   create: () => Promise<T>,
   onStuck: () => void,
-): Promise<{ created: T; watch: ThreadWatch }> {
+  afterMs = stuckAfterMs,
+): Promise<{ created: T; watch: ThreadWatch; threads: number }> {
   const crossings: Int32Array[] = [];
   const { Worker: Thread } = threads;
   class LeanThread extends Thread {
@@ -52,24 +53,31 @@ export async function withLeanThreads<T>(
     }
   }
   threads.Worker = LeanThread;
+  const watch = watchThreads(crossings, onStuck, afterMs);
   try {
-    const created = await create();
-    return { created, watch: watchThreads(crossings, onStuck) };
+    return { created: await create(), watch, threads: crossings.length };
+  } catch (error) {
+    watch.stop();
+    throw error;
   } finally {
     threads.Worker = Thread;
   }
 }
 
-/** Looks at every counter once a second: odd and unchanged for `stuckAfterMs` is stuck. */
-export function watchThreads(crossings: readonly Int32Array[], onStuck: () => void): ThreadWatch {
-  const seen = crossings.map((counter) => ({ counter, value: 0, forMs: 0 }));
+/** Looks at every counter once a second, also at those that come later: odd and unchanged for `afterMs` is stuck. */
+export function watchThreads(
+  crossings: readonly Int32Array[],
+  onStuck: () => void,
+  afterMs = stuckAfterMs,
+): ThreadWatch {
+  const seen = new Map<Int32Array, { value: number; forMs: number }>();
   const timer = setInterval(() => {
-    for (const thread of seen) {
-      const value = Atomics.load(thread.counter, 0);
-      const within = value % 2 !== 0;
-      thread.forMs = within && value === thread.value ? thread.forMs + watchPauseMs : 0;
-      thread.value = value;
-      if (thread.forMs === stuckAfterMs) onStuck();
+    for (const counter of crossings) {
+      const value = Atomics.load(counter, 0);
+      const last = seen.get(counter);
+      const forMs = value % 2 !== 0 && value === last?.value ? last.forMs + watchPauseMs : 0;
+      seen.set(counter, { value, forMs });
+      if (forMs >= afterMs && (last?.forMs ?? 0) < afterMs) onStuck();
     }
   }, watchPauseMs);
   timer.unref();

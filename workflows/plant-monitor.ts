@@ -454,8 +454,12 @@ function notActive(
   plantId: string,
   integrationStatus: IntegrationStatus | null,
 ): ApplicationFailure {
+  const first =
+    integrationStatus === 'PENDING_DOCS'
+      ? 'set it ACTIVE when its documents are complete'
+      : 'resume it first';
   return ApplicationFailure.nonRetryable(
-    `plant ${plantId} is not polled: its integration_status is ${integrationStatus ?? 'not known yet'}; resume it first`,
+    `plant ${plantId} is not polled: its integration_status is ${integrationStatus ?? 'not known yet'}; ${first}`,
     'NOT_ACTIVE',
   );
 }

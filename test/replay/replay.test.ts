@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { bundleWorkflows, installRuntime } from '../../cli/worker.ts';
 import { createLog } from '../../cli/log.ts';
+import { withLeanThreads } from '../../cli/workflow-threads.ts';
 import { historyCases } from './cases.ts';
 
 /** Today's workflows replay yesterday's runs: what was recorded by them must come out of them again, in the same order. */
@@ -24,9 +25,10 @@ const kept = readdirSync(folder, { recursive: true, encoding: 'utf8' })
 /** @returns what stood against the replay; null when it went through. */
 async function replay(workflowBundle: WorkflowBundle, name: string): Promise<string | null> {
   const history: unknown = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
-  for await (const result of Worker.runReplayHistories({ workflowBundle, replayName: name }, [
-    { workflowId: workflowIdOf(name), history },
-  ])) {
+  // Replays run in the main thread unless told otherwise; the worker's do not.
+  const options = { workflowBundle, replayName: name, debugMode: false };
+  const histories = [{ workflowId: workflowIdOf(name), history }];
+  for await (const result of Worker.runReplayHistories(options, histories)) {
     return result.error === undefined ? null : result.error.message;
   }
   throw new Error(`${name} was not replayed`);
@@ -56,8 +58,18 @@ describe('replay', () => {
     );
   });
 
-  test.each(kept)("today's workflows replay %s", async (name) => {
+  test.each(kept)("today's workflows replay %s in the SDK's own threads", async (name) => {
     expect(await replay(bundle, name)).toBeNull();
+  });
+
+  test.each(kept)("today's workflows replay %s in lean threads", async (name) => {
+    const { created, watch, threads } = await withLeanThreads(
+      () => replay(bundle, name),
+      () => {},
+    );
+    watch.stop();
+    expect(created).toBeNull();
+    expect(threads).toBeGreaterThan(0);
   });
 
   /** A copy of the workflows with one text replaced; fails when the text is not there. */
@@ -94,6 +106,22 @@ describe('replay', () => {
     expect(await replay(reordered, 'monitorPlant/ordinary-polls')).toMatch(
       /nondeterminism|non-determin/i,
     );
+  });
+
+  test('workflow code that does not come back is noticed in a lean thread', async () => {
+    const spinning = await changedBundle(
+      'workflows/plant-monitor.ts',
+      'let lookAgain = state === null;',
+      'for (let n = 0; n < 12e9; n += 1); let lookAgain = state === null;',
+    );
+    let stuck = 0;
+    const { watch } = await withLeanThreads(
+      () => replay(spinning, 'monitorPlant/ordinary-polls'),
+      () => (stuck += 1),
+      1_000,
+    );
+    watch.stop();
+    expect(stuck).toBe(1);
   });
 
   test('a closing that closes before it refreshes does not pass', async () => {
