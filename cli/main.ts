@@ -36,7 +36,13 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
     }
     const { isServiceError } = await import('../activities/failure.ts');
     if (!isServiceError(error)) throw error;
-    io.stderr.write('heliograph: the database went away while the command ran\n');
+    // 40: a deadlock, or a serialization failure.
+    const isContended = String((error as { code?: unknown }).code).startsWith('40');
+    io.stderr.write(
+      isContended
+        ? 'heliograph: somebody changed the same rows at the same time, and nothing was changed here: run it again\n'
+        : 'heliograph: the database went away while the command ran\n',
+    );
     return exitCodes.serviceAway;
   }
 }

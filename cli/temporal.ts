@@ -16,7 +16,7 @@ export function temporalAway(config: Config, cause: unknown): CommandError {
 /**
  * A client for commands. Temporal's own TLS and key variables are read by their own names.
  *
- * @throws CommandError 69 when Temporal is away, 78 when it is not set.
+ * @throws CommandError 69 when Temporal is away, 78 when it is not set or has no such namespace.
  */
 export async function connectTemporal(config: Config): Promise<Client> {
   const address = requireService(config, 'TEMPORAL_ADDRESS');
@@ -26,9 +26,35 @@ export async function connectTemporal(config: Config): Promise<Client> {
       address,
       connectTimeout: temporalConnectTimeout,
     });
+    await checkNamespace(connection, config);
     return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
   } catch (cause) {
-    throw temporalAway(config, cause);
+    throw cause instanceof CommandError ? cause : temporalAway(config, cause);
+  }
+}
+
+/** gRPC's code for what does not exist. */
+const grpcNotFound = 5;
+/** gRPC's code for what this key may not do. */
+const grpcPermissionDenied = 7;
+
+/** @throws CommandError 78 for a namespace that does not exist: every later call would fail with less to say. */
+async function checkNamespace(connection: Connection, config: Config): Promise<void> {
+  const namespace = config.TEMPORAL_NAMESPACE;
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== grpcNotFound) {
+      // Whoever may not describe a namespace may still use it.
+      if ((cause as { code?: unknown }).code === grpcPermissionDenied) return;
+      throw cause;
+    }
+    await connection.close();
+    throw new CommandError(
+      `Temporal at ${config.TEMPORAL_ADDRESS ?? ''} has no namespace "${namespace}": set TEMPORAL_NAMESPACE, or make it with \`temporal operator namespace create -n ${namespace}\``,
+      exitCodes.configuration,
+      { cause },
+    );
   }
 }
 

@@ -47,6 +47,16 @@ describe('plants poll', () => {
     ).toMatchObject({ code: 69, stdout: '' });
   }, 20_000);
 
+  test('says that there is no such namespace', async () => {
+    expect(
+      await cli.run(['plants', 'poll', 'x'], { env: { TEMPORAL_NAMESPACE: 'nowhere' } }),
+    ).toMatchObject({
+      code: 78,
+      stdout: '',
+      stderr: expect.stringContaining('has no namespace "nowhere"'),
+    });
+  });
+
   describe('with a worker', () => {
     let worker: RunningWorker;
 
