@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+
+import { ServiceError } from '@temporalio/client';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
+import { secureHeaders } from 'hono/secure-headers';
+
+import { addressOf } from './auth/address.ts';
+import { identification, sameOriginWrites } from './auth/guard.ts';
+import type { ApiDeps } from './deps.ts';
+import type { ApiEnv } from './env.ts';
+import { Problem, problemResponse } from './problem.ts';
+import { authRoutes } from './routes/auth.ts';
+
+/** No body that people or programs send us is longer. */
+const bodyBytesMax = 64 * 1024;
+
+export type App = OpenAPIHono<ApiEnv>;
+
+/** The whole API as a function from Request to Response; it opens nothing and listens nowhere. */
+export function createApp(deps: ApiDeps): App {
+  const app: App = new OpenAPIHono<ApiEnv>();
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+  });
+  app.use(requestIds(deps), secured(deps), identification(deps));
+  app.use(
+    bodyLimit({
+      maxSize: bodyBytesMax,
+      onError: () => {
+        throw new Problem('body-too-large', `A body has at most ${bodyBytesMax} bytes.`);
+      },
+    }),
+    sameOriginWrites(deps),
+  );
+
+  app.route('/api/v1', authRoutes(deps));
+
+  app.notFound((c) => problemResponse(c, new Problem('not-found', 'There is no such page.')));
+  app.onError((error, c) => problemResponse(c, toProblem(error, c, deps)));
+  return app;
+}
+
+/** Request ids, the client's address, and one log line for each answer (debug: requests are normal). */
+function requestIds(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    const given = c.req.header('x-request-id');
+    const requestId = given !== undefined && /^[\w-]{8,64}$/.test(given) ? given : randomUUID();
+    c.set('requestId', requestId);
+    c.set('address', addressOf(c, deps.trustedProxies));
+    const startedAt = performance.now();
+    await next();
+    c.header('x-request-id', requestId);
+    deps.log.debug(
+      {
+        request_id: requestId,
+        method: c.req.method,
+        path: c.req.path,
+        status: c.res.status,
+        duration_ms: Math.round(performance.now() - startedAt),
+      },
+      'request answered',
+    );
+  };
+}
+
+/** No inline script or style, nothing from elsewhere, nobody frames us, nothing leaks by the referrer. */
+function secured(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
+  const self = ["'self'"];
+  const none = ["'none'"];
+  return secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: none,
+      scriptSrc: self,
+      styleSrc: self,
+      imgSrc: ["'self'", 'data:'],
+      fontSrc: self,
+      connectSrc: self,
+      manifestSrc: self,
+      formAction: self,
+      baseUri: none,
+      frameAncestors: none,
+      objectSrc: none,
+    },
+    xFrameOptions: 'DENY',
+    referrerPolicy: 'same-origin',
+    // Only where people reach us over https: on plain http browsers must ignore it anyway.
+    strictTransportSecurity: deps.publicUrl?.startsWith('https://') === true,
+  });
+}
+
+/** Whatever was thrown, as a problem; what nobody expected is logged whole and answered without details. */
+function toProblem(error: unknown, c: Context<ApiEnv>, deps: ApiDeps): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof HTTPException) return ofHttpException(error);
+  const fields = { request_id: c.get('requestId'), method: c.req.method, path: c.req.path };
+  if (deps.isServiceError(error)) {
+    deps.log.warn({ ...fields, error: errorName(error) }, 'PostgreSQL is away');
+    return new Problem('service-away', 'The database does not answer: try again.', {
+      retryAfterS: 5,
+    });
+  }
+  if (error instanceof ServiceError) {
+    deps.log.warn({ ...fields, error: errorName(error) }, 'Temporal is away');
+    return new Problem('service-away', 'Temporal does not answer: try again.', { retryAfterS: 5 });
+  }
+  deps.log.error({ ...fields, error: describe(error) }, 'a request failed');
+  return new Problem('unexpected', 'The log knows more, by the request id.');
+}
+
+function ofHttpException(error: HTTPException): Problem {
+  if (error.status === 400)
+    return new Problem('malformed-body', 'The body cannot be read as what it says it is.');
+  if (error.status === 413) return new Problem('body-too-large', 'The body is too large.');
+  if (error.status === 415)
+    return new Problem('media-type-not-supported', 'Send application/json.');
+  return new Problem('unexpected', 'The log knows more, by the request id.', { cause: error });
+}
+
+function errorName(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
+}
+
+/** The stack without the message: that one may quote a row. */
+function describe(error: unknown): {
+  name: string;
+  code: unknown;
+  constraint: unknown;
+  at: string[];
+} {
+  const { code, constraint, stack } = error as {
+    code?: unknown;
+    constraint?: unknown;
+    stack?: string;
+  };
+  const at = (stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
+  return { name: errorName(error), code, constraint, at: at.slice(0, 8).map((l) => l.trim()) };
+}

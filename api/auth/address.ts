@@ -1,0 +1,34 @@
+import { isIPv6 } from 'node:net';
+
+import type { Context } from 'hono';
+
+import type { ApiEnv } from '../env.ts';
+
+/**
+ * Where a request comes from, as the limits count it: an IPv4 address, or the first 64 bits of an IPv6 one, all of which
+ * one household or server has.
+ *
+ * @param trustedProxies so many of ours append to X-Forwarded-For: the entry that the outermost of them wrote is taken.
+ */
+export function addressOf(c: Context<ApiEnv>, trustedProxies: number): string {
+  const socket = c.env?.incoming?.socket.remoteAddress ?? 'none';
+  if (trustedProxies === 0) return counted(socket);
+  const hops = (c.req.header('x-forwarded-for') ?? '').split(',').map((hop) => hop.trim());
+  return counted(hops.at(-trustedProxies) || socket);
+}
+
+function counted(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
+  // Longer than any address: a header that holds something else.
+  if (!isIPv6(plain)) return plain.slice(0, 45);
+  const [head = '', tail = ''] = plain.split('%')[0]?.split('::') ?? [];
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === '' ? [] : tail.split(':');
+  const groups = plain.includes('::')
+    ? [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]
+    : left;
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}

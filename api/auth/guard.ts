@@ -1,0 +1,121 @@
+import type { Context, MiddlewareHandler } from 'hono';
+
+import { findSessionUser, type UserRow } from '../../db/users.ts';
+import type { Role } from '../../db/tables.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { ApiEnv, Identity, Person } from '../env.ts';
+import { Problem } from '../problem.ts';
+import { readSession, setSession } from './session.ts';
+import { isRenewalDue, readToken } from './tokens.ts';
+
+/** Who asks, and whether they may. */
+
+const rank = { CUSTOMER: 0, OPERATOR: 1, ADMIN: 2 } as const satisfies Record<Role, number>;
+
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+export function personOf(user: UserRow): Person {
+  return {
+    userId: user.id,
+    email: user.email,
+    role: user.role,
+    customerId: user.customer_id,
+    mustChangePassword: user.must_change_password,
+  };
+}
+
+/** Gives every request its `identify`: the person of its bearer token, else of its session cookie. */
+export function identification(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    let identity: Promise<Identity | null> | null = null;
+    c.set('identify', () => (identity ??= identified(c, deps)));
+    await next();
+  };
+}
+
+async function identified(c: Context<ApiEnv>, deps: ApiDeps): Promise<Identity | null> {
+  const authorization = c.req.header('authorization');
+  if (authorization !== undefined) {
+    // A request that shows a token is judged by it alone.
+    const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization)?.[1];
+    const user = token === undefined ? undefined : await userOf(deps, token, 'api');
+    return user === undefined ? null : { person: personOf(user.row), by: 'TOKEN' };
+  }
+  const session = readSession(c, deps);
+  const user = session === undefined ? undefined : await userOf(deps, session, 'pages');
+  if (user === undefined) return null;
+  if (isRenewalDue(user.claims, deps.clock())) {
+    const who = { userId: user.row.id, sessionVersion: user.row.session_version };
+    await setSession(c, deps, who, user.claims.auth_time);
+  }
+  return { person: personOf(user.row), by: 'SESSION' };
+}
+
+async function userOf(deps: ApiDeps, token: string, audience: 'api' | 'pages') {
+  const claims = await readToken(deps, token, audience, deps.clock());
+  if (claims === null) return undefined;
+  const row = await findSessionUser(deps.db, claims.sub, claims.sv);
+  return row === undefined ? undefined : { row, claims };
+}
+
+/**
+ * Lets pass who is signed in with at least this role, and sets `person`. Who must change the password first is not let
+ * through. Throws Problem: 401, 403.
+ */
+export function requireRole(role: Role): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    const person = await signedIn(c);
+    if (person.mustChangePassword)
+      throw new Problem(
+        'password-change-required',
+        'Nothing else is allowed before POST /api/v1/auth/change-password.',
+      );
+    if (rank[person.role] < rank[role])
+      throw new Problem('role-not-sufficient', `This needs the role ${role}.`);
+    c.set('person', person);
+    await next();
+  };
+}
+
+/** Lets pass who is signed in, also before the password is changed: for changing it, and for signing out. */
+export function requirePerson(): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    c.set('person', await signedIn(c));
+    await next();
+  };
+}
+
+async function signedIn(c: Context<ApiEnv>): Promise<Person> {
+  const identity = await c.get('identify')();
+  if (identity === null)
+    throw new Problem(
+      'not-signed-in',
+      'A bearer token of POST /api/v1/auth/login, or a session, is needed.',
+    );
+  return identity.person;
+}
+
+/**
+ * Refuses writes that another site makes a browser send (CSRF). Programs with a bearer token, and programs that are no
+ * browser and send neither `Sec-Fetch-Site` nor `Origin` nor a cookie, pass.
+ */
+export function sameOriginWrites(deps: Pick<ApiDeps, 'publicUrl'>): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    if (!safeMethods.has(c.req.method) && !isOwnWrite(c, deps.publicUrl))
+      throw new Problem('cross-site-request', 'Writes are taken from our own pages only.');
+    await next();
+  };
+}
+
+function isOwnWrite(c: Context<ApiEnv>, publicUrl: string | null): boolean {
+  if (c.req.header('authorization') !== undefined) return true;
+  const site = c.req.header('sec-fetch-site');
+  if (site !== undefined) return site === 'same-origin';
+  const origin = c.req.header('origin');
+  if (origin !== undefined) return origin === ownOrigin(c, publicUrl);
+  return c.req.header('cookie') === undefined;
+}
+
+function ownOrigin(c: Context<ApiEnv>, publicUrl: string | null): string {
+  return new URL(publicUrl ?? c.req.url).origin;
+}

@@ -1,0 +1,45 @@
+import type { Context } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+
+import type { ApiDeps } from '../deps.ts';
+import type { ApiEnv } from '../env.ts';
+import { issueSession, sessionTtlS, type SignedIn } from './tokens.ts';
+
+/** The session of the pages: a signed cookie that scripts cannot read and other sites cannot use. */
+
+type SessionDeps = Pick<ApiDeps, 'jwtKey' | 'clock' | 'publicUrl'>;
+
+function isSecure(deps: SessionDeps): boolean {
+  return deps.publicUrl?.startsWith('https://') === true;
+}
+
+/** Browsers take `__Host-` only from https and for this host alone. */
+function cookieName(deps: SessionDeps): string {
+  return isSecure(deps) ? '__Host-heliograph' : 'heliograph';
+}
+
+/** Begins a session, or renews it with the time of its sign-in. */
+export async function setSession(
+  c: Context<ApiEnv>,
+  deps: SessionDeps,
+  who: SignedIn,
+  authTimeS?: number,
+): Promise<void> {
+  const value = await issueSession(deps, who, deps.clock(), authTimeS);
+  setCookie(c, cookieName(deps), value, {
+    path: '/',
+    httpOnly: true,
+    // Lax, not Strict: a link to a plant in a mail shall find its reader signed in. Writes are guarded beside it.
+    sameSite: 'Lax',
+    secure: isSecure(deps),
+    maxAge: sessionTtlS,
+  });
+}
+
+export function clearSession(c: Context<ApiEnv>, deps: SessionDeps): void {
+  deleteCookie(c, cookieName(deps), { path: '/', secure: isSecure(deps) });
+}
+
+export function readSession(c: Context<ApiEnv>, deps: SessionDeps): string | undefined {
+  return getCookie(c, cookieName(deps));
+}

@@ -1,0 +1,170 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+import type { verify } from '@node-rs/bcrypt';
+
+import type { Decider } from '../../db/audit-log.ts';
+import { instant } from '../../db/database.ts';
+import {
+  countLoginFailures,
+  deleteLoginFailure,
+  deleteSignInLinks,
+  findSignInLink,
+  findUserByEmail,
+  forgetLoginFailures,
+  insertLoginFailure,
+  insertSignInLink,
+  noteLogin,
+  normalEmail,
+  replacePassword,
+  type UserRow,
+  useSignInLink,
+} from '../../db/users.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { Person } from '../env.ts';
+import { Problem } from '../problem.ts';
+import { hashPassword, isPasswordRight, passwordFault } from './passwords.ts';
+import type { SignedIn } from './tokens.ts';
+
+/** Signing in, for the JSON routes and the pages alike. */
+
+/** Refused attempts are counted over this long. */
+const windowMs = 15 * 60_000;
+/**
+ * How many refused attempts close what, until the oldest leaves the window. By account and address together first: who
+ * guesses from elsewhere locks out himself. The account's own limit is what a swarm of addresses meets.
+ */
+export const attemptsMax = { pair: 10, address: 50, account: 100 } as const;
+
+type SignInDeps = Pick<ApiDeps, 'db' | 'clock'>;
+
+/**
+ * Checks e-mail address and password. Throws Problem: 429 after too many refused attempts, 401 for a wrong one, which takes
+ * as long for an address that nobody has.
+ *
+ * @param attempt.address where the request comes from.
+ */
+export async function signInByPassword(
+  deps: SignInDeps,
+  attempt: { email: string; password: string; address: string },
+  verifyHash?: typeof verify,
+): Promise<UserRow> {
+  const nowMs = deps.clock();
+  const at = instant(nowMs);
+  const counted = { email: normalEmail(attempt.email).slice(0, 254), address: attempt.address };
+  // Counted before it is judged: of many guesses at once, none passes uncounted.
+  const failureId = await insertLoginFailure(deps.db, counted, at);
+  await refuseWhenTooMany(deps, counted, failureId, nowMs);
+  const user = await findUserByEmail(deps.db, attempt.email);
+  const isEnabled = user !== undefined && user.disabled_at === null;
+  const isRight = await isPasswordRight(
+    attempt.password,
+    isEnabled ? user.password_hash : null,
+    verifyHash,
+  );
+  if (!isEnabled || !isRight)
+    throw new Problem('sign-in-refused', 'The e-mail address or the password is wrong.');
+  await deleteLoginFailure(deps.db, failureId);
+  await forgetLoginFailures(deps.db, nowMs - windowMs);
+  await noteLogin(deps.db, user.id, at);
+  return user;
+}
+
+/** @throws Problem 429, with when it is worth trying again. */
+async function refuseWhenTooMany(
+  deps: SignInDeps,
+  attempt: { email: string; address: string },
+  failureId: number,
+  nowMs: number,
+): Promise<void> {
+  const counts = await countLoginFailures(deps.db, attempt, nowMs - windowMs);
+  const isWithin =
+    counts.pair <= attemptsMax.pair &&
+    counts.address <= attemptsMax.address &&
+    counts.account <= attemptsMax.account;
+  if (isWithin) return;
+  // Not judged, so not counted: else whoever keeps trying would keep it closed for ever.
+  await deleteLoginFailure(deps.db, failureId);
+  const freeAtMs = (counts.oldestAt?.getTime() ?? nowMs) + windowMs;
+  throw new Problem('too-many-requests', 'Too many refused attempts to sign in: wait a while.', {
+    retryAfterS: Math.max(1, Math.ceil((freeAtMs - nowMs) / 1000)),
+  });
+}
+
+/**
+ * A person's own new password; every session and token ends. Throws Problem: 401 when the present one is wrong, 422 when the
+ * new one is none, 429 after too many wrong ones.
+ *
+ * @returns the sessions that hold from now on.
+ */
+export async function changePassword(
+  deps: SignInDeps,
+  person: Person,
+  change: { current: string; next: string; address: string },
+  by: Decider,
+): Promise<SignedIn> {
+  const fault = passwordFault(change.next);
+  if (fault !== null) throw invalidPassword(fault);
+  const user = await signInByPassword(deps, {
+    email: person.email,
+    password: change.current,
+    address: change.address,
+  });
+  if (await isPasswordRight(change.next, user.password_hash))
+    throw invalidPassword('the new password is the old one');
+  const passwordHash = await hashPassword(change.next);
+  const sessionVersion = await deps.db
+    .transaction()
+    .execute((trx) =>
+      replacePassword(
+        trx,
+        user.id,
+        { passwordHash, mustChangePassword: false, expectedHash: user.password_hash },
+        by,
+        instant(deps.clock()),
+      ),
+    );
+  if (sessionVersion === null)
+    throw new Problem('conflict', 'The password was changed meanwhile by somebody else.');
+  return { userId: user.id, sessionVersion };
+}
+
+function invalidPassword(message: string): Problem {
+  return new Problem('invalid-request', `new_password: ${message}`, {
+    extra: { errors: [{ in: 'json', path: 'new_password', message }] },
+  });
+}
+
+/** A sign-in link works this long. */
+export const linkTtlMs = 60 * 60_000;
+const linkTokenBytes = 32;
+
+/** A new link's token; older links of the user end. Only its digest is stored. */
+export async function createSignInLink(deps: SignInDeps, userId: number): Promise<string> {
+  const token = randomBytes(linkTokenBytes).toString('base64url');
+  await deps.db.transaction().execute(async (trx) => {
+    await deleteSignInLinks(trx, userId);
+    await insertSignInLink(trx, {
+      tokenHash: digest(token),
+      userId,
+      expiresAt: instant(deps.clock() + linkTtlMs),
+    });
+  });
+  return token;
+}
+
+/** Whose link it is, without using it up: for the page that asks before it signs in. null: it works no more. */
+export async function peekSignInLink(deps: SignInDeps, token: string): Promise<UserRow | null> {
+  return (await findSignInLink(deps.db, digest(token), deps.clock())) ?? null;
+}
+
+/** Signs in by a link, once. null: it works no more. */
+export async function signInByLink(deps: SignInDeps, token: string): Promise<UserRow | null> {
+  const user = await useSignInLink(deps.db, digest(token), deps.clock());
+  if (user === undefined) return null;
+  await noteLogin(deps.db, user.id, instant(deps.clock()));
+  return user;
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

@@ -1,0 +1,64 @@
+import type { Client } from '@temporalio/client';
+import type { Kysely } from 'kysely';
+
+import type { SealedCredentials } from '../db/credentials.ts';
+import type { Database } from '../db/tables.ts';
+import type { AdapterErrorType, Brand } from '../domain/plant.ts';
+
+/** The part of a structured log that the API uses: fields first, a constant message. */
+export interface ApiLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What a vendor answered to a login with the given credentials. `message` is one sentence, redacted. */
+export interface ConnectionAnswer {
+  ok: boolean;
+  errorType: AdapterErrorType | null;
+  message: string;
+}
+
+/** Opened credentials, as a person hands them over. Never stored, logged or answered. */
+export type OpenedCredentials = Readonly<Record<string, string>>;
+
+/** What Redis told of itself; `evictionPolicy` null where it does not tell. */
+export interface RedisAnswer {
+  evictionPolicy: string | null;
+}
+
+/** Everything that the API needs of the world; the composition root gives it. */
+export interface ApiDeps {
+  db: Kysely<Database>;
+  /** Connects when first used and again after an outage; its calls fail with ServiceError while Temporal is away. */
+  temporal: Client;
+  /** null where no Redis is configured. Rejects while Redis is away. */
+  askRedis: (() => Promise<RedisAnswer>) | null;
+  /** Seals credentials for storing, with the current master key. */
+  seal: (accountId: string, credentials: OpenedCredentials) => SealedCredentials;
+  /** The names of the fields that a brand's credentials have. */
+  credentialFields: Readonly<Record<Brand, readonly string[]>>;
+  /** Logs in at the vendor; never throws. */
+  testConnection: (vendor: {
+    brand: Brand;
+    vendorPlantId: string;
+    timezone: string;
+    credentials: OpenedCredentials;
+  }) => Promise<ConnectionAnswer>;
+  /** Whether the error says that PostgreSQL is away or busy, so that asking again later can help. */
+  isServiceError: (error: unknown) => boolean;
+  /** ms since the epoch. */
+  clock: () => number;
+  log: ApiLog;
+  /** Signs tokens and sessions (HS256): at least 32 random bytes, in base64. */
+  jwtKey: string;
+  /** Where people reach the API when it is not where it listens; with https cookies are Secure. No slash at the end. */
+  publicUrl: string | null;
+  /** So many proxies of ours stand in front and append to X-Forwarded-For; 0: the header is not believed. */
+  trustedProxies: number;
+  temporalUiUrl: string | null;
+  /** Polling interval of new plants. */
+  pollIntervalS: number;
+  version: string;
+}

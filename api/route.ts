@@ -1,0 +1,47 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+
+import type { Role } from '../db/tables.ts';
+import { requireRole } from './auth/guard.ts';
+import type { ApiEnv } from './env.ts';
+import { invalidRequest } from './problem.ts';
+
+/** Building blocks of routes: `createRoute({ method, path, ...access('OPERATOR'), request, responses })`. */
+
+/** A group of routes; validation that fails is answered as a problem, 422. */
+export function newRoutes(): OpenAPIHono<ApiEnv> {
+  return new OpenAPIHono<ApiEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalidRequest(result.target, result.error);
+    },
+  });
+}
+
+/** Who may call a route: at least this role, or anybody. Also what the OpenAPI document says of it (`x-role`). */
+export function access(role: Role | 'PUBLIC'): {
+  'x-role': Role | 'PUBLIC';
+  security: { bearer: string[] }[];
+  middleware: MiddlewareHandler<ApiEnv>[];
+} {
+  return role === 'PUBLIC'
+    ? { 'x-role': role, security: [], middleware: [] }
+    : { 'x-role': role, security: [{ bearer: [] }], middleware: [requireRole(role)] };
+}
+
+/** A JSON body that must be there. Give a strict object: unknown members are refused. */
+export function jsonBody<Schema extends z.ZodType>(
+  schema: Schema,
+): { required: true; content: { 'application/json': { schema: Schema } } } {
+  return { required: true, content: { 'application/json': { schema } } };
+}
+
+/** A JSON answer. The schema is the allow-list: `answer(schema, value)` drops whatever it does not name. */
+export function jsonAnswer<Schema extends z.ZodType>(
+  schema: Schema,
+  description: string,
+): { description: string; content: { 'application/json': { schema: Schema } } } {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+/** An instant as it goes out: ISO 8601 in UTC. */
+export const instantSchema = z.string().openapi({ format: 'date-time' });

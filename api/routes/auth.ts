@@ -1,0 +1,158 @@
+import { createRoute, z } from '@hono/zod-openapi';
+
+import { endSessions } from '../../db/users.ts';
+import { requirePerson } from '../auth/guard.ts';
+import { clearSession, setSession } from '../auth/session.ts';
+import { changePassword, signInByPassword } from '../auth/sign-in.ts';
+import { issueToken, type SignedIn } from '../auth/tokens.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { Person } from '../env.ts';
+import { personOf } from '../auth/guard.ts';
+import { problems } from '../problem.ts';
+import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+
+/** Longer than bcrypt reads, and still a bound. */
+const passwordCharactersMax = 1_024;
+const roleSchema = z.enum(['ADMIN', 'OPERATOR', 'CUSTOMER']);
+const emailSchema = z.string().min(3).max(254);
+
+const tokenSchema = z
+  .object({
+    token: z.string().openapi({ description: 'for `Authorization: Bearer …`' }),
+    token_type: z.literal('Bearer'),
+    expires_at: instantSchema,
+    role: roleSchema,
+    customer_id: z.string().nullable(),
+    must_change_password: z
+      .boolean()
+      .openapi({ description: 'true: nothing else is allowed before POST /auth/change-password' }),
+  })
+  .openapi('Token');
+
+const login = createRoute({
+  method: 'post',
+  path: '/auth/login',
+  tags: ['auth'],
+  summary: 'Sign in: a token for 15 minutes',
+  ...access('PUBLIC'),
+  request: {
+    body: jsonBody(
+      z
+        .strictObject({
+          email: emailSchema.openapi({ example: 'ana@example.org' }),
+          password: z.string().min(1).max(passwordCharactersMax),
+        })
+        .openapi('Login'),
+    ),
+  },
+  responses: {
+    200: jsonAnswer(tokenSchema, 'signed in'),
+    ...problems(400, 401, 413, 415, 422, 429, 503),
+  },
+});
+
+/** Who must change the password may still do this, and sign out. */
+const signedIn = { ...access('CUSTOMER'), middleware: [requirePerson()] };
+
+const change = createRoute({
+  method: 'post',
+  path: '/auth/change-password',
+  tags: ['auth'],
+  summary: 'Change your own password: all tokens and sessions end, a new token is answered',
+  ...signedIn,
+  request: {
+    body: jsonBody(
+      z
+        .strictObject({
+          current_password: z.string().min(1).max(passwordCharactersMax),
+          new_password: z.string().min(1).max(passwordCharactersMax).openapi({
+            description: 'at least 12 characters, at most 72 bytes, not the present one',
+          }),
+        })
+        .openapi('PasswordChange'),
+    ),
+  },
+  responses: {
+    200: jsonAnswer(tokenSchema, 'changed'),
+    ...problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
+  },
+});
+
+const signOut = createRoute({
+  method: 'post',
+  path: '/auth/sign-out',
+  tags: ['auth'],
+  summary: 'End all your tokens and sessions',
+  ...signedIn,
+  responses: { 204: { description: 'signed out' }, ...problems(401, 403, 503) },
+});
+
+const meSchema = z
+  .object({
+    email: z.string(),
+    role: roleSchema,
+    customer_id: z.string().nullable(),
+    must_change_password: z.boolean(),
+  })
+  .openapi('Me');
+
+const me = createRoute({
+  method: 'get',
+  path: '/auth/me',
+  tags: ['auth'],
+  summary: 'Who is signed in',
+  ...signedIn,
+  responses: { 200: jsonAnswer(meSchema, 'you'), ...problems(401, 503) },
+});
+
+export function authRoutes(deps: ApiDeps) {
+  async function tokenAnswer(who: SignedIn, person: Person): Promise<z.output<typeof tokenSchema>> {
+    const { token, expiresAt } = await issueToken(deps, who, deps.clock());
+    return {
+      token,
+      token_type: 'Bearer',
+      expires_at: expiresAt.toISOString(),
+      role: person.role,
+      customer_id: person.customerId,
+      must_change_password: person.mustChangePassword,
+    };
+  }
+
+  return newRoutes()
+    .openapi(login, async (c) => {
+      const { email, password } = c.req.valid('json');
+      const user = await signInByPassword(deps, { email, password, address: c.get('address') });
+      const who = { userId: user.id, sessionVersion: user.session_version };
+      c.header('cache-control', 'no-store');
+      return c.json(await tokenAnswer(who, personOf(user)), 200);
+    })
+    .openapi(change, async (c) => {
+      const { current_password: current, new_password: next } = c.req.valid('json');
+      const person = c.get('person');
+      const by = { actor: person.email, requestId: c.get('requestId') };
+      const who = await changePassword(
+        deps,
+        person,
+        { current, next, address: c.get('address') },
+        by,
+      );
+      if ((await c.get('identify')())?.by === 'SESSION') await setSession(c, deps, who);
+      c.header('cache-control', 'no-store');
+      return c.json(await tokenAnswer(who, { ...person, mustChangePassword: false }), 200);
+    })
+    .openapi(signOut, async (c) => {
+      await endSessions(deps.db, c.get('person').userId);
+      clearSession(c, deps);
+      return c.body(null, 204);
+    })
+    .openapi(me, (c) => {
+      const person = c.get('person');
+      const answer = {
+        email: person.email,
+        role: person.role,
+        customer_id: person.customerId,
+        must_change_password: person.mustChangePassword,
+      };
+      return c.json(answer, 200);
+    });
+}
