@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { FieldProblem, type PlantField, plantFields, readPlantDraft } from './plant-fields.ts';
+import type { PlantField } from '../domain/plant-draft.ts';
+import { FieldProblem, plantFields, readPlantDraft } from './plant-fields.ts';
 
 const problemOf = (field: PlantField, text: string): string => {
   try {

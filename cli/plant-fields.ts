@@ -1,4 +1,16 @@
-import { type Brand, brands, type IntegrationStatus } from '../domain/plant.ts';
+import {
+  capacityKwMax,
+  type DraftProblem,
+  firstStatuses,
+  intervalSecondsMax,
+  oneWordPattern,
+  type PlantDraft,
+  type PlantField,
+  plantIdPattern,
+  textLengthMax,
+  visiblePattern,
+} from '../domain/plant-draft.ts';
+import { type Brand, brands } from '../domain/plant.ts';
 import { isValidTimezone } from '../domain/zone.ts';
 import { visibleText } from './render.ts';
 
@@ -9,19 +21,8 @@ export class FieldProblem extends Error {
   override readonly name = 'FieldProblem';
 }
 
-/** As in the database's own check. */
-const intervalSecondsMax = 86_400;
-const capacityKwMax = 10_000_000;
-/** Longer names, ids and reasons serve nobody. */
-const textLengthMax = 200;
 /** So much of a wrong value is told back. */
 const quotedLengthMax = 60;
-
-/** Statuses in which a plant can begin; the others come of what happens to it. */
-export const firstStatuses = [
-  'ACTIVE',
-  'PENDING_DOCS',
-] as const satisfies readonly IntegrationStatus[];
 
 function wrong(what: string, text: string): FieldProblem {
   const shown = visibleText(
@@ -60,9 +61,6 @@ function orNone<Value>(read: (text: string) => Value): (text: string) => Value |
   return (text) => (text === '' ? null : read(text));
 }
 
-const visible = /^[^\p{Cc}]*[^\p{Cc}\p{Z}][^\p{Cc}]*$/u;
-const oneWord = /^[^\s\p{Cc}]+$/u;
-
 function vendorPlantId(text: string): string {
   if (/^\d([.,]\d+)?E\+\d+$/i.test(text)) {
     throw new FieldProblem(
@@ -71,7 +69,7 @@ function vendorPlantId(text: string): string {
   }
   return textOf(
     `the vendor's id of the plant, of at most ${textLengthMax} characters and without spaces`,
-    oneWord,
+    oneWordPattern,
   )(text);
 }
 
@@ -98,17 +96,17 @@ export function wholeNumber(what: string, min: number, max: number): (text: stri
 export const plantFields = {
   id: textOf(
     '1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    plantIdPattern,
   ),
-  name: textOf(`one line of at most ${textLengthMax} characters`, visible),
+  name: textOf(`one line of at most ${textLengthMax} characters`, visiblePattern),
   brand: oneOf<Brand>(brands),
   account: textOf(
     `an account's id of at most ${textLengthMax} characters and without spaces`,
-    oneWord,
+    oneWordPattern,
   ),
   vendor_plant_id: vendorPlantId,
   timezone,
-  customer: orNone(textOf(`one line of at most ${textLengthMax} characters`, visible)),
+  customer: orNone(textOf(`one line of at most ${textLengthMax} characters`, visiblePattern)),
   latitude: orNone(decimal('degrees from -90 to 90', (value) => Math.abs(value) <= 90)),
   longitude: orNone(decimal('degrees from -180 to 180', (value) => Math.abs(value) <= 180)),
   capacity_kw: orNone(
@@ -119,9 +117,8 @@ export const plantFields = {
   ),
   interval: wholeNumber('a whole number of seconds', 1, intervalSecondsMax),
   status: oneOf(firstStatuses),
-};
+} satisfies Record<PlantField, (text: string) => unknown>;
 
-export type PlantField = keyof typeof plantFields;
 export const plantFieldNames = Object.keys(plantFields) as PlantField[];
 /** Without these there is no plant. */
 export const requiredFields = [
@@ -132,30 +129,6 @@ export const requiredFields = [
   'vendor_plant_id',
   'timezone',
 ] as const satisfies readonly PlantField[];
-
-/** A plant as it was written: what is not said is settled by its account and the configuration. */
-export interface PlantDraft {
-  id: string;
-  name: string;
-  brand: Brand;
-  account: string;
-  vendor_plant_id: string;
-  timezone: string;
-  customer: string | null;
-  latitude: number | null;
-  longitude: number | null;
-  capacity_kw: number | null;
-  /** null: the interval of new plants. */
-  interval: number | null;
-  /** null: ACTIVE where the account has credentials. */
-  status: (typeof firstStatuses)[number] | null;
-}
-
-export interface DraftProblem {
-  field: PlantField;
-  /** "must be …, not …". */
-  problem: string;
-}
 
 /** Reads all values of a plant; every problem is told, not only the first. Empty optional values count as not said. */
 export function readPlantDraft(

@@ -1,12 +1,7 @@
 import { CsvError, parse } from 'csv-parse/sync';
 
-import {
-  type PlantDraft,
-  type PlantField,
-  plantFieldNames,
-  readPlantDraft,
-  requiredFields,
-} from './plant-fields.ts';
+import type { PlantDraft, PlantField } from '../domain/plant-draft.ts';
+import { plantFieldNames, readPlantDraft, requiredFields } from './plant-fields.ts';
 import { visibleText } from './render.ts';
 
 /** A file of plants: CSV with a header row, as spreadsheets write it. */

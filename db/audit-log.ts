@@ -18,6 +18,9 @@ export interface Decision {
   after: unknown;
 }
 
+/** Nine parameters each, of at most 65,535 in a statement. */
+const decisionsPerInsert = 1_000;
+
 /** Writes decisions into the audit log, in the transaction that carries them out. */
 export async function recordDecisions(
   trx: Db,
@@ -25,20 +28,23 @@ export async function recordDecisions(
   by: Decider,
   at: Date,
 ): Promise<void> {
-  if (decisions.length === 0) return;
-  await trx
-    .insertInto('audit_log')
-    .values(
-      decisions.map(({ action, subjectType, subjectId, before, after }) => ({
-        at,
-        actor: by.actor,
-        action,
-        subject_type: subjectType,
-        subject_id: subjectId,
-        before: JSON.stringify(before),
-        after: JSON.stringify(after),
-        request_id: by.requestId,
-      })),
-    )
-    .execute();
+  for (let from = 0; from < decisions.length; from += decisionsPerInsert) {
+    await trx
+      .insertInto('audit_log')
+      .values(
+        decisions
+          .slice(from, from + decisionsPerInsert)
+          .map(({ action, subjectType, subjectId, before, after }) => ({
+            at,
+            actor: by.actor,
+            action,
+            subject_type: subjectType,
+            subject_id: subjectId,
+            before: before === null ? null : JSON.stringify(before),
+            after: after === null ? null : JSON.stringify(after),
+            request_id: by.requestId,
+          })),
+      )
+      .execute();
+  }
 }

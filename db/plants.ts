@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 
 import type { PlantFacts } from '../domain/facts.ts';
-import type { Brand, Status } from '../domain/plant.ts';
+import type { Brand, Status, StatusProfile } from '../domain/plant.ts';
 import { type Db, instant, ms } from './database.ts';
 import type { PlantsTable } from './tables.ts';
 import type { Selectable } from 'kysely';
@@ -175,6 +175,7 @@ export interface PlantSettings {
   longitude?: number | null;
   installed_capacity_kw?: number | null;
   poll_interval_s?: number;
+  status_profile?: StatusProfile;
 }
 
 /** @returns the ids of the plants that exist. */

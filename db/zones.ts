@@ -1,6 +1,11 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 
+import { localTimeText } from '../domain/wording.ts';
 import { type Db, instant } from './database.ts';
+import type { Database } from './tables.ts';
+
+/** A winter's and a summer's day on either half of the earth: clocks that agree on both agree on summer time. */
+const zoneProbesMs = [Date.UTC(2026, 0, 15, 12), Date.UTC(2026, 6, 15, 12)];
 
 /** SQLSTATE of `at time zone` with a zone that PostgreSQL does not know. */
 const invalidParameterValue = '22023';
@@ -12,11 +17,7 @@ const invalidParameterValue = '22023';
  *
  * Not within a transaction: an unknown zone would end it.
  */
-export async function clockInDatabase(
-  db: Db,
-  timezone: string,
-  atMs: number,
-): Promise<string | null> {
+async function clockInDatabase(db: Db, timezone: string, atMs: number): Promise<string | null> {
   try {
     const result = await sql<{ clock: string }>`
       select to_char(${instant(atMs)}::timestamptz at time zone ${timezone}, 'YYYY-MM-DD HH24:MI') as clock`.execute(
@@ -27,4 +28,16 @@ export async function clockInDatabase(
     if ((error as { code?: unknown }).code === invalidParameterValue) return null;
     throw error;
   }
+}
+
+/** Why the zone cannot be a plant's; null where it can. Not within a transaction. */
+export async function zoneProblem(db: Kysely<Database>, timezone: string): Promise<string | null> {
+  for (const atMs of zoneProbesMs) {
+    const clock = await clockInDatabase(db, timezone, atMs);
+    if (clock === null) return `is ${timezone}, which PostgreSQL does not know`;
+    if (clock !== localTimeText(atMs, timezone)) {
+      return `is ${timezone}, which PostgreSQL takes for an abbreviation with another clock: name the place, such as Europe/Paris`;
+    }
+  }
+  return null;
 }

@@ -1,14 +1,10 @@
+import type { AddProblem } from '../../db/add-plants.ts';
 import { listPlants } from '../../db/plants.ts';
-import { type AddProblem, addPlants, credentialsHint } from '../add-plants.ts';
+import type { PlantDraft, PlantField } from '../../domain/plant-draft.ts';
+import { addByCommand, credentialsHint } from '../add-plants.ts';
 import { type Command, type CommandContext, textFlag, usageError } from '../command.ts';
 import { CommandError, exitCodes } from '../config.ts';
-import {
-  flagName,
-  type PlantDraft,
-  type PlantField,
-  plantFieldNames,
-  readPlantDraft,
-} from '../plant-fields.ts';
+import { flagName, plantFieldNames, readPlantDraft } from '../plant-fields.ts';
 import { plantJson } from '../plant-view.ts';
 import { writeJson } from '../render.ts';
 import { connectDatabase } from '../services.ts';
@@ -28,7 +24,7 @@ export const plantsAdd: Command = {
     const config = context.config();
     const db = await connectDatabase(config);
     try {
-      const { added, problems } = await addPlants(db, [draft], {
+      const { added, problems } = await addByCommand(db, [draft], {
         intervalS: config.POLL_INTERVAL_SECONDS,
       });
       if (added === null) throw refusal(problems);

@@ -2,12 +2,13 @@ import type { Kysely } from 'kysely';
 
 import { type MasterKeys, sealCredentials } from '../../activities/credentials.ts';
 import { registry } from '../../adapters/registry.ts';
-import { findAccount, lockAccount, replaceCredentials } from '../../db/credentials.ts';
-import { listPlants, resumeAccount } from '../../db/plants.ts';
+import { findAccount } from '../../db/credentials.ts';
+import { type CredentialsStored, decideCredentials } from '../../db/decisions.ts';
 import type { Database } from '../../db/tables.ts';
 import { type Command, type CommandIo, usageError } from '../command.ts';
 import { CommandError, exitCodes, requireMasterKeys } from '../config.ts';
 import { parseCredentials, readInput } from '../credential-input.ts';
+import { terminalDecider } from '../decider.ts';
 import { counted, visibleText, writeJson } from '../render.ts';
 import { connectDatabase } from '../services.ts';
 import { tellLoops, toldNote } from '../tell-loops.ts';
@@ -25,7 +26,7 @@ export const plantsCredentials: Command = {
     const config = context.config();
     const masterKeys = requireMasterKeys(config);
     const db = await connectDatabase(config);
-    let stored: Stored;
+    let stored: CredentialsStored;
     try {
       stored = await storeCredentials(db, masterKeys, accountId, context.io.stdin);
     } finally {
@@ -52,20 +53,12 @@ export const plantsCredentials: Command = {
   },
 };
 
-interface Stored {
-  version: number;
-  /** Plants whose pause for refused credentials was lifted. */
-  resumed: string[];
-  /** All plants of the account that are polled now. */
-  active: string[];
-}
-
 async function storeCredentials(
   db: Kysely<Database>,
   masterKeys: MasterKeys,
   accountId: string,
   stdin: CommandIo['stdin'],
-): Promise<Stored> {
+): Promise<CredentialsStored> {
   const account = await findAccount(db, accountId);
   if (account === undefined) {
     throw new CommandError(
@@ -76,13 +69,5 @@ async function storeCredentials(
   const fields = registry[account.brand].definition.credentialFields;
   const credentials = parseCredentials(await readInput(stdin, fields.join(', ')), fields);
   const sealed = sealCredentials(masterKeys, accountId, credentials);
-  const stored = await db.transaction().execute(async (trx) => {
-    // A refusal of the old ones is booked before or after this, not within.
-    await lockAccount(trx, accountId);
-    const version = await replaceCredentials(trx, sealed);
-    return { version, resumed: await resumeAccount(trx, accountId, new Date()) };
-  });
-  const plants = await listPlants(db, { account_id: accountId });
-  const active = plants.filter((plant) => plant.integration_status === 'ACTIVE');
-  return { ...stored, active: active.map((plant) => plant.id) };
+  return decideCredentials(db, sealed, terminalDecider(), new Date());
 }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 
-import { type Added, addPlants, credentialsHint } from '../add-plants.ts';
+import type { Added } from '../../db/add-plants.ts';
+import { addByCommand, credentialsHint } from '../add-plants.ts';
 import { type Command, type CommandIo, usageError } from '../command.ts';
 import { CommandError, type Config, exitCodes } from '../config.ts';
 import { fileBytesMax, type LineProblem, type PlantFile, readPlantFile } from '../plant-file.ts';
@@ -44,7 +45,10 @@ async function addFile(
   try {
     const drafts = file.drafts.map(({ draft }) => draft);
     const dryRun = isDryRun || file.problems.length > 0;
-    const result = await addPlants(db, drafts, { intervalS: config.POLL_INTERVAL_SECONDS, dryRun });
+    const result = await addByCommand(db, drafts, {
+      intervalS: config.POLL_INTERVAL_SECONDS,
+      dryRun,
+    });
     const found = result.problems.map(({ index, ...problem }) => ({
       line: file.drafts[index]?.line ?? 0,
       ...problem,

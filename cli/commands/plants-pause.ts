@@ -1,6 +1,7 @@
-import { pausePlants } from '../../db/plants.ts';
+import { decidePause } from '../../db/decisions.ts';
 import type { Command } from '../command.ts';
 import { CommandError, exitCodes } from '../config.ts';
+import { terminalDecider } from '../decider.ts';
 import { counted, writeJson } from '../render.ts';
 import { confirmMany, findSelected } from '../selected-plants.ts';
 import { readSelection, selectionOptions } from '../selection.ts';
@@ -26,10 +27,12 @@ export const plantsPause: Command = {
       const plants = await findSelected(db, selection);
       found = plants.length;
       await confirmMany(context, plantsPause, selection, plants, 'paused');
-      paused = await pausePlants(
+      paused = await decidePause(
         db,
         plants.map((plant) => plant.id),
         { until, reason },
+        terminalDecider(),
+        new Date(),
       );
     } finally {
       await db.destroy();

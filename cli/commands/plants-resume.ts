@@ -1,6 +1,7 @@
-import { resumePlants } from '../../db/plants.ts';
+import { decideResume } from '../../db/decisions.ts';
 import type { Command } from '../command.ts';
 import { CommandError, exitCodes } from '../config.ts';
+import { terminalDecider } from '../decider.ts';
 import { counted, writeJson } from '../render.ts';
 import { confirmMany, findSelected } from '../selected-plants.ts';
 import { readSelection, selectionOptions } from '../selection.ts';
@@ -21,9 +22,10 @@ export const plantsResume: Command = {
     try {
       plants = await findSelected(db, selection);
       await confirmMany(context, plantsResume, selection, plants, 'resumed');
-      resumed = await resumePlants(
+      resumed = await decideResume(
         db,
         plants.map((plant) => plant.id),
+        terminalDecider(),
         new Date(),
       );
     } finally {

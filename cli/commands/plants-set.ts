@@ -1,12 +1,9 @@
-import {
-  activatePlants,
-  type PlantSettings,
-  type PlantView,
-  updatePlants,
-} from '../../db/plants.ts';
-import { zoneProblem } from '../add-plants.ts';
+import { decideSettings } from '../../db/decisions.ts';
+import type { PlantSettings, PlantView } from '../../db/plants.ts';
+import { zoneProblem } from '../../db/zones.ts';
 import { type Command, type CommandContext, usageError } from '../command.ts';
 import { CommandError, exitCodes } from '../config.ts';
+import { terminalDecider } from '../decider.ts';
 import { plantFields } from '../plant-fields.ts';
 import { counted, writeJson } from '../render.ts';
 import { confirmMany, findSelected } from '../selected-plants.ts';
@@ -47,10 +44,7 @@ export const plantsSet: Command = {
       if (activates) refusePaused(selection, plants);
       await confirmMany(context, plantsSet, selection, plants, 'set');
       ids = plants.map((plant) => plant.id);
-      await db.transaction().execute(async (trx) => {
-        await updatePlants(trx, ids, settings);
-        if (activates) await activatePlants(trx, ids, new Date());
-      });
+      await decideSettings(db, ids, { settings, activates }, terminalDecider(), new Date());
     } finally {
       await db.destroy();
     }

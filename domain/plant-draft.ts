@@ -1,0 +1,47 @@
+import type { Brand, IntegrationStatus } from './plant.ts';
+
+/** What people may write of a plant: the limits, for flags, files and requests alike. */
+
+/** As in the database's own check. */
+export const intervalSecondsMax = 86_400;
+export const capacityKwMax = 10_000_000;
+/** Longer names, ids and reasons serve nobody. */
+export const textLengthMax = 200;
+
+export const plantIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** One line with something to see. */
+export const visiblePattern = /^[^\p{Cc}]*[^\p{Cc}\p{Z}][^\p{Cc}]*$/u;
+export const oneWordPattern = /^[^\s\p{Cc}]+$/u;
+
+/** Statuses in which a plant can begin; the others come of what happens to it. */
+export const firstStatuses = [
+  'ACTIVE',
+  'PENDING_DOCS',
+] as const satisfies readonly IntegrationStatus[];
+
+/** A plant as it was written: what is not said is settled by its account and the configuration. */
+export interface PlantDraft {
+  id: string;
+  name: string;
+  brand: Brand;
+  account: string;
+  vendor_plant_id: string;
+  timezone: string;
+  customer: string | null;
+  latitude: number | null;
+  longitude: number | null;
+  capacity_kw: number | null;
+  /** null: the interval of new plants. */
+  interval: number | null;
+  /** null: ACTIVE where the account has credentials. */
+  status: (typeof firstStatuses)[number] | null;
+}
+
+/** The values of a draft; the columns of a file are named like them. */
+export type PlantField = keyof PlantDraft;
+
+export interface DraftProblem {
+  field: PlantField;
+  /** "must be …, not …". */
+  problem: string;
+}
