@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -106,6 +106,14 @@ export const environmentSchema = z.object({
       `must be a comma-separated choice of ${allQueues.join(', ')}`,
     )
     .describe('task queues of this worker; empty: all'),
+  METRICS_ADDRESS: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:[\]\s]+):\d{1,5}$/, 'must be host:port, such as 127.0.0.1:9464')
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'has no such port')
+    .optional()
+    .describe(
+      "host:port where the worker serves `/metrics` (Prometheus: ours and Temporal's SDK's) and `/health`; empty: nowhere",
+    ),
   WORKFLOW_THREADS: z
     .enum(['lean', 'sdk'])
     .default('lean')
@@ -156,6 +164,59 @@ export interface Config extends Environment {
   masterKeys: MasterKeys | null;
 }
 
+/** More than any value of ours has. */
+const valueFileBytesMax = 64 * 1024;
+
+/** Temporal's own variables that hold secrets; see `temporalSecurity`. */
+const temporalVariables = [
+  'TEMPORAL_API_KEY',
+  'TEMPORAL_TLS_CLIENT_CERT_DATA',
+  'TEMPORAL_TLS_CLIENT_KEY_DATA',
+  'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
+];
+
+/**
+ * The environment with each `NAME_FILE` replaced by `NAME`, the content of that file without the white space around it: so
+ * that a secret need not stand in an environment, which others can read.
+ *
+ * @throws CommandError 78 with every file that cannot be read, and every variable that is given twice.
+ */
+export function withFiles(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const filled = { ...env };
+  const problems: string[] = [];
+  for (const name of [...Object.keys(environmentSchema.shape), ...temporalVariables]) {
+    const fileName = `${name}_FILE`;
+    const path = env[fileName];
+    delete filled[fileName];
+    if (path === undefined || path === '') continue;
+    if (env[name] !== undefined && env[name] !== '') {
+      problems.push(`  ${name} and ${fileName} are both set: one of them is enough`);
+      continue;
+    }
+    const value = readValueFile(path);
+    if (value === null)
+      problems.push(`  ${fileName} names ${path}, which cannot be read as a value`);
+    else filled[name] = value;
+  }
+  if (problems.length > 0)
+    throw new CommandError(
+      `the environment is not right:\n${problems.join('\n')}`,
+      exitCodes.configuration,
+    );
+  return filled;
+}
+
+/** Null where the file is away, empty, or too large to be a value. */
+function readValueFile(path: string): string | null {
+  try {
+    if (statSync(path).size > valueFileBytesMax) return null;
+    const text = readFileSync(path, 'utf8').trim();
+    return text === '' ? null : text;
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Reads the configuration. Where the environment names no service at all, the services of the embedded stack in `dataDir`
  * are taken.
@@ -164,7 +225,7 @@ export interface Config extends Environment {
  */
 export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultDataDir): Config {
   const present = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+    Object.entries(withFiles(env)).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = environmentSchema.safeParse(present);
   if (!parsed.success) {

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 
-import { CommandError, type Config, exitCodes, requireService } from './config.ts';
+import { CommandError, type Config, exitCodes, requireService, withFiles } from './config.ts';
 
 const temporalConnectTimeout = '5s';
 
@@ -60,7 +60,7 @@ async function checkNamespace(connection: Connection, config: Config): Promise<v
 
 /** TEMPORAL_API_KEY, TEMPORAL_TLS and the certificate variables, by Temporal's own names. */
 export function temporalSecurity(): { apiKey?: string; tls?: boolean | TemporalTls } {
-  const env = process.env;
+  const env = withFiles(process.env);
   const apiKey = env['TEMPORAL_API_KEY'];
   const cert = env['TEMPORAL_TLS_CLIENT_CERT_DATA'];
   const key = env['TEMPORAL_TLS_CLIENT_KEY_DATA'];

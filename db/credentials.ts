@@ -1,7 +1,9 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 
 import type { Brand } from '../domain/plant.ts';
-import { type Db } from './database.ts';
+import { type Decider, recordDecisions } from './audit-log.ts';
+import type { Db } from './database.ts';
+import type { Database } from './tables.ts';
 
 /** Credentials as they lie in the database: opened only by `withVendor`. */
 export interface SealedCredentials {
@@ -116,4 +118,67 @@ export async function findCredentialsVersion(db: Db, accountId: string): Promise
     .where('account_id', '=', accountId)
     .executeTakeFirst();
   return row?.version ?? null;
+}
+
+/** Accounts whose credentials another master key than this sealed, by id. */
+export async function listSealedByOthers(db: Db, keyVersion: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('integration_credentials')
+    .select('account_id')
+    .where('key_version', '<>', keyVersion)
+    .orderBy('account_id')
+    .execute();
+  return rows.map((row) => row.account_id);
+}
+
+/** How many accounts have credentials. */
+export async function countCredentials(db: Db): Promise<number> {
+  const { count } = await db
+    .selectFrom('integration_credentials')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+/**
+ * Puts another seal on an account's credentials, under the row's lock: the same credentials, so that `version` stays and no
+ * loop looks again. `reseal` gives null where the row is as it should be.
+ *
+ * @param by who had it done, for the audit log.
+ * @returns whether the seal was changed.
+ */
+export async function resealCredentials(
+  db: Kysely<Database>,
+  accountId: string,
+  by: Decider,
+  reseal: (
+    row: SealedCredentials,
+  ) => Pick<SealedCredentials, 'keyVersion' | 'iv' | 'sealed'> | null,
+): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    // As a replacement does: whoever comes second sees what the first wrote.
+    await lockAccount(trx, accountId);
+    const row = await findCredentials(trx, accountId);
+    const fresh = row === undefined ? null : reseal(row);
+    if (row === undefined || fresh === null) return false;
+    await trx
+      .updateTable('integration_credentials')
+      .set({
+        key_version: fresh.keyVersion,
+        iv: fresh.iv,
+        sealed: fresh.sealed,
+        updated_at: new Date(),
+      })
+      .where('account_id', '=', accountId)
+      .execute();
+    const decision = {
+      action: 'credentials.reseal',
+      subjectType: 'ACCOUNT' as const,
+      subjectId: accountId,
+      before: { key_version: row.keyVersion },
+      after: { key_version: fresh.keyVersion },
+    };
+    await recordDecisions(trx, [decision], by, new Date());
+    return true;
+  });
 }

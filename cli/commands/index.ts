@@ -105,4 +105,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'check that no slot was lost or polled twice, and what else must always hold',
     load: async () => (await import('./audit.ts')).audit,
   },
+  {
+    name: 'keys rotate',
+    summary: 'seal all credentials with MASTER_KEY_CURRENT, while everything runs',
+    load: async () => (await import('./keys-rotate.ts')).keysRotate,
+  },
 ];

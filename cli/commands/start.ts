@@ -16,6 +16,7 @@ import {
   loadConfig,
   type StackFile,
   stackFilePath,
+  withFiles,
 } from '../config.ts';
 import { createLog } from '../log.ts';
 import { seedDemo } from '../seed.ts';
@@ -45,6 +46,7 @@ export const start: Command = {
       otherwise: demoIntervalS,
     });
     const dataDir = resolve(context.dataDir);
+    const given = withFiles(context.io.env);
     const say = (line: string) => void context.io.stdout.write(`${line}\n`);
     const stopping = new AbortController();
     const stop = () => stopping.abort();
@@ -52,18 +54,18 @@ export const start: Command = {
     process.on('SIGTERM', stop);
     let stack: Stack | null = null;
     try {
-      checkPrerequisites(context.io.env);
+      checkPrerequisites(given);
       if (context.values['fresh'] === true) beginAnew(dataDir, say);
       mkdirSync(dataDir, { recursive: true });
       stack = await bringUpStack({
         dataDir,
         log: say,
-        env: context.io.env,
+        env: given,
         signal: stopping.signal,
       });
       const keyFile = keepMasterKey(dataDir);
       writeStackFile(dataDir, stack, keyFile);
-      const env = workerEnvironment(context.io.env, stack, keyFile);
+      const env = workerEnvironment(given, stack, keyFile);
       await prepare(loadConfig(env, dataDir), { generated, intervalS, say });
       if (stopping.signal.aborted) return exitCodes.done;
       await superviseWorker(

@@ -145,3 +145,15 @@ begin
   return new;
 end
 $$;
+
+-- A replacement raises the version, and every plant of the account looks again. The same credentials sealed with another
+-- master key are none: nothing that a loop could see has changed.
+create or replace function credentials_after_write() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'UPDATE' and new.version = old.version then
+    return null;
+  end if;
+  update plants set revision = revision + 1 where vendor_account_id = new.account_id;
+  return null;
+end
+$$;
