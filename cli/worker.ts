@@ -25,6 +25,7 @@ import {
 } from './config.ts';
 import { openLocks } from './locks.ts';
 import type { Log } from './log.ts';
+import type { WorkerMetrics } from './metrics.ts';
 import { createLoops, ensureSearchAttributes, triggerReconciliation } from './loops.ts';
 import { checkMasterKeys, connectDatabase } from './services.ts';
 import { connectTemporal, temporalAway, temporalSecurity } from './temporal.ts';
@@ -54,6 +55,8 @@ export interface RunningWorker {
   /** Resolves when all workers have stopped; rejects when one fails. */
   finished: Promise<void>;
   stop(): void;
+  /** Whether every queue is served. */
+  isRunning(): boolean;
 }
 
 export interface WorkerOptions {
@@ -68,6 +71,8 @@ export interface WorkerOptions {
   pollsPerRun?: number;
   /** Whether the fleet is reconciled once at the start; default true. */
   reconcile?: boolean;
+  /** Counts what the worker does; default: nobody counts. */
+  metrics?: WorkerMetrics;
 }
 
 /** Compiles the workflows once; all workers of a process share the bundle. */
@@ -77,8 +82,12 @@ export async function bundleWorkflows(): Promise<WorkflowBundle> {
 
 let runtimeInstalled = false;
 
-/** Temporal's own lines go into our log; signals are ours to handle. Once a process. */
-export function installRuntime(log: Log): void {
+/**
+ * Temporal's own lines go into our log; signals are ours to handle. Once a process.
+ *
+ * @param sdkMetricsAddress host:port where the SDK serves its metrics; null: it keeps none.
+ */
+export function installRuntime(log: Log, sdkMetricsAddress: string | null = null): void {
   if (runtimeInstalled) return;
   runtimeInstalled = true;
   Runtime.install({
@@ -91,7 +100,21 @@ export function installRuntime(log: Log): void {
       if (level === 'ERROR') log.error(fields, message);
       else log.warn(fields, message);
     }),
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
+    telemetryOptions: {
+      logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
+      ...(sdkMetricsAddress === null
+        ? {}
+        : {
+            metrics: {
+              prometheus: {
+                bindAddress: sdkMetricsAddress,
+                countersTotalSuffix: true,
+                unitSuffix: true,
+                useSecondsForDurations: true,
+              },
+            },
+          }),
+    },
   });
 }
 
@@ -101,14 +124,17 @@ export function installRuntime(log: Log): void {
  * @throws CommandError 78 for a wrong configuration, 69 for a service that is away; then nothing was started.
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { config, log } = options;
+  const { config, log, metrics } = options;
   requireMockMode(config);
   const masterKeys = requireMasterKeys(config);
   const db = await connectDatabase(config, {
     onError: (error) =>
       log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost'),
   });
-  const locks = openLocks(config, () => lockFailures.add());
+  const locks = openLocks(config, () => {
+    metrics?.lockFailed();
+    lockFailures.add();
+  });
   const lockFailures = throttled((count) =>
     log.warn({ calls: count }, 'Redis did not answer in time: polling goes on without its lock'),
   );
@@ -136,7 +162,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     };
     const queues = config.WORKER_QUEUES.length > 0 ? config.WORKER_QUEUES : allQueues;
     const workflowBundle = options.bundle ?? (await bundleWorkflows());
-    const plantActivities = createPlantActivities(deps);
+    const plantActivities =
+      metrics?.measured(createPlantActivities(deps)) ?? createPlantActivities(deps);
+    metrics?.watch(deps.breaker);
     const fleetActivities = createFleetActivities(
       deps,
       createLoops(
@@ -190,6 +218,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       stop: () => {
         for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       },
+      isRunning: () => workers.every((worker) => worker.getState() === 'RUNNING'),
     };
   } catch (error) {
     await close();
