@@ -1,8 +1,5 @@
-import { fileURLToPath } from 'node:url';
-
 import type { Client, Connection } from '@temporalio/client';
 import {
-  bundleWorkflowCode,
   DefaultLogger,
   NativeConnection,
   Runtime,
@@ -16,6 +13,7 @@ import type { ActivityDeps, Checkpoint } from '../activities/deps.ts';
 import { createVendors } from '../activities/vendor.ts';
 import { createFixtureAdapter } from '../adapters/registry.ts';
 import { allQueues, fleetQueue } from '../workflows/messages.ts';
+import { bundleWorkflows } from './bundle.ts';
 import {
   type Config,
   exitCodes,
@@ -49,8 +47,6 @@ const cachedWorkflowsPerQueue = 2_000;
  */
 const maxConcurrentWorkflowTaskExecutions = 12;
 
-const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
-
 export interface RunningWorker {
   /** Resolves when all workers have stopped; rejects when one fails. */
   finished: Promise<void>;
@@ -73,11 +69,6 @@ export interface WorkerOptions {
   reconcile?: boolean;
   /** Counts what the worker does; default: nobody counts. */
   metrics?: WorkerMetrics;
-}
-
-/** Compiles the workflows once; all workers of a process share the bundle. */
-export async function bundleWorkflows(): Promise<WorkflowBundle> {
-  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
 }
 
 let runtimeInstalled = false;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { bundleWorkflows } from '../cli/worker.ts';
+import { bundleWorkflows } from '../cli/bundle.ts';
 import * as workflows from './index.ts';
 
 /** What would make replays slow, or break them: a cold worker loads the bundle for every loop that it wakes. */

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { bundleWorkflows, installRuntime } from '../../cli/worker.ts';
+import { bundleWorkflows } from '../../cli/bundle.ts';
+import { installRuntime } from '../../cli/worker.ts';
 import { createLog } from '../../cli/log.ts';
 import { withLeanThreads } from '../../cli/workflow-threads.ts';
 import { historyCases } from './cases.ts';

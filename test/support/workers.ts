@@ -1,8 +1,8 @@
 import type { WorkflowBundle } from '@temporalio/worker';
 
 import { createLog } from '../../cli/log.ts';
+import { bundleWorkflows } from '../../cli/bundle.ts';
 import {
-  bundleWorkflows,
   installRuntime,
   type RunningWorker,
   startWorker,
