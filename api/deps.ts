@@ -36,7 +36,7 @@ export interface ApiDeps {
   /** null where no Redis is configured. Rejects while Redis is away. */
   askRedis: (() => Promise<RedisAnswer>) | null;
   /** Seals credentials for storing, with the current master key. */
-  seal: (accountId: string, credentials: OpenedCredentials) => SealedCredentials;
+  seal: (accountId: string, credentials: OpenedCredentials) => Omit<SealedCredentials, 'version'>;
   /** The names of the fields that a brand's credentials have. */
   credentialFields: Readonly<Record<Brand, readonly string[]>>;
   /** Logs in at the vendor; never throws. */

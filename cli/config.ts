@@ -46,6 +46,9 @@ const masterKey = z
     },
   );
 
+/** As many as HMAC-SHA-256 gives: a shorter key would be the weaker part. */
+const jwtSecretBytesMin = 32;
+
 const seconds = z
   .string()
   .regex(/^\d+$/, 'must be a whole number of seconds')
@@ -75,6 +78,9 @@ export const environmentSchema = z.object({
     .describe('before every key, for a Redis that others use as well'),
   TEMPORAL_ADDRESS: z.string().min(1).optional().describe('host:port of the Temporal frontend'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('the Temporal namespace'),
+  TEMPORAL_UI_URL: urlOf('http', 'https')
+    .optional()
+    .describe("Temporal's Web UI, which the pages link to"),
   INTEGRATION_MOCK_MODE: z
     .string()
     .optional()
@@ -114,6 +120,38 @@ export const environmentSchema = z.object({
     .describe(
       "host:port where the worker serves `/metrics` (Prometheus: ours and Temporal's SDK's) and `/health`; empty: nowhere",
     ),
+  API_HOST: z.string().min(1).default('127.0.0.1').describe('address on which the API listens'),
+  API_PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, 'must be a port number')
+    .transform(Number)
+    .refine((port) => port <= 65_535, 'must be 0 … 65535')
+    .default(8080)
+    .describe('its port; 0 takes a free one'),
+  JWT_SECRET: z
+    .string()
+    .refine(
+      (text) =>
+        /^[A-Za-z0-9+/]+={0,2}$/.test(text) &&
+        Buffer.from(text, 'base64').length >= jwtSecretBytesMin,
+      `must be at least ${jwtSecretBytesMin} bytes in base64 (openssl rand -base64 32)`,
+    )
+    .optional()
+    .describe('signs tokens and sessions of the API; at least 32 bytes, base64'),
+  PUBLIC_URL: urlOf('https', 'http')
+    .transform((text) => new URL(text))
+    .refine((url) => url.pathname === '/' && url.search === '' && url.hash === '', {
+      message: 'must have no path: the API is served at the root',
+    })
+    .transform((url) => url.origin)
+    .optional()
+    .describe('where people reach the API; with https its cookies are Secure'),
+  TRUSTED_PROXIES: z
+    .string()
+    .regex(/^\d$/, 'must be 0 … 9')
+    .transform(Number)
+    .default(0)
+    .describe('so many proxies of yours stand before the API and append to X-Forwarded-For'),
   WORKFLOW_THREADS: z
     .enum(['lean', 'sdk'])
     .default('lean')
@@ -134,6 +172,9 @@ const stackFileSchema = z.object({
   redis_key_prefix: z.string().default(''),
   pid: z.number(),
   master_key_file: z.string(),
+  jwt_key_file: z.string().nullable().default(null),
+  /** null until the API listens. */
+  api_url: z.string().nullable().default(null),
 });
 
 export type StackFile = z.output<typeof stackFileSchema>;
@@ -277,6 +318,31 @@ function readKeyFile(path: string): string {
   } catch {
     throw new CommandError(
       `the master key file ${path} cannot be read as ${masterKeyBytes} bytes in base64`,
+      exitCodes.configuration,
+    );
+  }
+}
+
+/** @throws CommandError 78 without a key. */
+export function requireJwtKey(config: Config): string {
+  const key =
+    config.JWT_SECRET ??
+    (config.stack?.jwt_key_file ? readJwtKey(config.stack.jwt_key_file) : null);
+  if (key === null) {
+    throw new CommandError(
+      `JWT_SECRET is not set: at least ${jwtSecretBytesMin} bytes in base64 (openssl rand -base64 32), with which the API signs tokens and sessions.`,
+      exitCodes.configuration,
+    );
+  }
+  return key;
+}
+
+function readJwtKey(path: string): string {
+  try {
+    return environmentSchema.shape.JWT_SECRET.unwrap().parse(readFileSync(path, 'utf8').trim());
+  } catch {
+    throw new CommandError(
+      `the key file ${path} cannot be read as ${jwtSecretBytesMin} bytes in base64`,
       exitCodes.configuration,
     );
   }

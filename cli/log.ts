@@ -11,6 +11,8 @@ const redactedPaths = [
   'token',
   'authorization',
   'masterKey',
+  'cookie',
+  'jwtKey',
 ].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 /** JSON lines for machines; lines for people where the output is a terminal. */

@@ -58,6 +58,18 @@ async function checkNamespace(connection: Connection, config: Config): Promise<v
   }
 }
 
+/**
+ * A client for a process that goes on while Temporal is away: it connects when first used, and again after an outage. Its
+ * calls fail with ServiceError; give each a deadline.
+ *
+ * @throws CommandError 78 when TEMPORAL_ADDRESS is not set.
+ */
+export function openTemporal(config: Config): Client {
+  const address = requireService(config, 'TEMPORAL_ADDRESS');
+  const connection = Connection.lazy({ ...temporalSecurity(), address });
+  return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+}
+
 /** TEMPORAL_API_KEY, TEMPORAL_TLS and the certificate variables, by Temporal's own names. */
 export function temporalSecurity(): { apiKey?: string; tls?: boolean | TemporalTls } {
   const env = withFiles(process.env);

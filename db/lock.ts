@@ -117,29 +117,51 @@ export function openPlantLocks(options: {
       }
     },
     async evictionPolicy() {
-      const client = new Redis(options.url, {
-        lazyConnect: true,
-        maxRetriesPerRequest: 0,
-        retryStrategy: () => null,
-        connectTimeout: 2_000,
-      });
-      client.on('error', () => {});
       try {
-        await client.connect();
-        const answer = (await client.config('GET', 'maxmemory-policy')) as
-          | string[]
-          | Record<string, string>;
-        return Array.isArray(answer) ? (answer[1] ?? null) : (answer['maxmemory-policy'] ?? null);
+        return (await askRedis(options.url)).evictionPolicy;
       } catch {
         return null;
-      } finally {
-        client.disconnect();
       }
     },
     close() {
       redis.disconnect();
     },
   };
+}
+
+/**
+ * Asks Redis over a connection of its own whether it serves.
+ *
+ * @returns `maxmemory-policy`, or null where the server does not tell. Rejects while Redis is away.
+ */
+export async function askRedis(url: string): Promise<{ evictionPolicy: string | null }> {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    connectTimeout: 2_000,
+    commandTimeout: 2_000,
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.ping();
+    return { evictionPolicy: await toldEvictionPolicy(client) };
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function toldEvictionPolicy(client: Redis): Promise<string | null> {
+  try {
+    const answer = (await client.config('GET', 'maxmemory-policy')) as
+      | string[]
+      | Record<string, string>;
+    return Array.isArray(answer) ? (answer[1] ?? null) : (answer['maxmemory-policy'] ?? null);
+  } catch {
+    // Hosted servers keep CONFIG to themselves.
+    return null;
+  }
 }
 
 /** Where no Redis is configured: every lock is free. */

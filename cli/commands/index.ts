@@ -12,13 +12,18 @@ export interface CommandEntry {
 export const commands: readonly CommandEntry[] = [
   {
     name: 'start',
-    summary: 'bring up PostgreSQL, Redis and Temporal, the demo plants and the workers',
+    summary: 'bring up PostgreSQL, Redis and Temporal, the demo plants, the workers and the API',
     load: async () => (await import('./start.ts')).start,
   },
   {
     name: 'worker',
     summary: 'run the workers: all queues, or those in WORKER_QUEUES',
     load: async () => (await import('./worker.ts')).worker,
+  },
+  {
+    name: 'api',
+    summary: 'serve the REST API and the pages',
+    load: async () => (await import('./api.ts')).api,
   },
   {
     name: 'migrate',

@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -7,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { migrateToLatest } from '../../db/migrate.ts';
 import { listPlants } from '../../db/plants.ts';
 import { claimDataDir } from '../../stack/lock.ts';
+import { isPortFree } from '../../stack/ports.ts';
 import { bringUpStack, checkPrerequisites, type Stack, StackError } from '../../stack/up.ts';
 import { type Command, textFlag } from '../command.ts';
 import {
@@ -14,20 +14,20 @@ import {
   type Config,
   exitCodes,
   loadConfig,
+  requireMasterKeys,
   type StackFile,
   stackFilePath,
   withFiles,
 } from '../config.ts';
 import { createLog } from '../log.ts';
+import { demoEmail, demoSignIn } from '../demo-user.ts';
 import { seedDemo } from '../seed.ts';
 import { checkMasterKeys, connectDatabase } from '../services.ts';
+import { supervise } from '../supervise.ts';
 import { demoIntervalS, wholeNumberFlag } from './seed.ts';
 
-const mainPath = fileURLToPath(new URL('../main.ts', import.meta.url));
-/** A worker that ends by itself is started again, but not for ever. */
-const workerStartsMax = 5;
-/** The worker has this long to finish what runs; its own limit is shorter. */
-const workerStopMsMax = 7_000;
+/** Where the API listens unless API_PORT says otherwise, or somebody else does. */
+const apiPortUsual = 8080;
 
 /** `heliograph start`: everything that a development machine needs, in one process tree. */
 export const start: Command = {
@@ -63,17 +63,19 @@ export const start: Command = {
         env: given,
         signal: stopping.signal,
       });
-      const keyFile = keepMasterKey(dataDir);
-      writeStackFile(dataDir, stack, keyFile);
-      const env = workerEnvironment(given, stack, keyFile);
-      await prepare(loadConfig(env, dataDir), { generated, intervalS, say });
+      const keyFiles = {
+        master: keepKey(dataDir, 'master.key'),
+        jwt: keepKey(dataDir, 'jwt.key'),
+      };
+      const upStack = stack;
+      writeStackFile(dataDir, upStack, keyFiles, null);
+      const env = await childEnvironment(given, upStack, keyFiles);
+      const signInToken = await prepare(loadConfig(env, dataDir), { generated, intervalS, say });
       if (stopping.signal.aborted) return exitCodes.done;
-      await superviseWorker(
-        env,
-        stopping.signal,
-        () => say(whatIsWhere(stack as Stack, dataDir)),
-        say,
-      );
+      await runChildren(env, stopping.signal, say, (apiUrl) => {
+        writeStackFile(dataDir, upStack, keyFiles, apiUrl);
+        say(whatIsWhere(upStack, dataDir, { url: apiUrl, signInToken }));
+      });
       return exitCodes.done;
     } catch (error) {
       if (stopping.signal.aborted) return exitCodes.done;
@@ -108,15 +110,25 @@ function beginAnew(dataDir: string, say: (line: string) => void): void {
   say(`began anew in ${dataDir}`);
 }
 
-/** The demo's master key: made once, readable by its owner alone. */
-function keepMasterKey(dataDir: string): string {
-  const path = join(dataDir, 'master.key');
+interface KeyFiles {
+  master: string;
+  jwt: string;
+}
+
+/** A key of the demo: made once, readable by its owner alone. */
+function keepKey(dataDir: string, name: string): string {
+  const path = join(dataDir, name);
   if (!existsSync(path))
     writeFileSync(path, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   return path;
 }
 
-function writeStackFile(dataDir: string, stack: Stack, keyFile: string): void {
+function writeStackFile(
+  dataDir: string,
+  stack: Stack,
+  keyFiles: KeyFiles,
+  apiUrl: string | null,
+): void {
   const file: StackFile = {
     temporal_address: stack.temporalAddress,
     temporal_namespace: stack.temporalNamespace,
@@ -125,16 +137,19 @@ function writeStackFile(dataDir: string, stack: Stack, keyFile: string): void {
     redis_url: stack.redisUrl,
     redis_key_prefix: stack.redisKeyPrefix,
     pid: process.pid,
-    master_key_file: keyFile,
+    master_key_file: keyFiles.master,
+    jwt_key_file: keyFiles.jwt,
+    api_url: apiUrl,
   };
   writeFileSync(stackFilePath(dataDir), `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
 }
 
-function workerEnvironment(
+async function childEnvironment(
   env: NodeJS.ProcessEnv,
   stack: Stack,
-  keyFile: string,
-): NodeJS.ProcessEnv {
+  keyFiles: KeyFiles,
+): Promise<NodeJS.ProcessEnv> {
+  const isUsualPortFree = env['API_PORT'] ? false : await isPortFree(apiPortUsual);
   return {
     ...env,
     DATABASE_URL: stack.databaseUrl,
@@ -144,84 +159,93 @@ function workerEnvironment(
     TEMPORAL_ADDRESS: stack.temporalAddress,
     TEMPORAL_NAMESPACE: stack.temporalNamespace,
     INTEGRATION_MOCK_MODE: 'true',
-    MASTER_KEY_CURRENT: env['MASTER_KEY_CURRENT'] || readFileSync(keyFile, 'utf8').trim(),
+    ...(stack.temporalUiUrl === null ? {} : { TEMPORAL_UI_URL: stack.temporalUiUrl }),
+    API_PORT: env['API_PORT'] || (isUsualPortFree ? String(apiPortUsual) : '0'),
+    MASTER_KEY_CURRENT: env['MASTER_KEY_CURRENT'] || readFileSync(keyFiles.master, 'utf8').trim(),
+    JWT_SECRET: env['JWT_SECRET'] || readFileSync(keyFiles.jwt, 'utf8').trim(),
   };
 }
 
+/** @returns the token of a link that signs the demo's user in. */
 async function prepare(
   config: Config,
   demo: { generated: number; intervalS: number; say: (line: string) => void },
-): Promise<void> {
+): Promise<string> {
   const db = await connectDatabase(config, { needTables: false });
   try {
     const applied = await migrateToLatest(db);
     if (applied.length > 0) demo.say(`database migrated (${applied.length} migrations)`);
     await checkMasterKeys(db, config);
-    if (config.masterKeys === null) return;
     await seedDemo({
       db,
-      masterKeys: config.masterKeys,
+      masterKeys: requireMasterKeys(config),
       generated: demo.generated,
       intervalS: demo.intervalS,
       log: createLog('error', process.stderr),
       progress: demo.say,
     });
     demo.say(`${(await listPlants(db)).length} plants`);
+    return await demoSignIn(db);
   } finally {
     await db.destroy();
   }
 }
 
-/** Runs the worker as a child until told to stop; a worker that dies by itself is started again. */
-async function superviseWorker(
+/** Runs worker and API as children until told to stop, or until one gives up, which ends the other. */
+async function runChildren(
   env: NodeJS.ProcessEnv,
   stopping: AbortSignal,
-  onStarted: () => void,
   say: (line: string) => void,
+  onServing: (apiUrl: string) => void,
 ): Promise<void> {
-  for (let starts = 1; !stopping.aborted; starts += 1) {
-    const child = spawn(process.execPath, [mainPath, 'worker'], {
-      env,
-      // Its own process group: Ctrl-C reaches this process alone, which stops the worker before the servers. The channel
-      // ends with this process, and the worker with the channel.
-      detached: true,
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    child.on('message', (message) => {
-      if (message === 'started') onStarted();
-    });
-    const code = await ended(child, stopping);
-    if (stopping.aborted) return;
-    if (code === exitCodes.configuration || starts >= workerStartsMax) {
-      throw new CommandError(
-        `the worker ended with code ${code ?? 'none'} for the ${starts}. time: see its lines above`,
-        exitCodes.failed,
-      );
-    }
-    say(`the worker ended with code ${code ?? 'none'} and is started again`);
-  }
-}
-
-async function ended(child: ChildProcess, stopping: AbortSignal): Promise<number | null> {
-  let force: NodeJS.Timeout | undefined;
-  const stop = () => {
-    child.kill('SIGTERM');
-    force = setTimeout(() => child.kill('SIGKILL'), workerStopMsMax);
+  const givenUp = new AbortController();
+  const signal = AbortSignal.any([stopping, givenUp.signal]);
+  const apiEnv = { ...env };
+  let isWorking = false;
+  let apiUrl: string | null = null;
+  let isTold = false;
+  const tell = () => {
+    if (!isWorking || apiUrl === null || isTold) return;
+    isTold = true;
+    onServing(apiUrl);
   };
-  if (stopping.aborted) stop();
-  else stopping.addEventListener('abort', stop, { once: true });
-  try {
-    return await new Promise<number | null>((settle, reject) => {
-      child.once('exit', (code) => settle(code));
-      child.once('error', reject);
-    });
-  } finally {
-    stopping.removeEventListener('abort', stop);
-    clearTimeout(force);
-  }
+  const children = [
+    {
+      command: 'worker',
+      env,
+      onStarted: () => {
+        isWorking = true;
+        tell();
+      },
+    },
+    {
+      command: 'api',
+      env: apiEnv,
+      onStarted: (message: unknown) => {
+        apiUrl = (message as { started: string }).started;
+        // Started again, it is where people know it to be.
+        apiEnv['API_PORT'] = new URL(apiUrl).port;
+        tell();
+      },
+    },
+  ];
+  const ends = await Promise.allSettled(
+    children.map(async (child) => {
+      try {
+        await supervise(child, signal, say);
+      } finally {
+        givenUp.abort();
+      }
+    }),
+  );
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
-function whatIsWhere(stack: Stack, dataDir: string): string {
+function whatIsWhere(
+  stack: Stack,
+  dataDir: string,
+  api: { url: string; signInToken: string },
+): string {
   const data =
     resolve(dataDir) === resolve(fileURLToPath(new URL('../../.data', import.meta.url)))
       ? ''
@@ -229,6 +253,12 @@ function whatIsWhere(stack: Stack, dataDir: string): string {
   return [
     '',
     'Heliograph polls.',
+    `  Pages and API    ${api.url}`,
+    ...(isLoopback(api.url)
+      ? [
+          `  Sign in once     ${api.url}/sign-in?token=${api.signInToken} (as ${demoEmail}, for an hour)`,
+        ]
+      : [`  Sign in          npx heliograph users link ${demoEmail}${data}`]),
     `  Temporal Web UI  ${stack.temporalUiUrl ?? `none of ours; Temporal is at ${stack.temporalAddress}`}`,
     `  PostgreSQL       ${new URL(stack.databaseUrl).host} (the URL with its password is in ${stackFilePath(dataDir)})`,
     `  temporal CLI     ${stack.temporalBinary ?? 'none of ours'} (--address ${stack.temporalAddress})`,
@@ -242,4 +272,9 @@ function whatIsWhere(stack: Stack, dataDir: string): string {
     '  Ctrl-C ends everything.',
     '',
   ].join('\n');
+}
+
+/** Only who sits at this machine, or has come to it over its own channel, may be shown the link. */
+function isLoopback(url: string): boolean {
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
 }

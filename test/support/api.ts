@@ -57,7 +57,6 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     askRedis: null,
     seal: (accountId) => ({
       accountId,
-      version: 1,
       keyVersion: 'test',
       iv: randomBytes(12),
       sealed: randomBytes(64),

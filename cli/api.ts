@@ -1,0 +1,155 @@
+import type { AddressInfo } from 'node:net';
+import { readFileSync } from 'node:fs';
+
+import { createAdaptorServer } from '@hono/node-server';
+
+import { sealCredentials } from '../activities/credentials.ts';
+import { isServiceError } from '../activities/failure.ts';
+import { createFixtureAdapter, registry } from '../adapters/registry.ts';
+import { SessionStore } from '../adapters/session.ts';
+import { createApp } from '../api/app.ts';
+import type { ApiDeps } from '../api/deps.ts';
+import { askRedis } from '../db/lock.ts';
+import type { Brand } from '../domain/plant.ts';
+import {
+  CommandError,
+  type Config,
+  exitCodes,
+  requireJwtKey,
+  requireMasterKeys,
+  requireMockMode,
+} from './config.ts';
+import type { Log } from './log.ts';
+import { checkMasterKeys, connectDatabase } from './services.ts';
+import { openTemporal } from './temporal.ts';
+
+/** Composes the API with the real world and serves it. */
+
+/** Requests that run when the process is told to stop have this long to end. */
+const stopMsMax = 8_000;
+/** Slower requests than any of ours: who sends a header or a body for longer only holds the connection. */
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 20_000;
+/** Longer than the proxies in front keep theirs, who would else send into a connection that just closed. */
+const keepAliveTimeoutMs = 75_000;
+/** A vendor's login takes at most so long. */
+const connectionTestMs = 20_000;
+
+export interface RunningApi {
+  /** `http://host:port`, as it listens. */
+  url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves the API.
+ *
+ * @throws CommandError 78 for a wrong configuration, 69 while PostgreSQL is away or the port is taken; Temporal and Redis may
+ * be away.
+ */
+export async function startApi(config: Config, log: Log): Promise<RunningApi> {
+  requireMockMode(config);
+  const jwtKey = requireJwtKey(config);
+  const db = await connectDatabase(config, {
+    onError: (error) =>
+      log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost'),
+  });
+  let deps: ApiDeps | null = null;
+  try {
+    await checkMasterKeys(db, config);
+    deps = { ...outerWorld(config), db, log, jwtKey };
+    const { server, url } = await listen(config, createApp(deps));
+    log.info({ url }, 'API listens');
+    return {
+      url,
+      async stop() {
+        await closeServer(server);
+        await Promise.allSettled([db.destroy(), deps?.temporal.connection.close()]);
+      },
+    };
+  } catch (error) {
+    await Promise.allSettled([db.destroy(), deps?.temporal.connection.close()]);
+    throw error;
+  }
+}
+
+/** What the API needs beside its database. */
+export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey'> {
+  const redisUrl = config.REDIS_URL;
+  const brands = Object.entries(registry) as [Brand, (typeof registry)[Brand]][];
+  return {
+    temporal: openTemporal(config),
+    askRedis: redisUrl === undefined ? null : () => askRedis(redisUrl),
+    seal: (accountId, credentials) =>
+      sealCredentials(requireMasterKeys(config), accountId, credentials),
+    credentialFields: Object.fromEntries(
+      brands.map(([brand, { definition }]) => [brand, definition.credentialFields]),
+    ) as ApiDeps['credentialFields'],
+    testConnection: ({ brand, vendorPlantId, timezone, credentials }) =>
+      createFixtureAdapter({
+        brand,
+        plant: { vendorPlantId, timezone, capacityKw: null, latitude: null, longitude: null },
+        credentials,
+        session: new SessionStore(),
+        now: new Date(),
+        signal: AbortSignal.timeout(connectionTestMs),
+      }).testConnection(),
+    isServiceError,
+    clock: Date.now,
+    publicUrl: config.PUBLIC_URL ?? null,
+    trustedProxies: config.TRUSTED_PROXIES,
+    temporalUiUrl: config.TEMPORAL_UI_URL ?? config.stack?.temporal_ui ?? null,
+    pollIntervalS: config.POLL_INTERVAL_SECONDS,
+    version: packageVersion(),
+  };
+}
+
+function packageVersion(): string {
+  const path = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
+
+type Server = ReturnType<typeof createAdaptorServer>;
+
+async function listen(
+  config: Config,
+  app: ReturnType<typeof createApp>,
+): Promise<{ server: Server; url: string }> {
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+    },
+  });
+  const host = config.API_HOST;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        new CommandError(
+          `the API cannot listen on ${host}:${config.API_PORT} (${cause.code ?? 'unknown error'}): set API_PORT, or 0 for a free port`,
+          exitCodes.serviceAway,
+          { cause },
+        ),
+      );
+    });
+    server.listen(config.API_PORT, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return { server, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
+}
+
+/** Takes nothing new, lets what runs end within its time, then ends it. */
+async function closeServer(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const force = setTimeout(() => {
+      if ('closeAllConnections' in server) server.closeAllConnections();
+    }, stopMsMax);
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+    if ('closeIdleConnections' in server) server.closeIdleConnections();
+  });
+}
