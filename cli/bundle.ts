@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
+  constants,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -48,7 +50,8 @@ function isWritable(folder: string): boolean {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);
     return true;
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return false;
   }
 }
