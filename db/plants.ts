@@ -26,6 +26,8 @@ export function plantFacts(row: PlantRow): PlantFacts {
     lastSeenSource: row.last_seen_source,
     consecutiveFailures: row.consecutive_failures,
     alertsSilencedUntilMs: ms(row.alerts_silenced_until),
+    statusProfile: row.status_profile,
+    devices: row.devices,
     lowGenerationStreak: row.low_generation_streak,
     alarmsCompleteAtMs: ms(row.alarms_complete_at),
   };

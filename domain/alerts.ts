@@ -4,13 +4,7 @@ import type { AlertKey, AlertsBefore, ClosingVerdict, PlantFacts, PollResult } f
 import type { AdapterErrorType, Outcome } from './plant.ts';
 import type { Reading } from './reading.ts';
 import { decideRunningDay, streak, streakSays } from './low-generation.ts';
-import {
-  decideStatus,
-  isSeenWithin,
-  isUnseenForADay,
-  redAfterMs,
-  yellowAfterMs,
-} from './status.ts';
+import { decideStatus, isSeenWithin, isUnseenForADay, yellowAfterMs } from './status.ts';
 import { reconcileVendorAlarms } from './vendor-alarms.ts';
 import { localTimeText, sentenceOf } from './wording.ts';
 import { hourMs, localDateAt } from './zone.ts';
@@ -212,7 +206,7 @@ function judgeClosing(book: AlertBook, closing: ClosingVerdict, nowMs: number): 
 
 /** OFFLINE comes with NOT_SEEN_24H and goes in the evaluation that sees the plant within 24 h again. */
 function judgeAbsence(book: AlertBook, plant: PlantFacts, nowMs: number): void {
-  if (isSeenWithin(redAfterMs, plant.lastSeenAtMs, nowMs)) {
+  if (plant.lastSeenAtMs !== null && !isUnseenForADay(plant, nowMs)) {
     book.resolve(offlineKey, 'The plant was seen within 24 h again.');
     return;
   }

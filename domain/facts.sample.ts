@@ -27,6 +27,8 @@ export function samplePlant(different: Partial<PlantFacts> = {}): PlantFacts {
     lastSeenSource: 'VENDOR',
     consecutiveFailures: 0,
     alertsSilencedUntilMs: null,
+    statusProfile: 'STRICT',
+    devices: null,
     lowGenerationStreak: null,
     alarmsCompleteAtMs: noonMs - 900_000,
     ...different,

@@ -4,6 +4,7 @@ import type {
   LastSeenSource,
   LocalDate,
   Status,
+  StatusProfile,
   StatusReason,
 } from './plant.ts';
 
@@ -30,6 +31,9 @@ export interface PlantFacts {
   lastSeenSource: LastSeenSource | null;
   consecutiveFailures: number;
   alertsSilencedUntilMs: number | null;
+  statusProfile: StatusProfile;
+  /** Its inverters as last answered; null while it has shown fewer than two. */
+  devices: readonly DeviceFacts[] | null;
   /** Consecutive verdicts on low generation during the day; null before the first. */
   lowGenerationStreak: LowGenerationStreak | null;
   /** When the last complete alarm answer was given; null before the first. */

@@ -11,6 +11,10 @@ function decide(different: Partial<StatusFacts>): [string, string] {
 }
 
 const ordinary: StatusFacts = {
+  statusProfile: 'STRICT',
+  timezone: 'Europe/Madrid',
+  latitude: 40.4168,
+  longitude: -3.7038,
   integrationStatus: 'ACTIVE',
   activatedAtMs: noonMs - 1_000 * hourMs,
   lastSeenAtMs: noonMs - 600_000,

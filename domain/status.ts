@@ -1,3 +1,4 @@
+import { countedSilenceMs, type DaylightPlace, litDaysSilenceMs } from './daylight.ts';
 import type { AlertSeverity, AlertType } from './facts.ts';
 import type { IntegrationStatus, LastSeenSource, Status, StatusReason } from './plant.ts';
 import { durationText, localTimeText, sentenceOf } from './wording.ts';
@@ -10,7 +11,7 @@ export const yellowAfterMs = 2 * hourMs;
 /** Older than this, exclusive: RED, and OFFLINE is raised. */
 export const redAfterMs = 24 * hourMs;
 
-export interface StatusFacts {
+export interface StatusFacts extends DaylightPlace {
   integrationStatus: IntegrationStatus;
   activatedAtMs: number | null;
   lastSeenAtMs: number | null;
@@ -54,21 +55,32 @@ function reasonOf(facts: StatusFacts, nowMs: number): StatusReason {
   if (lastSeenAtMs === null && !isUnseen) return 'WAITING_FOR_FIRST_READING';
   if (isUnseen) return 'NOT_SEEN_24H';
   if (activeAlerts.some((alert) => alert.severity === 'RED')) return 'CRITICAL_ALERT';
-  if (!isSeenWithin(yellowAfterMs, lastSeenAtMs, nowMs)) return 'NOT_SEEN_2H';
+  if (isUnseenForHours(facts, nowMs)) return 'NOT_SEEN_2H';
   if (activeAlerts.some((alert) => alert.type === 'LOW_GENERATION')) return 'LOW_GENERATION';
   return 'SEEN_RECENTLY';
 }
 
-/** Last seen more than 24 h ago; or never seen, 24 h or more after it became ACTIVE. */
-export function isUnseenForADay(
-  facts: Pick<StatusFacts, 'activatedAtMs' | 'lastSeenAtMs'>,
-  nowMs: number,
-): boolean {
-  if (facts.lastSeenAtMs !== null) return !isSeenWithin(redAfterMs, facts.lastSeenAtMs, nowMs);
-  return facts.activatedAtMs !== null && nowMs - facts.activatedAtMs >= redAfterMs;
+/** Last seen more than 2 h ago, by the time that counts: of a DAYLIGHT plant only that in which it should be awake. */
+function isUnseenForHours(facts: StatusFacts, nowMs: number): boolean {
+  const { lastSeenAtMs } = facts;
+  return (
+    lastSeenAtMs === null ||
+    countedSilenceMs(facts, lastSeenAtMs, nowMs, yellowAfterMs) > yellowAfterMs
+  );
 }
 
-/** Whether the plant was seen no longer ago than `ageMs`, inclusive. */
+/** Last seen more than 24 h ago; or never seen, 24 h or more after it became ACTIVE. */
+export function isUnseenForADay(
+  facts: Pick<StatusFacts, 'activatedAtMs' | 'lastSeenAtMs'> & DaylightPlace,
+  nowMs: number,
+): boolean {
+  const { lastSeenAtMs, activatedAtMs } = facts;
+  if (lastSeenAtMs !== null)
+    return litDaysSilenceMs(facts, lastSeenAtMs, nowMs, redAfterMs) > redAfterMs;
+  return activatedAtMs !== null && nowMs - activatedAtMs >= redAfterMs;
+}
+
+/** Whether the plant was seen no longer ago than `ageMs`, inclusive, by the wall clock: the evidence of other rules. */
 export function isSeenWithin(ageMs: number, lastSeenAtMs: number | null, nowMs: number): boolean {
   return lastSeenAtMs !== null && nowMs - lastSeenAtMs <= ageMs;
 }

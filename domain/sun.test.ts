@@ -34,10 +34,11 @@ describe('sunTimes', () => {
     },
   );
 
-  test('says null in polar night and polar day', () => {
+  test('says null in polar night and polar day, and which it is', () => {
     const none = { sunriseMs: null, sunsetMs: null };
-    expect(sunTimes('2026-12-21', 'Europe/Oslo', 69.65, 18.96)).toEqual(none);
-    expect(sunTimes('2026-06-21', 'Europe/Oslo', 69.65, 18.96)).toEqual(none);
+    const tromso = (date: string) => sunTimes(date, 'Europe/Oslo', 69.65, 18.96);
+    expect(tromso('2026-12-21')).toEqual({ ...none, polar: 'NIGHT' });
+    expect(tromso('2026-06-21')).toEqual({ ...none, polar: 'DAY' });
   });
 
   test('a sunset after midnight belongs to the day whose noon it follows', () => {

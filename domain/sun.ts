@@ -9,10 +9,12 @@ export interface Place {
   longitude: number | null;
 }
 
-/** null: the sun does not cross the horizon on that day (polar day or night). */
 export interface SunTimes {
+  /** null: the sun does not cross the horizon on that day. */
   sunriseMs: number | null;
   sunsetMs: number | null;
+  /** Which of the two it is where the sun does not cross the horizon, else null. */
+  polar: 'DAY' | 'NIGHT' | null;
 }
 
 /** A fleet asks for the same day of the same places all day long; a calculation takes 13 µs. */
@@ -34,10 +36,11 @@ export function sunTimes(
   if (known !== undefined) return known;
   // suncalc answers for the solar noon nearest to the instant it is given, so local noon picks the right day in every zone.
   const noon = new Date(instantOf(date, '12:00', timezone));
-  const { sunrise, sunset } = getTimes(noon, latitude, longitude);
-  const times = {
+  const { sunrise, sunset, alwaysUp } = getTimes(noon, latitude, longitude);
+  const times: SunTimes = {
     sunriseMs: sunrise === null ? null : Math.round(sunrise.getTime()),
     sunsetMs: sunset === null ? null : Math.round(sunset.getTime()),
+    polar: sunrise === null || sunset === null ? (alwaysUp === true ? 'DAY' : 'NIGHT') : null,
   };
   if (sunTimesByDay.size >= sunTimesKeptMax) sunTimesByDay.clear();
   sunTimesByDay.set(key, times);
