@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import { AddedMeanwhile, addPlants } from '../db/add-plants.ts';
 import type { Database } from '../db/tables.ts';
 import type { PlantDraft } from '../domain/plant-draft.ts';
+import type { StatusProfile } from '../domain/plant.ts';
 import { CommandError, exitCodes } from './config.ts';
 import { terminalDecider } from './decider.ts';
 
@@ -10,7 +11,7 @@ import { terminalDecider } from './decider.ts';
 export async function addByCommand(
   db: Kysely<Database>,
   drafts: readonly PlantDraft[],
-  options: { intervalS: number; dryRun?: boolean },
+  options: { intervalS: number; statusProfile: StatusProfile; dryRun?: boolean },
 ): ReturnType<typeof addPlants> {
   try {
     return await addPlants(db, drafts, options, terminalDecider(), new Date());

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 import type { MasterKey, MasterKeys } from '../activities/credentials.ts';
+import { statusProfiles } from '../domain/plant.ts';
 import { allQueues } from '../workflows/messages.ts';
 
 /** Configuration: one schema over the environment, parsed once, every problem told at once. */
@@ -91,9 +92,11 @@ export const environmentSchema = z.object({
     .describe('still opens what it sealed, after a change of keys'),
   POLL_INTERVAL_SECONDS: seconds.default(600).describe('polling interval of new plants'),
   DEFAULT_STATUS_PROFILE: z
-    .literal('STRICT')
+    .enum(statusProfiles)
     .default('STRICT')
-    .describe('how status treats the night; STRICT is the only one yet'),
+    .describe(
+      'how status treats the night of new plants: `STRICT`, or `DAYLIGHT` where their place is known',
+    ),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')

@@ -19,6 +19,8 @@ export interface DemoPlant extends Pick<
   account: string;
   /** False: waits for its papers, is not polled yet. */
   active: boolean;
+  /** True: by the locked 2 h to the letter, which a plant without a night's sign of life fails every night. */
+  strict?: boolean;
 }
 
 const place = (timezone: string, latitude: number, longitude: number) => ({
@@ -64,7 +66,8 @@ export const demoPlants: readonly DemoPlant[] = [
   },
   {
     id: 'huawei-olive',
-    name: 'Olive Press',
+    name: 'Olive Press (STRICT)',
+    strict: true,
     brand: 'HUAWEI',
     account: 'huawei-main',
     active: true,
@@ -171,16 +174,16 @@ const generatedVendorId: Record<Brand, (n: number) => string> = {
   DELE: (n) => `9${String(n).padStart(7, '0')}`,
 };
 
-const generatedZones = [
-  'Europe/Lisbon',
-  'Europe/Amsterdam',
-  'America/Sao_Paulo',
-  'Asia/Kolkata',
-  'Australia/Perth',
-  'America/Denver',
-] as const;
+const generatedPlaces = [
+  place('Europe/Lisbon', 38.72, -9.14),
+  place('Europe/Amsterdam', 52.37, 4.9),
+  place('America/Sao_Paulo', -23.55, -46.63),
+  place('Asia/Kolkata', 19.08, 72.88),
+  place('Australia/Perth', -31.95, 115.86),
+  place('America/Denver', 39.74, -104.99),
+];
 
-/** The n-th generated ordinary plant, n from 0; brands and zones take turns. */
+/** The n-th generated ordinary plant, n from 0; brands and places take turns. */
 export function generatedPlant(n: number): DemoPlant {
   const brand = brands[n % brands.length] as Brand;
   return {
@@ -191,9 +194,7 @@ export function generatedPlant(n: number): DemoPlant {
     active: true,
     customer_id: null,
     vendor_plant_id: generatedVendorId[brand](n),
-    timezone: generatedZones[n % generatedZones.length] as string,
-    latitude: null,
-    longitude: null,
+    ...(generatedPlaces[n % generatedPlaces.length] as ReturnType<typeof place>),
     installed_capacity_kw: null,
   };
 }

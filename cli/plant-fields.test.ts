@@ -106,6 +106,7 @@ describe('a draft of a plant', () => {
       capacity_kw: null,
       interval: null,
       status: null,
+      status_profile: null,
     });
   });
 

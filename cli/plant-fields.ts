@@ -10,7 +10,7 @@ import {
   textLengthMax,
   visiblePattern,
 } from '../domain/plant-draft.ts';
-import { type Brand, brands } from '../domain/plant.ts';
+import { type Brand, brands, type StatusProfile, statusProfiles } from '../domain/plant.ts';
 import { isValidTimezone } from '../domain/zone.ts';
 import { visibleText } from './render.ts';
 
@@ -117,6 +117,7 @@ export const plantFields = {
   ),
   interval: wholeNumber('a whole number of seconds', 1, intervalSecondsMax),
   status: oneOf(firstStatuses),
+  status_profile: oneOf<StatusProfile>(statusProfiles),
 } satisfies Record<PlantField, (text: string) => unknown>;
 
 export const plantFieldNames = Object.keys(plantFields) as PlantField[];

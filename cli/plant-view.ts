@@ -1,4 +1,5 @@
 import type { PlantView } from '../db/plants.ts';
+import { incidentSentence } from '../domain/incidents.ts';
 import { statusSentence } from '../domain/status.ts';
 import { sinceText } from './render.ts';
 
@@ -6,16 +7,23 @@ import { sinceText } from './render.ts';
 
 /** The reason of the plant's status as a sentence. */
 export function plantSentence(plant: PlantView, nowMs: number): string {
-  return statusSentence(plant.status_reason, {
-    nowMs,
-    timezone: plant.timezone,
-    lastSeenAtMs: plant.last_seen_at?.getTime() ?? null,
-    lastSeenSource: plant.last_seen_source,
-    activatedAtMs: plant.activated_at?.getTime() ?? null,
-    lastError: plant.last_poll?.error ?? null,
-    redAlerts: plant.red_alerts,
-    lowGenerationAlert: plant.low_generation_alert,
-  });
+  const incident =
+    plant.incident_since === null
+      ? ''
+      : `${incidentSentence(plant.incident_brand, plant.incident_since.getTime(), plant.timezone, nowMs)} `;
+  return (
+    incident +
+    statusSentence(plant.status_reason, {
+      nowMs,
+      timezone: plant.timezone,
+      lastSeenAtMs: plant.last_seen_at?.getTime() ?? null,
+      lastSeenSource: plant.last_seen_source,
+      activatedAtMs: plant.activated_at?.getTime() ?? null,
+      lastError: plant.last_poll?.error ?? null,
+      redAlerts: plant.red_alerts,
+      lowGenerationAlert: plant.low_generation_alert,
+    })
+  );
 }
 
 /** The colour's word; of a stale plant, first of all since when it was not polled. */

@@ -90,8 +90,9 @@ export async function insertDemo(
     }
     await insertPlants(
       trx,
-      plants.map(({ account, active, ...plant }) => ({
+      plants.map(({ account, active, strict, ...plant }) => ({
         ...plant,
+        status_profile: strict === true ? ('STRICT' as const) : ('DAYLIGHT' as const),
         vendor_account_id: account,
         poll_interval_s: row.intervalS,
         integration_status: active ? ('ACTIVE' as const) : ('PENDING_DOCS' as const),

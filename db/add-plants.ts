@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 
-import type { DraftProblem, PlantDraft } from '../domain/plant-draft.ts';
+import { type DraftProblem, type PlantDraft, profileProblem } from '../domain/plant-draft.ts';
+import type { StatusProfile } from '../domain/plant.ts';
 import { type Decider, recordDecisions } from './audit-log.ts';
 import { findAccounts, insertAccount, type replaceCredentials } from './credentials.ts';
 import type { Db } from './database.ts';
@@ -48,7 +49,12 @@ const foreignKeyViolation = '23503';
 export async function addPlants(
   db: Kysely<Database>,
   drafts: readonly PlantDraft[],
-  options: { intervalS: number; dryRun?: boolean; credentials?: Sealed | undefined },
+  options: {
+    intervalS: number;
+    statusProfile?: StatusProfile;
+    dryRun?: boolean;
+    credentials?: Sealed | undefined;
+  },
   by: Decider,
   at: Date,
 ): Promise<{ added: Added; problems: [] } | { added: null; problems: AddProblem[] }> {
@@ -59,6 +65,7 @@ export async function addPlants(
     const problems = [
       ...zones,
       ...repeated(drafts),
+      ...placeless(drafts),
       ...(await alreadyThere(trx, drafts)),
       ...(await wrongAccounts(trx, drafts)),
     ];
@@ -82,7 +89,11 @@ export async function addPlants(
 async function write(
   trx: Transaction<Database>,
   drafts: readonly PlantDraft[],
-  { intervalS, credentials }: { intervalS: number; credentials?: Sealed | undefined },
+  {
+    intervalS,
+    statusProfile = 'STRICT',
+    credentials,
+  }: { intervalS: number; statusProfile?: StatusProfile; credentials?: Sealed | undefined },
   by: Decider,
   at: Date,
 ): Promise<Added> {
@@ -108,6 +119,7 @@ async function write(
     latitude: draft.latitude,
     longitude: draft.longitude,
     installed_capacity_kw: draft.capacity_kw,
+    status_profile: profileOf(draft, statusProfile),
     poll_interval_s: draft.interval ?? intervalS,
     integration_status: draft.status ?? (canLogIn(draft.account) ? 'ACTIVE' : 'PENDING_DOCS'),
   }));
@@ -148,6 +160,21 @@ const vendorKey = ({
   brand,
   vendor_plant_id,
 }: Pick<TakenPlant, 'brand' | 'vendor_plant_id'>): string => `${brand} ${vendor_plant_id}`;
+
+/** The draft's own profile; else the one of new plants, where the place of this one is known. */
+function profileOf(draft: PlantDraft, ofNewPlants: StatusProfile): StatusProfile {
+  return (
+    draft.status_profile ?? (profileProblem(ofNewPlants, draft) === null ? ofNewPlants : 'STRICT')
+  );
+}
+
+/** Drafts that want DAYLIGHT of a place that they do not tell. */
+function placeless(drafts: readonly PlantDraft[]): AddProblem[] {
+  return drafts.flatMap((draft, index) => {
+    const problem = profileProblem(draft.status_profile ?? 'STRICT', draft);
+    return problem === null ? [] : [{ index, field: 'status_profile' as const, problem }];
+  });
+}
 
 /** Drafts that repeat an earlier one. */
 function repeated(drafts: readonly PlantDraft[]): AddProblem[] {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 
+import { isNight } from '../domain/daylight.ts';
 import type { PlantFacts } from '../domain/facts.ts';
 import type { Brand, Status, StatusProfile } from '../domain/plant.ts';
 import { type Db, instant, ms } from './database.ts';
@@ -62,7 +63,7 @@ export type NewPlant = Pick<
   | 'installed_capacity_kw'
   | 'poll_interval_s'
   | 'integration_status'
-> & { activated_at?: Date };
+> & { activated_at?: Date; status_profile?: StatusProfile };
 
 export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise<void> {
   if (plants.length > 0)
@@ -84,13 +85,14 @@ export interface PlantFilter {
 /** A plant as people see it; `stale` and `open_alerts` are computed when read. */
 export interface PlantView
   extends
-    Omit<NewPlant, 'activated_at'>,
+    Omit<NewPlant, 'activated_at' | 'status_profile'>,
     Pick<
       PlantRow,
       | 'activated_at'
       | 'paused_until'
       | 'pause_reason'
       | 'alerts_silenced_until'
+      | 'status_profile'
       | 'status'
       | 'status_reason'
       | 'status_since'
@@ -106,23 +108,38 @@ export interface PlantView
   red_alerts: string[];
   low_generation_alert: string | null;
   stale: boolean;
+  /** Whether the sun is down there; null where the place is unknown. */
+  is_night: boolean | null;
+  /**
+   * Since when its brand does not answer, where its newest poll failed during such an incident; else null. With
+   * `incident_brand` null it is no brand that answers: our side.
+   */
+  incident_since: Date | null;
+  incident_brand: Brand | null;
   today_energy_kwh: number | null;
   power_w: number | null;
 }
 
+/** The plant is in a brand's incident, and nothing that was there before it, or is its own, speaks for it. */
+const isIncidentOnly = sql<boolean>`
+  (i.since is not null and a.own = 0 and not (p.status in ('RED', 'YELLOW') and p.status_since < i.since))`;
+
 /**
  * Worst first (specification, plants.md section 4): RED; GREY with an active RED alert; YELLOW; GREEN with open alerts;
- * GREEN; other GREY; within each the unacknowledged first, then the oldest. The one expression of that order.
+ * plants whose brand does not answer and that have no cause of their own; GREEN; other GREY; within each the unacknowledged
+ * first, then the oldest. The one expression of that order.
  */
-export const worstFirst = sql`
+const worstFirst = sql`
   case
+    when ${isIncidentOnly} then 5
     when p.status = 'RED' then 1
     when p.status = 'GREY' and a.red > 0 then 2
     when p.status = 'YELLOW' then 3
     when p.status = 'GREEN' and a.open > 0 then 4
-    when p.status = 'GREEN' then 5
-    else 6
+    when p.status = 'GREEN' then 6
+    else 7
   end,
+  case when ${isIncidentOnly} then array_position(array['RED', 'YELLOW', 'GREEN', 'GREY'], p.status) end,
   (a.unacknowledged > 0) desc,
   p.status_since,
   p.id`;
@@ -141,15 +158,24 @@ export async function listPlants(db: Db, filter: PlantFilter = {}): Promise<Plan
   if (filter.account_id !== undefined)
     conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
   if (filter.status !== undefined) conditions.push(sql`p.status = ${filter.status}`);
-  const result = await sql<PlantView>`
+  const result = await sql<Omit<PlantView, 'is_night'>>`
+    with incidents as materialized (
+      select brand, suspected_at as since from brand_incidents where opened_at is not null and closed_at is null)
     select p.id, p.name, p.customer_id, p.brand, p.vendor_account_id, p.vendor_plant_id, p.timezone, p.latitude,
       p.longitude, p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason,
-      p.alerts_silenced_until, p.activated_at, p.status, p.status_reason, p.status_since, p.last_seen_at,
+      p.alerts_silenced_until, p.status_profile, p.activated_at, p.status, p.status_reason, p.status_since, p.last_seen_at,
       p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.last_poll, p.revision,
-      a.open::int as open_alerts, a.red_alerts, a.low_generation_alert, ${stale} as stale, s.today_energy_kwh, l.power_w
+      a.open::int as open_alerts, a.red_alerts, a.low_generation_alert, ${stale} as stale,
+      i.since as incident_since, i.brand as incident_brand, s.today_energy_kwh, l.power_w
     from plants p
+    left join lateral (
+      select * from incidents
+      where (brand = p.brand or brand is null) and p.integration_status = 'ACTIVE'
+        and p.last_poll ->> 'outcome' = 'FAILED' and p.last_poll ->> 'errorType' <> 'PLANT_NOT_FOUND'
+      order by brand nulls first limit 1) i on true
     cross join lateral (
       select count(*) as open, count(*) filter (where severity = 'RED') as red,
+        count(*) filter (where type in ('MOCK_FAULT', 'DEVICE_DOWN') or started_at < i.since) as own,
         count(*) filter (where state = 'NEW') as unacknowledged,
         coalesce(array_agg(message order by started_at, id) filter (where severity = 'RED'), '{}') as red_alerts,
         min(message) filter (where type = 'LOW_GENERATION') as low_generation_alert
@@ -162,7 +188,8 @@ export async function listPlants(db: Db, filter: PlantFilter = {}): Promise<Plan
       order by scheduled_for desc limit 1) l on true
     where ${sql.join(conditions, sql` and `)}
     order by ${worstFirst}`.execute(db);
-  return result.rows;
+  const nowMs = Date.now();
+  return result.rows.map((row) => ({ ...row, is_night: isNight(row, nowMs) }));
 }
 
 /** One parameter however many ids: a statement takes 65,535. */

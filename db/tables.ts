@@ -265,7 +265,10 @@ export interface BrandIncidentsTable {
   plants_failed: number;
   plants_active: number;
   errors: ColumnType<Partial<Record<AdapterErrorType, number>>, string, string>;
+  held_at: Date | null;
   probed_at: Date | null;
+  probe_plant_id: string | null;
+  released_at: Date | null;
 }
 
 export interface Database {

@@ -1,4 +1,4 @@
-import type { Brand, IntegrationStatus } from './plant.ts';
+import type { Brand, IntegrationStatus, StatusProfile } from './plant.ts';
 
 /** What people may write of a plant: the limits, for flags, files and requests alike. */
 
@@ -35,6 +35,19 @@ export interface PlantDraft {
   interval: number | null;
   /** null: ACTIVE where the account has credentials. */
   status: (typeof firstStatuses)[number] | null;
+  /** null or not said: the profile of new plants, where the place is known; else STRICT. */
+  status_profile?: StatusProfile | null;
+}
+
+/** Why a plant at that place cannot have the profile; null where it can. */
+export function profileProblem(
+  profile: StatusProfile,
+  place: { latitude: number | null; longitude: number | null },
+): string | null {
+  const isKnown = place.latitude !== null && place.longitude !== null;
+  return profile === 'STRICT' || isKnown
+    ? null
+    : 'is DAYLIGHT, which needs latitude and longitude to know the night';
 }
 
 /** The values of a draft; the columns of a file are named like them. */

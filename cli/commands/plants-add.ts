@@ -15,7 +15,7 @@ export const plantsAdd: Command = {
   name: 'plants add',
   usage: `--id ID --name NAME --brand B --account A --vendor-plant-id V --timezone ZONE
        [--customer C] [--latitude N --longitude N] [--capacity-kw N] [--interval SECONDS]
-       [--status ACTIVE|PENDING_DOCS] [--json]`,
+       [--status ACTIVE|PENDING_DOCS] [--status-profile STRICT|DAYLIGHT] [--json]`,
   options: Object.fromEntries(
     plantFieldNames.map((field) => [flagName(field), { type: 'string' as const }]),
   ),
@@ -26,6 +26,7 @@ export const plantsAdd: Command = {
     try {
       const { added, problems } = await addByCommand(db, [draft], {
         intervalS: config.POLL_INTERVAL_SECONDS,
+        statusProfile: config.DEFAULT_STATUS_PROFILE,
       });
       if (added === null) throw refusal(problems);
       const [plant] = await listPlants(db, { ids: [draft.id] });

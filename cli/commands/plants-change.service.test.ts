@@ -44,6 +44,17 @@ describe('plants set', () => {
     });
   });
 
+  test('sets DAYLIGHT where the place is known, and not where it is not', async () => {
+    const id = await cli.add({ latitude: 52, longitude: 5 });
+    await cli.run(['plants', 'set', id, '--status-profile', 'daylight']);
+    expect((await cli.plantOf(id)).status_profile).toBe('DAYLIGHT');
+    const refused = { code: 2, stderr: expect.stringContaining('latitude and longitude') };
+    expect(await cli.run(['plants', 'set', id, '--latitude='])).toMatchObject(refused);
+    const unknown = await cli.add();
+    const daylight = ['plants', 'set', unknown, '--status-profile', 'DAYLIGHT'];
+    expect(await cli.run(daylight)).toMatchObject(refused);
+  });
+
   test('clears what may be empty', async () => {
     const id = await cli.add({ latitude: 1, longitude: 2 });
     await cli.run(['plants', 'set', id, '--latitude=', '--capacity-kw', '']);

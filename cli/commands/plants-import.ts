@@ -47,6 +47,7 @@ async function addFile(
     const dryRun = isDryRun || file.problems.length > 0;
     const result = await addByCommand(db, drafts, {
       intervalS: config.POLL_INTERVAL_SECONDS,
+      statusProfile: config.DEFAULT_STATUS_PROFILE,
       dryRun,
     });
     const found = result.problems.map(({ index, ...problem }) => ({

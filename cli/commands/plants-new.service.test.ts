@@ -72,6 +72,20 @@ describe('plants add', () => {
     });
   });
 
+  test('gives the status profile of new plants where the place is known, else STRICT', async () => {
+    const env = { DEFAULT_STATUS_PROFILE: 'DAYLIGHT' };
+    await cli.run(addArgs({ latitude: '52', longitude: '5' }), { env });
+    expect(await cli.plantOf(`added-${counter}`)).toMatchObject({ status_profile: 'DAYLIGHT' });
+    counter += 1;
+    await cli.run(addArgs(), { env });
+    expect(await cli.plantOf(`added-${counter}`)).toMatchObject({ status_profile: 'STRICT' });
+    counter += 1;
+    expect(await cli.run(addArgs({ 'status-profile': 'DAYLIGHT' }))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--status-profile is DAYLIGHT, which needs latitude'),
+    });
+  });
+
   test.each([
     ['an id that is there', (there: PlantRow) => ({ id: there.id }), 'is there already'],
     [

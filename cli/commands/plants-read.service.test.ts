@@ -92,6 +92,75 @@ describe('plants list, show and alerts list', () => {
     expect(yellows.map(({ id }) => id)).toEqual([yellow]);
   });
 
+  test('list below those with a cause of their own the plants whose brand does not answer', async () => {
+    const { db } = cli.fleet;
+    const accountId = `incident-${counter}`;
+    const brand = 'DELE' as const;
+    const at = (secondsAgo: number) => new Date(Date.now() - secondsAgo * 1_000);
+    const failed = JSON.stringify({ outcome: 'FAILED', errorType: 'VENDOR_ERROR' });
+    const add = async (id: string, set: Partial<PlantRow> = {}, alertType?: 'MOCK_FAULT') => {
+      await cli.add({ id, accountId, brand, vendorPlantId: id });
+      const { last_poll: _, devices: __, low_generation_streak: ___, ...columns } = set;
+      await db
+        .updateTable('plants')
+        .set({ status: 'GREEN', status_since: at(60), last_poll: failed, ...columns })
+        .where('id', '=', id)
+        .execute();
+      if (alertType === undefined) return;
+      await db
+        .insertInto('alerts')
+        .values({
+          plant_id: id,
+          type: alertType,
+          vendor_alarm_code: '1',
+          severity: 'YELLOW',
+          state: 'NEW',
+          message: 'm',
+          started_at: at(30),
+          last_seen_at: at(30),
+        })
+        .execute();
+    };
+    await add('incident-green');
+    await add('incident-red', { status: 'RED' });
+    await add('own-fault', {}, 'MOCK_FAULT');
+    await add('own-since', { status: 'YELLOW', status_since: at(7_200) });
+    await add('answers');
+    await db
+      .updateTable('plants')
+      .set({ last_poll: JSON.stringify({ outcome: 'OK', errorType: null }) })
+      .where('id', '=', 'answers')
+      .execute();
+    await db
+      .insertInto('brand_incidents')
+      .values({
+        brand,
+        suspected_at: at(3_600),
+        opened_at: at(3_300),
+        sightings: 3,
+        plants_failed: 4,
+        plants_active: 5,
+        errors: '{}',
+      })
+      .execute();
+    const listed = (await cli.json(['plants', 'list', '--account', accountId])) as {
+      id: string;
+      incident_brand: string | null;
+      status_sentence: string;
+    }[];
+    expect(listed.map(({ id }) => id)).toEqual([
+      'own-since',
+      'own-fault',
+      'incident-red',
+      'incident-green',
+      'answers',
+    ]);
+    expect(listed.map((one) => one.incident_brand)).toEqual([brand, brand, brand, brand, null]);
+    expect(listed[2]?.status_sentence).toMatch(/^DELE not answering since /);
+    expect(listed[4]?.status_sentence).not.toContain('not answering');
+    await db.deleteFrom('brand_incidents').execute();
+  });
+
   test('list open alerts, and resolved ones where they are asked', async () => {
     const id = await cli.add();
     const alert = {

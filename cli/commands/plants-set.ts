@@ -1,4 +1,5 @@
 import { decideSettings } from '../../db/decisions.ts';
+import { profileProblem } from '../../domain/plant-draft.ts';
 import type { PlantSettings, PlantView } from '../../db/plants.ts';
 import { zoneProblem } from '../../db/zones.ts';
 import { type Command, type CommandContext, usageError } from '../command.ts';
@@ -16,7 +17,8 @@ export const plantsSet: Command = {
   name: 'plants set',
   usage: `ID|[--brand B] [--customer C] [--account A] [--yes]
        [--interval SECONDS] [--name NAME] [--timezone ZONE] [--capacity-kw N]
-       [--latitude N --longitude N] [--customer-id C] [--status ACTIVE] [--json]
+       [--latitude N --longitude N] [--customer-id C] [--status ACTIVE]
+       [--status-profile STRICT|DAYLIGHT] [--json]
        an empty value says that there is none; --status ACTIVE: the documents are complete`,
   options: {
     ...selectionOptions,
@@ -28,6 +30,7 @@ export const plantsSet: Command = {
     longitude: { type: 'string' },
     'customer-id': { type: 'string' },
     status: { type: 'string' },
+    'status-profile': { type: 'string' },
   },
   async run(context) {
     const selection = readSelection(context, plantsSet);
@@ -42,6 +45,7 @@ export const plantsSet: Command = {
       }
       const plants = await findSelected(db, selection);
       if (activates) refusePaused(selection, plants);
+      refusePlaceless(plants, settings);
       await confirmMany(context, plantsSet, selection, plants, 'set');
       ids = plants.map((plant) => plant.id);
       await decideSettings(db, ids, { settings, activates }, terminalDecider(), new Date());
@@ -84,6 +88,7 @@ function readSettings(
     longitude: read('longitude', plantFields.longitude),
     installed_capacity_kw: read('capacity-kw', plantFields.capacity_kw),
     poll_interval_s: read('interval', plantFields.interval),
+    status_profile: read('status-profile', plantFields.status_profile),
   };
   const settings = Object.fromEntries(
     Object.entries(found).filter(([, value]) => value !== undefined),
@@ -95,6 +100,15 @@ function readSettings(
   if (selection.plantId === null && single !== undefined)
     throw usageError(plantsSet, `--${single} belongs to one plant: name it by its ID`);
   return { settings, activates };
+}
+
+/** @throws CommandError 2 where a plant would be DAYLIGHT without a known place. */
+function refusePlaceless(plants: readonly PlantView[], settings: PlantSettings): void {
+  for (const plant of plants) {
+    const after = { ...plant, ...settings };
+    const problem = profileProblem(after.status_profile, after);
+    if (problem !== null) throw usageError(plantsSet, `--status-profile of ${plant.id} ${problem}`);
+  }
 }
 
 function refusePaused(selection: Selection, plants: readonly PlantView[]): void {

@@ -186,6 +186,12 @@ function plantFacts({
     ['customer', plant.customer_id ?? nothing],
     ['place', `${timezone}${place}`],
     [
+      'night',
+      plant.status_profile === 'STRICT'
+        ? 'STRICT: the 2 h are wall clock'
+        : 'DAYLIGHT: the 2 h count by daylight only',
+    ],
+    [
       'capacity',
       plant.installed_capacity_kw === null ? nothing : `${plant.installed_capacity_kw} kW`,
     ],

@@ -69,11 +69,11 @@ create index idempotency_keys_age on idempotency_keys (created_at);
 create table brand_incidents (
   id bigint generated always as identity primary key,
   brand text check (brand in ('SOLIS', 'HUAWEI', 'GOODWE', 'DELE')),
-  -- when a reconciliation first saw it
+  -- since when enough plants have failed: when a reconciliation first saw it
   suspected_at timestamptz not null,
   -- in how many reconciliations in a row
   sightings integer not null check (sightings > 0),
-  -- since when enough plants failed, by their polls; null while it is only suspected
+  -- when that had lasted long enough; null while it is only suspected
   opened_at timestamptz,
   -- since when fewer than a tenth failed
   recovering_since timestamptz,
@@ -82,8 +82,13 @@ create table brand_incidents (
   plants_active integer not null,
   -- by adapter_error_type
   errors jsonb not null,
-  -- when refused credentials were last tried by one plant
+  -- since when accounts whose credentials were refused are left alone, and paused by nobody: enough of them were refused
+  held_at timestamptz,
+  -- when one plant last tried them for all, and which
   probed_at timestamptz,
+  probe_plant_id text,
+  -- when such a try was answered: the others try theirs again
+  released_at timestamptz,
   check (closed_at is null or opened_at is not null)
 );
 create unique index brand_incidents_one_open on brand_incidents (brand) nulls not distinct where closed_at is null;
