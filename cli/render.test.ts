@@ -7,7 +7,6 @@ import {
   outputWidth,
   powerCell,
   secondsCell,
-  sinceText,
   statusPaint,
   timeCell,
 } from './render.ts';
@@ -54,14 +53,6 @@ describe('values', () => {
     expect(timeCell(at, 'Asia/Kathmandu')).toBe('2026-06-02 03:50');
     expect(secondsCell(at, 'Asia/Kathmandu')).toBe('2026-06-02 03:50:07');
     expect(timeCell(null, 'Asia/Kathmandu')).toBe('–');
-  });
-
-  test("leave out the date of today, by the plant's calendar", () => {
-    const nowMs = Date.parse('2026-06-02T04:00:00Z');
-    const at = new Date('2026-06-02T01:30:00Z');
-    expect(sinceText(at, 'UTC', nowMs)).toBe('01:30');
-    expect(sinceText(at, 'America/Denver', nowMs)).toBe('19:30');
-    expect(sinceText(new Date('2026-06-01T23:59:00Z'), 'UTC', nowMs)).toBe('2026-06-01 23:59');
   });
 
   test('count in words that agree', () => {

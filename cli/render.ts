@@ -1,8 +1,7 @@
 import { styleText } from 'node:util';
 
 import type { Status } from '../domain/plant.ts';
-import { localDateAt } from '../domain/zone.ts';
-import { clockText, energyText, localTimeText, powerText } from '../domain/wording.ts';
+import { energyText, localTimeText, powerText } from '../domain/wording.ts';
 import type { CommandIo } from './command.ts';
 
 /** Values as the terminal shows them. Times are the plant's own, by its clock. */
@@ -61,12 +60,6 @@ export function timeCell(at: Date | null, timezone: string): string {
 export function secondsCell(at: Date | null, timezone: string): string {
   if (at === null) return nothing;
   return `${localTimeText(at.getTime(), timezone)}:${String(at.getUTCSeconds()).padStart(2, '0')}`;
-}
-
-/** "13:40" of today, "2026-05-31 13:40" of another day. */
-export function sinceText(at: Date, timezone: string, nowMs: number): string {
-  const isToday = localDateAt(at.getTime(), timezone) === localDateAt(nowMs, timezone);
-  return isToday ? clockText(at.getTime(), timezone) : localTimeText(at.getTime(), timezone);
 }
 
 /** "1 plant", "12 plants". */

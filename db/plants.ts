@@ -4,6 +4,7 @@ import { isNight } from '../domain/daylight.ts';
 import type { PlantFacts } from '../domain/facts.ts';
 import type { Brand, Status, StatusProfile } from '../domain/plant.ts';
 import { type Db, instant, ms } from './database.ts';
+import { allPlants, type PlantScope } from './scope.ts';
 import type { PlantsTable } from './tables.ts';
 import type { Selectable } from 'kysely';
 
@@ -101,12 +102,21 @@ export interface PlantView
       | 'last_polled_at'
       | 'consecutive_failures'
       | 'last_poll'
+      | 'last_slot'
       | 'revision'
+      | 'status_profile'
     > {
   open_alerts: number;
+  unacknowledged_alerts: number;
   /** Messages of the active alerts of severity RED, the oldest first; and of LOW_GENERATION. */
   red_alerts: string[];
   low_generation_alert: string | null;
+  /**
+   * kWh, estimates, of active alerts; null where none has one. The largest of them, not their sum: each is what the whole
+   * plant lost since its alert began, so that the oldest holds what the others lost.
+   */
+  estimated_lost_kwh: number | null;
+  at_risk_kwh: number | null;
   stale: boolean;
   /** Whether the sun is down there; null where the place is unknown. */
   is_night: boolean | null;
@@ -117,7 +127,10 @@ export interface PlantView
   incident_since: Date | null;
   incident_brand: Brand | null;
   today_energy_kwh: number | null;
+  /** Of the newest poll. */
   power_w: number | null;
+  /** Where the plant stands in the order of the worst: compared part by part, ascending. */
+  worst_key: (number | string)[];
 }
 
 /** The plant is in a brand's incident, and nothing that was there before it, or is its own, speaks for it. */
@@ -127,10 +140,11 @@ const isIncidentOnly = sql<boolean>`
 /**
  * Worst first (specification, plants.md section 4): RED; GREY with an active RED alert; YELLOW; GREEN with open alerts;
  * plants whose brand does not answer and that have no cause of their own; GREEN; other GREY; within each the unacknowledged
- * first, then the oldest. The one expression of that order.
+ * first, then the oldest. The one expression of that order: each part is a number or a text that JavaScript orders as
+ * PostgreSQL does.
  */
-const worstFirst = sql`
-  case
+const worstKey = sql.join([
+  sql`case
     when ${isIncidentOnly} then 5
     when p.status = 'RED' then 1
     when p.status = 'GREY' and a.red > 0 then 2
@@ -138,25 +152,34 @@ const worstFirst = sql`
     when p.status = 'GREEN' and a.open > 0 then 4
     when p.status = 'GREEN' then 6
     else 7
-  end,
-  case when ${isIncidentOnly} then array_position(array['RED', 'YELLOW', 'GREEN', 'GREY'], p.status) end,
-  (a.unacknowledged > 0) desc,
-  p.status_since,
-  p.id`;
+  end`,
+  sql`case when ${isIncidentOnly} then array_position(array['RED', 'YELLOW', 'GREEN', 'GREY'], p.status) else 0 end`,
+  sql`case when a.unacknowledged > 0 then 0 else 1 end`,
+  sql`extract(epoch from p.status_since)`,
+  sql`p.id collate "C"`,
+]);
+
+/** No older poll says what a plant gives "now". */
+const powerAgeMax = sql`interval '2 days'`;
 
 /** ACTIVE, and the last poll (or the activation, before the first) older than 2 intervals + 1 min. */
 const stale = sql<boolean>`
   (p.integration_status = 'ACTIVE'
    and coalesce(p.last_polled_at, p.activated_at) < now() - make_interval(secs => 2 * p.poll_interval_s + 60))`;
 
-/** The plants that the filter names, worst first. */
-export async function listPlants(db: Db, filter: PlantFilter = {}): Promise<PlantView[]> {
+/** The plants of the scope that the filter names, worst first. */
+export async function listPlants(
+  db: Db,
+  filter: PlantFilter = {},
+  scope: PlantScope = allPlants,
+): Promise<PlantView[]> {
   const conditions = [sql`true`];
   if (filter.ids !== undefined) conditions.push(sql`p.id = any(${[...filter.ids]}::text[])`);
   if (filter.brand !== undefined) conditions.push(sql`p.brand = ${filter.brand}`);
   if (filter.customer_id !== undefined) conditions.push(sql`p.customer_id = ${filter.customer_id}`);
   if (filter.account_id !== undefined)
     conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
+  if (scope.customerId !== null) conditions.push(sql`p.customer_id = ${scope.customerId}`);
   if (filter.status !== undefined) conditions.push(sql`p.status = ${filter.status}`);
   const result = await sql<Omit<PlantView, 'is_night'>>`
     with incidents as materialized (
@@ -164,9 +187,12 @@ export async function listPlants(db: Db, filter: PlantFilter = {}): Promise<Plan
     select p.id, p.name, p.customer_id, p.brand, p.vendor_account_id, p.vendor_plant_id, p.timezone, p.latitude,
       p.longitude, p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason,
       p.alerts_silenced_until, p.status_profile, p.activated_at, p.status, p.status_reason, p.status_since, p.last_seen_at,
-      p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.last_poll, p.revision,
-      a.open::int as open_alerts, a.red_alerts, a.low_generation_alert, ${stale} as stale,
-      i.since as incident_since, i.brand as incident_brand, s.today_energy_kwh, l.power_w
+      p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.last_poll, p.last_slot, p.revision,
+      a.open::int as open_alerts, a.unacknowledged::int as unacknowledged_alerts, a.red_alerts, a.low_generation_alert,
+      a.estimated_lost_kwh, a.at_risk_kwh, ${stale} as stale,
+      i.since as incident_since, i.brand as incident_brand, s.today_energy_kwh,
+      case when p.last_slot > now() - ${powerAgeMax} then (p.last_poll #>> '{booked,powerW}')::float8 end as power_w,
+      json_build_array(${worstKey}) as worst_key
     from plants p
     left join lateral (
       select * from incidents
@@ -178,16 +204,13 @@ export async function listPlants(db: Db, filter: PlantFilter = {}): Promise<Plan
         count(*) filter (where type in ('MOCK_FAULT', 'DEVICE_DOWN') or started_at < i.since) as own,
         count(*) filter (where state = 'NEW') as unacknowledged,
         coalesce(array_agg(message order by started_at, id) filter (where severity = 'RED'), '{}') as red_alerts,
-        min(message) filter (where type = 'LOW_GENERATION') as low_generation_alert
+        min(message) filter (where type = 'LOW_GENERATION') as low_generation_alert,
+        max(estimated_lost_kwh) as estimated_lost_kwh, max(at_risk_kwh) as at_risk_kwh
       from alerts where plant_id = p.id and state in ('NEW', 'ACKED')) a
     left join metric_snapshots s
       on s.plant_id = p.id and s.date = (now() at time zone p.timezone)::date
-    left join lateral (
-      select power_w from poll_logs
-      where plant_id = p.id and job_type = 'POLL' and scheduled_for > now() - interval '2 days' and status is not null
-      order by scheduled_for desc limit 1) l on true
     where ${sql.join(conditions, sql` and `)}
-    order by ${worstFirst}`.execute(db);
+    order by ${worstKey}`.execute(db);
   const nowMs = Date.now();
   return result.rows.map((row) => ({ ...row, is_night: isNight(row, nowMs) }));
 }

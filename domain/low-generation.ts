@@ -101,11 +101,20 @@ export interface RunningVerdict {
   /** null: no verdict, neither way; `note` says why. */
   verdict: 'BELOW_TEN' | 'BELOW_THIRTY' | 'NORMAL' | null;
   note: string;
+  /** The total over what is usually in by then; null without a verdict. */
+  ratio: number | null;
+  /** No verdict because too little of the day is due yet. */
+  isTooEarly: boolean;
 }
 
 /** Judges the running day: the total so far against what is usually in at this time of day. */
 export function decideRunningDay(day: RunningDay): RunningVerdict {
-  const none = (note: string): RunningVerdict => ({ verdict: null, note });
+  const none = (note: string, isTooEarly = false): RunningVerdict => ({
+    verdict: null,
+    note,
+    ratio: null,
+    isTooEarly,
+  });
   const { totalKwh, measuredAtMs } = day;
   if (totalKwh === null) return none('No total was booked to today: no verdict.');
   if (measuredAtMs === null || day.slotMs - measuredAtMs > measurementAgeMsMax) {
@@ -117,12 +126,14 @@ export function decideRunningDay(day: RunningDay): RunningVerdict {
   const expectedKwh = usualByNow(day, usual, measuredAtMs);
   if (expectedKwh === null) return none('Nothing says how much is usually in by now: no verdict.');
   if (expectedKwh < usual.medianKwh * judgedFromMedianPart) {
-    return none('Less than half of a usual day is due by now: no verdict yet.');
+    return none('Less than half of a usual day is due by now: no verdict yet.', true);
   }
   const ratio = totalKwh / expectedKwh;
   const clock = clockText(measuredAtMs, day.place.timezone);
   return {
     verdict: verdictOf(ratio),
+    ratio,
+    isTooEarly: false,
     note: `${energyText(totalKwh)} by ${clock} is ${percentText(ratio)} of the ${energyText(expectedKwh)} that are usual by then.`,
   };
 }

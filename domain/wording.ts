@@ -40,6 +40,12 @@ export function clockText(atMs: number, timezone: string): string {
   return `${digits(Math.floor(minutes / 60))}:${digits(minutes % 60)}`;
 }
 
+/** "13:40" of today, "2026-05-31 13:40" of another day. */
+export function sinceText(atMs: number, timezone: string, nowMs: number): string {
+  const isToday = localDateAt(atMs, timezone) === localDateAt(nowMs, timezone);
+  return isToday ? clockText(atMs, timezone) : localTimeText(atMs, timezone);
+}
+
 /** One decimal, and an exponent only where a vendor's number is beyond reading anyway. */
 function decimalText(value: number): string {
   return Math.abs(value) >= 1e15 ? value.toExponential(1) : value.toFixed(1);

@@ -3,7 +3,7 @@ import { type Status, statuses } from '../../domain/plant.ts';
 import { type Command, type CommandContext, type CommandIo, usageError } from '../command.ts';
 import { exitCodes } from '../config.ts';
 import { oneOf } from '../plant-fields.ts';
-import { plantJson, plantSentence, statusWords } from '../plant-view.ts';
+import { plantJson, plantSentence, statusWords } from '../../api/plant-view.ts';
 import { counted, energyCell, outputWidth, powerCell, statusPaint, writeJson } from '../render.ts';
 import { readFilter, readFlag } from '../selection.ts';
 import { connectDatabase } from '../services.ts';

@@ -15,7 +15,7 @@ import { pollWorkflowId } from '../../workflows/messages.ts';
 import { alertsTable } from './alerts-list.ts';
 import { type Command, type CommandIo, usageError } from '../command.ts';
 import { type Config, exitCodes } from '../config.ts';
-import { plantJson, plantSentence, statusWords } from '../plant-view.ts';
+import { plantJson, plantSentence, statusWords } from '../../api/plant-view.ts';
 import {
   energyCell,
   nothing,

@@ -3,52 +3,14 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 
 import { createTestIo } from '../test/support/command-line.ts';
+import { sampleNowMs, samplePlantView } from '../test/support/fleet-row.ts';
 import type { PlantView } from '../db/plants.ts';
-import { listText } from './commands/plants-list.ts';
+import { listText } from '../cli/commands/plants-list.ts';
 import { plantJson, plantSentence, statusWords } from './plant-view.ts';
 
-const nowMs = Date.parse('2026-06-11T12:00:00Z');
-
-function plant(changed: Partial<PlantView> = {}): PlantView {
-  return {
-    id: 'canal',
-    name: 'Canal House',
-    customer_id: 'noord',
-    brand: 'SOLIS',
-    vendor_account_id: 'solis-main',
-    vendor_plant_id: '1298491919448631801',
-    timezone: 'Europe/Amsterdam',
-    latitude: 52.37,
-    longitude: 4.9,
-    installed_capacity_kw: 10,
-    poll_interval_s: 600,
-    integration_status: 'ACTIVE',
-    paused_until: null,
-    pause_reason: null,
-    alerts_silenced_until: null,
-    status_profile: 'STRICT',
-    activated_at: new Date('2026-01-01T00:00:00Z'),
-    status: 'GREEN',
-    status_reason: 'SEEN_RECENTLY',
-    status_since: new Date('2026-06-01T00:00:00Z'),
-    last_seen_at: new Date('2026-06-11T11:50:00Z'),
-    last_seen_source: 'VENDOR',
-    last_polled_at: new Date('2026-06-11T11:55:00Z'),
-    consecutive_failures: 0,
-    last_poll: null,
-    revision: 3,
-    open_alerts: 0,
-    red_alerts: [],
-    low_generation_alert: null,
-    stale: false,
-    is_night: false,
-    incident_since: null,
-    incident_brand: null,
-    today_energy_kwh: 21.4,
-    power_w: 4_112,
-    ...changed,
-  };
-}
+const nowMs = sampleNowMs;
+const plant = (changed: Partial<PlantView> = {}) =>
+  samplePlantView({ last_poll: null, ...changed });
 
 describe('a plant that is shown', () => {
   test('has its colour, and the sentence of its reason', () => {
