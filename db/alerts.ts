@@ -123,7 +123,8 @@ export async function writePlantChanges(
       status_since = ${instant(plant.statusSinceMs)}, last_seen_at = ${instant(plant.lastSeenAtMs)},
       last_seen_source = ${plant.lastSeenSource}, consecutive_failures = ${plant.consecutiveFailures},
       low_generation_streak = ${plant.lowGenerationStreak === null ? null : JSON.stringify(plant.lowGenerationStreak)}::jsonb,
-      alarms_complete_at = ${instant(plant.alarmsCompleteAtMs)} ${claim}
+      alarms_complete_at = ${instant(plant.alarmsCompleteAtMs)},
+      devices = ${plant.devices === null ? null : JSON.stringify(plant.devices)}::jsonb ${claim}
     where id = ${plantId} and ${guard}
       and (${seenRevision}::bigint is null or revision = ${seenRevision}::bigint)`.execute(db);
   return result.numAffectedRows === 1n;

@@ -486,6 +486,7 @@ describe('the evaluation', () => {
       lastSeenAtMs: noonMs,
       lastSeenSource: 'VENDOR',
       consecutiveFailures: 0,
+      devices: null,
       lowGenerationStreak: null,
       alarmsCompleteAtMs: noonMs - 900_000,
     });

@@ -3,6 +3,7 @@ import type { AlertsChanges, Booked } from './changes.ts';
 import type { AlertKey, AlertsBefore, ClosingVerdict, PlantFacts, PollResult } from './facts.ts';
 import type { AdapterErrorType, Outcome } from './plant.ts';
 import type { Reading } from './reading.ts';
+import { decideDevices } from './devices.ts';
 import { decideRunningDay, streak, streakSays } from './low-generation.ts';
 import { decideStatus, isSeenWithin, isUnseenForADay, yellowAfterMs } from './status.ts';
 import { reconcileVendorAlarms } from './vendor-alarms.ts';
@@ -49,6 +50,7 @@ export function decideAlerts(before: AlertsBefore, occasion: Occasion): AlertsCh
     plant = readingsAfter(plant, occasion);
     reconcileAnswer(book, before, plant, occasion);
     plant = judgeRunningDay(book, before, plant, occasion);
+    plant = judgeDevices(book, before, plant, occasion);
   }
   const pauseAccount = isRefused(occasion.result);
   if (pauseAccount && plant.integrationStatus === 'ACTIVE') {
@@ -70,6 +72,7 @@ export function decideAlerts(before: AlertsBefore, occasion: Occasion): AlertsCh
       consecutiveFailures: plant.consecutiveFailures,
       lowGenerationStreak: plant.lowGenerationStreak,
       alarmsCompleteAtMs: plant.alarmsCompleteAtMs,
+      devices: plant.devices,
     },
     alerts: book.changes,
     pauseAccount,
@@ -194,6 +197,36 @@ function judgeRunningDay(
     book.report({ ...lowGenerationKey, severity: says, startedAtMs: nowMs, message: note });
   }
   return { ...plant, lowGenerationStreak: verdicts };
+}
+
+/** DEVICE_DOWN, by answered polls alone. Gives the plant with its devices as they are now. */
+function judgeDevices(
+  book: AlertBook,
+  before: AlertsBefore,
+  plant: PlantFacts,
+  { result, booked, nowMs }: Poll,
+): PlantFacts {
+  if (result.kind === 'FAILURE' || booked === null) return plant;
+  const { devices, down, producing, gone } = decideDevices(
+    plant.devices,
+    result.reading.summary.devices,
+    {
+      today: localDateAt(nowMs, plant.timezone),
+      isFresh:
+        booked.seenAtMs !== null && booked.seenAtMs > (before.plant.lastSeenAtMs ?? -Infinity),
+    },
+  );
+  const keyOf = (deviceSn: string): AlertKey => ({
+    type: 'DEVICE_DOWN',
+    vendorAlarmCode: null,
+    deviceSn,
+  });
+  for (const { sn, message } of down)
+    book.report({ ...keyOf(sn), severity: 'YELLOW', startedAtMs: nowMs, message });
+  for (const sn of producing) book.resolve(keyOf(sn), 'The device produces.');
+  for (const sn of gone)
+    book.resolve(keyOf(sn), 'The vendor has not listed the device for a week.');
+  return { ...plant, devices };
 }
 
 function judgeClosing(book: AlertBook, closing: ClosingVerdict, nowMs: number): void {

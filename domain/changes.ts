@@ -1,4 +1,11 @@
-import type { ActiveAlert, AlertKey, AlertSeverity, DayRow, LowGenerationStreak } from './facts.ts';
+import type {
+  ActiveAlert,
+  AlertKey,
+  AlertSeverity,
+  DayRow,
+  DeviceFacts,
+  LowGenerationStreak,
+} from './facts.ts';
 import type {
   AdapterErrorType,
   LastSeenSource,
@@ -47,6 +54,7 @@ export interface PlantChanges {
   consecutiveFailures: number;
   lowGenerationStreak: LowGenerationStreak | null;
   alarmsCompleteAtMs: number | null;
+  devices: readonly DeviceFacts[] | null;
 }
 
 export type NotificationKind = 'RAISED' | 'ESCALATED' | 'REMINDER' | 'RECOVERED';
