@@ -34,8 +34,24 @@ export async function confirmMany(
   done: string,
 ): Promise<void> {
   if (selection.plantId !== null) return;
+  await agree(
+    context,
+    command,
+    `${counted(plants.length, 'plant')} of ${selection.words} will be ${done}`,
+  );
+}
+
+/**
+ * Says what will be done and asks whether it may; `--yes` answers for whoever is not there.
+ *
+ * @throws CommandError 2 without a terminal to ask at, 1 when the answer is no.
+ */
+export async function agree(
+  context: CommandContext,
+  command: Command,
+  statement: string,
+): Promise<void> {
   const { stdin, stderr } = context.io;
-  const statement = `${counted(plants.length, 'plant')} of ${selection.words} will be ${done}`;
   if (context.values['yes'] === true) {
     stderr.write(`${statement}\n`);
     return;

@@ -34,6 +34,8 @@ export interface PlantLocks {
   release(plantId: string, owner: string): void;
   /** Every lock's key, time to live in ms (-1: none) and owner. For the audit, which waits longer than a poll does. */
   list(): Promise<{ key: string; ttlMs: number; owner: string }[]>;
+  /** Deletes a lock that is still this owner's, for repairs. @returns whether there was one. */
+  remove(plantId: string, owner: string): Promise<boolean>;
   /** `maxmemory-policy`, or null where the server does not tell. */
   evictionPolicy(): Promise<string | null>;
   close(): void;
@@ -116,6 +118,21 @@ export function openPlantLocks(options: {
         client.disconnect();
       }
     },
+    async remove(plantId, owner) {
+      const client = new Redis(options.url, {
+        lazyConnect: true,
+        maxRetriesPerRequest: 0,
+        retryStrategy: () => null,
+        ...(options.keyPrefix === undefined ? {} : { keyPrefix: options.keyPrefix }),
+      });
+      client.on('error', () => {});
+      try {
+        await client.connect();
+        return (await client.eval(releaseScript, 1, lockKey(plantId), owner)) === 1;
+      } finally {
+        client.disconnect();
+      }
+    },
     async evictionPolicy() {
       try {
         return (await askRedis(options.url)).evictionPolicy;
@@ -169,6 +186,7 @@ export const noPlantLocks: PlantLocks = {
   acquire: async () => 'FREE',
   release: () => {},
   list: async () => [],
+  remove: async () => false,
   evictionPolicy: async () => null,
   close: () => {},
 };

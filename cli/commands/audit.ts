@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { type Client, ServiceError } from '@temporalio/client';
+import type { Kysely } from 'kysely';
 import { Temporal } from 'temporal-polyfill';
 
 import type { PlantLocks } from '../../db/lock.ts';
+import type { Database } from '../../db/tables.ts';
 import {
   audit as runAudit,
   type AuditReport,
@@ -13,6 +17,8 @@ import { CommandError, type Config, exitCodes } from '../config.ts';
 import { openLocks } from '../locks.ts';
 import { FieldProblem } from '../plant-fields.ts';
 import { counted, visibleText, writeJson } from '../render.ts';
+import { planRepairs, repair, type Repair } from '../repair.ts';
+import { agree } from '../selected-plants.ts';
 import { readFlag } from '../selection.ts';
 import { connectDatabase } from '../services.ts';
 import { indented } from '../table.ts';
@@ -21,10 +27,16 @@ import { connectTemporal, temporalAway } from '../temporal.ts';
 /** `heliograph audit`: whether what must always hold does hold. */
 export const audit: Command = {
   name: 'audit',
-  usage: '[--from TIME] [--to TIME] [--json]',
-  options: { from: { type: 'string' }, to: { type: 'string' } },
+  usage: '[--from TIME] [--to TIME] [--fix [--yes]] [--json]',
+  options: {
+    from: { type: 'string' },
+    to: { type: 'string' },
+    fix: { type: 'boolean' },
+    yes: { type: 'boolean' },
+  },
   async run(context) {
     const window = readWindow(context, Date.now());
+    if (context.values['fix'] === true) return fix(context, window);
     const report = await runOnServices(context.config(), window);
     if (context.json) writeJson(context.io, report);
     else context.io.stdout.write(auditText(report));
@@ -60,21 +72,89 @@ function readInstantMs(text: string): number {
 }
 
 async function runOnServices(config: Config, window: Window): Promise<AuditReport> {
+  return onServices(config, (services) => runAudit({ ...services, ...window }));
+}
+
+interface Services {
+  db: Kysely<Database>;
+  client: Client;
+  locks: Pick<PlantLocks, 'list' | 'remove'>;
+}
+
+async function onServices<Result>(
+  config: Config,
+  run: (services: Services) => Promise<Result>,
+): Promise<Result> {
   const db = await connectDatabase(config);
   let client: Client | null = null;
   let locks: PlantLocks | null = null;
   try {
     client = await connectTemporal(config);
     locks = openLocks(config, () => {});
-    const { list } = locks;
-    const listed = { list: () => list().catch((cause: unknown) => redisAway(config, cause)) };
-    return await runAudit({ db, client, locks: listed, ...window });
+    const { list, remove } = locks;
+    return await run({
+      db,
+      client,
+      locks: {
+        list: () => list().catch((cause: unknown) => redisAway(config, cause)),
+        remove: (plantId, owner) =>
+          remove(plantId, owner).catch((cause: unknown) => redisAway(config, cause)),
+      },
+    });
   } catch (error) {
     throw error instanceof ServiceError ? temporalAway(config, error) : error;
   } finally {
     locks?.close();
     await Promise.allSettled([client?.connection.close(), db.destroy()]);
   }
+}
+
+/** Loops that were told to end, or to look again, are given so long before the audit is made again. */
+const settleMsMax = 10_000;
+const settlePauseMs = 500;
+
+/** `--fix`: the report, what would be repaired, and, once that is agreed to, the repairs and the report after them. */
+async function fix(context: CommandContext, window: Window): Promise<number> {
+  if (context.json && context.values['yes'] !== true)
+    throw usageError(audit, '--fix --json asks nobody: say --yes as well');
+  return onServices(context.config(), async (services) => {
+    const before = await runAudit({ ...services, ...window });
+    const repairs = await planRepairs(services);
+    if (!context.json) context.io.stdout.write(`${auditText(before)}\n${repairsText(repairs)}`);
+    if (repairs.length > 0)
+      await agree(context, audit, `${counted(repairs.length, 'repair')} will be made`);
+    const repaired =
+      repairs.length === 0 ? { done: 0, needless: 0 } : await repair(repairs, services);
+    const remaining = repairs.length === 0 ? [] : await untilRepaired(services);
+    const after = repairs.length === 0 ? before : await runAudit({ ...services, ...window });
+    if (context.json) writeJson(context.io, { before, repairs, repaired, remaining, after });
+    else if (repairs.length > 0) {
+      const waiting =
+        remaining.length === 0
+          ? ''
+          : `not seen yet, which takes a running worker:\n${indented(remaining.map(({ sentence }) => `${visibleText(sentence)}\n`).join(''))}`;
+      context.io.stdout.write(
+        `\n${counted(repaired.done, 'repair')} made, ${repaired.needless} needless by then\n${waiting}\n${auditText(after)}`,
+      );
+    }
+    return after.violations.length === 0 ? exitCodes.done : exitCodes.failed;
+  });
+}
+
+/** @returns the repairs that are still wanted when the time is up. */
+async function untilRepaired(services: Services): Promise<Repair[]> {
+  const endsAt = performance.now() + settleMsMax;
+  for (;;) {
+    const wanted = await planRepairs(services);
+    if (wanted.length === 0 || performance.now() > endsAt) return wanted;
+    await sleep(settlePauseMs);
+  }
+}
+
+function repairsText(repairs: readonly Repair[]): string {
+  if (repairs.length === 0) return 'nothing is to be repaired here\n';
+  const lines = repairs.map(({ sentence }) => `${visibleText(sentence)}\n`);
+  return `to be repaired, without a change to ledger, days or alerts\n${indented(lines.join(''))}`;
 }
 
 function redisAway({ REDIS_URL: url }: Config, cause: unknown): never {

@@ -111,6 +111,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./audit.ts')).audit,
   },
   {
+    name: 'status',
+    summary: 'workers, loops, polls and lateness of the last hour, and what is wrong with them',
+    load: async () => (await import('./status.ts')).status,
+  },
+  {
+    name: 'validate',
+    summary: 'whether every ACTIVE plant has its loop and no overdue slot',
+    load: async () => (await import('./validate.ts')).validate,
+  },
+  {
     name: 'keys rotate',
     summary: 'seal all credentials with MASTER_KEY_CURRENT, while everything runs',
     load: async () => (await import('./keys-rotate.ts')).keysRotate,
