@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { ServiceError } from '@temporalio/client';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { Context, MiddlewareHandler } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
@@ -11,8 +11,12 @@ import { addressOf } from './auth/address.ts';
 import { identification, sameOriginWrites } from './auth/guard.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiEnv } from './env.ts';
+import { createHealth } from './health.ts';
+import { createApiMetrics } from './metrics.ts';
+import { openApiDocument } from './openapi.ts';
 import { Problem, problemResponse } from './problem.ts';
 import { authRoutes } from './routes/auth.ts';
+import { healthRoutes } from './routes/health.ts';
 
 /** No body that people or programs send us is longer. */
 const bodyBytesMax = 64 * 1024;
@@ -27,7 +31,9 @@ export function createApp(deps: ApiDeps): App {
     scheme: 'bearer',
     bearerFormat: 'JWT',
   });
-  app.use(requestIds(deps), secured(deps), identification(deps));
+  const health = createHealth(deps);
+  const metrics = createApiMetrics(deps);
+  app.use(requestIds(deps), metrics.measured, secured(deps), identification(deps));
   app.use(
     bodyLimit({
       maxSize: bodyBytesMax,
@@ -39,6 +45,10 @@ export function createApp(deps: ApiDeps): App {
   );
 
   app.route('/api/v1', authRoutes(deps));
+  app.route('/api/v1', healthRoutes(deps, health, metrics));
+  app.get('/api/v1/openapi.json', (c) => c.json(openApiDocument(app, deps.version)));
+  // Where orchestrators and scrapers look first; the document tells of one of the two addresses.
+  app.route('/', new Hono<ApiEnv>().route('/', healthRoutes(deps, health, metrics)));
 
   app.notFound((c) => problemResponse(c, new Problem('not-found', 'There is no such page.')));
   app.onError((error, c) => problemResponse(c, toProblem(error, c, deps)));

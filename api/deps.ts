@@ -57,6 +57,8 @@ export interface ApiDeps {
   publicUrl: string | null;
   /** So many proxies of ours stand in front and append to X-Forwarded-For; 0: the header is not believed. */
   trustedProxies: number;
+  /** Lets a scraper read the metrics; null: only operators, and clients on the same machine. */
+  metricsToken: string | null;
   temporalUiUrl: string | null;
   /** Polling interval of new plants. */
   pollIntervalS: number;

@@ -98,6 +98,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey
     clock: Date.now,
     publicUrl: config.PUBLIC_URL ?? null,
     trustedProxies: config.TRUSTED_PROXIES,
+    metricsToken: config.METRICS_TOKEN ?? null,
     temporalUiUrl: config.TEMPORAL_UI_URL ?? config.stack?.temporal_ui ?? null,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
     version: packageVersion(),

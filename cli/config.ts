@@ -149,6 +149,13 @@ export const environmentSchema = z.object({
     .transform((url) => url.origin)
     .optional()
     .describe('where people reach the API; with https its cookies are Secure'),
+  METRICS_TOKEN: z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .optional()
+    .describe(
+      "lets a scraper read the API's `/metrics` as bearer token; without it only operators, and clients on the same machine, may",
+    ),
   TRUSTED_PROXIES: z
     .string()
     .regex(/^\d$/, 'must be 0 … 9')
@@ -375,7 +382,10 @@ export function requireMockMode(config: Config): void {
 }
 
 /** @throws CommandError 78 with what is missing and where it comes from. */
-export function requireService(config: Config, name: 'DATABASE_URL' | 'TEMPORAL_ADDRESS'): string {
+export function requireService<Name extends 'DATABASE_URL' | 'TEMPORAL_ADDRESS'>(
+  config: Pick<Config, Name | 'dataDir'>,
+  name: Name,
+): string {
   const value = config[name];
   if (value === undefined) {
     throw new CommandError(

@@ -60,13 +60,16 @@ async function checkNamespace(connection: Connection, config: Config): Promise<v
 
 /**
  * A client for a process that goes on while Temporal is away: it connects when first used, and again after an outage. Its
- * calls fail with ServiceError; give each a deadline.
+ * calls fail with ServiceError; give each a deadline. The SDK's own retries are off: they go on beyond a call's deadline, and
+ * one that is still to come when the connection is closed throws where nobody can catch it.
  *
  * @throws CommandError 78 when TEMPORAL_ADDRESS is not set.
  */
-export function openTemporal(config: Config): Client {
+export function openTemporal(
+  config: Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | 'dataDir'>,
+): Client {
   const address = requireService(config, 'TEMPORAL_ADDRESS');
-  const connection = Connection.lazy({ ...temporalSecurity(), address });
+  const connection = Connection.lazy({ ...temporalSecurity(), address, interceptors: [] });
   return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
 }
 

@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto';
 
-import { Client, Connection } from '@temporalio/client';
-
 import { isServiceError } from '../../activities/failure.ts';
 import { createApp, type App } from '../../api/app.ts';
 import { hashPassword } from '../../api/auth/passwords.ts';
 import { issueToken } from '../../api/auth/tokens.ts';
 import type { ApiDeps } from '../../api/deps.ts';
+import { openTemporal } from '../../cli/temporal.ts';
 import { findUserByEmail, insertUser } from '../../db/users.ts';
-import type { Role } from '../../db/tables.ts';
+import type { Database, Role } from '../../db/tables.ts';
+import type { Kysely } from 'kysely';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** The API in this process, on a database of its own; no socket. */
-export interface TestApi extends TestDatabase {
+export interface TestApi {
+  db: Kysely<Database>;
   app: App;
   deps: ApiDeps;
   /** Everything that was logged: `{ level, message, …fields }`. */
@@ -44,16 +45,21 @@ export function passwordOf(email: string): string {
 /** One hash for all tests that do not sign in by password: bcrypt takes its time. */
 let hashOfMany: Promise<string> | null = null;
 
-/** @param given replaces single dependencies: the real Temporal client of a test fleet, say. */
+/** @param given replaces single dependencies: the database and the Temporal client of a test fleet, say, which stay open. */
 export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestApi> {
-  const database = await createTestDatabase();
+  const database = given.db === undefined ? await createTestDatabase() : null;
+  const db = given.db ?? (database as TestDatabase).db;
   const logged: Record<string, unknown>[] = [];
   const logAs = (level: string) => (fields: object, message: string) =>
     void logged.push({ level, message, ...fields });
   const clock = { nowMs: Date.now() };
   const deps: ApiDeps = {
-    db: database.db,
-    temporal: new Client({ connection: Connection.lazy({ address: '127.0.0.1:9' }) }),
+    db,
+    temporal: openTemporal({
+      TEMPORAL_ADDRESS: '127.0.0.1:9',
+      TEMPORAL_NAMESPACE: 'default',
+      dataDir: '',
+    }),
     askRedis: null,
     seal: (accountId) => ({
       accountId,
@@ -79,6 +85,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     jwtKey: randomBytes(32).toString('base64'),
     publicUrl: null,
     trustedProxies: 0,
+    metricsToken: null,
     temporalUiUrl: null,
     pollIntervalS: 600,
     version: '0.0.0-test',
@@ -103,7 +110,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
   }
 
   return {
-    ...database,
+    db,
     app,
     deps,
     logged,
@@ -125,8 +132,8 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
       });
     },
     async close() {
-      await deps.temporal.connection.close();
-      await database.drop();
+      if (given.temporal === undefined) await deps.temporal.connection.close();
+      await database?.drop();
     },
   };
 }

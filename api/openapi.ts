@@ -1,0 +1,15 @@
+import type { App } from './app.ts';
+
+/** The OpenAPI document, made from the routes that are served. */
+export function openApiDocument(app: App, version: string): object {
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Heliograph',
+      version,
+      description:
+        "Monitoring of solar plants. Errors are problem documents (RFC 9457). Instants are ISO 8601 in UTC; energy is kWh, power W. `x-role` is the least role that a route needs; a CUSTOMER sees own plants only, and another's is 404.",
+    },
+    servers: [{ url: '/' }],
+  });
+}
