@@ -121,6 +121,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./validate.ts')).validate,
   },
   {
+    name: 'histories export',
+    summary: 'write the histories of running loops to files, for the replay gate',
+    load: async () => (await import('./histories-export.ts')).historiesExport,
+  },
+  {
+    name: 'histories replay',
+    summary: 'whether this code replays exported histories: the gate before a deploy',
+    load: async () => (await import('./histories-replay.ts')).historiesReplay,
+  },
+  {
     name: 'keys rotate',
     summary: 'seal all credentials with MASTER_KEY_CURRENT, while everything runs',
     load: async () => (await import('./keys-rotate.ts')).keysRotate,
