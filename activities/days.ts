@@ -1,4 +1,3 @@
-import type { VendorAdapter } from '../adapters/contract.ts';
 import { readFetchBefore } from '../db/polls.ts';
 import { findBookedTotals } from '../db/poll-logs.ts';
 import { findPlant, type PlantRow } from '../db/plants.ts';
@@ -23,6 +22,7 @@ import type { BackfillArgs, BackfillResult } from './contract.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
 import { PlainError } from './failure.ts';
 import { vendorFailure, vendorPlant } from './vendor.ts';
+import { readSeries } from './vendor-reading.ts';
 
 /** Days before the one that is closed whose series is asked again, for late uploads. */
 const refreshedDays = 3;
@@ -122,7 +122,12 @@ export async function fillDays(
       vendorPlant(plant),
       credentials,
       { nowMs, signal },
-      (adapter) => readSeries(adapter, plant, dates),
+      (adapter) =>
+        readSeries(
+          adapter,
+          { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone },
+          dates,
+        ),
     );
     const days = await recordDays(deps, plant, dates, series, today, request);
     return { days, failure: null };
@@ -134,25 +139,6 @@ export async function fillDays(
     }
     return { days: [], failure };
   }
-}
-
-/** The series over the span of the dates, which come in order, in calls as long as the vendor allows. */
-async function readSeries(
-  adapter: VendorAdapter,
-  plant: PlantRow,
-  dates: readonly LocalDate[],
-): Promise<DailyEnergy[]> {
-  const [first, last] = [dates[0], dates.at(-1)];
-  const series: DailyEnergy[] = [];
-  if (first === undefined || last === undefined) return series;
-  const ref = { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone };
-  const { seriesDaysMax } = adapter.capabilities();
-  for (let from = first; from <= last; from = addDays(from, seriesDaysMax)) {
-    const limit = addDays(from, seriesDaysMax - 1);
-    const to = limit < last ? limit : last;
-    series.push(...(await adapter.getDailyEnergySeries(ref, from, to)));
-  }
-  return series;
 }
 
 async function recordDays(

@@ -1,22 +1,19 @@
 import { ApplicationFailure } from '@temporalio/common';
 
-import { AdapterError, type VendorAdapter } from '../adapters/contract.ts';
+import { AdapterError } from '../adapters/contract.ts';
 import { type FetchBefore, readFetchBefore } from '../db/polls.ts';
 import { plantFacts } from '../db/plants.ts';
-import { alarmsDue, alarmsSince } from '../domain/alerts.ts';
-import { checkSummary } from '../domain/energy.ts';
-import type { Reading, VendorFailure } from '../domain/reading.ts';
+import type { VendorFailure } from '../domain/reading.ts';
 import type { FetchArgs, FetchResult } from './contract.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
 import { takeRegular } from './failure.ts';
 import { vendorFailure, vendorPlant } from './vendor.ts';
+import { readPlant } from './vendor-reading.ts';
 
 /** A regular fetch ends itself before its start-to-close time-out of 60 s, so that the vendor's slowness is a value. */
 const regularFetchMsMax = 55_000;
 /** The lock outlives two intervals: a poll that is longer has its slot fenced by the database. */
 const lockIntervals = 2;
-/** A reading stays small in the history: a plant's larger number of devices is not judged yet. */
-const deviceReadingsMax = 20;
 
 /**
  * `fetchReadings`: lock, plant and credentials, the vendor's summary, and its alarms where their time has come.
@@ -81,7 +78,14 @@ async function ask(
       vendorPlant(plant),
       credentials,
       { nowMs, signal },
-      (adapter) => read(adapter, before, nowMs),
+      (adapter) =>
+        readPlant(
+          adapter,
+          { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone },
+          plantFacts(plant),
+          before.oldestVendorAlertMs,
+          nowMs,
+        ),
     );
     await deps.checkpoint('after vendor answer');
     if ('type' in reading)
@@ -135,30 +139,5 @@ async function ask(
       if (call.isLocal) deps.breaker.localAnswered(plant.brand);
       else deps.breaker.regularAnswered(plant.brand, durationMs());
     }
-  }
-}
-
-/** The summary, checked, and the alarms where they are due. A failure of the alarms alone leaves the summary standing. */
-async function read(
-  adapter: VendorAdapter,
-  before: FetchBefore,
-  nowMs: number,
-): Promise<Reading | VendorFailure> {
-  const { plant } = before;
-  const facts = plantFacts(plant);
-  const ref = { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone };
-  const summary = checkSummary(await adapter.getPlantSummary(ref), facts, nowMs);
-  if ('type' in summary) return summary;
-  summary.devices.splice(deviceReadingsMax);
-  if (!alarmsDue(facts, adapter.capabilities().alarmIntervalS, nowMs))
-    return { summary, alarms: null };
-  const since = alarmsSince(facts, before.oldestVendorAlertMs, nowMs);
-  try {
-    const answer = await adapter.getAlarmsSince(ref, new Date(since));
-    return { summary, alarms: { ...answer, since: new Date(since).toISOString() } };
-  } catch (error) {
-    const failure = vendorFailure(error);
-    if (failure === null) throw error;
-    return { summary, alarms: failure };
   }
 }
