@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+
+import { loadConfig } from '../../cli/config.ts';
+import { instant } from '../../db/database.ts';
+import { createTestApi, type TestApi } from './api.ts';
+import { addPlant } from './fleet.ts';
+import type { KnownIds } from './openapi.ts';
+
+/** An API over two plants, one of customer `noord` and one of `sul`, each with an alert, a day and a poll. */
+export interface ApiFleet {
+  api: TestApi;
+  /** Who may see one of them: `customer@example.org` is of `noord`. */
+  own: KnownIds;
+  foreign: KnownIds;
+}
+
+export async function createApiFleet(
+  given: Parameters<typeof createTestApi>[0] = {},
+): Promise<ApiFleet> {
+  const api = await createTestApi(given);
+  return {
+    api,
+    own: await addFurnishedPlant(api, 'noord-1', 'noord'),
+    foreign: await addFurnishedPlant(api, 'sul-1', 'sul'),
+  };
+}
+
+async function addFurnishedPlant(api: TestApi, id: string, customerId: string): Promise<KnownIds> {
+  const { db } = api;
+  const config = loadConfig({ MASTER_KEY_CURRENT: randomBytes(32).toString('base64') });
+  await addPlant(db, config, { id, vendorPlantId: `vendor-${id}` });
+  await db.updateTable('plants').set({ customer_id: customerId }).where('id', '=', id).execute();
+  const at = instant(api.clock.nowMs - 60_000);
+  const alert = await db
+    .insertInto('alerts')
+    .values({
+      plant_id: id,
+      type: 'MOCK_FAULT',
+      vendor_alarm_code: '2129',
+      device_sn: 'SN1',
+      severity: 'RED',
+      state: 'NEW',
+      message: 'PV ISO-PRO',
+      vendor_level: null,
+      vendor_text: null,
+      started_at: at,
+      last_seen_at: at,
+      acked_at: null,
+      acked_by: null,
+      acked_until: null,
+      resolved_at: null,
+      last_notified_at: null,
+      ack_comment: null,
+      estimated_lost_kwh: null,
+      at_risk_kwh: null,
+      estimated_at: null,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  await db
+    .insertInto('metric_snapshots')
+    .values({
+      plant_id: id,
+      date: at.toISOString().slice(0, 10),
+      today_energy_kwh: 12.5,
+      peak_power_w: 4_200,
+      lifetime_energy_kwh: null,
+      quality: 'LIVE',
+      complete: false,
+      last_seen_at: at,
+      live_energy_kwh: null,
+      totals_by_time: null,
+      proposed_energy_kwh: null,
+      slot: at,
+      claim: null,
+    })
+    .execute();
+  await db
+    .insertInto('poll_logs')
+    .values({
+      plant_id: id,
+      job_type: 'POLL',
+      scheduled_for: at,
+      trigger: 'SCHEDULE',
+      status: 'SUCCESS',
+      outcome: 'OK',
+      started_at: at,
+      attempts: 1,
+      power_w: 4_200,
+      today_energy_kwh: 12.5,
+      workflow_id: `poll:plant:${id}:latest`,
+      run_id: 'r',
+    })
+    .execute();
+  return {
+    '/api/v1/plants/': [id],
+    '/api/v1/alerts/': [String(alert.id)],
+    '/api/v1/accounts/': [`account-${id}`],
+  };
+}
