@@ -204,6 +204,9 @@ export interface FleetReport {
   resumed: string[];
   reminded: number;
   partitions: string[];
+  /** Incidents of brands that were opened or closed; `ALL` is our side. */
+  incidentsOpened: string[];
+  incidentsClosed: string[];
 }
 
 /** Activities of `queue:fleet`. */

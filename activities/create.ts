@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 
+import type { IncidentLimits } from '../domain/incidents.ts';
 import type { FleetActivities, PlantActivities } from './contract.ts';
 import { createDays } from './days.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
@@ -77,8 +78,12 @@ function beating<Args, Result>(
 }
 
 /** The activities of `queue:fleet`. */
-export function createFleetActivities(deps: ActivityDeps, loops: Loops): FleetActivities {
-  const fleet = createFleet(deps, loops, () => Context.current().heartbeat());
+export function createFleetActivities(
+  deps: ActivityDeps,
+  loops: Loops,
+  limits: IncidentLimits,
+): FleetActivities {
+  const fleet = createFleet(deps, loops, () => Context.current().heartbeat(), limits);
   return { reconcileFleet: guarded('reconciling the fleet', fleet.reconcileFleet) };
 }
 

@@ -21,7 +21,7 @@ import { addDays, endOfDayMs, localDateAt, startOfDayMs } from '../domain/zone.t
 import type { BackfillArgs, BackfillResult } from './contract.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
 import { PlainError } from './failure.ts';
-import { vendorFailure, vendorPlant } from './vendor.ts';
+import { credentialsHeld, vendorFailure, vendorPlant } from './vendor.ts';
 import { readSeries } from './vendor-reading.ts';
 
 /** Days before the one that is closed whose series is asked again, for late uploads. */
@@ -114,7 +114,9 @@ export async function fillDays(
   const dates = [...request.dates].sort();
   const before = await readFetchBefore(deps.db, plantId, nowMs);
   if (before === null) throw new PlainError(`plant ${plantId} is no longer in the database`);
-  const { plant, credentials } = before;
+  const { plant, credentials, heldByIncident } = before;
+  if (heldByIncident !== null)
+    return { days: [], failure: { type: 'AUTH_FAILED', message: credentialsHeld(plant.brand) } };
   const today = request.countedFrom ?? localDateAt(nowMs, plant.timezone);
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(seriesMsMax)]);
   try {

@@ -1,13 +1,14 @@
 import { ApplicationFailure } from '@temporalio/common';
 
 import { AdapterError } from '../adapters/contract.ts';
+import { takeProbe } from '../db/incidents.ts';
 import { type FetchBefore, readFetchBefore } from '../db/polls.ts';
 import { plantFacts } from '../db/plants.ts';
 import type { VendorFailure } from '../domain/reading.ts';
 import type { FetchArgs, FetchResult } from './contract.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
 import { takeRegular } from './failure.ts';
-import { vendorFailure, vendorPlant } from './vendor.ts';
+import { credentialsHeld, vendorFailure, vendorPlant } from './vendor.ts';
 import { readPlant } from './vendor-reading.ts';
 
 /** A regular fetch ends itself before its start-to-close time-out of 60 s, so that the vendor's slowness is a value. */
@@ -56,7 +57,28 @@ export function createFetch(deps: ActivityDeps, context: () => CallContext) {
         takeRegular,
       );
     }
-    return ask(deps, call, before, nowMs);
+    const held = await heldBack(deps, before, args.slotMs, nowMs);
+    return held ?? ask(deps, call, before, nowMs);
+  };
+}
+
+/** Refused credentials of an incident are tried by one plant an hour; what the others are answered with, without a request. */
+async function heldBack(
+  deps: ActivityDeps,
+  { plant, heldByIncident }: FetchBefore,
+  slotMs: number,
+  nowMs: number,
+): Promise<FetchResult | null> {
+  if (heldByIncident === null) return null;
+  if (await takeProbe(deps.db, heldByIncident, plant.id, slotMs, nowMs)) return null;
+  return {
+    kind: 'VENDOR_FAILURE',
+    nowMs,
+    durationMs: 0,
+    failure: { type: 'AUTH_FAILED', message: credentialsHeld(plant.brand) },
+    // It speaks of no credentials, and so can pause nobody, whatever becomes of the incident meanwhile.
+    credentialsVersion: null,
+    asked: false,
   };
 }
 

@@ -1,9 +1,11 @@
 import { makePollLogMonths } from '../db/migrate.ts';
 import { listFleet, listPausedWithAlerts } from '../db/fleet.ts';
 import { endPauses } from '../db/plants.ts';
+import type { IncidentLimits } from '../domain/incidents.ts';
 import type { Brand } from '../domain/plant.ts';
 import type { FleetReport } from './contract.ts';
 import type { ActivityDeps } from './deps.ts';
+import { judgeIncidents } from './incidents.ts';
 import { evaluate } from './record.ts';
 
 /** A first start of a large fleet is spread, so that Temporal is not flooded. */
@@ -22,7 +24,12 @@ export interface Loops {
 }
 
 /** Makes what runs in Temporal what PostgreSQL says. */
-export function createFleet(deps: ActivityDeps, loops: Loops, heartbeat: () => void) {
+export function createFleet(
+  deps: ActivityDeps,
+  loops: Loops,
+  heartbeat: () => void,
+  limits: IncidentLimits,
+) {
   return {
     async reconcileFleet(args: { nowMs: number }): Promise<FleetReport> {
       const nowMs = Math.max(args.nowMs, deps.clock());
@@ -40,6 +47,8 @@ export function createFleet(deps: ActivityDeps, loops: Loops, heartbeat: () => v
         await startAll(missing, loops);
         // A loop whose plant is gone looks again, sees it, and ends.
         for (const plantId of [...ended, ...changed]) await loops.signalChanged(plantId);
+        const incidents = await judgeIncidents(deps, nowMs, limits);
+        for (const plantId of incidents.lifted) await loops.signalChanged(plantId);
         const reminded = await remind(nowMs);
         if (missing.length + ended.length + resumed.length + partitions.length > 0) {
           deps.log.info(
@@ -55,6 +64,8 @@ export function createFleet(deps: ActivityDeps, loops: Loops, heartbeat: () => v
           resumed,
           reminded,
           partitions,
+          incidentsOpened: incidents.opened,
+          incidentsClosed: incidents.closed,
         };
       } finally {
         clearInterval(beat);

@@ -133,6 +133,11 @@ function gated(adapter: VendorAdapter, account: AccountState, nowMs: number): Ve
   };
 }
 
+/** Why a refused account is not asked while its brand refuses many. */
+export function credentialsHeld(brand: Brand): string {
+  return `not asked: ${brand} refuses the credentials of several accounts at once, and one plant an hour tries them`;
+}
+
 /** A vendor's error as a value; null for any other error. */
 export function vendorFailure(error: unknown): VendorFailure | null {
   if (error instanceof PathClosed) {

@@ -97,6 +97,15 @@ export const environmentSchema = z.object({
     .describe(
       'how status treats the night of new plants: `STRICT`, or `DAYLIGHT` where their place is known',
     ),
+  INCIDENT_PLANTS_MIN: z
+    .string()
+    .regex(/^[1-9]\d{0,5}$/, 'must be a whole number from 1')
+    .transform(Number)
+    .default(5)
+    .describe('a brand does not answer where so many of its plants, and a third of them, fail'),
+  INCIDENT_AFTER_SECONDS: seconds
+    .default(300)
+    .describe('and for so long, in at least two reconciliations'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')

@@ -162,6 +162,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         client,
         options.pollsPerRun === undefined ? {} : { pollsPerRun: options.pollsPerRun },
       ),
+      { plantsMin: config.INCIDENT_PLANTS_MIN, afterMs: config.INCIDENT_AFTER_SECONDS * 1_000 },
     );
     const createWorkers = () =>
       Promise.all(

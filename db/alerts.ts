@@ -45,9 +45,13 @@ export async function readAlertsBefore(
       days_at_time: DayAtTime[];
       active: ActiveAlert[];
       ended: EndedAlert[];
+      incident: AlertsBefore['incident'];
     }
   >`
     select p.*, ${daysAround(nowMs)} as days,
+      (select json_build_object('held', i.held_at is not null) from brand_incidents i
+        where i.closed_at is null and i.opened_at is not null and (i.brand = p.brand or i.brand is null)
+        order by i.held_at nulls last limit 1) as incident,
       (select coalesce(json_agg(json_build_object('date', s.date::text, 'totalAtTimeKwh',
           -- between the two ten-minute marks around the local time of day
           (s.totals_by_time ->> t.mark)::float8
@@ -86,6 +90,7 @@ export async function readAlertsBefore(
       daysAtTime: row.days_at_time,
       active: row.active,
       ended: row.ended,
+      incident: row.incident,
     },
     row,
   };

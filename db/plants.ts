@@ -93,7 +93,6 @@ export interface PlantView
       | 'paused_until'
       | 'pause_reason'
       | 'alerts_silenced_until'
-      | 'status_profile'
       | 'status'
       | 'status_reason'
       | 'status_since'

@@ -14,6 +14,8 @@ export interface FetchBefore {
   claim: SnapshotClaim | null;
   /** Start of the oldest active vendor alert, ms; null without one. */
   oldestVendorAlertMs: number | null;
+  /** The incident that holds back the account's credentials: they were refused, with others'. null: they may be used. */
+  heldByIncident: number | null;
 }
 
 /** One round trip; null for an unknown plant. */
@@ -29,13 +31,21 @@ export async function readFetchBefore(
     sealed: Buffer | null;
     claim: SnapshotClaim | null;
     oldest_vendor_alert: Date | null;
+    held_by_incident: number | null;
   };
   const result = await sql<Row>`
     select p.*, c.version as credentials_version, c.key_version, c.iv, c.sealed,
       (select s.claim from metric_snapshots s where s.plant_id = p.id and s.slot = ${instant(slotMs)}
         order by s.date desc limit 1) as claim,
       (select min(a.started_at) from alerts a where a.plant_id = p.id and a.type = 'MOCK_FAULT'
-        and a.state in ('NEW', 'ACKED')) as oldest_vendor_alert
+        and a.state in ('NEW', 'ACKED')) as oldest_vendor_alert,
+      (select i.id from brand_incidents i
+        where i.closed_at is null and i.held_at is not null and (i.brand = p.brand or i.brand is null)
+          and exists (select from plants o where o.vendor_account_id = p.vendor_account_id
+            and o.last_poll ->> 'outcome' = 'FAILED' and o.last_poll ->> 'errorType' = 'AUTH_FAILED'
+            -- credentials that are newer than the refusal deserve their own try
+            and to_timestamp((o.last_poll ->> 'startedAtMs')::float8 / 1000) > c.updated_at)
+        limit 1) as held_by_incident
     from plants p left join integration_credentials c on c.account_id = p.vendor_account_id
     where p.id = ${plantId}`.execute(db);
   const row = result.rows[0];
@@ -49,5 +59,6 @@ export async function readFetchBefore(
         : { accountId: row.vendor_account_id, version, keyVersion, iv, sealed },
     claim: row.claim,
     oldestVendorAlertMs: row.oldest_vendor_alert?.getTime() ?? null,
+    heldByIncident: row.held_by_incident,
   };
 }

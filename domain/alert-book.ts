@@ -1,4 +1,10 @@
-import { announceRaise, announceRecovery, announceRise, reminderOf } from './announcing.ts';
+import {
+  announceRaise,
+  announceRecovery,
+  announceRise,
+  type Audience,
+  reminderOf,
+} from './announcing.ts';
 import type { AlertChange } from './changes.ts';
 import type { ActiveAlert, AlertKey, AlertSeverity, AlertsBefore, AlertType } from './facts.ts';
 
@@ -20,6 +26,7 @@ export class AlertBook {
   readonly changes: AlertChange[] = [];
   readonly #before: AlertsBefore;
   readonly #nowMs: number;
+  readonly #audience: Audience;
   /** By key; those raised in this evaluation have no id yet. */
   readonly #active = new Map<string, ActiveAlert | Condition>();
   /** Ids whose announcement, or whose end, this evaluation has decided already. */
@@ -28,6 +35,7 @@ export class AlertBook {
   constructor(before: AlertsBefore, nowMs: number) {
     this.#before = before;
     this.#nowMs = nowMs;
+    this.#audience = { ...before.plant, inIncident: before.incident !== null };
     for (const alert of before.active) this.#active.set(keyText(alert), alert);
   }
 
@@ -49,7 +57,7 @@ export class AlertBook {
     this.#active.delete(keyText(key));
     this.#decided.add(alert.id);
     const atMs = Math.max(alert.startedAtMs, Math.min(endedAtMs, this.#nowMs));
-    const recovery = announceRecovery(alert, this.#before.plant, this.#nowMs);
+    const recovery = announceRecovery(alert, this.#audience, this.#nowMs);
     this.changes.push({ kind: 'RESOLVE', id: alert.id, atMs, reason, ...recovery });
   }
 
@@ -71,7 +79,7 @@ export class AlertBook {
         alert.state === 'ACKED' && ackedUntilMs !== null && ackedUntilMs <= this.#nowMs;
       if (isAckOver) this.changes.push({ kind: 'ACK_ENDED', id: alert.id });
       const standing: ActiveAlert = isAckOver ? { ...alert, state: 'NEW' } : alert;
-      const announce = reminderOf(standing, this.#before.plant, this.#nowMs);
+      const announce = reminderOf(standing, this.#audience, this.#nowMs);
       if (announce !== null) this.changes.push({ kind: 'REMIND', id: alert.id, announce });
     }
   }
@@ -83,8 +91,12 @@ export class AlertBook {
 
   #raise(condition: Condition): void {
     const alert = newAlert(condition);
-    const { ended, plant } = this.#before;
-    const { announce, lastNotifiedAtMs } = announceRaise(alert, ended, plant, this.#nowMs);
+    const { announce, lastNotifiedAtMs } = announceRaise(
+      alert,
+      this.#before.ended,
+      this.#audience,
+      this.#nowMs,
+    );
     this.#active.set(keyText(condition), condition);
     this.changes.push({ kind: 'RAISE', alert: { ...alert, lastNotifiedAtMs }, announce });
   }
@@ -93,7 +105,7 @@ export class AlertBook {
     const risen: ActiveAlert = { ...alert, severity: 'RED', state: 'NEW', ackedUntilMs: null };
     this.#active.set(keyText(alert), risen);
     this.#decided.add(alert.id);
-    const announce = announceRise(risen, this.#before.plant, this.#nowMs);
+    const announce = announceRise(risen, this.#audience, this.#nowMs);
     this.changes.push({ kind: 'RISE', id: alert.id, severity: 'RED', announce });
   }
 }

@@ -52,7 +52,7 @@ export function decideAlerts(before: AlertsBefore, occasion: Occasion): AlertsCh
     plant = judgeRunningDay(book, before, plant, occasion);
     plant = judgeDevices(book, before, plant, occasion);
   }
-  const pauseAccount = isRefused(occasion.result);
+  const pauseAccount = isRefused(occasion.result) && !isHeld(before);
   if (pauseAccount && plant.integrationStatus === 'ACTIVE') {
     plant = { ...plant, integrationStatus: 'PAUSED_AUTH_ERROR' };
   }
@@ -86,6 +86,11 @@ function isRefused(result: PollResult | null): boolean {
   );
 }
 
+/** The brand refuses many at once: that is no word about these credentials. */
+function isHeld({ incident }: AlertsBefore): boolean {
+  return incident?.held === true;
+}
+
 /** The plant with what this poll says of it: last seen never goes back, failures count this poll. */
 function readingsAfter(plant: PlantFacts, { result, booked, nowMs }: Poll): PlantFacts {
   if (result.kind === 'FAILURE') {
@@ -110,7 +115,7 @@ function reconcileAnswer(
   { result, nowMs }: Poll,
 ): void {
   if (result.kind === 'FAILURE') {
-    reportFailure(book, plant, result, nowMs);
+    reportFailure(book, before, plant, result, nowMs);
     return;
   }
   const { alarms } = result.reading;
@@ -122,13 +127,15 @@ function reconcileAnswer(
 
 function reportFailure(
   book: AlertBook,
+  before: AlertsBefore,
   plant: PlantFacts,
   result: Extract<PollResult, { kind: 'FAILURE' }>,
   nowMs: number,
 ): void {
   const message = sentenceOf(result.failure.message);
   // Where another plant of the account was refused first, its alert speaks for all of them.
-  if (isRefused(result) && plant.integrationStatus !== 'PAUSED_AUTH_ERROR') {
+  const isOwn = plant.integrationStatus !== 'PAUSED_AUTH_ERROR' && !isHeld(before);
+  if (isRefused(result) && isOwn) {
     book.report({
       ...authKey,
       severity: 'RED',

@@ -1,14 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { announceRaise, announceRecovery, announceRise, reminderOf } from './announcing.ts';
+import {
+  announceRaise,
+  announceRecovery,
+  announceRise,
+  type Audience,
+  reminderOf,
+} from './announcing.ts';
 import type { ActiveAlert, AlertSeverity, EndedAlert } from './facts.ts';
-import { noonMs, sampleAlert, samplePlant } from './facts.sample.ts';
+import { noonMs, sampleAlert, samplePlant as sampleFacts } from './facts.sample.ts';
 import { hourMs, instantOf, localMinutesAt, minuteMs } from './zone.ts';
 
+const samplePlant = (different: Partial<Audience> = {}): Audience => ({
+  ...sampleFacts(),
+  inIncident: false,
+  ...different,
+});
 const madrid = 'Europe/Madrid';
 const plant = samplePlant();
 const silenced = samplePlant({ alertsSilencedUntilMs: noonMs + 1 });
 const disabled = samplePlant({ integrationStatus: 'DISABLED_BY_OPERATOR' });
+const inIncident = samplePlant({ inIncident: true });
 const offline = { type: 'OFFLINE', vendorAlarmCode: null, deviceSn: null } as const;
 const fault = { type: 'MOCK_FAULT', vendorAlarmCode: '2032', deviceSn: 'INV-1' } as const;
 const red = { severity: 'RED', muted: false } as const;
@@ -258,5 +270,38 @@ describe('a recovery', () => {
   test('is not announced while silenced, nor while an operator has the plant paused', () => {
     expect(announceRecovery(sampleAlert(), silenced, noonMs).announce).toBeNull();
     expect(announceRecovery(sampleAlert(), disabled, noonMs).announce).toBeNull();
+  });
+});
+
+describe("while the plant's brand does not answer", () => {
+  const told = noonMs - 7 * hourMs;
+  const alertOf = (type: ActiveAlert['type']) =>
+    sampleAlert({ type, lastNotifiedAtMs: told, announcedNotBeforeMs: told });
+
+  test.each(['OFFLINE', 'API_ERROR', 'LOW_GENERATION'] as const)(
+    '%s is neither announced nor reminded of, but its recovery is told where it was',
+    (type) => {
+      const key = { type, vendorAlarmCode: null, deviceSn: null };
+      const fresh = { ...key, severity: 'RED' as const, muted: false };
+      expect(announceRaise(fresh, [], inIncident, noonMs).announce).toBeNull();
+      expect(announceRise(fresh, inIncident, noonMs)).toBeNull();
+      expect(reminderOf(alertOf(type), inIncident, noonMs)).toBeNull();
+      expect(reminderOf(alertOf(type), plant, noonMs)?.kind).toBe('REMINDER');
+      expect(announceRecovery(alertOf(type), inIncident, noonMs).announce?.kind).toBe('RECOVERED');
+    },
+  );
+
+  test.each(['MOCK_FAULT', 'DEVICE_DOWN'] as const)('%s is announced as ever', (type) => {
+    expect(reminderOf(alertOf(type), inIncident, noonMs)?.kind).toBe('REMINDER');
+  });
+
+  test('what was withheld is announced when that is over', () => {
+    const never = sampleAlert({
+      type: 'API_ERROR',
+      lastNotifiedAtMs: null,
+      announcedNotBeforeMs: null,
+    });
+    expect(reminderOf(never, inIncident, noonMs)).toBeNull();
+    expect(reminderOf(never, plant, noonMs)?.kind).toBe('RAISED');
   });
 });

@@ -7,6 +7,7 @@ import type {
   EndedAlert,
   PlantFacts,
 } from './facts.ts';
+import { withheldTypes } from './incidents.ts';
 import { addDays, hourMs, instantOf, localDateAt, localMinutesAt } from './zone.ts';
 
 /**
@@ -21,13 +22,24 @@ const tellFromMinutes = 7 * 60;
 const tellToMinutes = 20 * 60;
 
 /** What announcing looks at of a plant. */
-export type Audience = Pick<PlantFacts, 'timezone' | 'integrationStatus' | 'alertsSilencedUntilMs'>;
+export interface Audience extends Pick<
+  PlantFacts,
+  'timezone' | 'integrationStatus' | 'alertsSilencedUntilMs'
+> {
+  /** Its brand does not answer: an incident speaks for what comes of that. */
+  inIncident: boolean;
+}
 
 /** Whether anything is announced at all: not while a person silenced the plant, nor while an operator has it paused. */
 function isAudible(plant: Audience, nowMs: number): boolean {
   const { alertsSilencedUntilMs, integrationStatus } = plant;
   const isSilenced = alertsSilencedUntilMs !== null && nowMs < alertsSilencedUntilMs;
   return !isSilenced && integrationStatus !== 'DISABLED_BY_OPERATOR';
+}
+
+/** Whether the alert itself is announced: not one that a brand's incident speaks for. A recovery is, where the alert was. */
+function isTellable(alert: { type: AlertType }, plant: Audience, nowMs: number): boolean {
+  return isAudible(plant, nowMs) && !(plant.inIncident && withheldTypes.has(alert.type));
 }
 
 /** An announcement of the alert, with the earliest time at which it may be sent. */
@@ -58,7 +70,7 @@ export function announceRaise(
 ): { announce: Announcement | null; lastNotifiedAtMs: number | null } {
   const inheritedMs = inheritedFrom(alert, ended, nowMs);
   const isTold = inheritedMs !== null && nowMs - inheritedMs <= announceAgainAfterMs;
-  if (isTold || alert.muted || !isAudible(plant, nowMs)) {
+  if (isTold || alert.muted || !isTellable(alert, plant, nowMs)) {
     return { announce: null, lastNotifiedAtMs: inheritedMs };
   }
   const announce = announcement('RAISED', alert, plant, nowMs);
@@ -96,7 +108,7 @@ export function announceRise(
   plant: Audience,
   nowMs: number,
 ): Announcement | null {
-  return isAudible(plant, nowMs) ? announcement('ESCALATED', alert, plant, nowMs) : null;
+  return isTellable(alert, plant, nowMs) ? announcement('ESCALATED', alert, plant, nowMs) : null;
 }
 
 /**
@@ -110,7 +122,7 @@ export function reminderOf(
 ): Announcement | null {
   const { announcedNotBeforeMs, lastNotifiedAtMs } = alert;
   const isMuted = alert.muted && lastNotifiedAtMs === null;
-  if (alert.state !== 'NEW' || isMuted || !isAudible(plant, nowMs)) return null;
+  if (alert.state !== 'NEW' || isMuted || !isTellable(alert, plant, nowMs)) return null;
   const lastMs = Math.max(lastNotifiedAtMs ?? -Infinity, announcedNotBeforeMs ?? -Infinity);
   if (nowMs - lastMs <= announceAgainAfterMs) return null;
   return announcement(announcedNotBeforeMs === null ? 'RAISED' : 'REMINDER', alert, plant, nowMs);

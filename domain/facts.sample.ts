@@ -108,6 +108,7 @@ export function sampleBefore(different: Partial<PollBefore> = {}): PollBefore {
     askedInVain: [],
     daysAtTime: [],
     active: [],
+    incident: null,
     ended: [],
     ...different,
   };

@@ -160,6 +160,11 @@ export interface AlertsBefore {
   /** The last 7 days before today, for the running day's comparison at the measurement's local time. */
   daysAtTime: readonly DayAtTime[];
   active: readonly ActiveAlert[];
+  /** The open incident of its brand, or of all brands; null where they answer. */
+  incident: {
+    /** Its brand's refused credentials are held back: they pause nobody. */
+    held: boolean;
+  } | null;
   /** Alerts of this plant resolved within the last 6 h, and stored vendor alarms that began within the alarm window. */
   ended: readonly EndedAlert[];
 }
