@@ -11,7 +11,7 @@ export const demoEmail = 'demo@localhost';
 /** Makes the demo's ADMIN, once. @returns a new sign-in link's token; older ones end. */
 export async function demoSignIn(db: Kysely<Database>): Promise<string> {
   const userId = (await findUserByEmail(db, demoEmail))?.id ?? (await addDemoUser(db));
-  return createSignInLink({ db, clock: Date.now }, userId);
+  return db.transaction().execute((trx) => createSignInLink({ db: trx, clock: Date.now }, userId));
 }
 
 async function addDemoUser(db: Kysely<Database>): Promise<number> {

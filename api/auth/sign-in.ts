@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { verify } from '@node-rs/bcrypt';
 
 import type { Decider } from '../../db/audit-log.ts';
-import { instant } from '../../db/database.ts';
+import { type Db, instant } from '../../db/database.ts';
 import {
   countLoginFailures,
   deleteLoginFailure,
@@ -139,15 +139,16 @@ export const linkTtlMs = 60 * 60_000;
 const linkTokenBytes = 32;
 
 /** A new link's token; older links of the user end. Only its digest is stored. */
-export async function createSignInLink(deps: SignInDeps, userId: number): Promise<string> {
+export async function createSignInLink(
+  deps: { db: Db; clock: () => number },
+  userId: number,
+): Promise<string> {
   const token = randomBytes(linkTokenBytes).toString('base64url');
-  await deps.db.transaction().execute(async (trx) => {
-    await deleteSignInLinks(trx, userId);
-    await insertSignInLink(trx, {
-      tokenHash: digest(token),
-      userId,
-      expiresAt: instant(deps.clock() + linkTtlMs),
-    });
+  await deleteSignInLinks(deps.db, userId);
+  await insertSignInLink(deps.db, {
+    tokenHash: digest(token),
+    userId,
+    expiresAt: instant(deps.clock() + linkTtlMs),
   });
   return token;
 }

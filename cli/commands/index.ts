@@ -101,6 +101,31 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./alerts-silence.ts')).alertsSilence,
   },
   {
+    name: 'users add',
+    summary: 'let somebody sign in, with a role',
+    load: async () => (await import('./users-add.ts')).usersAdd,
+  },
+  {
+    name: 'users list',
+    summary: 'who may sign in',
+    load: async () => (await import('./users-list.ts')).usersList,
+  },
+  {
+    name: 'users reset',
+    summary: 'give somebody a new password; all their sessions end',
+    load: async () => (await import('./users-reset.ts')).usersReset,
+  },
+  {
+    name: 'users remove',
+    summary: 'let somebody sign in no more',
+    load: async () => (await import('./users-remove.ts')).usersRemove,
+  },
+  {
+    name: 'users link',
+    summary: 'make an address that signs somebody in once',
+    load: async () => (await import('./users-link.ts')).usersLink,
+  },
+  {
     name: 'adapters replay',
     summary: 'show what an adapter makes of recorded answers',
     load: async () => (await import('./adapters-replay.ts')).adaptersReplay,
