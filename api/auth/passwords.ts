@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 
-import { hash, parseOptions, verify } from '@node-rs/bcrypt';
+import { hash, verify } from '@node-rs/bcrypt';
 
 /** Passwords: bcrypt. */
 
@@ -42,11 +42,6 @@ export async function isPasswordRight(
   const isTooLong = Buffer.byteLength(password) > bytesMax || password.includes('\0');
   const fits = await verifyHash(isTooLong ? '' : password, compared);
   return fits && passwordHash !== null && !isTooLong;
-}
-
-/** Whether the hash was made at a lower cost than today's. */
-export function needsNewHash(passwordHash: string): boolean {
-  return parseOptions(passwordHash).cost < bcryptCost;
 }
 
 /** Without letters and digits that look alike. */
