@@ -15,7 +15,13 @@ import { createHealth } from './health.ts';
 import { createApiMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { Problem, problemResponse } from './problem.ts';
+import { createFleetView } from './fleet-view.ts';
+import { createActions } from './actions.ts';
+import { alertRoutes } from './routes/alerts.ts';
 import { authRoutes } from './routes/auth.ts';
+import { integrationRoutes } from './routes/integrations.ts';
+import { plantActionRoutes } from './routes/plant-actions.ts';
+import { plantRoutes } from './routes/plants.ts';
 import { healthRoutes } from './routes/health.ts';
 
 /** No body that people or programs send us is longer. */
@@ -44,7 +50,13 @@ export function createApp(deps: ApiDeps): App {
     sameOriginWrites(deps),
   );
 
+  const fleet = createFleetView(deps.db, deps.clock);
+  const actions = createActions(deps, fleet);
   app.route('/api/v1', authRoutes(deps));
+  app.route('/api/v1', plantRoutes(deps, fleet, actions));
+  app.route('/api/v1', plantActionRoutes(deps, actions));
+  app.route('/api/v1', alertRoutes(deps, actions));
+  app.route('/api/v1', integrationRoutes(deps));
   app.route('/api/v1', healthRoutes(deps, health, metrics));
   app.get('/api/v1/openapi.json', (c) => c.json(openApiDocument(app, deps.version)));
   // Where orchestrators and scrapers look first; the document tells of one of the two addresses.

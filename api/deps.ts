@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 
 import type { SealedCredentials } from '../db/credentials.ts';
 import type { Database } from '../db/tables.ts';
-import type { AdapterErrorType, Brand } from '../domain/plant.ts';
+import type { AdapterErrorType, Brand, StatusProfile } from '../domain/plant.ts';
 
 /** The part of a structured log that the API uses: fields first, a constant message. */
 export interface ApiLog {
@@ -62,5 +62,7 @@ export interface ApiDeps {
   temporalUiUrl: string | null;
   /** Polling interval of new plants. */
   pollIntervalS: number;
+  /** Status profile of new plants whose place is known. */
+  statusProfile: StatusProfile;
   version: string;
 }

@@ -1,5 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
 
+import type { Decider } from '../db/audit-log.ts';
 import type { PlantScope } from '../db/scope.ts';
 import type { Role } from '../db/tables.ts';
 
@@ -40,4 +42,13 @@ export function plantScope(person: Person): PlantScope {
   // The database holds the same by a constraint; without a customer this must never widen to all.
   if (person.customerId === null) throw new Error('a CUSTOMER without a customer_id');
   return { customerId: person.customerId };
+}
+
+/** Who acts by this request, and on which plants; only behind `requireRole`. */
+export function actingOf(c: Context<ApiEnv>): { by: Decider; scope: PlantScope } {
+  const person = c.get('person');
+  return {
+    by: { actor: person.email, requestId: c.get('requestId') },
+    scope: plantScope(person),
+  };
 }

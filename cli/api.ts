@@ -101,6 +101,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey
     metricsToken: config.METRICS_TOKEN ?? null,
     temporalUiUrl: config.TEMPORAL_UI_URL ?? config.stack?.temporal_ui ?? null,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
+    statusProfile: config.DEFAULT_STATUS_PROFILE,
     version: packageVersion(),
   };
 }

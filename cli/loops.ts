@@ -1,9 +1,4 @@
-import {
-  type Client,
-  ScheduleAlreadyRunning,
-  ScheduleOverlapPolicy,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
+import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import {
   defineSearchAttributeKey,
   SearchAttributeType,
@@ -11,11 +6,11 @@ import {
 } from '@temporalio/common';
 
 import type { Loops } from '../activities/fleet.ts';
+import { signalChanged } from '../api/tell-loops.ts';
 import type { Brand } from '../domain/plant.ts';
 import {
   fleetQueue,
   fleetScheduleId,
-  plantChangedSignal,
   plantOfWorkflowId,
   pollQueue,
   pollWorkflowId,
@@ -73,17 +68,6 @@ export async function startLoop(
     staticSummary: plant.name,
     typedSearchAttributes: new TypedSearchAttributes([{ key: plantBrandKey, value: plant.brand }]),
   });
-}
-
-/** Tells a plant's loop to look again. @returns false where none runs: the reconciliation starts it. */
-export async function signalChanged(client: Client, plantId: string): Promise<boolean> {
-  try {
-    await client.workflow.getHandle(pollWorkflowId(plantId)).signal(plantChangedSignal);
-    return true;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
 }
 
 /** Makes sure that the Schedule of the reconciliation exists, and lets it run now. */

@@ -1,8 +1,9 @@
 import type { Client } from '@temporalio/client';
 
+import { type PollNow, pollNow } from '../api/poll-now.ts';
 import type { Command, CommandContext } from './command.ts';
 import { CommandError, exitCodes } from './config.ts';
-import { goodOutcomes, type PollNow, pollNow, pollNowSentence } from './poll-now.ts';
+import { goodOutcomes, pollNowSentence } from './poll-now.ts';
 import { counted, visibleText, writeJson } from './render.ts';
 import { confirmMany, findSelected } from './selected-plants.ts';
 import type { Selection } from './selection.ts';

@@ -1,3 +1,4 @@
+import { signalChanged } from '../api/tell-loops.ts';
 import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
@@ -8,7 +9,7 @@ import type { Database } from '../db/tables.ts';
 import type { Brand } from '../domain/plant.ts';
 import { plantOfWorkflowId, pollWorkflowId } from '../workflows/messages.ts';
 import { type AuditedLoops, auditedLoops, inBatches } from './audit-loops.ts';
-import { signalChanged, startLoop, triggerReconciliation } from './loops.ts';
+import { startLoop, triggerReconciliation } from './loops.ts';
 
 /**
  * Repairs what the reconciliation may: loops that are missing or have no plant, changes that no loop has seen, locks that

@@ -1,8 +1,8 @@
 import { type Client, ServiceError } from '@temporalio/client';
 
-import { pollNowSignal, pollWorkflowId } from '../workflows/messages.ts';
+import { signalLoops } from '../api/tell-loops.ts';
 import { CommandError, type Config, exitCodes } from './config.ts';
-import { signalChanged, triggerReconciliation } from './loops.ts';
+import { triggerReconciliation } from './loops.ts';
 import { counted } from './render.ts';
 import { connectTemporal } from './temporal.ts';
 
@@ -20,8 +20,6 @@ export interface Told {
   isTemporalAway: boolean;
 }
 
-/** Signals under way at once. */
-const signalsAtOnce = 20;
 /** A request that takes longer will not arrive. */
 const requestMsMax = 10_000;
 
@@ -31,31 +29,14 @@ export async function tellLoops(
   plantIds: readonly string[],
   options: { pollNow?: boolean } = {},
 ): Promise<Told> {
-  const waiting = [...plantIds];
   let told = 0;
-  let withoutLoop = 0;
   const isReached =
     plantIds.length === 0 ||
     (await withTemporal(config, async (client) => {
-      const tellNext = async () => {
-        for (let plantId = waiting.shift(); plantId !== undefined; plantId = waiting.shift()) {
-          if (await tell(client, plantId, options.pollNow === true)) told += 1;
-          else withoutLoop += 1;
-        }
-      };
-      await Promise.all(Array.from({ length: signalsAtOnce }, tellNext));
+      told = await signalLoops(client, plantIds, options);
     }));
+  const withoutLoop = isReached ? plantIds.length - told : 0;
   return { told, withoutLoop, isTemporalAway: !isReached };
-}
-
-/** @returns false where the plant has no running loop. */
-async function tell(client: Client, plantId: string, pollNow: boolean): Promise<boolean> {
-  return client.withDeadline(Date.now() + requestMsMax, async () => {
-    const isRunning = await signalChanged(client, plantId);
-    if (isRunning && pollNow)
-      await client.workflow.getHandle(pollWorkflowId(plantId)).signal(pollNowSignal);
-    return isRunning;
-  });
 }
 
 /** Has the loops of new plants started now. @returns false where Temporal is away. */

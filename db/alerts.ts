@@ -11,6 +11,7 @@ import type {
   ActiveAlert,
   AlertsBefore,
   AlertSeverity,
+  AlertType,
   AlertState,
   DayAtTime,
   DayRow,
@@ -20,7 +21,7 @@ import type { Brand } from '../domain/plant.ts';
 import { type Db, instant } from './database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import { daysAround } from './snapshots.ts';
-import type { AlertsTable } from './tables.ts';
+import type { AlertEventsTable, AlertsTable } from './tables.ts';
 
 /** Who changed an alert: the loop, in `alert_events.actor`. */
 const loopActor = 'loop';
@@ -370,13 +371,25 @@ export interface AlertFilter {
   /** The active ones, NEW and ACKED, unless said. */
   states?: readonly AlertState[];
   severity?: AlertSeverity;
+  type?: AlertType;
+  id?: number;
 }
 
-/** Alerts: active ones first, by severity, the oldest first; then resolved ones, the newest first. */
-export async function listAlerts(
-  db: Db,
-  filter: AlertFilter & { limit: number; offset?: number },
-): Promise<AlertView[]> {
+/**
+ * The order of alerts: active ones first, RED before YELLOW, the oldest first; then resolved ones, the newest first. The one
+ * expression of it: four numbers, compared one after the other, ascending.
+ */
+const alertOrder = sql.join([
+  sql`(a.state = 'RESOLVED')::int`,
+  sql`(a.state <> 'RESOLVED' and a.severity = 'YELLOW')::int`,
+  sql`case when a.state = 'RESOLVED' then -extract(epoch from a.resolved_at) else extract(epoch from a.started_at) end`,
+  sql`a.id`,
+]);
+
+/** Where a page of alerts ended: the place of its last one in their order. */
+export type AlertPosition = readonly number[];
+
+function alertQuery(db: Db, filter: AlertFilter) {
   const states = filter.states ?? ['NEW', 'ACKED'];
   let query = db
     .selectFrom('alerts as a')
@@ -408,16 +421,67 @@ export async function listAlerts(
       'a.estimated_at',
     ])
     .where('a.state', 'in', [...states])
-    .orderBy(sql`a.state = 'RESOLVED'`)
-    .orderBy(sql`case when a.state <> 'RESOLVED' then a.severity = 'YELLOW' end`)
-    .orderBy(sql`case when a.state <> 'RESOLVED' then a.started_at end`)
-    .orderBy(sql`a.resolved_at desc nulls first`)
-    .orderBy('a.id')
-    .limit(filter.limit)
-    .offset(filter.offset ?? 0);
+    .orderBy(alertOrder);
+  if (filter.id !== undefined) query = query.where('a.id', '=', filter.id);
   if (filter.plantId !== undefined) query = query.where('a.plant_id', '=', filter.plantId);
   if (filter.brand !== undefined) query = query.where('p.brand', '=', filter.brand);
   if (filter.customerId != null) query = query.where('p.customer_id', '=', filter.customerId);
   if (filter.severity !== undefined) query = query.where('a.severity', '=', filter.severity);
-  return query.execute();
+  if (filter.type !== undefined) query = query.where('a.type', '=', filter.type);
+  return query;
+}
+
+/** Alerts: active ones first, by severity, the oldest first; then resolved ones, the newest first. */
+export async function listAlerts(
+  db: Db,
+  filter: AlertFilter & { limit: number; offset?: number },
+): Promise<AlertView[]> {
+  return alertQuery(db, filter)
+    .limit(filter.limit)
+    .offset(filter.offset ?? 0)
+    .execute();
+}
+
+/** The same, a page at a time: what comes after `after`. */
+export async function pageAlerts(
+  db: Db,
+  filter: AlertFilter,
+  page: { after: AlertPosition | null; limit: number },
+): Promise<{ alerts: AlertView[]; next: AlertPosition | null }> {
+  let query = alertQuery(db, filter).select(
+    sql<AlertPosition>`json_build_array(${alertOrder})`.as('position'),
+  );
+  if (page.after !== null)
+    query = query.where(
+      sql<boolean>`(${alertOrder}) > (${sql.join(page.after.map((part) => sql`${part}::numeric`))})`,
+    );
+  const rows = await query.limit(page.limit + 1).execute();
+  const shown = rows.slice(0, page.limit);
+  return {
+    alerts: shown,
+    next: rows.length > page.limit ? (shown.at(-1)?.position ?? null) : null,
+  };
+}
+
+/** The alert of this id, whatever its state. @param customerId of a customer: other customers' alerts are unknown. */
+export async function findAlert(
+  db: Db,
+  alertId: number,
+  customerId: string | null,
+): Promise<AlertView | undefined> {
+  const filter = { id: alertId, customerId, states: ['NEW', 'ACKED', 'RESOLVED'] as const };
+  return alertQuery(db, filter).executeTakeFirst();
+}
+
+/** What became of an alert, oldest first. */
+export async function listAlertEvents(
+  db: Db,
+  alertId: number,
+): Promise<Selectable<AlertEventsTable>[]> {
+  return db
+    .selectFrom('alert_events')
+    .selectAll()
+    .where('alert_id', '=', alertId)
+    .orderBy('id')
+    .execute();
 }

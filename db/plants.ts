@@ -39,6 +39,17 @@ export async function findPlant(db: Db, plantId: string): Promise<PlantRow | und
   return db.selectFrom('plants').selectAll().where('id', '=', plantId).executeTakeFirst();
 }
 
+/** undefined for an unknown plant, or one beyond the scope. */
+export async function findPlantIn(
+  db: Db,
+  scope: PlantScope,
+  plantId: string,
+): Promise<PlantRow | undefined> {
+  const plant = await findPlant(db, plantId);
+  const isInScope = scope.customerId === null || plant?.customer_id === scope.customerId;
+  return isInScope ? plant : undefined;
+}
+
 /** Locks the plant's row until the transaction ends. */
 export async function lockPlant(db: Db, plantId: string): Promise<PlantRow | undefined> {
   return db
@@ -103,7 +114,6 @@ export interface PlantView
       | 'last_poll'
       | 'last_slot'
       | 'revision'
-      | 'status_profile'
     > {
   open_alerts: number;
   unacknowledged_alerts: number;

@@ -116,3 +116,48 @@ export async function listPollLogs(
   if (jobType !== undefined) query = query.where('job_type', '=', jobType);
   return query.execute();
 }
+
+/** The rows of a plant before an instant, newest first. */
+export async function pagePollLogs(
+  db: Db,
+  plantId: string,
+  page: { beforeMs: number | null; limit: number; jobType?: PollLogRow['job_type'] | undefined },
+): Promise<PollLogRow[]> {
+  let query = db
+    .selectFrom('poll_logs')
+    .selectAll()
+    .where('plant_id', '=', plantId)
+    .orderBy('scheduled_for', 'desc')
+    .orderBy('job_type')
+    .limit(page.limit);
+  if (page.beforeMs !== null) query = query.where('scheduled_for', '<', instant(page.beforeMs));
+  if (page.jobType !== undefined) query = query.where('job_type', '=', page.jobType);
+  return query.execute();
+}
+
+/** A plant's power at an instant; null where the poll gave none, so that a chart shows a gap. */
+export interface PowerPoint {
+  atMs: number;
+  powerW: number | null;
+}
+
+/** No chart shows more: one point a minute. */
+const minuteOf = sql`date_bin(interval '1 minute', l.scheduled_for, 'epoch'::timestamptz)`;
+
+/** The power of a plant from the ledger, oldest first: the newest poll of each minute. */
+export async function readPower(
+  db: Db,
+  plantId: string,
+  fromMs: number,
+  toMs: number,
+): Promise<PowerPoint[]> {
+  const result = await sql<{ at: Date; power_w: number | null }>`
+    select distinct on (${minuteOf})
+      l.scheduled_for as at, l.power_w
+    from poll_logs l
+    where l.plant_id = ${plantId} and l.job_type = 'POLL'
+      and l.scheduled_for >= ${instant(fromMs)} and l.scheduled_for < ${instant(toMs)}
+      and l.outcome not in ('SKIPPED_LOCKED', 'SKIPPED_INACTIVE')
+    order by ${minuteOf}, l.scheduled_for desc`.execute(db);
+  return result.rows.map((row) => ({ atMs: row.at.getTime(), powerW: row.power_w }));
+}

@@ -10,8 +10,8 @@ export const textLengthMax = 200;
 
 export const plantIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** One line with something to see. */
-export const visiblePattern = /^[^\p{Cc}]*[^\p{Cc}\p{Z}][^\p{Cc}]*$/u;
-export const oneWordPattern = /^[^\s\p{Cc}]+$/u;
+export const visiblePattern = /^[^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\p{Z}][^\p{Cc}\p{Cs}]*$/u;
+export const oneWordPattern = /^[^\s\p{Cc}\p{Cs}]+$/u;
 
 /** Statuses in which a plant can begin; the others come of what happens to it. */
 export const firstStatuses = [

@@ -1,11 +1,12 @@
 import { type Client, ServiceError } from '@temporalio/client';
 
+import { type PollNow, pollNow } from '../../api/poll-now.ts';
 import { durationText } from '../../domain/wording.ts';
 import type { PollAnswer } from '../../workflows/messages.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { CommandError, type Config, exitCodes } from '../config.ts';
 import { wholeNumber } from '../plant-fields.ts';
-import { goodOutcomes, type PollNow, pollNow, pollNowSentence } from '../poll-now.ts';
+import { goodOutcomes, pollNowSentence } from '../poll-now.ts';
 import { energyCell, nothing, powerCell, visibleText, writeJson } from '../render.ts';
 import { readFlag, readSelection, selectionOptions, unknownPlant } from '../selection.ts';
 import { factsText, indented } from '../table.ts';

@@ -1,16 +1,10 @@
 import type { Kysely } from 'kysely';
 
-import { type AlertView, listAlerts } from '../../db/alerts.ts';
-import { findAccounts } from '../../db/credentials.ts';
-import { findOpenPeriod } from '../../db/periods.ts';
-import { listPlants, type PlantView } from '../../db/plants.ts';
-import { listPollLogs, type PollLogRow } from '../../db/poll-logs.ts';
-import { findDays, type StoredDay } from '../../db/snapshots.ts';
+import { type PlantDetail, readPlantDetail } from '../../db/plant-detail.ts';
+import type { PlantView } from '../../db/plants.ts';
+import { allPlants } from '../../db/scope.ts';
 import type { Database } from '../../db/tables.ts';
-import { nextClosing } from '../../domain/closing.ts';
-import { nextSlotAfter } from '../../domain/slots.ts';
 import { durationText } from '../../domain/wording.ts';
-import { addDays, localDateAt } from '../../domain/zone.ts';
 import { pollWorkflowId } from '../../workflows/messages.ts';
 import { alertsTable } from './alerts-list.ts';
 import { type Command, type CommandIo, usageError } from '../command.ts';
@@ -30,11 +24,6 @@ import {
 import { unknownPlant } from '../selection.ts';
 import { connectDatabase } from '../services.ts';
 import { factsText, indented, tableText } from '../table.ts';
-
-const pollsShown = 10;
-const daysShown = 7;
-/** No plant has more worth reading; `alerts list --plant ID --limit N` shows more. */
-const alertsShown = 50;
 
 /** `heliograph plants show ID`: everything that is known of one plant. */
 export const plantsShow: Command = {
@@ -58,18 +47,9 @@ export const plantsShow: Command = {
   },
 };
 
-/** A plant with all that belongs to it, at one time. */
-interface Shown {
+/** A plant with all that belongs to it, and where its loop is seen. */
+interface Shown extends PlantDetail {
   nowMs: number;
-  plant: PlantView;
-  account: { id: string; name: string; has_credentials: boolean };
-  /** null while the plant is not polled, or no loop has looked at it yet. */
-  nextSlotAt: Date | null;
-  nextClosingAt: Date | null;
-  alerts: AlertView[];
-  polls: PollLogRow[];
-  /** Today and the days before it, newest first. */
-  days: StoredDay[];
   workflowId: string;
   workflowUrl: string | null;
 }
@@ -80,29 +60,10 @@ async function readShown(
   plantId: string,
   nowMs: number,
 ): Promise<Shown> {
-  const [plant] = await listPlants(db, { ids: [plantId] });
-  if (plant === undefined) throw unknownPlant(plantId);
-  const today = localDateAt(nowMs, plant.timezone);
-  const [account] = await findAccounts(db, [plant.vendor_account_id]);
-  const period = await findOpenPeriod(db, plantId);
-  const isDue = plant.integration_status === 'ACTIVE' && period?.reason === 'ACTIVE';
+  const detail = await readPlantDetail(db, allPlants, plantId, nowMs);
+  if (detail === undefined) throw unknownPlant(plantId);
   const workflowId = pollWorkflowId(plantId);
-  return {
-    nowMs,
-    plant,
-    account: account ?? {
-      id: plant.vendor_account_id,
-      name: plant.vendor_account_id,
-      has_credentials: false,
-    },
-    nextSlotAt: isDue ? new Date(nextSlotAfter(period, Math.max(nowMs, period.fromMs - 1))) : null,
-    nextClosingAt: isDue ? new Date(nextClosing(plantId, plant.timezone, nowMs).atMs) : null,
-    alerts: await listAlerts(db, { plantId, limit: alertsShown }),
-    polls: await listPollLogs(db, plantId, pollsShown, 'POLL'),
-    days: (await findDays(db, plantId, addDays(today, 1 - daysShown), today)).toReversed(),
-    workflowId,
-    workflowUrl: workflowUrl(config, workflowId),
-  };
+  return { ...detail, nowMs, workflowId, workflowUrl: workflowUrl(config, workflowId) };
 }
 
 /** Where the Temporal Web UI shows the plant's loop; null where no Web UI is known. */

@@ -88,6 +88,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     metricsToken: null,
     temporalUiUrl: null,
     pollIntervalS: 600,
+    statusProfile: 'STRICT',
     version: '0.0.0-test',
     ...given,
   };

@@ -27,7 +27,7 @@ const lockMsMax = 50;
 /** Beyond it a timer on a busy machine is no news. */
 const timerMs = 25;
 
-describe('servers that go away and come back', { timeout: chaosRounds * 180_000 }, () => {
+describe('servers that go away and come back', () => {
   let stack: ChaosStack;
   let worker: RunningWorker;
 

@@ -1,0 +1,45 @@
+import type { Context } from 'hono';
+import { accepts } from 'hono/accepts';
+
+import type { ApiEnv } from './env.ts';
+
+/** Tables as spreadsheets open them: RFC 4180, with a header row. */
+
+type Cell = string | number | boolean | null;
+
+/** Whether the table is wanted as CSV: by `?format=csv`, or by `Accept`. */
+export function wantsCsv(c: Context<ApiEnv>): boolean {
+  const format = c.req.query('format');
+  if (format !== undefined) return format === 'csv';
+  const supports = ['application/json', 'text/csv'];
+  return accepts(c, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv';
+}
+
+/** A spreadsheet takes what begins so for a formula. */
+const formulaStart = /^[=+\-@\t\r]/;
+
+/** Text that a spreadsheet could run gets a leading `'`; numbers are numbers. */
+function csvCell(value: Cell): string {
+  if (value === null) return '';
+  if (typeof value !== 'string') return String(value);
+  const safe = formulaStart.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** The rows under the names of the first one's members, or `columns` where there may be none. */
+export function csvText<Row extends Readonly<Record<string, Cell>>>(
+  columns: readonly (keyof Row & string)[],
+  rows: readonly Row[],
+): string {
+  const lines = rows.map((row) => columns.map((column) => csvCell(row[column] ?? null)).join(','));
+  return [columns.join(','), ...lines, ''].join('\r\n');
+}
+
+/** An attachment of that name. */
+export function csvResponse(c: Context<ApiEnv>, name: string, text: string): Response {
+  return c.body(text, 200, {
+    'content-type': 'text/csv; charset=utf-8',
+    'content-disposition': `attachment; filename="${name}"`,
+    'cache-control': 'no-store',
+  });
+}

@@ -1,0 +1,413 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { insertTestPlant } from '../../test/support/activities.ts';
+import { createTestApi, type TestApi } from '../../test/support/api.ts';
+import { countQueries } from '../../test/support/count-queries.ts';
+import { addDays, localDateAt } from '../../domain/zone.ts';
+
+let api: TestApi;
+const admin = 'admin@example.org';
+const operator = 'operator@example.org';
+/** Of the customer noord. */
+const customer = 'customer@example.org';
+
+beforeAll(async () => {
+  api = await createTestApi();
+  await api.user(admin, 'ADMIN');
+  await api.user(operator, 'OPERATOR');
+  await api.user(customer, 'CUSTOMER', { customerId: 'noord' });
+});
+afterAll(() => api.close());
+afterEach(async () => {
+  await api.db.deleteFrom('plants').execute();
+  await api.db.deleteFrom('audit_log').execute();
+  // The fleet is kept for a moment.
+  api.clock.nowMs = Math.max(Date.now(), api.clock.nowMs + 5_000);
+});
+
+const add = (id: string, plant: Parameters<typeof insertTestPlant>[1] = {}) =>
+  insertTestPlant(api.db, { id, name: id, vendor_plant_id: `vendor-${id}`, ...plant });
+async function ask(
+  email: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+) {
+  const response = await api.ask(email, method, `/api/v1${path}`, body, headers);
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: text.startsWith('{') ? JSON.parse(text) : null,
+  };
+}
+const ids = (plants: { id: string }[]) => plants.map(({ id }) => id);
+
+describe('GET /plants', () => {
+  test('answers lines with totals, a page at a time', async () => {
+    for (const id of ['a', 'b', 'c']) await add(id);
+    const first = await ask(operator, 'GET', '/plants?limit=2');
+    expect(first.status).toBe(200);
+    expect(ids(first.body.plants)).toEqual(['a', 'b']);
+    expect(first.body).toMatchObject({ matching: 3, totals: { plants: 3, grey: 3 } });
+    const second = await ask(operator, 'GET', `/plants?limit=2&cursor=${first.body.next_cursor}`);
+    expect(ids(second.body.plants)).toEqual(['c']);
+    expect(second.body.next_cursor).toBeNull();
+    const other = await ask(operator, 'GET', `/plants?sort=name&cursor=${first.body.next_cursor}`);
+    expect(other).toMatchObject({
+      status: 422,
+      body: { errors: [{ in: 'query', path: 'cursor' }] },
+    });
+  });
+
+  test('holds exactly the fields that the document names', async () => {
+    await add('a');
+    const document = await ask(operator, 'GET', '/openapi.json');
+    const { body } = await ask(operator, 'GET', '/plants');
+    const named = Object.keys(document.body.components.schemas.FleetPlant.properties);
+    expect(Object.keys(body.plants[0]).sort()).toEqual(named.sort());
+  });
+
+  test('filters by colour, brand, customer, text and staleness', async () => {
+    await add('a', { customer_id: 'noord', name: 'Canal House' });
+    await add('b', { brand: 'HUAWEI' });
+    await api.db.updateTable('plants').set({ status: 'RED' }).where('id', '=', 'b').execute();
+    await api.db
+      .updateTable('plants')
+      .set({ last_polled_at: new Date(Date.now() - 86_400_000) })
+      .where('id', '=', 'a')
+      .execute();
+    const found = async (query: string) =>
+      ids((await ask(operator, 'GET', `/plants?${query}`)).body.plants);
+    expect(await found('status=RED')).toEqual(['b']);
+    expect(await found('brand=HUAWEI')).toEqual(['b']);
+    expect(await found('customer=noord')).toEqual(['a']);
+    expect(await found('q=canal')).toEqual(['a']);
+    expect(await found('stale=true')).toEqual(['a']);
+    expect(await found('stale=false&status=GREY')).toEqual([]);
+  });
+
+  test('shows a customer nothing of others, not even in the totals', async () => {
+    await add('mine', { customer_id: 'noord' });
+    await add('theirs', { customer_id: 'zuid' });
+    const { body } = await ask(customer, 'GET', '/plants');
+    expect(ids(body.plants)).toEqual(['mine']);
+    expect(body.totals.plants).toBe(1);
+    expect((await ask(customer, 'GET', '/plants?customer=zuid')).body.matching).toBe(0);
+    expect((await ask(customer, 'GET', '/plants?format=csv')).text).not.toContain('theirs');
+  });
+
+  test('as CSV begins no cell like a formula, by format or Accept', async () => {
+    await add('a', { name: '=HYPERLINK("http://x","y")' });
+    for (const csv of [
+      await ask(operator, 'GET', '/plants?format=csv'),
+      await ask(operator, 'GET', '/plants', undefined, { accept: 'text/csv' }),
+    ]) {
+      expect(csv.headers.get('content-type')).toContain('text/csv');
+      const [header, line] = csv.text.split('\r\n');
+      expect(header).toMatch(/^id,name,/);
+      expect(line).toMatch(/^a,"'=HYPERLINK\(""http:\/\/x"",""y""\)",/);
+    }
+  });
+
+  test('costs as many statements for a thousand plants as for one, and none within its second', async () => {
+    await add('a');
+    const read = () => ask(operator, 'GET', '/plants?limit=200');
+    const counted = async () => {
+      api.clock.nowMs += 5_000;
+      return countQueries(api.db, read);
+    };
+    await counted();
+    const one = await counted();
+    await api.db
+      .insertInto('plants')
+      .values(
+        Array.from({ length: 999 }, (_, n) => ({
+          id: `p${n}`,
+          name: 'x',
+          brand: 'SOLIS' as const,
+          vendor_account_id: 'account-SOLIS',
+          vendor_plant_id: `v${n}`,
+          timezone: 'UTC',
+        })),
+      )
+      .execute();
+    await counted();
+    expect(await counted()).toBe(one);
+    const again = await countQueries(api.db, read);
+    // Who asks is looked up each time.
+    expect(again).toBe(one - 1);
+    const page = await countQueries(api.db, () => ask(operator, 'GET', '/plants/a'));
+    expect(page).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('a plant', () => {
+  test('is shown with its settings, days, polls and alerts; of another customer it is not there', async () => {
+    await add('a', { customer_id: 'zuid' });
+    const { status, body, headers } = await ask(operator, 'GET', '/plants/a');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      id: 'a',
+      status_sentence: expect.any(String),
+      account: { id: 'account-SOLIS', has_credentials: true },
+      next_slot: null,
+      alerts: [],
+      last_polls: [],
+      days: [],
+      devices: [],
+      workflow_id: 'poll:plant:a:latest',
+    });
+    expect(headers.get('etag')).toBe(`"${body.revision}"`);
+    for (const path of ['/plants/a', '/plants/a/polls', '/plants/a/snapshots', '/plants/a/power'])
+      expect((await ask(customer, 'GET', path)).status).toBe(404);
+  });
+
+  test('is made with its account and credentials, which nothing tells again; a second time is a conflict', async () => {
+    const body = {
+      id: 'new',
+      name: 'New',
+      brand: 'SOLIS',
+      vendor_account_id: 'new-account',
+      vendor_plant_id: '1300000000000000777',
+      timezone: 'Europe/Amsterdam',
+      credentials: { key_id: 'canary-id', key_secret: 'canary-secret' },
+    };
+    const made = await ask(admin, 'POST', '/plants', body);
+    expect(made.status).toBe(201);
+    expect(made.headers.get('location')).toBe('/api/v1/plants/new');
+    expect(made.body).toMatchObject({
+      integration_status: 'ACTIVE',
+      account: { has_credentials: true },
+    });
+    expect(made.text + JSON.stringify(api.logged)).not.toContain('canary');
+    const again = await ask(admin, 'POST', '/plants', body);
+    expect(again).toMatchObject({
+      status: 409,
+      body: { errors: expect.arrayContaining([expect.objectContaining({ path: 'id' })]) },
+    });
+    expect(again.text).not.toContain('canary');
+    expect((await ask(operator, 'GET', '/plants')).body.plants).toHaveLength(1);
+    const log = await api.db
+      .selectFrom('audit_log')
+      .select(['actor', 'action', 'request_id'])
+      .where('subject_id', '=', 'new')
+      .execute();
+    expect(log).toEqual([
+      { actor: admin, action: 'plant.create', request_id: made.headers.get('x-request-id') },
+    ]);
+  });
+
+  test('is not made with a zone, brand, interval or place that cannot be', async () => {
+    const good = {
+      id: 'new',
+      name: 'New',
+      brand: 'SOLIS',
+      vendor_account_id: 'acc',
+      vendor_plant_id: 'v',
+      timezone: 'UTC',
+    };
+    for (const wrong of [
+      { timezone: 'Mars/Olympus' },
+      { timezone: '+01:00' },
+      { brand: 'ACME' },
+      { poll_interval_s: 0 },
+      { poll_interval_s: 86_401 },
+      { latitude: 91 },
+      { name: ' ' },
+      { name: 'a\u0000b' },
+      { name: 'a\ud800' },
+      { id: '../etc' },
+      { status_profile: 'DAYLIGHT' },
+      { credentials: { key_id: 'x' } },
+      { unknown: 1 },
+    ]) {
+      const answer = await ask(admin, 'POST', '/plants', { ...good, ...wrong });
+      expect({ wrong, status: answer.status }).toEqual({ wrong, status: 422 });
+      expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    }
+    expect(await api.db.selectFrom('plants').select('id').execute()).toEqual([]);
+  });
+
+  test('is changed, once by whoever read it first', async () => {
+    await add('a');
+    const { body } = await ask(operator, 'GET', '/plants/a');
+    const change = (name: string, revision: number) =>
+      ask(admin, 'PATCH', '/plants/a', { name }, { 'if-match': `"${revision}"` });
+    expect(await change('First', body.revision)).toMatchObject({
+      status: 200,
+      body: { name: 'First', revision: body.revision + 1 },
+    });
+    expect(await change('Second', body.revision)).toMatchObject({
+      status: 412,
+      body: { revision: body.revision + 1 },
+    });
+    expect((await ask(operator, 'GET', '/plants')).body.plants[0].name).toBe('First');
+    expect((await ask(admin, 'PATCH', '/plants/a', { status_profile: 'DAYLIGHT' })).status).toBe(
+      422,
+    );
+    expect((await ask(admin, 'PATCH', '/plants/a', { brand: 'HUAWEI' })).status).toBe(422);
+    expect((await ask(admin, 'PATCH', '/plants/a', {})).status).toBe(422);
+  });
+
+  test('that waited for its documents becomes ACTIVE; a paused one does not by that', async () => {
+    await add('a', { integration_status: 'PENDING_DOCS' });
+    const activate = () => ask(admin, 'PATCH', '/plants/a', { integration_status: 'ACTIVE' });
+    expect((await ask(operator, 'POST', '/plants/a/pause', {})).status).toBe(409);
+    expect((await ask(operator, 'POST', '/plants/a/resume')).status).toBe(409);
+    expect((await activate()).body.integration_status).toBe('ACTIVE');
+    expect((await ask(operator, 'POST', '/plants/a/pause', { reason: 'works' })).status).toBe(200);
+    expect((await activate()).status).toBe(409);
+  });
+
+  test('is paused, resumed and silenced by an operator, also while Temporal is away', async () => {
+    await add('a');
+    const until = new Date(api.clock.nowMs + 3_600_000).toISOString();
+    expect(
+      await ask(operator, 'POST', '/plants/a/pause', { until, reason: 'works' }),
+    ).toMatchObject({
+      status: 200,
+      body: { loop_told: false },
+    });
+    expect((await ask(operator, 'GET', '/plants')).body.plants[0]).toMatchObject({
+      integration_status: 'DISABLED_BY_OPERATOR',
+      paused_until: until,
+      pause_reason: 'works',
+    });
+    expect((await ask(operator, 'POST', '/plants/a/poll')).status).toBe(409);
+    expect((await ask(operator, 'POST', '/plants/a/resume')).status).toBe(200);
+    expect((await ask(operator, 'POST', '/plants/a/silence', { until })).status).toBe(200);
+    expect((await ask(operator, 'GET', '/plants/a')).body).toMatchObject({
+      integration_status: 'ACTIVE',
+      alerts_silenced_until: until,
+    });
+    const past = new Date(api.clock.nowMs - 1).toISOString();
+    expect((await ask(operator, 'POST', '/plants/a/silence', { until: past })).status).toBe(422);
+    const log = await api.db
+      .selectFrom('audit_log')
+      .select('action')
+      .where('subject_id', '=', 'a')
+      .orderBy('id')
+      .execute();
+    expect(log.map(({ action }) => action)).toEqual([
+      'plant.pause',
+      'plant.resume',
+      'plant.silence',
+    ]);
+    expect((await ask(operator, 'POST', '/plants/a/poll')).status).toBe(503);
+  });
+
+  test('gets new credentials for its account, which resumes what the old ones had paused', async () => {
+    await add('a');
+    await api.db
+      .updateTable('plants')
+      .set({ integration_status: 'PAUSED_AUTH_ERROR' })
+      .where('id', '=', 'a')
+      .execute();
+    const credentials = { key_id: 'canary-1', key_secret: 'canary-2' };
+    const answer = await ask(admin, 'PUT', '/plants/a/credentials', { credentials });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { account_id: 'account-SOLIS', version: expect.any(Number), resumed: ['a'], active: 1 },
+    });
+    const wrong = await ask(admin, 'PUT', '/plants/a/credentials', {
+      credentials: { ...credentials, other: 'canary-3' },
+    });
+    expect(wrong.status).toBe(422);
+    expect(answer.text + wrong.text + JSON.stringify(api.logged)).not.toContain('canary');
+  });
+
+  test('has its days, its ledger and its power read by its own calendar', async () => {
+    const timezone = 'Pacific/Kiritimati';
+    await add('a', { timezone });
+    const today = localDateAt(api.clock.nowMs, timezone);
+    for (const age of [0, 1, 40]) {
+      await api.db
+        .insertInto('metric_snapshots')
+        .values({
+          plant_id: 'a',
+          date: addDays(today, -age),
+          today_energy_kwh: age,
+          quality: 'FINAL',
+          complete: true,
+        })
+        .execute();
+    }
+    const days = async (query: string) =>
+      (await ask(operator, 'GET', `/plants/a/snapshots?${query}`)).body.snapshots.map(
+        (day: { today_energy_kwh: number }) => day.today_energy_kwh,
+      );
+    expect(await days('')).toEqual([1, 0]);
+    expect(await days(`from=${addDays(today, -40)}&to=${addDays(today, -1)}`)).toEqual([40, 1]);
+    for (const wrong of [
+      'from=2026-02-30',
+      'from=0000-01-01',
+      'from=2026-02-02&to=2026-02-01',
+      'from=2000-01-01',
+    ])
+      expect((await ask(operator, 'GET', `/plants/a/snapshots?${wrong}`)).status).toBe(422);
+    const csv = await ask(operator, 'GET', '/plants/a/snapshots?format=csv');
+    expect(csv.text.split('\r\n')[1]).toBe(`${addDays(today, -1)},1,,,FINAL,true,`);
+
+    const at = (secondsAgo: number) => new Date(api.clock.nowMs - secondsAgo * 1_000);
+    await api.db
+      .insertInto('poll_logs')
+      .values(
+        [0, 1, 2].map((n) => ({
+          plant_id: 'a',
+          job_type: 'POLL' as const,
+          scheduled_for: at(n * 60),
+          trigger: 'SCHEDULE' as const,
+          status: n === 1 ? ('ERROR' as const) : ('SUCCESS' as const),
+          outcome: n === 1 ? ('FAILED' as const) : ('OK' as const),
+          started_at: at(n * 60),
+          power_w: n === 1 ? null : 1_000 * n,
+          workflow_id: 'w',
+          run_id: 'r',
+        })),
+      )
+      .execute();
+    const polls = await ask(operator, 'GET', '/plants/a/polls?limit=2');
+    expect(polls.body.polls.map((poll: { outcome: string }) => poll.outcome)).toEqual([
+      'OK',
+      'FAILED',
+    ]);
+    const older = await ask(operator, 'GET', `/plants/a/polls?before=${polls.body.next_cursor}`);
+    expect(older.body).toMatchObject({ polls: [{ power_w: 2_000 }], next_cursor: null });
+    const power = await ask(
+      operator,
+      'GET',
+      `/plants/a/power?date=${localDateAt(at(120).getTime(), timezone)}`,
+    );
+    expect(power.status, power.text).toBe(200);
+    expect(power.body.points[0]).toEqual([at(120).toISOString(), 2_000]);
+    const all = await ask(operator, 'GET', '/plants/a/power');
+    if (localDateAt(at(120).getTime(), timezone) === today)
+      expect(all.body.points.map(([, watts]: [string, number | null]) => watts)).toEqual([
+        2_000,
+        null,
+        0,
+      ]);
+    await api.db.deleteFrom('poll_logs').execute();
+  });
+});
+
+describe('POST /integrations/test', () => {
+  test('tells what the vendor said, and no credential', async () => {
+    const body = {
+      brand: 'SOLIS',
+      vendor_plant_id: '1300000000000000001',
+      credentials: { key_id: 'canary-1', key_secret: 'canary-2' },
+    };
+    const answer = await ask(admin, 'POST', '/integrations/test', body);
+    expect(answer.body).toEqual({ ok: true, adapter_error_type: null, message: 'signed in' });
+    const wrong = await ask(admin, 'POST', '/integrations/test', {
+      ...body,
+      credentials: { key_id: 'canary-1' },
+    });
+    expect(wrong.status).toBe(422);
+    expect(answer.text + wrong.text + JSON.stringify(api.logged)).not.toContain('canary');
+  });
+});

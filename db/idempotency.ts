@@ -1,0 +1,79 @@
+import { sql } from 'kysely';
+
+import type { Db } from './database.ts';
+
+/** Answers to requests that came with a key of their own, so that the same request is carried out once. */
+
+/** How long an answer is kept. */
+const keptFor = sql`interval '24 hours'`;
+/** No request runs longer: one that began earlier ended with its process, and another may be made in its place. */
+const runsAtMost = sql`interval '2 minutes'`;
+
+export interface StoredAnswer {
+  status: number;
+  body: unknown;
+}
+
+export type Claim =
+  /** The caller carries the request out, and then stores or releases it. */
+  | { kind: 'CLAIMED' }
+  | { kind: 'RUNNING' }
+  | { kind: 'ANSWERED'; answer: StoredAnswer }
+  /** The key was used for another request. */
+  | { kind: 'OTHER_REQUEST' };
+
+export interface IdempotencyKey {
+  userId: number;
+  key: string;
+}
+
+/** @param requestHash SHA-256 of what makes the request the same. */
+export async function claimKey(
+  db: Db,
+  { userId, key }: IdempotencyKey,
+  requestHash: Buffer,
+): Promise<Claim> {
+  await sql`delete from idempotency_keys where created_at < now() - ${keptFor}`.execute(db);
+  const claimed = await sql`
+    insert into idempotency_keys as k (user_id, key, request_hash) values (${userId}, ${key}, ${requestHash})
+    on conflict (user_id, key) do update set created_at = now()
+    where k.status is null and k.request_hash = excluded.request_hash and k.created_at < now() - ${runsAtMost}`.execute(
+    db,
+  );
+  if ((claimed.numAffectedRows ?? 0n) > 0n) return { kind: 'CLAIMED' };
+  const row = await db
+    .selectFrom('idempotency_keys')
+    .select(['request_hash', 'status', 'body'])
+    .where('user_id', '=', userId)
+    .where('key', '=', key)
+    .executeTakeFirst();
+  // Released between the two statements: whoever asks again will carry it out.
+  if (row === undefined) return { kind: 'RUNNING' };
+  if (!row.request_hash.equals(requestHash)) return { kind: 'OTHER_REQUEST' };
+  return row.status === null
+    ? { kind: 'RUNNING' }
+    : { kind: 'ANSWERED', answer: { status: row.status, body: row.body } };
+}
+
+export async function storeAnswer(
+  db: Db,
+  { userId, key }: IdempotencyKey,
+  answer: StoredAnswer,
+): Promise<void> {
+  await db
+    .updateTable('idempotency_keys')
+    .set({ status: answer.status, body: JSON.stringify(answer.body) })
+    .where('user_id', '=', userId)
+    .where('key', '=', key)
+    .execute();
+}
+
+/** Nothing was done: the same key may ask again. */
+export async function releaseKey(db: Db, { userId, key }: IdempotencyKey): Promise<void> {
+  await db
+    .deleteFrom('idempotency_keys')
+    .where('user_id', '=', userId)
+    .where('key', '=', key)
+    .where('status', 'is', null)
+    .execute();
+}
