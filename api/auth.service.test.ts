@@ -118,6 +118,8 @@ describe('signing in', () => {
     expect(await problemOf(await login(nia, passwordOf(nia)))).toMatchObject({
       kind: 'sign-in-refused',
     });
+    // Who it was is kept for a second.
+    api.clock.nowMs += 1_000;
     expect((await withToken(token)).status).toBe(401);
   });
 

@@ -1,10 +1,11 @@
 import type { Context, MiddlewareHandler } from 'hono';
 
-import { findSessionUser, type UserRow } from '../../db/users.ts';
+import type { UserRow } from '../../db/users.ts';
 import type { Role } from '../../db/tables.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv, Identity, Person } from '../env.ts';
 import { Problem } from '../problem.ts';
+import { findPerson } from './people.ts';
 import { readSession, setSession } from './session.ts';
 import { isRenewalDue, readToken } from './tokens.ts';
 
@@ -54,7 +55,7 @@ async function identified(c: Context<ApiEnv>, deps: ApiDeps): Promise<Identity |
 async function userOf(deps: ApiDeps, token: string, audience: 'api' | 'pages') {
   const claims = await readToken(deps, token, audience, deps.clock());
   if (claims === null) return undefined;
-  const row = await findSessionUser(deps.db, claims.sub, claims.sv);
+  const row = await findPerson(deps, { userId: claims.sub, sessionVersion: claims.sv });
   return row === undefined ? undefined : { row, claims };
 }
 

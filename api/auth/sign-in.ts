@@ -22,6 +22,7 @@ import {
 import type { ApiDeps } from '../deps.ts';
 import type { Person } from '../env.ts';
 import { Problem } from '../problem.ts';
+import { forgetPeople } from './people.ts';
 import { hashPassword, isPasswordRight, passwordFault } from './passwords.ts';
 import type { SignedIn } from './tokens.ts';
 
@@ -123,6 +124,7 @@ export async function changePassword(
         instant(deps.clock()),
       ),
     );
+  forgetPeople(deps);
   if (sessionVersion === null)
     throw new Problem('conflict', 'The password was changed meanwhile by somebody else.');
   return { userId: user.id, sessionVersion };

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { endSessions } from '../../db/users.ts';
 import { requirePerson } from '../auth/guard.ts';
+import { signOut } from '../auth/people.ts';
 import { clearSession, setSession } from '../auth/session.ts';
 import { changePassword, signInByPassword } from '../auth/sign-in.ts';
 import { issueToken, type SignedIn } from '../auth/tokens.ts';
@@ -78,7 +78,7 @@ const change = createRoute({
   },
 });
 
-const signOut = createRoute({
+const signOutEverywhere = createRoute({
   method: 'post',
   path: '/auth/sign-out',
   tags: ['auth'],
@@ -140,8 +140,8 @@ export function authRoutes(deps: ApiDeps) {
       c.header('cache-control', 'no-store');
       return c.json(await tokenAnswer(who, { ...person, mustChangePassword: false }), 200);
     })
-    .openapi(signOut, async (c) => {
-      await endSessions(deps.db, c.get('person').userId);
+    .openapi(signOutEverywhere, async (c) => {
+      await signOut(deps, c.get('person').userId);
       clearSession(c, deps);
       return c.body(null, 204);
     })

@@ -1,0 +1,61 @@
+import type { Kysely } from 'kysely';
+
+import type { Database } from '../../db/tables.ts';
+import { endSessions, findSessionUser, type UserRow } from '../../db/users.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { SignedIn } from './tokens.ts';
+
+/**
+ * Who is behind a token, looked up at most once a second for each: a page that refreshes, or a program that reads the fleet,
+ * would else cost a query more with every request. So what another process changes (a reset by the command line, say) holds
+ * after a second; what this process changes holds at once.
+ */
+
+const keptMs = 1_000;
+/** More people than ask within a second. */
+const keptMax = 1_000;
+
+interface Kept {
+  atMs: number;
+  user: Promise<UserRow | undefined>;
+}
+
+const keptByDatabase = new WeakMap<Kysely<Database>, Map<string, Kept>>();
+
+function keptOf(db: Kysely<Database>): Map<string, Kept> {
+  const known = keptByDatabase.get(db);
+  if (known !== undefined) return known;
+  const fresh = new Map<string, Kept>();
+  keptByDatabase.set(db, fresh);
+  return fresh;
+}
+
+const keyOf = ({ userId, sessionVersion }: SignedIn) => `${userId}:${sessionVersion}`;
+
+/** The user whose sessions are still those; undefined for a disabled user and for ended sessions. */
+export async function findPerson(
+  deps: Pick<ApiDeps, 'db' | 'clock'>,
+  who: SignedIn,
+): Promise<UserRow | undefined> {
+  const people = keptOf(deps.db);
+  const nowMs = deps.clock();
+  const kept = people.get(keyOf(who));
+  if (kept !== undefined && nowMs >= kept.atMs && nowMs - kept.atMs < keptMs) return kept.user;
+  const user = findSessionUser(deps.db, who.userId, who.sessionVersion);
+  if (people.size >= keptMax) people.clear();
+  people.set(keyOf(who), { atMs: nowMs, user });
+  // A failed look-up is not kept.
+  user.catch(() => people.delete(keyOf(who)));
+  return user;
+}
+
+/** Call it when sessions of a user ended here. */
+export function forgetPeople(deps: Pick<ApiDeps, 'db'>): void {
+  keptByDatabase.delete(deps.db);
+}
+
+/** Ends every session and token of the person. */
+export async function signOut(deps: Pick<ApiDeps, 'db'>, userId: number): Promise<void> {
+  await endSessions(deps.db, userId);
+  forgetPeople(deps);
+}
