@@ -114,6 +114,7 @@ export interface PlantView
       | 'last_poll'
       | 'last_slot'
       | 'revision'
+      | 'status_profile'
     > {
   open_alerts: number;
   unacknowledged_alerts: number;
