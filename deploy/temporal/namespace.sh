@@ -1,0 +1,10 @@
+#!/bin/sh
+# Makes the namespace, once. A server that has just come up may need some moments more than its health says.
+set -eu
+tries=0
+until temporal operator namespace describe --address "$TEMPORAL_ADDRESS" --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1 ||
+  temporal operator namespace create --address "$TEMPORAL_ADDRESS" --namespace "$TEMPORAL_NAMESPACE" --retention "$RETENTION"; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 10 ] || exit 1
+  sleep 2
+done
