@@ -207,6 +207,8 @@ export interface FleetReport {
   /** Incidents of brands that were opened or closed; `ALL` is our side. */
   incidentsOpened: string[];
   incidentsClosed: string[];
+  /** Alerts whose cost was estimated anew. */
+  estimated: number;
 }
 
 /** Activities of `queue:fleet`. */

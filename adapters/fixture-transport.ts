@@ -33,6 +33,8 @@ export interface FixtureTransportOptions {
   /** What the vendor has on its books: the stored credentials, unless the scenario knows others. */
   knownCredentials: Credentials;
   now: Date;
+  /** The vendor's cloud is away: whatever is asked, its proxy answers 503. */
+  isAway?: boolean;
   fixturesDir?: string;
 }
 
@@ -81,6 +83,7 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
 
   return async (request, { signal }) => {
     signal.throwIfAborted();
+    if (options.isAway === true) return unavailable;
     const response = respond(request);
     if ('hang' in response && response.hang) return aborted(signal);
     if ('delay_ms' in response && response.delay_ms !== undefined) {
@@ -93,6 +96,12 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
     };
   };
 }
+
+const unavailable: TransportResponse = {
+  status: 503,
+  headers: { 'content-type': 'text/html' },
+  body: '<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>',
+};
 
 /** The scenario whose answers stand for an account's own lists where the plant is unknown. */
 const ordinaryScenario = 'ordinary-day';

@@ -9,7 +9,7 @@ import { SessionStore } from './session.ts';
 
 const noon = new Date('2026-06-11T12:03:20Z');
 
-function adapterOf(brand: (typeof brands)[number], vendorPlantId: string) {
+function adapterOf(brand: (typeof brands)[number], vendorPlantId: string, isAway = false) {
   const plant = {
     vendorPlantId,
     timezone: 'Europe/Amsterdam',
@@ -27,12 +27,20 @@ function adapterOf(brand: (typeof brands)[number], vendorPlantId: string) {
     session: new SessionStore(),
     now: noon,
     signal: new AbortController().signal,
+    isAway,
   });
   return { adapter, plant };
 }
 
 describe.each(brands)('%s in the registry', (brand) => {
   const { definition } = registry[brand];
+
+  test('with its cloud away is VENDOR_ERROR, whatever is asked', async () => {
+    const { adapter, plant } = adapterOf(brand, 'any', true);
+    const refusal = { type: 'VENDOR_ERROR' };
+    await expect(adapter.getPlantSummary(plant)).rejects.toMatchObject(refusal);
+    await expect(adapter.getAlarmsSince(plant, new Date(0))).rejects.toMatchObject(refusal);
+  });
 
   test('is complete: definition, README, fixtures, the suite of all adapters', () => {
     expect(definition.brand).toBe(brand);

@@ -33,7 +33,7 @@ export const registry: Readonly<Record<Brand, RegistryEntry>> = {
 export interface FixtureAdapterOptions
   extends
     Omit<AdapterDeps, 'transport'>,
-    Pick<FixtureTransportOptions, 'brand' | 'plant' | 'fixturesDir'> {
+    Pick<FixtureTransportOptions, 'brand' | 'plant' | 'isAway' | 'fixturesDir'> {
   /** What the vendor has on its books; the given credentials unless said. */
   knownCredentials?: FixtureTransportOptions['knownCredentials'];
 }
@@ -44,7 +44,11 @@ export interface FixtureAdapterOptions
  */
 export function createFixtureAdapter(options: FixtureAdapterOptions): VendorAdapter {
   const { brand, plant, credentials, session, now, signal } = options;
-  const { fixturesDir = packagedFixturesDir, knownCredentials = credentials } = options;
+  const {
+    fixturesDir = packagedFixturesDir,
+    knownCredentials = credentials,
+    isAway = false,
+  } = options;
   const { definition, vendor } = registry[brand];
   const transport = createFixtureTransport({
     brand,
@@ -52,6 +56,7 @@ export function createFixtureAdapter(options: FixtureAdapterOptions): VendorAdap
     plant,
     knownCredentials,
     now,
+    isAway,
     fixturesDir,
   });
   const adapter = definition.create({ transport, credentials, session, now, signal });

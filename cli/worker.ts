@@ -21,6 +21,7 @@ import {
   requireMockMode,
   requireService,
 } from './config.ts';
+import { withDemoOutages } from './demo-outages.ts';
 import { openLocks } from './locks.ts';
 import type { Log } from './log.ts';
 import type { WorkerMetrics } from './metrics.ts';
@@ -144,7 +145,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       lockDomain: `${await clusterId(client)}/${config.TEMPORAL_NAMESPACE}`,
       vendors: createVendors({
         masterKeys,
-        openAdapter: options.openAdapter ?? createFixtureAdapter,
+        openAdapter:
+          options.openAdapter ??
+          (await withDemoOutages(createFixtureAdapter, db, () =>
+            log.warn({}, 'outages of the demo could not be read'),
+          )),
       }),
       breaker: new Breaker(),
       clock: Date.now,

@@ -271,6 +271,11 @@ export interface BrandIncidentsTable {
   released_at: Date | null;
 }
 
+export interface DemoOutagesTable {
+  brand: Brand;
+  until_at: Date;
+}
+
 export interface Database {
   users: UsersTable;
   login_failures: LoginFailuresTable;
@@ -278,6 +283,7 @@ export interface Database {
   audit_log: AuditLogTable;
   idempotency_keys: IdempotencyKeysTable;
   brand_incidents: BrandIncidentsTable;
+  demo_outages: DemoOutagesTable;
   vendor_accounts: VendorAccountsTable;
   integration_credentials: IntegrationCredentialsTable;
   plants: PlantsTable;

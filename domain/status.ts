@@ -117,8 +117,9 @@ export function statusSentence(reason: StatusReason, facts: SentenceFacts): stri
     case 'LOW_GENERATION':
       return facts.lowGenerationAlert ?? 'Generation is low compared with the last 7 days.';
     case 'NOT_SEEN_2H':
-    case 'SEEN_RECENTLY':
       return seenSentence(facts);
+    case 'SEEN_RECENTLY':
+      return `${seenSentence(facts)}${nightNote(facts)}`;
   }
 }
 
@@ -140,6 +141,12 @@ function seenSentence({ lastSeenAtMs, lastSeenSource, nowMs, timezone }: Sentenc
   const age = durationText(Math.max(0, nowMs - lastSeenAtMs));
   const how = lastSeenSource === 'EVIDENCE' ? ' by its running inverters or rising totals' : '';
   return `Last seen ${age} ago${how}, at ${localTimeText(lastSeenAtMs, timezone)}.`;
+}
+
+/** Of a plant that is GREEN though unseen for more than 2 h: only DAYLIGHT makes it so. */
+function nightNote({ lastSeenAtMs, nowMs }: SentenceFacts): string {
+  const isLong = lastSeenAtMs !== null && nowMs - lastSeenAtMs > yellowAfterMs;
+  return isLong ? ' Less than 2 h of that was daylight.' : '';
 }
 
 function criticalSentence(redAlerts: readonly string[]): string {

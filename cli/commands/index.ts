@@ -126,6 +126,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./users-link.ts')).usersLink,
   },
   {
+    name: 'demo break',
+    summary: 'take a recorded vendor away for a while, and see the incident come and go',
+    load: async () => (await import('./demo-break.ts')).demoBreak,
+  },
+  {
     name: 'adapters replay',
     summary: 'show what an adapter makes of recorded answers',
     load: async () => (await import('./adapters-replay.ts')).adaptersReplay,

@@ -159,10 +159,19 @@ async function childEnvironment(
     TEMPORAL_ADDRESS: stack.temporalAddress,
     TEMPORAL_NAMESPACE: stack.temporalNamespace,
     INTEGRATION_MOCK_MODE: 'true',
+    ...demoIncidents(env),
     ...(stack.temporalUiUrl === null ? {} : { TEMPORAL_UI_URL: stack.temporalUiUrl }),
     API_PORT: env['API_PORT'] || (isUsualPortFree ? String(apiPortUsual) : '0'),
     MASTER_KEY_CURRENT: env['MASTER_KEY_CURRENT'] || readFileSync(keyFiles.master, 'utf8').trim(),
     JWT_SECRET: env['JWT_SECRET'] || readFileSync(keyFiles.jwt, 'utf8').trim(),
+  };
+}
+
+/** The demo has three plants of a brand, and visitors who do not wait five minutes. */
+function demoIncidents(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    INCIDENT_PLANTS_MIN: env['INCIDENT_PLANTS_MIN'] || '3',
+    INCIDENT_AFTER_SECONDS: env['INCIDENT_AFTER_SECONDS'] || '30',
   };
 }
 
@@ -268,6 +277,7 @@ function whatIsWhere(
     `    npx heliograph plants list${data}`,
     `    npx heliograph plants show solis-canal${data}`,
     `    npx heliograph plants poll solis-canal${data}`,
+    `    npx heliograph demo break --brand HUAWEI --for 3m${data}`,
     '',
     '  Ctrl-C ends everything.',
     '',

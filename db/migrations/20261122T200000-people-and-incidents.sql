@@ -93,6 +93,12 @@ create table brand_incidents (
 );
 create unique index brand_incidents_one_open on brand_incidents (brand) nulls not distinct where closed_at is null;
 
+-- Recorded vendors that a visitor of the demo has taken away; empty anywhere else.
+create table demo_outages (
+  brand text primary key check (brand in ('SOLIS', 'HUAWEI', 'GOODWE', 'DELE')),
+  until_at timestamptz not null
+);
+
 alter table alerts drop constraint alerts_type_check;
 alter table alerts add constraint alerts_type_check
   check (type in ('OFFLINE', 'LOW_GENERATION', 'MOCK_FAULT', 'API_ERROR', 'DEVICE_DOWN'));
@@ -105,6 +111,7 @@ alter table alerts
   -- the same where the plant may well be producing unseen
   add column at_risk_kwh double precision check (at_risk_kwh >= 0),
   add column estimated_at timestamptz;
+create index alerts_resolved on alerts (resolved_at) where state = 'RESOLVED';
 create index alerts_plant on alerts (plant_id, started_at desc);
 
 alter table plants
