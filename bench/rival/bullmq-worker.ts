@@ -1,0 +1,131 @@
+import { Breaker } from '../../activities/breaker.ts';
+import type { ActivityDeps } from '../../activities/deps.ts';
+import { createVendors } from '../../activities/vendor.ts';
+import { loadConfig, requireMasterKeys, requireService } from '../../cli/config.ts';
+import { createLog } from '../../cli/log.ts';
+import { openLocks } from '../../cli/locks.ts';
+import { openDatabase } from '../../db/database.ts';
+import { noPlantLocks } from '../../db/lock.ts';
+import { lastSlotAtOrBefore, phaseMs } from '../../domain/slots.ts';
+import { type Job, loadBullMq, type Queue } from './bullmq.ts';
+import { pollByJob } from './bullmq-poll.ts';
+import { createVendorStub, readVendorSettings } from './vendor.ts';
+
+/**
+ * The rival: one job scheduler a plant, one queue, one worker. README.md says why each setting is what it is.
+ *
+ * With BENCH_RIVAL_HARDENED=true it has what its users add by hand: a lock a plant, and schedulers that are looked after.
+ */
+
+const queueName = 'polls';
+/** Polls wait for others nearly all of their time. */
+const concurrency = 200;
+/** Both 30 s by default: a dead worker's jobs are taken up after about 6 s instead of up to 60 s. */
+const lockDurationMs = 5_000;
+const stalledIntervalMs = 5_000;
+/** A job that two deploys in a row interrupt is no poison. */
+const maxStalledCount = 3;
+const kept = { removeOnComplete: { count: 1_000 }, removeOnFail: { count: 1_000 } };
+/** As in Heliograph: a second attempt 5 s after the first. */
+const attempts = { attempts: 2, backoff: { type: 'fixed', delay: 5_000 } } as const;
+/** How often the hardened one looks for schedulers that are gone. */
+const reconcilePauseMs = 10_000;
+
+const isHardened = process.env['BENCH_RIVAL_HARDENED'] === 'true';
+const config = loadConfig(process.env);
+const log = createLog(config.LOG_LEVEL, process.stderr);
+const db = openDatabase({ url: requireService(config, 'DATABASE_URL') });
+const { hostname: host, port } = new URL(config.REDIS_URL ?? '');
+const connection = { host, port: Number(port) };
+
+const deps: ActivityDeps = {
+  db,
+  locks: isHardened ? openLocks(config, () => {}) : noPlantLocks,
+  lockDomain: 'bullmq',
+  vendors: createVendors({
+    masterKeys: requireMasterKeys(config),
+    openAdapter: createVendorStub(readVendorSettings(process.env)),
+  }),
+  breaker: new Breaker(),
+  clock: Date.now,
+  log,
+  checkpoint: async () => {},
+};
+
+const plants = await db
+  .selectFrom('plants')
+  .select(['id', 'poll_interval_s', 'last_slot'])
+  .where('integration_status', '=', 'ACTIVE')
+  .execute();
+const intervalMsOf = new Map(plants.map(({ id, poll_interval_s: s }) => [id, s * 1_000]));
+
+async function processJob(job: Job): Promise<void> {
+  const { plantId } = job.data;
+  const intervalMs = intervalMsOf.get(plantId) ?? 0;
+  await pollByJob(deps, {
+    jobId: job.id,
+    plantId,
+    slotMs: slotOf(job, intervalMs),
+    intervalMs,
+    attempt: job.attemptsMade + 1,
+  });
+}
+
+/** The id of a scheduler's job ends with the instant that it is for: its slot. */
+function slotOf(job: Job, intervalMs: number): number {
+  if (job.name === 'start') return Date.now();
+  const atMs = Number(job.id.slice(job.id.lastIndexOf(':') + 1));
+  return lastSlotAtOrBefore({ intervalMs, phaseMs: phaseMs(job.data.plantId, intervalMs) }, atMs);
+}
+
+/** Only what is missing is added: to upsert a scheduler that is there takes its next job away and puts it on the slot after. */
+async function addMissingSchedulers(queue: Queue): Promise<void> {
+  const there = new Set((await queue.getJobSchedulers(0, -1)).map(({ key }) => key));
+  const missing = plants.filter(({ id }) => !there.has(id));
+  await Promise.all(
+    missing.map(({ id }) => {
+      const every = intervalMsOf.get(id) ?? 0;
+      // An offset of 0 would mean "now" instead of the grid.
+      const offset = Math.max(1, phaseMs(id, every));
+      const template = { name: 'poll', data: { plantId: id }, opts: { ...attempts, ...kept } };
+      return queue.upsertJobScheduler(id, { every, offset }, template);
+    }),
+  );
+}
+
+const onError = (error: Error) => log.debug({ errorName: error.name }, 'BullMQ met an error');
+const bullMq = await loadBullMq();
+const queue = new bullMq.Queue(queueName, { connection });
+queue.on('error', onError);
+await addMissingSchedulers(queue);
+// As in Heliograph, a new plant is polled at once and not only on its first slot.
+const fresh = plants.filter(({ last_slot: lastSlot }) => lastSlot === null);
+await queue.addBulk(
+  fresh.map(({ id }) => ({ name: 'start', data: { plantId: id }, opts: { ...attempts, ...kept } })),
+);
+const worker = new bullMq.Worker(queueName, processJob, {
+  connection: { ...connection, maxRetriesPerRequest: null },
+  concurrency,
+  lockDuration: lockDurationMs,
+  stalledInterval: stalledIntervalMs,
+  maxStalledCount,
+  ...kept,
+});
+worker.on('error', onError);
+await worker.waitUntilReady();
+const reconciling = isHardened
+  ? setInterval(() => void addMissingSchedulers(queue).catch(onError), reconcilePauseMs)
+  : undefined;
+
+/** Takes no new jobs, finishes those that run. */
+async function stop(): Promise<never> {
+  clearInterval(reconciling);
+  await worker.close();
+  await queue.close();
+  deps.locks.close();
+  await db.destroy();
+  process.exit();
+}
+process.once('SIGTERM', () => void stop());
+process.once('disconnect', () => void stop());
+process.send?.('started');

@@ -1,0 +1,21 @@
+import { loadConfig } from '../../cli/config.ts';
+import { createLog } from '../../cli/log.ts';
+import { installRuntime, startWorker } from '../../cli/worker.ts';
+import { createVendorStub, readVendorSettings } from './vendor.ts';
+
+/** The production worker over the bench's vendor. */
+
+const config = loadConfig(process.env);
+const log = createLog(config.LOG_LEVEL, process.stderr);
+installRuntime(log);
+const running = await startWorker({
+  config,
+  log,
+  openAdapter: createVendorStub(readVendorSettings(process.env)),
+});
+const stop = () => running.stop();
+process.once('SIGTERM', stop);
+process.once('disconnect', stop);
+process.send?.('started');
+await running.finished;
+process.exit();

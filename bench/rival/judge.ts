@@ -1,0 +1,223 @@
+import { nextSlotAfter } from '../../domain/slots.ts';
+import type { VendorCall } from './vendor-log.ts';
+
+/**
+ * What a run was worth: slots that were fixed before it, against the vendor's own log and the rows of the ledger. The same
+ * for both engines.
+ */
+
+/** A plant and its grid, as fixed before the run. */
+export interface JudgedPlant {
+  id: string;
+  /** The vendor's id, as in its log. */
+  vendorPlantId: string;
+  intervalMs: number;
+  phaseMs: number;
+}
+
+export interface Evidence {
+  plants: readonly JudgedPlant[];
+  /** Slots from here … */
+  fromMs: number;
+  /** … to here are judged, those whose whole interval lies within. */
+  toMs: number;
+  calls: readonly VendorCall[];
+  /** Slots that have a row of any kind in the ledger, ms, by plant id. */
+  rows: ReadonlyMap<string, ReadonlySet<number>>;
+}
+
+export interface Verdict {
+  slots_due: number;
+  /** Slots in whose own interval the vendor was asked. */
+  polled: number;
+  /** Slots that were asked for only after their interval: answers that a later interval had too many of. */
+  polled_late: number;
+  /** Slots that nobody asked for, with a row that says so. */
+  recorded: number;
+  /** Slots that nobody asked for, and no row says so. */
+  lost: number;
+  /** Answers beyond one for each slot. */
+  doubled: number;
+  /** Requests that began while another of the same plant was open. */
+  overlapping: number;
+  /** From the slot to its first request, of slots that were asked for within their interval, the last ones too; null without any. */
+  lateness: Percentiles | null;
+  /** Answers that were asked for within the window. */
+  answers: number;
+  answers_per_s: number;
+}
+
+export interface Percentiles {
+  p50_ms: number;
+  p99_ms: number;
+  max_ms: number;
+}
+
+/** One slot and what the vendor saw of it. */
+export interface JudgedSlot {
+  plantId: string;
+  slotMs: number;
+  /** From the slot to the first request in its interval; null: none. */
+  lateMs: number | null;
+  /** False for the last slot of a plant, whose interval the window cuts: it may yet be asked for, later than is well. */
+  isWhole: boolean;
+}
+
+export function judge(evidence: Evidence): { verdict: Verdict; slots: JudgedSlot[] } {
+  const { plants, fromMs, toMs, rows } = evidence;
+  const callsOf = Map.groupBy(evidence.calls, ({ plant }) => plant);
+  const slots: JudgedSlot[] = [];
+  const sums = { late: 0, recorded: 0, lost: 0, doubled: 0, overlapping: 0, answers: 0 };
+  for (const plant of plants) {
+    const calls = callsOf.get(plant.vendorPlantId) ?? [];
+    const judged = judgePlant(plant, calls, fromMs, toMs);
+    slots.push(...judged.slots);
+    sums.late += judged.unasked.filter(({ isServedLate }) => isServedLate).length;
+    for (const { slotMs, isServedLate } of judged.unasked) {
+      if (isServedLate) continue;
+      if (rows.get(plant.id)?.has(slotMs) === true) sums.recorded += 1;
+      else sums.lost += 1;
+    }
+    sums.doubled += judged.doubled;
+    sums.overlapping += countOverlapping(calls, fromMs, toMs);
+    sums.answers += calls.filter(
+      ({ isAnswered, beganAtMs }) => isAnswered && beganAtMs >= fromMs && beganAtMs < toMs,
+    ).length;
+  }
+  const whole = slots.filter(({ isWhole }) => isWhole);
+  const lateness = slots.flatMap(({ lateMs }) => lateMs ?? []);
+  return {
+    slots,
+    verdict: {
+      slots_due: whole.length,
+      polled: whole.filter(({ lateMs }) => lateMs !== null).length,
+      polled_late: sums.late,
+      recorded: sums.recorded,
+      lost: sums.lost,
+      doubled: sums.doubled,
+      overlapping: sums.overlapping,
+      lateness: percentiles(lateness),
+      answers: sums.answers,
+      answers_per_s: (sums.answers * 1_000) / (toMs - fromMs),
+    },
+  };
+}
+
+interface Unasked {
+  slotMs: number;
+  isServedLate: boolean;
+}
+
+/**
+ * Every request belongs to the interval in which it began. An answer beyond the first of an interval makes up for the newest
+ * slot before it that nobody asked for; where there is none, it is a poll too many.
+ */
+function judgePlant(
+  plant: JudgedPlant,
+  calls: readonly VendorCall[],
+  fromMs: number,
+  toMs: number,
+) {
+  const slots: JudgedSlot[] = [];
+  const unasked: Unasked[] = [];
+  let doubled = 0;
+  let next = 0;
+  for (let slotMs = nextSlotAfter(plant, fromMs - 1); ; slotMs += plant.intervalMs) {
+    if (slotMs > toMs - limitMsMax) return { slots, unasked, doubled };
+    const endMs = slotMs + plant.intervalMs;
+    const isWhole = endMs <= toMs;
+    while (next < calls.length && (calls[next]?.beganAtMs ?? 0) < slotMs) next += 1;
+    const first = calls[next];
+    let answers = 0;
+    for (; next < calls.length; next += 1) {
+      const call = calls[next];
+      if (call === undefined || call.beganAtMs >= endMs) break;
+      if (call.isAnswered) answers += 1;
+    }
+    const isAsked = first !== undefined && first.beganAtMs < Math.min(endMs, toMs);
+    slots.push({
+      plantId: plant.id,
+      slotMs,
+      lateMs: isAsked ? first.beganAtMs - slotMs : null,
+      isWhole,
+    });
+    for (let extra = isWhole ? answers - 1 : 0; extra > 0; extra -= 1) {
+      const older = unasked.findLast(({ isServedLate }) => !isServedLate);
+      if (older === undefined) doubled += 1;
+      else older.isServedLate = true;
+    }
+    if (isWhole && !isAsked) unasked.push({ slotMs, isServedLate: false });
+  }
+}
+
+/** A call whose worker died has no end: it overlaps with nothing. */
+function countOverlapping(calls: readonly VendorCall[], fromMs: number, toMs: number): number {
+  let overlapping = 0;
+  let openUntilMs = -Infinity;
+  for (const { beganAtMs, endedAtMs } of calls) {
+    if (beganAtMs >= fromMs && beganAtMs < toMs && beganAtMs < openUntilMs) overlapping += 1;
+    if (endedAtMs !== null) openUntilMs = Math.max(openUntilMs, endedAtMs);
+  }
+  return overlapping;
+}
+
+/** The smallest value that so many of the values do not exceed. */
+export function percentiles(values: readonly number[]): Percentiles | null {
+  if (values.length === 0) return null;
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+  return { p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1) };
+}
+
+/** What recovers is judged over so long a time, again and again. */
+const recoveryWindowMs = 3_000;
+/** A window is well when so many of its slots were polled within the limit: single slow polls belong to every day. */
+const wellShare = 0.95;
+/** The limit is twice what it was before the fault, but within these. */
+const limitMsMin = 100;
+const limitMsMax = 2_000;
+
+/**
+ * From the fault to the first slot from which on every 3 s are well again: 95 % of the slots were polled within twice the p99
+ * lateness of before the fault. 0: nothing was ever unwell. null: not recovered by the end.
+ */
+export function recoveryMs(slots: readonly JudgedSlot[], faultAtMs: number): number | null {
+  const before = slots.filter(({ slotMs }) => slotMs < faultAtMs).flatMap((s) => s.lateMs ?? []);
+  const usual = percentiles(before)?.p99_ms ?? limitMsMin;
+  const limitMs = Math.min(limitMsMax, Math.max(limitMsMin, 2 * usual));
+  const after = slots
+    .filter(({ slotMs }) => slotMs >= faultAtMs)
+    .toSorted((a, b) => a.slotMs - b.slotMs);
+  const isWell = ({ lateMs }: JudgedSlot) => lateMs !== null && lateMs <= limitMs;
+  const lastMs = after.at(-1)?.slotMs ?? faultAtMs;
+  let recovered: number | null = null;
+  for (let begin = after.length - 1; begin >= 0; begin -= 1) {
+    const beginMs = after[begin]?.slotMs ?? faultAtMs;
+    // What is left of the run is no whole window.
+    if (beginMs > lastMs - recoveryWindowMs) continue;
+    const window = after.slice(begin).filter(({ slotMs }) => slotMs < beginMs + recoveryWindowMs);
+    if (window.filter(isWell).length < wellShare * window.length) break;
+    recovered = begin;
+  }
+  if (recovered === null || recovered === 0) return recovered;
+  // The few late ones that a window may begin with are not yet well.
+  const first = after.slice(recovered).find(isWell);
+  return first === undefined ? null : first.slotMs - faultAtMs;
+}
+
+/** Cycles at either end over which lateness is compared. */
+const driftCycles = 50;
+
+/** How much later the last 50 cycles began than the first 50, median against median, ms; null for too few cycles. */
+export function driftMs(slots: readonly JudgedSlot[], cycles: number): number | null {
+  const bySlot = Map.groupBy(slots, ({ plantId }) => plantId);
+  const early: number[] = [];
+  const late: number[] = [];
+  for (const ofPlant of bySlot.values()) {
+    if (ofPlant.length < cycles) return null;
+    early.push(...ofPlant.slice(0, driftCycles).flatMap(({ lateMs }) => lateMs ?? []));
+    late.push(...ofPlant.slice(cycles - driftCycles, cycles).flatMap(({ lateMs }) => lateMs ?? []));
+  }
+  const [first, last] = [percentiles(early), percentiles(late)];
+  return first === null || last === null ? null : last.p50_ms - first.p50_ms;
+}

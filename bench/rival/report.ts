@@ -1,0 +1,183 @@
+import { rows } from './rows.ts';
+import type { RowResult } from './run.ts';
+import { type Engine, engines } from './supervisor.ts';
+
+/** Everything that a bench found, as it is written to the file of --json. */
+export interface Report {
+  measured_at: string;
+  minutes: number;
+  runs: number;
+  seed: number;
+  is_quick: boolean;
+  versions: {
+    heliograph: string;
+    bullmq: string;
+    temporal_sdk: string;
+    node: string;
+    postgresql: string;
+    redis: string;
+    cpu: string;
+    cores: number;
+  };
+  results: RowResult[];
+}
+
+const engineTitles: Record<Engine, string> = {
+  heliograph: 'Heliograph',
+  bullmq: 'BullMQ',
+  'bullmq-hardened': 'BullMQ, hardened by hand',
+};
+
+/** One figure of a row. */
+interface Measure {
+  title: string;
+  /** null: says nothing in this run. */
+  of: (result: RowResult) => number | null;
+  better: 'LESS' | 'MORE';
+  digits: number;
+  /** A difference below this is none, whatever its share. */
+  noise: number;
+}
+
+const count = { better: 'LESS', digits: 0, noise: 1 } as const;
+const lateMs = { better: 'LESS', digits: 0, noise: 20 } as const;
+
+const measures: readonly Measure[] = [
+  {
+    title: 'polls/s',
+    of: (result) => result.answers_per_s,
+    better: 'MORE',
+    digits: 1,
+    noise: 0.5,
+  },
+  {
+    title: 'CPU ms a poll, machine',
+    of: (result) => result.cpu_ms_per_poll?.machine ?? null,
+    better: 'LESS',
+    digits: 1,
+    noise: 0.5,
+  },
+  {
+    title: 'CPU ms a poll, processes',
+    of: (result) => result.cpu_ms_per_poll?.processes ?? null,
+    better: 'LESS',
+    digits: 1,
+    noise: 0.5,
+  },
+  { title: 'late p50, ms', of: (result) => result.lateness?.p50_ms ?? null, ...lateMs },
+  { title: 'late p99, ms', of: (result) => result.lateness?.p99_ms ?? null, ...lateMs },
+  { title: 'late max, ms', of: (result) => result.lateness?.max_ms ?? null, ...lateMs },
+  { title: 'slots due', of: (result) => result.slots_due, ...count, noise: Infinity },
+  { title: 'polled late', of: (result) => result.polled_late, ...count },
+  { title: 'not polled, said so', of: (result) => result.recorded, ...count, noise: Infinity },
+  { title: 'lost', of: (result) => result.lost, ...count },
+  { title: 'doubled', of: (result) => result.doubled, ...count },
+  { title: 'overlapping', of: (result) => result.overlapping, ...count },
+];
+
+/** Rows whose fault is recovered from; null is "never" there. */
+const isFaulty = (name: string) => rows.find((row) => row.name === name)?.fault != null;
+/** More than any row watches: stands for "never" where medians are made. */
+const neverMs = Number.MAX_SAFE_INTEGER;
+
+const recovery: Measure = {
+  title: 'recovery, s',
+  of: ({ row, recovery_ms: ms }) => (isFaulty(row) ? (ms ?? neverMs) / 1_000 : null),
+  better: 'LESS',
+  digits: 1,
+  noise: 0.5,
+};
+
+const drift: Measure = { title: 'drift, ms', of: (result) => result.drift_ms, ...lateMs };
+
+const allMeasures = [...measures, recovery, drift];
+
+/** The report for people: the table, and in which figures either is better. */
+export function reportMarkdown(report: Report): string {
+  const { versions } = report;
+  const header = ['', 'engine', ...allMeasures.map(({ title }) => title)];
+  const lines = groups(report.results).map(({ title, engine, results }) => [
+    title,
+    engineTitles[engine],
+    ...allMeasures.map((measure) => figureText(measure, results)),
+  ]);
+  const table = [header, header.map((_, n) => (n < 2 ? '---' : '---:')), ...lines];
+  return [
+    `${report.is_quick ? '**A trial with --quick: its figures say nothing.** ' : ''}Measured ${report.measured_at.slice(0, 10)} in ${report.minutes} min, ${report.runs === 1 ? 'one run' : `${report.runs} runs: median (least – most)`}, seed ${report.seed}: Heliograph ${versions.heliograph} (Temporal SDK ${versions.temporal_sdk}), BullMQ ${versions.bullmq}, Node ${versions.node}, PostgreSQL ${versions.postgresql}, Redis ${versions.redis}, ${versions.cores} × ${versions.cpu}. How: [bench/rival](../bench/rival/README.md).`,
+    '',
+    ...table.map((cells) => `| ${cells.join(' | ')} |`),
+    '',
+    ...comparisonLines(report.results),
+    '',
+  ].join('\n');
+}
+
+interface Group {
+  row: string;
+  title: string;
+  engine: Engine;
+  results: RowResult[];
+}
+
+/** All runs of a row by one engine, in the order of the rows. */
+function groups(results: readonly RowResult[]): Group[] {
+  return rows.flatMap(({ name, title }) =>
+    engines.flatMap((engine): Group[] => {
+      const own = results.filter((result) => result.row === name && result.engine === engine);
+      return own.length === 0 ? [] : [{ row: name, title, engine, results: own }];
+    }),
+  );
+}
+
+function valuesOf(measure: Measure, results: readonly RowResult[]): number[] {
+  return results.flatMap((result) => measure.of(result) ?? []).toSorted((a, b) => a - b);
+}
+
+/** Of an even number, the mean of the middle two. */
+export function median(sorted: readonly number[]): number | null {
+  const middle = sorted.length / 2;
+  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  return low === undefined || high === undefined ? null : (low + high) / 2;
+}
+
+function figureText(measure: Measure, results: readonly RowResult[]): string {
+  const values = valuesOf(measure, results);
+  const middle = median(values);
+  if (middle === null) return '';
+  const text = (value: number) =>
+    value >= neverMs / 2_000 ? 'never' : value.toFixed(measure.digits);
+  const [least, most] = [values[0] ?? middle, values.at(-1) ?? middle];
+  return least === most ? text(middle) : `${text(middle)} (${text(least)} – ${text(most)})`;
+}
+
+/** The share by which a median must be better to be called so. */
+const betterShare = 0.1;
+
+/** In which figures of which rows either of the two is better, by the medians. */
+function comparisonLines(results: readonly RowResult[]): string[] {
+  const better: Record<'heliograph' | 'bullmq', string[]> = { heliograph: [], bullmq: [] };
+  for (const { name, title } of rows) {
+    const of = (engine: Engine) =>
+      results.filter((result) => result.row === name && result.engine === engine);
+    for (const measure of allMeasures) {
+      const ours = median(valuesOf(measure, of('heliograph')));
+      const theirs = median(valuesOf(measure, of('bullmq')));
+      if (ours === null || theirs === null) continue;
+      const [less, more] = [Math.min(ours, theirs), Math.max(ours, theirs)];
+      if (more - less < measure.noise || less > more * (1 - betterShare)) continue;
+      const isOurs = (measure.better === 'LESS') === ours < theirs;
+      const [winner, loser] = isOurs
+        ? [of('heliograph'), of('bullmq')]
+        : [of('bullmq'), of('heliograph')];
+      better[isOurs ? 'heliograph' : 'bullmq'].push(
+        `- ${title}: ${measure.title} ${figureText(measure, winner)} against ${figureText(measure, loser)}`,
+      );
+    }
+  }
+  const section = (engine: 'heliograph' | 'bullmq') => [
+    `${engineTitles[engine]} is better by more than a tenth in:`,
+    '',
+    ...(better[engine].length === 0 ? ['- nothing'] : better[engine]),
+  ];
+  return [...section('bullmq'), '', ...section('heliograph')];
+}

@@ -1,0 +1,159 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { reportMarkdown, type Report } from './report.ts';
+import { type Row, rows } from './rows.ts';
+import { runRow, type RowResult } from './run.ts';
+import type { Engine } from './supervisor.ts';
+
+/**
+ * `npm run bench:rival -- [--runs N] [--only ROW[,ROW]] [--quick] [--seed S] [--json FILE]`: Heliograph and a BullMQ worker,
+ * one after the other on servers of their own, over the same vendor. Markdown on standard output; how it is measured stands in
+ * bench/rival/README.md.
+ */
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const seedDefault = 1;
+/** --quick: these rows, watched for a part of their time. Shows that everything works; no figure of it says anything. */
+const quickRows = ['baseline', 'slow'];
+const quickPart = 0.3;
+/** Lasts as long as all the others, and hardly varies: it is run once, however many runs there are. */
+const onceRow = 'drift';
+
+interface Arguments {
+  runs: number;
+  rows: readonly Row[];
+  seed: number;
+  isQuick: boolean;
+  jsonFile: string | null;
+}
+
+function readArguments(): Arguments {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: 'string', default: '1' },
+      only: { type: 'string', multiple: true },
+      seed: { type: 'string', default: String(seedDefault) },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+    },
+  });
+  const whole = (name: 'runs' | 'seed', max: number) => {
+    const value = Number(values[name]);
+    if (/^\d+$/.test(values[name]) && value >= 1 && value <= max) return value;
+    throw new Error(`--${name} must be a whole number from 1 to ${max}, not ${values[name]}`);
+  };
+  const names = values.only?.flatMap((text) => text.split(',')) ?? null;
+  for (const name of names ?? []) {
+    if (!rows.some((row) => row.name === name))
+      throw new Error(`there is no row ${name}, only ${rows.map((row) => row.name).join(', ')}`);
+  }
+  const chosen = names ?? (values.quick ? quickRows : rows.map((row) => row.name));
+  return {
+    runs: whole('runs', 100),
+    rows: rows
+      .filter(({ name }) => chosen.includes(name))
+      .map((row) => (values.quick ? { ...row, engines: row.engines.slice(0, 2) } : row)),
+    seed: whole('seed', 2 ** 31),
+    isQuick: values.quick,
+    jsonFile: values.json ?? null,
+  };
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Installs the rival where it stands; scripts of its packages are not run. */
+function installRival(): void {
+  say('installing the rival in bench/rival');
+  const { status } = spawnSync(
+    'npm',
+    [
+      'install',
+      '--prefix',
+      folder,
+      '--no-package-lock',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+    ],
+    { stdio: ['ignore', process.stderr.fd, 'inherit'] },
+  );
+  if (status !== 0) throw new Error('npm could not install the rival');
+}
+
+function versionOf(file: string): string {
+  return (JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8')) as { version: string })
+    .version;
+}
+
+async function bench(args: Arguments, signal: AbortSignal): Promise<Report> {
+  const beganAt = performance.now();
+  const results: RowResult[] = [];
+  let versions: Report['versions'] | null = null;
+  for (let run = 1; run <= args.runs; run += 1) {
+    const sustained = new Map<Engine, number>();
+    for (const row of args.rows) {
+      if (row.name === onceRow && run > 1) continue;
+      // Whoever goes second finds warmer files: they take turns.
+      const order = run % 2 === 1 ? row.engines : row.engines.toReversed();
+      for (const engine of order) {
+        say(`run ${run} of ${args.runs}, ${row.name}: ${engine}`);
+        const { result, versions: servers } = await runRow(row, engine, {
+          seed: args.seed + run - 1,
+          sustained,
+          signal,
+          watchPart: args.isQuick ? quickPart : 1,
+        });
+        if (row.name === 'sustained') sustained.set(engine, result.answers_per_s);
+        say(`  ${JSON.stringify(result)}`);
+        results.push(result);
+        versions = {
+          heliograph: versionOf('../../package.json'),
+          bullmq: versionOf('./node_modules/bullmq/package.json'),
+          temporal_sdk: versionOf('../../node_modules/@temporalio/worker/package.json'),
+          node: process.versions.node,
+          postgresql: servers.postgresql,
+          redis: servers.redis,
+          cpu: cpus()[0]?.model ?? 'unknown',
+          cores: cpus().length,
+        };
+      }
+    }
+  }
+  if (versions === null) throw new Error('nothing was measured');
+  return {
+    measured_at: new Date().toISOString(),
+    minutes: Math.round((performance.now() - beganAt) / 6_000) / 10,
+    runs: args.runs,
+    seed: args.seed,
+    is_quick: args.isQuick,
+    versions,
+    results,
+  };
+}
+
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    say('stopping what was started');
+    stopping.abort();
+  });
+}
+try {
+  const args = readArguments();
+  installRival();
+  const report = await bench(args, stopping.signal);
+  process.stdout.write(reportMarkdown(report));
+  if (args.jsonFile !== null) {
+    writeFileSync(args.jsonFile, `${JSON.stringify(report, null, 2)}\n`);
+  }
+} catch (error) {
+  if (!stopping.signal.aborted)
+    say(`bench:rival: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = stopping.signal.aborted ? 130 : 1;
+}

@@ -1,0 +1,188 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { sql } from 'kysely';
+
+import { cpuMsOf, machineBusyMs } from '../processes.ts';
+import { type Arena, openArena } from './arena.ts';
+import { driftMs, judge, recoveryMs, type Verdict } from './judge.ts';
+import type { Row, Sustained } from './rows.ts';
+import { type Engine, startSupervisor, type Supervisor } from './supervisor.ts';
+import { readVendorLog } from './vendor-log.ts';
+
+/** One row for one engine, once. */
+export interface RowResult extends Verdict {
+  row: string;
+  engine: Engine;
+  plants: number;
+  interval_s: number;
+  seconds: number;
+  /** From the fault until slots are polled in time again; null: not within what was watched, or no fault. */
+  recovery_ms: number | null;
+  drift_ms: number | null;
+  /** What an answer cost: of the whole machine, and of worker and servers alone. Only without a fault. */
+  cpu_ms_per_poll: { machine: number; processes: number } | null;
+  /** How often the worker ended by itself. */
+  crashes: number;
+}
+
+const warmUpMsMax = 120_000;
+const lookPauseMs = 250;
+/** A loop that is behind writes down what it missed when it polls next: so long is waited for that. */
+const settleMsOf = (row: Row) => (row.intervalS < 5 ? 15_000 : 3_000);
+
+export async function runRow(
+  row: Row,
+  engine: Engine,
+  options: { seed: number; sustained: Sustained; signal: AbortSignal; watchPart: number },
+): Promise<{ result: RowResult; versions: Arena['versions'] }> {
+  const { seed, signal } = options;
+  const plants = row.plants(engine, options.sustained);
+  const isOurs = engine === 'heliograph';
+  const arena = await openArena({
+    needsTemporal: isOurs,
+    isRedisDurable: row.isRedisDurable && !isOurs,
+    plants,
+    intervalS: row.intervalS,
+    signal,
+  });
+  let supervisor: Supervisor | null = null;
+  try {
+    const logFile = join(arena.dir, 'vendor.log');
+    const vendor = { logFile, seed, temper: row.temper };
+    supervisor = await startSupervisor({ engine, env: arena.env, vendor });
+    await untilAllPolled(arena, signal);
+    const watched = await watch(row, { arena, supervisor, signal, part: options.watchPart });
+    await settle(arena, watched.toMs, settleMsOf(row), signal);
+    await supervisor.stop();
+    const { verdict, slots } = judge({
+      plants: arena.plants,
+      calls: readVendorLog(logFile),
+      rows: await readRows(arena, watched),
+      ...watched,
+    });
+    const { faultAtMs } = watched;
+    return {
+      versions: arena.versions,
+      result: {
+        row: row.name,
+        engine,
+        plants,
+        interval_s: row.intervalS,
+        seconds: (watched.toMs - watched.fromMs) / 1_000,
+        ...verdict,
+        recovery_ms: faultAtMs === null ? null : recoveryMs(slots, faultAtMs),
+        drift_ms: row.cycles === undefined ? null : driftMs(slots, row.cycles),
+        cpu_ms_per_poll: watched.cpuMs === null ? null : perPoll(watched.cpuMs, verdict.answers),
+        crashes: supervisor.crashes(),
+      },
+    };
+  } finally {
+    await supervisor?.stop();
+    await arena.stop();
+  }
+}
+
+/** The first poll of a plant (its first alarms, gaps of three days) is no part of what is measured. */
+async function untilAllPolled({ db, plants }: Arena, signal: AbortSignal): Promise<void> {
+  const endsAt = performance.now() + warmUpMsMax;
+  for (;;) {
+    const { polled } = await db
+      .selectFrom('poll_logs')
+      .select(({ fn }) => fn.count<number>('plant_id').distinct().as('polled'))
+      .where('job_type', '=', 'POLL')
+      .executeTakeFirstOrThrow();
+    if (polled >= plants.length) return;
+    if (performance.now() > endsAt) {
+      throw new Error(`${polled} of ${plants.length} plants polled after ${warmUpMsMax / 1_000} s`);
+    }
+    await delay(lookPauseMs, undefined, { signal });
+  }
+}
+
+interface Watched {
+  fromMs: number;
+  toMs: number;
+  faultAtMs: number | null;
+  cpuMs: { machine: number; processes: number } | null;
+}
+
+async function watch(
+  row: Row,
+  subject: { arena: Arena; supervisor: Supervisor; signal: AbortSignal; part: number },
+): Promise<Watched> {
+  const { arena, supervisor, signal, part } = subject;
+  const { redis } = arena;
+  const before = readCpu(arena, supervisor);
+  const fromMs = Date.now();
+  const until = (atMs: number) =>
+    delay(Math.max(0, atMs - Date.now()), undefined, { signal, ref: true });
+  let faultAtMs: number | null = null;
+  if (row.fault !== null) {
+    await until(fromMs + row.faultAfterMs);
+    faultAtMs = Date.now();
+    await row.fault({ supervisor, redis });
+  }
+  await until(fromMs + part * row.watchMs);
+  const toMs = Date.now();
+  const after = readCpu(arena, supervisor);
+  const cpuMs =
+    row.fault !== null || supervisor.crashes() > 0
+      ? null
+      : {
+          machine: after.machine - before.machine,
+          processes: after.processes - before.processes,
+        };
+  return { fromMs, toMs, faultAtMs, cpuMs };
+}
+
+function readCpu(arena: Arena, supervisor: Supervisor) {
+  const pids = [...arena.serverPids(), supervisor.pid() ?? 0];
+  return {
+    machine: machineBusyMs(),
+    processes: pids.reduce((sum, pid) => sum + (pid === 0 ? 0 : cpuMsOf(pid)), 0),
+  };
+}
+
+function perPoll(cpuMs: { machine: number; processes: number }, polls: number) {
+  return { machine: cpuMs.machine / polls, processes: cpuMs.processes / polls };
+}
+
+/** Until every plant has a row of later than the end, and all that was missed before it is written; at most so long. */
+async function settle(
+  { db, plants }: Arena,
+  toMs: number,
+  settleMsMax: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const endsAt = performance.now() + settleMsMax;
+  while (performance.now() < endsAt) {
+    const { settled } = await db
+      .selectFrom('poll_logs')
+      .select(({ fn }) => fn.count<number>('plant_id').distinct().as('settled'))
+      .where('job_type', '=', 'POLL')
+      .where('scheduled_for', '>=', new Date(toMs))
+      .executeTakeFirstOrThrow();
+    if (settled >= plants.length) return;
+    await delay(lookPauseMs, undefined, { signal });
+  }
+}
+
+/** The slots that have a row of any kind. */
+async function readRows(
+  { db }: Arena,
+  { fromMs, toMs }: Watched,
+): Promise<Map<string, Set<number>>> {
+  const result = await sql<{ plant_id: string; scheduled_for: Date }>`
+    select plant_id, scheduled_for from poll_logs
+    where job_type = 'POLL' and scheduled_for >= ${new Date(fromMs)} and scheduled_for < ${new Date(toMs)}`.execute(
+    db,
+  );
+  const rows = new Map<string, Set<number>>();
+  for (const { plant_id: id, scheduled_for: at } of result.rows) {
+    const slots = rows.get(id) ?? new Set();
+    slots.add(at.getTime());
+    rows.set(id, slots);
+  }
+  return rows;
+}
