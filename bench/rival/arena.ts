@@ -50,11 +50,11 @@ export async function openArena(options: ArenaOptions): Promise<Arena> {
     for (const end of endings.splice(0).toReversed()) await end();
   };
   try {
-    const redis = await startBenchRedis(join(dir, 'redis'), options.isRedisDurable);
+    const redis = await startBenchRedis(join(dir, 'bench-redis'), options.isRedisDurable);
     endings.push(() => redis.kill());
     const { PATH, HOME, XDG_CACHE_HOME } = process.env;
     const stack = await bringUpStack({
-      dataDir: join(dir, 'stack'),
+      dataDir: dir,
       log: (line) => process.stderr.write(`  ${line}\n`),
       env: {
         PATH,

@@ -7,10 +7,10 @@ import { parseArgs } from 'node:util';
 import { reportMarkdown, type Report } from './report.ts';
 import { type Row, rows } from './rows.ts';
 import { runRow, type RowResult } from './run.ts';
-import type { Engine } from './supervisor.ts';
+import { type Engine, engines } from './supervisor.ts';
 
 /**
- * `npm run bench:rival -- [--runs N] [--only ROW[,ROW]] [--quick] [--seed S] [--json FILE]`: Heliograph and a BullMQ worker,
+ * `npm run bench:rival -- [--runs N] [--only ROW[,ROW]] [--engine NAME] [--quick] [--seed S] [--json FILE]`: Heliograph and a BullMQ worker,
  * one after the other on servers of their own, over the same vendor. Markdown on standard output; how it is measured stands in
  * bench/rival/README.md.
  */
@@ -20,6 +20,7 @@ const seedDefault = 1;
 /** --quick: these rows, watched for a part of their time. Shows that everything works; no figure of it says anything. */
 const quickRows = ['baseline', 'slow'];
 const quickPart = 0.3;
+const quickEngines = 2;
 /** Lasts as long as all the others, and hardly varies: it is run once, however many runs there are. */
 const onceRow = 'drift';
 
@@ -37,6 +38,7 @@ function readArguments(): Arguments {
       runs: { type: 'string', default: '1' },
       only: { type: 'string', multiple: true },
       seed: { type: 'string', default: String(seedDefault) },
+      engine: { type: 'string', multiple: true },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
     },
@@ -52,11 +54,19 @@ function readArguments(): Arguments {
       throw new Error(`there is no row ${name}, only ${rows.map((row) => row.name).join(', ')}`);
   }
   const chosen = names ?? (values.quick ? quickRows : rows.map((row) => row.name));
+  for (const name of values.engine ?? []) {
+    if (!engines.some((engine) => engine === name))
+      throw new Error(`there is no engine ${name}, only ${engines.join(', ')}`);
+  }
+  const enginesOf = (row: Row) =>
+    row.engines.filter(
+      (engine, n) => values.engine?.includes(engine) ?? (n < quickEngines || !values.quick),
+    );
   return {
     runs: whole('runs', 100),
     rows: rows
       .filter(({ name }) => chosen.includes(name))
-      .map((row) => (values.quick ? { ...row, engines: row.engines.slice(0, 2) } : row)),
+      .map((row) => ({ ...row, engines: enginesOf(row) })),
     seed: whole('seed', 2 ** 31),
     isQuick: values.quick,
     jsonFile: values.json ?? null,

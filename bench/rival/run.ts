@@ -28,8 +28,11 @@ export interface RowResult extends Verdict {
 
 const warmUpMsMax = 120_000;
 const lookPauseMs = 250;
-/** A loop that is behind writes down what it missed when it polls next: so long is waited for that. */
-const settleMsOf = (row: Row) => (row.intervalS < 5 ? 15_000 : 3_000);
+/** A loop that is behind writes down what it missed when it polls next: so many intervals are waited for that, and so long at least. */
+const settleIntervals = 3;
+const settleMsMin = 15_000;
+/** Whoever writes nothing for an interval and this is no longer at work. */
+const silenceMs = 2_000;
 
 export async function runRow(
   row: Row,
@@ -53,7 +56,7 @@ export async function runRow(
     supervisor = await startSupervisor({ engine, env: arena.env, vendor });
     await untilAllPolled(arena, signal);
     const watched = await watch(row, { arena, supervisor, signal, part: options.watchPart });
-    await settle(arena, watched.toMs, settleMsOf(row), signal);
+    await settle(arena, watched.toMs, row.intervalS * 1_000, signal);
     await supervisor.stop();
     const { verdict, slots } = judge({
       plants: arena.plants,
@@ -148,22 +151,33 @@ function perPoll(cpuMs: { machine: number; processes: number }, polls: number) {
   return { machine: cpuMs.machine / polls, processes: cpuMs.processes / polls };
 }
 
-/** Until every plant has a row of later than the end, and all that was missed before it is written; at most so long. */
+/** Until every plant has a row of later than the end, and all that was missed before it is written; or nobody writes any more. */
 async function settle(
   { db, plants }: Arena,
   toMs: number,
-  settleMsMax: number,
+  intervalMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const endsAt = performance.now() + settleMsMax;
-  while (performance.now() < endsAt) {
-    const { settled } = await db
+  const beganAt = performance.now();
+  const limitMs = Math.max(settleMsMin, settleIntervals * intervalMs);
+  let wroteAt = beganAt;
+  let before = 0;
+  while (
+    performance.now() < beganAt + limitMs &&
+    performance.now() < wroteAt + intervalMs + silenceMs
+  ) {
+    const { settled, written } = await db
       .selectFrom('poll_logs')
-      .select(({ fn }) => fn.count<number>('plant_id').distinct().as('settled'))
+      .select(({ fn }) => [
+        fn.count<number>('plant_id').distinct().as('settled'),
+        fn.countAll<number>().as('written'),
+      ])
       .where('job_type', '=', 'POLL')
       .where('scheduled_for', '>=', new Date(toMs))
       .executeTakeFirstOrThrow();
     if (settled >= plants.length) return;
+    if (written !== before) wroteAt = performance.now();
+    before = written;
     await delay(lookPauseMs, undefined, { signal });
   }
 }
