@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Tests that need PostgreSQL, Redis or Temporal say so by their name; the servers are brought up once for all of them. */
 const serviceTests = ['**/*.service.test.ts'];
 const systemTests = ['test/system/**/*.test.ts', 'test/simulation/**/*.test.ts'];
+const browserTests = ['test/browser/**/*.test.ts'];
 const elsewhere = ['**/node_modules/**', '.data/**'];
 const servers = { globalSetup: ['test/support/servers.ts'] };
 
@@ -16,7 +17,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...elsewhere, ...serviceTests, ...systemTests, 'stack/**', 'test/replay/**'],
+          exclude: [
+            ...elsewhere,
+            ...serviceTests,
+            ...systemTests,
+            ...browserTests,
+            'stack/**',
+            'test/replay/**',
+          ],
           sequence: { groupOrder: 0 },
         },
       },
@@ -70,6 +78,19 @@ export default defineConfig({
           fileParallelism: false,
           sequence: { groupOrder: 4 },
           ...servers,
+        },
+      },
+      {
+        extends: true,
+        // The whole product as `npm start` runs it, and a real Chromium; the tests of a file follow one another.
+        test: {
+          name: 'browser',
+          include: browserTests,
+          exclude: elsewhere,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 5 },
         },
       },
     ],

@@ -14,6 +14,9 @@ import type { ApiEnv } from './env.ts';
 import { createHealth } from './health.ts';
 import { createApiMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
+import { problemPage, wantsPage } from './pages/answer.ts';
+import { createAssets } from './pages/assets.ts';
+import { pageRoutes } from './pages/routes.ts';
 import { Problem, problemResponse } from './problem.ts';
 import { createFleetView } from './fleet-view.ts';
 import { createActions } from './actions.ts';
@@ -62,8 +65,14 @@ export function createApp(deps: ApiDeps): App {
   // Where orchestrators and scrapers look first; the document tells of one of the two addresses.
   app.route('/', new Hono<ApiEnv>().route('/', healthRoutes(deps, health, metrics)));
 
-  app.notFound((c) => problemResponse(c, new Problem('not-found', 'There is no such page.')));
-  app.onError((error, c) => problemResponse(c, toProblem(error, c, deps)));
+  const assets = createAssets();
+  app.route('/', assets.routes);
+  app.route('/', pageRoutes(deps, fleet, actions, health, assets.urls));
+
+  const refuse = async (c: Context<ApiEnv>, problem: Problem): Promise<Response> =>
+    wantsPage(c) ? problemPage(c, problem, assets.urls) : problemResponse(c, problem);
+  app.notFound(async (c) => refuse(c, new Problem('not-found', 'There is no such page.')));
+  app.onError(async (error, c) => refuse(c, toProblem(error, c, deps)));
   return app;
 }
 

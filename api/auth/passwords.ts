@@ -6,7 +6,7 @@ import { hash, verify } from '@node-rs/bcrypt';
 
 /** About 0.3 s of one core: what guessing costs, too. */
 export const bcryptCost = 12;
-const charactersMin = 12;
+export const charactersMin = 12;
 /** bcrypt looks at no more. */
 const bytesMax = 72;
 

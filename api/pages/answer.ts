@@ -1,0 +1,74 @@
+import type { Context } from 'hono';
+
+import type { ApiEnv, Person } from '../env.ts';
+import { Problem } from '../problem.ts';
+import type { Html } from './components.ts';
+import { type AssetUrls, sheetPage } from './layout.ts';
+import { problemSheet } from './sign-in.ts';
+
+/** How pages are answered and who gets them. */
+
+/** Whether the request is a browser's for a page, and not a program's for JSON. */
+export function wantsPage(c: Context): boolean {
+  return !c.req.path.startsWith('/api/') && (c.req.header('accept') ?? '').includes('text/html');
+}
+
+/** A page is its viewer's alone, and of this moment. */
+export async function answerPage(
+  c: Context,
+  content: Html,
+  status: 200 | 401 | 403 | 404 | 422 | 429 = 200,
+): Promise<Response> {
+  c.header('cache-control', 'no-store');
+  return c.html(content, status);
+}
+
+/** Where to come back to after an action: a path of ours, nothing else. */
+export function ownPath(value: unknown, fallback: string): string {
+  // A second slash or a backslash would lead a browser to another host.
+  return typeof value === 'string' && /^\/(?![/\\])[^\\\s]*$/.test(value) ? value : fallback;
+}
+
+/** The person of the page. @throws Problem which, for a browser, becomes the way to the sign-in or to the new password. */
+export async function viewerOf(c: Context<ApiEnv>): Promise<Person> {
+  const identity = await c.get('identify')();
+  if (identity === null) throw new Problem('not-signed-in', 'Sign in first.');
+  if (identity.person.mustChangePassword)
+    throw new Problem('password-change-required', 'Change your password first.');
+  return identity.person;
+}
+
+/** As `viewerOf`, for what only operators and administrators may do or see. */
+export async function staffOf(c: Context<ApiEnv>): Promise<Person> {
+  const person = await viewerOf(c);
+  if (person.role === 'CUSTOMER')
+    throw new Problem('role-not-sufficient', 'Only operators may do this.');
+  return person;
+}
+
+/** A problem as a page; who is not signed in, or must change the password, is led there instead. */
+export async function problemPage(
+  c: Context<ApiEnv>,
+  problem: Problem,
+  assets: AssetUrls,
+): Promise<Response> {
+  const isFragment = c.req.header('hx-request') === 'true';
+  const { pathname, search } = new URL(c.req.url);
+  if (problem.kind === 'not-signed-in' && !isFragment) {
+    const isRead = c.req.method === 'GET' && pathname !== '/';
+    const next = isRead ? `?next=${encodeURIComponent(pathname + search)}` : '';
+    return c.redirect(`/login${next}`, 303);
+  }
+  if (problem.kind === 'password-change-required') {
+    if (!isFragment) return c.redirect('/password', 303);
+    c.header('hx-redirect', '/password');
+  }
+  if (problem.retryAfterS !== null) c.header('retry-after', String(problem.retryAfterS));
+  c.header('cache-control', 'no-store');
+  const content = problemSheet({
+    title: problem.title,
+    detail: problem.message,
+    requestId: problem.status >= 500 ? c.get('requestId') : null,
+  });
+  return c.html(sheetPage(problem.title, assets, content), problem.status);
+}

@@ -1,0 +1,138 @@
+import { html } from 'hono/html';
+
+import type { Status } from '../../domain/plant.ts';
+import { clockText, localTimeText } from '../../domain/wording.ts';
+import { localDateAt } from '../../domain/zone.ts';
+
+/** The small parts that every page is made of: pure functions of what they show. */
+
+export type Html = ReturnType<typeof html>;
+
+/** A status, or that nobody has looked for too long. */
+export type MarkKind = Status | 'STALE';
+
+const words: Readonly<Record<MarkKind, string>> = {
+  RED: 'RED',
+  YELLOW: 'YELLOW',
+  GREEN: 'GREEN',
+  GREY: 'GREY',
+  STALE: 'not polled',
+};
+
+/** ■ RED, ▲ YELLOW, ● GREEN, ○ GREY, ▨ not polled: a shape beside its word, so that colour never speaks alone. */
+export function mark(kind: MarkKind): Html {
+  return html`<svg class="mark ${kind}" viewBox="0 0 12 12" aria-hidden="true">
+    ${shape(kind)}
+  </svg>`;
+}
+
+function shape(kind: MarkKind): Html {
+  switch (kind) {
+    case 'RED':
+      return html`<rect x="1" y="1" width="10" height="10" />`;
+    case 'YELLOW':
+      return html`<path d="M6 1 11.3 11H.7Z" />`;
+    case 'GREEN':
+      return html`<circle cx="6" cy="6" r="5" />`;
+    case 'GREY':
+      return html`<circle cx="6" cy="6" r="4.5" />`;
+    case 'STALE':
+      return html`<path d="M1 1h10v10H1zM1 6 6 1M1 11 11 1M6 11l5-5" />`;
+  }
+}
+
+/** The mark with its word. */
+export function statusMark(kind: MarkKind): Html {
+  return html`<span class="status">${mark(kind)}<b>${words[kind]}</b></span>`;
+}
+
+/** A tick: the event is over. */
+export function doneMark(): Html {
+  return html`<svg class="mark plain" viewBox="0 0 12 12" aria-hidden="true">
+    <path d="m1.5 6.5 3 3 6-7" />
+  </svg>`;
+}
+
+/** Night at the plant: stands beside the colour and changes nothing about it. */
+export function moon(): Html {
+  return html`<svg class="moon" viewBox="0 0 12 12" role="img" aria-label="night at the plant">
+    <path d="M8.8 9.9A5 5 0 0 1 5.2.9 5.4 5.4 0 1 0 11.3 7.6 5 5 0 0 1 8.8 9.9Z" />
+  </svg>`;
+}
+
+/** A dash for a figure that is missing, with the reason on hover, tap and for a screen reader. */
+export function missing(reason: string, options: { words?: string; left?: boolean } = {}): Html {
+  return html`<span
+    class="tip ${options.left === true ? 'left' : ''}"
+    tabindex="-1"
+    data-tip="${reason}"
+    ><span aria-hidden="true">${options.words ?? '–'}</span><span class="sr">${reason}</span></span
+  >`;
+}
+
+/** A figure, or its dash with the reason. */
+export function figure(value: number | null, digits: number, reason: string): Html {
+  return value === null ? missing(reason) : html`${decimal(value, digits)}`;
+}
+
+/** "8,412", "0.4": a thin grouping of thousands, always the same digits after the point. */
+export function decimal(value: number, digits: number): string {
+  // Rounds a small negative to 0, not to -0.
+  const rounded = Number(value.toFixed(digits)) + 0;
+  return rounded
+    .toLocaleString('en-GB', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+    .replace('-', '−');
+}
+
+/** "+6 %", "−78 %": a ratio to what is usual, as a difference. */
+export function difference(ratio: number): string {
+  const percent = Math.round((ratio - 1) * 100) + 0;
+  return `${percent > 0 ? '+' : percent < 0 ? '−' : '±'}${Math.abs(percent)} %`;
+}
+
+/** "09:00:12". */
+export function clockSeconds(atMs: number, timezone: string): string {
+  const seconds = Math.floor(atMs / 1_000) % 60;
+  return `${clockText(atMs, timezone)}:${String(seconds).padStart(2, '0')}`;
+}
+
+/** "09:10" of the same local day, "Fri 14:02" within a week, else "2026-06-01 13:40". */
+export function whenText(atMs: number, timezone: string, nowMs: number): string {
+  if (localDateAt(atMs, timezone) === localDateAt(nowMs, timezone))
+    return clockText(atMs, timezone);
+  const days = Math.abs(nowMs - atMs) / 86_400_000;
+  if (days >= 6) return localTimeText(atMs, timezone);
+  const weekday = new Date(`${localDateAt(atMs, timezone)}T00:00:00Z`).getUTCDay();
+  return `${weekdays[weekday]} ${clockText(atMs, timezone)}`;
+}
+
+const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
+
+/** An instant as people at the plant say it, for machines in its attribute. */
+export function time(atMs: number, timezone: string, nowMs: number): Html {
+  const iso = new Date(atMs).toISOString();
+  return html`<time datetime="${iso}" title="${localTimeText(atMs, timezone)} ${timezone}"
+    >${whenText(atMs, timezone, nowMs)}</time
+  >`;
+}
+
+/** The product's sign: a mirror that throws the sun. */
+export function logo(): Html {
+  return html`<svg
+    viewBox="0 0 16 16"
+    aria-hidden="true"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="1.5"
+  >
+    <circle cx="8" cy="8" r="3" fill="currentColor" />
+    <path
+      d="M8 0v3M8 13v3M0 8h3M13 8h3M2.3 2.3l2.2 2.2M11.5 11.5l2.2 2.2M2.3 13.7l2.2-2.2M11.5 4.5l2.2-2.2"
+    />
+  </svg>`;
+}
+
+/** JSON in an attribute: the page's script reads it, nothing executes it. */
+export function dataAttribute(value: unknown): string {
+  return JSON.stringify(value);
+}

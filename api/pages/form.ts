@@ -1,0 +1,23 @@
+import { instant } from '../../db/database.ts';
+import { Problem } from '../problem.ts';
+import { spans } from './alert-parts.ts';
+
+/** What the pages' forms say, checked. */
+
+const spansS: ReadonlySet<string> = new Set(Object.values(spans).map(String));
+
+/** Text of a field, trimmed; null of an empty one. @throws Problem when it is too long. */
+export function textField(value: unknown, name: string, lengthMax: number): string | null {
+  const text = typeof value === 'string' ? value.trim() : '';
+  if (text.length > lengthMax)
+    throw new Problem('invalid-request', `${name} has at most ${lengthMax} characters.`);
+  return text === '' ? null : text;
+}
+
+/** The end of one of the spans that the forms offer; null of none: without an end. */
+export function untilField(value: unknown, nowMs: number): Date | null {
+  if (value === undefined || value === '') return null;
+  if (typeof value !== 'string' || !spansS.has(value))
+    throw new Problem('invalid-request', 'for: one of the offered spans.');
+  return instant(nowMs + Number(value) * 1_000);
+}

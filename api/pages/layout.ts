@@ -1,0 +1,116 @@
+import { html } from 'hono/html';
+
+import type { Role } from '../../db/tables.ts';
+import { type Html, logo } from './components.ts';
+
+/** Who looks at the page; null before the sign-in. */
+export interface Viewer {
+  email: string;
+  role: Role;
+}
+
+/** What the viewer's role lets them do: a button that would be refused is not shown. */
+export function viewerMay(viewer: Viewer): { act: boolean; seeSystem: boolean } {
+  const isStaff = viewer.role !== 'CUSTOMER';
+  return { act: isStaff, seeSystem: isStaff };
+}
+
+/** Links to the page's assets, with their content hash. */
+export interface AssetUrls {
+  css: string;
+  js: string;
+  htmx: string;
+  uplotCss: string;
+  uplot: string;
+  icon: string;
+}
+
+export interface PageFrame {
+  title: string;
+  /** Which link of the head is this page. */
+  section: 'fleet' | 'alerts' | 'system' | null;
+  viewer: Viewer;
+  assets: AssetUrls;
+  /** When the page was made, as it is said where it cannot be made again. */
+  renderedAt: string;
+  /** How often the page renews itself, s; null: never. */
+  refreshS: number | null;
+  charts?: boolean;
+}
+
+// Only what a page needs: no inline script or style, refused answers are not swapped in, a hung request ends.
+const htmxConfig = JSON.stringify({
+  includeIndicatorCSS: false,
+  defaultTimeout: 40_000,
+  history: 'reload',
+  noSwap: [204, 304, '4xx', '5xx'],
+  morphIgnore: ['data-htmx-powered', 'open'],
+});
+
+function head(title: string, assets: AssetUrls, charts: boolean): Html {
+  return html`<head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta name="color-scheme" content="light dark" />
+    <meta name="htmx-config" content="${htmxConfig}" />
+    <title>${title}</title>
+    <link rel="icon" href="${assets.icon}" type="image/svg+xml" />
+    ${charts ? html`<link rel="stylesheet" href="${assets.uplotCss}" />` : ''}
+    <link rel="stylesheet" href="${assets.css}" />
+    <script src="${assets.htmx}" defer></script>
+    ${charts ? html`<script src="${assets.uplot}" defer></script>` : ''}
+    <script src="${assets.js}" defer></script>
+  </head>`;
+}
+
+/** A whole page for a person who is signed in; `content` renews itself in place. */
+export function page(frame: PageFrame, content: Html): Html {
+  const { viewer, assets, section } = frame;
+  const link = (name: PageFrame['section'], href: string, text: string): Html =>
+    html`<a href="${href}" ${section === name ? html`aria-current="page"` : ''}>${text}</a>`;
+  return html`<!doctype html>
+    <html lang="en">
+      ${head(`${frame.title} · Heliograph`, assets, frame.charts === true)}
+      <body>
+        <a class="skip" href="#live">Skip to content</a>
+        <header class="top">
+          <a class="brand" href="/" aria-label="Heliograph">${logo()}<span>Heliograph</span></a>
+          <nav aria-label="Pages">
+            ${link('fleet', '/', 'Fleet')}${link('alerts', '/alerts', 'Alerts')}${viewerMay(viewer).seeSystem ? link('system', '/system', 'System') : ''}
+          </nav>
+          <details class="menu account">
+            <summary><span>${viewer.email}</span></summary>
+            <div class="sheet">
+              <p>${viewer.role}</p>
+              <a href="/password">Change password</a>
+              <form method="post" action="/logout"><button type="submit">Sign out</button></form>
+            </div>
+          </details>
+        </header>
+        <div class="banner hatch" id="unreached" role="status" aria-live="polite"></div>
+        <main
+          id="live"
+          data-rendered-at="${frame.renderedAt}"
+          ${frame.refreshS === null ? '' : html`data-refresh-s="${frame.refreshS}"`}
+        >
+          ${content}
+        </main>
+      </body>
+    </html>`;
+}
+
+/** A small page with one thing on it: sign-in, a new password, an error. */
+export function sheetPage(title: string, assets: AssetUrls, content: Html): Html {
+  return html`<!doctype html>
+    <html lang="en">
+      ${head(`${title} · Heliograph`, assets, false)}
+      <body>
+        <main class="sheet-page" id="live">
+          <div>
+            <h1>${logo()} Heliograph</h1>
+            ${content}
+          </div>
+        </main>
+      </body>
+    </html>`;
+}

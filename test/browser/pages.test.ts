@@ -1,0 +1,262 @@
+import axeCore from 'axe-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { launchChromium } from './chromium.ts';
+import { passwordOf, type RunningProduct, startProduct } from './stack.ts';
+
+const ana = 'ana@example.org';
+const newPassword = 'correct horse battery';
+
+let product: RunningProduct;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+/** What the browser complained of: a blocked script or style, an exception. */
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  browser = await launchChromium();
+  product = await startProduct();
+  await product.user(ana, 'ADMIN', { lent: true });
+  await product.user('carla@example.org', 'CUSTOMER', { customerId: 'noord' });
+  context = await browser.newContext({ viewport: { width: 1600, height: 1000 } });
+  page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) complaints.push(message.text());
+  });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await product?.stop();
+});
+
+async function signIn(on: Page, email: string, password: string): Promise<void> {
+  await on.goto(`${product.url}/`);
+  await on.getByLabel('E-mail').fill(email);
+  await on.getByLabel('Password').fill(password);
+  await on.getByRole('button', { name: 'Sign in' }).click();
+}
+
+/** The page renews itself once. */
+async function renewal(on: Page): Promise<void> {
+  await on.waitForResponse((response) => response.request().headers()['x-renewal'] === '1');
+  // The answer is merged after it came.
+  await on.waitForTimeout(300);
+}
+
+async function openPlant(on: Page, name: string): Promise<void> {
+  await on.goto(`${product.url}/?q=${encodeURIComponent(name)}`);
+  await on.locator('.c-name a').first().click();
+  await on.getByRole('heading', { level: 1, name }).waitFor();
+}
+
+describe('the pages in a real browser', () => {
+  test('a first sign-in asks for a new password at once, and lets nothing else through', async () => {
+    await signIn(page, ana, 'wrong password');
+    await page.getByText('The e-mail address or the password is wrong.').waitFor();
+    await signIn(page, ana, passwordOf(ana));
+    await page.waitForURL('**/password');
+    await page.goto(`${product.url}/alerts`);
+    expect(new URL(page.url()).pathname).toBe('/password');
+    await page.getByLabel('Current password').fill(passwordOf(ana));
+    await page.getByLabel('New password', { exact: true }).fill(newPassword);
+    await page.getByLabel('New password, again').fill('something else');
+    await page.getByRole('button', { name: 'Change password' }).click();
+    await page.getByText('The two new passwords differ.').waitFor();
+    await page.getByLabel('Current password').fill(passwordOf(ana));
+    await page.getByLabel('New password', { exact: true }).fill(newPassword);
+    await page.getByLabel('New password, again').fill(newPassword);
+    await page.getByRole('button', { name: 'Change password' }).click();
+    await page.locator('table.fleet').waitFor();
+  });
+
+  test('the worst plant stands first, with why and since when; counts filter by the address', async () => {
+    await page.goto(product.url);
+    const first = page.locator('table.fleet tbody tr').first();
+    expect(await first.locator('.c-status').innerText()).toContain('RED');
+    expect(await first.locator('.c-why').innerText()).not.toBe('');
+    await page.locator('#count-GREEN').click();
+    await page.waitForURL('**/?status=GREEN');
+    await expect
+      .poll(() => page.locator('tr:not(.calm) .c-status', { hasText: 'RED' }).count())
+      .toBe(0);
+    await page.locator('#q').fill('canal');
+    await page.waitForURL('**/?status=GREEN&q=canal');
+    await expect.poll(() => page.locator('table.fleet tbody tr').count()).toBe(1);
+    await page.goBack();
+    await page.waitForURL('**/?status=GREEN');
+    await page.locator('#count-GREEN[aria-current]').waitFor();
+  });
+
+  test('a plant is polled now, and the answer stands on its page', async () => {
+    await openPlant(page, 'Canal House');
+    await page.getByRole('button', { name: 'Poll now' }).click();
+    const answer = page.locator('#poll-answer');
+    await expect
+      .poll(() => answer.innerText(), { timeout: 35_000 })
+      .toMatch(/Poll now: ok, \d+ ms/);
+    expect(new URL(page.url()).pathname).toBe('/plants/solis-canal');
+    // It stays where it is when the page renews itself around it.
+    await renewal(page);
+    expect(await answer.innerText()).toContain('Poll now: ok');
+    await page.locator('.polls', { hasText: 'manual' }).waitFor();
+  });
+
+  test('an alert is acknowledged in place, with a comment', async () => {
+    await page.goto(`${product.url}/alerts`);
+    const row = page.locator('table.alerts tbody tr', { hasText: 'Silent for 26 hours' });
+    await row.locator('summary').click();
+    await row.getByLabel('Comment').fill('logger is being replaced');
+    await row.getByRole('button', { name: 'Acknowledge' }).click();
+    await row.getByText('acknowledged by ana@example.org').waitFor();
+    expect(await row.innerText()).toContain('“logger is being replaced”');
+    expect(new URL(page.url()).pathname).toBe('/alerts');
+    const logged = await product.db
+      .selectFrom('audit_log')
+      .select(['actor', 'action'])
+      .where('action', '=', 'alert.ack')
+      .execute();
+    expect(logged).toEqual([{ actor: ana, action: 'alert.ack' }]);
+  });
+
+  test('a plant is paused with a reason, cannot be polled then, and is resumed', async () => {
+    await openPlant(page, 'Old Mill');
+    await page.locator('#pause > summary').click();
+    await page.getByLabel('Reason').fill('roof is being repaired');
+    await page.getByRole('button', { name: 'Pause polling' }).click();
+    await page.getByText('“roof is being repaired”').waitFor();
+    const poll = page.getByRole('button', { name: /Poll now/ });
+    expect(await poll.getAttribute('aria-disabled')).toBe('true');
+    expect(await poll.getAttribute('data-tip')).toContain('paused');
+    await page.getByRole('button', { name: 'Resume', exact: true }).click();
+    await page.locator('#pause > summary').waitFor();
+    await expect
+      .poll(() => page.locator('.standing').innerText(), { timeout: 30_000 })
+      .toMatch(/GREEN|YELLOW/);
+  });
+
+  test('renewing itself, the page keeps focus, scroll, what is being typed and what is open', async () => {
+    await page.setViewportSize({ width: 1600, height: 400 });
+    await page.goto(product.url);
+    const link = page.locator('.c-name a').nth(9);
+    await link.focus();
+    const focused = await link.getAttribute('id');
+    const scroll = await page.evaluate<number>('window.scrollY');
+    expect(scroll).toBeGreaterThan(0);
+    await renewal(page);
+    expect(await page.evaluate<string>('document.activeElement?.id')).toBe(focused);
+    expect(await page.evaluate<number>('window.scrollY')).toBe(scroll);
+    await page.goto(`${product.url}/alerts`);
+    const row = page.locator('table.alerts tbody tr').first();
+    await row.locator('summary').click();
+    await row.getByLabel('Comment').fill('half a sen');
+    await renewal(page);
+    expect(await row.getByLabel('Comment').inputValue()).toBe('half a sen');
+    expect(await row.getByLabel('Comment').isVisible()).toBe(true);
+    await page.setViewportSize({ width: 1600, height: 1000 });
+  });
+
+  test('a page that cannot renew itself says since when it is old, and recovers', async () => {
+    await page.goto(product.url);
+    process.kill(product.apiPid, 'SIGSTOP');
+    try {
+      await page.getByText(/Not updated since \d\d:\d\d:\d\d UTC/).waitFor({ timeout: 30_000 });
+    } finally {
+      process.kill(product.apiPid, 'SIGCONT');
+    }
+    await expect
+      .poll(() => page.locator('#unreached').isVisible(), { timeout: 30_000 })
+      .toBe(false);
+  });
+
+  test('axe finds nothing on any page, in either theme, at either width', async () => {
+    const plant = '/plants/goodwe-half';
+    const found: string[] = [];
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const width of [390, 1600]) {
+        await page.setViewportSize({ width, height: 1000 });
+        for (const path of [
+          '/',
+          plant,
+          '/alerts',
+          '/alerts?tab=resolved',
+          '/system',
+          '/password',
+          '/nowhere',
+        ]) {
+          await page.goto(product.url + path);
+          await page.waitForLoadState('networkidle');
+          for (const violation of await axe(page))
+            found.push(`${path} ${width} ${colorScheme}: ${violation}`);
+          const overflow = await page.evaluate<number>(
+            'document.documentElement.scrollWidth - window.innerWidth',
+          );
+          if (overflow > 0) found.push(`${path} ${width}: ${overflow} px wider than the window`);
+        }
+      }
+    }
+    expect(found).toEqual([]);
+    await page.emulateMedia({ colorScheme: 'light' });
+  });
+
+  test('a customer sees own plants only, no System, and no button that would be refused', async () => {
+    const other = await browser.newContext();
+    const theirs = await other.newPage();
+    await signIn(theirs, 'carla@example.org', passwordOf('carla@example.org'));
+    await theirs.locator('table.fleet').waitFor();
+    const names = await theirs.locator('.c-name a').allInnerTexts();
+    expect(names).toContain('Wharf Store');
+    expect(names).not.toContain('Silent for 26 hours');
+    expect(await theirs.getByRole('link', { name: 'System' }).count()).toBe(0);
+    expect((await theirs.goto(`${product.url}/system`))?.status()).toBe(403);
+    expect((await theirs.goto(`${product.url}/plants/solis-silent`))?.status()).toBe(404);
+    await theirs.goto(`${product.url}/plants/goodwe-wharf`);
+    expect(await theirs.getByRole('button', { name: /Poll now|Pause|Silence/ }).count()).toBe(0);
+    await other.close();
+  });
+
+  test('with the worker stopped nothing stays green: plants are hatched, counted apart, and a banner says so', async () => {
+    process.kill(product.workerPid, 'SIGSTOP');
+    try {
+      await product.db
+        .updateTable('plants')
+        .set({
+          last_polled_at: new Date(Date.now() - 3_600_000),
+          activated_at: new Date(Date.now() - 7_200_000),
+        })
+        .where('integration_status', '=', 'ACTIVE')
+        .execute();
+      await page.goto(product.url);
+      await page.getByText('Monitoring has stopped.').waitFor({ timeout: 15_000 });
+      const row = page.locator('#p-solis-canal');
+      expect(await row.getAttribute('class')).toBe('stale');
+      expect(await row.innerText()).toMatch(/not polled since/);
+      expect(await page.locator('#count-GREEN').innerText()).toMatch(/^0/);
+      expect(
+        Number(/\d+/.exec(await page.locator('#count-STALE').innerText())?.[0]),
+      ).toBeGreaterThan(5);
+      await page.goto(`${product.url}/plants/solis-canal`);
+      await page.locator('.standing.stale').waitFor();
+    } finally {
+      process.kill(product.workerPid, 'SIGCONT');
+    }
+  });
+
+  test('nothing was blocked by the content security policy, and no script failed', () => {
+    expect(complaints).toEqual([]);
+  });
+});
+
+async function axe(on: Page): Promise<string[]> {
+  await on.evaluate(axeCore.source);
+  const { violations } = await on.evaluate<AxeResult>('axe.run()');
+  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 120) ?? ''}`);
+}
+
+interface AxeResult {
+  violations: { id: string; nodes: { html: string }[] }[];
+}
