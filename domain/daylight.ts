@@ -46,44 +46,48 @@ function lightPlace(place: DaylightPlace): (Place & Coordinates) | null {
 
 /**
  * How long the plant has been unseen by the count of the locked 2 h: wall clock where STRICT; where DAYLIGHT only time
- * between sunrise + 45 min and sunset − 45 min. Never more than the wall clock. Counting stops once it is beyond `limitMs`.
+ * between sunrise + 45 min and sunset − 45 min. Never more than the wall clock.
+ *
+ * @param limitMs counting stops once it is beyond this, and is not begun where it cannot be; null: it is counted to the end.
  */
 export function countedSilenceMs(
   place: DaylightPlace,
   fromMs: number,
   nowMs: number,
-  limitMs: number,
+  limitMs: number | null,
 ): number {
   const silenceMs = nowMs - fromMs;
   const lit = lightPlace(place);
-  if (lit === null || silenceMs <= limitMs) return silenceMs;
+  if (lit === null || (limitMs !== null && silenceMs <= limitMs)) return silenceMs;
   let countedMs = 0;
   for (const date of datesOf(fromMs, nowMs, lit.timezone)) {
     const light = lightOf(date, lit);
     if (light !== null)
       countedMs += Math.max(0, Math.min(light.toMs, nowMs) - Math.max(light.fromMs, fromMs));
-    if (countedMs > limitMs) break;
+    if (limitMs !== null && countedMs > limitMs) break;
   }
   return countedMs;
 }
 
 /**
  * How long the plant has been unseen by the count of the locked 24 h: wall clock, but for the local days of DAYLIGHT plants
- * on which there is no light that counts. Counting stops once it is beyond `limitMs`.
+ * on which there is no light that counts.
+ *
+ * @param limitMs as above.
  */
 export function litDaysSilenceMs(
   place: DaylightPlace,
   fromMs: number,
   nowMs: number,
-  limitMs: number,
+  limitMs: number | null,
 ): number {
   const silenceMs = nowMs - fromMs;
   const lit = lightPlace(place);
-  if (lit === null || silenceMs <= limitMs) return silenceMs;
+  if (lit === null || (limitMs !== null && silenceMs <= limitMs)) return silenceMs;
   let countedMs = 0;
   for (let date = localDateAt(fromMs, lit.timezone); ; date = addDays(date, 1)) {
     const startMs = startOfDayMs(date, lit.timezone);
-    if (startMs >= nowMs || countedMs > limitMs) return countedMs;
+    if (startMs >= nowMs || (limitMs !== null && countedMs > limitMs)) return countedMs;
     if (lightOf(date, lit) === null) continue;
     const endMs = endOfDayMs(date, lit.timezone);
     countedMs += Math.max(0, Math.min(endMs, nowMs) - Math.max(startMs, fromMs));

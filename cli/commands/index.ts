@@ -86,6 +86,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./plants-backfill.ts')).plantsBackfill,
   },
   {
+    name: 'why',
+    summary: 'the rule behind the colour of a plant, and all that it was told; --at a time',
+    load: async () => (await import('./why.ts')).why,
+  },
+  {
     name: 'alerts list',
     summary: 'open alerts, the worst first; --history shows resolved ones',
     load: async () => (await import('./alerts-list.ts')).alertsList,

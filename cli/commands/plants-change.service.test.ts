@@ -254,6 +254,60 @@ describe('plants credentials', () => {
   });
 });
 
+describe('demo break', () => {
+  test('takes the vendor of a brand away until its time, and --off gives it back', async () => {
+    const outages = () => cli.fleet.db.selectFrom('demo_outages').selectAll().execute();
+    await cli.run(['demo', 'break', '--brand', 'dele', '--for', '90s']);
+    const [outage] = await outages();
+    expect(outage?.brand).toBe('DELE');
+    const restMs = (outage?.until_at.getTime() ?? 0) - Date.now();
+    expect(restMs).toBeGreaterThan(60_000);
+    expect(restMs).toBeLessThan(90_000);
+    await cli.run(['demo', 'break', '--brand', 'DELE', '--off']);
+    expect(await outages()).toEqual([]);
+  }, 20_000);
+
+  test.each([
+    [['--for', '3m']],
+    [['--brand', 'DELE', '--for', '2h']],
+    [['--brand', 'DELE', '--for', '3m', '--off']],
+    [['--brand', 'ACME']],
+  ])('%j is a wrong call', async (args) => {
+    expect((await cli.run(['demo', 'break', ...args])).code).toBe(2);
+  });
+
+  test('is refused where real vendors could be meant', async () => {
+    const args = ['demo', 'break', '--brand', 'DELE'];
+    expect((await cli.run(args, { env: { INTEGRATION_MOCK_MODE: 'false' } })).code).toBe(78);
+  });
+});
+
+describe('why', () => {
+  test('tells the rule and what it was told', async () => {
+    const id = await cli.add();
+    expect(await cli.json(['why', id])).toMatchObject({
+      plant_id: id,
+      status: 'GREY',
+      status_reason: 'WAITING_FOR_FIRST_READING',
+      alerts: [],
+      poll: null,
+    });
+    expect((await cli.run(['why', id])).stdout).toContain('never seen yet');
+    expect((await cli.run(['why', id, '--at', '2020-01-01T00:00:00Z'])).stdout).toContain(
+      'no period of the plant covers this time',
+    );
+  });
+
+  test.each([
+    [['why'], 2],
+    [['why', 'none'], 1],
+    [['why', 'none', '--at', '2099-01-01T00:00:00Z'], 2],
+    [['why', 'none', '--at', 'noon'], 2],
+  ])('%j ends with %d', async (args, code) => {
+    expect((await cli.run(args)).code).toBe(code);
+  });
+});
+
 describe('alerts ack and silence', () => {
   async function openAlert(id: string): Promise<number> {
     const row = await cli.fleet.db
