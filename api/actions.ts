@@ -81,7 +81,7 @@ export interface Actions {
 }
 
 /** A person waits no longer; the poll itself goes on. */
-const pollWaitMs = 30_000;
+const pollWaitMsDefault = 30_000;
 /** One more poll answers whoever asks meanwhile; a queue of people behind one plant helps none of them. */
 const pollsWaitingMax = 10;
 /** Time to learn whether there is a loop at all. */
@@ -95,7 +95,11 @@ const apiFields: Partial<Record<PlantField, string>> = {
   status: 'integration_status',
 };
 
-export function createActions(deps: ApiDeps, fleet: FleetView): Actions {
+export function createActions(
+  deps: ApiDeps,
+  fleet: FleetView,
+  { pollWaitMs = pollWaitMsDefault }: { pollWaitMs?: number } = {},
+): Actions {
   const { db, temporal } = deps;
   const waiting = new Map<string, number>();
 

@@ -19,12 +19,12 @@ import { insertAccount, replaceCredentials } from '../../db/credentials.ts';
 import { type Brand, brands } from '../../domain/plant.ts';
 import { localDateAt } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../support/activities.ts';
+import { createTestApi } from '../support/api.ts';
 import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { ledgerFlaws, testLoops, type TestLoops } from '../support/loops.ts';
 
 /**
  * Phase 3B's acceptance criteria, by their numbers: a worker of its own, in mock mode, on a fleet of all four brands.
- * Criterion 9 (API endpoints return live data) is tested with the API.
  */
 const node = 'node_modules/.bin/node';
 const intervalS = 2;
@@ -303,6 +303,44 @@ describe('Phase 3B', () => {
         .filter(([, text]) => forms.some((form) => text.includes(form)))
         .map(([place]) => place),
     ).toEqual([]);
+  });
+
+  test('criterion 9: API endpoints return live monitoring data', async () => {
+    const api = await createTestApi({ db: fleet.db, temporal: fleet.client, clock: Date.now });
+    const read = async (path: string) => {
+      const response = await api.ask('operator@example.org', 'GET', `/api/v1${path}`);
+      expect(response.status).toBe(200);
+      return JSON.parse(await response.text());
+    };
+    try {
+      const plantId = ordinary.get('SOLIS') ?? '';
+      const { plants, totals } = await read('/plants?limit=200');
+      const colours = new Map(
+        plants.map((plant: { id: string; status: string }) => [plant.id, plant.status]),
+      );
+      expect([plantId, 'yellow', 'red', 'grey'].map((id) => colours.get(id))).toEqual([
+        'GREEN',
+        'YELLOW',
+        'RED',
+        'GREY',
+      ]);
+      expect(totals.fresh).toBeGreaterThanOrEqual(brands.length);
+      const before = await read(`/plants/${plantId}`);
+      expect(before).toMatchObject({ stale: false, days: expect.any(Array) });
+      expect(before.today_energy_kwh).toBe(before.days[0].today_energy_kwh);
+      const asked = await api.ask('operator@example.org', 'POST', `/api/v1/plants/${plantId}/poll`);
+      const answer = JSON.parse(await asked.text());
+      expect(answer).toMatchObject({ outcome: 'OK', trigger: 'MANUAL' });
+      const after = await read(`/plants/${plantId}`);
+      expect(Date.parse(after.last_polled_at)).toBeGreaterThan(Date.parse(before.last_polled_at));
+      expect(
+        after.last_polls.map((poll: { scheduled_for: string }) => poll.scheduled_for),
+      ).toContain(answer.scheduled_for);
+      const { alerts } = await read('/alerts?plant=red');
+      expect(alerts).toMatchObject([{ type: 'OFFLINE', severity: 'RED', state: 'NEW' }]);
+    } finally {
+      await api.close();
+    }
   });
 
   test('criterion 10: everything above ran in mock mode, and without it the worker stops at once with a sentence', async () => {
