@@ -26,7 +26,7 @@ export interface Arena {
   plants: JudgedPlant[];
   /** The processes of the servers, as they are now. */
   serverPids(): number[];
-  versions: { temporal: boolean; postgresql: string; redis: string };
+  versions: { postgresql: string; redis: string };
   stop(): Promise<void>;
 }
 
@@ -91,7 +91,6 @@ export async function openArena(options: ArenaOptions): Promise<Arena> {
       serverPids: () =>
         [stack.postgres?.pid, stack.temporal?.pid, redis.pid()].filter((pid) => pid !== undefined),
       versions: {
-        temporal: stack.temporal !== null,
         postgresql: await readPostgresVersion(db),
         redis: await redis.version(),
       },

@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import type { Arena } from './arena.ts';
 import { reportMarkdown, type Report } from './report.ts';
 import { type Row, rows } from './rows.ts';
 import { runRow, type RowResult } from './run.ts';
@@ -104,47 +105,61 @@ function versionOf(file: string): string {
 async function bench(args: Arguments, signal: AbortSignal): Promise<Report> {
   const beganAt = performance.now();
   const results: RowResult[] = [];
-  let versions: Report['versions'] | null = null;
+  const servers: Arena['versions'][] = [];
   for (let run = 1; run <= args.runs; run += 1) {
     const sustained = new Map<Engine, number>();
+    const one = async (row: Row, engine: Engine) => {
+      say(`run ${run} of ${args.runs}, ${row.name}: ${engine}`);
+      const { result, versions } = await runRow(row, engine, {
+        seed: args.seed + run - 1,
+        sustained,
+        signal,
+        watchPart: args.isQuick ? quickPart : 1,
+      });
+      if (row.name === 'sustained') sustained.set(engine, result.answers_per_s);
+      say(`  ${JSON.stringify(result)}`);
+      results.push(result);
+      servers.push(versions);
+    };
     for (const row of args.rows) {
       if (row.name === onceRow && run > 1) continue;
       // Whoever goes second finds warmer files: they take turns.
       const order = run % 2 === 1 ? row.engines : row.engines.toReversed();
-      for (const engine of order) {
-        say(`run ${run} of ${args.runs}, ${row.name}: ${engine}`);
-        const { result, versions: servers } = await runRow(row, engine, {
-          seed: args.seed + run - 1,
-          sustained,
-          signal,
-          watchPart: args.isQuick ? quickPart : 1,
-        });
-        if (row.name === 'sustained') sustained.set(engine, result.answers_per_s);
-        say(`  ${JSON.stringify(result)}`);
-        results.push(result);
-        versions = {
-          heliograph: versionOf('../../package.json'),
-          bullmq: versionOf('./node_modules/bullmq/package.json'),
-          temporal_sdk: versionOf('../../node_modules/@temporalio/worker/package.json'),
-          node: process.versions.node,
-          postgresql: servers.postgresql,
-          redis: servers.redis,
-          cpu: cpus()[0]?.model ?? 'unknown',
-          cores: cpus().length,
-        };
-      }
+      if (row.isTogether === true) await allOf(order.map((engine) => one(row, engine)));
+      else for (const engine of order) await one(row, engine);
     }
   }
-  if (versions === null) throw new Error('nothing was measured');
+  const last = servers.at(-1);
+  if (last === undefined) throw new Error('nothing was measured');
   return {
     measured_at: new Date().toISOString(),
     minutes: Math.round((performance.now() - beganAt) / 6_000) / 10,
     runs: args.runs,
     seed: args.seed,
     is_quick: args.isQuick,
-    versions,
+    versions: readVersions(last),
     results,
   };
+}
+
+function readVersions({ postgresql, redis }: Arena['versions']): Report['versions'] {
+  return {
+    heliograph: versionOf('../../package.json'),
+    bullmq: versionOf('./node_modules/bullmq/package.json'),
+    temporal_sdk: versionOf('../../node_modules/@temporalio/worker/package.json'),
+    node: process.versions.node,
+    postgresql,
+    redis,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+  };
+}
+
+/** All of them to their end, so that nothing is left running; then the first failure. */
+async function allOf(ones: readonly Promise<void>[]): Promise<void> {
+  for (const ending of await Promise.allSettled(ones)) {
+    if (ending.status === 'rejected') throw ending.reason;
+  }
 }
 
 const stopping = new AbortController();

@@ -20,19 +20,19 @@ export interface RowResult extends Verdict {
   /** From the fault until slots are polled in time again; null: not within what was watched, or no fault. */
   recovery_ms: number | null;
   drift_ms: number | null;
-  /** What an answer cost: of the whole machine, and of worker and servers alone. Only without a fault. */
+  /** What an answer cost: of the whole machine, and of worker and servers alone. Only without a fault, and alone. */
   cpu_ms_per_poll: { machine: number; processes: number } | null;
   /** How often the worker ended by itself. */
   crashes: number;
 }
 
-const warmUpMsMax = 120_000;
+const warmUpMsMax = 300_000;
 const lookPauseMs = 250;
 /** A loop that is behind writes down what it missed when it polls next: so many intervals are waited for that, and so long at least. */
 const settleIntervals = 3;
 const settleMsMin = 15_000;
-/** Whoever writes nothing for an interval and this is no longer at work. */
-const silenceMs = 2_000;
+/** Whoever writes nothing for so long is no longer at work. */
+const silenceMs = 10_000;
 
 export async function runRow(
   row: Row,
@@ -130,7 +130,7 @@ async function watch(
   const toMs = Date.now();
   const after = readCpu(arena, supervisor);
   const cpuMs =
-    row.fault !== null || supervisor.crashes() > 0
+    row.fault !== null || row.isTogether === true || supervisor.crashes() > 0
       ? null
       : {
           machine: after.machine - before.machine,
@@ -151,7 +151,10 @@ function perPoll(cpuMs: { machine: number; processes: number }, polls: number) {
   return { machine: cpuMs.machine / polls, processes: cpuMs.processes / polls };
 }
 
-/** Until every plant has a row of later than the end, and all that was missed before it is written; or nobody writes any more. */
+/**
+ * Until every plant has a row of its last judged slot or of a later one, and so of all that was missed before; or nobody
+ * writes any more.
+ */
 async function settle(
   { db, plants }: Arena,
   toMs: number,
@@ -162,10 +165,7 @@ async function settle(
   const limitMs = Math.max(settleMsMin, settleIntervals * intervalMs);
   let wroteAt = beganAt;
   let before = 0;
-  while (
-    performance.now() < beganAt + limitMs &&
-    performance.now() < wroteAt + intervalMs + silenceMs
-  ) {
+  while (performance.now() < beganAt + limitMs && performance.now() < wroteAt + silenceMs) {
     const { settled, written } = await db
       .selectFrom('poll_logs')
       .select(({ fn }) => [
@@ -173,7 +173,7 @@ async function settle(
         fn.countAll<number>().as('written'),
       ])
       .where('job_type', '=', 'POLL')
-      .where('scheduled_for', '>=', new Date(toMs))
+      .where('scheduled_for', '>', new Date(toMs - 2 * intervalMs))
       .executeTakeFirstOrThrow();
     if (settled >= plants.length) return;
     if (written !== before) wroteAt = performance.now();
