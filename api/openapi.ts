@@ -2,7 +2,7 @@ import type { App } from './app.ts';
 
 /** The OpenAPI document, made from the routes that are served. */
 export function openApiDocument(app: App, version: string): object {
-  return app.getOpenAPI31Document({
+  const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'Heliograph',
@@ -12,4 +12,10 @@ export function openApiDocument(app: App, version: string): object {
     },
     servers: [{ url: '/' }],
   });
+  return JSON.parse(JSON.stringify(document), withoutFlags) as object;
+}
+
+/** The generator writes `/u` behind patterns with that flag; in JSON Schema patterns are Unicode anyway, and have no flags. */
+function withoutFlags(key: string, value: unknown): unknown {
+  return key === 'pattern' && typeof value === 'string' ? value.replace(/\/u$/, '') : value;
 }

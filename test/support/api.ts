@@ -33,6 +33,13 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+export const testCredentialFields: ApiDeps['credentialFields'] = {
+  SOLIS: ['key_id', 'key_secret'],
+  HUAWEI: ['username', 'system_code'],
+  GOODWE: ['account', 'password'],
+  DELE: ['app_id', 'app_secret'],
+};
+
 export interface TestUserOptions {
   customerId?: string;
   mustChangePassword?: boolean;
@@ -67,12 +74,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
       iv: randomBytes(12),
       sealed: randomBytes(64),
     }),
-    credentialFields: {
-      SOLIS: ['key_id', 'key_secret'],
-      HUAWEI: ['username', 'system_code'],
-      GOODWE: ['account', 'password'],
-      DELE: ['app_id', 'app_secret'],
-    },
+    credentialFields: testCredentialFields,
     testConnection: async () => ({ ok: true, errorType: null, message: 'signed in' }),
     isServiceError,
     clock: () => clock.nowMs,
