@@ -515,6 +515,13 @@ describe('proof of life where the vendor states no time', () => {
     );
   });
 
+  test('not the lifetime of a total that was refused: shown again, it would prove life for ever', () => {
+    const yesterday = sampleDay('2026-06-09', { todayEnergyKwh: 40, lifetimeEnergyKwh: 8_990 });
+    const given = { ...none, todayEnergyKwh: 40, lifetimeEnergyKwh: 9_001 };
+    const { booked } = decide({ days: [yesterday], nowMs: clock('01:00'), summary: given });
+    expect(booked).toMatchObject({ ...nothing, bookedDate: null, lifetimeEnergyKwh: 9_001 });
+  });
+
   test('not where a time was stated but refused', () => {
     const refused = [{ field: 'last_seen_at' as const, sentence: 'Measurement time 11 h ahead.' }];
     expect(decide({ summary: { ...none, refused, devices: [running] } }).booked).toMatchObject(

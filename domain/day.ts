@@ -72,7 +72,8 @@ export function decideDay(before: DayBefore, summary: PlantSummary, nowMs: numbe
   const candidate = candidateOf(summary, date, atMs, lifetime.energyKwh);
   const refusal = candidate === null ? noDataNote : refusalOf(candidate, days, plant);
   const own = refusal === null ? candidate : null;
-  const seen = signOfLife(summary, sourceTimeMs, own === null ? null : days.row, lifetime, nowMs);
+  const hasRisen = own !== null && (lifetime.rose || hasTotalRisen(own, days.row));
+  const seen = signOfLife(summary, sourceTimeMs, hasRisen, nowMs);
   const row = own === null ? null : rowAfter(days, own, summary.powerW, seen.seenAtMs, plant);
   const daysAfter = row === null ? before.days : [...before.days, row];
   return {
@@ -135,27 +136,30 @@ function acceptLifetime(summary: PlantSummary, days: ComparedDays): AcceptedLife
   return { energyKwh: fell ? null : energyKwh, fell, rose: energyKwh > knownKwh };
 }
 
+/** Whether the day's total is above the last one that a reading booked. */
+function hasTotalRisen({ energyKwh }: Candidate, row: DayRow | null): boolean {
+  const liveKwh = row?.liveEnergyKwh ?? null;
+  return liveKwh !== null && energyKwh > liveKwh;
+}
+
 /**
  * The vendor's measurement time; or, where it states none, the attempt's time when an inverter runs with power, or a total
  * has risen since the last accepted reading. A time that was refused as impossible is not replaced by anything.
  *
- * @param row the row to which the total is booked; null where there is none yet, or the total was refused.
+ * @param hasRisen of a total that was booked: a refused one leaves no mark, and shown again would prove life for ever.
  */
 function signOfLife(
   summary: PlantSummary,
   sourceTimeMs: number | null,
-  row: DayRow | null,
-  lifetime: AcceptedLifetime,
+  hasRisen: boolean,
   nowMs: number,
 ): Pick<Booked, 'seenAtMs' | 'seenSource'> {
   if (sourceTimeMs !== null) return { seenAtMs: sourceTimeMs, seenSource: 'VENDOR' };
   const isRunning = summary.devices.some(
     (device) => device.state === 'RUNNING' && (device.powerW ?? 0) > 0,
   );
-  const liveKwh = row?.liveEnergyKwh ?? null;
-  const todayRose = liveKwh !== null && (summary.todayEnergyKwh ?? 0) > liveKwh;
   const isTimeRefused = summary.refused.some((refused) => refused.field === 'last_seen_at');
-  return (isRunning || lifetime.rose || todayRose) && !isTimeRefused
+  return (isRunning || hasRisen) && !isTimeRefused
     ? { seenAtMs: nowMs, seenSource: 'EVIDENCE' }
     : { seenAtMs: null, seenSource: null };
 }
