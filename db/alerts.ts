@@ -193,6 +193,17 @@ async function announce(
   }
 }
 
+/** Takes back what was to be said of the alert and was not due yet. */
+async function dropPending(db: Db, alertId: string, nowMs: number): Promise<void> {
+  await db
+    .updateTable('notifications')
+    .set({ dropped_at: instant(nowMs) })
+    .where('alert_id', '=', Number(alertId))
+    .where('dropped_at', 'is', null)
+    .where('not_before', '>', instant(nowMs))
+    .execute();
+}
+
 async function insertAlert(
   db: Db,
   plantId: string,
@@ -278,6 +289,8 @@ async function applyAlertChange(
         severity: change.severity,
         reason: `rose to ${change.severity}`,
       });
+      // Who is told of the rise at six need not be told at seven that it was milder by night.
+      if (change.announce !== null) await dropPending(db, change.id, nowMs);
       await announce(db, plantId, change.id, change.severity, nowMs, change.announce);
       return;
     case 'ACK_ENDED':
@@ -307,12 +320,11 @@ async function applyAlertChange(
         reason: change.reason,
       });
       if (change.dropPending) {
-        await db
-          .updateTable('notifications')
-          .set({ dropped_at: instant(nowMs) })
-          .where('alert_id', '=', Number(change.id))
-          .where('dropped_at', 'is', null)
-          .where('not_before', '>', instant(nowMs))
+        await dropPending(db, change.id, nowMs);
+        // Nobody was told by what was dropped: the next alert of the key must not count it.
+        await row
+          .set({ last_notified_at: null })
+          .where('last_notified_at', '>', instant(nowMs))
           .execute();
       }
       await announce(db, plantId, change.id, alert.severity, nowMs, change.announce);

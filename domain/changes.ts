@@ -84,7 +84,7 @@ export type AlertChange =
   | { kind: 'RAISE'; alert: NewAlert; announce: Announcement | null }
   /** Seen again, with what the vendor now says of it. */
   | { kind: 'SEEN'; id: ActiveAlert['id'] }
-  /** A worse severity; an ACKED alert becomes NEW again by it. */
+  /** A worse severity; an ACKED alert becomes NEW again by it. Its announcement takes the place of those not due yet. */
   | { kind: 'RISE'; id: ActiveAlert['id']; severity: AlertSeverity; announce: Announcement | null }
   /** An acknowledgement whose `until` has passed. */
   | { kind: 'ACK_ENDED'; id: ActiveAlert['id'] }
@@ -95,7 +95,7 @@ export type AlertChange =
       id: ActiveAlert['id'];
       atMs: number;
       reason: string;
-      /** Its announcements that were not due yet are dropped. */
+      /** Its announcements that were not due yet are dropped, and with them the memory of having been told. */
       dropPending: boolean;
       announce: Announcement | null;
     }

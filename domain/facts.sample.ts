@@ -175,6 +175,9 @@ export function applyAlertChanges(
           state: 'NEW',
           ackedUntilMs: null,
         };
+        // What was still to come gives way to the announcement of the rise.
+        if (change.announce !== null && (risen.announcedNotBeforeMs ?? 0) > nowMs)
+          risen.announcedNotBeforeMs = null;
         active.set(change.id, announced(risen, change.announce?.notBeforeMs ?? null));
         break;
       }
@@ -190,7 +193,13 @@ export function applyAlertChanges(
       case 'RESOLVE': {
         const alert = find(change.id);
         if (change.atMs < alert.startedAtMs) throw new Error(`${change.id} ends before it began`);
-        ended.push({ ...alert, resolvedAtMs: change.atMs });
+        const { lastNotifiedAtMs } = alert;
+        const isDropped = change.dropPending && (lastNotifiedAtMs ?? 0) > nowMs;
+        ended.push({
+          ...alert,
+          resolvedAtMs: change.atMs,
+          lastNotifiedAtMs: isDropped ? null : lastNotifiedAtMs,
+        });
         active.delete(change.id);
         break;
       }
