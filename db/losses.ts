@@ -51,9 +51,10 @@ export async function findLossesDue(
       where (a.state in ('NEW', 'ACKED') and (a.estimated_at is null or a.estimated_at < ${old}))
         or (a.state = 'RESOLVED' and a.resolved_at > ${instant(nowMs - lateDataMs)}
           and (a.estimated_at is null or a.estimated_at < a.resolved_at
+            -- late data: the series has spoken of one of its days since
             or (a.estimated_at < ${old} and exists (
               select from metric_snapshots s
-              where s.plant_id = a.plant_id and s.updated_at > a.estimated_at
+              where s.plant_id = a.plant_id and s.updated_at > a.estimated_at and s.quality <> 'LIVE'
                 and s.date between (a.started_at at time zone p.timezone)::date
                   and (a.resolved_at at time zone p.timezone)::date))))
       order by a.estimated_at nulls first, a.id limit ${limit})
