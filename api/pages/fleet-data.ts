@@ -13,8 +13,8 @@ export async function readFleetPage(
   view: FleetView,
   scope: PlantScope,
   query: FleetQuery,
-  readStrips: (ids: readonly string[], nowMs: number) => Promise<FleetPage['strips']>,
-  nowMs: number,
+  readStrips: (ids: readonly string[]) => Promise<FleetPage['strips']>,
+  { nowMs, maySeeSystem }: { nowMs: number; maySeeSystem: boolean },
 ): Promise<FleetPage> {
   const rows = scopedRows(await view.read(), scope);
   const totals = fleetTotals(rows);
@@ -52,16 +52,20 @@ export async function readFleetPage(
     },
     lines: shown.rows.map((row) => fleetLine(row, nowMs)),
     found: found.length,
-    strips: await readStrips(
-      shown.rows.map((row) => row.id),
-      nowMs,
-    ),
+    strips: await readStrips(shown.rows.map((row) => row.id)),
     customers: scope.customerId === null ? [...customers].sort() : [],
-    stoppedSinceMs: totals.monitoring_stopped ? newestMs : null,
+    stopped: totals.monitoring_stopped ? { sinceMs: lastLookMs(rows) } : null,
+    maySeeSystem,
     // One zone is said as it is; a fleet over many is told the time of none of them.
     timezone: zones.size === 1 && onlyZone !== undefined ? onlyZone : 'UTC',
     nowMs,
   };
+}
+
+/** When a plant that is not polled any more was last looked at, of all such plants. */
+function lastLookMs(rows: readonly FleetRow[]): number | null {
+  const looks = rows.flatMap((row) => (row.stale ? (row.last_polled_at?.getTime() ?? []) : []));
+  return looks.length === 0 ? null : looks.reduce((a, b) => Math.max(a, b));
 }
 
 function orderOf(sort: string): { sort: FleetSort; descending: boolean } {

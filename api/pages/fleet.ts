@@ -87,8 +87,10 @@ export interface FleetPage {
   found: number;
   strips: ReadonlyMap<string, readonly StripTick[]>;
   customers: readonly string[];
-  /** Set when a tenth of the fleet is not polled: from when the colours are. */
-  stoppedSinceMs: number | null;
+  /** Set when a tenth of the fleet is not polled: from when the colours of those plants are; null where they have none. */
+  stopped: { sinceMs: number | null } | null;
+  /** Whether the viewer may open the page of the system. */
+  maySeeSystem: boolean;
   /** Said with times that belong to no single plant. */
   timezone: string;
   nowMs: number;
@@ -126,19 +128,17 @@ export function fleetContent(view: FleetPage): Html {
     ${totals(view)} ${view.lines.length === 0 ? nothing(view) : table(view)} ${more(view)}`;
 }
 
-function stoppedBanner({
-  stoppedSinceMs,
-  totals: { notPolled, plants },
-  timezone,
-  nowMs,
-}: FleetPage): Html {
-  if (stoppedSinceMs === null) return html``;
+function stoppedBanner({ stopped, totals: t, timezone, nowMs, maySeeSystem }: FleetPage): Html {
+  if (stopped === null) return html``;
+  const colours =
+    stopped.sinceMs === null
+      ? 'none of them was ever polled'
+      : `their colours are those of ${whenText(stopped.sinceMs, timezone, nowMs)} ${timezone}`;
   return html`<div class="banner hatch" role="alert">
     ${mark('STALE')}
     <p>
-      <strong>Monitoring has stopped.</strong> ${notPolled} of ${plants} plants are not polled; the
-      colours are those of ${whenText(stoppedSinceMs, timezone, nowMs)} ${timezone}. Is a worker
-      running? <a href="/system">System</a> says what is wrong.
+      <strong>Monitoring has stopped</strong> for ${t.notPolled} of ${t.plants} plants:
+      ${colours}.${maySeeSystem ? html` <a href="/system">System</a> says what is wrong and what to do.` : ''}
     </p>
   </div>`;
 }

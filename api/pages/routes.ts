@@ -58,7 +58,10 @@ export function pageRoutes(
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
     const nowMs = deps.clock();
     const strips = (ids: readonly string[]) => readStrips(deps.db, ids, nowMs);
-    const view = await readFleetPage(fleet, plantScope(person), query, strips, nowMs);
+    const view = await readFleetPage(fleet, plantScope(person), query, strips, {
+      nowMs,
+      maySeeSystem: viewerMay(person).seeSystem,
+    });
     // Whatever the form sent, the address bar shows the short form.
     const isRenewal = c.req.header('x-renewal') !== undefined;
     if (c.req.header('hx-request') === 'true' && !isRenewal)
