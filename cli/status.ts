@@ -14,6 +14,7 @@ import {
   readPollingErrors,
 } from '../db/operations.ts';
 import { listFleet } from '../db/fleet.ts';
+import { readLateness } from '../db/polling.ts';
 import type { Database } from '../db/tables.ts';
 import { brands } from '../domain/plant.ts';
 import { fleetQueue, fleetScheduleId, pollQueue } from '../workflows/messages.ts';
@@ -29,6 +30,8 @@ export interface SystemStatus {
   loops: { running: number; plants: number; active: number };
   /** The Schedule of the reconciliation: when it last ran; null where there is none, or it never did. */
   reconciliation: { scheduled: boolean; paused: boolean; last_run_at: string | null };
+  /** Of scheduled polls of the last hour, ms; null where none was. */
+  lateness: { p50: number; p99: number } | null;
   polling: BrandPolling[];
   missed_24h: MissedSlots;
   errors: PollingError[];
@@ -53,18 +56,29 @@ export async function readSystemStatus(options: {
 }): Promise<SystemStatus> {
   const { db, client } = options;
   const nowMs = Date.now();
-  const [queues, running, reconciliation, temporal, plants, polling, missed, errors, database] =
-    await Promise.all([
-      readQueues(client, nowMs),
-      countLoops(client),
-      readReconciliation(client),
-      client.workflowService.getClusterInfo({}),
-      listFleet(db),
-      readBrandPolling(db),
-      readMissedSlots(db),
-      readPollingErrors(db),
-      readDatabaseVersions(db),
-    ]);
+  const [
+    queues,
+    running,
+    reconciliation,
+    temporal,
+    plants,
+    lateness,
+    polling,
+    missed,
+    errors,
+    database,
+  ] = await Promise.all([
+    readQueues(client, nowMs),
+    countLoops(client),
+    readReconciliation(client),
+    client.workflowService.getClusterInfo({}),
+    listFleet(db),
+    readLateness(db, nowMs - 3_600_000),
+    readBrandPolling(db),
+    readMissedSlots(db),
+    readPollingErrors(db),
+    readDatabaseVersions(db),
+  ]);
   const loops = {
     running,
     plants: plants.length,
@@ -76,6 +90,7 @@ export async function readSystemStatus(options: {
     queues,
     loops,
     reconciliation,
+    lateness,
     polling,
     missed_24h: missed,
     errors,

@@ -65,7 +65,7 @@ export function statusText(
         'poll',
       )}, ${sum((brand) => brand.late)} late`,
     ],
-    ['lateness', latenessText(polling)],
+    ['lateness', latenessText(seen)],
     [
       'missed, 24 h',
       missed.unwritten === 0
@@ -92,15 +92,10 @@ export function statusText(
   ].join('');
 }
 
-/** The worst brand's: figures of several brands are not added up. */
-function latenessText(polling: readonly BrandPolling[]): string {
-  const worst = (pick: (brand: BrandPolling) => number | null) => {
-    const values = polling.map(pick).filter((value) => value !== null);
-    return values.length === 0 ? null : Math.max(...values);
-  };
-  const max = worst((brand) => brand.late_max_ms);
-  if (max === null) return nothing;
-  return `p50 ${millis(worst((brand) => brand.late_p50_ms))}, p99 ${millis(worst((brand) => brand.late_p99_ms))}, at most ${millis(max)} (of the brand that is worst)`;
+function latenessText({ lateness, polling }: SystemStatus): string {
+  if (lateness === null) return nothing;
+  const most = Math.max(...polling.map((brand) => brand.late_max_ms ?? 0));
+  return `p50 ${millis(lateness.p50)}, p99 ${millis(lateness.p99)}, at most ${millis(most)}`;
 }
 
 function millis(value: number | null): string {
