@@ -496,7 +496,7 @@ function tookText(durationMs: number): string {
 function devices({ devices: lines, timezone, nowMs }: PlantPage): Html {
   return html`<section aria-labelledby="h-devices">
     <h2 id="h-devices">Devices</h2>
-    <div class="wide" tabindex="0" role="region" aria-label="Devices">
+    <div class="wide" tabindex="0" role="region" aria-label="Table of devices">
       <table>
         <caption class="sr">
           Devices
