@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 
-import { endSessions } from '../../db/users.ts';
+import { signOut } from '../auth/people.ts';
 import { charactersMin } from '../auth/passwords.ts';
 import { clearSession, setSession } from '../auth/session.ts';
 import { changePassword, peekSignInLink, signInByLink, signInByPassword } from '../auth/sign-in.ts';
@@ -111,7 +111,7 @@ export function sessionPages(deps: ApiDeps, assets: AssetUrls): Hono<ApiEnv> {
 
   routes.post('/logout', async (c) => {
     const identity = await c.get('identify')();
-    if (identity !== null) await endSessions(deps.db, identity.person.userId);
+    if (identity !== null) await signOut(deps, identity.person.userId);
     clearSession(c, deps);
     return c.redirect('/login', 303);
   });
