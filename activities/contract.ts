@@ -122,6 +122,8 @@ export interface PollLogArgs extends PollKey {
   outcome: Outcome;
   startedAtMs: number | null;
   requestedAtMs: number | null;
+  /** Of the newest request that the poll serves; absent for a slot, and where the request brought none. */
+  requestId?: string;
   durationMs: number | null;
   attempts: number;
   errorType: AdapterErrorType | null;

@@ -27,6 +27,7 @@ export function pollLogRow(args: PollLogArgs, writer: Writer): Insertable<PollLo
     outcome: args.outcome,
     started_at: instant(args.startedAtMs),
     requested_at: instant(args.requestedAtMs),
+    request_id: args.requestId ?? null,
     duration_ms: args.durationMs,
     late_ms: args.startedAtMs === null ? null : Math.max(0, args.startedAtMs - args.slotMs),
     attempts: args.attempts,

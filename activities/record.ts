@@ -56,6 +56,10 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
     async writePollLog(args: PollLogArgs): Promise<void> {
       const { workflowId, runId } = context();
       await insertPollLog(deps.db, pollLogRow(args, { workflowId, runId }));
+      if (args.requestId !== undefined) {
+        const { plantId, outcome, requestId } = args;
+        deps.log.info({ plantId, outcome, request_id: requestId }, 'requested poll ended');
+      }
       await deps.checkpoint('after ledger commit');
       if (args.jobType === 'POLL')
         deps.locks.release(args.plantId, `${deps.lockDomain}/${workflowId}`);

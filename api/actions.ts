@@ -114,14 +114,14 @@ export function createActions(
     return { loop_told: (await signalLoopsIfThere(temporal, [plantId])) === 1 };
   }
 
-  async function ask(plantId: string): Promise<PollAnswer> {
+  async function ask(plantId: string, requestId: string | null): Promise<PollAnswer> {
     // Tells a loop that does not run, and Temporal that is away, from a poll that takes long.
     await temporal
       .withDeadline(Date.now() + lookMsMax, () => pollLoop(plantId).describe())
       .catch((error: unknown) => {
         throw error instanceof WorkflowNotFoundError ? noLoop() : error;
       });
-    const result = await pollNow(temporal, plantId, pollWaitMs);
+    const result = await pollNow(temporal, plantId, pollWaitMs, requestId ?? undefined);
     switch (result.kind) {
       case 'ANSWER':
         return result.answer;
@@ -170,7 +170,7 @@ export function createActions(
       return decided(plantId);
     },
 
-    async poll({ scope }, plantId) {
+    async poll({ by, scope }, plantId) {
       const plant = await plantIn(scope, plantId);
       if (plant.integration_status !== 'ACTIVE')
         throw new Problem(
@@ -186,7 +186,7 @@ export function createActions(
         );
       waiting.set(plantId, count + 1);
       try {
-        return await ask(plantId);
+        return await ask(plantId, by.requestId);
       } finally {
         fleet.invalidate();
         const left = (waiting.get(plantId) ?? 1) - 1;

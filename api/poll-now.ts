@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import {
   type Client,
   WorkflowUpdateFailedError,
@@ -5,7 +7,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 
-import { type PollAnswer, pollNowUpdate, pollWorkflowId } from '../workflows/messages.ts';
+import { type PollAnswer, notedPollNowUpdate, pollWorkflowId } from '../workflows/messages.ts';
 
 /** What asking a plant's loop to poll came to. */
 export type PollNow =
@@ -19,17 +21,19 @@ export type PollNow =
 /**
  * Has a plant polled now and waits for that poll's answer.
  *
+ * @param requestId under which the poll is found in the logs and in its row of the ledger.
  * @throws ServiceError when Temporal is away.
  */
 export async function pollNow(
   client: Client,
   plantId: string,
   timeoutMs: number,
+  requestId: string = randomUUID(),
 ): Promise<PollNow> {
   const loop = client.workflow.getHandle(pollWorkflowId(plantId));
   try {
     const answer = await client.withDeadline(Date.now() + timeoutMs, () =>
-      loop.executeUpdate(pollNowUpdate),
+      loop.executeUpdate(notedPollNowUpdate, { args: [{ request_id: requestId }] }),
     );
     return { kind: 'ANSWER', answer };
   } catch (error) {

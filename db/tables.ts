@@ -189,6 +189,7 @@ export interface PollLogsTable {
   outcome: Outcome;
   started_at: Date | null;
   requested_at: Date | null;
+  request_id: string | null;
   duration_ms: number | null;
   late_ms: number | null;
   attempts: Generated<number>;

@@ -84,10 +84,20 @@ export interface PlantState {
   revision: number;
 }
 
+/** What may come with a request to poll. */
+export interface PollRequestNote {
+  /** Under which the request is found in logs; at most 64 characters. */
+  request_id?: string;
+}
+
 /** Poll at once, without an answer. */
 export const pollNowSignal = defineSignal('pollNow');
 /** Poll at once and answer with that poll's outcome; refused at once while the plant is not ACTIVE. */
 export const pollNowUpdate = defineUpdate<PollAnswer>('pollNow');
+/** The same update, with a note. */
+export const notedPollNowUpdate = defineUpdate<PollAnswer, [PollRequestNote | undefined]>(
+  'pollNow',
+);
 /** DISABLED_BY_OPERATOR, by the Web UI. */
 export const pauseSignal = defineSignal('pause');
 /** ACTIVE, by the Web UI; also after refused credentials. Changes nothing for PENDING_DOCS. */

@@ -33,7 +33,7 @@ import {
   plantChangedSignal,
   plantStateQuery,
   pollNowSignal,
-  pollNowUpdate,
+  notedPollNowUpdate,
   resumeSignal,
   type PlantState,
   type PollAnswer,
@@ -56,6 +56,8 @@ const crowdedRequests = 3;
 /** Requests that keep coming faster than this many a pause are one burst, and a burst is one poll: it waits for its end. */
 const burstRequests = 10;
 const burstPauseMs = 1_000;
+/** As the ledger takes it. */
+const requestIdLengthMax = 64;
 /** After an error that is ours, the loop waits this long before it goes on: it never fails and never spins. */
 const ownErrorWaitMs = 30_000;
 
@@ -112,6 +114,8 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   let requested = 0;
   let served = 0;
   let requestedAtMs: number | null = null;
+  /** Of the newest request that brought one. */
+  let requestId: string | undefined;
   /** What the newest served requests are answered with; null: the plant is not polled. */
   let servedWith: PollAnswer | null = null;
   /** False once this workflow task has carried a poll. */
@@ -134,16 +138,23 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
 
   setHandler(pollNowSignal, () => void ask(), { description: 'Poll at once.' });
   setHandler(
-    pollNowUpdate,
-    async () => {
+    notedPollNowUpdate,
+    async (note) => {
       const ticket = ask();
+      requestId = note?.request_id ?? requestId;
       await condition(() => served >= ticket);
       if (servedWith === null) throw notActive(plantId, state?.integrationStatus ?? null);
       return servedWith;
     },
     {
       description: "Poll at once and answer with that poll's outcome.",
-      validator: () => {
+      validator: (note) => {
+        if (!isRequestNote(note)) {
+          throw ApplicationFailure.nonRetryable(
+            `pollNow takes nothing, or {"request_id": "1 to ${requestIdLengthMax} characters"}`,
+            'INVALID_INPUT',
+          );
+        }
         // Before the first look nothing is known: the loop answers then.
         if (state !== null && !active() && !lookAgain)
           throw notActive(plantId, state.integrationStatus);
@@ -252,6 +263,7 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     served = requested;
     servedWith = null;
     requestedAtMs = null;
+    requestId = undefined;
   }
 
   async function doDue(due: Exclude<Due, { kind: 'NOTHING' }>, now: LoopState): Promise<void> {
@@ -329,6 +341,8 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     const serves = requested;
     const askedAtMs = requestedAtMs;
     requestedAtMs = null;
+    const askedAs = requestId;
+    requestId = undefined;
     polling = slotMs;
     try {
       const { answer, standing } = await pollPlant({
@@ -336,6 +350,7 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
         slotMs,
         trigger,
         requestedAtMs: askedAtMs,
+        requestId: askedAs,
         intervalMs: now.grid.intervalMs,
         path,
       });
@@ -448,6 +463,15 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       revision: state?.revision ?? 0,
     };
   }
+}
+
+/** Whoever sends it may send anything. */
+function isRequestNote(note: unknown): boolean {
+  if (note === undefined || note === null) return true;
+  if (typeof note !== 'object') return false;
+  const { request_id: id } = note as { request_id?: unknown };
+  if (id === undefined) return true;
+  return typeof id === 'string' && id.length >= 1 && id.length <= requestIdLengthMax;
 }
 
 function notActive(

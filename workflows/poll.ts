@@ -19,6 +19,7 @@ export interface PollRequest {
   slotMs: number;
   trigger: Trigger;
   requestedAtMs: number | null;
+  requestId: string | undefined;
   intervalMs: number;
   path: StepPath;
 }
@@ -171,8 +172,15 @@ function ledgerRow(
   request: PollRequest,
   poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE',
 ): PollLogArgs {
-  const { plantId, slotMs, trigger, requestedAtMs } = request;
-  const key = { plantId, slotMs, jobType: 'POLL', trigger, requestedAtMs } as const;
+  const { plantId, slotMs, trigger, requestedAtMs, requestId } = request;
+  const key = {
+    plantId,
+    slotMs,
+    jobType: 'POLL',
+    trigger,
+    requestedAtMs,
+    ...(requestId === undefined ? {} : { requestId }),
+  } as const;
   if (typeof poll === 'string') {
     return {
       ...key,

@@ -169,3 +169,6 @@ begin
   return null;
 end
 $$;
+
+-- Under which id the poll was asked for, as the log of the API has it; null for slots.
+alter table poll_logs add column request_id text check (length(request_id) between 1 and 64);

@@ -1,9 +1,10 @@
-import { WorkflowUpdateStage } from '@temporalio/client';
+import { WorkflowUpdateFailedError, WorkflowUpdateStage } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Checkpoint } from '../../activities/deps.ts';
 import type { RunningWorker } from '../../cli/worker.ts';
 import {
+  notedPollNowUpdate,
   pauseSignal,
   pollNowSignal,
   pollNowUpdate,
@@ -55,6 +56,22 @@ describe("messages to a plant's loop", () => {
     const row = (await loops.polls(plantId)).at(-1);
     expect(row?.scheduled_for.toISOString()).toBe(answer.scheduled_for);
     expect(row?.requested_at).not.toBeNull();
+  });
+
+  test('a request id goes with the poll into its row, and anything else that comes with pollNow is refused', async () => {
+    const plantId = await loops.add({ vendorPlantId: ordinarySolis(90) });
+    await loops.untilPolled(plantId);
+    const loop = loops.handle(plantId);
+    await loop.executeUpdate(notedPollNowUpdate, { args: [{ request_id: 'asked-by-a-test' }] });
+    await loop.executeUpdate(pollNowUpdate);
+    const [first, second] = (await loops.polls(plantId)).slice(-2);
+    expect(first).toMatchObject({ trigger: 'MANUAL', request_id: 'asked-by-a-test' });
+    expect(second).toMatchObject({ trigger: 'MANUAL', request_id: null });
+    for (const note of ['text', 7, { request_id: '' }, { request_id: 'x'.repeat(65) }]) {
+      await expect(
+        loop.executeUpdate(notedPollNowUpdate, { args: [note as { request_id: string }] }),
+      ).rejects.toThrow(WorkflowUpdateFailedError);
+    }
   });
 
   test("an update that comes during the regular fetch of a run's last poll is answered by a poll that begins after it", async () => {
