@@ -83,6 +83,11 @@ test('assets bear the hash of their content and are kept for ever; pages are nev
   }
 });
 
+test('pages travel compressed', async () => {
+  const answer = await browse('ana@example.org', '/', { headers: { 'accept-encoding': 'gzip' } });
+  expect(answer.headers.get('content-encoding')).toBe('gzip');
+});
+
 test('pages hold no inline script and no inline style', async () => {
   for (const path of ['/', '/alerts', '/system', '/password']) {
     const text = await (await browse('ana@example.org', path)).text();

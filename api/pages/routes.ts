@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono';
+import { compress } from 'hono/compress';
 
 import { listAlerts } from '../../db/alerts.ts';
 import { countMissedSlots, type SlotCount } from '../../db/missed-slots.ts';
@@ -42,6 +43,8 @@ export function pageRoutes(
   assets: AssetUrls,
 ): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
+  // A hundred rows are 250 KB of much the same text, every ten seconds.
+  routes.use(compress());
 
   async function show(
     c: Context<ApiEnv>,
