@@ -24,6 +24,8 @@ export default defineConfig({
             ...browserTests,
             'stack/**',
             'test/replay/**',
+            // Minutes: npm run simulate:mutations.
+            'simulate/mutations.test.ts',
           ],
           sequence: { groupOrder: 0 },
         },

@@ -1,0 +1,280 @@
+import type { AlertsChanges, Booked } from '../domain/changes.ts';
+import type { ClosingVerdict } from '../domain/facts.ts';
+import type { Reading, VendorFailure } from '../domain/reading.ts';
+import { AlertsCheck } from './check-alerts.ts';
+import { DaysCheck } from './check-days.ts';
+import { checkLedger } from './check-ledger.ts';
+import type { Ledger } from './ledger.ts';
+import type { PlantLife } from './life.ts';
+import { statusOf } from './oracle.ts';
+import type { Steps } from './steps.ts';
+import type { Heard, SimulatedVendor } from './vendor.ts';
+
+/** Judges every step of every plant, while it happens and at the end. */
+
+const tenMinutesMs = 600_000;
+const traceMax = 24;
+
+/** An invariant does not hold. */
+export class Violation extends Error {
+  readonly plantId: string;
+  readonly trace: readonly string[];
+
+  constructor(plantId: string, message: string, trace: readonly string[], options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'Violation';
+    this.plantId = plantId;
+    this.trace = trace;
+  }
+}
+
+/** What a poll decided, as the checker is told of it. */
+export interface Polled {
+  slotMs: number;
+  nowMs: number;
+  result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
+  booked: Booked | null;
+  heard: Heard | null;
+  changes: AlertsChanges;
+  attempts: number;
+  areCredentialsCurrent: boolean;
+}
+
+/** What is expected of one plant, kept apart from its ledger. */
+export interface Expected {
+  life: PlantLife;
+  lastSeenAtMs: number | null;
+  failures: number;
+  lastShown: string;
+  days: DaysCheck;
+  alerts: AlertsCheck;
+  trace: (() => string)[];
+}
+
+export interface Counts {
+  polls: number;
+  evaluations: number;
+  closings: number;
+  /** Times at which a vendor's word was false and no guard of the specification can know it. */
+  beyondGuards: number;
+}
+
+export type Fail = (message: string) => never;
+
+export class Checker {
+  readonly counts: Counts = { polls: 0, evaluations: 0, closings: 0, beyondGuards: 0 };
+  readonly #ledger: Ledger;
+  readonly #steps: Steps;
+  readonly #expected = new Map<string, Expected>();
+
+  constructor(steps: Steps, vendors: readonly SimulatedVendor[]) {
+    this.#steps = steps;
+    this.#ledger = steps.ledger;
+    for (const vendor of vendors) {
+      const { life } = vendor;
+      const fail: Fail = (message) => this.#fail(life.id, message);
+      this.#expected.set(life.id, {
+        life,
+        lastSeenAtMs: null,
+        failures: 0,
+        lastShown: '',
+        days: new DaysCheck(vendor, steps.ledger, this.counts, fail),
+        alerts: new AlertsCheck(life, steps.ledger, fail),
+        trace: [],
+      });
+    }
+  }
+
+  /** After the snapshot step. */
+  snapshotTaken(
+    plantId: string,
+    slotMs: number,
+    nowMs: number,
+    reading: Reading,
+    booked: Booked,
+    heard: Heard | null,
+  ): void {
+    const { days, trace } = this.#of(plantId);
+    note(trace, () => {
+      const { bookedDate, todayEnergyKwh, lifetimeEnergyKwh, powerW, seenAtMs } = booked;
+      const shown = heard?.summary;
+      return `${iso(slotMs)} read at ${iso(nowMs)}: vendor ${shown?.todayKwh ?? '-'} kWh of ${shown?.counterDate ?? '-'} measured ${iso(shown?.measuredMs ?? null)}; booked ${todayEnergyKwh} kWh to ${bookedDate}, lifetime ${lifetimeEnergyKwh}, ${powerW} W, seen ${iso(seenAtMs)}`;
+    });
+    if (heard !== null) days.afterReading(nowMs, reading, booked, heard);
+  }
+
+  /** After a series was asked, for whatever reason. */
+  filled(plantId: string): void {
+    const { days, trace } = this.#of(plantId);
+    const calls = this.#steps.seriesCalls.splice(0);
+    for (const call of calls) {
+      note(
+        trace,
+        () =>
+          `series (${call.source}) of ${call.dates.join(' ')} at ${iso(call.nowMs)}: ${call.failure?.type ?? call.heard.series.map((day) => `${day.date} ${day.kwh}`).join(', ')}`,
+      );
+      days.afterSeries(call);
+    }
+    days.compareRows(calls.flatMap(({ dates }) => dates));
+  }
+
+  /** After the alert step of a poll. */
+  polled(plantId: string, polled: Polled): void {
+    this.counts.polls += 1;
+    const expected = this.#of(plantId);
+    const { nowMs, slotMs, result, changes, attempts } = polled;
+    note(expected.trace, () => {
+      const { status, statusReason } = changes.plant;
+      const said = result.kind === 'FAILURE' ? result.failure.type : 'read';
+      return `${iso(slotMs)} polled at ${iso(nowMs)} (${attempts}): ${said} → ${status} ${statusReason} ${changes.alerts.map(describe).join(' ')}`;
+    });
+    this.#judgeAttempts(plantId, polled);
+    this.#judgeReadings(plantId, expected, polled);
+    const { failures, lastSeenAtMs, days, alerts } = expected;
+    alerts.afterPoll(polled, { failures, lastSeenAtMs, days: days.rows });
+    this.#judgeStatus(plantId, expected, nowMs);
+  }
+
+  /** After alerts and status were evaluated without a reading; `changes` null: a fence stood against it. */
+  evaluated(
+    plantId: string,
+    nowMs: number,
+    changes: AlertsChanges | null,
+    closing: ClosingVerdict | null,
+  ): void {
+    if (changes === null) return;
+    this.counts.evaluations += 1;
+    const expected = this.#of(plantId);
+    note(expected.trace, () => {
+      const { status, statusReason } = changes.plant;
+      return `evaluated at ${iso(nowMs)}${closing === null ? '' : ` (closing of ${closing.date}: ${closing.severity})`} → ${status} ${statusReason} ${changes.alerts.map(describe).join(' ')}`;
+    });
+    expected.alerts.afterEvaluation(nowMs, closing, expected.lastSeenAtMs);
+    this.#judgeStatus(plantId, expected, nowMs);
+  }
+
+  /** After a day was closed, before its verdict is taken. */
+  closed(plantId: string, date: string, atMs: number, verdict: ClosingVerdict): void {
+    this.counts.closings += 1;
+    this.filled(plantId);
+    this.#of(plantId).days.afterClosing(date, atMs, verdict);
+  }
+
+  logged(plantId: string, slotMs: number, nowMs: number): void {
+    note(this.#of(plantId).trace, () => `${iso(slotMs)} logged at ${iso(nowMs)}`);
+  }
+
+  /** People did something. */
+  told(plantId: string, what: string, atMs: number): void {
+    note(this.#of(plantId).trace, () => `${what} at ${iso(atMs)}`);
+    this.#of(plantId).alerts.afterDecision();
+  }
+
+  /** What can be said only when all is over. */
+  atTheEnd(untilMs: number): void {
+    for (const [plantId, expected] of this.#expected) {
+      const fail: Fail = (message) => this.#fail(plantId, message);
+      checkLedger(this.#ledger, expected, untilMs, fail);
+    }
+  }
+
+  #judgeAttempts(plantId: string, { result, attempts }: Polled): void {
+    if (attempts > 2) this.#fail(plantId, `${attempts} attempts`);
+    if (result.kind === 'READING' || attempts < 2) return;
+    const { type, retryAfterMs } = result.failure;
+    const never = ['AUTH_FAILED', 'PLANT_NOT_FOUND', 'INVALID_DATA_FORMAT'];
+    // The second one may have failed otherwise than the first; but the first of these is the last.
+    if (never.includes(type)) return;
+    if (type === 'RATE_LIMIT_EXCEEDED' && (retryAfterMs ?? 0) < 0)
+      this.#fail(plantId, 'a rate limit that lies in the past');
+  }
+
+  /** Last seen never goes back, and never comes from anywhere but the vendor's word or a proof of life. */
+  #judgeReadings(
+    plantId: string,
+    expected: Expected,
+    { result, heard, nowMs, booked }: Polled,
+  ): void {
+    const plant = this.#ledger.findPlant(plantId);
+    if (result.kind === 'FAILURE') expected.failures += 1;
+    else {
+      expected.failures = 0;
+      const seen = seenBy(expected, heard, nowMs, booked);
+      const candidates = seen.map((atMs) =>
+        atMs === null ? expected.lastSeenAtMs : Math.max(atMs, expected.lastSeenAtMs ?? atMs),
+      );
+      if (!candidates.includes(plant.lastSeenAtMs))
+        this.#fail(
+          plantId,
+          `last seen ${iso(plant.lastSeenAtMs)}, expected ${candidates.map(iso).join(' or ')}`,
+        );
+      expected.lastSeenAtMs = plant.lastSeenAtMs;
+    }
+    if (plant.lastSeenAtMs !== expected.lastSeenAtMs)
+      this.#fail(plantId, 'a failed poll has changed when the plant was last seen');
+    if (plant.consecutiveFailures !== expected.failures)
+      this.#fail(plantId, `${plant.consecutiveFailures} failures, expected ${expected.failures}`);
+  }
+
+  #judgeStatus(plantId: string, expected: Expected, nowMs: number): void {
+    const plant = this.#ledger.findPlant(plantId);
+    const active = this.#ledger.alerts(plantId).filter(({ state }) => state !== 'RESOLVED');
+    const { status, reason } = statusOf(plant, expected.lastSeenAtMs, active, nowMs, expected.life);
+    if (plant.status !== status || plant.statusReason !== reason)
+      this.#fail(
+        plantId,
+        `status ${plant.status} ${plant.statusReason}, expected ${status} ${reason}`,
+      );
+  }
+
+  #of(plantId: string): Expected {
+    const expected = this.#expected.get(plantId);
+    if (expected === undefined) throw new Error(`nothing is expected of ${plantId}`);
+    return expected;
+  }
+
+  #fail(plantId: string, message: string): never {
+    const trace = this.#of(plantId).trace.map((say) => say());
+    throw new Violation(plantId, message, trace);
+  }
+}
+
+/** The instants of which one must be the plant's newest sign of life; null: none in this answer. */
+function seenBy(
+  expected: Expected,
+  heard: Heard | null,
+  nowMs: number,
+  booked: Booked | null,
+): (number | null)[] {
+  const shown = heard?.summary ?? null;
+  const { life } = expected;
+  if (shown === null) return [null];
+  const values = `${shown.todayKwh} ${shown.lifetimeKwh}`;
+  const isNew = values !== expected.lastShown;
+  expected.lastShown = values;
+  if (life.brand === 'HUAWEI') {
+    if (shown.isOnline && shown.powerW > 0 && shown.spoilt === null) return [nowMs];
+    // A total that was refused proves nothing.
+    return isNew && booked?.bookedDate != null ? [null, nowMs] : [null];
+  }
+  if (shown.todayKwh === null) return [null, nowMs];
+  const statedMs =
+    life.brand === 'DELE' ? Math.floor(shown.measuredMs / 1_000) * 1_000 : shown.measuredMs;
+  return statedMs > nowMs + tenMinutesMs ? [null] : [statedMs];
+}
+
+function describe(change: AlertsChanges['alerts'][number]): string {
+  if (!('alert' in change)) return `${change.kind}(${change.id})`;
+  const { type, vendorAlarmCode, deviceSn, severity } = change.alert;
+  return `${change.kind}(${[type, vendorAlarmCode, deviceSn].filter((part) => part !== null).join('/')} ${severity})`;
+}
+
+/** The last decisions of a plant; put into words only when somebody reads them. */
+function note(trace: (() => string)[], say: () => string): void {
+  trace.push(say);
+  if (trace.length > traceMax) trace.shift();
+}
+
+export function iso(atMs: number | null): string {
+  return atMs === null ? 'never' : new Date(atMs).toISOString().slice(0, 19);
+}

@@ -1,0 +1,403 @@
+import type { Brand } from '../domain/plant.ts';
+import { dateAfter, dayLengthMs, firstInstantOf, sunOf } from './calendar.ts';
+import { type Random, randomOf } from './random.ts';
+
+/** What a seed makes: one vendor account with its plants, and everything that will happen to them. */
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+export interface Place {
+  timezone: string;
+  latitude: number;
+  longitude: number;
+  /** Dates on which the clocks change, or of no interest but the year. */
+  dates: readonly string[];
+}
+
+/** Where the sun rises and sets all year, with clocks of every kind. */
+const places: readonly Place[] = [
+  place('Europe/Madrid', 40.42, -3.7, '2026-03-29', '2026-10-25'),
+  // Summer time of half an hour.
+  place('Australia/Lord_Howe', -31.55, 159.08, '2026-04-05', '2026-10-04'),
+  place('America/St_Johns', 47.56, -52.71, '2026-03-08', '2026-11-01'),
+  // At midnight: a day begins at 01:00, another has 23:00 to 24:00 twice.
+  place('America/Santiago', -33.45, -70.67, '2026-04-05', '2026-09-06'),
+  // None any more; in 2018 at midnight.
+  place('America/Sao_Paulo', -23.55, -46.63, '2026-07-01', '2018-11-04', '2018-02-18'),
+  place('Asia/Kathmandu', 27.72, 85.32, '2026-02-28', '2026-12-31'),
+  place('Pacific/Kiritimati', 1.87, -157.43, '2026-06-01', '2028-02-29'),
+];
+
+function place(timezone: string, latitude: number, longitude: number, ...dates: string[]): Place {
+  return { timezone, latitude, longitude, dates };
+}
+
+/** A span of time; `toMs` is not part of it. */
+export interface Span {
+  fromMs: number;
+  toMs: number;
+}
+
+export function isWithin(atMs: number, { fromMs, toMs }: Span): boolean {
+  return atMs >= fromMs && atMs < toMs;
+}
+
+export type FaultKind =
+  | 'TIME_OUT'
+  | 'HTTP_500'
+  | 'HTML'
+  | 'TRUNCATED'
+  | 'MISSING_FIELD'
+  | 'IMPOSSIBLE_ENERGY'
+  | 'IMPOSSIBLE_POWER'
+  | 'RATE_LIMIT'
+  | 'SESSION_EXPIRED'
+  /** An answer of a while ago, from a cache: late, doubled, and out of order. */
+  | 'STALE'
+  /** The logger's clock is off. */
+  | 'CLOCK'
+  | 'PARTIAL_PAGES';
+
+/** A time in which a part of a vendor's answers goes wrong. */
+export interface Fault extends Span {
+  kind: FaultKind;
+  /** Of which requests; all of them where it does not say. */
+  only: 'SUMMARY' | 'ALARMS' | 'SERIES' | null;
+  share: number;
+  /** RATE_LIMIT: Retry-After in s, null without one. CLOCK: how far ahead, in s. STALE: how old, in s. */
+  seconds: number | null;
+}
+
+/** The logger sends nothing. */
+export interface Silence extends Span {
+  /** When the vendor has what was measured meanwhile; null: never. */
+  uploadedAtMs: number | null;
+  /** The vendor says "offline" and shows an empty plant. */
+  isEmpty: boolean;
+}
+
+export interface AlarmLife {
+  code: string;
+  deviceSn: string | null;
+  startMs: number;
+  /** null: beyond the end of the simulation. */
+  endMs: number;
+  isSevere: boolean;
+  /** When it becomes severe. */
+  riseMs: number | null;
+  /** How long after start and end the vendor's list knows of it, ms. */
+  lagMs: number;
+  isDoubled: boolean;
+}
+
+export type PersonAct = { atMs: number } & (
+  | { kind: 'PAUSE'; untilMs: number | null }
+  | { kind: 'RESUME' }
+  | { kind: 'SET_INTERVAL'; intervalS: number }
+  | { kind: 'ACK'; untilMs: number | null }
+  | { kind: 'SILENCE'; untilMs: number }
+  | { kind: 'BACKFILL'; days: number }
+  | { kind: 'POLL' }
+  | { kind: 'CREDENTIALS' }
+);
+
+export interface PlantLife {
+  id: string;
+  brand: Brand;
+  vendorPlantId: string;
+  place: Place;
+  /** What people typed in. */
+  isPlaceKnown: boolean;
+  isCapacityKnown: boolean;
+  /** Only light counts for the 2 h. */
+  isDaylight: boolean;
+  capacityKw: number;
+  intervalS: number;
+  activatedAtMs: number;
+  /** Measures when it is asked, not every five minutes. */
+  isLive: boolean;
+  lagMs: number;
+  sleeps: boolean;
+  countsLifetime: boolean;
+  /** Steps of 1 kWh or more instead of 0.1 kWh; Solis' MWh. */
+  hasCoarseLifetime: boolean;
+  /** Until so long after sunrise the day's counter shows yesterday's total, with fresh times. null: it restarts at midnight. */
+  replayMs: number | null;
+  inverters: number;
+  /** Dates on which the plant makes this part of what it should. */
+  illness: { from: string; to: string; factor: number } | null;
+  silences: readonly Silence[];
+  /** The day's counter begins anew. */
+  reboots: readonly number[];
+  /** The lifetime counter begins anew: the inverter was replaced. */
+  replacedAtMs: number | null;
+  alarms: readonly AlarmLife[];
+  acts: readonly PersonAct[];
+}
+
+export interface Life {
+  seed: string;
+  fromMs: number;
+  toMs: number;
+  accountId: string;
+  plants: readonly PlantLife[];
+  faults: readonly Fault[];
+  /** No worker runs. A cold one has forgotten what it knew of its loops. */
+  outages: readonly (Span & { isCold: boolean })[];
+  /** The worker's clock is off by so much. */
+  clockJumps: readonly (Span & { offMs: number })[];
+  /** The vendor wants other credentials from then on; until a person has stored them. */
+  passwords: readonly number[];
+  /** That a step's commit is followed by a crash. */
+  crashShare: number;
+  /** That a poll begins some ms late. */
+  lateShare: number;
+}
+
+const brandsDrawn: readonly Brand[] = ['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'];
+const intervalsS = [300, 600, 600, 900, 900, 1_200, 1_800, 1_800, 3_600, 3_600] as const;
+
+/** The life of a seed, drawn from nothing but the two. */
+export function drawLife(seed: string, days: number): Life {
+  const random = randomOf(seed, 'life');
+  const where = random.pick(places);
+  const around = random.pick(where.dates);
+  const date = dateAfter(around, -random.int(1, Math.max(1, Math.min(days - 2, 12))));
+  const fromMs =
+    firstInstantOf(date, where.timezone) + random.int(0, 23) * hourMs + random.int(0, 3_599_999);
+  const toMs = fromMs + days * dayLengthMs;
+  const span = { fromMs, toMs };
+  // One life in six is an ordinary one: nothing happens, and nothing may be said to have happened.
+  const isCalm = random.chance(1 / 6);
+  const brand = random.pick(brandsDrawn);
+  const count = random.chance(0.3) ? 2 : 1;
+  const plants = Array.from({ length: count }, (_, index) =>
+    drawPlant(seed, index, brand, where, span, isCalm),
+  );
+  const passwords = !isCalm && random.chance(0.25) ? [within(random, span)] : [];
+  return {
+    seed,
+    fromMs,
+    toMs,
+    accountId: `account-${seed}`,
+    plants: plants.map((plant) => ({
+      ...plant,
+      acts: [...plant.acts, ...credentialActs(random, passwords)].toSorted(
+        (a, b) => a.atMs - b.atMs,
+      ),
+    })),
+    faults: isCalm ? [] : drawFaults(random, span),
+    outages: isCalm ? [] : drawOutages(random, span),
+    clockJumps: isCalm ? [] : drawJumps(random, span),
+    passwords,
+    crashShare: isCalm ? 0 : random.pick([0, 0.005, 0.02]),
+    lateShare: isCalm ? 0 : random.pick([0, 0.1, 0.5]),
+  };
+}
+
+/** Credentials belong to the account; the first plant's person stores them for all. */
+function credentialActs(random: Random, passwords: readonly number[]): PersonAct[] {
+  return passwords.map((atMs) => ({
+    kind: 'CREDENTIALS',
+    atMs: atMs + random.int(30 * minuteMs, 20 * hourMs),
+  }));
+}
+
+function within(random: Random, { fromMs, toMs }: Span): number {
+  return random.int(fromMs, toMs - 1);
+}
+
+function times<T>(count: number, draw: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => draw(index));
+}
+
+function drawPlant(
+  seed: string,
+  index: number,
+  brand: Brand,
+  where: Place,
+  span: Span,
+  isCalm: boolean,
+): PlantLife {
+  const random = randomOf(seed, 'plant', index);
+  const replays = random.chance(0.4);
+  return {
+    id: `sim-${seed}-${index}`,
+    brand,
+    vendorPlantId: `${random.int(10_000_000, 99_999_999)}`,
+    place: where,
+    isPlaceKnown: random.chance(0.8),
+    isCapacityKnown: random.chance(0.85),
+    isDaylight: random.chance(0.4),
+    capacityKw: random.pick([3, 10, 60, 1_200]),
+    intervalS: random.pick(intervalsS),
+    activatedAtMs: span.fromMs,
+    isLive: random.chance(0.3),
+    lagMs: random.pick([0, 0, 4, 11]) * minuteMs,
+    sleeps: random.chance(0.4),
+    countsLifetime: random.chance(0.8),
+    hasCoarseLifetime: random.chance(0.3),
+    replayMs: replays ? random.int(-60, 40) * minuteMs : null,
+    inverters: random.pick([1, 1, 2]),
+    illness: isCalm ? null : drawIllness(random, where, span),
+    silences: isCalm ? [] : drawSilences(random, span),
+    reboots: isCalm ? [] : times(random.int(0, 3), () => within(random, span)),
+    replacedAtMs: !isCalm && random.chance(0.15) ? within(random, span) : null,
+    alarms: isCalm ? [] : drawAlarms(random, span),
+    acts: isCalm ? [] : drawActs(random, span),
+  };
+}
+
+function drawIllness(random: Random, where: Place, span: Span): PlantLife['illness'] {
+  if (random.chance(0.6)) return null;
+  const from = new Date(within(random, span)).toISOString().slice(0, 10);
+  const factor = random.pick([0.2, 0.05]);
+  // Asked for here, so that a place without a sunrise is noticed at once.
+  sunOf(from, where);
+  return { from, to: dateAfter(from, random.int(0, 2)), factor };
+}
+
+function drawSilences(random: Random, span: Span): Silence[] {
+  const silences: Silence[] = [];
+  for (const hours of times(random.int(0, 4), () => random.pick([1.5, 3, 7, 20, 30, 60]))) {
+    const fromMs = within(random, span);
+    const toMs = fromMs + Math.round(hours * hourMs);
+    if (silences.some((other) => fromMs < other.toMs + hourMs && other.fromMs < toMs + hourMs))
+      continue;
+    silences.push({
+      fromMs,
+      toMs,
+      uploadedAtMs: random.chance(0.7) ? toMs + random.int(0, 30) * hourMs : null,
+      isEmpty: random.chance(0.4),
+    });
+  }
+  return silences.toSorted((a, b) => a.fromMs - b.fromMs);
+}
+
+function drawAlarms(random: Random, span: Span): AlarmLife[] {
+  const devices = [null, 'INV-1', 'INV-2'];
+  const codes = ['E11', 'E12', '999999999'];
+  const alarms: AlarmLife[] = [];
+  for (let left = random.int(0, 8); left > 0; left -= 1) {
+    // On whole seconds, as vendors have it; some began long before the plant was added.
+    const early = random.chance(0.1) ? 40 * hourMs : 0;
+    const startMs = Math.floor((within(random, span) - early) / 1_000) * 1_000;
+    const endMs = startMs + random.int(60, 3_600 * random.pick([1, 8, 40])) * 1_000;
+    const code = random.pick(codes);
+    const deviceSn = random.pick(devices);
+    const isSevere = random.chance(0.4);
+    alarms.push({
+      code,
+      deviceSn,
+      startMs,
+      endMs,
+      isSevere,
+      riseMs: !isSevere && random.chance(0.4) ? Math.floor((startMs + endMs) / 2) : null,
+      lagMs: random.int(0, 20) * minuteMs,
+      isDoubled: random.chance(0.2),
+    });
+    // Two devices break at once, with one code.
+    const also = devices.find((other) => other !== deviceSn);
+    if (also !== undefined && random.chance(0.4)) {
+      const last = alarms.at(-1);
+      if (last !== undefined)
+        alarms.push({
+          ...last,
+          deviceSn: also,
+          endMs: last.endMs + random.int(1, 120) * minuteMs,
+        });
+    }
+  }
+  return alarms;
+}
+
+function drawActs(random: Random, span: Span): PersonAct[] {
+  const acts: PersonAct[] = [];
+  const at = () => within(random, span);
+  for (const atMs of times(random.int(0, 2), at)) {
+    const untilMs = atMs + random.int(5 * minuteMs, 40 * hourMs);
+    if (random.chance(0.5)) acts.push({ kind: 'PAUSE', atMs, untilMs });
+    else acts.push({ kind: 'PAUSE', atMs, untilMs: null }, { kind: 'RESUME', atMs: untilMs });
+  }
+  for (const atMs of times(random.int(0, 2), at))
+    acts.push({ kind: 'SET_INTERVAL', atMs, intervalS: random.pick(intervalsS) });
+  for (const atMs of times(random.int(0, 6), at)) {
+    const untilMs = random.chance(0.6) ? atMs + random.int(1, 20) * hourMs : null;
+    acts.push({ kind: 'ACK', atMs, untilMs });
+  }
+  for (const atMs of times(random.int(0, 2), at))
+    acts.push({ kind: 'SILENCE', atMs, untilMs: atMs + random.int(1, 30) * hourMs });
+  for (const atMs of times(random.int(0, 3), at))
+    acts.push({ kind: 'BACKFILL', atMs, days: random.int(2, 9) });
+  for (const atMs of times(random.int(0, 5), at)) acts.push({ kind: 'POLL', atMs });
+  return acts;
+}
+
+const faultKinds: readonly FaultKind[] = [
+  'TIME_OUT',
+  'HTTP_500',
+  'HTML',
+  'TRUNCATED',
+  'MISSING_FIELD',
+  'IMPOSSIBLE_ENERGY',
+  'IMPOSSIBLE_POWER',
+  'RATE_LIMIT',
+  'RATE_LIMIT',
+  'SESSION_EXPIRED',
+  'STALE',
+  'STALE',
+  'CLOCK',
+  'PARTIAL_PAGES',
+  'PARTIAL_PAGES',
+  'PARTIAL_PAGES',
+];
+
+function drawFaults(random: Random, span: Span): Fault[] {
+  const days = (span.toMs - span.fromMs) / dayLengthMs;
+  return times(random.int(0, Math.ceil(days * 0.8)), () => {
+    const kind = random.pick(faultKinds);
+    const fromMs = within(random, span);
+    const hours = random.pick([0.3, 1, 3, 8, 26]);
+    return {
+      kind,
+      fromMs,
+      toMs: fromMs + Math.round(hours * hourMs),
+      only: random.pick(['SUMMARY', 'ALARMS', 'SERIES', null, null] as const),
+      share: random.pick([0.3, 1]),
+      seconds: faultSeconds(random, kind),
+    };
+  });
+}
+
+function faultSeconds(random: Random, kind: FaultKind): number | null {
+  switch (kind) {
+    case 'RATE_LIMIT':
+      return random.pick([null, 1, 30, 60, 61, 900, 7_200]);
+    case 'CLOCK':
+      return random.pick([60, 540, 39_600, -1_200, -3_600]);
+    case 'STALE':
+      return random.pick([300, 1_500, 5_400]);
+    default:
+      return null;
+  }
+}
+
+function drawOutages(random: Random, span: Span): Life['outages'] {
+  const outages: (Span & { isCold: boolean })[] = [];
+  for (const hours of times(random.int(0, 3), () => random.pick([0.2, 1, 5, 28, 80]))) {
+    const fromMs = within(random, span);
+    const toMs = fromMs + Math.round(hours * hourMs);
+    if (outages.some((other) => fromMs <= other.toMs && other.fromMs <= toMs)) continue;
+    outages.push({ fromMs, toMs, isCold: random.chance(0.5) });
+  }
+  return outages.toSorted((a, b) => a.fromMs - b.fromMs);
+}
+
+function drawJumps(random: Random, span: Span): Life['clockJumps'] {
+  return times(random.int(0, 2), () => {
+    const fromMs = within(random, span);
+    const offMs = random.pick([-7_200_000, -90_000, 45_000, 240_000]);
+    return { fromMs, toMs: fromMs + random.int(1, 8) * hourMs, offMs };
+  });
+}

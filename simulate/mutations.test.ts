@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { type Mutation, mutations } from './mutations.ts';
+
+/** The simulation finds bugs: copies of the product, each with one bug planted in its rules, do not pass. */
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+/** What the simulation needs of the product. */
+const folders = ['domain', 'adapters', 'activities', 'db', 'simulate', 'package.json'];
+const args = ['simulate/main.ts', '--seeds', '24', '--days', '10', '--stop-at-first', '--json'];
+const limitMs = 300_000;
+const run = promisify(execFile);
+
+let scratch: string;
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'heliograph-mutations-'));
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+interface Report {
+  seeds: number;
+  violations: { seed: string; message: string }[];
+}
+
+async function simulateCopy(mutation: Pick<Mutation, 'file' | 'from' | 'to'>): Promise<Report> {
+  const copy = mkdtempSync(join(scratch, 'copy-'));
+  for (const folder of folders)
+    await cp(join(root, folder), join(copy, folder), { recursive: true });
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const path = join(copy, mutation.file);
+  const text = await readFile(path, 'utf8');
+  expect(text).toContain(mutation.from);
+  await writeFile(path, text.replace(mutation.from, mutation.to));
+  try {
+    const { stdout } = await run(process.execPath, args, { cwd: copy, maxBuffer: 1e8 });
+    return JSON.parse(stdout) as Report;
+  } catch (error) {
+    const { stdout } = error as { stdout?: string };
+    if (stdout === undefined || stdout === '') throw error;
+    return JSON.parse(stdout) as Report;
+  }
+}
+
+describe('the simulation', () => {
+  test(
+    'finds nothing in an unchanged copy',
+    async () => {
+      const file = 'domain/slots.ts';
+      const report = await simulateCopy({ file, from: 'export function', to: 'export function' });
+      expect(report).toMatchObject({ seeds: 24, violations: [] });
+    },
+    limitMs,
+  );
+
+  test.each(mutations.map((mutation) => [mutation.name, mutation] as const))(
+    'finds: %s',
+    async (_, mutation) => {
+      const { violations } = await simulateCopy(mutation);
+      expect(violations.length).toBeGreaterThan(0);
+    },
+    limitMs,
+  );
+});

@@ -1,0 +1,130 @@
+/** Planted bugs: one text of `domain/` replaced by another. The simulation must find each within a few seeds. */
+export interface Mutation {
+  name: string;
+  file: string;
+  from: string;
+  to: string;
+}
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'a slot is skipped',
+    file: 'domain/slots.ts',
+    from: 'return atMs - sinceSlotMs(grid, atMs) + grid.intervalMs;',
+    to: 'return atMs - sinceSlotMs(grid, atMs - 1) + grid.intervalMs;',
+  },
+  {
+    name: 'the oldest missed slot has no row',
+    file: 'domain/slots.ts',
+    from: 'catchUp - missedCount * grid.intervalMs,',
+    to: 'catchUp - Math.max(1, missedCount - 1) * grid.intervalMs,',
+  },
+  {
+    name: 'a measurement counts for the day on which it is read',
+    file: 'domain/day.ts',
+    from: 'const date = localDateAt(atMs, plant.timezone);',
+    to: 'const date = localDateAt(nowMs, plant.timezone);',
+  },
+  {
+    name: "yesterday's total passes the guard",
+    file: 'domain/day-guards.ts',
+    from: 'return lifetimeTells ? riseKwh <= 0',
+    to: 'return lifetimeTells ? riseKwh > 0',
+  },
+  {
+    name: 'the lifetime guard is off',
+    file: 'domain/day-guards.ts',
+    from: 'if (riseKwhMax !== null && energyKwh > riseKwhMax + roundingKwh)',
+    to: 'if (riseKwhMax !== null && energyKwh > riseKwhMax * 10 + roundingKwh)',
+  },
+  {
+    name: "a running day's total may fall",
+    file: 'domain/day.ts',
+    from: '? Math.max(row.todayEnergyKwh, energyKwh)',
+    to: '? energyKwh',
+  },
+  {
+    name: 'a refused total proves life again and again',
+    file: 'domain/day.ts',
+    from: 'const hasRisen = own !== null && (lifetime.rose || hasTotalRisen(own, days.row));',
+    to: 'const hasRisen = lifetime.rose || (own !== null && hasTotalRisen(own, days.row));',
+  },
+  {
+    name: 'every day has 24 hours',
+    file: 'domain/zone.ts',
+    from: 'return startOfDayMs(addDays(date, 1), timezone);',
+    to: 'return startOfDayMs(date, timezone) + dayMs;',
+  },
+  {
+    name: 'YELLOW at exactly 2 h',
+    file: 'domain/status.ts',
+    from: 'countedSilenceMs(facts, lastSeenAtMs, nowMs, yellowAfterMs) > yellowAfterMs',
+    to: 'countedSilenceMs(facts, lastSeenAtMs, nowMs, yellowAfterMs) >= yellowAfterMs',
+  },
+  {
+    name: 'a paused plant keeps its colour',
+    file: 'domain/status.ts',
+    from: "if (integrationStatus !== 'ACTIVE') return integrationStatus;",
+    to: "if (integrationStatus === 'PENDING_DOCS') return integrationStatus;",
+  },
+  {
+    name: 'a failed call about alarms resolves them',
+    file: 'domain/alerts.ts',
+    from: "if (alarms !== null && 'alarms' in alarms) reconcileVendorAlarms(book, before, alarms, nowMs);",
+    to: "if (alarms !== null) reconcileVendorAlarms(book, before, 'alarms' in alarms ? alarms : { alarms: [], complete: true, since: new Date(0).toISOString() }, nowMs);",
+  },
+  {
+    name: 'a list that was cut off resolves what it lacks',
+    file: 'domain/vendor-alarms.ts',
+    from: 'if (!answer.complete) return;',
+    to: '',
+  },
+  {
+    name: 'two devices share one alert',
+    file: 'domain/announcing.ts',
+    from: ' && a.deviceSn === b.deviceSn;',
+    to: ';',
+  },
+  {
+    name: 'POLL comes with the fourth failure',
+    file: 'domain/alerts.ts',
+    from: 'if (plant.consecutiveFailures >= failedPollsMax)',
+    to: 'if (plant.consecutiveFailures > failedPollsMax)',
+  },
+  {
+    name: 'what returns is announced again at once',
+    file: 'domain/announcing.ts',
+    from: 'const isTold = inheritedMs !== null &&',
+    to: 'const isTold = inheritedMs === 0 &&',
+  },
+  {
+    name: 'people are woken at six',
+    file: 'domain/announcing.ts',
+    from: 'const tellFromMinutes = 7 * 60;',
+    to: 'const tellFromMinutes = 6 * 60;',
+  },
+  {
+    name: 'the day itself is among the days that it is compared with',
+    file: 'domain/low-generation.ts',
+    from: 'day.complete && day.date >= from && day.date < date',
+    to: 'day.complete && day.date > from && day.date <= date',
+  },
+  {
+    name: 'the night is judged, and the morning',
+    file: 'domain/low-generation.ts',
+    from: 'const judgedFromMedianPart = 1 / 2;',
+    to: 'const judgedFromMedianPart = 0;',
+  },
+  {
+    name: 'a zero of the series overwrites a day',
+    file: 'domain/refresh.ts',
+    from: 'if (seriesKwh === 0 && row.todayEnergyKwh > 0) {',
+    to: 'if (seriesKwh === 0 && row.todayEnergyKwh < 0) {',
+  },
+  {
+    name: 'a final day is changed',
+    file: 'domain/refresh.ts',
+    from: "if (row?.quality === 'FINAL') return leave(null,",
+    to: "if (row?.quality === 'FINAL' && ageDays > 99) return leave(null,",
+  },
+];

@@ -1,0 +1,190 @@
+import { Checker, type Counts, Violation } from './checker.ts';
+import { Ledger } from './ledger.ts';
+import { drawLife, isWithin, type Life, type PersonAct, type PlantLife } from './life.ts';
+import { Loop } from './loop.ts';
+import { randomOf } from './random.ts';
+import { Steps } from './steps.ts';
+import { SimulatedVendor } from './vendor.ts';
+
+/** Lives a seed from its first to its last instant. */
+
+/** A loop does a few things at one instant, and then waits. */
+const turnsInPlaceMax = 100;
+
+export interface SeedResult extends Counts {
+  seed: string;
+  plants: number;
+  days: number;
+  requests: number;
+  /** null: every invariant held. */
+  violation: { plantId: string; message: string; trace: readonly string[] } | null;
+}
+
+export async function runSeed(
+  seed: string,
+  days: number,
+  wrap: (ledger: Ledger) => Ledger = (ledger) => ledger,
+): Promise<SeedResult> {
+  const life = drawLife(seed, days);
+  const vendors = life.plants.map((plant) => new SimulatedVendor(life, plant));
+  const ledger = wrap(new Ledger());
+  const steps = new Steps(life, ledger, vendors);
+  for (const plant of life.plants) addPlant(ledger, life, plant);
+  const checker = new Checker(steps, vendors);
+  const result = { seed, plants: vendors.length, days };
+  let violation: SeedResult['violation'] = null;
+  try {
+    await live(life, steps, vendors, checker);
+    checker.atTheEnd(life.toMs);
+  } catch (error) {
+    violation = violationOf(error, life);
+  }
+  const requests = vendors.reduce((sum, vendor) => sum + vendor.requests, 0);
+  return { ...result, ...checker.counts, requests, violation };
+}
+
+/** An error of the rules or of the ledger is as good as a broken invariant. */
+function violationOf(error: unknown, life: Life): SeedResult['violation'] {
+  if (error instanceof Violation) {
+    const { plantId, message, trace } = error;
+    return { plantId, message, trace };
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { plantId: life.plants[0]?.id ?? '', message, trace: [] };
+}
+
+async function live(
+  life: Life,
+  steps: Steps,
+  vendors: readonly SimulatedVendor[],
+  checker: Checker,
+): Promise<void> {
+  const acts = life.plants
+    .flatMap((plant) => plant.acts.map((act) => ({ act, plant })))
+    .toSorted((a, b) => a.act.atMs - b.act.atMs);
+  const backfills: { plantId: string; days: number; atMs: number }[] = [];
+  const meanwhile = (nowMs: number): void => {
+    for (let next = acts[0]; next !== undefined && next.act.atMs <= nowMs; next = acts[0]) {
+      acts.shift();
+      const loop = loops.find(({ life: { id } }) => id === next.plant.id);
+      if (next.act.kind === 'BACKFILL')
+        backfills.push({ plantId: next.plant.id, days: next.act.days, atMs: nowMs });
+      else decide(next.act, next.plant, steps, checker, loop);
+      // Credentials are the account's.
+      if (next.act.kind === 'CREDENTIALS') for (const one of loops) one.lookAgain = true;
+      else if (loop !== undefined && next.act.kind !== 'BACKFILL') loop.lookAgain = true;
+    }
+  };
+  const loops = vendors.map((vendor) => new Loop(life, steps, vendor, checker, meanwhile));
+  let turnsInPlace = 0;
+  for (;;) {
+    const loop = loops.reduce((a, b) => (b.nextAt() < a.nextAt() ? b : a));
+    const atMs = loop.nextAt();
+    const actMs = acts[0]?.act.atMs ?? Infinity;
+    if (actMs <= atMs) {
+      meanwhile(actMs);
+      for (const one of loops) one.nowMs = Math.max(one.nowMs, actMs);
+    } else if (atMs >= life.toMs) return;
+    else if (!sleepThroughOutage(life, loop, atMs)) {
+      const beforeMs = loop.nowMs;
+      await loop.turn();
+      turnsInPlace = loop.nowMs === beforeMs ? turnsInPlace + 1 : 0;
+      if (turnsInPlace > turnsInPlaceMax) throw new Error('the loop turns and no time passes');
+    }
+    for (const { plantId, days, atMs: askedMs } of backfills.splice(0)) {
+      const dates = Array.from({ length: days }, (_, index) => dayBefore(askedMs, index + 1));
+      await steps.fillDays(plantId, dates, 'OPERATOR', askedMs);
+      checker.filled(plantId);
+    }
+  }
+}
+
+function dayBefore(atMs: number, days: number): string {
+  return new Date(atMs - days * 86_400_000).toISOString().slice(0, 10);
+}
+
+function sleepThroughOutage(life: Life, loop: Loop, atMs: number): boolean {
+  const outage = life.outages.find((one) => isWithin(atMs, one));
+  if (outage === undefined) return false;
+  const spreadMs = randomOf(loop.life.id, 'back', outage.toMs).int(0, 5_000);
+  loop.sleepUntil(outage.toMs + spreadMs, outage.isCold);
+  return true;
+}
+
+function decide(
+  act: Exclude<PersonAct, { kind: 'BACKFILL' }>,
+  plant: PlantLife,
+  steps: Steps,
+  checker: Checker,
+  loop: Loop | undefined,
+): void {
+  const { ledger } = steps;
+  const { id } = plant;
+  switch (act.kind) {
+    case 'PAUSE':
+      ledger.pausePlant(id, act.untilMs);
+      break;
+    case 'RESUME':
+      ledger.resumePlant(id, act.atMs);
+      break;
+    case 'SET_INTERVAL':
+      ledger.setInterval(id, act.intervalS);
+      break;
+    case 'SILENCE':
+      ledger.silencePlant(id, act.untilMs);
+      break;
+    case 'CREDENTIALS':
+      steps.storeCredentials(act.atMs);
+      break;
+    case 'POLL':
+      if (loop !== undefined) loop.asked = true;
+      break;
+    case 'ACK': {
+      const open = ledger.alerts(id).filter(({ state }) => state !== 'RESOLVED');
+      const alert = open[randomOf(id, 'ack', act.atMs).int(0, Math.max(0, open.length - 1))];
+      if (alert === undefined) return;
+      ledger.ackAlert(id, alert.id, act.untilMs, act.atMs);
+    }
+  }
+  checker.told(id, `a person: ${act.kind}`, act.atMs);
+}
+
+function addPlant(ledger: Ledger, { accountId }: Life, plant: PlantLife): void {
+  const { place, isPlaceKnown, isCapacityKnown, capacityKw, activatedAtMs } = plant;
+  ledger.addPlant({
+    plantId: plant.id,
+    accountId,
+    timezone: place.timezone,
+    latitude: isPlaceKnown ? place.latitude : null,
+    longitude: isPlaceKnown ? place.longitude : null,
+    installedCapacityKw: isCapacityKnown ? capacityKw : null,
+    pollIntervalS: plant.intervalS,
+    integrationStatus: 'ACTIVE',
+    activatedAtMs,
+    status: 'GREY',
+    statusReason: 'WAITING_FOR_FIRST_READING',
+    statusSinceMs: activatedAtMs,
+    lastSeenAtMs: null,
+    lastSeenSource: null,
+    consecutiveFailures: 0,
+    alertsSilencedUntilMs: null,
+    statusProfile: plant.isDaylight ? 'DAYLIGHT' : 'STRICT',
+    devices: null,
+    lowGenerationStreak: null,
+    alarmsCompleteAtMs: null,
+    revision: 1,
+    lastSlotMs: null,
+    lastPoll: null,
+    pausedUntilMs: null,
+  });
+}
+
+/** A seed's outcome in words: what broke, and what the plant did before. */
+export function sentencesOf({ seed, days, violation }: SeedResult): string[] {
+  if (violation === null) return [];
+  return [
+    `seed ${seed}: ${violation.plantId}: ${violation.message}`,
+    ...violation.trace.map((line) => `    ${line}`),
+    `  again: npm run simulate -- --seed ${seed} --days ${days}`,
+  ];
+}

@@ -1,0 +1,455 @@
+import { AdapterError } from '../adapters/contract.ts';
+import type { FetchResult, Plan } from '../activities/contract.ts';
+import { createVendors, vendorFailure, type Vendors } from '../activities/vendor.ts';
+import { sealCredentials, type MasterKeys } from '../activities/credentials.ts';
+import { readPlant, readSeries } from '../activities/vendor-reading.ts';
+import { registry } from '../adapters/registry.ts';
+import { decideAlerts, outcomeOf } from '../domain/alerts.ts';
+import type { AlertsChanges, Booked, BookedPoll } from '../domain/changes.ts';
+import { closingsPassed, nextClosing, totalsByTime } from '../domain/closing.ts';
+import { decideDay } from '../domain/day.ts';
+import { isPossibleDayEnergy } from '../domain/energy.ts';
+import type { ClosingVerdict, PollResult } from '../domain/facts.ts';
+import { decideClosing } from '../domain/low-generation.ts';
+import type { LocalDate } from '../domain/plant.ts';
+import type { DailyEnergy, Reading, VendorFailure } from '../domain/reading.ts';
+import { decideRefresh } from '../domain/refresh.ts';
+import { lateSlots, nextSlotAfter, phaseMs } from '../domain/slots.ts';
+import { addDays, endOfDayMs, localDateAt, startOfDayMs } from '../domain/zone.ts';
+import type { Fence, Ledger, LedgerPlant, Period, PollRow } from './ledger.ts';
+import type { Life } from './life.ts';
+import type { Heard, SimulatedVendor } from './vendor.ts';
+import { deleWire } from './vendors/dele.ts';
+import { goodweWire } from './vendors/goodwe.ts';
+import { huaweiWire } from './vendors/huawei.ts';
+import { solisWire } from './vendors/solis.ts';
+import { simulatedTransport } from './vendors/wire.ts';
+
+/**
+ * The activities of a poll and a closing over a ledger in memory: the same rules, the same adapters behind the same gates,
+ * in the same order as `activities/`, without Temporal, PostgreSQL and Redis.
+ */
+
+const wires = { SOLIS: solisWire, HUAWEI: huaweiWire, GOODWE: goodweWire, DELE: deleWire };
+
+/** No secret: what is sealed with it is made up. */
+const masterKeys: MasterKeys = {
+  current: { version: 'simulated', key: Buffer.alloc(32, 7) },
+  previous: null,
+};
+
+/** What a series call asked and was told. */
+export interface SeriesCall {
+  dates: LocalDate[];
+  source: 'BACKFILL' | 'CLOSING' | 'OPERATOR';
+  nowMs: number;
+  heard: Heard;
+  failure: VendorFailure | null;
+}
+
+/** How an alert step changed what. */
+export interface Reconciled {
+  poll: BookedPoll;
+  revision: number;
+  changes: AlertsChanges | null;
+}
+
+export class Steps {
+  readonly ledger: Ledger;
+  readonly #life: Life;
+  readonly #vendors = new Map<string, SimulatedVendor>();
+  readonly #gates: Vendors;
+  /** Which of the account's passwords is stored; versions count from 1. */
+  #passwordStored = 0;
+  #sealed: ReturnType<typeof sealCredentials>;
+  /** Every series call, until it is taken. */
+  seriesCalls: SeriesCall[] = [];
+
+  constructor(life: Life, ledger: Ledger, vendors: readonly SimulatedVendor[]) {
+    this.#life = life;
+    this.ledger = ledger;
+    for (const vendor of vendors) this.#vendors.set(vendor.life.vendorPlantId, vendor);
+    this.#sealed = this.#seal();
+    this.#gates = createVendors({
+      masterKeys,
+      openAdapter: ({ brand, plant, credentials, session, now, signal }) => {
+        const { definition, vendor: side } = registry[brand];
+        const vendor = this.#vendorOf(plant.vendorPlantId);
+        const knownCredentials = this.#credentials(vendor.passwordAt(now.getTime()));
+        const chain = { knownCredentials, now };
+        const transport = simulatedTransport(vendor, side, wires[brand], chain);
+        return definition.create({ transport, credentials, session, now, signal });
+      },
+    });
+  }
+
+  /** A person stores the password that the vendor knows now. */
+  storeCredentials(atMs: number): void {
+    const vendor = [...this.#vendors.values()][0];
+    this.#passwordStored = vendor?.passwordAt(atMs) ?? 0;
+    this.#sealed = this.#seal();
+    this.ledger.replaceCredentials(this.#life.accountId, this.ledger.credentialsVersion + 1, atMs);
+  }
+
+  async fetchReadings(plantId: string, slotMs: number, nowMs: number): Promise<FetchResult> {
+    const { plant, claim, oldestVendorAlertMs } = this.ledger.readFetchBefore(plantId, slotMs);
+    if (plant.integrationStatus !== 'ACTIVE') return { kind: 'SKIPPED_INACTIVE', nowMs };
+    if (plant.lastSlotMs !== null && plant.lastSlotMs >= slotMs && plant.lastPoll !== null)
+      return { kind: 'ALREADY_BOOKED', poll: plant.lastPoll };
+    const credentialsVersion = this.ledger.credentialsVersion;
+    if (claim !== null) {
+      const { reading } = claim;
+      return { kind: 'READING', nowMs: claim.nowMs, durationMs: 0, reading, credentialsVersion };
+    }
+    const durationMs = 80;
+    try {
+      const reading = await this.#withVendor(plant, nowMs, (adapter, ref) =>
+        readPlant(adapter, ref, plant, oldestVendorAlertMs, nowMs),
+      );
+      if ('type' in reading)
+        return {
+          kind: 'VENDOR_FAILURE',
+          nowMs,
+          durationMs,
+          failure: reading,
+          credentialsVersion,
+          asked: true,
+        };
+      return { kind: 'READING', nowMs, durationMs, reading, credentialsVersion };
+    } catch (error) {
+      const failure = vendorFailure(error);
+      if (failure === null) throw error;
+      const asked = error instanceof AdapterError;
+      return {
+        kind: 'VENDOR_FAILURE',
+        nowMs,
+        durationMs: failure.type === 'NETWORK_TIMEOUT' ? 8_000 : durationMs,
+        failure,
+        credentialsVersion,
+        asked,
+      };
+    }
+  }
+
+  upsertSnapshot(
+    plantId: string,
+    slotMs: number,
+    nowMs: number,
+    reading: Reading,
+  ): { booked: Booked; gaps: LocalDate[] } {
+    const before = this.ledger.readDayBefore(plantId, nowMs);
+    const { booked, row, gaps } = decideDay(before, reading.summary, nowMs);
+    if (row === null) return { booked, gaps };
+    const claim = { nowMs, reading, booked };
+    if (this.ledger.writeLiveDay(plantId, slotMs, row, claim)) return { booked, gaps };
+    const stored = this.ledger.findClaims(plantId, { fromMs: slotMs, toMs: slotMs })[0];
+    return { booked: stored?.claim.booked ?? booked, gaps: [] };
+  }
+
+  async fillDays(
+    plantId: string,
+    dates: LocalDate[],
+    source: SeriesCall['source'],
+    nowMs: number,
+    countedFrom?: LocalDate,
+  ): Promise<VendorFailure | null> {
+    const plant = this.ledger.findPlant(plantId);
+    const sorted = [...dates].sort();
+    const vendor = this.#vendorById(plantId);
+    vendor.takeHeard();
+    let failure: VendorFailure | null = null;
+    try {
+      const series = await this.#withVendor(plant, nowMs, (adapter, ref) =>
+        readSeries(adapter, ref, sorted),
+      );
+      const today = countedFrom ?? localDateAt(nowMs, plant.timezone);
+      this.#recordDays(plant, sorted, series, today, source, nowMs);
+    } catch (error) {
+      failure = vendorFailure(error);
+      if (failure === null) throw error;
+      for (const date of sorted) this.ledger.recordGap(plantId, date);
+    }
+    const heard = vendor.takeHeard();
+    this.seriesCalls.push({ dates: sorted, source, nowMs, heard, failure });
+    return failure;
+  }
+
+  #recordDays(
+    plant: LedgerPlant,
+    dates: readonly LocalDate[],
+    series: readonly DailyEnergy[],
+    today: LocalDate,
+    source: SeriesCall['source'],
+    nowMs: number,
+  ): void {
+    const { plantId } = plant;
+    const byDate = new Map(series.map((day) => [day.date, day.energyKwh]));
+    const [first, last] = [dates[0] ?? '', dates.at(-1) ?? ''];
+    const stored = new Map(
+      this.ledger.findDays(plantId, first, last).map((day) => [day.date, day]),
+    );
+    for (const date of dates) {
+      const before = stored.get(date) ?? null;
+      const value = byDate.get(date) ?? null;
+      const seriesKwh =
+        value !== null && isPossibleDayEnergy(value, plant.installedCapacityKw) ? value : null;
+      const proposed = before?.proposedEnergyKwh ?? null;
+      const ageDays = Math.round((Date.parse(today) - Date.parse(date)) / 86_400_000);
+      const decision = decideRefresh(before, date, seriesKwh, ageDays, proposed);
+      const oldKwh = before?.todayEnergyKwh ?? null;
+      if (decision.row !== null)
+        this.ledger.writeSeriesDay(plantId, decision.row, { oldKwh, source, atMs: nowMs });
+      else if (before !== null && decision.proposalKwh !== proposed)
+        this.ledger.writeProposal(plantId, date, decision.proposalKwh);
+      if (seriesKwh === null) this.ledger.recordGap(plantId, date);
+    }
+  }
+
+  reconcileAlerts(args: {
+    plantId: string;
+    slotMs: number;
+    nowMs: number;
+    startedAtMs: number;
+    durationMs: number;
+    attempts: number;
+    result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
+    credentialsVersion: number | null;
+    booked: Booked | null;
+  }): Reconciled {
+    const { plantId, slotMs, nowMs, booked, startedAtMs, durationMs, attempts } = args;
+    const { ledger } = this;
+    const plant = ledger.findPlant(plantId);
+    if (plant.lastSlotMs !== null && plant.lastSlotMs >= slotMs && plant.lastPoll !== null)
+      return { poll: plant.lastPoll, revision: plant.revision, changes: null };
+    const alarms = args.result.kind === 'READING' ? args.result.reading.alarms : null;
+    const sinceMs = alarms !== null && 'since' in alarms ? Date.parse(alarms.since) : nowMs;
+    const before = ledger.readAlertsBefore(plantId, nowMs, booked?.seenAtMs ?? nowMs, sinceMs);
+    const credentialsCurrent =
+      args.result.kind !== 'FAILURE' ||
+      args.result.failure.type !== 'AUTH_FAILED' ||
+      ledger.credentialsVersion === args.credentialsVersion;
+    const result: PollResult =
+      args.result.kind === 'READING' ? args.result : { ...args.result, credentialsCurrent };
+    const changes = decideAlerts(before, { slotMs, nowMs, result, booked });
+    const poll = { ...outcomeOf(result), booked, startedAtMs, durationMs, attempts };
+    const fence: Fence = { kind: 'SLOT', slotMs, poll };
+    const seenRevision = changes.alerts.length === 0 ? plant.revision : null;
+    if (!ledger.writePlantChanges(plantId, changes.plant, fence, seenRevision))
+      throw new Error(`plant ${plantId} could not be written under its own lock`);
+    ledger.applyAlertChanges(plantId, changes.alerts, nowMs);
+    if (changes.pauseAccount) ledger.pauseAccount(plant.accountId);
+    return { poll, revision: plant.revision, changes };
+  }
+
+  /** @returns the changes; null where another revision stood against them. */
+  evaluatePlant(
+    plantId: string,
+    nowMs: number,
+    revision: number | null,
+    closing: ClosingVerdict | null,
+  ): AlertsChanges | null {
+    const { ledger } = this;
+    const before = ledger.readAlertsBefore(plantId, nowMs, nowMs, nowMs);
+    const changes = decideAlerts(before, { nowMs, closing, result: null });
+    const fence: Fence = {
+      kind: 'REVISION',
+      revision: revision ?? ledger.findPlant(plantId).revision,
+    };
+    if (!ledger.writePlantChanges(plantId, changes.plant, fence, null)) return null;
+    ledger.applyAlertChanges(plantId, changes.alerts, nowMs);
+    return changes;
+  }
+
+  /** The closing's first half. */
+  async refreshDays(
+    plantId: string,
+    date: LocalDate,
+    nowMs: number,
+  ): Promise<VendorFailure | null> {
+    this.ledger.forgetGaps(plantId);
+    const dates = [-3, -2, -1].map((days) => addDays(date, days));
+    return this.fillDays(plantId, dates, 'CLOSING', nowMs, date);
+  }
+
+  /** The closing's second half. */
+  closeDay(plantId: string, date: LocalDate): ClosingVerdict {
+    const { timezone } = this.ledger.findPlant(plantId);
+    const [fromMs, toMs] = [startOfDayMs(date, timezone), endOfDayMs(date, timezone)];
+    const points = this.ledger.findBookedTotals(plantId, date, fromMs, toMs + (toMs - fromMs));
+    this.ledger.writeTotalsByTime(plantId, date, totalsByTime(points, date, timezone));
+    return decideClosing(date, this.ledger.findDays(plantId, addDays(date, -7), date));
+  }
+
+  planPlant(plantId: string, nowMs: number): Extract<Plan, { kind: 'PLAN' }> {
+    const plant = this.ledger.findPlant(plantId);
+    const { integrationStatus, activatedAtMs, timezone, revision } = plant;
+    const { period, lastSlotMs } = this.#keepPeriod(plant, nowMs);
+    const isActive = integrationStatus === 'ACTIVE';
+    const missedClosings = closingsPassed(plantId, timezone, nowMs).filter(
+      ({ date, atMs }) =>
+        this.ledger.wasActiveBetween(
+          plantId,
+          startOfDayMs(date, timezone),
+          Math.min(endOfDayMs(date, timezone), atMs),
+        ) && !this.ledger.hasDailyLog(plantId, atMs),
+    );
+    const next = nextClosing(plantId, timezone, nowMs);
+    const today = localDateAt(nowMs, timezone);
+    const closes =
+      isActive ||
+      (next.date === today &&
+        this.ledger.wasActiveBetween(plantId, startOfDayMs(today, timezone), nowMs));
+    return {
+      kind: 'PLAN',
+      name: plantId,
+      brand: this.#vendorById(plantId).brand,
+      integrationStatus,
+      revision,
+      intervalMs: period.intervalMs,
+      phaseMs: period.phaseMs,
+      lastSlotMs,
+      periodFromMs: period.fromMs,
+      startDue: isActive && (lastSlotMs === null || lastSlotMs < (activatedAtMs ?? 0)),
+      nextClosing: closes ? next : null,
+      missedClosings,
+    };
+  }
+
+  #keepPeriod(
+    plant: LedgerPlant,
+    nowMs: number,
+  ): { period: Omit<Period, 'toMs'>; lastSlotMs: number | null } {
+    const { plantId, integrationStatus: reason } = plant;
+    const intervalMs = plant.pollIntervalS * 1_000;
+    const grid = { intervalMs, phaseMs: phaseMs(plantId, intervalMs) };
+    const open = this.ledger.findOpenPeriod(plantId);
+    const lastSlotMs = this.ledger.findLastSlot(plantId);
+    const isUnchanged =
+      open !== undefined &&
+      open.reason === reason &&
+      (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
+    if (isUnchanged) return { period: open, lastSlotMs };
+    if (open?.reason === 'ACTIVE') {
+      const late = lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), nowMs - 1);
+      if (late !== null)
+        this.writeOff(plantId, {
+          intervalMs: open.intervalMs,
+          rows: { fromMs: late.missedFromMs ?? late.catchUp, toMs: late.catchUp },
+          overflow:
+            late.overflowFromMs === null
+              ? null
+              : { slotMs: late.overflowFromMs, slots: late.overflowCount },
+        });
+    }
+    const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, nowMs) : nowMs;
+    const period = { fromMs, ...grid, reason };
+    this.ledger.replacePeriod(plantId, nowMs, period);
+    return { period, lastSlotMs };
+  }
+
+  /** MISSED rows; but a slot whose poll was booked before its worker died was not missed. */
+  writeOff(plantId: string, missed: Parameters<Ledger['insertMissed']>[1]): void {
+    const { ledger } = this;
+    const { rows } = missed;
+    if (rows !== null) {
+      const plant = ledger.findPlant(plantId);
+      const lastSlotMs = plant.lastSlotMs ?? -Infinity;
+      for (const { slotMs, claim } of ledger.findClaims(plantId, rows)) {
+        if (slotMs <= lastSlotMs) continue;
+        const { reading, booked, nowMs } = claim;
+        const outcome = outcomeOf({ kind: 'READING', reading });
+        const poll = { ...outcome, booked, startedAtMs: nowMs, durationMs: 0, attempts: 1 };
+        ledger.insertPollLog(bookedRow(plantId, slotMs, 'SCHEDULE', poll));
+      }
+      if (plant.lastPoll !== null && lastSlotMs >= rows.fromMs && lastSlotMs <= rows.toMs)
+        ledger.insertPollLog(bookedRow(plantId, lastSlotMs, 'SCHEDULE', plant.lastPoll));
+    }
+    ledger.insertMissed(plantId, missed);
+  }
+
+  #withVendor<Result>(
+    plant: LedgerPlant,
+    nowMs: number,
+    ask: (
+      adapter: Parameters<Parameters<Vendors['withVendor']>[3]>[0],
+      ref: { vendorPlantId: string; timezone: string },
+    ) => Promise<Result>,
+  ): Promise<Result> {
+    const vendor = this.#vendorById(plant.plantId);
+    const { vendorPlantId, brand } = vendor.life;
+    const { timezone, latitude, longitude, installedCapacityKw: capacityKw } = plant;
+    return this.#gates.withVendor(
+      {
+        plantId: plant.plantId,
+        brand,
+        accountId: plant.accountId,
+        vendorPlantId,
+        timezone,
+        capacityKw,
+        latitude,
+        longitude,
+      },
+      { ...this.#sealed, version: this.ledger.credentialsVersion },
+      { nowMs, signal: never },
+      (adapter) => ask(adapter, { vendorPlantId, timezone }),
+    );
+  }
+
+  #vendorById(plantId: string): SimulatedVendor {
+    const vendor = [...this.#vendors.values()].find(({ life }) => life.id === plantId);
+    if (vendor === undefined) throw new Error(`no vendor has ${plantId}`);
+    return vendor;
+  }
+
+  #vendorOf(vendorPlantId: string): SimulatedVendor {
+    const vendor = this.#vendors.get(vendorPlantId);
+    if (vendor === undefined) throw new Error(`no vendor has ${vendorPlantId}`);
+    return vendor;
+  }
+
+  #seal() {
+    return sealCredentials(
+      masterKeys,
+      this.#life.accountId,
+      this.#credentials(this.#passwordStored),
+    );
+  }
+
+  /** What is made up for every field that the brand asks for; hosts must be ones that exist. */
+  #credentials(password: number): Record<string, string> {
+    const brand = this.#life.plants[0]?.brand ?? 'SOLIS';
+    const host = brand === 'DELE' ? 'eu1' : 'eu5';
+    return Object.fromEntries(
+      registry[brand].definition.credentialFields.map((field) => [
+        field,
+        field === 'host' ? host : `${field}-${password}`,
+      ]),
+    );
+  }
+}
+
+const never = new AbortController().signal;
+
+/** The ledger's row of a poll as it was booked. */
+export function bookedRow(
+  plantId: string,
+  slotMs: number,
+  trigger: PollRow['trigger'],
+  poll: BookedPoll,
+): PollRow {
+  const { outcome, errorType, error, booked, startedAtMs, durationMs, attempts } = poll;
+  return {
+    plantId,
+    jobType: 'POLL',
+    slotMs,
+    trigger,
+    outcome,
+    startedAtMs,
+    durationMs,
+    attempts,
+    slotsMissed: null,
+    errorType,
+    error,
+    booked,
+  };
+}

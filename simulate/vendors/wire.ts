@@ -1,0 +1,71 @@
+import { AdapterError, type Credentials } from '../../adapters/contract.ts';
+import type { Transport, TransportRequest, TransportResponse } from '../../adapters/transport.ts';
+import { jsonResponse, type VendorSide } from '../../adapters/vendor-side.ts';
+import type { SimulatedVendor, Topic } from '../vendor.ts';
+
+/** One brand's wire: which request asks for what, and the body that answers it. */
+export interface Wire {
+  /** null: a request that belongs to no topic (a login, a list of devices). */
+  topicOf(path: string, vendor: SimulatedVendor): Topic | null;
+  /** The session is gone, in the vendor's words; null where there are no sessions. */
+  expired: TransportResponse | null;
+  /** The body of one answer. */
+  answer(vendor: SimulatedVendor, ask: Asked): unknown;
+}
+
+export interface Asked {
+  path: string;
+  body: Readonly<Record<string, unknown>>;
+  nowMs: number;
+}
+
+/**
+ * The cloud of a brand as one call chain meets it: the vendor's side checks login, token and signature, the simulated
+ * vendor knows the plant and what goes wrong.
+ */
+export function simulatedTransport(
+  vendor: SimulatedVendor,
+  side: VendorSide,
+  wire: Wire,
+  chain: { knownCredentials: Credentials; now: Date },
+): Transport {
+  const nowMs = chain.now.getTime();
+  // An expired session is renewed once within a chain, and the renewed one works.
+  let isRenewed = false;
+  return async (request, { signal }) => {
+    signal.throwIfAborted();
+    const login = side.login?.(request, chain) ?? null;
+    if (login !== null) return login;
+    const path = pathOf(request);
+    if (!vendor.hasAccepted(path, request.headers, nowMs)) {
+      const refusal = side.check(request, chain);
+      if (refusal !== null) return refusal;
+      vendor.accept(path, request.headers, nowMs);
+    }
+    const topic = wire.topicOf(path, vendor);
+    if (topic !== null) {
+      const disturbance = vendor.disturbance(topic, nowMs);
+      if (disturbance === 'TIME_OUT') {
+        throw new AdapterError('NETWORK_TIMEOUT', 'the vendor did not answer within 8 s');
+      }
+      if (disturbance === 'EXPIRED') {
+        if (wire.expired !== null && !isRenewed) {
+          isRenewed = true;
+          return wire.expired;
+        }
+      } else if (disturbance !== null) return disturbance;
+    }
+    const body = JSON.parse(request.body ?? '{}') as Record<string, unknown>;
+    return jsonResponse(wire.answer(vendor, { path, body, nowMs }));
+  };
+}
+
+function pathOf({ url }: TransportRequest): string {
+  const from = url.indexOf('/', 'https://'.length);
+  const to = url.indexOf('?', from);
+  return to < 0 ? url.slice(from) : url.slice(from, to);
+}
+
+/** Beyond what any plant makes in a day; and beyond any power. */
+export const impossibleKwh = 987_654_321;
+export const impossibleW = 9_876_543_210;
