@@ -187,8 +187,8 @@ export function drawLife(seed: string, days: number): Life {
         (a, b) => a.atMs - b.atMs,
       ),
     })),
-    faults: isCalm ? [] : drawFaults(random, span),
-    outages: isCalm ? [] : drawOutages(random, span),
+    faults: isCalm ? [] : [...drawFaults(random, span), ...drawLostPages(seed, plants)],
+    outages: isCalm ? [] : withLostEvening(seed, where, span, drawOutages(random, span)),
     clockJumps: isCalm ? [] : drawJumps(random, span),
     passwords,
     crashShare: isCalm ? 0 : random.pick([0, 0.005, 0.02]),
@@ -392,6 +392,38 @@ function drawOutages(random: Random, span: Span): Life['outages'] {
     outages.push({ fromMs, toMs, isCold: random.chance(0.5) });
   }
   return outages.toSorted((a, b) => a.fromMs - b.fromMs);
+}
+
+/** Pages are lost most of all while there is something on them. */
+function drawLostPages(seed: string, plants: readonly PlantLife[]): Fault[] {
+  const random = randomOf(seed, 'lost pages');
+  const alarms = plants.flatMap((plant) => plant.alarms);
+  if (alarms.length === 0 || random.chance(0.4)) return [];
+  const { startMs, lagMs, endMs } = random.pick(alarms);
+  const span = { fromMs: startMs + lagMs + 20 * minuteMs, toMs: endMs + lagMs };
+  return [{ ...span, kind: 'PARTIAL_PAGES', only: 'ALARMS', share: 1, seconds: null }];
+}
+
+/** Nobody sees an evening and the midnight after it: what the vendor shows then is neither known nor today's. */
+function withLostEvening(
+  seed: string,
+  where: Place,
+  span: Span,
+  outages: Life['outages'],
+): Life['outages'] {
+  const random = randomOf(seed, 'lost evening');
+  if (random.chance(0.6)) return outages;
+  const date = new Date(within(random, span)).toISOString().slice(0, 10);
+  const { setMs } = sunOf(date, where);
+  const nextMs = firstInstantOf(dateAfter(date, 1), where.timezone);
+  const evening = {
+    fromMs: setMs - random.int(2, 4) * hourMs,
+    toMs: nextMs + random.int(5, 90) * minuteMs,
+    isCold: random.chance(0.5),
+  };
+  if (outages.some((other) => evening.fromMs <= other.toMs && other.fromMs <= evening.toMs))
+    return outages;
+  return [...outages, evening].toSorted((a, b) => a.fromMs - b.fromMs);
 }
 
 function drawJumps(random: Random, span: Span): Life['clockJumps'] {

@@ -302,7 +302,9 @@ export class Loop {
         this.nowMs += random.int(200, crashMsMax);
         // A poll off the grid is known by its start, which Temporal keeps: it is always taken up again.
         const isOnGrid = trigger === 'SCHEDULE' || trigger === 'CATCH_UP';
-        if (isOnGrid && random.chance(0.3)) {
+        // Near the end nobody would be left to write its row.
+        const hasSuccessor = this.nowMs + 4 * state.grid.intervalMs < this.#world.toMs;
+        if (isOnGrid && hasSuccessor && random.chance(0.3)) {
           // The worker stays away, and whoever follows knows nothing.
           this.nowMs += random.int(0, 3 * state.grid.intervalMs);
           throw error;
