@@ -24,6 +24,8 @@ export default defineConfig({
             ...browserTests,
             'stack/**',
             'test/replay/**',
+            // Every service of the compose file: npm run test:compose.
+            'test/compose/**',
             // Minutes: npm run simulate:mutations.
             'simulate/mutations.test.ts',
           ],
