@@ -201,7 +201,9 @@ function plain(value: unknown): unknown {
       .map(plain)
       .toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : sortKey(a) > sortKey(b) ? 1 : 0));
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([key]) => !unknownToBoth.has(key));
+  const entries = Object.entries(value)
+    .filter(([key]) => !unknownToBoth.has(key))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, one]) => [key, plain(one)]));
 }
 
