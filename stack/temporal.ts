@@ -27,7 +27,7 @@ const dynamicConfig = {
   // By default a timer fires up to 1 s late.
   'history.timerProcessorMaxTimeShift': '"10ms"',
   // So each timer needs a look of its own at the queue, of which 20 a second are allowed by default.
-  'history.timerProcessorMaxPollRPS': '500',
+  'history.timerProcessorMaxPollRPS': '100',
   // And three looks within a second are taken for a stuck queue, whose timers then wait for seconds in a slower one. 0: never.
   'history.queueReaderStuckCriticalAttempts': '0',
   // start-dev holds 8,096 workflows in memory, other servers 128,000: a bigger fleet would be read from disk at every poll.
