@@ -108,6 +108,13 @@ describe('at any place and time', () => {
     );
   });
 
+  test('light before the midnight of its date counts, where a place lies far from its zone', () => {
+    const far = { timezone: 'Pacific/Kiritimati', latitude: 0, longitude: 0 };
+    const lastSeenAtMs = 1_810_276_671_531;
+    expect(isNight(far, lastSeenAtMs)).toBe(false);
+    expect(reasonAt({ ...far, lastSeenAtMs }, lastSeenAtMs + 2 * hourMs + 1)).toBe('NOT_SEEN_2H');
+  });
+
   test('silence that is GREEN by DAYLIGHT and YELLOW by STRICT has a night in it, or twilight', () => {
     fc.assert(
       fc.property(cases, (one) => {

@@ -94,9 +94,12 @@ export function litDaysSilenceMs(
   }
 }
 
-/** The local dates whose light may touch the span: in high summer a sunset may fall after its date's midnight. */
+/**
+ * The local dates whose light may touch the span: in high summer a sunset may fall after its date's midnight, and where a
+ * place lies far from its zone's meridian a sunrise before it.
+ */
 function* datesOf(fromMs: number, toMs: number, timezone: string): Generator<LocalDate> {
-  const last = localDateAt(toMs, timezone);
+  const last = addDays(localDateAt(toMs, timezone), 1);
   for (let date = addDays(localDateAt(fromMs, timezone), -1); date <= last; date = addDays(date, 1))
     yield date;
 }
