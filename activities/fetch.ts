@@ -94,6 +94,14 @@ async function ask(
   const signal = call.isLocal ? call.signal : AbortSignal.any([call.signal, limit]);
   const version = credentials?.version ?? null;
   const durationMs = () => Math.round(performance.now() - beganAt);
+  const failed = (failure: VendorFailure, asked = true): FetchResult => ({
+    kind: 'VENDOR_FAILURE',
+    nowMs,
+    durationMs: durationMs(),
+    failure,
+    credentialsVersion: version,
+    asked,
+  });
   try {
     await deps.checkpoint('before vendor call');
     const reading = await deps.vendors.withVendor(
@@ -110,15 +118,7 @@ async function ask(
         ),
     );
     await deps.checkpoint('after vendor answer');
-    if ('type' in reading)
-      return {
-        kind: 'VENDOR_FAILURE',
-        nowMs,
-        durationMs: durationMs(),
-        failure: reading,
-        credentialsVersion: version,
-        asked: true,
-      };
+    if ('type' in reading) return failed(reading);
     return {
       kind: 'READING',
       nowMs,
@@ -132,30 +132,14 @@ async function ask(
       throw error;
     }
     if (limit.aborted) {
-      const failure: VendorFailure = {
+      return failed({
         type: 'NETWORK_TIMEOUT',
         message: `the vendor's answers took longer than ${regularFetchMsMax / 1000} s in all`,
-      };
-      return {
-        kind: 'VENDOR_FAILURE',
-        nowMs,
-        durationMs: durationMs(),
-        failure,
-        credentialsVersion: version,
-        asked: true,
-      };
+      });
     }
     const failure = vendorFailure(error);
     if (failure === null) throw error;
-    const asked = error instanceof AdapterError;
-    return {
-      kind: 'VENDOR_FAILURE',
-      nowMs,
-      durationMs: durationMs(),
-      failure,
-      credentialsVersion: version,
-      asked,
-    };
+    return failed(failure, error instanceof AdapterError);
   } finally {
     if (!call.signal.aborted) {
       if (call.isLocal) deps.breaker.localAnswered(plant.brand);

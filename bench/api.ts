@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +8,7 @@ import { parseArgs } from 'node:util';
 
 import { issueToken } from '../api/auth/tokens.ts';
 import { findUserByEmail, insertUser } from '../db/users.ts';
+import { runBench, say } from './command.ts';
 import { type BenchFleet, startFleet } from './fleet.ts';
 import { countProgress, readLateness, readVersions, rounded } from './readings.ts';
 import { type BenchWorker, startBenchWorker } from './worker.ts';
@@ -62,10 +62,6 @@ function readArguments(): Arguments {
     connections: whole('connections'),
     jsonFile: values.json ?? null,
   };
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
 
 interface BenchApi {
@@ -309,21 +305,12 @@ function resultText(result: Result): string {
   return lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join('');
 }
 
-const stopping = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    say('stopping what was started');
-    stopping.abort();
-  });
-}
-try {
-  const args = readArguments();
-  const result = await bench(args, stopping.signal);
-  process.stdout.write(resultText(result));
-  if (args.jsonFile !== null) writeFileSync(args.jsonFile, `${JSON.stringify(result, null, 2)}\n`);
-  process.exitCode = misses(result).length === 0 ? 0 : 1;
-} catch (error) {
-  if (!stopping.signal.aborted)
-    say(`bench: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = stopping.signal.aborted ? 130 : 1;
-}
+await runBench(
+  'bench',
+  async (signal) => {
+    const args = readArguments();
+    return { result: await bench(args, signal), jsonFile: args.jsonFile };
+  },
+  resultText,
+  (result) => misses(result).length === 0,
+);

@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { audit } from '../cli/audit.ts';
 import { openLocks } from '../cli/locks.ts';
+import { runBench, say } from './command.ts';
 import { type BenchFleet, startFleet } from './fleet.ts';
 import { rssMbOf } from './processes.ts';
 import {
@@ -68,10 +68,6 @@ function readArguments(): Arguments {
     cold: values.cold,
     jsonFile: values.json ?? null,
   };
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
 
 interface Running {
@@ -259,23 +255,12 @@ function cpuText(cpu: Result['cpu_ms_per_poll']): string {
   return `worker ${of(cpu.worker)}, Temporal ${of(cpu.temporal)}, PostgreSQL ${of(cpu.postgresql)}, Redis ${of(cpu.redis)}; the whole machine ${of(cpu.machine)}`;
 }
 
-const stopping = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    say('stopping what was started');
-    stopping.abort();
-  });
-}
-try {
-  const args = readArguments();
-  const result = await bench(args, stopping.signal);
-  process.stdout.write(resultText(result));
-  if (args.jsonFile !== null) {
-    writeFileSync(args.jsonFile, `${JSON.stringify(result, null, 2)}\n`);
-  }
-  process.exitCode = result.violations === 0 ? 0 : 1;
-} catch (error) {
-  if (!stopping.signal.aborted)
-    say(`bench: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = stopping.signal.aborted ? 130 : 1;
-}
+await runBench(
+  'bench',
+  async (signal) => {
+    const args = readArguments();
+    return { result: await bench(args, signal), jsonFile: args.jsonFile };
+  },
+  resultText,
+  (result) => result.violations === 0,
+);

@@ -18,14 +18,24 @@ export async function readInput(
       exitCodes.usage,
     );
   }
+  const text = await readToEnd(stdin, inputCharactersMax, 'credentials');
+  return text.replace(/^\ufeff/, '');
+}
+
+/** All of standard input. @throws CommandError 2 as soon as it is longer than what it should hold. */
+export async function readToEnd(
+  stdin: NodeJS.ReadableStream,
+  charactersMax: number,
+  what: string,
+): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
   for await (const chunk of stdin) {
     text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    if (text.length > inputCharactersMax)
-      throw new CommandError('the input is too long for credentials', exitCodes.usage);
+    if (text.length > charactersMax)
+      throw new CommandError(`the input is too long for ${what}`, exitCodes.usage);
   }
-  return text.replace(/^\ufeff/, '');
+  return text;
 }
 
 /**

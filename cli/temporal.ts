@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, ServiceError } from '@temporalio/client';
 
 import { CommandError, type Config, exitCodes, requireService, withFiles } from './config.ts';
 
@@ -30,6 +30,25 @@ export async function connectTemporal(config: Config): Promise<Client> {
     return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
   } catch (cause) {
     throw cause instanceof CommandError ? cause : temporalAway(config, cause);
+  }
+}
+
+/**
+ * Runs with a client of its own, closed afterwards.
+ *
+ * @throws CommandError as `connectTemporal`, and 69 when Temporal goes away meanwhile.
+ */
+export async function withTemporal<Result>(
+  config: Config,
+  run: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const client = await connectTemporal(config);
+  try {
+    return await run(client);
+  } catch (error) {
+    throw error instanceof ServiceError ? temporalAway(config, error) : error;
+  } finally {
+    await client.connection.close();
   }
 }
 

@@ -5,6 +5,7 @@ import type { Database } from '../db/tables.ts';
 import { findUserByEmail, normalEmail, type UserRow } from '../db/users.ts';
 import { type Command, type CommandContext, usageError } from './command.ts';
 import { CommandError, exitCodes } from './config.ts';
+import { readToEnd } from './credential-input.ts';
 import { visibleText } from './render.ts';
 
 /** What the commands about users have in common. */
@@ -51,13 +52,7 @@ export async function readNewPassword(
       'a terminal would show the password: redirect it to standard input, or leave --password-stdin out to have one made',
       exitCodes.usage,
     );
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of stdin) {
-    text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    if (text.length > inputCharactersMax)
-      throw new CommandError('the input is too long for a password', exitCodes.usage);
-  }
+  const text = await readToEnd(stdin, inputCharactersMax, 'a password');
   const [password = ''] = text.split(/\r?\n/);
   const fault = passwordFault(password);
   if (fault !== null) throw new CommandError(fault, exitCodes.usage);

@@ -8,6 +8,7 @@ import {
 } from '../domain/incidents.ts';
 import type { Brand } from '../domain/plant.ts';
 import { type Db, instant, ms } from './database.ts';
+import { pollPatience } from './plants.ts';
 import type { BrandIncidentsTable, Database } from './tables.ts';
 import type { Selectable } from 'kysely';
 
@@ -241,7 +242,7 @@ async function liftRefusals(
       and vendor_account_id in (
         select o.vendor_account_id from plants o
         where o.integration_status = 'PAUSED_AUTH_ERROR' and o.last_poll ->> 'errorType' = 'AUTH_FAILED'
-          and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - make_interval(secs => 2 * o.poll_interval_s + 60))
+          and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - ${pollPatience('o.poll_interval_s')})
     returning id`.execute(trx);
   return result.rows.map(({ id }) => id);
 }

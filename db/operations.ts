@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 
 import type { AdapterErrorType, Brand, Outcome } from '../domain/plant.ts';
 import type { Db } from './database.ts';
+import { pollPatience } from './plants.ts';
 
 /** How polling goes, for those who run it: figures of the ledger over the last hour and day. PostgreSQL's clock is "now". */
 
@@ -56,7 +57,7 @@ export async function readBrandPolling(db: Db): Promise<BrandPolling[]> {
     fleet as (
       select brand, count(*) filter (where integration_status = 'ACTIVE') as active_plants,
         count(*) filter (where integration_status = 'ACTIVE'
-          and coalesce(last_polled_at, activated_at) < now() - make_interval(secs => 2 * poll_interval_s + 60)) as not_polled
+          and coalesce(last_polled_at, activated_at) < now() - ${pollPatience('poll_interval_s')}) as not_polled
       from plants group by brand)
     select fleet.brand, active_plants, not_polled, coalesce(polls, 0) as polls, coalesce(outcomes, '{}') as outcomes,
       late_p50_ms, late_p99_ms, late_max_ms, coalesce(late, 0) as late, newest_poll_at
@@ -95,7 +96,7 @@ export async function readMissedSlots(db: Db): Promise<MissedSlots> {
           floor(extract(epoch from now() - greatest(p.last_slot, o.from_at)) / o.interval_s) - 1,
           86400 / o.interval_s)), 0)::bigint
         from plants p join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
-        where greatest(p.last_slot, o.from_at) < now() - make_interval(secs => 2 * o.interval_s + 60)) as unwritten`.execute(
+        where greatest(p.last_slot, o.from_at) < now() - ${pollPatience('o.interval_s')}) as unwritten`.execute(
     db,
   );
   const [missed] = result.rows;

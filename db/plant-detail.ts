@@ -47,7 +47,7 @@ export async function readPlantDetail(
     findAccounts(db, [plant.vendor_account_id]),
     findOpenPeriod(db, plantId),
     listAlerts(db, { plantId, limit: alertsShown }),
-    listPollLogs(db, plantId, pollsShown, 'POLL'),
+    listPollLogs(db, plantId, pollsShown, { jobType: 'POLL' }),
     findDays(db, plantId, addDays(today, 1 - daysShown), today),
   ]);
   const isDue = plant.integration_status === 'ACTIVE' && period?.reason === 'ACTIVE';

@@ -172,10 +172,14 @@ const worstKey = sql.join([
 /** No older poll says what a plant gives "now". */
 const powerAgeMax = sql`interval '2 days'`;
 
+/** How long nobody needs to look for a plant: 2 intervals + 1 min. @param intervalS the column that holds the interval, s. */
+export const pollPatience = (intervalS: string) =>
+  sql`make_interval(secs => 2 * ${sql.ref(intervalS)} + 60)`;
+
 /** ACTIVE, and the last poll (or the activation, before the first) older than 2 intervals + 1 min. */
 const stale = sql<boolean>`
   (p.integration_status = 'ACTIVE'
-   and coalesce(p.last_polled_at, p.activated_at) < now() - make_interval(secs => 2 * p.poll_interval_s + 60))`;
+   and coalesce(p.last_polled_at, p.activated_at) < now() - ${pollPatience('p.poll_interval_s')})`;
 
 /** The plants of the scope that the filter names, worst first. */
 export async function listPlants(

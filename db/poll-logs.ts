@@ -100,28 +100,15 @@ export async function findBookedTotals(
   }));
 }
 
-/** The newest rows of a plant, newest first; of both kinds unless one is asked for. */
+/** The newest rows of a plant, newest first; of both kinds unless one is asked for, of all times unless before an instant. */
 export async function listPollLogs(
   db: Db,
   plantId: string,
   limit: number,
-  jobType?: PollLogRow['job_type'],
-): Promise<PollLogRow[]> {
-  let query = db
-    .selectFrom('poll_logs')
-    .selectAll()
-    .where('plant_id', '=', plantId)
-    .orderBy('scheduled_for', 'desc')
-    .limit(limit);
-  if (jobType !== undefined) query = query.where('job_type', '=', jobType);
-  return query.execute();
-}
-
-/** The rows of a plant before an instant, newest first. */
-export async function pagePollLogs(
-  db: Db,
-  plantId: string,
-  page: { beforeMs: number | null; limit: number; jobType?: PollLogRow['job_type'] | undefined },
+  {
+    jobType,
+    beforeMs = null,
+  }: { jobType?: PollLogRow['job_type'] | undefined; beforeMs?: number | null } = {},
 ): Promise<PollLogRow[]> {
   let query = db
     .selectFrom('poll_logs')
@@ -129,9 +116,9 @@ export async function pagePollLogs(
     .where('plant_id', '=', plantId)
     .orderBy('scheduled_for', 'desc')
     .orderBy('job_type')
-    .limit(page.limit);
-  if (page.beforeMs !== null) query = query.where('scheduled_for', '<', instant(page.beforeMs));
-  if (page.jobType !== undefined) query = query.where('job_type', '=', page.jobType);
+    .limit(limit);
+  if (beforeMs !== null) query = query.where('scheduled_for', '<', instant(beforeMs));
+  if (jobType !== undefined) query = query.where('job_type', '=', jobType);
   return query.execute();
 }
 

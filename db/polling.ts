@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 
 import type { Brand, Outcome, Status } from '../domain/plant.ts';
 import { type Db, instant } from './database.ts';
+import { pollPatience } from './plants.ts';
 
 /** Whether polling goes on, out of the ledger alone: what health, metrics and the system page tell. */
 
@@ -33,7 +34,7 @@ export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
     with active as (
       select p.brand, l.newest_at,
         coalesce(greatest(l.newest_at, p.activated_at), p.created_at)
-          < ${now} - make_interval(secs => 2 * p.poll_interval_s + 60) as unpolled,
+          < ${now} - ${pollPatience('p.poll_interval_s')} as unpolled,
         'epoch'::timestamptz + interval '1 millisecond' * (from_ms + mod(mod(o.phase_ms - from_ms, interval_ms) + interval_ms, interval_ms))
           as due_at
       from plants p

@@ -46,6 +46,59 @@ export function statusMark(kind: MarkKind): Html {
   return html`<span class="status">${mark(kind)}<b>${words[kind]}</b></span>`;
 }
 
+/** A chart, drawn by the browser out of `series`, and the same as a table for who does not see it. */
+export interface Chart {
+  /** What the browser's script draws, and the ends of the ids. */
+  name: 'power' | 'energy' | 'polls';
+  series: object;
+  legend: Html;
+  /** What the drawing shows, for who does not see it. */
+  label: string;
+  /** Of the table: what it is called among the page's regions, and its caption. */
+  region: string;
+  caption: string;
+  head: Html;
+  rows: Html[];
+}
+
+export function chart({ name, series, legend, label, region, caption, head, rows }: Chart): Html {
+  return html`<div
+      class="chart"
+      id="chart-${name}"
+      data-chart="${name}"
+      data-series="${dataAttribute(series)}"
+    >
+      <div class="legend" aria-hidden="true">
+        ${legend}<span class="reading" id="reading-${name}" hx-morph-skip></span>
+      </div>
+      <div
+        class="plot"
+        id="plot-${name}"
+        role="img"
+        aria-label="${label}; the table below holds the same"
+        hx-morph-skip
+      ></div>
+    </div>
+    <details class="data" id="data-${name}">
+      <summary>as a table</summary>
+      <div class="scroll" tabindex="0" role="region" aria-label="${region}">
+        <table>
+          <caption class="sr">
+            ${caption}
+          </caption>
+          <thead>
+            <tr>
+              ${head}
+            </tr>
+          </thead>
+          <tbody>
+            ${rows}
+          </tbody>
+        </table>
+      </div>
+    </details>`;
+}
+
 /** A tick: the event is over. */
 export function doneMark(): Html {
   return html`<svg class="mark plain" viewBox="0 0 12 12" aria-hidden="true">
@@ -133,6 +186,6 @@ export function logo(): Html {
 }
 
 /** JSON in an attribute: the page's script reads it, nothing executes it. */
-export function dataAttribute(value: unknown): string {
+function dataAttribute(value: unknown): string {
   return JSON.stringify(value);
 }

@@ -12,8 +12,8 @@ import {
   spanOptions,
 } from './alert-parts.ts';
 import {
+  chart,
   clockSeconds,
-  dataAttribute,
   decimal,
   doneMark,
   figure,
@@ -283,51 +283,25 @@ function powerChart({ power, timezone }: PlantPage): Html {
     const yesterday = power.yesterdayKw[i] ?? null;
     return today === null && yesterday === null ? [] : [{ minute, today, yesterday }];
   });
-  return html`<div
-      class="chart"
-      id="chart-power"
-      data-chart="power"
-      data-series="${dataAttribute(series)}"
-    >
-      <div class="legend" aria-hidden="true">
-        <span><i></i>today</span><span><i class="dashed"></i>yesterday</span
-        ><span class="reading" id="reading-power" hx-morph-skip></span>
-      </div>
-      <div
-        class="plot"
-        id="plot-power"
-        role="img"
-        aria-label="Power today and yesterday, kW over the plant's day; the table below holds the same"
-        hx-morph-skip
-      ></div>
-    </div>
-    <details class="data" id="data-power">
-      <summary>as a table</summary>
-      <div class="scroll" tabindex="0" role="region" aria-label="Power as a table">
-        <table>
-          <caption class="sr">
-            Power, kW, ${timezone}
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">time</th>
-              <th scope="col" class="num">today</th>
-              <th scope="col" class="num">yesterday</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${rows.map(
-              ({ minute, today, yesterday }) =>
-                html`<tr>
-                  <th scope="row">${minuteText(minute)}</th>
-                  <td class="num">${figure(today, 2, 'Not measured')}</td>
-                  <td class="num">${figure(yesterday, 2, 'Not measured')}</td>
-                </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>
-    </details>`;
+  return chart({
+    name: 'power',
+    series,
+    legend: html`<span><i></i>today</span><span><i class="dashed"></i>yesterday</span>`,
+    label: "Power today and yesterday, kW over the plant's day",
+    region: 'Power as a table',
+    caption: `Power, kW, ${timezone}`,
+    head: html`<th scope="col">time</th>
+      <th scope="col" class="num">today</th>
+      <th scope="col" class="num">yesterday</th>`,
+    rows: rows.map(
+      ({ minute, today, yesterday }) =>
+        html`<tr>
+          <th scope="row">${minuteText(minute)}</th>
+          <td class="num">${figure(today, 2, 'Not measured')}</td>
+          <td class="num">${figure(yesterday, 2, 'Not measured')}</td>
+        </tr>`,
+    ),
+  });
 }
 
 function minuteText(minute: number): string {
@@ -344,56 +318,31 @@ function energyChart({ days }: PlantPage): Html {
     final: days.map((day) => day.final),
     median: days.map((day) => day.medianKwh),
   };
-  return html`<div
-      class="chart"
-      id="chart-energy"
-      data-chart="energy"
-      data-series="${dataAttribute(series)}"
-    >
-      <div class="legend" aria-hidden="true">
-        <span><i class="box"></i>final</span><span><i class="box hatched"></i>not final</span
-        ><span><i class="line"></i>median of 7 days</span
-        ><span class="reading" id="reading-energy" hx-morph-skip></span>
-      </div>
-      <div
-        class="plot"
-        id="plot-energy"
-        role="img"
-        aria-label="Energy of the last 30 days, kWh a day; the table below holds the same"
-        hx-morph-skip
-      ></div>
-    </div>
-    <details class="data" id="data-energy">
-      <summary>as a table</summary>
-      <div class="scroll" tabindex="0" role="region" aria-label="Energy as a table">
-        <table>
-          <caption class="sr">
-            Energy a day, kWh
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">day</th>
-              <th scope="col" class="num">kWh</th>
-              <th scope="col" class="num">median of 7 days</th>
-              <th scope="col">quality</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${[...days].reverse().map(
-              (day) =>
-                html`<tr>
-                  <th scope="row">${day.date}</th>
-                  <td class="num">${figure(day.kwh, 1, 'No data of this day')}</td>
-                  <td class="num">
-                    ${figure(day.medianKwh, 1, 'Fewer than 3 complete days of the 7 before')}
-                  </td>
-                  <td>${day.kwh === null ? 'gap' : day.final ? 'final' : 'not final'}</td>
-                </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>
-    </details>`;
+  return chart({
+    name: 'energy',
+    series,
+    legend: html`<span><i class="box"></i>final</span
+      ><span><i class="box hatched"></i>not final</span
+      ><span><i class="line"></i>median of 7 days</span>`,
+    label: 'Energy of the last 30 days, kWh a day',
+    region: 'Energy as a table',
+    caption: 'Energy a day, kWh',
+    head: html`<th scope="col">day</th>
+      <th scope="col" class="num">kWh</th>
+      <th scope="col" class="num">median of 7 days</th>
+      <th scope="col">quality</th>`,
+    rows: days.toReversed().map(
+      (day) =>
+        html`<tr>
+          <th scope="row">${day.date}</th>
+          <td class="num">${figure(day.kwh, 1, 'No data of this day')}</td>
+          <td class="num">
+            ${figure(day.medianKwh, 1, 'Fewer than 3 complete days of the 7 before')}
+          </td>
+          <td>${day.kwh === null ? 'gap' : day.final ? 'final' : 'not final'}</td>
+        </tr>`,
+    ),
+  });
 }
 
 function alertLine({ id, alerts, mayAct, nowMs }: PlantPage): Html {

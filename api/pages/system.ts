@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 
 import { durationText } from '../../domain/wording.ts';
-import { dataAttribute, decimal, type Html, mark, missing } from './components.ts';
+import { chart, decimal, type Html, mark, missing } from './components.ts';
 
 /** Whether Heliograph itself is well. */
 
@@ -119,51 +119,25 @@ export function systemContent(view: SystemPage): Html {
     </dl>
     <section aria-labelledby="h-rate">
       <h2 id="h-rate">Polls a minute <small>last hour</small></h2>
-      <div
-        class="chart"
-        id="chart-polls"
-        data-chart="polls"
-        data-series="${dataAttribute({ polls: polls.perMinute, failed: polls.failedPerMinute })}"
-      >
-        <div class="legend" aria-hidden="true">
-          <span><i></i>polls</span><span><i class="dashed"></i>failed</span
-          ><span class="reading" id="reading-polls" hx-morph-skip></span>
-        </div>
-        <div
-          class="plot"
-          id="plot-polls"
-          role="img"
-          aria-label="Polls of each minute of the last hour; the table below holds the same"
-          hx-morph-skip
-        ></div>
-      </div>
-      <details class="data" id="data-polls">
-        <summary>as a table</summary>
-        <div class="scroll" tabindex="0" role="region" aria-label="Polls as a table">
-          <table>
-            <caption class="sr">
-              Polls a minute
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">minutes ago</th>
-                <th scope="col" class="num">polls</th>
-                <th scope="col" class="num">failed</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${polls.perMinute.map(
-                (count, i) =>
-                  html`<tr>
-                    <th scope="row">${polls.perMinute.length - i}</th>
-                    <td class="num">${count}</td>
-                    <td class="num">${polls.failedPerMinute[i] ?? 0}</td>
-                  </tr>`,
-              )}
-            </tbody>
-          </table>
-        </div>
-      </details>
+      ${chart({
+        name: 'polls',
+        series: { polls: polls.perMinute, failed: polls.failedPerMinute },
+        legend: html`<span><i></i>polls</span><span><i class="dashed"></i>failed</span>`,
+        label: 'Polls of each minute of the last hour',
+        region: 'Polls as a table',
+        caption: 'Polls a minute',
+        head: html`<th scope="col">minutes ago</th>
+          <th scope="col" class="num">polls</th>
+          <th scope="col" class="num">failed</th>`,
+        rows: polls.perMinute.map(
+          (count, i) =>
+            html`<tr>
+              <th scope="row">${polls.perMinute.length - i}</th>
+              <td class="num">${count}</td>
+              <td class="num">${polls.failedPerMinute[i] ?? 0}</td>
+            </tr>`,
+        ),
+      })}
     </section>
     <h2 class="space">Versions</h2>
     <dl class="facts">

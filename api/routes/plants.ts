@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { findPlantIn, type PlantRow, type PlantSettings } from '../../db/plants.ts';
-import { pagePollLogs, readPower } from '../../db/poll-logs.ts';
+import { listPollLogs, readPower } from '../../db/poll-logs.ts';
 import type { PlantScope } from '../../db/scope.ts';
 import { findDays } from '../../db/snapshots.ts';
 import { addDays, endOfDayMs, instantOf, localDateAt } from '../../domain/zone.ts';
@@ -408,7 +408,7 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
       const { before, limit, job_type: jobType } = c.req.valid('query');
       const plant = await plantIn(plantScope(c.get('person')), c.req.valid('param').id);
       const beforeMs = before === undefined ? null : Date.parse(before);
-      const rows = await pagePollLogs(deps.db, plant.id, { beforeMs, limit, jobType });
+      const rows = await listPollLogs(deps.db, plant.id, limit, { beforeMs, jobType });
       const last = rows.length < limit ? undefined : rows.at(-1);
       return c.json(
         { polls: rows.map(pollJson), next_cursor: last?.scheduled_for.toISOString() ?? null },

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { runBench, say } from '../command.ts';
 import type { Arena } from './arena.ts';
 import { reportMarkdown, type Report } from './report.ts';
 import { type Row, rows } from './rows.ts';
@@ -72,10 +73,6 @@ function readArguments(): Arguments {
     isQuick: values.quick,
     jsonFile: values.json ?? null,
   };
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
 
 /** Installs the rival where it stands; scripts of its packages are not run. */
@@ -162,23 +159,13 @@ async function allOf(ones: readonly Promise<void>[]): Promise<void> {
   }
 }
 
-const stopping = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    say('stopping what was started');
-    stopping.abort();
-  });
-}
-try {
-  const args = readArguments();
-  installRival();
-  const report = await bench(args, stopping.signal);
-  process.stdout.write(reportMarkdown(report));
-  if (args.jsonFile !== null) {
-    writeFileSync(args.jsonFile, `${JSON.stringify(report, null, 2)}\n`);
-  }
-} catch (error) {
-  if (!stopping.signal.aborted)
-    say(`bench:rival: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = stopping.signal.aborted ? 130 : 1;
-}
+await runBench(
+  'bench:rival',
+  async (signal) => {
+    const args = readArguments();
+    installRival();
+    return { result: await bench(args, signal), jsonFile: args.jsonFile };
+  },
+  reportMarkdown,
+  () => true,
+);

@@ -1,14 +1,12 @@
 import { resolve } from 'node:path';
 
-import { type Client, ServiceError } from '@temporalio/client';
-
 import { type Command, textFlag, usageError } from '../command.ts';
-import { type Config, exitCodes } from '../config.ts';
+import { exitCodes } from '../config.ts';
 import { exportHistories } from '../histories.ts';
 import { wholeNumber } from '../plant-fields.ts';
 import { counted, visibleText, writeJson } from '../render.ts';
 import { readFlag } from '../selection.ts';
-import { connectTemporal, temporalAway } from '../temporal.ts';
+import { withTemporal } from '../temporal.ts';
 
 const plantsDefault = 50;
 const plantsMax = 10_000;
@@ -27,7 +25,7 @@ export const historiesExport: Command = {
     if (plantIds.length > 0 && plants !== undefined)
       throw usageError(historiesExport, 'name plants, or say how many: not both');
     const folder = resolve(textFlag(context, 'out') ?? folderDefault);
-    const { exported, missing } = await onTemporal(context.config(), (client) =>
+    const { exported, missing } = await withTemporal(context.config(), (client) =>
       exportHistories({
         client,
         plantIds: plantIds.length > 0 ? plantIds : null,
@@ -46,17 +44,3 @@ export const historiesExport: Command = {
     return missing.length === 0 && exported.length > 0 ? exitCodes.done : exitCodes.failed;
   },
 };
-
-async function onTemporal<Result>(
-  config: Config,
-  run: (client: Client) => Promise<Result>,
-): Promise<Result> {
-  const client = await connectTemporal(config);
-  try {
-    return await run(client);
-  } catch (error) {
-    throw error instanceof ServiceError ? temporalAway(config, error) : error;
-  } finally {
-    await client.connection.close();
-  }
-}

@@ -1,5 +1,3 @@
-import { type Client, ServiceError } from '@temporalio/client';
-
 import { type PollNow, pollNow } from '../../api/poll-now.ts';
 import { durationText } from '../../domain/wording.ts';
 import type { PollAnswer } from '../../workflows/messages.ts';
@@ -10,7 +8,7 @@ import { goodOutcomes, pollNowSentence } from '../poll-now.ts';
 import { energyCell, nothing, powerCell, visibleText, writeJson } from '../render.ts';
 import { readFlag, readSelection, selectionOptions, unknownPlant } from '../selection.ts';
 import { factsText, indented } from '../table.ts';
-import { connectTemporal, temporalAway } from '../temporal.ts';
+import { withTemporal } from '../temporal.ts';
 
 /** A slow vendor has two attempts of some seconds each. */
 const timeoutSDefault = 30;
@@ -47,20 +45,6 @@ async function pollOne(
   if (context.json) writeJson(context.io, answer);
   else context.io.stdout.write(answerText(answer));
   return goodOutcomes.has(answer.outcome) ? exitCodes.done : exitCodes.failed;
-}
-
-async function withTemporal<Result>(
-  config: Config,
-  run: (client: Client) => Promise<Result>,
-): Promise<Result> {
-  const client = await connectTemporal(config);
-  try {
-    return await run(client);
-  } catch (error) {
-    throw error instanceof ServiceError ? temporalAway(config, error) : error;
-  } finally {
-    await client.connection.close();
-  }
 }
 
 async function refusal(

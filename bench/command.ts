@@ -1,0 +1,37 @@
+import { writeFileSync } from 'node:fs';
+
+/** Progress is for people: standard output holds the result alone. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/**
+ * A bench as a command: Ctrl-C stops what it started, the result goes to standard output as text and, where asked for, to a
+ * file as JSON. Sets the exit code: 0; 1 where the result is not as it must be, or there is none; 130 after Ctrl-C.
+ *
+ * @param run reads the arguments and measures; ends what it started when the signal comes.
+ */
+export async function runBench<Result>(
+  name: string,
+  run: (signal: AbortSignal) => Promise<{ result: Result; jsonFile: string | null }>,
+  textOf: (result: Result) => string,
+  isGood: (result: Result) => boolean,
+): Promise<void> {
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      say('stopping what was started');
+      stopping.abort();
+    });
+  }
+  try {
+    const { result, jsonFile } = await run(stopping.signal);
+    process.stdout.write(textOf(result));
+    if (jsonFile !== null) writeFileSync(jsonFile, `${JSON.stringify(result, null, 2)}\n`);
+    process.exitCode = isGood(result) ? 0 : 1;
+  } catch (error) {
+    if (!stopping.signal.aborted)
+      say(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = stopping.signal.aborted ? 130 : 1;
+  }
+}
