@@ -52,6 +52,23 @@ export type FetchResult =
   /** This slot's alert step was committed before: only its ledger row may be missing. */
   | { kind: 'ALREADY_BOOKED'; poll: BookedPoll };
 
+/** A poll that may be made in one step. */
+export interface WholePollArgs extends FetchArgs {
+  trigger: Trigger;
+  requestedAtMs: number | null;
+  requestId?: string;
+  /** Older slots that nobody polled: their rows are written together with the poll's. null: none. */
+  missed: MissedSlots | null;
+}
+
+export type WholePollResult =
+  /** The poll has ended: everything is written, its ledger row included. */
+  | { kind: 'ENDED'; poll: BookedPoll; standing: PlantStanding }
+  /** Not an ordinary poll: the vendor was asked (or need not be), nothing is written; the single steps go on from here. */
+  | { kind: 'FETCHED'; fetched: FetchResult }
+  /** Nothing was done: among the missed slots is one that was booked before its worker died. */
+  | { kind: 'STEPS' };
+
 export interface SnapshotArgs extends PollKey {
   nowMs: number;
   reading: Reading;
@@ -131,11 +148,14 @@ export interface PollLogArgs extends PollKey {
   booked: Booked | null;
 }
 
-export interface MissedArgs {
-  plantId: string;
-  intervalMs: number;
+export interface MissedSlots {
   rows: { fromMs: number; toMs: number } | null;
   overflow: { slotMs: number; slots: number } | null;
+}
+
+export interface MissedArgs extends MissedSlots {
+  plantId: string;
+  intervalMs: number;
 }
 
 export interface PlanArgs {
@@ -178,6 +198,11 @@ export interface SetIntegrationArgs {
 
 /** Activities of a brand's queue. Names are part of running workflows: they never change. */
 export interface PlantActivities {
+  /**
+   * An ordinary poll, all of it: waits for the slot, asks the vendor, writes snapshot, plant and ledger row in one
+   * transaction. Only ever local: what it does not finish is done by the single steps.
+   */
+  pollWhole(args: WholePollArgs): Promise<WholePollResult>;
   /** Lock, plant, credentials, the vendor's summary and alarms. Vendor errors are values. */
   fetchReadings(args: FetchArgs): Promise<FetchResult>;
   upsertSnapshot(args: SnapshotArgs): Promise<SnapshotResult>;
@@ -203,6 +228,8 @@ export interface FleetReport {
   started: string[];
   ended: string[];
   signalled: string[];
+  /** Plants whose loop was stuck and is another one now. */
+  restarted: string[];
   resumed: string[];
   reminded: number;
   partitions: string[];

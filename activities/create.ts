@@ -9,6 +9,7 @@ import { createFetch } from './fetch.ts';
 import { createFleet, type Loops } from './fleet.ts';
 import { createPlan } from './plan.ts';
 import { createRecord } from './record.ts';
+import { createWholePoll } from './whole-poll.ts';
 
 /** A dead worker is noticed by the heartbeats that are missing for 10 s; a busy one must not be taken for it. */
 const heartbeatMs = 3_000;
@@ -35,6 +36,7 @@ export function createPlantActivities(
   context: () => CallContext = activityContext,
 ): PlantActivities {
   const fetchReadings = createFetch(deps, context);
+  const pollWhole = createWholePoll(deps, context);
   const record = createRecord(deps, context);
   const days = createDays(deps, context);
   const plan = createPlan(deps, context);
@@ -46,6 +48,7 @@ export function createPlantActivities(
     options: { neverGiveUp?: boolean } = {},
   ) => guarded(attempting, beating(context, run), { onError, ...options });
   return {
+    pollWhole: activity('polling', pollWhole),
     fetchReadings: activity('asking the vendor', fetchReadings),
     upsertSnapshot: activity('writing the snapshot', record.upsertSnapshot),
     backfillDays: activity('filling days', days.backfillDays),

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
 import { type MasterKey, openCredentials, sealCredentials } from './credentials.ts';
 import { PlainError } from './failure.ts';
 
-const key = (version: string): MasterKey => ({ version, key: randomBytes(32) });
+const key = (version: string): MasterKey => ({ version, key: createSecretKey(randomBytes(32)) });
 const current = key('current');
 const keys = { current, previous: null };
 const credentials = { apiId: 'canary-id', apiSecret: 'canary-secret' };

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
 
 import { PlainError } from './failure.ts';
 
@@ -11,7 +11,8 @@ export interface MasterKeys {
 export interface MasterKey {
   /** Derived from the key, so that a wrong key is noticed by name and not by a failed tag. */
   version: string;
-  key: Buffer;
+  /** 32 bytes that no log shows; as a Buffer they cost 20 µs of every poll. */
+  key: KeyObject;
 }
 
 const table = 'integration_credentials';

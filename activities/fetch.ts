@@ -3,18 +3,19 @@ import { ApplicationFailure } from '@temporalio/common';
 import { AdapterError } from '../adapters/contract.ts';
 import { takeProbe } from '../db/incidents.ts';
 import { type FetchBefore, readFetchBefore } from '../db/polls.ts';
+import type { LockAnswer } from '../db/lock.ts';
 import { plantFacts } from '../db/plants.ts';
+import type { Brand } from '../domain/plant.ts';
 import type { VendorFailure } from '../domain/reading.ts';
 import type { FetchArgs, FetchResult } from './contract.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
 import { takeRegular } from './failure.ts';
+import { takeLock } from './plant-lock.ts';
 import { credentialsHeld, vendorFailure, vendorPlant } from './vendor.ts';
 import { readPlant } from './vendor-reading.ts';
 
 /** A regular fetch ends itself before its start-to-close time-out of 60 s, so that the vendor's slowness is a value. */
 const regularFetchMsMax = 55_000;
-/** The lock outlives two intervals: a poll that is longer has its slot fenced by the database. */
-const lockIntervals = 2;
 
 /**
  * `fetchReadings`: lock, plant and credentials, the vendor's summary, and its alarms where their time has come.
@@ -26,40 +27,63 @@ export function createFetch(deps: ActivityDeps, context: () => CallContext) {
   return async function fetchReadings(args: FetchArgs): Promise<FetchResult> {
     const call = context();
     const nowMs = Math.max(args.nowMs, deps.clock());
-    const owner = `${deps.lockDomain}/${call.workflowId}`;
     const [lock, before] = await Promise.all([
-      deps.locks.acquire(args.plantId, owner, lockIntervals * args.intervalMs),
+      takeLock(deps, call, args),
       readFetchBefore(deps.db, args.plantId, args.slotMs),
     ]);
-    if (lock === 'TAKEN') return { kind: 'SKIPPED_LOCKED', nowMs };
-    if (before === null || before.plant.integration_status !== 'ACTIVE')
-      return { kind: 'SKIPPED_INACTIVE', nowMs };
-    const { plant, claim, credentials } = before;
-    if (
-      plant.last_slot !== null &&
-      plant.last_slot.getTime() >= args.slotMs &&
-      plant.last_poll !== null
-    ) {
-      return { kind: 'ALREADY_BOOKED', poll: plant.last_poll };
-    }
-    if (claim !== null) {
-      return {
-        kind: 'READING',
-        nowMs: claim.nowMs,
-        durationMs: 0,
-        reading: claim.reading,
-        credentialsVersion: credentials?.version ?? 0,
-      };
-    }
-    if (call.isLocal && deps.breaker.isOpen(plant.brand)) {
-      throw ApplicationFailure.nonRetryable(
-        `the ${plant.brand} cloud is slow: not asked on the local path`,
-        takeRegular,
-      );
-    }
-    const held = await heldBack(deps, before, args.slotMs, nowMs);
-    return held ?? ask(deps, call, before, nowMs);
+    if (before === null) return unknownPlant(lock, nowMs);
+    const known = await answerWithoutVendor(deps, call, { args, nowMs, lock, before });
+    return known ?? askVendor(deps, call, before, nowMs);
   };
+}
+
+/** The answer for a plant that the database does not know. */
+export function unknownPlant(lock: LockAnswer, nowMs: number): FetchResult {
+  return { kind: lock === 'TAKEN' ? 'SKIPPED_LOCKED' : 'SKIPPED_INACTIVE', nowMs };
+}
+
+/**
+ * What answers the fetch before any vendor is asked: somebody else's lock, a plant that is not polled, a slot that was
+ * claimed before a crash, credentials that an incident holds back. null: the vendor is to be asked.
+ *
+ * @throws ApplicationFailure TAKE_REGULAR from a local call while the brand's breaker is open.
+ */
+export async function answerWithoutVendor(
+  deps: ActivityDeps,
+  call: CallContext,
+  known: { args: FetchArgs; nowMs: number; lock: LockAnswer; before: FetchBefore },
+): Promise<FetchResult | null> {
+  const { args, nowMs, lock, before } = known;
+  const { plant, claim, credentials } = before;
+  if (lock === 'TAKEN') return { kind: 'SKIPPED_LOCKED', nowMs };
+  if (plant.integration_status !== 'ACTIVE') return { kind: 'SKIPPED_INACTIVE', nowMs };
+  if (
+    plant.last_slot !== null &&
+    plant.last_slot.getTime() >= args.slotMs &&
+    plant.last_poll !== null
+  ) {
+    return { kind: 'ALREADY_BOOKED', poll: plant.last_poll };
+  }
+  if (claim !== null) {
+    return {
+      kind: 'READING',
+      nowMs: claim.nowMs,
+      durationMs: 0,
+      reading: claim.reading,
+      credentialsVersion: credentials?.version ?? 0,
+    };
+  }
+  refuseWhileSlow(deps, call, plant.brand);
+  return heldBack(deps, before, args.slotMs, nowMs);
+}
+
+/** A local call ends here while the brand's breaker is open. @throws ApplicationFailure TAKE_REGULAR */
+export function refuseWhileSlow({ breaker }: ActivityDeps, call: CallContext, brand: Brand): void {
+  if (!call.isLocal || !breaker.isOpen(brand)) return;
+  throw ApplicationFailure.nonRetryable(
+    `the ${brand} cloud is slow: not asked on the local path`,
+    takeRegular,
+  );
 }
 
 /** Refused credentials of an incident are tried by one plant an hour; what the others are answered with, without a request. */
@@ -82,7 +106,8 @@ async function heldBack(
   };
 }
 
-async function ask(
+/** Asks the vendor; its errors are values. `call.signal` ends a local call, and a regular one ends itself. */
+export async function askVendor(
   deps: ActivityDeps,
   call: CallContext,
   before: FetchBefore,

@@ -1,5 +1,5 @@
 import { makePollLogMonths } from '../db/migrate.ts';
-import { listFleet, listPausedWithAlerts } from '../db/fleet.ts';
+import { type FleetPlant, listFleet, listPlantsToRemindOf, listSilentPlants } from '../db/fleet.ts';
 import { findLossesDue, writeLosses } from '../db/losses.ts';
 import { endPauses } from '../db/plants.ts';
 import { estimateLoss } from '../domain/losses.ts';
@@ -17,12 +17,25 @@ const listedMax = 100;
 /** Estimates of one reconciliation, at some 3 ms each: 2,000 alerts are gone through in the 10 min that an estimate is good for. */
 const estimatesMax = 100;
 
+/**
+ * The loops are listed at least so often. In between their number tells: a list of thousands holds up Temporal's store, and
+ * so every poll.
+ */
+const listedEveryMs = 600_000;
+
 /** What the reconciliation does to loops; given by the composition root, which has the Temporal client. */
 export interface Loops {
+  /** How many loops run. */
+  count(): Promise<number>;
   /** The plant ids of all loops that run. */
   list(): Promise<Set<string>>;
   /** Starts the plant's loop; does nothing where one runs. */
   start(plant: { id: string; name: string; brand: Brand }): Promise<void>;
+  /**
+   * Ends a loop whose workflow task fails again and again, and starts another with nothing in hand; leaves any other loop
+   * alone. @returns whether it was stuck.
+   */
+  restartStuck(plant: { id: string; name: string; brand: Brand }): Promise<boolean>;
   /** Tells the loop to look again; does nothing where none runs. */
   signalChanged(plantId: string): Promise<void>;
 }
@@ -34,6 +47,8 @@ export function createFleet(
   heartbeat: () => void,
   limits: IncidentLimits,
 ) {
+  let listedAtMs = -Infinity;
+
   return {
     async reconcileFleet(args: { nowMs: number }): Promise<FleetReport> {
       const nowMs = Math.max(args.nowMs, deps.clock());
@@ -41,7 +56,8 @@ export function createFleet(
       try {
         const partitions = await makePollLogMonths(deps.db, new Date(nowMs));
         const resumed = await endPauses(deps.db, nowMs);
-        const [plants, running] = [await listFleet(deps.db), await loops.list()];
+        const plants = await listFleet(deps.db);
+        const running = await runningLoops(plants);
         const known = new Set(plants.map((plant) => plant.id));
         const missing = plants.filter((plant) => !running.has(plant.id));
         const ended = [...running].filter((plantId) => !known.has(plantId));
@@ -51,6 +67,7 @@ export function createFleet(
         await startAll(missing, loops);
         // A loop whose plant is gone looks again, sees it, and ends.
         for (const plantId of [...ended, ...changed]) await loops.signalChanged(plantId);
+        const restarted = await restartStuck(nowMs);
         const incidents = await judgeIncidents(deps, nowMs, limits);
         for (const plantId of incidents.lifted) await loops.signalChanged(plantId);
         const reminded = await remind(nowMs);
@@ -66,6 +83,7 @@ export function createFleet(
           started: missing.map((plant) => plant.id).slice(0, listedMax),
           ended: ended.slice(0, listedMax),
           signalled: changed.slice(0, listedMax),
+          restarted,
           resumed,
           reminded,
           partitions,
@@ -79,9 +97,35 @@ export function createFleet(
     },
   };
 
+  /** The plant ids of all loops. A plant that no loop has seen yet may stand where one that is gone has left its loop. */
+  async function runningLoops(plants: readonly FleetPlant[]): Promise<ReadonlySet<string>> {
+    const isListedLately = deps.clock() < listedAtMs + listedEveryMs;
+    if (isListedLately && !plants.some(({ changed }) => changed)) {
+      const running = await loops.count();
+      if (running === plants.length) return new Set(plants.map(({ id }) => id));
+    }
+    const running = await loops.list();
+    // Only now: a list that failed is made again at the next reconciliation.
+    listedAtMs = deps.clock();
+    return running;
+  }
+
+  /** A loop that no worker can go on with would stand still for ever; all that it knows is in PostgreSQL as well. */
+  async function restartStuck(nowMs: number): Promise<string[]> {
+    const restarted: string[] = [];
+    for (const plant of await listSilentPlants(deps.db, nowMs))
+      if (await loops.restartStuck(plant)) restarted.push(plant.id);
+    if (restarted.length > 0)
+      deps.log.error(
+        { plants: restarted },
+        'loops that no worker could go on with were started anew',
+      );
+    return restarted;
+  }
+
   /** Plants that are not polled have nobody else who reminds of their alerts. */
   async function remind(nowMs: number): Promise<number> {
-    const plantIds = await listPausedWithAlerts(deps.db);
+    const plantIds = await listPlantsToRemindOf(deps.db, nowMs);
     for (const plantId of plantIds)
       await evaluate(deps, { plantId, nowMs, revision: null, closing: null });
     return plantIds.length;

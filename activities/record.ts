@@ -26,6 +26,7 @@ import type {
 import type { ActivityDeps, CallContext } from './deps.ts';
 import { PlainError } from './failure.ts';
 import { pollLogRow, writeOff } from './ledger.ts';
+import { giveLockBack } from './plant-lock.ts';
 
 /** The steps that record a poll. Each claims its slot in the transaction that makes all its changes. */
 export function createRecord(deps: ActivityDeps, context: () => CallContext) {
@@ -56,13 +57,8 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
     async writePollLog(args: PollLogArgs): Promise<void> {
       const { workflowId, runId } = context();
       await insertPollLog(deps.db, pollLogRow(args, { workflowId, runId }));
-      if (args.requestId !== undefined) {
-        const { plantId, outcome, requestId } = args;
-        deps.log.info({ plantId, outcome, request_id: requestId }, 'requested poll ended');
-      }
       await deps.checkpoint('after ledger commit');
-      if (args.jobType === 'POLL')
-        deps.locks.release(args.plantId, `${deps.lockDomain}/${workflowId}`);
+      if (args.jobType === 'POLL') endPoll(deps, { workflowId }, args);
     },
 
     async writeMissed(args: MissedArgs): Promise<void> {
@@ -141,8 +137,19 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
   return result;
 }
 
+/** After the commit of a poll's row: whoever asked finds it in the log, and the lock is given back without waiting for it. */
+export function endPoll(
+  deps: ActivityDeps,
+  call: Pick<CallContext, 'workflowId'>,
+  { plantId, outcome, requestId }: Pick<PollLogArgs, 'plantId' | 'outcome' | 'requestId'>,
+): void {
+  if (requestId !== undefined)
+    deps.log.info({ plantId, outcome, request_id: requestId }, 'requested poll ended');
+  giveLockBack(deps, call, plantId);
+}
+
 /** After the commit, so that what is told has happened. */
-function tellChange(deps: ActivityDeps, row: PlantRow, changes: AlertsChanges): void {
+export function tellChange(deps: ActivityDeps, row: PlantRow, changes: AlertsChanges): void {
   const { status, statusReason } = changes.plant;
   if (status === row.status) return;
   deps.log.info(
@@ -235,10 +242,10 @@ function standing(row: PlantRow, openAlerts: number): PlantStanding {
 }
 
 /** The plant as it was decided and written. */
-function decidedStanding(
+export function decidedStanding(
   row: PlantRow,
   changes: AlertsChanges,
-  before: AlertsBefore,
+  before: Pick<AlertsBefore, 'active'>,
 ): PlantStanding {
   const raised = changes.alerts.filter((change) => change.kind === 'RAISE').length;
   const resolved = changes.alerts.filter((change) => change.kind === 'RESOLVE').length;

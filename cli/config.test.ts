@@ -37,7 +37,7 @@ describe('values in files', () => {
       LOG_LEVEL_FILE: file('level', 'warn'),
     });
     expect(config.DATABASE_URL).toBe('postgres://u:p@db:5432/h');
-    expect(config.masterKeys?.current.key.equals(Buffer.alloc(32, 7))).toBe(true);
+    expect(config.masterKeys?.current.key.export().equals(Buffer.alloc(32, 7))).toBe(true);
     expect(config.LOG_LEVEL).toBe('warn');
   });
 

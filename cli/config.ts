@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -124,6 +124,14 @@ export const environmentSchema = z.object({
       `must be a comma-separated choice of ${allQueues.join(', ')}`,
     )
     .describe('task queues of this worker; empty: all'),
+  MAX_CACHED_WORKFLOWS: z
+    .string()
+    .regex(/^[1-9]\d{0,6}$/, 'must be a whole number from 1')
+    .transform(Number)
+    .optional()
+    .describe(
+      "loops of each brand's queue that a worker keeps in memory, 127 KB each; empty: as many as half of the memory holds, at least 2000",
+    ),
   METRICS_ADDRESS: z
     .string()
     .regex(/^(\[[0-9a-fA-F:]+\]|[^:[\]\s]+):\d{1,5}$/, 'must be host:port, such as 127.0.0.1:9464')
@@ -369,12 +377,12 @@ function readJwtKey(path: string): string {
 
 /** A key is named by a digest of it, so that a wrong key is told from a damaged row. */
 export function namedKey(base64: string): MasterKey {
-  const key = Buffer.from(base64, 'base64');
+  const bytes = Buffer.from(base64, 'base64');
   return {
-    key,
+    key: createSecretKey(bytes),
     version: createHash('sha256')
       .update('heliograph master key')
-      .update(key)
+      .update(bytes)
       .digest('hex')
       .slice(0, 12),
   };

@@ -1,4 +1,9 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleOverlapPolicy,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import {
   defineSearchAttributeKey,
   SearchAttributeType,
@@ -16,20 +21,30 @@ import {
   pollWorkflowId,
 } from '../workflows/messages.ts';
 import type { monitorPlant, reconcileFleet } from '../workflows/index.ts';
+import type { MonitorInput } from '../workflows/plant-monitor.ts';
 
 const plantBrandKey = defineSearchAttributeKey('PlantBrand', SearchAttributeType.KEYWORD);
 
 /** How often the fleet is reconciled. */
 const reconcileEverySeconds = 30;
 
+/** A worker that dies fails a task once or twice; code that does not fit its history fails each attempt. */
+const stuckAttempts = 4;
+
+/** How a loop polls; what is absent is as in production. */
+export type LoopOptions = Pick<MonitorInput, 'pollsPerRun' | 'course' | 'wokenEarlyMs' | 'state'>;
+
 /** The loops as Temporal runs them. */
-export function createLoops(client: Client, options: { pollsPerRun?: number } = {}): Loops {
+export function createLoops(client: Client, options: LoopOptions = {}): Loops {
+  const query = `WorkflowType = 'monitorPlant' AND ExecutionStatus = 'Running'`;
   return {
+    async count() {
+      return (await client.workflow.count(query)).count;
+    },
+
     async list() {
       const plantIds = new Set<string>();
-      for await (const execution of client.workflow.list({
-        query: `WorkflowType = 'monitorPlant' AND ExecutionStatus = 'Running'`,
-      })) {
+      for await (const execution of client.workflow.list({ query })) {
         const plantId = plantOfWorkflowId(execution.workflowId);
         if (plantId !== null) plantIds.add(plantId);
       }
@@ -37,7 +52,22 @@ export function createLoops(client: Client, options: { pollsPerRun?: number } = 
     },
 
     async start(plant) {
-      await startLoop(client, plant, options.pollsPerRun);
+      await startLoop(client, plant, options);
+    },
+
+    async restartStuck(plant) {
+      const handle = client.workflow.getHandle(pollWorkflowId(plant.id));
+      try {
+        const { raw } = await handle.describe();
+        if ((raw.pendingWorkflowTask?.attempt ?? 0) < stuckAttempts) return false;
+        await handle.terminate('its workflow task failed again and again: another loop goes on');
+      } catch (error) {
+        // It has ended, or another reconciliation was first.
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
+      await startLoop(client, plant, options);
+      return true;
     },
 
     async signalChanged(plantId) {
@@ -50,7 +80,7 @@ export function createLoops(client: Client, options: { pollsPerRun?: number } = 
 export async function startLoop(
   client: Client,
   plant: { id: string; name: string; brand: Brand },
-  pollsPerRun?: number,
+  options: LoopOptions = {},
 ): Promise<void> {
   await client.workflow.start<typeof monitorPlant>('monitorPlant', {
     workflowId: pollWorkflowId(plant.id),
@@ -61,7 +91,9 @@ export async function startLoop(
         v: 1,
         plantId: plant.id,
         brand: plant.brand,
-        ...(pollsPerRun === undefined ? {} : { pollsPerRun }),
+        course: 'WHOLE',
+        countsLag: true,
+        ...options,
       },
     ],
     memo: { name: plant.name, brand: plant.brand },

@@ -7,6 +7,8 @@ import type {
   MissedArgs,
   PlantActivities,
   PollLogArgs,
+  WholePollArgs,
+  WholePollResult,
 } from '../activities/contract.ts';
 import { brands, type Brand } from '../domain/plant.ts';
 import { pollQueue } from '../workflows/messages.ts';
@@ -83,6 +85,7 @@ export function createWorkerMetrics(place: () => StepPlace = activityPlace): Wor
   function observe(brand: Brand | null, step: string, args: unknown, result: unknown): void {
     if (brand === null) return;
     if (step === 'fetchReadings') observeFetch(brand, result as FetchResult);
+    if (step === 'pollWhole') observeWhole(brand, args as WholePollArgs, result as WholePollResult);
     if (step === 'writePollLog') observePoll(brand, args as PollLogArgs);
     if (step === 'writeMissed')
       polls.inc({ brand, outcome: 'MISSED', trigger: 'SCHEDULE' }, missedSlots(args as MissedArgs));
@@ -96,6 +99,20 @@ export function createWorkerMetrics(place: () => StepPlace = activityPlace): Wor
     if (asked) fetches.observe({ brand, outcome: failure.type }, durationMs / 1_000);
     if (failure.type === 'RATE_LIMIT_EXCEEDED')
       rateLimits.inc({ brand, asked: asked ? 'yes' : 'no' });
+  }
+
+  function observeWhole(brand: Brand, args: WholePollArgs, result: WholePollResult): void {
+    // What only fetched is counted as a fetch here, and as a poll by the step that writes its row.
+    if (result.kind === 'FETCHED') observeFetch(brand, result.fetched);
+    if (result.kind !== 'ENDED') return;
+    const { poll } = result;
+    if (args.missed !== null)
+      polls.inc(
+        { brand, outcome: 'MISSED', trigger: 'SCHEDULE' },
+        missedSlots({ ...args, ...args.missed }),
+      );
+    fetches.observe({ brand, outcome: 'READING' }, poll.durationMs / 1_000);
+    observePoll(brand, { ...args, ...poll, jobType: 'POLL' });
   }
 
   function observePoll(brand: Brand, row: PollLogArgs): void {

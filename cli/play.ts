@@ -2,6 +2,7 @@ import type { FetchResult, PlantActivities } from '../activities/contract.ts';
 import type { Booked, BookedPoll } from '../domain/changes.ts';
 import { afterAttempt } from '../domain/retry.ts';
 import { type Grid, nextSlotAfter } from '../domain/slots.ts';
+import type { PollCourse } from '../workflows/poll.ts';
 
 /**
  * Plays a plant's past through the production activities on a virtual clock: the same fetch, snapshot, alerts, closings and
@@ -12,6 +13,8 @@ export interface Player {
   activities: PlantActivities;
   /** Sets the clock that the activities read. */
   setClock(ms: number): void;
+  /** As a loop's; WHOLE unless said. */
+  course?: PollCourse;
 }
 
 /** Polls every slot and makes every closing of the plant after `fromMs` up to `toMs`. */
@@ -41,7 +44,7 @@ export async function playPlant(
       plan = await look();
       continue;
     }
-    const revision = await playPoll(player.activities, plantId, slotMs, grid.intervalMs);
+    const revision = await playPoll(player, plantId, slotMs, grid.intervalMs);
     polledMs = slotMs;
     if (revision !== null && revision !== plan.revision) plan = await look();
   }
@@ -54,12 +57,26 @@ export async function playPlant(
 
 /** @returns the revision that the alert step saw; null where it did not run. */
 async function playPoll(
-  activities: PlantActivities,
+  { activities, course = 'WHOLE' }: Player,
   plantId: string,
   slotMs: number,
   intervalMs: number,
 ): Promise<number | null> {
-  const { result, attempts } = await fetchAll(activities, plantId, slotMs, intervalMs);
+  let begun: FetchResult | null = null;
+  if (course === 'WHOLE') {
+    const whole = await activities.pollWhole({
+      plantId,
+      slotMs,
+      intervalMs,
+      nowMs: slotMs,
+      trigger: 'SCHEDULE',
+      requestedAtMs: null,
+      missed: null,
+    });
+    if (whole.kind === 'ENDED') return whole.standing.revision;
+    if (whole.kind === 'FETCHED') begun = whole.fetched;
+  }
+  const { result, attempts } = await fetchAll(activities, plantId, slotMs, intervalMs, begun);
   const key = { plantId, slotMs } as const;
   const row = { ...key, jobType: 'POLL', trigger: 'SCHEDULE', requestedAtMs: null } as const;
   if (result.kind !== 'READING' && result.kind !== 'VENDOR_FAILURE') {
@@ -124,9 +141,11 @@ async function fetchAll(
   plantId: string,
   slotMs: number,
   intervalMs: number,
+  begun: FetchResult | null,
 ): Promise<{ result: FetchResult; attempts: number }> {
-  for (let attempts = 1; ; attempts += 1) {
-    const result = await activities.fetchReadings({ plantId, slotMs, intervalMs, nowMs: slotMs });
+  for (let attempts = 1, first = begun; ; attempts += 1, first = null) {
+    const result =
+      first ?? (await activities.fetchReadings({ plantId, slotMs, intervalMs, nowMs: slotMs }));
     if (result.kind !== 'VENDOR_FAILURE') return { result, attempts };
     if (!result.asked) return { result, attempts: attempts - 1 };
     if (afterAttempt(result.failure, attempts).next === 'DONE') return { result, attempts };

@@ -21,13 +21,20 @@ import {
   requireMockMode,
   requireService,
 } from './config.ts';
+import { releaseDeadWorkers } from './dead-workers.ts';
 import { withDemoOutages } from './demo-outages.ts';
 import { openLocks } from './locks.ts';
 import type { Log } from './log.ts';
 import type { WorkerMetrics } from './metrics.ts';
-import { createLoops, ensureSearchAttributes, triggerReconciliation } from './loops.ts';
+import {
+  createLoops,
+  ensureSearchAttributes,
+  type LoopOptions,
+  triggerReconciliation,
+} from './loops.ts';
 import { checkMasterKeys, connectDatabase } from './services.ts';
 import { connectTemporal, temporalAway, temporalSecurity } from './temporal.ts';
+import { cacheSize, heapProblem, thisMachine } from './workflow-cache.ts';
 import { stuckAfterMs, type ThreadWatch, withLeanThreads } from './workflow-threads.ts';
 
 /** Longer than a regular fetch's own limit would hold up every deploy; what is cut is tried again elsewhere. */
@@ -39,14 +46,11 @@ const shutdownForceTime = '6s';
  * of their cache, and make it worse by replaying them.
  */
 const stickyQueueScheduleToStartTimeout = '10s';
-/** 127 KB each: what an unsized process may keep. Sized by MAX_CACHED_WORKFLOWS below for larger fleets. */
-const cachedWorkflowsPerQueue = 2_000;
-
 /**
- * Workflow tasks of a queue that run at once. All share one thread, and each holds its 10 s while its local steps run: more at
- * once only makes each of them slower.
+ * Workflow tasks of a queue that run at once: each is held from before its slot until its rows are written, some 0.7 s, so
+ * that a queue may have 50 polls a second. More at once would only make each of them slower in an overload.
  */
-const maxConcurrentWorkflowTaskExecutions = 12;
+const maxConcurrentWorkflowTaskExecutions = 40;
 
 export interface RunningWorker {
   /** Resolves when all workers have stopped; rejects when one fails. */
@@ -64,8 +68,8 @@ export interface WorkerOptions {
   checkpoint?: (name: Checkpoint) => Promise<void>;
   /** Tests let vendors hang. */
   openAdapter?: typeof createFixtureAdapter;
-  /** Simulations raise it: continue-as-new does not go with time skipping. */
-  pollsPerRun?: number;
+  /** How the loops poll that it starts; default: as in production. */
+  loops?: LoopOptions;
   /** Whether the fleet is reconciled once at the start; default true. */
   reconcile?: boolean;
   /** Counts what the worker does; default: nobody counts. */
@@ -73,6 +77,8 @@ export interface WorkerOptions {
 }
 
 let runtimeInstalled = false;
+/** Whether this process has had workers. */
+let hadWorkers = false;
 
 /**
  * Temporal's own lines go into our log; signals are ours to handle. Once a process.
@@ -161,14 +167,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const plantActivities =
       metrics?.measured(createPlantActivities(deps)) ?? createPlantActivities(deps);
     metrics?.watch(deps.breaker);
-    const fleetActivities = createFleetActivities(
-      deps,
-      createLoops(
-        client,
-        options.pollsPerRun === undefined ? {} : { pollsPerRun: options.pollsPerRun },
-      ),
-      { plantsMin: config.INCIDENT_PLANTS_MIN, afterMs: config.INCIDENT_AFTER_SECONDS * 1_000 },
-    );
+    const fleetActivities = createFleetActivities(deps, createLoops(client, options.loops), {
+      plantsMin: config.INCIDENT_PLANTS_MIN,
+      afterMs: config.INCIDENT_AFTER_SECONDS * 1_000,
+    });
+    await releaseLoops(client, queues, log);
+    hadWorkers = true;
+    const cache = cacheSize(config);
+    const tooSmall = heapProblem(cache, thisMachine());
+    if (tooSmall !== null) log.warn({}, tooSmall);
     const createWorkers = () =>
       Promise.all(
         queues.map((taskQueue) =>
@@ -178,7 +185,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
             taskQueue,
             workflowBundle,
             activities: taskQueue === fleetQueue ? fleetActivities : plantActivities,
-            maxCachedWorkflows: taskQueue === fleetQueue ? 10 : cachedWorkflowsPerQueue,
+            maxCachedWorkflows: taskQueue === fleetQueue ? cache.fleetQueue : cache.perQueue,
             shutdownGraceTime,
             shutdownForceTime,
             maxConcurrentWorkflowTaskExecutions,
@@ -188,7 +195,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       );
     let workers: Worker[];
     if (config.WORKFLOW_THREADS === 'lean') {
-      const lean = await withLeanThreads(createWorkers, () => stuck(log));
+      const lean = await withLeanThreads(createWorkers, () => stuck(log), {
+        heapMb: cache.threadHeapMb,
+      });
       workers = lean.created;
       watch = lean.watch;
       if (lean.threads === 0)
@@ -202,7 +211,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const runs = Promise.all(workers.map((worker) => worker.run()));
     if (options.reconcile !== false && queues.includes(fleetQueue))
       await triggerReconciliation(client);
-    log.info({ queues }, 'worker started');
+    log.info({ queues, cachedPerQueue: cache.perQueue }, 'worker started');
     return {
       finished: runs.then(
         () => close(),
@@ -226,6 +235,17 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     watch?.stop();
     locks.close();
     await Promise.allSettled([db.destroy(), connection?.close(), client?.connection.close()]);
+  }
+}
+
+/** Makes a restart after a crash as quick as one after a stop; without it the loops wait for ten seconds. */
+async function releaseLoops(client: Client, queues: readonly string[], log: Log): Promise<void> {
+  try {
+    const released = await releaseDeadWorkers(client, queues, { hadWorkers });
+    if (released.length > 0)
+      log.info({ queues: released.length }, 'loops of a worker that died here are taken over');
+  } catch (error) {
+    log.warn({ error }, 'loops of workers that died here wait until Temporal notices');
   }
 }
 

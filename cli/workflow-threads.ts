@@ -31,12 +31,14 @@ export interface ThreadWatch {
  * Runs `create`; the workflow threads that it starts are lean.
  *
  * @param onStuck called once for each thread that has been within one call of workflow code for `afterMs`.
+ * @param heapMb what the heap of each thread may grow to: it is the thread's own, and holds the cached workflows of its queue.
+ *   Node's `--max-old-space-size` overrides it. Default: V8's own limit.
  * @returns what `create` returns, the watch over its threads, and how many of them are lean.
  */
 export async function withLeanThreads<T>(
   create: () => Promise<T>,
   onStuck: () => void,
-  afterMs = stuckAfterMs,
+  { afterMs = stuckAfterMs, heapMb }: { afterMs?: number; heapMb?: number } = {},
 ): Promise<{ created: T; watch: ThreadWatch; threads: number }> {
   const crossings: Int32Array[] = [];
   const { Worker: Thread } = threads;
@@ -48,7 +50,11 @@ export async function withLeanThreads<T>(
       }
       const counter = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
       const data: LeanThreadData = { file: String(file), crossings: counter.buffer };
-      super(leanThreadPath, { ...options, workerData: data });
+      super(leanThreadPath, {
+        ...options,
+        workerData: data,
+        ...(heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
+      });
       crossings.push(counter);
     }
   }

@@ -1,4 +1,4 @@
-import { type Selectable, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 
 import type {
   AlertChange,
@@ -18,13 +18,42 @@ import type {
   EndedAlert,
 } from '../domain/facts.ts';
 import type { Brand } from '../domain/plant.ts';
-import { type Db, instant } from './database.ts';
+import { type Db, instant, timestamp } from './database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import { daysAround } from './snapshots.ts';
 import type { AlertEventsTable, AlertsTable } from './tables.ts';
 
 /** Who changed an alert: the loop, in `alert_events.actor`. */
 const loopActor = 'loop';
+
+/** JSON of the open incident of plant `p`'s brand, or of all; null without one. */
+export const openIncident = sql<AlertsBefore['incident']>`(
+  select json_build_object('held', i.held_at is not null) from brand_incidents i
+  where i.closed_at is null and i.opened_at is not null and (i.brand = p.brand or i.brand is null)
+  order by i.held_at nulls last limit 1)`;
+
+/** JSON of the active alerts of plant `p`. */
+export const activeAlerts = sql<ActiveAlert[]>`(
+  select coalesce(json_agg(json_build_object('id', a.id::text, 'type', a.type, 'vendorAlarmCode', a.vendor_alarm_code,
+    'deviceSn', a.device_sn, 'severity', a.severity, 'state', a.state, 'muted', a.muted,
+    'startedAtMs', round(extract(epoch from a.started_at) * 1000),
+    'lastSeenAtMs', round(extract(epoch from a.last_seen_at) * 1000),
+    'ackedUntilMs', round(extract(epoch from a.acked_until) * 1000),
+    'lastNotifiedAtMs', round(extract(epoch from a.last_notified_at) * 1000),
+    'announcedNotBeforeMs', (select round(extract(epoch from min(n.not_before)) * 1000)
+      from notifications n where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED')) order by a.id), '[]'::json)
+  from alerts a where a.plant_id = p.id and a.state in ('NEW', 'ACKED'))`;
+
+/** JSON of the alerts of plant `p` that ended in the last 6 h or after `since`, or that were announced in the last 6 h. */
+export const endedAlerts = (now: RawBuilder<Date>, since: RawBuilder<Date>) => sql<EndedAlert[]>`(
+  select coalesce(json_agg(json_build_object('type', e.type, 'vendorAlarmCode', e.vendor_alarm_code,
+    'deviceSn', e.device_sn, 'severity', e.severity, 'startedAtMs', round(extract(epoch from e.started_at) * 1000),
+    'resolvedAtMs', round(extract(epoch from e.resolved_at) * 1000),
+    'lastNotifiedAtMs', round(extract(epoch from e.last_notified_at) * 1000)) order by e.id), '[]'::json)
+  from alerts e where e.plant_id = p.id and e.state = 'RESOLVED'
+    and (e.resolved_at > least(${now} - interval '6 hours', ${since})
+      -- a vendor may tell of an end long ago: what was announced since is still remembered
+      or e.last_notified_at > ${now} - interval '6 hours'))`;
 
 /**
  * Everything that the alert step's rules need, in one round trip; null for an unknown plant.
@@ -39,7 +68,7 @@ export async function readAlertsBefore(
   measuredAtMs: number,
   sinceMs: number,
 ): Promise<{ before: AlertsBefore; row: PlantRow } | null> {
-  const now = instant(nowMs);
+  const now = timestamp(nowMs);
   const result = await sql<
     PlantRow & {
       days: DayRow[];
@@ -49,38 +78,19 @@ export async function readAlertsBefore(
       incident: AlertsBefore['incident'];
     }
   >`
-    select p.*, ${daysAround(nowMs)} as days,
-      (select json_build_object('held', i.held_at is not null) from brand_incidents i
-        where i.closed_at is null and i.opened_at is not null and (i.brand = p.brand or i.brand is null)
-        order by i.held_at nulls last limit 1) as incident,
+    select p.*, ${daysAround(now)} as days, ${openIncident} as incident,
       (select coalesce(json_agg(json_build_object('date', s.date::text, 'totalAtTimeKwh',
           -- between the two ten-minute marks around the local time of day
           (s.totals_by_time ->> t.mark)::float8
             + ((s.totals_by_time ->> (t.mark + 1))::float8 - (s.totals_by_time ->> t.mark)::float8) * t.share)), '[]'::json)
         from metric_snapshots s,
           lateral (select minutes / 10 as marks from
-            (select extract(epoch from (${instant(measuredAtMs)}::timestamptz at time zone p.timezone)::time) / 60 as minutes) m) x,
+            (select extract(epoch from (${timestamp(measuredAtMs)} at time zone p.timezone)::time) / 60 as minutes) m) x,
           lateral (select floor(x.marks)::int as mark, (x.marks - floor(x.marks))::float8 as share) t
         where s.plant_id = p.id and s.complete
-          and s.date between (${now}::timestamptz at time zone p.timezone)::date - 7
-                         and (${now}::timestamptz at time zone p.timezone)::date - 1) as days_at_time,
-      (select coalesce(json_agg(json_build_object('id', a.id::text, 'type', a.type, 'vendorAlarmCode', a.vendor_alarm_code,
-          'deviceSn', a.device_sn, 'severity', a.severity, 'state', a.state, 'muted', a.muted,
-          'startedAtMs', round(extract(epoch from a.started_at) * 1000),
-          'lastSeenAtMs', round(extract(epoch from a.last_seen_at) * 1000),
-          'ackedUntilMs', round(extract(epoch from a.acked_until) * 1000),
-          'lastNotifiedAtMs', round(extract(epoch from a.last_notified_at) * 1000),
-          'announcedNotBeforeMs', (select round(extract(epoch from min(n.not_before)) * 1000)
-            from notifications n where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED')) order by a.id), '[]'::json)
-        from alerts a where a.plant_id = p.id and a.state in ('NEW', 'ACKED')) as active,
-      (select coalesce(json_agg(json_build_object('type', e.type, 'vendorAlarmCode', e.vendor_alarm_code,
-          'deviceSn', e.device_sn, 'severity', e.severity, 'startedAtMs', round(extract(epoch from e.started_at) * 1000),
-          'resolvedAtMs', round(extract(epoch from e.resolved_at) * 1000),
-          'lastNotifiedAtMs', round(extract(epoch from e.last_notified_at) * 1000)) order by e.id), '[]'::json)
-        from alerts e where e.plant_id = p.id and e.state = 'RESOLVED'
-          and (e.resolved_at > least(${now}::timestamptz - interval '6 hours', ${instant(sinceMs)}::timestamptz)
-            -- a vendor may tell of an end long ago: what was announced since is still remembered
-            or e.last_notified_at > ${now}::timestamptz - interval '6 hours')) as ended
+          and s.date between (${now} at time zone p.timezone)::date - 7
+                         and (${now} at time zone p.timezone)::date - 1) as days_at_time,
+      ${activeAlerts} as active, ${endedAlerts(now, timestamp(sinceMs))} as ended
     from plants p where p.id = ${plantId}`.execute(db);
   const row = result.rows[0];
   if (row === undefined) return null;

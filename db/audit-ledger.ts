@@ -46,14 +46,18 @@ export async function onOneSnapshot<T>(
 }
 
 /**
- * Since when the ledger holds every row: the first period or row of all, or, where old months were detached, the start of
- * the oldest row's month (months go whole, in UTC). null: nothing was ever due.
+ * Since when the ledger holds every row: since the line of the last prune; else the first period or row of all, or, where old
+ * months were detached by hand, the start of the oldest row's month (months go whole, in UTC). null: nothing was ever due.
  */
 export async function findLedgerStart(db: Db): Promise<number | null> {
   const result = await sql<{ start: Date | null }>`
-    select greatest(date_trunc('month', coalesce(l.first_at, now()), 'UTC'), least(l.first_at, p.first_at)) as start
-    from (select min(scheduled_for) as first_at from poll_logs) l,
-      (select min(from_at) as first_at from plant_periods where reason = 'ACTIVE') p
+    select case when l.first_at is null and k.from_at is not null then k.from_at else
+      greatest(k.from_at, date_trunc('month', coalesce(l.first_at, now()), 'UTC'), least(l.first_at, p.first_at)) end as start
+    from (select max(from_at) as from_at from ledger_kept) k
+    cross join lateral (
+      -- what a prune left of older times is single rows
+      select min(scheduled_for) as first_at from poll_logs where scheduled_for >= coalesce(k.from_at, '-infinity')) l
+    cross join (select min(from_at) as first_at from plant_periods where reason = 'ACTIVE') p
     where l.first_at is not null or p.first_at is not null`.execute(db);
   return result.rows[0]?.start?.getTime() ?? null;
 }

@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 
 import type { Database } from './tables.ts';
@@ -14,6 +14,28 @@ const connectTimeoutMs = 5_000;
 
 const typeIds = { int8: 20, date: 1082 } as const;
 
+/** How a statement begins that is planned once a connection, and not at every call: the loop's own. See `prepared`. */
+const preparedMark = /^\s*\/\* prepared ([a-z-]+) \*\//;
+
+/**
+ * The first words of a statement that PostgreSQL is to plan once a connection. Its text must always be the same: what varies
+ * is in its parameters.
+ *
+ * @param name of lower-case letters and hyphens, one for each such statement.
+ */
+export function prepared(name: string): RawBuilder<unknown> {
+  return sql.raw(`/* prepared ${name} */`);
+}
+
+/** A client that sends marked statements under their name. */
+class PreparingClient extends pg.Client {}
+PreparingClient.prototype.query = function (this: pg.Client, text: unknown, ...rest: unknown[]) {
+  const name = typeof text === 'string' ? preparedMark.exec(text)?.[1] : undefined;
+  const [values, callback] = rest;
+  const words = name === undefined ? [text, ...rest] : [{ name, text, values }, callback];
+  return (pg.Client.prototype.query as (...words: unknown[]) => unknown).apply(this, words);
+} as typeof pg.Client.prototype.query;
+
 /**
  * Opens a pool. Sets parsers on this pool alone: int8 → number (all our int8 stay below 2^53), date → `YYYY-MM-DD` text.
  *
@@ -25,6 +47,9 @@ export function openDatabase(options: {
   onError?: (error: Error) => void;
 }): Kysely<Database> {
   const pool = new pg.Pool({
+    Client: PreparingClient,
+    // Of the loop's statements one plan is as good as the other, and planning costs more than running them.
+    options: '-c plan_cache_mode=force_generic_plan',
     connectionString: options.url,
     max: options.poolSize ?? poolSizeDefault,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -50,6 +75,11 @@ export function instant(ms: number): Date;
 export function instant(ms: number | null): Date | null;
 export function instant(ms: number | null): Date | null {
   return ms === null ? null : new Date(ms);
+}
+
+/** `ms` since the epoch as an SQL expression, where PostgreSQL would have to guess the parameter's type. */
+export function timestamp(ms: number): RawBuilder<Date> {
+  return sql<Date>`${instant(ms)}::timestamptz`;
 }
 
 /** What a timestamptz column gives as ms since the epoch; null stays null. */

@@ -27,9 +27,11 @@ interface LockCommands {
   releasePlantLock(key: string, owner: string): Promise<number>;
 }
 
+/** FREE: nobody else's, and ours now. TAKEN: somebody else's. UNKNOWN: Redis could not say within 50 ms; polling goes on. */
+export type LockAnswer = 'FREE' | 'TAKEN' | 'UNKNOWN';
+
 export interface PlantLocks {
-  /** FREE: nobody else's, and ours now. TAKEN: somebody else's. UNKNOWN: Redis could not say within 50 ms; polling goes on. */
-  acquire(plantId: string, owner: string, ttlMs: number): Promise<'FREE' | 'TAKEN' | 'UNKNOWN'>;
+  acquire(plantId: string, owner: string, ttlMs: number): Promise<LockAnswer>;
   /** Not waited for, never throws. */
   release(plantId: string, owner: string): void;
   /** Every lock's key, time to live in ms (-1: none) and owner. For the audit, which waits longer than a poll does. */

@@ -120,6 +120,7 @@ export async function findMissingTable(db: Kysely<Database>): Promise<string | n
     'notifications',
     'poll_logs',
     'poll_logs_default',
+    'ledger_kept',
   ];
   const result = await sql<{ name: string }>`
     select name from unnest(${needed}::text[]) as name where to_regclass(name) is null limit 1`.execute(

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { AdapterErrorType, Brand, Outcome } from '../domain/plant.ts';
 import type { Db } from './database.ts';
 import { pollPatience } from './plants.ts';
+import { notLongBefore } from './newest-row.ts';
 
 /** How polling goes, for those who run it: figures of the ledger over the last hour and day. PostgreSQL's clock is "now". */
 
@@ -130,6 +131,7 @@ export async function listWatchedPlants(
     left join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
     left join lateral (
       select scheduled_for from poll_logs where plant_id = p.id and job_type = 'POLL' and scheduled_for <= now()
+        and ${notLongBefore('p.last_slot')}
       order by scheduled_for desc limit 1) l on true
     where p.integration_status = 'ACTIVE' order by p.id`.execute(db);
   // Asked after the rows: a clock that is a moment ahead of them overlooks nothing for long.

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Brand, Outcome, Status } from '../domain/plant.ts';
 import { type Db, instant } from './database.ts';
 import { pollPatience } from './plants.ts';
+import { notLongBefore } from './newest-row.ts';
 
 /** Whether polling goes on, out of the ledger alone: what health, metrics and the system page tell. */
 
@@ -40,7 +41,7 @@ export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
       from plants p
       left join lateral (
         select scheduled_for as newest_at from poll_logs
-        where plant_id = p.id and job_type = 'POLL' and scheduled_for <= ${now}
+        where plant_id = p.id and job_type = 'POLL' and scheduled_for <= ${now} and ${notLongBefore('p.last_slot')}
         order by scheduled_for desc limit 1) l on true
       left join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
       -- the first slot after the newest row: phase + n × interval

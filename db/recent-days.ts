@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 
 import type { DayAtTime, DayRow } from '../domain/facts.ts';
-import { type Db, instant } from './database.ts';
+import { type Db, timestamp } from './database.ts';
 import { daysAround } from './snapshots.ts';
 
 /** The days that a plant's running day and its yesterday are compared with. */
@@ -18,9 +18,9 @@ export async function readRecentDays(
   plantIds: readonly string[],
   nowMs: number,
 ): Promise<Map<string, RecentDays>> {
-  const now = instant(nowMs);
+  const now = timestamp(nowMs);
   const result = await sql<{ id: string; days: DayRow[]; days_at_time: DayAtTime[] }>`
-    select p.id, ${daysAround(nowMs)} as days,
+    select p.id, ${daysAround(now)} as days,
       (select coalesce(json_agg(json_build_object('date', s.date::text, 'totalAtTimeKwh',
           -- between the two ten-minute marks around the local time of day
           (s.totals_by_time ->> t.mark)::float8
@@ -30,7 +30,7 @@ export async function readRecentDays(
         where s.plant_id = p.id and s.complete and s.date between l.today - 7 and l.today - 1) as days_at_time
     from unnest(${[...plantIds]}::text[]) as ids (id)
     join plants p on p.id = ids.id
-    cross join lateral (select (${now}::timestamptz at time zone p.timezone)::date as today) l
+    cross join lateral (select (${now} at time zone p.timezone)::date as today) l
     left join metric_snapshots d on d.plant_id = p.id and d.date = l.today
     cross join lateral (
       select extract(epoch from (d.last_seen_at at time zone p.timezone)::time) / 600 as marks) m`.execute(

@@ -1,21 +1,24 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 
 import type { DayBefore, DayRow } from '../domain/facts.ts';
 import type { LocalDate } from '../domain/plant.ts';
-import { type Db, instant } from './database.ts';
+import { type Db, instant, timestamp } from './database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { SnapshotClaim } from './tables.ts';
 
-/** JSON of the days that a poll's rules look at: today and the 7 before it, with a day to spare at either side. */
-export const daysAround = (nowMs: number) => sql<DayRow[]>`(
+/** JSON of the days that a poll's rules look at: today and the 7 before it, with a day to spare at either side. Of plant `p`. */
+export const daysAround = (now: RawBuilder<Date>) => sql<DayRow[]>`(
   select coalesce(json_agg(json_build_object(
     'date', s.date::text, 'todayEnergyKwh', s.today_energy_kwh, 'peakPowerW', s.peak_power_w,
     'lifetimeEnergyKwh', s.lifetime_energy_kwh, 'quality', s.quality, 'complete', s.complete,
     'lastSeenAtMs', round(extract(epoch from s.last_seen_at) * 1000), 'liveEnergyKwh', s.live_energy_kwh)), '[]'::json)
   from metric_snapshots s
   where s.plant_id = p.id
-    and s.date between (${instant(nowMs)}::timestamptz at time zone 'UTC')::date - 9
-                   and (${instant(nowMs)}::timestamptz at time zone 'UTC')::date + 1)`;
+    and s.date between (${now} at time zone 'UTC')::date - 9 and (${now} at time zone 'UTC')::date + 1)`;
+
+/** JSON of the dates whose series was asked in vain. Of plant `p`. */
+export const askedInVain = sql<LocalDate[]>`(
+  select coalesce(json_agg(g.date::text), '[]'::json) from day_gaps g where g.plant_id = p.id)`;
 
 /** Everything that the snapshot step's rules need, in one round trip; null for an unknown plant. */
 export async function readDayBefore(
@@ -24,14 +27,21 @@ export async function readDayBefore(
   nowMs: number,
 ): Promise<DayBefore | null> {
   const result = await sql<PlantRow & { days: DayRow[]; asked_in_vain: LocalDate[] }>`
-    select p.*, ${daysAround(nowMs)} as days,
-      (select coalesce(json_agg(g.date::text), '[]'::json) from day_gaps g where g.plant_id = p.id) as asked_in_vain
+    select p.*, ${daysAround(timestamp(nowMs))} as days, ${askedInVain} as asked_in_vain
     from plants p where p.id = ${plantId}`.execute(db);
   const row = result.rows[0];
   return row === undefined
     ? null
     : { plant: plantFacts(row), days: row.days, askedInVain: row.asked_in_vain };
 }
+
+/** Ends an insert of live days, as `metric_snapshots as s`: a day that this slot or a later one wrote stays as it is. */
+export const unlessNewer = sql`
+  on conflict (plant_id, date) do update set today_energy_kwh = excluded.today_energy_kwh,
+    peak_power_w = excluded.peak_power_w, lifetime_energy_kwh = excluded.lifetime_energy_kwh,
+    quality = excluded.quality, complete = excluded.complete, last_seen_at = excluded.last_seen_at,
+    live_energy_kwh = excluded.live_energy_kwh, slot = excluded.slot, claim = excluded.claim, updated_at = now()
+  where s.slot is null or s.slot < excluded.slot`;
 
 /**
  * Writes a day's row under the fence: only where no slot as new as this one wrote it.
@@ -50,11 +60,7 @@ export async function writeLiveDay(
       complete, last_seen_at, live_energy_kwh, slot, claim)
     values (${plantId}, ${row.date}, ${row.todayEnergyKwh}, ${row.peakPowerW}, ${row.lifetimeEnergyKwh}, ${row.quality},
       ${row.complete}, ${instant(row.lastSeenAtMs)}, ${row.liveEnergyKwh}, ${instant(slotMs)}, ${JSON.stringify(claim)})
-    on conflict (plant_id, date) do update set today_energy_kwh = excluded.today_energy_kwh,
-      peak_power_w = excluded.peak_power_w, lifetime_energy_kwh = excluded.lifetime_energy_kwh,
-      quality = excluded.quality, complete = excluded.complete, last_seen_at = excluded.last_seen_at,
-      live_energy_kwh = excluded.live_energy_kwh, slot = excluded.slot, claim = excluded.claim, updated_at = now()
-    where s.slot is null or s.slot < excluded.slot`.execute(db);
+    ${unlessNewer}`.execute(db);
   return result.numAffectedRows === 1n;
 }
 

@@ -53,7 +53,7 @@ export async function readStrips(
   );
 }
 
-/** The newest periods in which the plants were due, newest first. */
+/** The newest periods in which the plants were due, newest first, as far back as the ledger is kept. */
 async function readPeriods(
   db: Db,
   plantIds: readonly string[],
@@ -66,11 +66,13 @@ async function readPeriods(
     interval_s: number;
     phase_ms: number;
   }>`
-    select r.plant_id, r.from_at, r.to_at, r.interval_s, r.phase_ms
+    select r.plant_id, greatest(r.from_at, k.from_at) as from_at, r.to_at, r.interval_s, r.phase_ms
     from unnest(${[...plantIds]}::text[]) as ids (id)
+    cross join (select max(from_at) as from_at from ledger_kept) k
     cross join lateral (
       select * from plant_periods
       where plant_id = ids.id and reason = 'ACTIVE' and from_at <= ${instant(nowMs)}
+        and (to_at is null or k.from_at is null or to_at > k.from_at)
       order by from_at desc limit ${periodsMax}) r
     order by r.plant_id, r.from_at desc`.execute(db);
   return new Map(

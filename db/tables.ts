@@ -239,7 +239,7 @@ export interface AuditLogTable {
   at: Instant;
   actor: string;
   action: string;
-  subject_type: 'PLANT' | 'ALERT' | 'ACCOUNT' | 'USER';
+  subject_type: 'PLANT' | 'ALERT' | 'ACCOUNT' | 'USER' | 'LEDGER';
   subject_id: string;
   before: NullableJson<unknown>;
   after: NullableJson<unknown>;
@@ -272,6 +272,11 @@ export interface BrandIncidentsTable {
   released_at: Date | null;
 }
 
+export interface LedgerKeptTable {
+  only_row: Generated<true>;
+  from_at: Date;
+}
+
 export interface DemoOutagesTable {
   brand: Brand;
   until_at: Date;
@@ -296,4 +301,5 @@ export interface Database {
   alert_events: AlertEventsTable;
   notifications: NotificationsTable;
   poll_logs: PollLogsTable;
+  ledger_kept: LedgerKeptTable;
 }

@@ -16,7 +16,7 @@ import { addDays, hourMs, instantOf, localDateAt, localMinutesAt } from './zone.
  */
 
 /** LOCKED: an alert is announced again after more than this. */
-const announceAgainAfterMs = 6 * hourMs;
+export const announceAgainAfterMs = 6 * hourMs;
 /** When people are told, by the plant's clock: from 07:00, inclusive, to 20:00, exclusive. */
 const tellFromMinutes = 7 * 60;
 const tellToMinutes = 20 * 60;

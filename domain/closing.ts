@@ -1,3 +1,4 @@
+import type { DayAtTime } from './facts.ts';
 import type { LocalDate } from './plant.ts';
 import { phaseMs } from './slots.ts';
 import { addDays, instantOf, localDateAt, localMinutesAt, minuteMs } from './zone.ts';
@@ -70,5 +71,30 @@ export function totalsByTime(
   return totals.map((total) => {
     if (total !== null) known = Math.max(known ?? total, total);
     return known;
+  });
+}
+
+/** A part of a day's totals by local time, from the mark `firstMark` on: 0 is 00:00, 1 is 00:10. */
+export interface MarkedDay {
+  date: LocalDate;
+  firstMark: number;
+  totalsKwh: (number | null)[];
+}
+
+/** Each day's total at the local time of day of an instant, between the two marks around it; null where a mark is missing. */
+export function totalsAtTime(
+  days: readonly MarkedDay[],
+  atMs: number,
+  timezone: string,
+): DayAtTime[] {
+  const marks = (localMinutesAt(atMs, timezone) + (atMs % minuteMs) / minuteMs) / totalsStepMinutes;
+  const share = marks % 1;
+  return days.map(({ date, firstMark, totalsKwh }) => {
+    const before = totalsKwh[Math.floor(marks) - firstMark] ?? null;
+    const after = totalsKwh[Math.floor(marks) + 1 - firstMark] ?? null;
+    return {
+      date,
+      totalAtTimeKwh: before === null || after === null ? null : before + (after - before) * share,
+    };
   });
 }

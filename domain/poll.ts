@@ -1,23 +1,27 @@
 import { decideAlerts, outcomeOf } from './alerts.ts';
-import type { PollChanges } from './changes.ts';
+import type { AlertsChanges, DayChanges, PollChanges } from './changes.ts';
 import { decideDay } from './day.ts';
-import type { AlertsBefore, DayBefore, PollResult } from './facts.ts';
+import type { AlertsBefore, DayAtTime, DayBefore, PollResult } from './facts.ts';
+import type { Reading } from './reading.ts';
 
 /** Everything that the rules of a poll are told. `days` are those before it. */
 export type PollBefore = DayBefore & AlertsBefore;
 
 /**
  * Every decision of one poll: what is booked, which alerts change, the status. db only applies the result, and a
- * simulation needs no database. The steps of a poll in production decide the same two halves one after the other.
+ * simulation needs no database. A poll in one step decides so; one in single steps decides the same two halves one after the
+ * other.
  *
  * @param slotMs the slot, or the start of a manual poll.
  * @param nowMs the clock of the attempt that gave the result.
+ * @param daysAtTime the days at the measurement's time of day, where that was not known before the answer.
  */
 export function decidePoll(
   before: PollBefore,
   result: PollResult,
   slotMs: number,
   nowMs: number,
+  daysAtTime: (measuredAtMs: number) => readonly DayAtTime[] = () => before.daysAtTime,
 ): PollChanges {
   const { outcome, error } = outcomeOf(result);
   if (result.kind === 'FAILURE') {
@@ -28,6 +32,36 @@ export function decidePoll(
   const { row, booked } = day;
   const days =
     row === null ? before.days : [...before.days.filter((other) => other.date !== row.date), row];
-  const alerts = decideAlerts({ ...before, days }, { slotMs, nowMs, result, booked });
+  const alertsBefore = { ...before, days, daysAtTime: daysAtTime(booked.seenAtMs ?? nowMs) };
+  const alerts = decideAlerts(alertsBefore, { slotMs, nowMs, result, booked });
   return { outcome, error, day, alerts };
+}
+
+/** What an ordinary poll is decided by, read before the vendor was asked. */
+export interface OrdinaryBefore {
+  /** All that the rules are told but the days at the measurement's time of day, which is not known yet. */
+  rules: Omit<PollBefore, 'daysAtTime'>;
+  /** From when on `rules.ended` is complete, ms: vendor alarms that reach further back need another look. */
+  endedSinceMs: number;
+}
+
+/**
+ * The decisions of an ordinary poll, which is written in one step.
+ *
+ * @returns null for any other, which single steps write: gaps, any change of an alert, alarms that reach further back.
+ */
+export function decideOrdinaryPoll(
+  { rules, endedSinceMs }: OrdinaryBefore,
+  reading: Reading,
+  slotMs: number,
+  nowMs: number,
+  daysAtTime: (measuredAtMs: number) => readonly DayAtTime[],
+): { day: DayChanges; alerts: AlertsChanges } | null {
+  const { alarms } = reading;
+  if (alarms !== null && 'since' in alarms && Date.parse(alarms.since) < endedSinceMs) return null;
+  const before = { ...rules, daysAtTime: [] };
+  const answer = { kind: 'READING', reading } as const;
+  const { day, alerts } = decidePoll(before, answer, slotMs, nowMs, daysAtTime);
+  if (day === null || day.gaps.length > 0 || alerts.alerts.length > 0) return null;
+  return { day, alerts };
 }

@@ -17,9 +17,9 @@ interface DaySpan {
   endMs: number;
 }
 
-/** Days per zone are asked over and over by every plant of the zone, and the zone database is slow: 12 µs a question. */
-const startsKeptMax = 4_096;
-const startsByZoneAndDate = new Map<string, number>();
+/** The same local times are asked over and over, by every plant of a zone, and the zone database is slow: 12 µs a question. */
+const instantsKeptMax = 4_096;
+const instants = new Map<string, number>();
 /** The day that was asked last in each zone: mostly the one that is asked next. Bounded by the number of zones. */
 const lastDayByZone = new Map<string, DaySpan>();
 
@@ -42,13 +42,19 @@ export function localDateAt(atMs: number, timezone: string): LocalDate {
 
 /** The first instant of a local day, ms. */
 export function startOfDayMs(date: LocalDate, timezone: string): number {
-  const key = `${timezone} ${date}`;
-  const known = startsByZoneAndDate.get(key);
+  return remembered(
+    `${timezone} ${date}`,
+    () => Temporal.PlainDate.from(date).toZonedDateTime(timezone).epochMilliseconds,
+  );
+}
+
+function remembered(key: string, ask: () => number): number {
+  const known = instants.get(key);
   if (known !== undefined) return known;
-  const startMs = Temporal.PlainDate.from(date).toZonedDateTime(timezone).epochMilliseconds;
-  if (startsByZoneAndDate.size >= startsKeptMax) startsByZoneAndDate.clear();
-  startsByZoneAndDate.set(key, startMs);
-  return startMs;
+  const instantMs = ask();
+  if (instants.size >= instantsKeptMax) instants.clear();
+  instants.set(key, instantMs);
+  return instantMs;
 }
 
 /** The first instant after a local day: the start of the next one, ms. */
@@ -77,10 +83,12 @@ export function instantOf(
   timezone: string,
   which: 'earlier' | 'later' = 'earlier',
 ): number {
-  const clock = Temporal.PlainDate.from(date).toPlainDateTime(Temporal.PlainTime.from(hhmm));
   // Temporal's "earlier" would move a skipped time back; "compatible" moves it on and takes the earlier of two.
   const disambiguation = which === 'later' ? 'later' : 'compatible';
-  return clock.toZonedDateTime(timezone, { disambiguation }).epochMilliseconds;
+  return remembered(`${timezone} ${date} ${hhmm} ${which}`, () => {
+    const clock = Temporal.PlainDate.from(date).toPlainDateTime(Temporal.PlainTime.from(hhmm));
+    return clock.toZonedDateTime(timezone, { disambiguation }).epochMilliseconds;
+  });
 }
 
 /** Whether `text` names a zone of the IANA database; bare offsets ("+01:00") know no summer time and are refused. */

@@ -36,6 +36,8 @@ export interface ServerSpec {
   command: string;
   args: string[];
   cwd: string;
+  /** Settings of its own; the user's go before them. */
+  env?: Readonly<Record<string, string>>;
   account: Account | null;
   /** Takes both output streams. */
   logFile: string;
@@ -166,7 +168,7 @@ export class ServerProcess implements ManagedServer {
     const [file, prefix] = dyingWithParent(ending[0]?.signal ?? 'SIGTERM', command);
     const child = spawn(file, [...prefix, ...args], {
       cwd,
-      env: serverEnvironment(),
+      env: { ...this.#spec.env, ...serverEnvironment() },
       // In a group of its own: a terminal's Ctrl-C goes to us, who stop things in order.
       detached: true,
       stdio: ['ignore', log, log],

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isServing } from './grpc-health.ts';
 import { loopback, type PortBook } from './ports.ts';
@@ -23,15 +24,27 @@ const pidFileName = 'temporal.pid';
 /** By which workflows are found; added to the namespace when it is first made. */
 const searchAttributes = ['PlantBrand=Keyword', 'PlantStatus=Keyword'];
 
-const dynamicConfig = {
-  // By default a timer fires up to 1 s late.
-  'history.timerProcessorMaxTimeShift': '"10ms"',
-  // So each timer needs a look of its own at the queue, of which 20 a second are allowed by default.
-  'history.timerProcessorMaxPollRPS': '100',
-  // And three looks within a second are taken for a stuck queue, whose timers then wait for seconds in a slower one. 0: never.
+/** What every server of ours is told, whatever its store. */
+export const dynamicConfig = {
+  // By default a timer fires up to 1 s late. Polls are woken 500 ms before their slot: within that, rarer looks at the timers
+  // of many plants cost the server least.
+  'history.timerProcessorMaxTimeShift': '"100ms"',
+  // Three looks within a second are taken for a stuck queue, whose timers then wait for seconds in a slower one. 0: never.
   'history.queueReaderStuckCriticalAttempts': '0',
+  // 10,000 by default, of which a burst to one plant leaves nothing for the `pause` behind it; a loop begins a new run anyway.
+  'history.maximumSignalsPerExecution': '20000',
   // start-dev holds 8,096 workflows in memory, other servers 128,000: a bigger fleet would be read from disk at every poll.
   'history.hostLevelCacheMaxSize': '128000',
+};
+
+/**
+ * Go's runtime below the server (docs/decisions/0010). Memory for CPU: its garbage is collected a third as often, as long as
+ * memory is not short. Half of the cores: on all of them it looks for work where there is none, and the worker needs its own.
+ */
+export const goRuntime = {
+  GOGC: '300',
+  GOMEMLIMIT: '2GiB',
+  GOMAXPROCS: String(Math.max(1, Math.floor(availableParallelism() / 2))),
 };
 
 export interface TemporalOptions {
@@ -80,6 +93,7 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
       command,
       args: argumentsOf(options, ports),
       cwd: dataDir,
+      env: goRuntime,
       account: null,
       logFile: join(dataDir, 'temporal.log'),
       pidFile: join(dataDir, pidFileName),
@@ -105,7 +119,11 @@ function databaseFile(dataDir: string): string {
 function argumentsOf(options: TemporalOptions, ports: TemporalPorts): string[] {
   const { dataDir, namespace, ephemeral, timeSkipping, ui } = options;
   const config: Record<string, string> = { ...dynamicConfig };
-  if (timeSkipping) config['frontend.WorkflowTimeSkippingEnabled'] = 'true';
+  if (timeSkipping) {
+    config['frontend.WorkflowTimeSkippingEnabled'] = 'true';
+    // Each skip waits for it.
+    config['history.timerProcessorMaxTimeShift'] = '"10ms"';
+  }
   // OFF loses data with the machine, NORMAL and OFF neither with the process.
   const pragmas = ['journal_mode=WAL', `synchronous=${ephemeral ? 'OFF' : 'NORMAL'}`];
   return [

@@ -63,6 +63,7 @@ describe('names that running histories hold', () => {
       'evaluatePlant',
       'fetchReadings',
       'planPlant',
+      'pollWhole',
       'reconcileAlerts',
       'reconcileFleet',
       'refreshDays',

@@ -21,10 +21,17 @@ import {
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
 
-import type { Closing, PlantStanding } from '../activities/contract.ts';
+import type { Closing, MissedSlots, PlantStanding } from '../activities/contract.ts';
 import type { ClosingVerdict } from '../domain/facts.ts';
 import type { Brand, IntegrationStatus, Trigger } from '../domain/plant.ts';
-import { catchUpWaitMsMax, type Grid, isLate, lateSlots, nextSlotAfter } from '../domain/slots.ts';
+import {
+  catchUpWaitMsMax,
+  type Grid,
+  isLate,
+  type LateSlots,
+  lateSlots,
+  nextSlotAfter,
+} from '../domain/slots.ts';
 import { closeDay } from './daily-close.ts';
 import {
   dailyWorkflowId,
@@ -39,13 +46,13 @@ import {
   type PollAnswer,
 } from './messages.ts';
 import { currentDetails } from './current-details.ts';
-import { pollPlant } from './poll.ts';
-import { step } from './steps.ts';
+import { type PollCourse, pollPlant } from './poll.ts';
+import { step, wokenEarlyMsMax } from './steps.ts';
 
 const plantStatusKey = defineSearchAttributeKey('PlantStatus', SearchAttributeType.KEYWORD);
 
-/** Short runs: a worker that starts cold replays each plant's run once, at about 5 ms for each poll in it. */
-const pollsPerRunDefault = 8;
+/** Short runs: a worker that starts cold replays each plant's run once, at one or two ms for each poll in it. */
+const pollsPerRunDefault = 16;
 /** Temporal takes 10,000 signals and 2,000 updates a run: a burst is followed by a new run, so that pause is still heard. */
 const messagesPerRunMax = 500;
 /**
@@ -60,6 +67,11 @@ const burstPauseMs = 1_000;
 const requestIdLengthMax = 64;
 /** After an error that is ours, the loop waits this long before it goes on: it never fails and never spins. */
 const ownErrorWaitMs = 30_000;
+/** A poll is woken at most by this part of its interval before its slot. */
+const wokenEarlyPart = 1 / 8;
+/** What is counted of a loop's lag: at most so much, so that a worker's wrong clock changes little, and this part of an interval. */
+const lagMsMax = 2_500;
+const lagPart = 1 / 4;
 
 export interface MonitorInput {
   v: 1;
@@ -67,6 +79,12 @@ export interface MonitorInput {
   brand: Brand;
   /** After how many polls the run continues as new; simulations under time skipping raise it. */
   pollsPerRun?: number;
+  /** Absent in runs that began before polls had one: single steps. The next run is WHOLE unless this one is told otherwise. */
+  course?: PollCourse;
+  /** How long before its slot a WHOLE poll is woken at most; simulations under time skipping, where it costs real time, lower it. */
+  wokenEarlyMs?: number;
+  /** Absent in runs that began before loops counted their lag; the next run does. */
+  countsLag?: boolean;
   /** What the run before knew; absent at the start, and then everything is read from PostgreSQL. */
   state?: LoopState;
 }
@@ -102,6 +120,8 @@ type Due =
 export async function monitorPlant(input: MonitorInput): Promise<void> {
   const { plantId, brand } = input;
   const pollsPerRun = input.pollsPerRun ?? pollsPerRunDefault;
+  const course = input.course ?? 'STEPS';
+  const earlyMsMax = course === 'WHOLE' ? (input.wokenEarlyMs ?? wokenEarlyMsMax) : 0;
   let state: LoopState | null = input.state ?? null;
 
   let lookAgain = state === null;
@@ -124,6 +144,11 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   let othersFirst = false;
   let integrationWish: 'ACTIVE' | 'DISABLED_BY_OPERATOR' | null = null;
   let verdicts: ClosingVerdict[] = [];
+  /**
+   * How far this loop's time was behind the worker's clock when its last poll ended. Its time stands still while a workflow
+   * task waits for a busy worker, but a timer runs from the end of the task: it would fire late by as much.
+   */
+  let lagMs = 0;
 
   const active = () => state?.integrationStatus === 'ACTIVE';
   const asked = () => requested > served;
@@ -251,12 +276,17 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       state.grid,
       Math.max(state.lastSlotMs ?? 0, state.periodFromMs - 1),
     );
-    if (due.kind === 'NOTHING' || slotMs < due.atMs) due = { kind: 'SLOT', atMs: slotMs };
-    if (slotMs > Date.now()) {
-      if (startDue) return { kind: 'START', atMs: Date.now() };
-      if (asked() && due.atMs > Date.now()) return { kind: 'MANUAL', atMs: Date.now() };
-    }
+    const wakeMs = slotMs - earlyMs(state.grid);
+    if (due.kind === 'NOTHING' || wakeMs < due.atMs) due = { kind: 'SLOT', atMs: wakeMs };
+    if (startDue && slotMs > Date.now()) return { kind: 'START', atMs: Date.now() };
+    if (asked() && due.atMs > Date.now()) return { kind: 'MANUAL', atMs: Date.now() };
     return due;
+  }
+
+  /** How long before its slot a poll is woken; short intervals leave room for the poll before. */
+  function earlyMs({ intervalMs }: Grid): number {
+    const lag = Math.min(lagMs, Math.floor(intervalMs * lagPart));
+    return lag + Math.min(earlyMsMax, Math.floor(intervalMs * wokenEarlyPart));
   }
 
   function refuseRequests(): void {
@@ -302,7 +332,11 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
   /** The newest due slot, after a wait where it is late; the older ones are written off as MISSED. */
   async function pollSlot(now: LoopState): Promise<void> {
     const dueSince = () =>
-      lateSlots(now.grid, Math.max(now.lastSlotMs ?? 0, now.periodFromMs - 1), Date.now());
+      lateSlots(
+        now.grid,
+        Math.max(now.lastSlotMs ?? 0, now.periodFromMs - 1),
+        Date.now() + earlyMs(now.grid),
+      );
     const late = dueSince();
     if (late === null) return;
     const catchingUp =
@@ -314,24 +348,20 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       freshTask = true;
     }
     const slots = dueSince() ?? late;
-    if (slots.missedCount > 0) {
-      await step('writeMissed', {
-        plantId,
-        intervalMs: now.grid.intervalMs,
-        rows:
-          slots.missedFromMs === null || slots.missedToMs === null
-            ? null
-            : { fromMs: slots.missedFromMs, toMs: slots.missedToMs },
-        overflow:
-          slots.overflowFromMs === null
-            ? null
-            : { slotMs: slots.overflowFromMs, slots: slots.overflowCount },
-      });
-    }
-    await poll(now, slots.catchUp, catchingUp ? 'CATCH_UP' : 'SCHEDULE');
+    const trigger = catchingUp ? 'CATCH_UP' : 'SCHEDULE';
+    const missed = missedOf(slots);
+    if (course === 'WHOLE') return poll(now, slots.catchUp, trigger, missed);
+    if (missed !== null)
+      await step('writeMissed', { plantId, intervalMs: now.grid.intervalMs, ...missed });
+    await poll(now, slots.catchUp, trigger);
   }
 
-  async function poll(now: LoopState, slotMs: number, trigger: Trigger): Promise<void> {
+  async function poll(
+    now: LoopState,
+    slotMs: number,
+    trigger: Trigger,
+    missed: MissedSlots | null = null,
+  ): Promise<void> {
     // No workflow task carries more than one poll: a crash loses the markers of one at most.
     if (!freshTask) await sleep(1);
     freshTask = false;
@@ -345,7 +375,7 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     requestId = undefined;
     polling = slotMs;
     try {
-      const { answer, standing } = await pollPlant({
+      const { answer, standing, endedAtMs } = await pollPlant({
         plantId,
         slotMs,
         trigger,
@@ -353,9 +383,13 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
         requestId: askedAs,
         intervalMs: now.grid.intervalMs,
         path,
+        course,
+        missed,
       });
       now.lastPoll = answer;
       servedWith = answer;
+      const lag = endedAtMs === null ? 0 : Math.max(0, endedAtMs - Date.now());
+      lagMs = input.countsLag === true && earlyMsMax > 0 ? Math.min(lag, lagMsMax) : 0;
       if (standing !== null) adopt(now, standing);
       if (answer.outcome === 'SKIPPED_INACTIVE') lookAgain = true;
     } finally {
@@ -434,7 +468,17 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
 
   async function continueAsNew(now: LoopState): Promise<void> {
     const next = makeContinueAsNewFunc<typeof monitorPlant>({});
-    await next({ v: 1, plantId, brand, pollsPerRun, state: now });
+    const { wokenEarlyMs } = input;
+    await next({
+      v: 1,
+      plantId,
+      brand,
+      pollsPerRun,
+      course: input.course ?? 'WHOLE',
+      countsLag: true,
+      ...(wokenEarlyMs === undefined ? {} : { wokenEarlyMs }),
+      state: now,
+    });
   }
 
   function showDetails(): void {
@@ -463,6 +507,21 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       revision: state?.revision ?? 0,
     };
   }
+}
+
+/** The late slots that are not polled any more; null where there are none. */
+function missedOf(slots: LateSlots): MissedSlots | null {
+  if (slots.missedCount === 0) return null;
+  return {
+    rows:
+      slots.missedFromMs === null || slots.missedToMs === null
+        ? null
+        : { fromMs: slots.missedFromMs, toMs: slots.missedToMs },
+    overflow:
+      slots.overflowFromMs === null
+        ? null
+        : { slotMs: slots.overflowFromMs, slots: slots.overflowCount },
+  };
 }
 
 /** Whoever sends it may send anything. */

@@ -1,6 +1,12 @@
 import { isCancellation, log, sleep } from '@temporalio/workflow';
 
-import type { FetchResult, PlantStanding, PollLogArgs } from '../activities/contract.ts';
+import type {
+  FetchResult,
+  MissedSlots,
+  PlantStanding,
+  PollLogArgs,
+  WholePollArgs,
+} from '../activities/contract.ts';
 import type { Booked, BookedPoll } from '../domain/changes.ts';
 import type { Trigger } from '../domain/plant.ts';
 import { afterAttempt } from '../domain/retry.ts';
@@ -12,6 +18,7 @@ import {
   sentenceOf,
   step,
   type StepPath,
+  wholePollStep,
 } from './steps.ts';
 
 export interface PollRequest {
@@ -22,6 +29,24 @@ export interface PollRequest {
   requestId: string | undefined;
   intervalMs: number;
   path: StepPath;
+  course: PollCourse;
+  /** Older slots that nobody polled, to be written off with this poll; null where there are none. */
+  missed: MissedSlots | null;
+}
+
+/**
+ * WHOLE: an ordinary poll is one step, woken a little before its slot; all others go on in single steps. STEPS: single steps
+ * from the start. Part of the workflow's input: a run keeps its course, so that histories of both replay.
+ */
+export type PollCourse = 'WHOLE' | 'STEPS';
+
+/** What became of a poll. */
+interface PollEnd {
+  answer: PollAnswer;
+  /** null where the alert step did not run. */
+  standing: PlantStanding | null;
+  /** When the vendor's last answer was there, by the worker's clock; null where nobody was asked. */
+  endedAtMs: number | null;
 }
 
 /** The answer of the vendor after all attempts, with what they took. */
@@ -36,18 +61,43 @@ interface Fetched {
 /**
  * One poll: fetch, snapshot, gaps, alerts and status, and its row of the ledger, whatever happened. Throws nothing but
  * cancellation.
- *
- * @returns the poll's answer, and the plant's standing where the alert step ran.
  */
-export async function pollPlant(
-  request: PollRequest,
-): Promise<{ answer: PollAnswer; standing: PlantStanding | null }> {
-  const startedAtMs = Date.now();
+export async function pollPlant(request: PollRequest): Promise<PollEnd> {
+  const whole = request.course === 'WHOLE' && request.path === 'LOCAL_FIRST';
+  const result = whole ? await wholePollStep(wholePollArgs(request)) : null;
+  if (result?.kind === 'ENDED') {
+    const { poll, standing } = result;
+    return endOf(ledgerRow(request, poll), standing);
+  }
+  const { plantId, intervalMs, missed } = request;
+  if (missed !== null) await step('writeMissed', { plantId, intervalMs, ...missed });
+  return pollInSteps(request, result?.kind === 'FETCHED' ? result.fetched : null);
+}
+
+function wholePollArgs(request: PollRequest): WholePollArgs {
+  const { plantId, slotMs, intervalMs, trigger, requestedAtMs, requestId, missed } = request;
+  return {
+    plantId,
+    slotMs,
+    intervalMs,
+    nowMs: Date.now(),
+    trigger,
+    requestedAtMs,
+    missed,
+    ...(requestId === undefined ? {} : { requestId }),
+  };
+}
+
+/** @param begun what the vendor has said to the poll's one step; null where nobody was asked. */
+async function pollInSteps(request: PollRequest, begun: FetchResult | null): Promise<PollEnd> {
+  // Woken early for one step that could not be: single steps begin on the slot.
+  if (begun === null && request.slotMs > Date.now()) await sleep(request.slotMs - Date.now());
+  const startedAtMs = begun === null || !('nowMs' in begun) ? Date.now() : begun.nowMs;
   let fetched: Fetched | null = null;
   let poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE';
   let standing: PlantStanding | null = null;
   try {
-    fetched = await fetchAll(request);
+    fetched = await fetchAll(request, begun);
     ({ poll, standing } = await book(request, startedAtMs, fetched));
   } catch (error) {
     if (isCancellation(error)) throw error;
@@ -68,19 +118,27 @@ export async function pollPlant(
   }
   const row = ledgerRow(request, poll);
   await step('writePollLog', row, localBudget(request.path));
-  return { answer: pollAnswer(row, standing), standing };
+  return endOf(row, standing);
+}
+
+function endOf(row: PollLogArgs, standing: PlantStanding | null): PollEnd {
+  const { startedAtMs, durationMs } = row;
+  const endedAtMs = startedAtMs === null || durationMs === null ? null : startedAtMs + durationMs;
+  return { answer: pollAnswer(row, standing), standing, endedAtMs };
 }
 
 /** At most two attempts; the second 5 s later and regular, after a rate limit's time where that is short. */
-async function fetchAll(request: PollRequest): Promise<Fetched> {
+async function fetchAll(request: PollRequest, begun: FetchResult | null): Promise<Fetched> {
   let attempts = 0;
   let durationMs = 0;
-  for (;;) {
+  for (let first = begun; ; first = null) {
     const { plantId, slotMs, intervalMs } = request;
-    const result = await fetchStep(
-      { plantId, slotMs, intervalMs, nowMs: Date.now() },
-      attempts === 0 ? request.path : 'REGULAR',
-    );
+    const result =
+      first ??
+      (await fetchStep(
+        { plantId, slotMs, intervalMs, nowMs: Date.now() },
+        attempts === 0 && request.course === 'STEPS' ? request.path : 'REGULAR',
+      ));
     if (result.kind === 'READING' || result.kind === 'VENDOR_FAILURE')
       durationMs += result.durationMs;
     if (result.kind !== 'VENDOR_FAILURE') {

@@ -7,7 +7,7 @@ import {
 } from '@temporalio/workflow';
 import type { LocalActivityOptions } from '@temporalio/workflow';
 
-import type { PlantActivities } from '../activities/contract.ts';
+import type { PlantActivities, WholePollArgs, WholePollResult } from '../activities/contract.ts';
 
 /**
  * Local first, regular else. A step that finishes within its budget costs one marker in the history; one that does not is
@@ -21,6 +21,14 @@ const localFetchBudgetMs = 2_000;
 const localStepsBudgetMs = 5_000;
 /** Less than this is not worth a local attempt. */
 const localStepMsMin = 50;
+
+/**
+ * A poll in one step is woken at most so long before its slot: enough for a busy server and worker to bring it to its vendor
+ * call in time, which then begins on the slot itself.
+ */
+export const wokenEarlyMsMax = 500;
+/** Reading before, 2 s for the vendor, writing after; then 8 s, after which a workflow task must be extended, are not over. */
+const localPollBudgetMs = 7_000;
 
 /** Serve our own services only; an error that is not theirs comes as non-retryable. */
 const serviceRetry = {
@@ -46,6 +54,7 @@ function local(budgetMs: number): PlantActivities {
 }
 
 const localFetch = local(localFetchBudgetMs);
+const localPoll = local(localPollBudgetMs);
 
 /** The end of a poll's local budget, in workflow time. */
 export interface LocalBudget {
@@ -59,7 +68,7 @@ export function localBudget(path: StepPath = 'LOCAL_FIRST'): LocalBudget {
   return { endsAtMs: path === 'LOCAL_FIRST' ? Date.now() + localStepsBudgetMs : 0 };
 }
 
-type Step = Exclude<keyof PlantActivities, 'fetchReadings' | 'refreshDays'>;
+type Step = Exclude<keyof PlantActivities, 'pollWhole' | 'fetchReadings' | 'refreshDays'>;
 
 /**
  * One step other than the fetch.
@@ -83,6 +92,19 @@ export async function step<Name extends Step>(
     }
   }
   return (regular[name] as Run)(args);
+}
+
+/** The whole poll in one local step; null where it did not finish: nothing is known then, and the single steps find out. */
+export async function wholePollStep(args: WholePollArgs): Promise<WholePollResult | null> {
+  try {
+    return await localPoll.pollWhole(args);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.debug('a poll in one step did not finish, it goes on in single ones', {
+      plantId: args.plantId,
+    });
+    return null;
+  }
 }
 
 /** The fetch, local first. `regular` for a second attempt, which is regular from the start. */

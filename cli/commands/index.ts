@@ -156,6 +156,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./validate.ts')).validate,
   },
   {
+    name: 'prune',
+    summary: 'take old rows of the ledger away; shows what would go, and asks',
+    load: async () => (await import('./prune.ts')).prune,
+  },
+  {
     name: 'histories export',
     summary: 'write the histories of running loops to files, for the replay gate',
     load: async () => (await import('./histories-export.ts')).historiesExport,

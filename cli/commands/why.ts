@@ -1,9 +1,10 @@
+import { findLedgerKeptFrom } from '../../db/ledger-kept.ts';
 import { listPlants } from '../../db/plants.ts';
 import { findWhyFacts } from '../../db/why.ts';
 import { explain, type Why } from '../../domain/why.ts';
 import { durationText, energyText } from '../../domain/wording.ts';
 import { type Command, type CommandIo, textFlag, usageError } from '../command.ts';
-import { exitCodes } from '../config.ts';
+import { CommandError, exitCodes } from '../config.ts';
 import {
   energyCell,
   nothing,
@@ -33,6 +34,12 @@ export const why: Command = {
     if (atMs !== null && atMs > nowMs) throw usageError(why, `--at ${text} has not come yet`);
     const db = await connectDatabase(context.config());
     try {
+      const keptFromMs = await findLedgerKeptFrom(db);
+      if (atMs !== null && keptFromMs !== null && atMs < keptFromMs)
+        throw new CommandError(
+          `the polls before ${new Date(keptFromMs).toISOString()} were pruned, and without them nothing can be said of ${text}`,
+          exitCodes.failed,
+        );
       const facts = await findWhyFacts(db, plantId, atMs, nowMs);
       if (facts === null) throw unknownPlant(plantId);
       const explained = explain(facts);

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { expect } from 'vitest';
+
 import {
   pauseSignal,
   plantChangedSignal,
@@ -35,11 +37,14 @@ async function current({ loops }: CaseTools, plantId: string) {
   return { workflowId: handle.workflowId, runId: (await handle.describe()).runId };
 }
 
-/** The code paths of the workflows that a change must not reorder for those who are on them. */
+/**
+ * The code paths of the workflows that a change must not reorder for those who are on them. Kept histories without a case are
+ * of polls in single steps, the course of loops that began before an ordinary poll was one step.
+ */
 export const historyCases: readonly HistoryCase[] = [
   {
     workflow: 'monitorPlant',
-    name: 'ordinary-polls',
+    name: 'whole-ordinary-polls',
     async run(tools) {
       const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(1), intervalS: 2 });
       await tools.loops.untilPolled(plantId, 4);
@@ -48,7 +53,7 @@ export const historyCases: readonly HistoryCase[] = [
   },
   {
     workflow: 'monitorPlant',
-    name: 'regular-fetch-and-second-attempt',
+    name: 'whole-regular-fetch-and-second-attempt',
     async run(tools) {
       // HTTP 500 twice: the second attempt is regular. And a local attempt that its budget cuts off.
       const failing = await tools.loops.add({ vendorPlantId: '1298491919448631828' });
@@ -58,7 +63,7 @@ export const historyCases: readonly HistoryCase[] = [
   },
   {
     workflow: 'monitorPlant',
-    name: 'local-fetch-cut',
+    name: 'whole-local-fetch-cut',
     async run(tools) {
       const vendorPlantId = ordinarySolis(2);
       tools.vendor.hold(vendorPlantId);
@@ -75,7 +80,7 @@ export const historyCases: readonly HistoryCase[] = [
   },
   {
     workflow: 'monitorPlant',
-    name: 'pause-and-resume',
+    name: 'whole-pause-and-resume',
     async run(tools) {
       const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(3) });
       await tools.loops.untilPolled(plantId);
@@ -92,7 +97,7 @@ export const historyCases: readonly HistoryCase[] = [
   },
   {
     workflow: 'monitorPlant',
-    name: 'poll-now-while-waiting',
+    name: 'whole-poll-now-while-waiting',
     async run(tools) {
       const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(4) });
       await tools.loops.untilPolled(plantId);
@@ -104,9 +109,24 @@ export const historyCases: readonly HistoryCase[] = [
   },
   {
     workflow: 'monitorPlant',
-    name: 'continue-as-new',
+    name: 'whole-missed-slots',
     async run(tools) {
-      const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(5), intervalS: 2 }, 3);
+      const vendorPlantId = ordinarySolis(6);
+      tools.vendor.delay(vendorPlantId, 1_300);
+      const plantId = await tools.loops.add({ vendorPlantId, intervalS: 1 });
+      const rows = await tools.loops.untilPolled(plantId, 8);
+      expect(rows.some((row) => row.outcome === 'MISSED')).toBe(true);
+      return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'whole-continue-as-new',
+    async run(tools) {
+      const plantId = await tools.loops.add(
+        { vendorPlantId: ordinarySolis(5), intervalS: 2 },
+        { pollsPerRun: 3 },
+      );
       const rows = await tools.loops.untilPolled(plantId, 8);
       // A run in the middle: it began with the state of the one before and ended with a new one.
       const [, middle = ''] = [...new Set(rows.map((row) => row.run_id))];
@@ -115,7 +135,7 @@ export const historyCases: readonly HistoryCase[] = [
   },
   {
     workflow: 'monitorPlant',
-    name: 'interval-change',
+    name: 'whole-interval-change',
     async run(tools) {
       const plantId = await tools.loops.add({ vendorPlantId: ordinarySolis(6), intervalS: 3 });
       await tools.loops.untilPolled(plantId, 2);

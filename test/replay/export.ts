@@ -18,6 +18,7 @@ import { historyCases } from './cases.ts';
  * Histories are kept, not regenerated: a new case is added when workflows learn something new, and an old one is deleted only
  * when no run of its time can be alive any more (the namespace's retention, and the longest run of a loop).
  */
+const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
 const histories = fileURLToPath(new URL('../../fixtures/histories/', import.meta.url));
 
 describe('exporting histories', () => {
@@ -48,7 +49,7 @@ describe('exporting histories', () => {
   });
 });
 
-/** Process ids and host names of the machine that made them are nobody's business. */
+/** Process ids, host names and folders of the machine that made them are nobody's business. */
 function withoutMachine(json: string): string {
-  return json.replaceAll(/"\d+@[^"]*?(-[0-9a-f]{32})?"/g, '"worker$1"');
+  return json.replaceAll(/"\d+@[^"]*?(-[0-9a-f]{32})?"/g, '"worker$1"').replaceAll(packageRoot, '');
 }

@@ -1,16 +1,16 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { cp, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { bundleWorkflows } from '../../cli/bundle.ts';
 import { installRuntime } from '../../cli/worker.ts';
 import { createLog } from '../../cli/log.ts';
 import { withLeanThreads } from '../../cli/workflow-threads.ts';
+import { changedBundle } from '../support/changed-bundle.ts';
 import { historyCases } from './cases.ts';
 
 /** Today's workflows replay yesterday's runs: what was recorded by them must come out of them again, in the same order. */
@@ -73,64 +73,48 @@ describe('replay', () => {
     expect(threads).toBeGreaterThan(0);
   });
 
-  /** A copy of the workflows with one text replaced; fails when the text is not there. */
-  async function changedBundle(file: string, from: string, to: string): Promise<WorkflowBundle> {
-    const copy = mkdtempSync(join(scratch, 'changed-'));
-    for (const part of ['workflows', 'domain', 'activities', 'package.json', 'tsconfig.json'])
-      await cp(join(root, part), join(copy, part), { recursive: true });
-    await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-    const path = join(copy, file);
-    const text = await readFile(path, 'utf8');
-    expect(text).toContain(from);
-    await writeFile(path, text.replace(from, to));
-    return bundleWorkflowCode({
-      workflowsPath: join(copy, 'workflows/index.ts'),
-      logger: new DefaultLogger('ERROR'),
-    });
-  }
-
   test('a copy without a change replays them too, so that the next tests say something', async () => {
-    const copied = await changedBundle(
-      'workflows/poll.ts',
-      'export async function pollPlant',
-      'export async function pollPlant',
-    );
+    const copied = await changedBundle(scratch, {
+      file: 'workflows/poll.ts',
+      from: 'export async function pollPlant',
+      to: 'export async function pollPlant',
+    });
     expect(await replay(copied, 'monitorPlant/ordinary-polls')).toBeNull();
   });
 
   test('a poll with another step before its log does not pass', async () => {
-    const reordered = await changedBundle(
-      'workflows/poll.ts',
-      "await step('writePollLog', row, localBudget(request.path));",
-      "await step('evaluatePlant', { plantId: row.plantId, nowMs: 0, revision: 0, closing: null }); await step('writePollLog', row);",
-    );
+    const reordered = await changedBundle(scratch, {
+      file: 'workflows/poll.ts',
+      from: "await step('writePollLog', row, localBudget(request.path));",
+      to: "await step('evaluatePlant', { plantId: row.plantId, nowMs: 0, revision: 0, closing: null }); await step('writePollLog', row);",
+    });
     expect(await replay(reordered, 'monitorPlant/ordinary-polls')).toMatch(
       /nondeterminism|non-determin/i,
     );
   });
 
   test('workflow code that does not come back is noticed in a lean thread', async () => {
-    const spinning = await changedBundle(
-      'workflows/plant-monitor.ts',
-      'let lookAgain = state === null;',
-      'for (let n = 0; n < 12e9; n += 1); let lookAgain = state === null;',
-    );
+    const spinning = await changedBundle(scratch, {
+      file: 'workflows/plant-monitor.ts',
+      from: 'let lookAgain = state === null;',
+      to: 'for (let n = 0; n < 12e9; n += 1); let lookAgain = state === null;',
+    });
     let stuck = 0;
     const { watch } = await withLeanThreads(
       () => replay(spinning, 'monitorPlant/ordinary-polls'),
       () => (stuck += 1),
-      1_000,
+      { afterMs: 1_000 },
     );
     watch.stop();
     expect(stuck).toBe(1);
   });
 
   test('a closing that closes before it refreshes does not pass', async () => {
-    const reordered = await changedBundle(
-      'workflows/daily-close.ts',
-      'const refreshed = await refresh(plantId, date);',
-      "await step('closeDay', { plantId, date, nowMs: Date.now() }); const refreshed = await refresh(plantId, date);",
-    );
+    const reordered = await changedBundle(scratch, {
+      file: 'workflows/daily-close.ts',
+      from: 'const refreshed = await refresh(plantId, date);',
+      to: "await step('closeDay', { plantId, date, nowMs: Date.now() }); const refreshed = await refresh(plantId, date);",
+    });
     expect(await replay(reordered, 'closeDay/ordinary-closing')).toMatch(
       /nondeterminism|non-determin/i,
     );

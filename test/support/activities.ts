@@ -4,6 +4,7 @@ import { Breaker } from '../../activities/breaker.ts';
 import type { PlantActivities } from '../../activities/contract.ts';
 import { createPlantActivities } from '../../activities/create.ts';
 import { sealCredentials } from '../../activities/credentials.ts';
+import type { ActivityDeps } from '../../activities/deps.ts';
 import { createVendors, type OpenAdapter } from '../../activities/vendor.ts';
 import { createFixtureAdapter } from '../../adapters/registry.ts';
 import { namedKey } from '../../cli/config.ts';
@@ -20,7 +21,13 @@ const masterKeys = { current: namedKey(randomBytes(32).toString('base64')), prev
 /** The production activities without a worker, on a clock that the test sets. */
 export function testActivities(
   { db }: TestDatabase,
-  options: { openAdapter?: OpenAdapter; locks?: PlantLocks; plantId?: string } = {},
+  options: {
+    openAdapter?: OpenAdapter;
+    locks?: PlantLocks;
+    plantId?: string;
+    isLocal?: boolean;
+    checkpoint?: ActivityDeps['checkpoint'];
+  } = {},
 ): { activities: PlantActivities; setClock(ms: number): void } {
   let nowMs = Date.now();
   const { openAdapter = createFixtureAdapter, locks = noPlantLocks, plantId = 'plant' } = options;
@@ -33,12 +40,12 @@ export function testActivities(
       breaker: new Breaker(),
       clock: () => nowMs,
       log: { info: () => {}, warn: () => {}, error: () => {} },
-      checkpoint: async () => {},
+      checkpoint: options.checkpoint ?? (async () => {}),
     },
     () => ({
       workflowId: pollWorkflowId(plantId),
       runId: 'run',
-      isLocal: false,
+      isLocal: options.isLocal ?? false,
       signal: new AbortController().signal,
       heartbeat: () => {},
     }),

@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 
-import { startLoop } from '../../cli/loops.ts';
+import { type LoopOptions, startLoop } from '../../cli/loops.ts';
 import { listPollLogs, type PollLogRow } from '../../db/poll-logs.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { plantStateQuery, type PlantState, pollWorkflowId } from '../../workflows/messages.ts';
@@ -9,7 +9,7 @@ import { addPlant, eventually, type TestFleet, type TestPlant } from './fleet.ts
 /** What tests do with the loops of a fleet. */
 export interface TestLoops {
   /** Adds a plant and starts its loop. @returns its id. */
-  add(plant: TestPlant, pollsPerRun?: number): Promise<string>;
+  add(plant: TestPlant, options?: LoopOptions): Promise<string>;
   handle(plantId: string): WorkflowHandle;
   state(plantId: string): Promise<PlantState>;
   /** The ledger's rows of polls, oldest first. */
@@ -31,12 +31,12 @@ export function testLoops(fleet: TestFleet): TestLoops {
   return {
     handle,
     polls,
-    async add(plant, pollsPerRun) {
+    async add(plant, options = {}) {
       const plantId = await addPlant(fleet.db, fleet.config, plant);
       await startLoop(
         fleet.client,
         { id: plantId, name: plantId, brand: plant.brand ?? 'SOLIS' },
-        pollsPerRun,
+        options,
       );
       return plantId;
     },

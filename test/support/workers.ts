@@ -21,7 +21,7 @@ export function testBundle(): Promise<WorkflowBundle> {
 /** A worker of all queues in the test's own process. */
 export async function startTestWorker(
   fleet: Pick<TestFleet, 'config'>,
-  options: Partial<Omit<WorkerOptions, 'config' | 'log' | 'bundle'>> = {},
+  options: Partial<Omit<WorkerOptions, 'config' | 'log'>> = {},
 ): Promise<RunningWorker> {
   const log = createLog('error', process.stderr);
   installRuntime(log);
