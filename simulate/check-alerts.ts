@@ -27,6 +27,7 @@ interface Known {
 export class AlertsCheck {
   readonly #life: PlantLife;
   readonly #ledger: Ledger;
+  readonly #accountPlants: readonly string[];
   readonly #fail: Fail;
   readonly #known = new Map<string, Known>();
   /** Alerts of which all is said. */
@@ -39,9 +40,10 @@ export class AlertsCheck {
   #low: Low = null;
   #streak: { date: string; isBelow: boolean; verdicts: number; belowTen: number } | null = null;
 
-  constructor(life: PlantLife, ledger: Ledger, fail: Fail) {
+  constructor(life: PlantLife, ledger: Ledger, accountPlants: readonly string[], fail: Fail) {
     this.#life = life;
     this.#ledger = ledger;
+    this.#accountPlants = accountPlants;
     this.#fail = fail;
   }
 
@@ -85,8 +87,15 @@ export class AlertsCheck {
       this.#fail(
         `the account is ${changes.pauseAccount ? '' : 'not '}paused by ${result.failure.type}`,
       );
+    if (!isRefused) return;
     // Another plant of the account may have been refused first: then its alert speaks for all.
-    if (isRefused) this.#isRefused = this.#active().some((alert) => isOf(alert, 'AUTH'));
+    const saying = this.#accountPlants.filter((plantId) =>
+      this.#ledger
+        .alerts(plantId)
+        .some((alert) => alert.state !== 'RESOLVED' && isOf(alert, 'AUTH')),
+    );
+    if (saying.length === 0) this.#fail('credentials were refused, and no plant says so');
+    this.#isRefused = saying.includes(this.#life.id);
   }
 
   /** After an answer about alarms: what is open is active, with its worst severity; what is not said stays. */

@@ -22,12 +22,20 @@ const hourMs = 3_600_000;
 /** A vendor shows one decimal. */
 const displayKwh = 0.0501;
 const tenMinutesMs = 600_000;
+/** Days so old are asked for again where they are not whole. */
+const askedAgainDays = 3;
+/** After a crash, the gaps that a poll had found are left to the next one. */
+const pollsWithoutAskingMax = 3;
 
 export class DaysCheck {
   /** The days as they must be. */
   readonly rows = new Map<string, Day>();
   /** Days to which a false word was booked that no guard can know. */
   readonly #misled = new Set<string>();
+  /** Days that a series call since the last poll was about. */
+  readonly #asked = new Set<string>();
+  /** Polls since which a day that is not whole was not asked for. */
+  readonly #unasked = new Map<string, number>();
   readonly #vendor: SimulatedVendor;
   readonly #ledger: Ledger;
   readonly #counts: Counts;
@@ -55,6 +63,25 @@ export class DaysCheck {
       );
     if (isBooked) this.#book(date, stated, reading, booked, nowMs, heard);
     this.#compare(date, nowMs);
+  }
+
+  /** After a poll with a reading: each of the last days is whole, or it was asked for. */
+  afterPoll(nowMs: number): void {
+    const today = dateAt(nowMs, this.#vendor.life.place.timezone);
+    const inVain = this.#ledger.gapTries(this.#plantId);
+    for (let age = askedAgainDays; age >= 1; age -= 1) {
+      const date = dateAfter(today, -age);
+      const row = this.rows.get(date);
+      const isWhole = row?.complete === true || row?.quality === 'FINAL';
+      const polls =
+        isWhole || inVain.has(date) || this.#asked.has(date)
+          ? 0
+          : (this.#unasked.get(date) ?? 0) + 1;
+      if (polls > pollsWithoutAskingMax)
+        this.#fail(`${date} is not whole, and ${polls} polls did not ask for it`);
+      this.#unasked.set(date, polls);
+    }
+    this.#asked.clear();
   }
 
   /** What the vendor has said, from the vendor's side. */
@@ -153,6 +180,7 @@ export class DaysCheck {
 
   /** After the series was asked: each day as the specification says. */
   afterSeries(call: SeriesCall): void {
+    for (const date of call.dates) this.#asked.add(date);
     const plant = this.#ledger.findPlant(this.#plantId);
     if (call.failure === null) {
       const today =

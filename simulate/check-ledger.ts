@@ -1,16 +1,35 @@
 import type { Expected, Fail } from './checker.ts';
-import { dateAt } from './calendar.ts';
+import { dateAfter, dateAt, dayLengthMs, firstInstantOf } from './calendar.ts';
 import { firstSlotFrom, hashOf } from './grid.ts';
-import type { Ledger, PollRow } from './ledger.ts';
+import type { Ledger, Period, PollRow } from './ledger.ts';
+import type { Life } from './life.ts';
+
+const minuteMs = 60_000;
+/** Slots so near the end may still be waited for: a worker that died stays away for up to three, and may be late then. */
+const openSlots = 6;
+/** How long after the end of a day it may be closed, where a worker is there. */
+const closedWithinMs = 120 * minuteMs;
+/** Closings are before midnight by no more than this. */
+const closingLeadMs = 10 * minuteMs;
+/** Closings older than three days are not made good. */
+const goodMadeMs = 2 * dayLengthMs;
 
 /** Judges what was written when all is over: the slots, the polls beside each other, the days above their polls. */
-export function checkLedger(ledger: Ledger, expected: Expected, untilMs: number, fail: Fail): void {
+export function checkLedger(
+  ledger: Ledger,
+  expected: Expected,
+  { toMs, outages }: Life,
+  fail: Fail,
+): void {
   const { id } = expected.life;
   const polls = ledger.polls(id);
-  judgeSlots(ledger, id, polls, untilMs, fail);
+  // Whoever is away then does not come back.
+  const away = outages.filter((outage) => outage.toMs + closedWithinMs > toMs);
+  const watchedUntilMs = Math.min(toMs, ...away.map(({ fromMs }) => fromMs));
+  judgeSlots(ledger, id, polls, { toMs, watchedUntilMs }, fail);
   judgeOverlaps(polls, fail);
   judgeDays(ledger, expected, polls, fail);
-  judgeClosings(ledger, id, expected.life.place.timezone, fail);
+  judgeClosings(ledger, expected, { watchedUntilMs, outages }, fail);
 }
 
 /** Exactly one row for every slot of an active period; off the grid nothing but what was asked for. */
@@ -18,26 +37,27 @@ function judgeSlots(
   ledger: Ledger,
   plantId: string,
   polls: readonly PollRow[],
-  untilMs: number,
+  { toMs: untilMs, watchedUntilMs }: { toMs: number; watchedUntilMs: number },
   fail: Fail,
 ): void {
-  const due = new Set<number>();
+  /** Whether the slot must have a row by now: the newest may still be waited for. */
+  const due = new Map<number, boolean>();
   const newestMs = polls.at(-1)?.slotMs ?? 0;
   for (const { fromMs, toMs, intervalMs, phaseMs, reason } of ledger.periods(plantId)) {
     if (reason !== 'ACTIVE') continue;
     if (phaseMs !== hashOf(plantId) % intervalMs) fail(`a grid with the phase ${phaseMs}`);
     const endMs = Math.min(toMs ?? untilMs, untilMs);
+    const overMs = Math.max(newestMs, watchedUntilMs - openSlots * intervalMs - 10 * minuteMs);
     for (
       let slotMs = firstSlotFrom(plantId, intervalMs, fromMs);
       slotMs < endMs;
       slotMs += intervalMs
     )
-      due.add(slotMs);
+      due.set(slotMs, slotMs < overMs);
   }
   const rows = new Map(polls.map((row) => [row.slotMs, row]));
-  for (const slotMs of due) {
-    // The newest may still be waited for.
-    if (!rows.has(slotMs) && slotMs < newestMs) fail(`no row for the slot ${at(slotMs)}`);
+  for (const [slotMs, isOver] of due) {
+    if (isOver && !rows.has(slotMs)) fail(`no row for the slot ${at(slotMs)}`);
   }
   for (const { slotMs, trigger } of polls) {
     if (!due.has(slotMs) && trigger !== 'START' && trigger !== 'MANUAL' && slotMs < untilMs)
@@ -79,13 +99,35 @@ function judgeDays(
   }
 }
 
-function judgeClosings(ledger: Ledger, plantId: string, timezone: string, fail: Fail): void {
-  const dates = new Set<string>();
-  for (const { slotMs } of ledger.closings(plantId)) {
+/** Each day on which the plant was active is closed, once. */
+function judgeClosings(
+  ledger: Ledger,
+  { life }: Expected,
+  { watchedUntilMs, outages }: { watchedUntilMs: number; outages: Life['outages'] },
+  fail: Fail,
+): void {
+  const { timezone } = life.place;
+  const closed = new Set<string>();
+  for (const { slotMs } of ledger.closings(life.id)) {
     const date = dateAt(slotMs, timezone);
-    if (dates.has(date)) fail(`${date} was closed twice`);
-    dates.add(date);
+    if (closed.has(date)) fail(`${date} was closed twice`);
+    closed.add(date);
   }
+  const active = ledger.periods(life.id).filter(({ reason }) => reason === 'ACTIVE');
+  const first = active[0];
+  if (first === undefined) return;
+  for (let date = dateAt(first.fromMs, timezone); ; date = dateAfter(date, 1)) {
+    const startMs = firstInstantOf(date, timezone);
+    const endMs = firstInstantOf(dateAfter(date, 1), timezone);
+    if (endMs + closedWithinMs > watchedUntilMs) return;
+    const isLost = outages.some(({ fromMs, toMs }) => fromMs <= endMs && toMs > endMs + goodMadeMs);
+    const wasActive = active.some((period) => touches(period, startMs, endMs - closingLeadMs));
+    if (wasActive && !isLost && !closed.has(date)) fail(`${date} was not closed`);
+  }
+}
+
+function touches({ fromMs, toMs }: Period, startMs: number, endMs: number): boolean {
+  return fromMs < endMs && (toMs ?? Infinity) > startMs;
 }
 
 function at(atMs: number): string {

@@ -5,7 +5,8 @@ import { AlertsCheck } from './check-alerts.ts';
 import { DaysCheck } from './check-days.ts';
 import { checkLedger } from './check-ledger.ts';
 import type { Ledger } from './ledger.ts';
-import type { PlantLife } from './life.ts';
+import type { Life, PlantLife } from './life.ts';
+import type { FailedAttempt } from './loop.ts';
 import { statusOf } from './oracle.ts';
 import type { Steps } from './steps.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
@@ -14,6 +15,10 @@ import type { Heard, SimulatedVendor } from './vendor.ts';
 
 const tenMinutesMs = 600_000;
 const traceMax = 24;
+/** A second attempt comes after so long, and a rate limit is waited out up to this (plants.md). */
+const secondAttemptWaitMs = 5_000;
+const rateLimitWaitMsMax = 60_000;
+const neverRetried: readonly string[] = ['AUTH_FAILED', 'PLANT_NOT_FOUND', 'INVALID_DATA_FORMAT'];
 
 /** An invariant does not hold. */
 export class Violation extends Error {
@@ -37,6 +42,7 @@ export interface Polled {
   heard: Heard | null;
   changes: AlertsChanges;
   attempts: number;
+  failed: readonly FailedAttempt[];
   areCredentialsCurrent: boolean;
 }
 
@@ -44,6 +50,8 @@ export interface Polled {
 export interface Expected {
   life: PlantLife;
   lastSeenAtMs: number | null;
+  /** The newest slot, or start of a manual poll, that was decided. */
+  decidedMs: number | null;
   failures: number;
   lastShown: string;
   days: DaysCheck;
@@ -70,16 +78,18 @@ export class Checker {
   constructor(steps: Steps, vendors: readonly SimulatedVendor[]) {
     this.#steps = steps;
     this.#ledger = steps.ledger;
+    const accountPlants = vendors.map(({ life }) => life.id);
     for (const vendor of vendors) {
       const { life } = vendor;
       const fail: Fail = (message) => this.#fail(life.id, message);
       this.#expected.set(life.id, {
         life,
         lastSeenAtMs: null,
+        decidedMs: null,
         failures: 0,
         lastShown: '',
         days: new DaysCheck(vendor, steps.ledger, this.counts, fail),
-        alerts: new AlertsCheck(life, steps.ledger, fail),
+        alerts: new AlertsCheck(life, steps.ledger, accountPlants, fail),
         trace: [],
       });
     }
@@ -128,7 +138,11 @@ export class Checker {
       const said = result.kind === 'FAILURE' ? result.failure.type : 'read';
       return `${iso(slotMs)} polled at ${iso(nowMs)} (${attempts}): ${said} → ${status} ${statusReason} ${changes.alerts.map(describe).join(' ')}`;
     });
+    if (expected.decidedMs !== null && slotMs <= expected.decidedMs)
+      this.#fail(plantId, `${iso(slotMs)} was polled after ${iso(expected.decidedMs)}`);
+    expected.decidedMs = slotMs;
     this.#judgeAttempts(plantId, polled);
+    if (result.kind === 'READING') expected.days.afterPoll(nowMs);
     this.#judgeReadings(plantId, expected, polled);
     const { failures, lastSeenAtMs, days, alerts } = expected;
     alerts.afterPoll(polled, { failures, lastSeenAtMs, days: days.rows });
@@ -171,22 +185,27 @@ export class Checker {
   }
 
   /** What can be said only when all is over. */
-  atTheEnd(untilMs: number): void {
+  atTheEnd(life: Life): void {
     for (const [plantId, expected] of this.#expected) {
       const fail: Fail = (message) => this.#fail(plantId, message);
-      checkLedger(this.#ledger, expected, untilMs, fail);
+      checkLedger(this.#ledger, expected, life, fail);
     }
   }
 
-  #judgeAttempts(plantId: string, { result, attempts }: Polled): void {
+  /** One second attempt, where that may help, after as long as it takes. */
+  #judgeAttempts(plantId: string, { attempts, failed }: Polled): void {
     if (attempts > 2) this.#fail(plantId, `${attempts} attempts`);
-    if (result.kind === 'READING' || attempts < 2) return;
-    const { type, retryAfterMs } = result.failure;
-    const never = ['AUTH_FAILED', 'PLANT_NOT_FOUND', 'INVALID_DATA_FORMAT'];
-    // The second one may have failed otherwise than the first; but the first of these is the last.
-    if (never.includes(type)) return;
-    if (type === 'RATE_LIMIT_EXCEEDED' && (retryAfterMs ?? 0) < 0)
-      this.#fail(plantId, 'a rate limit that lies in the past');
+    const [first] = failed;
+    if (first === undefined) return;
+    const { type, retryAfterMs } = first.failure;
+    const isLimited = type === 'RATE_LIMIT_EXCEEDED';
+    const limitMs = isLimited ? (retryAfterMs ?? Infinity) : 0;
+    const mayBeRepeated = !neverRetried.includes(type) && limitMs <= rateLimitWaitMsMax;
+    if (!mayBeRepeated && attempts > 1) this.#fail(plantId, `${type} was asked again`);
+    if (mayBeRepeated && attempts === 1) this.#fail(plantId, `${type} was not asked again`);
+    const waitMsMin = Math.max(secondAttemptWaitMs, limitMs);
+    if (mayBeRepeated && (first.waitedMs ?? 0) < waitMsMin)
+      this.#fail(plantId, `${type} was asked again after ${first.waitedMs} ms`);
   }
 
   /** Last seen never goes back, and never comes from anywhere but the vendor's word or a proof of life. */

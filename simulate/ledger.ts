@@ -197,7 +197,7 @@ export class Ledger {
     return {
       plant: factsOf(plant),
       days: this.#daysAround(plantId, nowMs),
-      daysAtTime: this.#daysAtTime(plantId, nowMs, measuredAtMs),
+      daysAtTime: this.daysAtTime(plantId, nowMs, measuredAtMs),
       active,
       // Incidents are of many accounts; a simulation has one.
       incident: null,
@@ -578,7 +578,7 @@ export class Ledger {
     return found;
   }
 
-  #daysAtTime(plantId: string, nowMs: number, measuredAtMs: number): DayAtTime[] {
+  daysAtTime(plantId: string, nowMs: number, measuredAtMs: number): DayAtTime[] {
     const { plant, days } = this.#book(plantId);
     const today = dateAt(nowMs, plant.timezone);
     const marks =

@@ -4,10 +4,11 @@ import type { ClosingVerdict } from '../domain/facts.ts';
 import type { IntegrationStatus, LocalDate, Trigger } from '../domain/plant.ts';
 import { afterAttempt } from '../domain/retry.ts';
 import { catchUpWaitMsMax, type Grid, isLate, lateSlots, nextSlotAfter } from '../domain/slots.ts';
-import type { Checker } from './checker.ts';
+import type { Checker, Polled } from './checker.ts';
+import type { VendorFailure } from '../domain/reading.ts';
 import { isWithin, type Life, type PlantLife } from './life.ts';
 import { randomOf } from './random.ts';
-import { bookedRow, type Steps } from './steps.ts';
+import { bookedRow, type Steps, type WholeBefore } from './steps.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
 
 /**
@@ -18,6 +19,8 @@ import type { Heard, SimulatedVendor } from './vendor.ts';
 const minuteMs = 60_000;
 const stepMs = 5;
 const secondAttemptLatencyMs = 30;
+/** Of the polls. */
+const singleStepsShare = 0.2;
 /** How long a worker is gone when it dies between two steps. */
 const crashMsMax = 15_000;
 /** Every so often the fleet's reconciliation evaluates plants that are not polled. */
@@ -46,6 +49,13 @@ interface Fetched {
   attempts: number;
   durationMs: number;
   heard: Heard | null;
+  failed: FailedAttempt[];
+}
+
+/** An attempt that failed, and how long it was waited before the next one; null: there was none. */
+export interface FailedAttempt {
+  failure: VendorFailure;
+  waitedMs: number | null;
 }
 
 /** What people do meanwhile: applied between two steps as well. */
@@ -319,9 +329,14 @@ export class Loop {
   async #pollOnce(slotMs: number, trigger: Trigger, run: number): Promise<void> {
     const { id } = this.life;
     const startedAtMs = this.nowMs;
+    // A slow vendor is left to the regular path, and so are loops that began before there was another.
+    const isWhole = !randomOf(id, 'steps', slotMs).chance(singleStepsShare);
+    const before = isWhole ? this.#steps.readWholeBefore(id, this.#clock(startedAtMs)) : null;
     const fetched = await this.#fetchAll(slotMs);
     this.#step('fetch', slotMs, run);
-    const poll = await this.#book(slotMs, startedAtMs, fetched, run);
+    const poll =
+      this.#bookWhole(slotMs, startedAtMs, fetched, before) ??
+      (await this.#book(slotMs, startedAtMs, fetched, run));
     const row =
       typeof poll === 'string'
         ? { ...skippedRow(id, slotMs, trigger), outcome: poll }
@@ -334,6 +349,7 @@ export class Loop {
   async #fetchAll(slotMs: number): Promise<Fetched> {
     let attempts = 0;
     let durationMs = 0;
+    const failed: FailedAttempt[] = [];
     for (;;) {
       this.#vendor.takeHeard();
       const result = await this.#steps.fetchReadings(this.life.id, slotMs, this.#clock(this.nowMs));
@@ -349,12 +365,15 @@ export class Loop {
           attempts: isReading ? attempts + 1 : attempts,
           durationMs,
           heard: isReading ? this.#remember(slotMs, result.nowMs, heard) : null,
+          failed,
         };
       }
-      if (!result.asked) return { result, attempts, durationMs, heard };
+      if (!result.asked) return { result, attempts, durationMs, heard, failed };
       attempts += 1;
       const after = afterAttempt(result.failure, attempts);
-      if (after.next === 'DONE') return { result, attempts, durationMs, heard };
+      const waitedMs = after.next === 'DONE' ? null : after.waitMs;
+      failed.push({ failure: result.failure, waitedMs });
+      if (after.next === 'DONE') return { result, attempts, durationMs, heard, failed };
       durationMs += after.waitMs;
       this.nowMs += after.waitMs + secondAttemptLatencyMs;
     }
@@ -374,12 +393,51 @@ export class Loop {
     return heard;
   }
 
+  /** An ordinary poll in one step; null leaves it to the single steps. */
+  #bookWhole(
+    slotMs: number,
+    startedAtMs: number,
+    fetched: Fetched,
+    before: WholeBefore | null,
+  ): BookedPoll | null {
+    const { result, attempts, durationMs, heard } = fetched;
+    if (before === null || result.kind !== 'READING' || attempts > 1) return null;
+    const { id } = this.life;
+    const { nowMs, reading } = result;
+    const written = this.#steps.writeWhole(
+      { plantId: id, slotMs, nowMs, startedAtMs, durationMs, reading },
+      before,
+    );
+    if (written === null) return null;
+    const { poll, booked, changes } = written;
+    this.#checker.snapshotTaken(id, slotMs, nowMs, reading, booked, heard);
+    const answer = { kind: 'READING', reading } as const;
+    this.#tellPolled(fetched, { slotMs, nowMs, result: answer, booked, changes });
+    return poll;
+  }
+
+  #tellPolled(
+    { result, heard, attempts, failed }: Fetched,
+    decided: Pick<Polled, 'slotMs' | 'nowMs' | 'result' | 'booked' | 'changes'>,
+  ): void {
+    const version = 'credentialsVersion' in result ? result.credentialsVersion : null;
+    const areCredentialsCurrent = this.#steps.ledger.credentialsVersion === version;
+    this.#checker.polled(this.life.id, {
+      ...decided,
+      heard,
+      attempts,
+      failed,
+      areCredentialsCurrent,
+    });
+  }
+
   async #book(
     slotMs: number,
     startedAtMs: number,
-    { result, attempts, durationMs, heard }: Fetched,
+    fetched: Fetched,
     run: number,
   ): Promise<BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE'> {
+    const { result, attempts, durationMs, heard } = fetched;
     const { id } = this.life;
     if (result.kind === 'ALREADY_BOOKED') return result.poll;
     if (result.kind !== 'READING' && result.kind !== 'VENDOR_FAILURE') return result.kind;
@@ -412,16 +470,7 @@ export class Loop {
       booked,
     });
     if (changes !== null)
-      this.#checker.polled(id, {
-        slotMs,
-        nowMs,
-        result: outcome,
-        booked,
-        heard,
-        changes,
-        attempts,
-        areCredentialsCurrent: this.#steps.ledger.credentialsVersion === credentialsVersion,
-      });
+      this.#tellPolled(fetched, { slotMs, nowMs, result: outcome, booked, changes });
     this.#step('reconcile', slotMs, run);
     return poll;
   }

@@ -127,4 +127,52 @@ export const mutations: readonly Mutation[] = [
     from: "if (row?.quality === 'FINAL') return leave(null,",
     to: "if (row?.quality === 'FINAL' && ageDays > 99) return leave(null,",
   },
+  {
+    name: 'a loop sleeps for ever',
+    file: 'domain/slots.ts',
+    from: 'return atMs - sinceSlotMs(grid, atMs) + grid.intervalMs;',
+    to: 'return atMs - sinceSlotMs(grid, atMs) + 1_000 * grid.intervalMs;',
+  },
+  {
+    name: 'a poll in one step forgets what was booked',
+    file: 'domain/poll.ts',
+    from: '{ slotMs, nowMs, result, booked });',
+    to: '{ slotMs, nowMs, result, booked: null });',
+  },
+  {
+    name: 'a poll in one step knows no day at its time',
+    file: 'domain/poll.ts',
+    from: 'daysAtTime: daysAtTime(booked.seenAtMs ?? nowMs) };',
+    to: 'daysAtTime: [] };',
+  },
+  {
+    name: 'days that are missing are not asked for',
+    file: 'domain/day.ts',
+    from: 'if (!isFilled && (isBack || !before.askedInVain.includes(date))) gaps.push(date);',
+    to: 'if (!isFilled && isBack) gaps.push(date);',
+  },
+  {
+    name: 'days that nobody closed stay open',
+    file: 'domain/closing.ts',
+    from: 'const missedClosingsMax = 3;',
+    to: 'const missedClosingsMax = 0;',
+  },
+  {
+    name: 'refused credentials are tried again',
+    file: 'domain/retry.ts',
+    from: 'attemptsMade >= attemptsMax || neverRetried.has(failure.type)',
+    to: 'attemptsMade >= attemptsMax',
+  },
+  {
+    name: 'a rate limit is not waited out',
+    file: 'domain/retry.ts',
+    from: 'waitMs: Math.max(secondAttemptWaitMs, Math.ceil(retryAfterMs))',
+    to: 'waitMs: secondAttemptWaitMs',
+  },
+  {
+    name: 'refused credentials raise nothing',
+    file: 'domain/alerts.ts',
+    from: 'if (isRefused(result) && isOwn) {',
+    to: 'if (isRefused(result) && isOwn && plant.consecutiveFailures > 99) {',
+  },
 ];

@@ -35,7 +35,7 @@ export async function runSeed(
   let violation: SeedResult['violation'] = null;
   try {
     await live(life, steps, vendors, checker);
-    checker.atTheEnd(life.toMs);
+    checker.atTheEnd(life);
   } catch (error) {
     violation = violationOf(error, life);
   }

@@ -1,5 +1,7 @@
+import { createSecretKey } from 'node:crypto';
+
 import { AdapterError } from '../adapters/contract.ts';
-import type { FetchResult, Plan } from '../activities/contract.ts';
+import type { FetchResult, Plan, ReconcileArgs } from '../activities/contract.ts';
 import { createVendors, vendorFailure, type Vendors } from '../activities/vendor.ts';
 import { sealCredentials, type MasterKeys } from '../activities/credentials.ts';
 import { readPlant, readSeries } from '../activities/vendor-reading.ts';
@@ -12,6 +14,7 @@ import { isPossibleDayEnergy } from '../domain/energy.ts';
 import type { ClosingVerdict, PollResult } from '../domain/facts.ts';
 import { decideClosing } from '../domain/low-generation.ts';
 import type { LocalDate } from '../domain/plant.ts';
+import { decideOrdinaryPoll, type OrdinaryBefore } from '../domain/poll.ts';
 import type { DailyEnergy, Reading, VendorFailure } from '../domain/reading.ts';
 import { decideRefresh } from '../domain/refresh.ts';
 import { lateSlots, nextSlotAfter, phaseMs } from '../domain/slots.ts';
@@ -32,9 +35,12 @@ import { simulatedTransport } from './vendors/wire.ts';
 
 const wires = { SOLIS: solisWire, HUAWEI: huaweiWire, GOODWE: goodweWire, DELE: deleWire };
 
+/** A poll in one step reads alerts that ended within it: vendor alarms that reach further back need another look. */
+const endedReadMs = 8 * 3_600_000;
+
 /** No secret: what is sealed with it is made up. */
 const masterKeys: MasterKeys = {
-  current: { version: 'simulated', key: Buffer.alloc(32, 7) },
+  current: { version: 'simulated', key: createSecretKey(Buffer.alloc(32, 7)) },
   previous: null,
 };
 
@@ -52,6 +58,18 @@ export interface Reconciled {
   poll: BookedPoll;
   revision: number;
   changes: AlertsChanges | null;
+}
+
+/** What an ordinary poll is decided by, and the revision that must not have changed when it is written. */
+export interface WholeBefore extends OrdinaryBefore {
+  revision: number;
+}
+
+/** What an ordinary poll has written. */
+export interface WholePoll {
+  poll: BookedPoll;
+  booked: Booked;
+  changes: AlertsChanges;
 }
 
 export class Steps {
@@ -131,6 +149,46 @@ export class Steps {
     }
   }
 
+  /** Read before the vendor is asked: what people change meanwhile is refused by the revision. */
+  readWholeBefore(plantId: string, nowMs: number): WholeBefore {
+    const { ledger } = this;
+    const endedSinceMs = nowMs - endedReadMs;
+    const alerts = ledger.readAlertsBefore(plantId, nowMs, nowMs, endedSinceMs);
+    const rules = { ...alerts, askedInVain: [...ledger.gapTries(plantId).keys()] };
+    return { revision: ledger.findPlant(plantId).revision, rules, endedSinceMs };
+  }
+
+  /**
+   * An ordinary poll decided and written at once, as `activities/whole-poll.ts` does it.
+   *
+   * @returns null for any other: it is left to the single steps, and nothing is written.
+   */
+  writeWhole(
+    args: Pick<ReconcileArgs, 'plantId' | 'slotMs' | 'nowMs' | 'startedAtMs' | 'durationMs'> & {
+      reading: Reading;
+    },
+    before: WholeBefore,
+  ): WholePoll | null {
+    const { plantId, slotMs, nowMs, startedAtMs, durationMs, reading } = args;
+    const { ledger } = this;
+    const decided = decideOrdinaryPoll(before, reading, slotMs, nowMs, (measuredAtMs) =>
+      ledger.daysAtTime(plantId, nowMs, measuredAtMs),
+    );
+    if (decided === null) return null;
+    const { day, alerts } = decided;
+    const { row, booked } = day;
+    const outcome = outcomeOf({ kind: 'READING', reading });
+    const poll = { ...outcome, booked, startedAtMs, durationMs, attempts: 1 };
+    const fence: Fence = { kind: 'SLOT', slotMs, poll };
+    // All fences or nothing: a worker that died after its snapshot has left a day that is as new as this slot.
+    const bookedSlotMs = row === null ? null : (ledger.findDay(plantId, row.date)?.slotMs ?? null);
+    if (bookedSlotMs !== null && bookedSlotMs >= slotMs) return null;
+    if (!ledger.writePlantChanges(plantId, alerts.plant, fence, before.revision)) return null;
+    if (row !== null && !ledger.writeLiveDay(plantId, slotMs, row, { nowMs, reading, booked }))
+      throw new Error(`the plant's slot is older than that of its day ${row.date}`);
+    return { poll, booked, changes: alerts };
+  }
+
   upsertSnapshot(
     plantId: string,
     slotMs: number,
@@ -205,17 +263,7 @@ export class Steps {
     }
   }
 
-  reconcileAlerts(args: {
-    plantId: string;
-    slotMs: number;
-    nowMs: number;
-    startedAtMs: number;
-    durationMs: number;
-    attempts: number;
-    result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
-    credentialsVersion: number | null;
-    booked: Booked | null;
-  }): Reconciled {
+  reconcileAlerts(args: ReconcileArgs): Reconciled {
     const { plantId, slotMs, nowMs, booked, startedAtMs, durationMs, attempts } = args;
     const { ledger } = this;
     const plant = ledger.findPlant(plantId);
