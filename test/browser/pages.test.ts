@@ -102,7 +102,14 @@ describe('the pages in a real browser', () => {
     // It stays where it is when the page renews itself around it.
     await renewal(page);
     expect(await answer.innerText()).toContain('Poll now: ok');
-    await page.locator('.polls', { hasText: 'manual' }).waitFor();
+    // The row of the poll that answered: manual, or of a slot that was due when the person asked.
+    const { scheduled_for: slot } = await product.db
+      .selectFrom('poll_logs')
+      .select('scheduled_for')
+      .where('plant_id', '=', 'solis-canal')
+      .where('requested_at', 'is not', null)
+      .executeTakeFirstOrThrow();
+    await page.locator('.polls', { hasText: slot.toISOString().slice(13, 19) }).waitFor();
   });
 
   test('an alert is acknowledged in place, with a comment', async () => {

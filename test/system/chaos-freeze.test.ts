@@ -22,9 +22,9 @@ import { startTestWorker, stopWorker } from '../support/workers.ts';
 const intervalS = 2;
 
 describe('a worker is frozen for longer than its lock lives', () => {
-  for (const step of ['snapshot', 'alerts', 'ledger'] as const satisfies WrittenStep[]) {
+  for (const step of ['whole', 'snapshot', 'alerts', 'ledger'] as const satisfies WrittenStep[]) {
     test.concurrent(
-      `before its ${step} step's write: what it writes when it wakes changes nothing`,
+      `before ${step === 'whole' ? "a whole poll's" : `its ${step} step's`} write: what it writes when it wakes changes nothing`,
       { timeout: chaosRounds * 180_000 },
       async () => {
         for (let round = 0; round < chaosRounds; round += 1) {
@@ -42,7 +42,11 @@ async function freezeOnce(fleet: TestFleet, step: WrittenStep): Promise<void> {
       vendorPlantId: '1300000000000000001',
       intervalS,
     });
-    await startLoop(fleet.client, { id: plantId, name: plantId, brand: chaosBrand });
+    await startLoop(
+      fleet.client,
+      { id: plantId, name: plantId, brand: chaosBrand },
+      { course: step === 'whole' ? 'WHOLE' : 'STEPS' },
+    );
     await eventually('polls', async () => (await polled(fleet)).length >= 2, 60_000);
     await frozen.arm();
     await frozen.next('STOPS');

@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { describe, expect, test } from 'vitest';
 
 import type { Checkpoint } from '../../activities/deps.ts';
 import { startLoop } from '../../cli/loops.ts';
+import type { RunningWorker } from '../../cli/worker.ts';
 import { pollWorkflowId } from '../../workflows/messages.ts';
 import {
   CheckpointRecorder,
@@ -26,6 +29,11 @@ const intervalS = 600;
 const plantsPerDeath = 3;
 /** From the plants' start to the slot at which their worker dies: time for their first poll. */
 const leadMs = 10_000;
+/** From the death of a worker to the slot of loops that it knew: time for the next worker to start. */
+const asleepMs = 6_000;
+const tickerIntervalS = 1;
+/** A cold worker on a busy machine; without the takeover it is 10 s. */
+const onTheSlotMs = 3_000;
 /** A workflow task of 10 s is what a local step dies with; a heartbeat of 10 s is what tells of a regular one's death. */
 const nextAttemptMsMax: Readonly<Record<StepPath, number>> = { LOCAL: 15_000, REGULAR: 25_000 };
 const points = [
@@ -54,6 +62,16 @@ describe('a worker is killed', () => {
   }
 
   test.concurrent(
+    'while its loops sleep: the next worker on its machine is at once on their slots',
+    { timeout: chaosRounds * 300_000 },
+    async () => {
+      for (let round = 0; round < chaosRounds; round += 1) {
+        await inLane(() => onFleet(killAsleep));
+      }
+    },
+  );
+
+  test.concurrent(
     'in a poll off the grid: the poll keeps its identity, and the vendor is not asked again',
     { timeout: chaosRounds * 300_000 },
     async () => {
@@ -63,6 +81,38 @@ describe('a worker is killed', () => {
     },
   );
 });
+
+/** Temporal itself would notice after 10 s that the dead worker does not ask for its loops' tasks any more. */
+async function killAsleep(fleet: TestFleet): Promise<void> {
+  const fault = { kind: 'DIE', at: 'before vendor call', path: 'LOCAL', plants: 1 } as const;
+  const victim = await startChaosWorker(fleet, fault);
+  let worker: RunningWorker | null = null;
+  const rowsOf = async (plantIds: readonly string[]) =>
+    (await pollRows(fleet.db)).filter((row) => plantIds.includes(row.plant_id));
+  try {
+    await warmUp(fleet);
+    // Temporal knows that the victim has just asked for tasks.
+    await startPlants(fleet, ['ticker'], tickerIntervalS);
+    const slotMs = Date.now() + leadMs + asleepMs;
+    const plantIds = plantIdsDueAt(slotMs, intervalS * 1_000, plantsPerDeath);
+    await startPlants(fleet, plantIds);
+    await eventually('the first poll of every plant', async () => {
+      return (await rowsOf(plantIds)).length === plantIds.length;
+    });
+    await delay(slotMs - asleepMs - Date.now());
+    await victim.end();
+    worker = await startTestWorker(fleet, { reconcile: false });
+    const polled = await eventually('the slot of every plant', async () => {
+      const rows = (await rowsOf(plantIds)).filter(({ trigger }) => trigger !== 'START');
+      return rows.length === plantIds.length && rows;
+    });
+    for (const row of polled) expect(row.late_ms).toBeLessThan(onTheSlotMs);
+    await expectCleanAudit(fleet);
+  } finally {
+    await victim.end();
+    if (worker !== null) await stopWorker(worker);
+  }
+}
 
 async function killAtStart(fleet: TestFleet): Promise<void> {
   const fault = { kind: 'DIE', at: 'after alerts commit', path: 'LOCAL', plants: 1 } as const;
@@ -167,12 +217,17 @@ async function warmUp(fleet: TestFleet): Promise<void> {
 
 let plantsMade = 0;
 
-async function startPlants(fleet: TestFleet, plantIds: readonly string[]): Promise<void> {
+async function startPlants(
+  fleet: TestFleet,
+  plantIds: readonly string[],
+  everyS = intervalS,
+): Promise<void> {
   await Promise.all(
     plantIds.map(async (id) => {
       plantsMade += 1;
       const vendorPlantId = `13000000000000${String(plantsMade).padStart(5, '0')}`;
-      await addPlant(fleet.db, fleet.config, { id, brand: chaosBrand, vendorPlantId, intervalS });
+      const plant = { id, brand: chaosBrand, vendorPlantId, intervalS: everyS } as const;
+      await addPlant(fleet.db, fleet.config, plant);
       await startLoop(fleet.client, { id, name: id, brand: chaosBrand });
     }),
   );

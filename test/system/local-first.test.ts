@@ -52,6 +52,8 @@ describe('a vendor that hangs', () => {
     vendor.hold(vendorPlantId);
     await loops.handle(plantId).signal(pollNowSignal);
     await eventually('the regular fetch', () => pendingFetch(plantId));
+    // It is seen a moment before it asks.
+    await eventually('its call', async () => callsTo(vendorPlantId).length === 3);
     const [, cut, regular] = callsTo(vendorPlantId);
     expect(cut?.aborted).toBe(true);
     expect((cut?.endedAtMs ?? 0) - (cut?.startedAtMs ?? 0)).toBeLessThan(localFetchMs + 1_500);

@@ -76,7 +76,7 @@ describe("messages to a plant's loop", () => {
 
   test("an update that comes during the regular fetch of a run's last poll is answered by a poll that begins after it", async () => {
     const vendorPlantId = ordinarySolis(2);
-    const plantId = await loops.add({ vendorPlantId }, 2);
+    const plantId = await loops.add({ vendorPlantId }, { pollsPerRun: 2 });
     await loops.untilPolled(plantId);
     const firstRun = await loops.runId(plantId);
     vendor.hold(vendorPlantId);
@@ -99,7 +99,7 @@ describe("messages to a plant's loop", () => {
 
   test("a signal during the local steps of a run's last poll repeats no step and is served", async () => {
     const vendorPlantId = ordinarySolis(3);
-    const plantId = await loops.add({ vendorPlantId }, 2);
+    const plantId = await loops.add({ vendorPlantId }, { pollsPerRun: 2 });
     await loops.untilPolled(plantId);
     const firstRun = await loops.runId(plantId);
     let signalled = false;
@@ -118,7 +118,7 @@ describe("messages to a plant's loop", () => {
   });
 
   test("updates that meet a run's end at any moment are all answered", async () => {
-    const plantId = await loops.add({ vendorPlantId: ordinarySolis(4) }, 1);
+    const plantId = await loops.add({ vendorPlantId: ordinarySolis(4) }, { pollsPerRun: 1 });
     await loops.untilPolled(plantId);
     const before = await loops.runId(plantId);
     const answers = [];

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+
+import { type ChaosReportFile, explainMissed, judge, reportText } from './report.ts';
+
+/** A run in which everything held. */
+function clean(): Omit<ChaosReportFile, 'sentences'> {
+  return {
+    seed: '1',
+    minutes: 5,
+    played_s: 310,
+    plants: 200,
+    interval_s: 20,
+    polls_per_s: 13,
+    baseline: { slots: 260, p50Ms: 12, p99Ms: 60 },
+    recovered_below_ms: 120,
+    faults: [
+      {
+        kind: 'TEMPORAL_KILLED',
+        at_s: 12,
+        lasted_s: 2,
+        recovery_s: 4.5,
+        foreign_cores: 0.1,
+        notes: { rows_before: 100 },
+        problems: [],
+      },
+    ],
+    left_out: [],
+    slots: {
+      slots_due: 4_000,
+      polled: 3_900,
+      skipped: 0,
+      missed: 100,
+      pending: 0,
+      lost: 0,
+      doubled: 0,
+      strays: 0,
+      overlapping: 0,
+      unscheduled: 210,
+      days: 800,
+      alerts: 10,
+      alert_events: 20,
+      plants: 200,
+      loops: 200,
+      locks: 1,
+    },
+    missed_by_fault: { TEMPORAL_KILLED: 100 },
+    missed_without_fault: 0,
+    violations: [],
+    ended_by_themselves: [],
+    canary: { places: 600, hits: [] },
+    unsettled: 0,
+  };
+}
+
+const withSlots = (different: Partial<ChaosReportFile['slots']>) => ({
+  ...clean(),
+  slots: { ...clean().slots, ...different },
+});
+const withFault = (different: Partial<ChaosReportFile['faults'][number]>) => ({
+  ...clean(),
+  faults: clean().faults.map((fault) => ({ ...fault, ...different })),
+});
+
+describe('a chaos run is judged', () => {
+  test('good where everything held', () => {
+    expect(judge(clean())).toEqual([]);
+    expect(reportText({ ...clean(), sentences: [] })).toContain('everything held');
+  });
+
+  test.each([
+    ['a lost slot', withSlots({ lost: 1 }), '1 lost'],
+    ['a doubled slot', withSlots({ doubled: 2 }), '2 doubled'],
+    ['overlapping polls', withSlots({ overlapping: 3 }), '3 overlapping'],
+    ['a slot that stays pending', withSlots({ pending: 1 }), '1 still pending'],
+    ['a fault that was not made', withFault({ problems: ['not ended'] }), 'at 12 s: not ended'],
+    ['a fleet that stays late', withFault({ recovery_s: null }), 'did not become punctual again'],
+    [
+      'slots that nobody explains',
+      { ...clean(), missed_without_fault: 9 },
+      '9 slots were missed while nothing was wrong',
+    ],
+    ['a plant that polls no more', { ...clean(), unsettled: 1 }, '1 plants that did not poll'],
+    [
+      'a violation',
+      {
+        ...clean(),
+        violations: [
+          { kind: 'LOOP_MISSING', plant_id: 'gen-1', at: null, sentence: 'No workflow runs.' },
+        ],
+      } satisfies Omit<ChaosReportFile, 'sentences'>,
+      'LOOP_MISSING of gen-1: No workflow runs.',
+    ],
+    [
+      'a worker that ended by itself',
+      { ...clean(), ended_by_themselves: ['worker 7 ended by itself (exit code 1)'] },
+      'worker 7',
+    ],
+    [
+      'a secret that came out',
+      { ...clean(), canary: { places: 600, hits: ['table poll_logs'] } },
+      'a secret is in table poll_logs',
+    ],
+    ['a search that saw little', { ...clean(), canary: { places: 3, hits: [] } }, 'only 3 places'],
+    [
+      'a machine that is too busy',
+      { ...clean(), baseline: { slots: 260, p50Ms: 500, p99Ms: 1_500 } },
+      'too busy',
+    ],
+  ])('bad for %s', (_, report, sentence) => {
+    const sentences = judge(report);
+    expect(sentences).toHaveLength(1);
+    expect(sentences[0]).toContain(sentence);
+    expect(reportText({ ...report, sentences })).toContain(sentence);
+  });
+});
+
+test('a fleet that stays late on a machine that is busy with something else is not judged, and the report says so', () => {
+  const report = withFault({ recovery_s: null, foreign_cores: 1.2 });
+  expect(judge(report)).toEqual([]);
+  expect(reportText({ ...report, sentences: [] })).toContain('not judged (machine busy)');
+});
+
+describe('missed slots', () => {
+  test('belong to the newest fault that could have been felt, or to none', () => {
+    const everybody = () => true;
+    const spans = [
+      { name: 'A', fromMs: 0, toMs: 100, isFeltBy: everybody },
+      { name: 'B', fromMs: 50, toMs: 150, isFeltBy: (plantId: string) => plantId === 'b' },
+    ];
+    const missed = [
+      { plantId: 'a', slotMs: 10 },
+      { plantId: 'a', slotMs: 60 },
+      { plantId: 'b', slotMs: 60 },
+      { plantId: 'b', slotMs: 150 },
+      { plantId: 'b', slotMs: 151 },
+      { plantId: 'a', slotMs: 150 },
+    ];
+    expect(explainMissed(missed, spans)).toEqual({ byFault: { A: 2, B: 2 }, without: 2 });
+  });
+});
