@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 
 import { issueToken } from '../api/auth/tokens.ts';
 import { findUserByEmail, insertUser } from '../db/users.ts';
-import { runBench, say } from './command.ts';
+import { runBench, say, UsageError } from './command.ts';
 import { type BenchFleet, startFleet } from './fleet.ts';
 import { countProgress, readLateness, readVersions, rounded } from './readings.ts';
 import { type BenchWorker, startBenchWorker } from './worker.ts';
@@ -53,7 +53,7 @@ function readArguments(): Arguments {
   const whole = (name: 'plants' | 'polls-per-s' | 'seconds' | 'connections') => {
     const value = Number(values[name]);
     if (/^\d{1,6}$/.test(values[name]) && value >= 1) return value;
-    throw new Error(`--${name} must be a whole number of at least 1, not ${values[name]}`);
+    throw new UsageError(`--${name} must be a whole number of at least 1, not ${values[name]}`);
   };
   return {
     plants: whole('plants'),

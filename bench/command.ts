@@ -5,9 +5,13 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** What was asked for makes no sense; its message says what would. */
+export class UsageError extends Error {}
+
 /**
  * A bench as a command: Ctrl-C stops what it started, the result goes to standard output as text and, where asked for, to a
- * file as JSON. Sets the exit code: 0; 1 where the result is not as it must be, or there is none; 130 after Ctrl-C.
+ * file as JSON. Sets the exit code: 0; 1 where the result is not as it must be, or there is none; 2 where what
+ * was asked for makes no sense; 130 after Ctrl-C.
  *
  * @param run reads the arguments and measures; ends what it started when the signal comes.
  */
@@ -30,8 +34,18 @@ export async function runBench<Result>(
     if (jsonFile !== null) writeFileSync(jsonFile, `${JSON.stringify(result, null, 2)}\n`);
     process.exitCode = isGood(result) ? 0 : 1;
   } catch (error) {
-    if (!stopping.signal.aborted)
-      say(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = stopping.signal.aborted ? 130 : 1;
+    if (stopping.signal.aborted) {
+      process.exitCode = 130;
+      return;
+    }
+    const isUsage = error instanceof UsageError || isOfParseArgs(error);
+    process.exitCode = isUsage ? 2 : 1;
+    const trace = error instanceof Error && !isUsage ? error.stack : undefined;
+    say(`${name}: ${trace ?? (error instanceof Error ? error.message : String(error))}`);
   }
+}
+
+/** An option that there is not, or one without its value. */
+function isOfParseArgs(error: unknown): boolean {
+  return String((error as { code?: unknown } | null)?.code).startsWith('ERR_PARSE_ARGS_');
 }

@@ -45,11 +45,12 @@ export async function startFleet(options: {
     for (const end of endings.splice(0).toReversed()) await end();
   };
   try {
-    const { PATH, HOME, XDG_CACHE_HOME } = process.env;
+    const { PATH, HOME, XDG_CACHE_HOME, BENCH_TEMPORAL_ADDRESS } = process.env;
     const stack = await bringUpStack({
       dataDir,
       log: options.say,
-      env: { PATH, HOME, XDG_CACHE_HOME },
+      // Not a stray TEMPORAL_ADDRESS of the shell's: only `bench/temporal-store.ts` gives another server.
+      env: { PATH, HOME, XDG_CACHE_HOME, TEMPORAL_ADDRESS: BENCH_TEMPORAL_ADDRESS },
       temporalUi: false,
       signal: options.signal,
     });

@@ -146,6 +146,7 @@ export async function readLateness(
 export interface Histories {
   events: number;
   transitions: number;
+  bytes: number;
   polls: number;
 }
 
@@ -153,13 +154,16 @@ export async function weighHistories(
   { client, db }: Pick<BenchFleet, 'client' | 'db'>,
   plantIds: readonly string[],
 ): Promise<Histories> {
-  const histories: Histories = { events: 0, transitions: 0, polls: 0 };
+  const histories: Histories = { events: 0, transitions: 0, bytes: 0, polls: 0 };
   for (const plantId of plantIds) {
     const workflowId = pollWorkflowId(plantId);
     const runs = client.workflow.list({ query: `WorkflowId = '${workflowId}'` });
     for await (const { runId } of runs) {
-      const { historyLength, raw } = await client.workflow.getHandle(workflowId, runId).describe();
+      const { historyLength, historySize, raw } = await client.workflow
+        .getHandle(workflowId, runId)
+        .describe();
       histories.events += historyLength;
+      histories.bytes += historySize ?? 0;
       histories.transitions += Number(raw.workflowExecutionInfo?.stateTransitionCount ?? 0);
     }
     const { polls } = await db

@@ -8,7 +8,7 @@ import { openDatabase } from '../../db/database.ts';
 import { noPlantLocks } from '../../db/lock.ts';
 import { lastSlotAtOrBefore, phaseMs } from '../../domain/slots.ts';
 import { type Job, loadBullMq, type Queue } from './bullmq.ts';
-import { pollByJob } from './bullmq-poll.ts';
+import { createJobActivities, pollByJob } from './bullmq-poll.ts';
 import { createVendorStub, readVendorSettings } from './vendor.ts';
 
 /**
@@ -52,6 +52,7 @@ const deps: ActivityDeps = {
   checkpoint: async () => {},
 };
 
+const activities = createJobActivities(deps);
 const plants = await db
   .selectFrom('plants')
   .select(['id', 'poll_interval_s', 'last_slot'])
@@ -62,7 +63,7 @@ const intervalMsOf = new Map(plants.map(({ id, poll_interval_s: s }) => [id, s *
 async function processJob(job: Job): Promise<void> {
   const { plantId } = job.data;
   const intervalMs = intervalMsOf.get(plantId) ?? 0;
-  await pollByJob(deps, {
+  await pollByJob(activities, {
     jobId: job.id,
     plantId,
     slotMs: slotOf(job, intervalMs),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { median, type Report, reportMarkdown } from './report.ts';
+import { digestMarkdown, median, type Report, reportMarkdown } from './report.ts';
 import type { RowResult } from './run.ts';
 import type { Engine } from './supervisor.ts';
 
@@ -29,8 +29,8 @@ function resultOf(row: string, engine: Engine, more: Partial<RowResult> = {}): R
   };
 }
 
-function markdownOf(...results: RowResult[]): string {
-  const report: Report = {
+function reportOf(...results: RowResult[]): Report {
+  return {
     measured_at: '2026-11-22T12:00:00.000Z',
     minutes: 1,
     runs: 3,
@@ -48,8 +48,9 @@ function markdownOf(...results: RowResult[]): string {
     },
     results,
   };
-  return reportMarkdown(report);
 }
+
+const markdownOf = (...results: RowResult[]) => reportMarkdown(reportOf(...results));
 
 /** The lines below "… is better …". */
 function winsOf(markdown: string, engine: string): string[] {
@@ -104,6 +105,30 @@ describe('the report', () => {
 
   test('knows no recovery where there was no fault', () => {
     expect(markdownOf(resultOf('baseline', 'bullmq'))).not.toContain('never');
+  });
+});
+
+describe('the digest of the README', () => {
+  test('has a line for each row and a column for each engine, with medians and ranges', () => {
+    const digest = digestMarkdown(
+      reportOf(
+        resultOf('kill', 'heliograph', { recovery_ms: 10_000, cpu_ms_per_poll: null }),
+        resultOf('kill', 'heliograph', { recovery_ms: 12_000, cpu_ms_per_poll: null }),
+        resultOf('kill', 'bullmq', { lost: 3, cpu_ms_per_poll: null }),
+      ),
+    );
+    expect(digest.split('\n').filter((line) => line.startsWith('|'))).toEqual([
+      '|  | Heliograph | BullMQ | BullMQ, hardened by hand |',
+      '| --- | --- | --- | --- |',
+      '| worker SIGKILL | 30 ms late (p99); 0 lost; 0 doubled; 0 overlapping; 11.0 (10.0 – 12.0) s to recover | 30 ms late (p99); 3 lost; 0 doubled; 0 overlapping; never recovers | – |',
+    ]);
+  });
+
+  test('shows what was polled, not how late, where more is offered than can be polled', () => {
+    const digest = digestMarkdown(reportOf(resultOf('sustained', 'bullmq')));
+    expect(digest).toContain(
+      '16.7 polls/s; 10.0 ms CPU a poll; 0 lost; 0 doubled; 0 overlapping | – |',
+    );
   });
 });
 

@@ -92,6 +92,54 @@ const drift: Measure = { title: 'drift, ms', of: (result) => result.drift_ms, ..
 
 const allMeasures = [...measures, recovery, drift];
 
+/** What the README shows of a row that has these figures. */
+const digestMeasures: readonly (readonly [Measure['title'], string])[] = [
+  ['CPU ms a poll, machine', 'ms CPU a poll'],
+  ['late p99, ms', 'ms late (p99)'],
+  ['lost', 'lost'],
+  ['doubled', 'doubled'],
+  ['overlapping', 'overlapping'],
+  ['recovery, s', 's to recover'],
+  ['drift, ms', 'ms drift'],
+];
+/** Rows that offer more than can be polled: what they show is how much is, and not when. */
+const throughputRows: readonly string[] = ['sustained', 'overload'];
+
+/** The table of the README: a line for each row, a column for each engine. */
+export function digestMarkdown({ results, ...report }: Report): string {
+  const cell = (own: readonly RowResult[]) =>
+    own.length === 0
+      ? '–'
+      : shown(own[0]?.row ?? '')
+          .flatMap(([title, unit]) => {
+            const measure = allMeasures.find((one) => one.title === title);
+            const text = measure === undefined ? '' : figureText(measure, own);
+            if (text === 'never') return 'never recovers';
+            return text === '' ? [] : `${text} ${unit}`;
+          })
+          .join('; ');
+  const shown = (row: string) =>
+    throughputRows.includes(row)
+      ? [['polls/s', 'polls/s'] as const, ...digestMeasures.filter(([t]) => t !== 'late p99, ms')]
+      : digestMeasures;
+  const lines = rows.flatMap(({ name, title }) => {
+    const of = (engine: Engine) =>
+      results.filter((result) => result.row === name && result.engine === engine);
+    return engines.some((engine) => of(engine).length > 0)
+      ? [`| ${[title, ...engines.map((engine) => cell(of(engine)))].join(' | ')} |`]
+      : [];
+  });
+  const { versions } = report;
+  return [
+    `BullMQ ${versions.bullmq} on ${versions.cores} cores, ${versions.cpu}, ${report.measured_at.slice(0, 10)}; ${report.runs === 1 ? 'one run' : `${report.runs} runs: median (least – most)`}; [every figure](docs/bench-rival.md):`,
+    '',
+    `| ${['', ...engines.map((engine) => engineTitles[engine])].join(' | ')} |`,
+    `| ${['', ...engines].map(() => '---').join(' | ')} |`,
+    ...lines,
+    '',
+  ].join('\n');
+}
+
 /** The report for people: the table, and in which figures either is better. */
 export function reportMarkdown(report: Report): string {
   const { versions } = report;

@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { runBench, say } from '../command.ts';
+import { runBench, say, UsageError } from '../command.ts';
 import type { Arena } from './arena.ts';
 import { reportMarkdown, type Report } from './report.ts';
 import { type Row, rows } from './rows.ts';
@@ -48,17 +48,19 @@ function readArguments(): Arguments {
   const whole = (name: 'runs' | 'seed', max: number) => {
     const value = Number(values[name]);
     if (/^\d+$/.test(values[name]) && value >= 1 && value <= max) return value;
-    throw new Error(`--${name} must be a whole number from 1 to ${max}, not ${values[name]}`);
+    throw new UsageError(`--${name} must be a whole number from 1 to ${max}, not ${values[name]}`);
   };
   const names = values.only?.flatMap((text) => text.split(',')) ?? null;
   for (const name of names ?? []) {
     if (!rows.some((row) => row.name === name))
-      throw new Error(`there is no row ${name}, only ${rows.map((row) => row.name).join(', ')}`);
+      throw new UsageError(
+        `there is no row ${name}, only ${rows.map((row) => row.name).join(', ')}`,
+      );
   }
   const chosen = names ?? (values.quick ? quickRows : rows.map((row) => row.name));
   for (const name of values.engine ?? []) {
     if (!engines.some((engine) => engine === name))
-      throw new Error(`there is no engine ${name}, only ${engines.join(', ')}`);
+      throw new UsageError(`there is no engine ${name}, only ${engines.join(', ')}`);
   }
   const enginesOf = (row: Row) =>
     row.engines.filter(

@@ -30,9 +30,10 @@ const warmUpMsMax = 300_000;
 const lookPauseMs = 250;
 /** A loop that is behind writes down what it missed when it polls next: so many intervals are waited for that, and so long at least. */
 const settleIntervals = 3;
-const settleMsMin = 15_000;
-/** Whoever writes nothing for so long is no longer at work. */
-const silenceMs = 10_000;
+/** Two requests that hang, and the pause between them. */
+const settleMsMin = 30_000;
+/** Whoever writes nothing for so long is no longer at work: a plant that is waited for may hang in a request of 8 s. */
+const silenceMs = 15_000;
 
 export async function runRow(
   row: Row,
@@ -55,6 +56,8 @@ export async function runRow(
     const vendor = { logFile, seed, temper: row.temper };
     supervisor = await startSupervisor({ engine, env: arena.env, vendor });
     await untilAllPolled(arena, signal);
+    // Then everything has run once, loops and jobs are on their slots, and what the first polls left is done.
+    await delay(row.intervalS * 1_000, undefined, { signal });
     const watched = await watch(row, { arena, supervisor, signal, part: options.watchPart });
     await settle(arena, watched.toMs, row.intervalS * 1_000, signal);
     await supervisor.stop();

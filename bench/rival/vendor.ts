@@ -36,7 +36,9 @@ export function createVendorStub(settings: VendorSettings): typeof createFixture
   function draw(plant: string) {
     const call = (callsOf.get(plant) ?? 0) + 1;
     callsOf.set(plant, call);
-    return drawMood(temper, seed, `${plant}/${generation}/${call}`);
+    // Nothing is measured before every plant was polled once: that is not held up.
+    const isFirst = generation === 0 && call === 1 && temper.kind === 'ORDINARY';
+    return drawMood(isFirst ? { kind: 'CALM' } : temper, seed, `${plant}/${generation}/${call}`);
   }
 
   return (options) => {
