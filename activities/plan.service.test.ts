@@ -112,6 +112,57 @@ describe('plant periods', () => {
     expect(await missed()).toHaveLength(12);
   });
 
+  test('a poll that was woken early and refused before its slot leaves its row in the period that ends', async () => {
+    const { activities } = testActivities(database);
+    await activities.planPlant({ plantId, nowMs: startMs });
+    const slotMs = nextSlotAfter(tenMinutes, startMs);
+    await set({ integration_status: 'DISABLED_BY_OPERATOR' });
+    await activities.writePollLog({
+      plantId,
+      slotMs,
+      jobType: 'POLL',
+      trigger: 'SCHEDULE',
+      requestedAtMs: null,
+      outcome: 'SKIPPED_INACTIVE',
+      startedAtMs: null,
+      durationMs: null,
+      attempts: 0,
+      errorType: null,
+      error: null,
+      booked: null,
+    });
+    await activities.planPlant({ plantId, nowMs: slotMs - 90 });
+    expect(await periods()).toEqual([
+      { from: slotMs, to: slotMs + 1, intervalS: 600, reason: 'ACTIVE' },
+      { from: slotMs + 1, to: null, intervalS: 600, reason: 'DISABLED_BY_OPERATOR' },
+    ]);
+    // Resumed before the slot, it is due again from the next one on.
+    await set({ integration_status: 'ACTIVE' });
+    await activities.planPlant({ plantId, nowMs: slotMs - 50 });
+    expect((await periods()).at(-1)).toEqual({
+      from: slotMs + tenMinutes.intervalMs,
+      to: null,
+      intervalS: 600,
+      reason: 'ACTIVE',
+    });
+  });
+
+  test('a change of the interval that is seen before the slot of the last row begins after that slot', async () => {
+    const { activities } = testActivities(database);
+    await activities.planPlant({ plantId, nowMs: startMs });
+    const { intervalMs } = tenMinutes;
+    const slotMs = nextSlotAfter(tenMinutes, startMs) + intervalMs;
+    await activities.writeMissed({
+      plantId,
+      intervalMs,
+      rows: { fromMs: slotMs - intervalMs, toMs: slotMs },
+      overflow: null,
+    });
+    await set({ poll_interval_s: 60 });
+    const plan = await activities.planPlant({ plantId, nowMs: slotMs - 61_000 });
+    expect(plan).toMatchObject({ periodFromMs: nextSlotAfter(gridOf(60_000), slotMs) });
+  });
+
   test('a period that never began leaves no row behind', async () => {
     const { activities } = testActivities(database);
     await activities.planPlant({ plantId, nowMs: startMs });

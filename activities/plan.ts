@@ -80,12 +80,13 @@ async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallC
     open.reason === reason &&
     (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
   if (unchanged) return { period: open, lastSlotMs };
+  // A poll is woken before its slot, and its row may be there before the slot itself: it belongs to the period that ends.
+  const atMs = Math.max(nowMs, (lastSlotMs ?? -1) + 1);
   // A loop that starts with empty state has polled none of the old grid's last slots, and will not.
-  if (open?.reason === 'ACTIVE')
-    await writeOffSlots(trx, plant.id, open, lastSlotMs, nowMs, caller);
-  const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, nowMs) : nowMs;
+  if (open?.reason === 'ACTIVE') await writeOffSlots(trx, plant.id, open, lastSlotMs, atMs, caller);
+  const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, atMs) : atMs;
   const period = { fromMs, ...grid, reason };
-  await replacePeriod(trx, plant.id, nowMs, period);
+  await replacePeriod(trx, plant.id, atMs, period);
   return { period, lastSlotMs };
 }
 
