@@ -1,3 +1,5 @@
+import { CancelledFailure } from '@temporalio/common';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { loadPlants } from '../adapters/fixture-form.ts';
@@ -170,6 +172,77 @@ describe('a poll in one step', () => {
       await activities.pollWhole(whole(slotMs + intervalMs, { trigger: 'CATCH_UP', missed })),
     ).toEqual({ kind: 'STEPS' });
     expect(await ledger()).toEqual(before);
+  });
+
+  test('a plant that somebody holds is left to the single steps; those that poll with it are written', async () => {
+    for (const id of ['free', 'taken']) {
+      await insertTestPlant(database.db, {
+        id,
+        vendor_plant_id: `130000000000000000${id.length}`,
+        activated_at: new Date(activatedMs),
+      });
+      const player = testActivities(database, { plantId: id });
+      await playPlant(player, id, slotMs - intervalMs, slotMs - 1);
+    }
+    let letGo = () => {};
+    const goes = new Promise<void>((resolve) => (letGo = resolve));
+    let holding: Promise<void> | null = null;
+    const { activities, setClock } = testActivities(database, {
+      isLocal: true,
+      checkpoint: async (name) => {
+        if (name !== 'before vendor call' || holding !== null) return;
+        await new Promise<void>((held) => {
+          holding = database.db.transaction().execute(async (trx) => {
+            await trx
+              .selectFrom('plants')
+              .where('id', '=', 'taken')
+              .select('id')
+              .forUpdate()
+              .execute();
+            held();
+            await goes;
+          });
+        });
+      },
+    });
+    setClock(slotMs);
+    const results = await Promise.all(
+      ['free', 'taken'].map((plantId) => activities.pollWhole(whole(slotMs, { plantId }))),
+    );
+    expect(results.map(({ kind }) => kind)).toEqual(['ENDED', 'FETCHED']);
+    letGo();
+    await holding;
+    expect(await ledger('free')).toHaveLength(2);
+    expect(await ledger('taken')).toHaveLength(1);
+  });
+
+  test('a migration that adds a column to the plants does not stop the polls of a worker that runs', async () => {
+    const { activities, setClock } = await polledPlant();
+    setClock(slotMs);
+    expect((await activities.pollWhole(whole(slotMs))).kind).toBe('ENDED');
+    await sql`alter table plants add column newer text`.execute(database.db);
+    try {
+      setClock(slotMs + intervalMs);
+      expect((await activities.pollWhole(whole(slotMs + intervalMs))).kind).toBe('ENDED');
+    } finally {
+      await sql`alter table plants drop column newer`.execute(database.db);
+    }
+  });
+
+  test('a call that was given up while it waited for the database asks no vendor', async () => {
+    await polledPlant();
+    const asked: string[] = [];
+    const given = new AbortController();
+    const { activities, setClock } = testActivities(database, {
+      isLocal: true,
+      signal: given.signal,
+      checkpoint: async (name) => void asked.push(name),
+    });
+    setClock(slotMs);
+    const poll = activities.pollWhole(whole(slotMs));
+    given.abort(new CancelledFailure('given up'));
+    await expect(poll).rejects.toThrow('given up');
+    expect(asked).toEqual([]);
   });
 
   test('plants that poll together each have their own, also where one of them is out of the ordinary', async () => {

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 
 import { isNight } from '../domain/daylight.ts';
 import type { PlantFacts } from '../domain/facts.ts';
@@ -6,9 +6,49 @@ import type { Brand, Status, StatusProfile } from '../domain/plant.ts';
 import { type Db, instant, ms } from './database.ts';
 import { allPlants, type PlantScope } from './scope.ts';
 import type { PlantsTable } from './tables.ts';
-import type { Selectable } from 'kysely';
 
 export type PlantRow = Selectable<PlantsTable>;
+
+const columns = {
+  id: true,
+  name: true,
+  customer_id: true,
+  brand: true,
+  vendor_account_id: true,
+  vendor_plant_id: true,
+  timezone: true,
+  latitude: true,
+  longitude: true,
+  installed_capacity_kw: true,
+  poll_interval_s: true,
+  integration_status: true,
+  paused_until: true,
+  pause_reason: true,
+  alerts_silenced_until: true,
+  status_profile: true,
+  activated_at: true,
+  created_at: true,
+  revision: true,
+  seen_revision: true,
+  status: true,
+  status_reason: true,
+  status_since: true,
+  last_seen_at: true,
+  last_seen_source: true,
+  consecutive_failures: true,
+  last_polled_at: true,
+  alarms_complete_at: true,
+  low_generation_streak: true,
+  last_slot: true,
+  last_poll: true,
+  devices: true,
+} satisfies Record<keyof PlantRow, true>;
+
+/**
+ * All columns of plant `p` by their names: PostgreSQL refuses a prepared statement once its `*` means other columns, and
+ * workers go on while a migration adds one.
+ */
+export const plantColumns = sql.join(Object.keys(columns).map((name) => sql.ref(`p.${name}`)));
 
 /** The row as the rules of a poll want it. */
 export function plantFacts(row: PlantRow): PlantFacts {

@@ -5,7 +5,7 @@ import type { OrdinaryBefore } from '../domain/poll.ts';
 import { activeAlerts, endedAlerts, openIncident } from './alerts.ts';
 import type { SealedCredentials } from './credentials.ts';
 import { type Db, instant, prepared, timestamp } from './database.ts';
-import { type PlantRow, plantFacts } from './plants.ts';
+import { plantColumns, type PlantRow, plantFacts } from './plants.ts';
 import { askedInVain, daysAround } from './snapshots.ts';
 import type { SnapshotClaim } from './tables.ts';
 
@@ -36,7 +36,7 @@ const oldestVendorAlert = sql<Date | null>`(
 
 /** What a fetch wants of plant `p` and its credentials `c`. */
 const fetchColumns = (slot: RawBuilder<Date>) => sql`
-  p.*, c.version as credentials_version, c.key_version, c.iv, c.sealed,
+  ${plantColumns}, c.version as credentials_version, c.key_version, c.iv, c.sealed,
   -- a slot writes the day of its measurement, which a dead logger may repeat for weeks
   (select s.claim from metric_snapshots s where s.plant_id = p.id and s.slot = ${slot}
     and s.date between (${slot} at time zone 'UTC')::date - 31 and (${slot} at time zone 'UTC')::date + 1
@@ -136,7 +136,7 @@ export async function readWholePolls(
       ${activeAlerts} as active, ${endedAlerts(now, since)} as ended, ${openIncident} as incident, w.ended_since,
       (k.missed_from is not null and (coalesce(p.last_slot >= k.missed_from, false) or exists (
         select from metric_snapshots s where s.plant_id = p.id and s.slot >= k.missed_from
-          and s.date >= (k.missed_from at time zone 'UTC')::date - 2))) as is_missed_booked,
+          and s.date >= (k.missed_from at time zone 'UTC')::date - 31))) as is_missed_booked,
       (select coalesce(json_agg(json_build_object('date', s.date::text, 'firstMark', w.first_mark, 'totalsKwh',
           json_build_array(${sql.join(marks.map((n) => sql`s.totals_by_time -> (w.first_mark + ${sql.lit(n)})`))}))), '[]'::json)
         from metric_snapshots s

@@ -26,8 +26,8 @@ export interface WholePoll {
 
 /**
  * Writes whole polls of different plants in one statement, each under the fences of the single steps: the plant's slot not
- * claimed and its revision as the rules saw it, the day not written by this slot or a later one. A poll that a fence refuses
- * leaves nothing behind; the others are not touched by that.
+ * claimed and its revision as the rules saw it, the day not written by this slot or a later one. A poll that a fence refuses,
+ * or whose plant somebody else holds, leaves nothing behind; the others are not touched by that.
  *
  * @returns the ids of the plants whose poll was written.
  */
@@ -40,11 +40,11 @@ export async function writeWholePolls(
       select * from json_to_recordset(${JSON.stringify(polls.map(record))}::json)
         as t (plant_id text, slot timestamptz, revision bigint, plant json, day json, log json,
           missed_from timestamptz, missed_to timestamptz, interval_s float8, overflow_slot timestamptz, overflow_slots int)),
-    -- in the order of their ids, so that two such statements wait for each other in one direction
+    -- a plant that somebody holds is left to the single steps, and nobody waits for it
     free as (
       select p.id from plants p join polls i on p.id = i.plant_id
       where p.revision = i.revision and (p.last_slot is null or p.last_slot < i.slot)
-      order by p.id for no key update of p),
+      order by p.id for no key update of p skip locked),
     days as (
       insert into metric_snapshots as s (plant_id, date, today_energy_kwh, peak_power_w, lifetime_energy_kwh, quality,
         complete, last_seen_at, live_energy_kwh, slot, claim)

@@ -26,6 +26,7 @@ export function testActivities(
     locks?: PlantLocks;
     plantId?: string;
     isLocal?: boolean;
+    signal?: AbortSignal;
     checkpoint?: ActivityDeps['checkpoint'];
   } = {},
 ): { activities: PlantActivities; setClock(ms: number): void } {
@@ -46,7 +47,7 @@ export function testActivities(
       workflowId: pollWorkflowId(plantId),
       runId: 'run',
       isLocal: options.isLocal ?? false,
-      signal: new AbortController().signal,
+      signal: options.signal ?? new AbortController().signal,
       heartbeat: () => {},
     }),
   );
