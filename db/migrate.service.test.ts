@@ -38,6 +38,20 @@ describe('migrations', () => {
     expect(applied.flat()).toEqual(['29990101T000000-add-thing']);
   });
 
+  test('one may take longer than a statement of the loop', async () => {
+    writeFileSync(
+      join(folder, '29990101T000000-note-limit.sql'),
+      "create table noted as select current_setting('statement_timeout') as limit_ms;",
+    );
+    await migrateToLatest(database.db, folder);
+    const noted = await sql<{ limit_ms: string }>`select limit_ms from noted`.execute(database.db);
+    expect(noted.rows).toEqual([{ limit_ms: '0' }]);
+    const after = await sql<{ statement_timeout: string }>`show statement_timeout`.execute(
+      database.db,
+    );
+    expect(after.rows).toEqual([{ statement_timeout: '15s' }]);
+  });
+
   test('one that was changed after it was applied is refused by name, and nothing else is applied', async () => {
     const name = '20261122T160100-partition-poll-logs';
     writeFileSync(join(folder, `${name}.sql`), 'select 1;');

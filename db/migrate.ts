@@ -69,6 +69,8 @@ export async function migrateToLatest(
   for (const file of files) {
     migrations[file.name] = {
       async up(trx) {
+        // An index over a large ledger takes longer than a statement of the loop may.
+        await sql`set local statement_timeout = 0`.execute(trx);
         await sql.raw(file.text).execute(trx);
         await sql`insert into migration_checksums (name, checksum) values (${file.name}, ${file.checksum})`.execute(
           trx,
