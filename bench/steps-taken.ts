@@ -41,8 +41,8 @@ export const steps: readonly Step[] = [
       },
       {
         file: 'db/database.ts',
-        from: `options: '-c plan_cache_mode=force_generic_plan',`,
-        to: '',
+        from: 'options.genericPlans === true',
+        to: 'false',
       },
     ],
   },

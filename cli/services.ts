@@ -27,7 +27,7 @@ function hostOf(url: string): string {
  */
 export async function connectDatabase(
   config: Config,
-  options: { needTables?: boolean; poolSize?: number; onError?: (error: Error) => void } = {},
+  options: { needTables?: boolean } & Omit<Parameters<typeof openDatabase>[0], 'url'> = {},
 ): Promise<Kysely<Database>> {
   const url = requireService(config, 'DATABASE_URL');
   const db = openDatabase({ url, ...options });

@@ -126,6 +126,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   requireMockMode(config);
   const masterKeys = requireMasterKeys(config);
   const db = await connectDatabase(config, {
+    genericPlans: true,
     onError: (error) =>
       log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost'),
   });

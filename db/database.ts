@@ -39,17 +39,19 @@ PreparingClient.prototype.query = function (this: pg.Client, text: unknown, ...r
 /**
  * Opens a pool. Sets parsers on this pool alone: int8 → number (all our int8 stay below 2^53), date → `YYYY-MM-DD` text.
  *
+ * @param genericPlans for a worker: of the loop's statements one plan is as good as the other, and planning costs more than
+ * running them.
  * @param onError is told of idle connections that the server ended; they are replaced at the next use.
  */
 export function openDatabase(options: {
   url: string;
   poolSize?: number;
+  genericPlans?: boolean;
   onError?: (error: Error) => void;
 }): Kysely<Database> {
   const pool = new pg.Pool({
     Client: PreparingClient,
-    // Of the loop's statements one plan is as good as the other, and planning costs more than running them.
-    options: '-c plan_cache_mode=force_generic_plan',
+    ...(options.genericPlans === true && { options: '-c plan_cache_mode=force_generic_plan' }),
     connectionString: options.url,
     max: options.poolSize ?? poolSizeDefault,
     connectionTimeoutMillis: connectTimeoutMs,

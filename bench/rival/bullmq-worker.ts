@@ -18,8 +18,8 @@ import { createVendorStub, readVendorSettings } from './vendor.ts';
  */
 
 const queueName = 'polls';
-/** Polls wait for others nearly all of their time. */
-const concurrency = 200;
+/** Polls wait for others nearly all of their time: more than two cores can have in flight. */
+const concurrency = 500;
 /** Both 30 s by default: a dead worker's jobs are taken up after about 6 s instead of up to 60 s. */
 const lockDurationMs = 5_000;
 const stalledIntervalMs = 5_000;
@@ -34,7 +34,7 @@ const reconcilePauseMs = 10_000;
 const isHardened = process.env['BENCH_RIVAL_HARDENED'] === 'true';
 const config = loadConfig(process.env);
 const log = createLog(config.LOG_LEVEL, process.stderr);
-const db = openDatabase({ url: requireService(config, 'DATABASE_URL') });
+const db = openDatabase({ url: requireService(config, 'DATABASE_URL'), genericPlans: true });
 const { hostname: host, port } = new URL(config.REDIS_URL ?? '');
 const connection = { host, port: Number(port) };
 
@@ -52,7 +52,7 @@ const deps: ActivityDeps = {
   checkpoint: async () => {},
 };
 
-const activities = createJobActivities(deps);
+const jobs = createJobActivities(deps);
 const plants = await db
   .selectFrom('plants')
   .select(['id', 'poll_interval_s', 'last_slot'])
@@ -63,7 +63,7 @@ const intervalMsOf = new Map(plants.map(({ id, poll_interval_s: s }) => [id, s *
 async function processJob(job: Job): Promise<void> {
   const { plantId } = job.data;
   const intervalMs = intervalMsOf.get(plantId) ?? 0;
-  await pollByJob(activities, {
+  await pollByJob(jobs, {
     jobId: job.id,
     plantId,
     slotMs: slotOf(job, intervalMs),
