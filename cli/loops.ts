@@ -58,13 +58,14 @@ export function createLoops(client: Client, options: LoopOptions = {}): Loops {
     async restartStuck(plant) {
       const handle = client.workflow.getHandle(pollWorkflowId(plant.id));
       try {
-        const { raw } = await handle.describe();
-        if ((raw.pendingWorkflowTask?.attempt ?? 0) < stuckAttempts) return false;
-        await handle.terminate('its workflow task failed again and again: another loop goes on');
+        const { raw, status } = await handle.describe();
+        if (status.name === 'RUNNING') {
+          if ((raw.pendingWorkflowTask?.attempt ?? 0) < stuckAttempts) return false;
+          await handle.terminate('its workflow task failed again and again: another loop goes on');
+        }
       } catch (error) {
-        // It has ended, or another reconciliation was first.
-        if (error instanceof WorkflowNotFoundError) return false;
-        throw error;
+        // There is none, or it has ended meanwhile.
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
       await startLoop(client, plant, options);
       return true;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
+import { createLoops } from '../../cli/loops.ts';
 import { changedBundle } from '../support/changed-bundle.ts';
 import { createTestFleet, eventually } from '../support/fleet.ts';
 import { ledgerFlaws, testLoops } from '../support/loops.ts';
@@ -59,6 +60,30 @@ test(
       await stopWorker(worker);
       await fleet.close();
       rmSync(scratch, { recursive: true, force: true });
+    }
+  },
+);
+
+test(
+  'a plant that is not polled because nobody runs its loop gets one',
+  { timeout: 60_000 },
+  async () => {
+    const fleet = await createTestFleet();
+    const worker = await startTestWorker(fleet, { reconcile: false });
+    try {
+      const loops = testLoops(fleet);
+      const plantId = await loops.add({ vendorPlantId: '1300000000000000001', intervalS });
+      await loops.untilPolled(plantId, 1);
+      await loops.handle(plantId).terminate('by hand');
+      const plant = { id: plantId, name: 'Plant', brand: 'SOLIS' } as const;
+      expect(await createLoops(fleet.client).restartStuck(plant)).toBe(true);
+      const { runId } = await loops.handle(plantId).describe();
+      // One that is well is left alone.
+      expect(await createLoops(fleet.client).restartStuck(plant)).toBe(false);
+      expect((await loops.handle(plantId).describe()).runId).toBe(runId);
+    } finally {
+      await stopWorker(worker);
+      await fleet.close();
     }
   },
 );
