@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { type Decider, recordDecisions } from './audit-log.ts';
 import { type Db, instant } from './database.ts';
 import { findLedgerKeptFrom } from './ledger-kept.ts';
+import { lateDataMs } from './losses.ts';
 import type { Database } from './tables.ts';
 
 /**
@@ -21,8 +22,6 @@ const retryPauseMs = 500;
 const retriesMax = 240;
 /** Some 50 ms of work: nobody waits longer for what a batch holds, and that is rows that nobody else touches. */
 const rowsPerBatch = 5_000;
-/** Resolved alerts are estimated anew for so long, when late data come (`db/losses.ts`). */
-const estimatedAnewWithin = '4 days';
 
 /** Rows of one month, in UTC, that are older than the line. */
 export interface OldMonth {
@@ -145,7 +144,7 @@ const neededRows = (lineMs: number) => {
       and l.scheduled_for >= began.date::timestamp at time zone p.timezone
       and l.scheduled_for < (began.date + 2)::timestamp at time zone p.timezone
     where a.started_at < ${line} and l.scheduled_for < ${line}
-      and (a.state in ('NEW', 'ACKED') or a.resolved_at > now() - ${estimatedAnewWithin}::interval)`;
+      and (a.state in ('NEW', 'ACKED') or a.resolved_at > ${instant(Date.now() - lateDataMs)})`;
 };
 
 /** The partitions of the ledger; `month` is null for others than those of `make_poll_log_month`. */
