@@ -1,6 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import type { FetchResult, PlantActivities } from '../../activities/contract.ts';
+import { ApplicationFailure } from '@temporalio/common';
+
+import type {
+  FetchResult,
+  PlantActivities,
+  WholePollArgs,
+  WholePollResult,
+} from '../../activities/contract.ts';
 import { createPlantActivities } from '../../activities/create.ts';
 import type { ActivityDeps, CallContext } from '../../activities/deps.ts';
 import type { Booked, BookedPoll } from '../../domain/changes.ts';
@@ -15,6 +22,8 @@ export interface JobPoll {
   attempt: number;
 }
 
+const ledger = { trigger: 'SCHEDULE', requestedAtMs: null } as const;
+
 /** The vendor failed in a way that is worth another attempt: BullMQ makes it. */
 export class WorthAnotherAttempt extends Error {
   override readonly name = 'WorthAnotherAttempt';
@@ -23,8 +32,8 @@ export class WorthAnotherAttempt extends Error {
 /** The steps of a poll as jobs take them: one set a process, as in Heliograph's worker, so that polls share statements. */
 export interface JobActivities {
   activities: PlantActivities;
-  /** Runs with the job as what asks. */
-  forJob<Result>(jobId: string, run: () => Promise<Result>): Promise<Result>;
+  /** Runs with the job as what asks. `isLocal`: as Heliograph's local steps, in company and within their 2 s for the vendor. */
+  forJob<Result>(jobId: string, isLocal: boolean, run: () => Promise<Result>): Promise<Result>;
 }
 
 export function createJobActivities(deps: ActivityDeps): JobActivities {
@@ -34,12 +43,13 @@ export function createJobActivities(deps: ActivityDeps): JobActivities {
     if (call === undefined) throw new Error('an activity runs for a job');
     return call;
   });
-  const { signal } = new AbortController();
   return {
     activities,
-    forJob: (workflowId, run) =>
+    forJob(workflowId, isLocal, run) {
+      const { signal } = new AbortController();
       // Its lock is renewed by BullMQ itself.
-      calls.run({ workflowId, runId: 'bullmq', isLocal: false, signal, heartbeat: () => {} }, run),
+      return calls.run({ workflowId, runId: 'bullmq', isLocal, signal, heartbeat: () => {} }, run);
+    },
   };
 }
 
@@ -48,21 +58,38 @@ export function createJobActivities(deps: ActivityDeps): JobActivities {
  *
  * @throws WorthAnotherAttempt
  */
-export async function pollByJob(
-  { activities, forJob }: JobActivities,
-  poll: JobPoll,
-): Promise<void> {
-  return forJob(poll.jobId, () => pollNow(activities, poll));
+export async function pollByJob(jobs: JobActivities, poll: JobPoll): Promise<void> {
+  const { plantId, slotMs, intervalMs } = poll;
+  const nowMs = Date.now();
+  const key = { plantId, slotMs, intervalMs, nowMs, ...ledger };
+  const whole = await jobs.forJob(poll.jobId, true, () => pollWhole(jobs.activities, key));
+  if (whole?.kind === 'ENDED') return;
+  const begun = whole?.kind === 'FETCHED' ? whole.fetched : null;
+  await jobs.forJob(poll.jobId, false, () => pollInSteps(jobs.activities, poll, begun, nowMs));
 }
 
-async function pollNow(activities: PlantActivities, poll: JobPoll): Promise<void> {
+/** As in Heliograph's loop, null where it did not finish: the vendor hangs, and is asked again with more time. */
+async function pollWhole(
+  activities: PlantActivities,
+  args: Omit<WholePollArgs, 'missed'>,
+): Promise<WholePollResult | null> {
+  try {
+    return await activities.pollWhole({ ...args, missed: null });
+  } catch (error) {
+    if (error instanceof ApplicationFailure) return null;
+    throw error;
+  }
+}
+
+async function pollInSteps(
+  activities: PlantActivities,
+  poll: JobPoll,
+  begun: FetchResult | null,
+  startedAtMs: number,
+): Promise<void> {
   const { plantId, slotMs, intervalMs, attempt } = poll;
-  const startedAtMs = Date.now();
-  const key = { plantId, slotMs, intervalMs, nowMs: startedAtMs };
-  const ledger = { trigger: 'SCHEDULE', requestedAtMs: null } as const;
-  const whole = await activities.pollWhole({ ...key, ...ledger, missed: null });
-  if (whole.kind === 'ENDED') return;
-  const result = whole.kind === 'FETCHED' ? whole.fetched : await activities.fetchReadings(key);
+  const result =
+    begun ?? (await activities.fetchReadings({ plantId, slotMs, intervalMs, nowMs: Date.now() }));
   if (result.kind === 'VENDOR_FAILURE' && result.asked) {
     const isWorthIt = afterAttempt(result.failure, attempt).next === 'RETRY';
     if (isWorthIt) throw new WorthAnotherAttempt(result.failure.type);

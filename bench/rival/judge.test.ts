@@ -129,6 +129,19 @@ describe('the judge', () => {
     expect(judged(calls).verdict).toMatchObject({ overlapping: 0, doubled: 0, polled: 5, lost: 0 });
   });
 
+  test('calls a slot lost whose only request was in vain and of which no row speaks', () => {
+    const failed = call(20_020, { isAnswered: false });
+    const calls = [...punctual.filter((_, n) => n !== 2), failed];
+    expect(judged(calls).verdict).toMatchObject({ slots_due: 5, polled: 4, recorded: 0, lost: 1 });
+    expect(judged(calls, [20_000]).verdict).toMatchObject({ polled: 5, recorded: 0, lost: 0 });
+  });
+
+  test('lets a second attempt in the next interval answer for the slot', () => {
+    const failed = call(29_000, { isAnswered: false });
+    const calls = [...punctual.filter((_, n) => n !== 2), failed, call(34_000)];
+    expect(judged(calls).verdict).toMatchObject({ polled: 5, polled_late: 0, lost: 0, doubled: 0 });
+  });
+
   test('measures from the first request of the slot, answered or not', () => {
     const failed = call(20_500, { isAnswered: false });
     const calls = [...punctual.filter((_, n) => n !== 2), failed, call(25_100)];

@@ -28,13 +28,13 @@ export interface Evidence {
 
 export interface Verdict {
   slots_due: number;
-  /** Slots in whose own interval the vendor was asked. */
+  /** Slots in whose own interval the vendor was asked, and that are not lost. */
   polled: number;
   /** Slots that were asked for only after their interval: answers that a later interval had too many of. */
   polled_late: number;
   /** Slots that nobody asked for, with a row that says so. */
   recorded: number;
-  /** Slots that nobody asked for, and no row says so. */
+  /** Slots without an answer, and no row says so: nobody asked, or who asked in vain was never heard of again. */
   lost: number;
   /** Answers beyond one for each slot. */
   doubled: number;
@@ -67,16 +67,21 @@ export function judge(evidence: Evidence): { verdict: Verdict; slots: JudgedSlot
   const { plants, fromMs, toMs, rows } = evidence;
   const callsOf = Map.groupBy(evidence.calls, ({ plant }) => plant);
   const slots: JudgedSlot[] = [];
-  const sums = { late: 0, recorded: 0, lost: 0, doubled: 0, overlapping: 0, answers: 0 };
+  const sums = { polled: 0, late: 0, recorded: 0, lost: 0, doubled: 0, overlapping: 0, answers: 0 };
   for (const plant of plants) {
     const calls = callsOf.get(plant.vendorPlantId) ?? [];
     const judged = judgePlant(plant, calls, fromMs, toMs);
     slots.push(...judged.slots);
-    sums.late += judged.unasked.filter(({ isServedLate }) => isServedLate).length;
-    for (const { slotMs, isServedLate } of judged.unasked) {
-      if (isServedLate) continue;
-      if (rows.get(plant.id)?.has(slotMs) === true) sums.recorded += 1;
-      else sums.lost += 1;
+    const unanswered = new Map(judged.unanswered.map((one) => [one.slotMs, one]));
+    for (const { slotMs, lateMs, isWhole } of judged.slots) {
+      if (!isWhole) continue;
+      const end = unanswered.get(slotMs);
+      const isTold =
+        end === undefined || end.isServedLate || rows.get(plant.id)?.has(slotMs) === true;
+      if (!isTold) sums.lost += 1;
+      else if (lateMs !== null) sums.polled += 1;
+      else if (end?.isServedLate === true) sums.late += 1;
+      else sums.recorded += 1;
     }
     sums.doubled += judged.doubled;
     sums.overlapping += countOverlapping(calls, fromMs, toMs);
@@ -90,7 +95,7 @@ export function judge(evidence: Evidence): { verdict: Verdict; slots: JudgedSlot
     slots,
     verdict: {
       slots_due: whole.length,
-      polled: whole.filter(({ lateMs }) => lateMs !== null).length,
+      polled: sums.polled,
       polled_late: sums.late,
       recorded: sums.recorded,
       lost: sums.lost,
@@ -103,14 +108,15 @@ export function judge(evidence: Evidence): { verdict: Verdict; slots: JudgedSlot
   };
 }
 
-interface Unasked {
+/** A slot in whose own interval nobody was answered. */
+interface Unanswered {
   slotMs: number;
   isServedLate: boolean;
 }
 
 /**
  * Every request belongs to the interval in which it began. An answer beyond the first of an interval makes up for the newest
- * slot before it that nobody asked for; where there is none, it is a poll too many.
+ * slot before it that has none; where there is none, it is a poll too many.
  */
 function judgePlant(
   plant: JudgedPlant,
@@ -119,11 +125,11 @@ function judgePlant(
   toMs: number,
 ) {
   const slots: JudgedSlot[] = [];
-  const unasked: Unasked[] = [];
+  const unanswered: Unanswered[] = [];
   let doubled = 0;
   let next = 0;
   for (let slotMs = nextSlotAfter(plant, fromMs - 1); ; slotMs += plant.intervalMs) {
-    if (slotMs > toMs - limitMsMax) return { slots, unasked, doubled };
+    if (slotMs > toMs - limitMsMax) return { slots, unanswered, doubled };
     const endMs = slotMs + plant.intervalMs;
     const isWhole = endMs <= toMs;
     while (next < calls.length && (calls[next]?.beganAtMs ?? 0) < slotMs) next += 1;
@@ -142,11 +148,11 @@ function judgePlant(
       isWhole,
     });
     for (let extra = isWhole ? answers - 1 : 0; extra > 0; extra -= 1) {
-      const older = unasked.findLast(({ isServedLate }) => !isServedLate);
+      const older = unanswered.findLast(({ isServedLate }) => !isServedLate);
       if (older === undefined) doubled += 1;
       else older.isServedLate = true;
     }
-    if (isWhole && !isAsked) unasked.push({ slotMs, isServedLate: false });
+    if (isWhole && answers === 0) unanswered.push({ slotMs, isServedLate: false });
   }
 }
 

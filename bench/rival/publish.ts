@@ -9,6 +9,7 @@ const fileOf = (path: string) => fileURLToPath(new URL(`../../${path}`, import.m
 const marked = /(<!-- rival:[^>]*-->\n)[\s\S]*?(<!-- \/rival -->)/;
 
 const report = JSON.parse(readFileSync(fileOf('docs/bench-rival.json'), 'utf8')) as Report;
+if (report.is_quick) throw new Error('a trial with --quick is not published');
 writeFileSync(
   fileOf('docs/bench-rival.md'),
   `# Side by side with BullMQ\n\n${reportMarkdown(report)}`,
