@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { type ChaosReportFile, explainMissed, judge, reportText } from './report.ts';
+import { type ChaosReportFile, explain, judge, reportText } from './report.ts';
 
 /** A run in which everything held. */
 function clean(): Omit<ChaosReportFile, 'sentences'> {
@@ -45,6 +45,8 @@ function clean(): Omit<ChaosReportFile, 'sentences'> {
     },
     missed_by_fault: { TEMPORAL_KILLED: 100 },
     missed_without_fault: 0,
+    failed_by_fault: {},
+    failed_without_fault: 0,
     violations: [],
     ended_by_themselves: [],
     canary: { places: 600, hits: [] },
@@ -78,6 +80,11 @@ describe('a chaos run is judged', () => {
       'slots that nobody explains',
       { ...clean(), missed_without_fault: 9 },
       '9 slots were missed while nothing was wrong',
+    ],
+    [
+      'a poll that failed for no reason of its vendor',
+      { ...clean(), failed_without_fault: 1 },
+      '1 polls failed or were refused',
     ],
     ['a plant that polls no more', { ...clean(), unsettled: 1 }, '1 plants that did not poll'],
     [
@@ -120,7 +127,7 @@ test('a fleet that stays late on a machine that is busy with something else is n
   expect(reportText({ ...report, sentences: [] })).toContain('not judged (machine busy)');
 });
 
-describe('missed slots', () => {
+describe('slots that were not polled', () => {
   test('belong to the newest fault that could have been felt, or to none', () => {
     const everybody = () => true;
     const spans = [
@@ -135,6 +142,6 @@ describe('missed slots', () => {
       { plantId: 'b', slotMs: 151 },
       { plantId: 'a', slotMs: 150 },
     ];
-    expect(explainMissed(missed, spans)).toEqual({ byFault: { A: 2, B: 2 }, without: 2 });
+    expect(explain(missed, spans)).toEqual({ byFault: { A: 2, B: 2 }, without: 2 });
   });
 });

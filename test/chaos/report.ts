@@ -37,6 +37,9 @@ export interface ChaosReportFile {
   /** MISSED rows by the fault that explains them. */
   missed_by_fault: Record<string, number>;
   missed_without_fault: number;
+  /** FAILED and SKIPPED_LOCKED rows, but for plants whose vendor always refuses, by the vendor's fault that explains them. */
+  failed_by_fault: Record<string, number>;
+  failed_without_fault: number;
   violations: Violation[];
   /** Workers that ended though nobody ended them. */
   ended_by_themselves: string[];
@@ -70,6 +73,10 @@ export function judge(report: Omit<ChaosReportFile, 'sentences'>): string[] {
     ...(report.missed_without_fault > missedFreelyMax(slots.slots_due)
       ? [`${report.missed_without_fault} slots were missed while nothing was wrong`]
       : []),
+    ...counted(
+      report.failed_without_fault,
+      'polls failed or were refused by a lock while their vendor was well',
+    ),
     ...counted(report.unsettled, 'plants that did not poll once more at the end'),
     ...report.violations.map(
       ({ kind, plant_id, sentence }) => `the audit found ${kind} of ${plant_id}: ${sentence}`,
@@ -99,14 +106,14 @@ export interface Span {
   isFeltBy: (plantId: string) => boolean;
 }
 
-/** Each missed slot goes to the newest span that holds it. */
-export function explainMissed(
-  missed: readonly { plantId: string; slotMs: number }[],
+/** Each slot goes to the newest span that holds it. */
+export function explain(
+  slots: readonly { plantId: string; slotMs: number }[],
   spans: readonly Span[],
 ): { byFault: Record<string, number>; without: number } {
   const byFault: Record<string, number> = {};
   let without = 0;
-  for (const { plantId, slotMs } of missed) {
+  for (const { plantId, slotMs } of slots) {
     const span = spans.findLast(
       ({ fromMs, toMs, isFeltBy }) => slotMs >= fromMs && slotMs <= toMs && isFeltBy(plantId),
     );
@@ -128,7 +135,6 @@ export function reportText(report: ChaosReportFile): string {
     recoveryText(fault),
     notesText(fault),
   ]);
-  const missed = Object.entries(report.missed_by_fault).map(([name, count]) => `${count} ${name}`);
   return [
     `seed ${report.seed}, ${report.minutes} min (played in ${report.played_s} s): ${report.plants} plants, ${report.polls_per_s} polls/s (most every ${report.interval_s} s)`,
     `before: lateness p50 ${Math.round(baseline.p50Ms)} ms, p99 ${Math.round(baseline.p99Ms)} ms of ${baseline.slots} slots; recovered below ${Math.round(report.recovered_below_ms)} ms`,
@@ -137,7 +143,8 @@ export function reportText(report: ChaosReportFile): string {
     '',
     `faults    ${faults.length} of ${kinds.size} kinds (${[...kinds].map(([kind, count]) => `${count} ${kind}`).join(', ')})${report.left_out.length === 0 ? '' : `; no time for ${report.left_out.join(', ')}`}`,
     `slots     ${slots.slots_due} due, ${slots.polled} polled, ${slots.skipped} skipped, ${slots.missed} missed with their rows, ${slots.lost} lost, ${slots.doubled} doubled, ${slots.overlapping} overlapping`,
-    `missed    ${missed.join(', ') || 'none'}; ${report.missed_without_fault} while nothing was wrong`,
+    `missed    ${byFaultText(report.missed_by_fault)}; ${report.missed_without_fault} while nothing was wrong`,
+    `failed    ${byFaultText(report.failed_by_fault)}; ${report.failed_without_fault} while their vendor was well`,
     `audit     ${report.violations.length} violations; ${slots.plants} plants, ${slots.loops} loops, ${slots.locks} locks, ${slots.days} days, ${slots.alerts} alerts`,
     `secrets   ${report.canary.hits.length} hits in ${report.canary.places} places`,
     '',
@@ -146,6 +153,14 @@ export function reportText(report: ChaosReportFile): string {
       : ['NOT as it must be:', ...report.sentences.map((sentence) => `  ${sentence}`)]),
     '',
   ].join('\n');
+}
+
+function byFaultText(byFault: Readonly<Record<string, number>>): string {
+  return (
+    Object.entries(byFault)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(', ') || 'none'
+  );
 }
 
 function recoveryText({ recovery_s, foreign_cores }: FaultReport): string {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -25,6 +25,7 @@ test(
     const args = ['--seed', seed, '--minutes', minutes, '--plants', plants, '--json', file];
     try {
       const { code, output } = await run(args);
+      expect(existsSync(file), output).toBe(true);
       const report = JSON.parse(readFileSync(file, 'utf8')) as ChaosReportFile;
       expect(report.sentences, output).toEqual([]);
       expect(code, output).toBe(0);
