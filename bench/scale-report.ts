@@ -120,6 +120,7 @@ function restarts({ sizes }: ScaleFigures): string {
       'ended by',
       'new worker polls after',
       'on its slots again after',
+      'which is below',
       'backlog at most, in the end',
       'first polls, worker and Temporal CPU of each',
       'late p99 of all',
@@ -133,6 +134,7 @@ function restarts({ sizes }: ScaleFigures): string {
         restart.back_after_s === null
           ? 'longer than watched'
           : `${restart.back_after_s.toFixed(0)} s`,
+        `${count(restart.late_limit_ms)} ms`,
         `${restart.backlog_max}, ${restart.backlog_at_end}`,
         `${count(restart.polls)}, ${ms(restart.cpu_ms_per_poll.worker)} and ${ms(restart.cpu_ms_per_poll.temporal)} ms`,
         `${count(restart.lateness?.p99_ms ?? 0)} ms`,

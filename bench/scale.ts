@@ -97,10 +97,13 @@ function readArguments(): Arguments {
   };
 }
 
-/** Plants whose slots come soon: their loops poll while it is measured. */
+/** A loop that is woken for its slot, or has just been polled, would be weighed with a part of a poll. */
+const weighedBeforeMs = 5_000;
+
+/** Plants whose slots come soon, but not at once: their loops poll while it is measured, and nothing of it has begun. */
 function soonPolled({ plantIds, intervalMs }: BenchFleet, nowMs: number): string[] {
   const slotOf = (id: string) =>
-    nextSlotAfter({ intervalMs, phaseMs: phaseMs(id, intervalMs) }, nowMs);
+    nextSlotAfter({ intervalMs, phaseMs: phaseMs(id, intervalMs) }, nowMs + weighedBeforeMs);
   return plantIds.toSorted((a, b) => slotOf(a) - slotOf(b)).slice(0, weighedPlants);
 }
 

@@ -33,7 +33,7 @@ describe('lateness', () => {
     expect(recoveredAtMs(fleet, 10_000, 26_900, 100)).toBeNull();
   });
 
-  test('two slots that nobody polled keep a window of a hundred from counting, one does not', () => {
+  test('several slots that nobody polled keep a window of a hundred from counting, one does not', () => {
     const missed = (count: number) => {
       const fleet = slots(() => 20);
       for (let n = 200; n < 200 + count; n += 1) fleet[n] = { atMs: n * 100, lateMs: Infinity };
