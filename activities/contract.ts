@@ -200,7 +200,7 @@ export interface SetIntegrationArgs {
 export interface PlantActivities {
   /**
    * An ordinary poll, all of it: waits for the slot, asks the vendor, writes snapshot, plant and ledger row in one
-   * transaction. Only ever local: what it does not finish is done by the single steps.
+   * transaction. What it does not finish is done by the single steps; the loop calls it as a local activity alone.
    */
   pollWhole(args: WholePollArgs): Promise<WholePollResult>;
   /** Lock, plant, credentials, the vendor's summary and alarms. Vendor errors are values. */
