@@ -2,15 +2,14 @@ import { CancelledFailure } from '@temporalio/common';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { loadPlants } from '../adapters/fixture-form.ts';
-import { packagedFixturesDir } from '../adapters/fixture-transport.ts';
 import { playPlant } from '../cli/play.ts';
-import { findPlant, type NewPlant } from '../db/plants.ts';
+import { findPlant } from '../db/plants.ts';
 import { listPollLogs } from '../db/poll-logs.ts';
 import type { Brand } from '../domain/plant.ts';
 import { dayMs } from '../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../test/support/activities.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
+import { playing } from '../test/support/scenarios.ts';
 import type { PlantActivities, WholePollArgs } from './contract.ts';
 
 const activatedMs = Date.parse('2026-06-11T10:00:00Z');
@@ -339,27 +338,19 @@ const lives: readonly (readonly [Brand, string])[] = [
   ['DELE', 'alarm-open'],
 ];
 
-/** The plant that plays a scenario, by plants.json. */
-function playing(brand: Brand, scenario: string): Partial<NewPlant> {
-  const entry = loadPlants(packagedFixturesDir, brand).find((one) => one.scenario === scenario);
-  if (entry === undefined) throw new Error(`no plant of ${brand} plays ${scenario}`);
-  return {
-    brand,
-    vendor_plant_id: entry.match.replaceAll(/[\^$]/g, ''),
-    installed_capacity_kw: typeof entry.capacity_kw === 'number' ? entry.capacity_kw : null,
-  };
-}
-
 test.each(lives)(
   '%s, %s: a poll in one step leaves the same as one in single steps, over four days',
   { timeout: 120_000 },
   async (brand, scenario) => {
+    const { vendorPlantId, capacityKw } = playing(brand, scenario);
     const lived = [];
     for (const course of ['WHOLE', 'STEPS'] as const) {
       await database.db.deleteFrom('poll_logs').execute();
       await database.db.deleteFrom('plants').execute();
       await insertTestPlant(database.db, {
-        ...playing(brand, scenario),
+        brand,
+        vendor_plant_id: vendorPlantId,
+        installed_capacity_kw: capacityKw,
         latitude: 52.4,
         longitude: 4.9,
         poll_interval_s: 1_800,

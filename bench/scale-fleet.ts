@@ -5,6 +5,7 @@ import { generatedPlant } from '../cli/demo.ts';
 import type { Database } from '../db/tables.ts';
 import type { BookedPoll } from '../domain/changes.ts';
 import { nextSlotAfter, phaseMs } from '../domain/slots.ts';
+import { brands } from '../domain/plant.ts';
 import { pollQueue } from '../workflows/messages.ts';
 import type { LoopState } from '../workflows/plant-monitor.ts';
 import type { BenchFleet } from './fleet.ts';
@@ -147,14 +148,10 @@ export async function countPlanned(db: Kysely<Database>): Promise<number> {
   return plants;
 }
 
-const brandQueues = (['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'] as const).map((brand) =>
-  pollQueue(brand),
-);
-
 /** How many workflow tasks wait for a worker. */
 export async function countWaitingTasks({ client }: BenchFleet): Promise<number> {
   const counts = await Promise.all(
-    brandQueues.map(async (name) => {
+    brands.map(pollQueue).map(async (name) => {
       const { stats } = await client.workflowService.describeTaskQueue({
         namespace: client.options.namespace,
         taskQueue: { name },

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { readFigures, type ScaleFigures } from './scale.ts';
+import { type Restart, returnOf } from './scale-restart.ts';
 
 /** `npm run bench:scale:report`: writes the tables of docs/scale.md from docs/scale.json. */
 
@@ -131,9 +132,7 @@ function restarts({ sizes }: ScaleFigures): string {
         `${size.interval_s} s`,
         restart.signal,
         `${restart.started_after_s.toFixed(1)} s`,
-        restart.back_after_s === null
-          ? 'longer than watched'
-          : `${restart.back_after_s.toFixed(0)} s`,
+        backText(restart),
         `${count(restart.late_limit_ms)} ms`,
         `${restart.backlog_max}, ${restart.backlog_at_end}`,
         `${count(restart.polls)}, ${ms(restart.cpu_ms_per_poll.worker)} and ${ms(restart.cpu_ms_per_poll.temporal)} ms`,
@@ -141,6 +140,13 @@ function restarts({ sizes }: ScaleFigures): string {
       ]),
     ),
   );
+}
+
+function backText(restart: Restart): string {
+  const { backAfterS, lateAgain, looks, worstMs } = returnOf(restart);
+  if (backAfterS === null) return 'longer than watched';
+  const again = `; late again at ${lateAgain} of ${looks} looks, ${count(worstMs)} ms at most`;
+  return `${backAfterS.toFixed(0)} s${lateAgain === 0 ? '' : again}`;
 }
 
 /** Bytes of a plant-year, ledger and days. */

@@ -32,8 +32,7 @@ export interface Restart {
   /** Until it was gone, and until the new one polled its queues, s. */
   gone_after_s: number;
   started_after_s: number;
-  /** Until the slots of 10 s were polled in time again; null: not while it was watched. */
-  back_after_s: number | null;
+  /** Slots are in time below this. */
   late_limit_ms: number;
   backlog_max: number;
   backlog_at_end: number;
@@ -42,6 +41,38 @@ export interface Restart {
   cpu_ms_per_poll: ReturnType<typeof cpuMsPerPoll>;
   lateness: Lateness | null;
   samples: Sample[];
+}
+
+/** What the samples of a restart say of its end. */
+export interface Return {
+  /** Until slots were polled in time again, and for ten seconds more; null: not while it was watched. */
+  backAfterS: number | null;
+  /** Looks after that at which the p99 was above the limit once more, and the worst of them. */
+  lateAgain: number;
+  looks: number;
+  worstMs: number;
+}
+
+export function returnOf({
+  samples,
+  late_limit_ms: limitMs,
+}: Pick<Restart, 'samples' | 'late_limit_ms'>): Return {
+  const isLate = ({ late_p99_ms: late }: Sample) => late === null || late > limitMs;
+  const first = samples.findIndex(
+    ({ after_s: fromS }, n) =>
+      samples.slice(n).some(({ after_s: toS }) => toS >= fromS + windowMs / 1_000) &&
+      !samples
+        .slice(n)
+        .some((sample) => sample.after_s <= fromS + windowMs / 1_000 && isLate(sample)),
+  );
+  const later = first === -1 ? [] : samples.slice(first);
+  const again = later.filter(isLate);
+  return {
+    backAfterS: later[0]?.after_s ?? null,
+    lateAgain: again.length,
+    looks: later.length,
+    worstMs: Math.max(0, ...again.map(({ late_p99_ms: late }) => late ?? Infinity)),
+  };
 }
 
 /** Ends the worker, starts another and watches it for `watchS`. */
@@ -70,17 +101,12 @@ export async function measureRestart(
     });
   }
   const after = await read(fleet, worker);
-  const firstGood = samples.findLastIndex(
-    ({ late_p99_ms: late }) => late === null || late > lateLimitMs,
-  );
-  const back = samples[firstGood + 1];
   return {
     worker,
     restart: {
       signal: how.signal,
       gone_after_s: since(goneMs),
       started_after_s: since(startedMs),
-      back_after_s: back === undefined ? null : back.after_s,
       late_limit_ms: lateLimitMs,
       backlog_max: Math.max(...samples.map(({ backlog }) => backlog)),
       backlog_at_end: samples.at(-1)?.backlog ?? 0,

@@ -18,7 +18,7 @@ import {
   weighHistories,
 } from './readings.ts';
 import { countPlanned, countWaitingTasks, giveAPast, startLoops } from './scale-fleet.ts';
-import { measureRestart, type Restart } from './scale-restart.ts';
+import { measureRestart, type Restart, returnOf } from './scale-restart.ts';
 import { measureStorage } from './scale-storage.ts';
 import { type BenchWorker, startBenchWorker } from './worker.ts';
 
@@ -309,7 +309,7 @@ function resultText({ sizes, storage }: ScaleFigures): string {
       `  CPU ms a poll: worker ${cpu.worker}, Temporal ${cpu.temporal}, PostgreSQL ${cpu.postgresql}, Redis ${cpu.redis}; worker ${rss.after} MB, Temporal ${size.temporal_rss_mb} MB`,
       ...size.restarts.map(
         (restart) =>
-          `  after ${restart.signal}: back on its slots after ${restart.back_after_s ?? 'more than it was watched,'} s, backlog at most ${restart.backlog_max}, ${restart.cpu_ms_per_poll.worker} ms of worker CPU a first poll`,
+          `  after ${restart.signal}: back on its slots after ${returnOf(restart).backAfterS ?? 'more than it was watched,'} s, backlog at most ${restart.backlog_max}, ${restart.cpu_ms_per_poll.worker} ms of worker CPU a first poll`,
       ),
     ];
   });

@@ -127,7 +127,7 @@ export const steps: readonly Step[] = [
   {
     name: 'pollers',
     is: 'TRIED',
-    title: 'two pollers a queue and kind of task (the SDK: ten, and half as many for activities)',
+    title: 'three pollers a queue for workflow tasks and one for activities (the SDK: ten, and half as many)',
     edits: [
       {
         file: worker,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { loadPlants } from '../fixture-form.ts';
-import { createFixtureTransport, packagedFixturesDir } from '../fixture-transport.ts';
+import { playing } from '../../test/support/scenarios.ts';
+import { createFixtureTransport } from '../fixture-transport.ts';
 import { SessionStore } from '../session.ts';
 import type { Transport } from '../transport.ts';
 import { dele } from './adapter.ts';
@@ -12,15 +12,8 @@ import { deleVendor } from './vendor.ts';
 const since = (now: Date): Date => new Date(now.getTime() - 86_400_000);
 const noon = new Date('2026-06-11T10:03:20Z');
 
-/** The id of the plant that plays a scenario, by plants.json. */
-function plantIdOf(scenario: string): string {
-  const entry = loadPlants(packagedFixturesDir, 'DELE').find((one) => one.scenario === scenario);
-  if (entry === undefined) throw new Error(`no plant plays ${scenario}`);
-  return entry.match.replaceAll(/[\^$]/g, '');
-}
-
 function ask(scenario: string, now = noon) {
-  const plant = { vendorPlantId: plantIdOf(scenario), timezone: 'Europe/Amsterdam' };
+  const plant = { vendorPlantId: playing('DELE', scenario).vendorPlantId, timezone: 'Europe/Amsterdam' };
   const transport = vendorOf(plant.vendorPlantId, now);
   const signal = new AbortController().signal;
   const session = new SessionStore();

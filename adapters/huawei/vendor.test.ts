@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { loadPlants } from '../fixture-form.ts';
-import { createFixtureTransport, packagedFixturesDir } from '../fixture-transport.ts';
+import { playing } from '../../test/support/scenarios.ts';
+import { createFixtureTransport } from '../fixture-transport.ts';
 import type { AdapterDeps, PlantRef, VendorAdapter } from '../contract.ts';
 import { SessionStore } from '../session.ts';
 import type { Transport } from '../transport.ts';
@@ -15,9 +15,7 @@ const host = 'https://eu5.fusionsolar.huawei.com';
 
 /** The plant of plants.json that plays a scenario. */
 function plantOf(scenario: string): PlantRef {
-  const entry = loadPlants(packagedFixturesDir, 'HUAWEI').find((one) => one.scenario === scenario);
-  if (entry === undefined) throw new Error(`no plant plays ${scenario}`);
-  return { vendorPlantId: entry.match.replace(/^\^|\$$/g, ''), timezone };
+  return { vendorPlantId: playing('HUAWEI', scenario).vendorPlantId, timezone };
 }
 
 function transportFor(vendorPlantId: string, now = noon): Transport {

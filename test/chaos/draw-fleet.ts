@@ -1,9 +1,8 @@
-import { loadPlants } from '../../adapters/fixture-form.ts';
-import { packagedFixturesDir } from '../../adapters/fixture-transport.ts';
 import { type DemoPlant, generatedPlant } from '../../cli/demo.ts';
 import { type Brand, brands } from '../../domain/plant.ts';
 import { type Grid, phaseMs } from '../../domain/slots.ts';
 import { randomOf } from '../../simulate/random.ts';
+import { findPlaying } from '../support/scenarios.ts';
 
 /** A plant of a chaos run. */
 export interface ChaosPlant extends DemoPlant {
@@ -73,14 +72,14 @@ export function drawFleet(seed: string, plants: number): ChaosPlant[] {
   for (const [n, brand] of brands.entries()) {
     const like = generatedPlant(n);
     const stories = shuffled(random.next, storyScenarios).flatMap(
-      (scenario) => vendorPlantIdOf(brand, scenario) ?? [],
+      (scenario) => findPlaying(brand, scenario)?.vendorPlantId ?? [],
     );
     for (const [nth, vendorPlantId] of stories.slice(0, storiesPerBrand).entries()) {
       const id = `story-${brand.toLowerCase()}-${nth}`;
       fleet.push({ ...like, id, vendor_plant_id: vendorPlantId, intervalS, role: 'STORY' });
     }
-    const vendorPlantId = vendorPlantIdOf(brand, refused[n] ?? '');
-    if (vendorPlantId !== null) {
+    const vendorPlantId = findPlaying(brand, refused[n] ?? '')?.vendorPlantId;
+    if (vendorPlantId !== undefined) {
       const id = `refused-${brand.toLowerCase()}`;
       // Refused credentials pause all plants of their account.
       fleet.push({
@@ -95,12 +94,6 @@ export function drawFleet(seed: string, plants: number): ChaosPlant[] {
   }
   while (fleet.length < plants) addOrdinary(null, intervalS, 'ORDINARY');
   return fleet;
-}
-
-/** An id that plays the scenario; null where the brand has none. */
-function vendorPlantIdOf(brand: Brand, scenario: string): string | null {
-  const entry = loadPlants(packagedFixturesDir, brand).find((one) => one.scenario === scenario);
-  return entry?.match.replaceAll(/[\^$\\]/g, '') ?? null;
 }
 
 /** The same items in an order that `next` (0 ≤ x < 1) draws. */

@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../../activities/deps.ts';
 import { type Brand, brands } from '../../domain/plant.ts';
 import { type Random, randomOf } from '../../simulate/random.ts';
-import type { StepPath, WrittenStep } from '../support/chaos-plan.ts';
+import type { StepPath } from '../support/chaos-plan.ts';
 import { type ChaosPlant, shuffled } from './draw-fleet.ts';
 import { type HostileBody, hostileBodies } from './hostile.ts';
 
@@ -39,7 +39,7 @@ export type RedisKind = Extract<FaultKind, `REDIS_${string}`>;
 export type Fault =
   /** `post`: which of the layout's workers. */
   | { kind: KillKind; post: number; at: Checkpoint; path: StepPath; plants: number }
-  | { kind: 'WORKER_FROZEN'; post: number; before: WrittenStep }
+  | { kind: 'WORKER_FROZEN'; post: number }
   | { kind: 'WORKER_ABSENT'; post: number; signal: 'SIGKILL' | 'SIGTERM' }
   | { kind: 'TEMPORAL_KILLED' }
   | { kind: 'POSTGRES_CONNECTIONS_ENDED' }
@@ -218,7 +218,6 @@ function drawGone({ random, layout, part, intervalS }: Stage): Omit<Act, 'starts
   const frozen: PlannedFault = {
     kind: 'WORKER_FROZEN',
     post: still,
-    before: 'whole',
     afterS: random.int(0, deathsApartS),
     lastsS: Math.round(random.int(frozenS.min, frozenS.max) * Math.max(1, part)),
   };

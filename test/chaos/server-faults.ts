@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { isAlive } from '../../cli/dead-workers.ts';
 import { openPlantLocks } from '../../db/lock.ts';
 import type { ManagedServer } from '../../stack/up.ts';
+import { lockMsMax, timerMs } from '../support/promises.ts';
 import { countChanged, patiently, readRowTexts } from './ledger.ts';
 import { type Afterwards, type FaultOf, type Injector, pause, type Scene } from './scene.ts';
 import type { RedisKind } from './schedule.ts';
@@ -11,9 +12,6 @@ import type { Stage } from './stage.ts';
 
 /** Faults of the servers: Temporal, PostgreSQL and Redis are killed, emptied, away. */
 
-/** What Redis may add to a poll, and what a timer on a busy machine adds to that. */
-const lockMsMax = 50;
-const timerMs = 25;
 const lockTries = 10;
 const unansweredMs = 500;
 

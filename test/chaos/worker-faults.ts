@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-import type { Checkpoint } from '../../activities/deps.ts';
 import { lastSlotAtOrBefore, nextSlotAfter } from '../../domain/slots.ts';
-import type { StepPath } from '../support/chaos-plan.ts';
 import { pollWorkflowId } from '../../workflows/messages.ts';
+import { claimed, nextAttemptMsMax } from '../support/promises.ts';
 import { gridOf } from './draw-fleet.ts';
 import { countChanged, readRows, readRowTexts, rowKey } from './ledger.ts';
 import type { FromWorker } from './messages.ts';
@@ -13,14 +12,6 @@ import type { WorkerPost, WorkerProcess } from './worker-post.ts';
 
 /** Faults of the worker: it dies at a point of a poll, stands still, is away. */
 
-/** A workflow task of 10 s is what a local step dies with; a heartbeat of 10 s is what tells of a regular one's death. */
-const nextAttemptMsMax: Readonly<Record<StepPath, number>> = { LOCAL: 15_000, REGULAR: 25_000 };
-/** Behind these the slot is claimed: the vendor must not be asked again. */
-const claimed: ReadonlySet<Checkpoint> = new Set([
-  'after snapshot commit',
-  'after alerts commit',
-  'after ledger commit',
-]);
 /** From a frozen worker's standstill to the moment when somebody has another one started. */
 const noticedAfterS = 1;
 /** A poll that died had begun by then. */
@@ -104,7 +95,7 @@ export const freezeWorker: Injector<FaultOf<'WORKER_FROZEN'>> = async (fault, sc
   const frozen = await post.working();
   const often = stage.plants.filter((plant) => plant.role === 'EVERY_SECOND');
   const plantIds = often.map((plant) => plant.id);
-  await frozen.arm({ kind: 'STOP', before: fault.before, plantIds });
+  await frozen.arm({ kind: 'STOP', before: 'whole', plantIds });
   const { plantId } = await frozen.first('STOPS');
   const stands = await within(5_000, signal, async () => stateOf(frozen) === 'T');
   if (stands === null) scene.problem('the worker did not stand still');
@@ -118,7 +109,6 @@ export const freezeWorker: Injector<FaultOf<'WORKER_FROZEN'>> = async (fault, sc
     return rows.filter((row) => row.outcome === 'OK').length >= 2;
   });
   if (taken === null) scene.problem(`worker ${second.pid} did not take over the plant ${plantId}`);
-  scene.note('before', `the ${fault.before} step's write`);
   scene.note('frozen_ms', Date.now() - frozenAtMs);
   if (Date.now() - frozenAtMs < lockMs)
     scene.problem('the worker did not stand still for longer than its lock lives');

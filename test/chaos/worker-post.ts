@@ -84,11 +84,6 @@ export class WorkerPost {
     return this.#working;
   }
 
-  /** Every worker that this post has had. */
-  get all(): readonly WorkerProcess[] {
-    return [...this.#all];
-  }
-
   /** What its vendors do from now on, also to workers that are started later. */
   setVendors(vendors: VendorTrouble): void {
     this.#vendors = vendors;

@@ -19,6 +19,7 @@ import { jsonResponse, type VendorSide } from '../../adapters/vendor-side.ts';
 import { adapterErrorTypes, type AdapterErrorType } from '../../domain/plant.ts';
 import type { AlarmsAnswer, PlantSummary } from '../../domain/reading.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
+import { playing } from './scenarios.ts';
 
 /** One line of a brand's error table: what the vendor answers to its data requests (or to its login), and the type it is. */
 export interface RefusalCase {
@@ -103,12 +104,6 @@ export function testAdapter(kit: AdapterKit): void {
   }
 
   /** The id of the first plant that plays a scenario; plants.json gives one pattern without wildcards for each. */
-  function vendorPlantIdOf(scenario: string): string {
-    const entry = entries.find((one) => one.scenario === scenario);
-    if (entry === undefined) throw new Error(`plants.json has no plant for ${scenario}`);
-    return entry.match.replace(/^\^/, '').replace(/\$$/, '').replaceAll('\\', '');
-  }
-
   function ask(
     scenario: string,
     options: {
@@ -126,7 +121,7 @@ export function testAdapter(kit: AdapterKit): void {
     const plant = {
       ...place,
       ...(options.timezone === undefined ? {} : { timezone: options.timezone }),
-      vendorPlantId: options.vendorPlantId ?? vendorPlantIdOf(scenario),
+      vendorPlantId: options.vendorPlantId ?? playing(brand, scenario).vendorPlantId,
       capacityKw: null,
     };
     const fixture = createFixtureTransport({
@@ -165,7 +160,7 @@ export function testAdapter(kit: AdapterKit): void {
       resetAt: day.reset_at ?? ordinaryDay.resetAt,
       silent: day.silent ?? ordinaryDay.silent,
     };
-    const vendorPlantId = vendorPlantIdOf(scenario);
+    const vendorPlantId = playing(brand, scenario).vendorPlantId;
     const entry = entries.find(({ pattern }) => pattern.test(vendorPlantId));
     const capacityKw = typeof entry?.capacity_kw === 'number' ? entry.capacity_kw : usualCapacityKw;
     return measure({ ...place, vendorPlantId, capacityKw }, knobs, now.getTime());

@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { sealCredentials } from '../../activities/credentials.ts';
-import { loadPlants } from '../../adapters/fixture-form.ts';
-import { packagedFixturesDir } from '../../adapters/fixture-transport.ts';
 import { audit } from '../../cli/audit.ts';
 import { requireMasterKeys } from '../../cli/config.ts';
 import { openLocks } from '../../cli/locks.ts';
@@ -22,6 +20,7 @@ import { createTestApi } from '../support/api.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { ledgerFlaws, testLoops, type TestLoops } from '../support/loops.ts';
+import { playing } from '../support/scenarios.ts';
 import { placesOf, placesWith } from '../support/secrets.ts';
 
 /**
@@ -43,13 +42,6 @@ interface Fleet extends TestFleet {
   loops: TestLoops;
   worker: ChildProcess;
   output: () => string;
-}
-
-/** An id that plays the scenario: the entry's pattern without what makes it a pattern. */
-function vendorPlantIdOf(brand: Brand, scenario: string): string {
-  const entry = loadPlants(packagedFixturesDir, brand).find((one) => one.scenario === scenario);
-  if (entry === undefined) throw new Error(`plants.json of ${brand} has no plant for ${scenario}`);
-  return entry.match.replace(/^\^/, '').replace(/\$$/, '').replaceAll('\\', '');
 }
 
 describe('Phase 3B', () => {
@@ -79,7 +71,7 @@ describe('Phase 3B', () => {
         );
         const id = await addPlant(base.db, base.config, {
           brand,
-          vendorPlantId: vendorPlantIdOf(brand, scenario),
+          vendorPlantId: playing(brand, scenario).vendorPlantId,
           accountId,
           timezone,
           intervalS,
@@ -94,11 +86,11 @@ describe('Phase 3B', () => {
     });
     await addPlant(base.db, base.config, {
       id: 'yellow',
-      vendorPlantId: vendorPlantIdOf('SOLIS', 'stale-5h'),
+      vendorPlantId: playing('SOLIS', 'stale-5h').vendorPlantId,
     });
     await addPlant(base.db, base.config, {
       id: 'red',
-      vendorPlantId: vendorPlantIdOf('SOLIS', 'offline-26h'),
+      vendorPlantId: playing('SOLIS', 'offline-26h').vendorPlantId,
       intervalS,
     });
     let output = '';
@@ -202,7 +194,7 @@ describe('Phase 3B', () => {
       await insertTestPlant(played.db, {
         id: 'fault',
         vendor_account_id: 'account-fault',
-        vendor_plant_id: vendorPlantIdOf('SOLIS', 'fault-cycle-6min'),
+        vendor_plant_id: playing('SOLIS', 'fault-cycle-6min').vendorPlantId,
         poll_interval_s: 60,
         activated_at: new Date(fromMs - 1),
       });

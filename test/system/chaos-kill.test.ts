@@ -21,6 +21,7 @@ import {
 } from '../support/chaos.ts';
 import type { StepPath } from '../support/chaos-plan.ts';
 import { addPlant, eventually, type TestFleet } from '../support/fleet.ts';
+import { claimed, nextAttemptMsMax } from '../support/promises.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 /** The usual interval: the lock's time to live is twice as long, and a recovery stays far within a slot. */
@@ -34,8 +35,6 @@ const asleepMs = 6_000;
 const tickerIntervalS = 1;
 /** A cold worker on a busy machine; without the takeover it is 10 s. */
 const onTheSlotMs = 3_000;
-/** A workflow task of 10 s is what a local step dies with; a heartbeat of 10 s is what tells of a regular one's death. */
-const nextAttemptMsMax: Readonly<Record<StepPath, number>> = { LOCAL: 15_000, REGULAR: 25_000 };
 const points = [
   'before vendor call',
   'after vendor answer',
@@ -43,8 +42,6 @@ const points = [
   'after alerts commit',
   'after ledger commit',
 ] as const satisfies Checkpoint[];
-/** Behind these the slot is claimed: the vendor must not be asked again. */
-const claimed: ReadonlySet<Checkpoint> = new Set(points.slice(2));
 
 describe('a worker is killed', () => {
   for (const path of ['LOCAL', 'REGULAR'] as const) {

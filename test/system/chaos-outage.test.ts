@@ -10,6 +10,7 @@ import type { RunningWorker } from '../../cli/worker.ts';
 import { chaosRounds, expectCleanAudit, plantIdsDueAt, pollRows } from '../support/chaos.ts';
 import { bringUpChaosStack, type ChaosStack } from '../support/chaos-stack.ts';
 import { addPlant, eventually } from '../support/fleet.ts';
+import { lockMsMax, timerMs } from '../support/promises.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 /** A short outage for `npm test`, half a minute for the full proof. */
@@ -22,10 +23,6 @@ const vendorPlantIds: Readonly<Record<Brand, string>> = {
   DELE: '90000001',
 };
 const intervalS = 3;
-/** What Redis may add to a poll. */
-const lockMsMax = 50;
-/** Beyond it a timer on a busy machine is no news. */
-const timerMs = 25;
 
 describe('servers that go away and come back', () => {
   let stack: ChaosStack;

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { OpenAdapter } from '../../activities/vendor.ts';
-import { loadPlants } from '../../adapters/fixture-form.ts';
-import { createFixtureTransport, packagedFixturesDir } from '../../adapters/fixture-transport.ts';
+import { createFixtureTransport } from '../../adapters/fixture-transport.ts';
 import { registry } from '../../adapters/registry.ts';
 import { startLoop } from '../../cli/loops.ts';
 import type { RunningWorker } from '../../cli/worker.ts';
@@ -10,6 +9,7 @@ import type { PollLogRow } from '../../db/poll-logs.ts';
 import { type Brand, brands } from '../../domain/plant.ts';
 import { chaosRounds, expectCleanAudit, pollRows } from '../support/chaos.ts';
 import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
+import { findPlaying } from '../support/scenarios.ts';
 import { slowVendor } from '../support/vendor.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
@@ -43,11 +43,6 @@ const energyAndPower = /("(?:dayEnergy|allEnergy|power)":\s*)[\d.]+/g;
 const protoPlant = '1300000000000070003';
 const withProto = (body: string) =>
   body.replaceAll(/(^|[:[,]\s*)\{(?!\s*\}|\\)/g, '$1{"__proto__":{"polluted":true},');
-
-function vendorPlantIdOf(brand: Brand, scenario: string): string | undefined {
-  const entry = loadPlants(packagedFixturesDir, brand).find((one) => one.scenario === scenario);
-  return entry?.match.replaceAll(/[\^$\\]/g, '');
-}
 
 function ordinaryId(brand: Brand, n: number): string {
   return {
@@ -151,7 +146,7 @@ describe('a vendor in trouble', () => {
   test('hostile bodies end in rows that say so, and nobody else notices', async () => {
     const hostile = brands.flatMap((brand) =>
       hostileScenarios.flatMap((scenario) => {
-        const vendorPlantId = vendorPlantIdOf(brand, scenario);
+        const vendorPlantId = findPlaying(brand, scenario)?.vendorPlantId;
         if (vendorPlantId === undefined) return [];
         return [{ id: `${brand}-${scenario}`, brand, vendorPlantId }];
       }),
