@@ -59,6 +59,8 @@ export interface WholePollArgs extends FetchArgs {
   requestId?: string;
   /** Older slots that nobody polled: their rows are written together with the poll's. null: none. */
   missed: MissedSlots | null;
+  /** The loop means to wait its while first: nothing is done yet, and its history says so. */
+  postpone?: boolean;
 }
 
 export type WholePollResult =
@@ -67,7 +69,9 @@ export type WholePollResult =
   /** Not an ordinary poll: the vendor was asked (or need not be), nothing is written; the single steps go on from here. */
   | { kind: 'FETCHED'; fetched: FetchResult }
   /** Nothing was done: among the missed slots is one that was booked before its worker died. */
-  | { kind: 'STEPS' };
+  | { kind: 'STEPS' }
+  /** Nothing was done, as `postpone` asked. */
+  | { kind: 'LATER' };
 
 export interface SnapshotArgs extends PollKey {
   nowMs: number;

@@ -52,6 +52,7 @@ export function createWholePoll(deps: ActivityDeps, context: () => CallContext) 
   return async function pollWhole(args: WholePollArgs): Promise<WholePollResult> {
     const call = context();
     const { plantId, slotMs } = args;
+    if (args.postpone === true) return { kind: 'LATER' };
     // Where somebody waits, or one poll follows the other, nobody else would come.
     const isAlone = args.trigger === 'MANUAL' || !call.isLocal;
     const spareMs = untilSlotMs(args, deps.clock()) - readyBeforeSlotMs;

@@ -93,7 +93,6 @@ export async function startLoop(
         plantId: plant.id,
         brand: plant.brand,
         course: 'WHOLE',
-        countsLag: true,
         ...options,
       },
     ],

@@ -83,8 +83,6 @@ export interface MonitorInput {
   course?: PollCourse;
   /** How long before its slot a WHOLE poll is woken at most; simulations under time skipping, where it costs real time, lower it. */
   wokenEarlyMs?: number;
-  /** Absent in runs that began before loops counted their lag; the next run does. */
-  countsLag?: boolean;
   /** What the run before knew; absent at the start, and then everything is read from PostgreSQL. */
   state?: LoopState;
 }
@@ -326,7 +324,7 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     const startsAtMs = Math.max(Date.now(), (now.lastSlotMs ?? 0) + 1);
     await sleep(1);
     freshTask = true;
-    await poll(now, startsAtMs, trigger);
+    await poll(now, startsAtMs, { trigger });
   }
 
   /** The newest due slot, after a wait where it is late; the older ones are written off as MISSED. */
@@ -339,29 +337,42 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       );
     const late = dueSince();
     if (late === null) return;
-    const catchingUp =
-      late.missedCount > 0 || late.overflowCount > 0 || isLate(now.grid, late.catchUp, Date.now());
-    const waitMsMax = catchUpWaitMsMax(now.grid, Date.now());
-    if (isLate(now.grid, late.catchUp, Date.now()) && waitMsMax > 0) {
-      // After an outage all plants are late at once: each waits its own while.
-      await condition(asked, Math.max(1, Math.floor(Math.random() * waitMsMax)));
-      freshTask = true;
-    }
-    const slots = dueSince() ?? late;
+    const isLateNow = isLate(now.grid, late.catchUp, Date.now());
+    const catchingUp = late.missedCount > 0 || late.overflowCount > 0 || isLateNow;
     const trigger = catchingUp ? 'CATCH_UP' : 'SCHEDULE';
+    const waits = isLateNow && catchUpWaitMsMax(now.grid, Date.now()) > 0;
+    if (course === 'WHOLE') {
+      // Also a poll that will wait is asked for, so that the history says which way the loop went: its time does not, where a
+      // task ended long after it had begun (docs/decisions/0012).
+      const how = { trigger, missed: missedOf(late), postpone: waits } as const;
+      if (await poll(now, late.catchUp, how)) return;
+      await waitForTurn(now);
+      const slots = dueSince() ?? late;
+      await poll(now, slots.catchUp, { trigger: 'CATCH_UP', missed: missedOf(slots) });
+      return;
+    }
+    if (waits) await waitForTurn(now);
+    const slots = dueSince() ?? late;
     const missed = missedOf(slots);
-    if (course === 'WHOLE') return poll(now, slots.catchUp, trigger, missed);
     if (missed !== null)
       await step('writeMissed', { plantId, intervalMs: now.grid.intervalMs, ...missed });
-    await poll(now, slots.catchUp, trigger);
+    await poll(now, slots.catchUp, { trigger });
   }
 
+  /** After an outage all plants are late at once: each waits its own while, unless somebody asks for it. */
+  async function waitForTurn({ grid }: LoopState): Promise<void> {
+    const waitMsMax = catchUpWaitMsMax(grid, Date.now());
+    await condition(asked, Math.max(1, Math.floor(Math.random() * waitMsMax)));
+    freshTask = true;
+  }
+
+  /** @returns whether it was polled; false only where it was postponed. */
   async function poll(
     now: LoopState,
     slotMs: number,
-    trigger: Trigger,
-    missed: MissedSlots | null = null,
-  ): Promise<void> {
+    how: { trigger: Trigger; missed?: MissedSlots | null; postpone?: boolean },
+  ): Promise<boolean> {
+    const { trigger, missed = null, postpone = false } = how;
     // No workflow task carries more than one poll: a crash loses the markers of one at most.
     if (!freshTask) await sleep(1);
     freshTask = false;
@@ -374,8 +385,9 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
     const askedAs = requestId;
     requestId = undefined;
     polling = slotMs;
+    let isOver = true;
     try {
-      const { answer, standing, endedAtMs } = await pollPlant({
+      const end = await pollPlant({
         plantId,
         slotMs,
         trigger,
@@ -385,18 +397,29 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
         path,
         course,
         missed,
+        postpone,
       });
+      if (end === null) {
+        isOver = false;
+        requestedAtMs ??= askedAtMs;
+        requestId ??= askedAs;
+        return false;
+      }
+      const { answer, standing, endedAtMs } = end;
       now.lastPoll = answer;
       servedWith = answer;
       const lag = endedAtMs === null ? 0 : Math.max(0, endedAtMs - Date.now());
-      lagMs = input.countsLag === true && earlyMsMax > 0 ? Math.min(lag, lagMsMax) : 0;
+      lagMs = earlyMsMax > 0 ? Math.min(lag, lagMsMax) : 0;
       if (standing !== null) adopt(now, standing);
       if (answer.outcome === 'SKIPPED_INACTIVE') lookAgain = true;
+      return true;
     } finally {
-      now.lastSlotMs = slotMs;
       polling = null;
-      pollsInRun += 1;
-      served = serves;
+      if (isOver) {
+        now.lastSlotMs = slotMs;
+        pollsInRun += 1;
+        served = serves;
+      }
     }
   }
 
@@ -475,7 +498,6 @@ export async function monitorPlant(input: MonitorInput): Promise<void> {
       brand,
       pollsPerRun,
       course: input.course ?? 'WHOLE',
-      countsLag: true,
       ...(wokenEarlyMs === undefined ? {} : { wokenEarlyMs }),
       state: now,
     });

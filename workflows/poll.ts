@@ -32,6 +32,8 @@ export interface PollRequest {
   course: PollCourse;
   /** Older slots that nobody polled, to be written off with this poll; null where there are none. */
   missed: MissedSlots | null;
+  /** A whole poll that the loop means to begin later. */
+  postpone: boolean;
 }
 
 /**
@@ -60,22 +62,23 @@ interface Fetched {
 
 /**
  * One poll: fetch, snapshot, gaps, alerts and status, and its row of the ledger, whatever happened. Throws nothing but
- * cancellation.
+ * cancellation. null: postponed.
  */
-export async function pollPlant(request: PollRequest): Promise<PollEnd> {
+export async function pollPlant(request: PollRequest): Promise<PollEnd | null> {
   const whole = request.course === 'WHOLE' && request.path === 'LOCAL_FIRST';
   const result = whole ? await wholePollStep(wholePollArgs(request)) : null;
   if (result?.kind === 'ENDED') {
     const { poll, standing } = result;
     return endOf(ledgerRow(request, poll), standing);
   }
+  if (result?.kind === 'LATER') return null;
   const { plantId, intervalMs, missed } = request;
   if (missed !== null) await step('writeMissed', { plantId, intervalMs, ...missed });
   return pollInSteps(request, result?.kind === 'FETCHED' ? result.fetched : null);
 }
 
 function wholePollArgs(request: PollRequest): WholePollArgs {
-  const { plantId, slotMs, intervalMs, trigger, requestedAtMs, requestId, missed } = request;
+  const { plantId, slotMs, intervalMs, trigger, requestedAtMs, requestId, missed, postpone } = request;
   return {
     plantId,
     slotMs,
@@ -84,6 +87,7 @@ function wholePollArgs(request: PollRequest): WholePollArgs {
     trigger,
     requestedAtMs,
     missed,
+    ...(postpone ? { postpone } : {}),
     ...(requestId === undefined ? {} : { requestId }),
   };
 }

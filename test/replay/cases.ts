@@ -9,6 +9,8 @@ import {
   pollNowUpdate,
   resumeSignal,
 } from '../../workflows/messages.ts';
+import { startLoop } from '../../cli/loops.ts';
+import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { eventually, type TestFleet } from '../support/fleet.ts';
 import type { TestLoops } from '../support/loops.ts';
 import type { SlowVendor } from '../support/vendor.ts';
@@ -28,6 +30,11 @@ export interface HistoryCase {
   /** Makes it happen. @returns the execution whose history is kept; it need not have ended. */
   run(tools: CaseTools): Promise<{ workflowId: string; runId: string }>;
 }
+
+/** Late loops of this interval wait their while; and ten seconds after a slot the next one is not due. */
+const waitingIntervalS = 12;
+/** From a poll's row to the end of its workflow task. */
+const taskEndsMs = 1_000;
 
 const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
 
@@ -116,6 +123,42 @@ export const historyCases: readonly HistoryCase[] = [
       const plantId = await tools.loops.add({ vendorPlantId, intervalS: 1 });
       const rows = await tools.loops.untilPolled(plantId, 8);
       expect(rows.some((row) => row.outcome === 'MISSED')).toBe(true);
+      return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'whole-slot-in-time',
+    async run(tools) {
+      const plantId = await tools.loops.add({
+        vendorPlantId: ordinarySolis(8),
+        intervalS: waitingIntervalS,
+      });
+      await tools.loops.untilPolled(plantId, 2);
+      await sleep(taskEndsMs);
+      return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'whole-late-slot',
+    async run(tools) {
+      const intervalMs = waitingIntervalS * 1_000;
+      const plantId = await tools.loops.add({
+        vendorPlantId: ordinarySolis(9),
+        intervalS: waitingIntervalS,
+      });
+      await tools.loops.untilPolled(plantId, 1);
+      const slotMs = nextSlotAfter(
+        { intervalMs, phaseMs: phaseMs(plantId, intervalMs) },
+        Date.now(),
+      );
+      await tools.loops.handle(plantId).terminate('by the case');
+      await sleep(slotMs + intervalMs / 5 - Date.now());
+      await startLoop(tools.fleet.client, { id: plantId, name: plantId, brand: 'SOLIS' });
+      const rows = await tools.loops.untilPolled(plantId, 2);
+      expect(rows.at(-1)).toMatchObject({ trigger: 'CATCH_UP', outcome: 'OK' });
+      await sleep(taskEndsMs);
       return current(tools, plantId);
     },
   },

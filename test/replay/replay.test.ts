@@ -23,9 +23,20 @@ const kept = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .map((file) => file.replace(/\.json$/, ''))
   .toSorted();
 
+interface HistoryJson {
+  events: { eventId: string; eventTime: string; eventType: string }[];
+}
+
+function readHistory(name: string): HistoryJson {
+  return JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as HistoryJson;
+}
+
 /** @returns what stood against the replay; null when it went through. */
-async function replay(workflowBundle: WorkflowBundle, name: string): Promise<string | null> {
-  const history: unknown = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+async function replay(
+  workflowBundle: WorkflowBundle,
+  name: string,
+  history = readHistory(name),
+): Promise<string | null> {
   // Replays run in the main thread unless told otherwise; the worker's do not.
   const options = { workflowBundle, replayName: name, debugMode: false };
   const histories = [{ workflowId: workflowIdOf(name), history }];
@@ -93,6 +104,20 @@ describe('replay', () => {
     );
   });
 
+  test('a poll whose task was given out once more, and ended with what had begun ten seconds before, replays all the same', async () => {
+    const name = 'monitorPlant/whole-slot-in-time';
+    expect(await replay(bundle, name, givenOutAgain(readHistory(name), 10_000))).toBeNull();
+    const byItsOwnTime = await changedBundle(scratch, {
+      file: 'workflows/plant-monitor.ts',
+      from: "if (course === 'WHOLE') {",
+      to: "if (course === 'WHOLE' && !waits) {",
+    });
+    expect(await replay(byItsOwnTime, name)).toBeNull();
+    expect(await replay(byItsOwnTime, name, givenOutAgain(readHistory(name), 10_000))).toMatch(
+      /nondeterminism|non-determin/i,
+    );
+  });
+
   test('workflow code that does not come back is noticed in a lean thread', async () => {
     const spinning = await changedBundle(scratch, {
       file: 'workflows/plant-monitor.ts',
@@ -120,3 +145,18 @@ describe('replay', () => {
     );
   });
 });
+
+/** The history as if the task of its last poll had begun so many ms later: a frozen worker ends such a one. */
+function givenOutAgain({ events }: HistoryJson, laterMs: number): HistoryJson {
+  const poll = events.findLastIndex(({ eventType }) => eventType === 'EVENT_TYPE_MARKER_RECORDED');
+  const begun = events.findLastIndex(
+    ({ eventType }, n) => n < poll && eventType === 'EVENT_TYPE_WORKFLOW_TASK_STARTED',
+  );
+  return {
+    events: events.map((event, n) =>
+      n < begun
+        ? event
+        : { ...event, eventTime: new Date(Date.parse(event.eventTime) + laterMs).toISOString() },
+    ),
+  };
+}
