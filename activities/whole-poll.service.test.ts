@@ -183,25 +183,22 @@ describe('a poll in one step', () => {
       const player = testActivities(database, { plantId: id });
       await playPlant(player, id, slotMs - intervalMs, slotMs - 1);
     }
-    let letGo = () => {};
-    const goes = new Promise<void>((resolve) => (letGo = resolve));
-    let holding: Promise<void> | null = null;
+    const letGo = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const holding: Promise<void>[] = [];
     const { activities, setClock } = testActivities(database, {
       isLocal: true,
       checkpoint: async (name) => {
-        if (name !== 'before vendor call' || holding !== null) return;
-        await new Promise<void>((held) => {
-          holding = database.db.transaction().execute(async (trx) => {
-            await trx
-              .selectFrom('plants')
-              .where('id', '=', 'taken')
-              .select('id')
-              .forUpdate()
-              .execute();
-            held();
-            await goes;
-          });
-        });
+        if (name !== 'before vendor call') return;
+        if (holding.length === 0)
+          holding.push(
+            database.db.transaction().execute(async (trx) => {
+              await sql`select from plants where id = 'taken' for update`.execute(trx);
+              held.resolve();
+              await letGo.promise;
+            }),
+          );
+        await held.promise;
       },
     });
     setClock(slotMs);
@@ -209,8 +206,8 @@ describe('a poll in one step', () => {
       ['free', 'taken'].map((plantId) => activities.pollWhole(whole(slotMs, { plantId }))),
     );
     expect(results.map(({ kind }) => kind)).toEqual(['ENDED', 'FETCHED']);
-    letGo();
-    await holding;
+    letGo.resolve();
+    await Promise.all(holding);
     expect(await ledger('free')).toHaveLength(2);
     expect(await ledger('taken')).toHaveLength(1);
   });

@@ -127,7 +127,8 @@ export const steps: readonly Step[] = [
   {
     name: 'pollers',
     is: 'TRIED',
-    title: 'three pollers a queue for workflow tasks and one for activities (the SDK: ten, and half as many)',
+    title:
+      'three pollers a queue for workflow tasks and one for activities (the SDK: ten, and half as many)',
     edits: [
       {
         file: worker,

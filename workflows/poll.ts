@@ -78,7 +78,8 @@ export async function pollPlant(request: PollRequest): Promise<PollEnd | null> {
 }
 
 function wholePollArgs(request: PollRequest): WholePollArgs {
-  const { plantId, slotMs, intervalMs, trigger, requestedAtMs, requestId, missed, postpone } = request;
+  const { plantId, slotMs, intervalMs, trigger, requestedAtMs, requestId, missed, postpone } =
+    request;
   return {
     plantId,
     slotMs,

@@ -13,7 +13,10 @@ const since = (now: Date): Date => new Date(now.getTime() - 86_400_000);
 const noon = new Date('2026-06-11T10:03:20Z');
 
 function ask(scenario: string, now = noon) {
-  const plant = { vendorPlantId: playing('DELE', scenario).vendorPlantId, timezone: 'Europe/Amsterdam' };
+  const plant = {
+    vendorPlantId: playing('DELE', scenario).vendorPlantId,
+    timezone: 'Europe/Amsterdam',
+  };
   const transport = vendorOf(plant.vendorPlantId, now);
   const signal = new AbortController().signal;
   const session = new SessionStore();
@@ -164,7 +167,9 @@ describe('the vendor of the fixtures', () => {
     const url = `https://${host}-developer.deyecloud.com/v1.0/${path}`;
     const { signal } = new AbortController();
     const request = { method, url, headers, body: JSON.stringify(body) };
-    const response = await vendorOf(plantIdOf('ordinary-day'))(request, { signal });
+    const response = await vendorOf(playing('DELE', 'ordinary-day').vendorPlantId)(request, {
+      signal,
+    });
     const answer = JSON.parse(response.body) as { code?: unknown; status?: unknown };
     return answer.code ?? answer.status;
   };
@@ -172,12 +177,12 @@ describe('the vendor of the fixtures', () => {
   async function goodToken(): Promise<string> {
     const session = new SessionStore();
     const signal = new AbortController().signal;
-    const transport = vendorOf(plantIdOf('ordinary-day'));
+    const transport = vendorOf(playing('DELE', 'ordinary-day').vendorPlantId);
     await dele.create({ transport, credentials, session, now: noon, signal }).testConnection();
     return session.current?.token ?? '';
   }
 
-  const stationId = Number(plantIdOf('ordinary-day'));
+  const stationId = Number(playing('DELE', 'ordinary-day').vendorPlantId);
   const nowS = Math.floor(noon.getTime() / 1000);
   const history = { stationId, granularity: 2 };
 
@@ -252,7 +257,7 @@ describe('the vendor of the fixtures', () => {
     [{ host: 'us1' }, /^account\/token: the account is unknown here/],
   ])('refuses a login with %j', async (wrong, message) => {
     const adapter = dele.create({
-      transport: vendorOf(plantIdOf('ordinary-day')),
+      transport: vendorOf(playing('DELE', 'ordinary-day').vendorPlantId),
       credentials: { ...credentials, ...wrong },
       session: new SessionStore(),
       now: noon,

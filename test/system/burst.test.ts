@@ -4,9 +4,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { RunningWorker } from '../../cli/worker.ts';
-import { pauseSignal } from '../../workflows/messages.ts';
+import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
+import { pauseSignal, pollNowSignal } from '../../workflows/messages.ts';
 import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import { overlaps, testLoops, type TestLoops } from '../support/loops.ts';
+import { ledgerFlaws, overlaps, testLoops, type TestLoops } from '../support/loops.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 /** A tenth of what Temporal takes in one run. */
@@ -64,5 +65,23 @@ describe('a burst of messages', () => {
     const rows = (await loops.polls(plantId)).filter((row) => row.trigger === 'MANUAL');
     expect(rows.length).toBeLessThanOrEqual(3);
     expect(overlaps(rows)).toEqual([]);
+  });
+
+  test('a slot that comes up while a burst is waited for is polled all the same', async () => {
+    const intervalMs = 4_000;
+    const plantId = await loops.add({ vendorPlantId: '1300000000000000006', intervalS: 4 });
+    await loops.untilPolled(plantId, 2);
+    const slotMs = nextSlotAfter({ intervalMs, phaseMs: phaseMs(plantId, intervalMs) }, Date.now());
+    // The burst is waited for from before the slot's wake to after the slot.
+    await new Promise((resolve) => setTimeout(resolve, slotMs - 950 - Date.now()));
+    await Promise.all(
+      Array.from({ length: 40 }, () => loops.handle(plantId).signal(pollNowSignal)),
+    );
+    const rows = await eventually('a poll of the slot after', async () => {
+      const polled = await loops.polls(plantId);
+      return polled.some((row) => row.scheduled_for.getTime() > slotMs + intervalMs / 2) && polled;
+    });
+    expect(ledgerFlaws(rows, plantId, intervalMs)).toEqual([]);
+    await loops.remove(plantId);
   });
 });
