@@ -105,6 +105,18 @@ describe('the judge', () => {
     expect(judged([...calls, call(32_000)]).verdict).toMatchObject({ polled_late: 1, doubled: 1 });
   });
 
+  test('lets an answer too many make up for a slot before the window, whose poll was late when it began', () => {
+    const behind = [call(-19_900), call(-9_900, { isAnswered: false }), call(2_000)];
+    expect(judged([...behind, ...punctual]).verdict).toMatchObject({
+      slots_due: 5,
+      polled: 5,
+      polled_late: 0,
+      doubled: 0,
+    });
+    // Nobody was at work then: nothing is made up for.
+    expect(judged([...punctual, call(2_000)]).verdict.doubled).toBe(1);
+  });
+
   test('lets no answer make up for a slot that comes after it', () => {
     const calls = [...punctual.filter((_, n) => n !== 2), call(11_000)];
     expect(judged(calls).verdict).toMatchObject({ polled_late: 0, lost: 1, doubled: 1 });

@@ -108,6 +108,9 @@ export function judge(evidence: Evidence): { verdict: Verdict; slots: JudgedSlot
   };
 }
 
+/** A request that hangs and its second attempt, or a queue of some seconds: whoever is that much behind answers for older slots. */
+const leadMs = 30_000;
+
 /** A slot in whose own interval nobody was answered. */
 interface Unanswered {
   slotMs: number;
@@ -128,8 +131,11 @@ function judgePlant(
   const unanswered: Unanswered[] = [];
   let doubled = 0;
   let next = 0;
-  for (let slotMs = nextSlotAfter(plant, fromMs - 1); ; slotMs += plant.intervalMs) {
+  // Who is behind when the window begins answers for a slot before it: those are followed, and not judged.
+  const leadFromMs = Math.min(fromMs, Math.max(fromMs - leadMs, calls[0]?.beganAtMs ?? fromMs));
+  for (let slotMs = nextSlotAfter(plant, leadFromMs - 1); ; slotMs += plant.intervalMs) {
     if (slotMs > toMs - limitMsMax) return { slots, unanswered, doubled };
+    const isJudged = slotMs >= fromMs;
     const endMs = slotMs + plant.intervalMs;
     const isWhole = endMs <= toMs;
     while (next < calls.length && (calls[next]?.beganAtMs ?? 0) < slotMs) next += 1;
@@ -141,16 +147,12 @@ function judgePlant(
       if (call.isAnswered) answers += 1;
     }
     const isAsked = first !== undefined && first.beganAtMs < Math.min(endMs, toMs);
-    slots.push({
-      plantId: plant.id,
-      slotMs,
-      lateMs: isAsked ? first.beganAtMs - slotMs : null,
-      isWhole,
-    });
+    const lateMs = isAsked ? first.beganAtMs - slotMs : null;
+    if (isJudged) slots.push({ plantId: plant.id, slotMs, lateMs, isWhole });
     for (let extra = isWhole ? answers - 1 : 0; extra > 0; extra -= 1) {
       const older = unanswered.findLast(({ isServedLate }) => !isServedLate);
-      if (older === undefined) doubled += 1;
-      else older.isServedLate = true;
+      if (older !== undefined) older.isServedLate = true;
+      else if (isJudged) doubled += 1;
     }
     if (isWhole && answers === 0) unanswered.push({ slotMs, isServedLate: false });
   }
