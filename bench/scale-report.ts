@@ -129,7 +129,7 @@ function restarts({ sizes }: ScaleFigures): string {
     sizes.flatMap((size) =>
       size.restarts.map((restart) => [
         nameOf(size),
-        `${size.interval_s} s`,
+        `${count(size.interval_s)} s`,
         restart.signal,
         `${restart.started_after_s.toFixed(1)} s`,
         backText(restart),
