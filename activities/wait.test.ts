@@ -29,4 +29,5 @@ test('an abort ends it with its reason, at once', async () => {
   const reason = new Error('the worker stops');
   abort.abort(reason);
   await expect(waiting).rejects.toBe(reason);
+  await expect(waitAtLeast(0, abort.signal)).rejects.toBe(reason);
 });

@@ -2,12 +2,13 @@
  * Waits for so many ms and never a moment less: Node's own timers may end a millisecond early, and a vendor would be asked
  * before the slot, in the interval before.
  *
- * @throws the signal's reason as soon as it is aborted.
+ * @throws the signal's reason as soon as it is aborted, also where nothing is to be waited for.
  */
 export async function waitAtLeast(ms: number, signal: AbortSignal): Promise<void> {
   const endsAtMs = performance.now() + ms;
-  for (let leftMs = ms; leftMs > 0; leftMs = endsAtMs - performance.now()) {
+  for (let leftMs = ms; ; leftMs = endsAtMs - performance.now()) {
     signal.throwIfAborted();
+    if (leftMs <= 0) return;
     await timer(leftMs, signal);
   }
 }

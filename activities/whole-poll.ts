@@ -69,9 +69,8 @@ export function createWholePoll(deps: ActivityDeps, context: () => CallContext) 
     const known = { args, nowMs: beforeSlotMs, lock, before: before.fetch };
     const answer = await answerWithoutVendor(deps, call, known);
     if (answer !== null) return fetched(answer);
+    // Ends a call that waited for the database for too long: it has been given up, and the regular path asks.
     await waitAtLeast(untilSlotMs(args, deps.clock()), call.signal);
-    // Whoever waited for the database for too long has been given up, and the regular path asks.
-    call.signal.throwIfAborted();
     // It may have opened meanwhile.
     refuseWhileSlow(deps, call, before.fetch.plant.brand);
     const nowMs = Math.max(args.nowMs, deps.clock());
