@@ -232,7 +232,7 @@ export interface FleetReport {
   started: string[];
   ended: string[];
   signalled: string[];
-  /** Plants whose loop was stuck and is another one now. */
+  /** Plants whose loop was stuck, or not there while their number was right, and is another one now. */
   restarted: string[];
   resumed: string[];
   reminded: number;

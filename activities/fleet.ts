@@ -1,10 +1,15 @@
 import { makePollLogMonths } from '../db/migrate.ts';
-import { type FleetPlant, listFleet, listPlantsToRemindOf, listSilentPlants } from '../db/fleet.ts';
+import {
+  type FleetPlant,
+  listFleet,
+  listPlantsToRemindOf,
+  listSilentPlants,
+  type LoopPlant,
+} from '../db/fleet.ts';
 import { findLossesDue, writeLosses } from '../db/losses.ts';
 import { endPauses } from '../db/plants.ts';
 import { estimateLoss } from '../domain/losses.ts';
 import type { IncidentLimits } from '../domain/incidents.ts';
-import type { Brand } from '../domain/plant.ts';
 import type { FleetReport } from './contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { judgeIncidents } from './incidents.ts';
@@ -30,12 +35,12 @@ export interface Loops {
   /** The plant ids of all loops that run. */
   list(): Promise<Set<string>>;
   /** Starts the plant's loop; does nothing where one runs. */
-  start(plant: { id: string; name: string; brand: Brand }): Promise<void>;
+  start(plant: LoopPlant): Promise<void>;
   /**
-   * Ends a loop whose workflow task fails again and again, and starts another with nothing in hand; leaves any other loop
-   * alone. @returns whether it was stuck.
+   * Ends a loop whose workflow task fails again and again, and starts another with nothing in hand; starts one where none
+   * runs; leaves any other loop alone. @returns whether it was started.
    */
-  restartStuck(plant: { id: string; name: string; brand: Brand }): Promise<boolean>;
+  restartStuck(plant: LoopPlant): Promise<boolean>;
   /** Tells the loop to look again; does nothing where none runs. */
   signalChanged(plantId: string): Promise<void>;
 }
@@ -140,10 +145,7 @@ export function createFleet(
   }
 }
 
-async function startAll(
-  missing: readonly { id: string; name: string; brand: Brand }[],
-  loops: Loops,
-): Promise<void> {
+async function startAll(missing: readonly LoopPlant[], loops: Loops): Promise<void> {
   for (let begin = 0; begin < missing.length; begin += startsPerSecondMax) {
     const beganAt = performance.now();
     await Promise.all(

@@ -12,7 +12,7 @@ import {
 
 import type { Loops } from '../activities/fleet.ts';
 import { signalChanged } from '../api/tell-loops.ts';
-import type { Brand } from '../domain/plant.ts';
+import type { LoopPlant } from '../db/fleet.ts';
 import {
   fleetQueue,
   fleetScheduleId,
@@ -80,7 +80,7 @@ export function createLoops(client: Client, options: LoopOptions = {}): Loops {
 /** Starts a plant's loop; does nothing where one runs. */
 export async function startLoop(
   client: Client,
-  plant: { id: string; name: string; brand: Brand },
+  plant: LoopPlant,
   options: LoopOptions = {},
 ): Promise<void> {
   await client.workflow.start<typeof monitorPlant>('monitorPlant', {

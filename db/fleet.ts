@@ -4,11 +4,15 @@ import { announceAgainAfterMs } from '../domain/announcing.ts';
 import type { Brand } from '../domain/plant.ts';
 import { type Db, instant } from './database.ts';
 
-/** A plant as the reconciliation of the fleet needs it. */
-export interface FleetPlant {
+/** What starts a plant's loop. */
+export interface LoopPlant {
   id: string;
   name: string;
   brand: Brand;
+}
+
+/** A plant as the reconciliation of the fleet needs it. */
+export interface FleetPlant extends LoopPlant {
   /** The loop has not yet seen what people changed. */
   changed: boolean;
 }
@@ -27,11 +31,8 @@ const silentAfterMs = 120_000;
 const silentMax = 50;
 
 /** Plants that should have been polled and were not, a sample of them: their loops may be stuck. */
-export async function listSilentPlants(
-  db: Db,
-  nowMs: number,
-): Promise<Pick<FleetPlant, 'id' | 'name' | 'brand'>[]> {
-  const result = await sql<FleetPlant>`
+export async function listSilentPlants(db: Db, nowMs: number): Promise<LoopPlant[]> {
+  const result = await sql<LoopPlant>`
     select id, name, brand from plants
     where integration_status = 'ACTIVE'
       and coalesce(last_slot, activated_at) + make_interval(secs => poll_interval_s)
