@@ -5,6 +5,11 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** The file of --json. */
+export function writeJson(file: string, result: unknown): void {
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+}
+
 /** What was asked for makes no sense; its message says what would. */
 export class UsageError extends Error {}
 
@@ -13,7 +18,8 @@ export class UsageError extends Error {}
  * file as JSON. Sets the exit code: 0; 1 where the result is not as it must be, or there is none; 2 where what
  * was asked for makes no sense; 130 after Ctrl-C.
  *
- * @param run reads the arguments and measures; ends what it started when the signal comes.
+ * @param run reads the arguments and measures; ends what it started when the signal comes. Its jsonFile is null where none
+ *   is asked for, or where it has written it.
  */
 export async function runBench<Result>(
   name: string,
@@ -31,7 +37,7 @@ export async function runBench<Result>(
   try {
     const { result, jsonFile } = await run(stopping.signal);
     process.stdout.write(textOf(result));
-    if (jsonFile !== null) writeFileSync(jsonFile, `${JSON.stringify(result, null, 2)}\n`);
+    if (jsonFile !== null) writeJson(jsonFile, result);
     process.exitCode = isGood(result) ? 0 : 1;
   } catch (error) {
     if (stopping.signal.aborted) {

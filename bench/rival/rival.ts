@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { runBench, say, UsageError } from '../command.ts';
+import { runBench, say, UsageError, writeJson } from '../command.ts';
 import type { Arena } from './arena.ts';
 import { reportMarkdown, type Report } from './report.ts';
 import { type Row, rows } from './rows.ts';
@@ -105,6 +105,19 @@ async function bench(args: Arguments, signal: AbortSignal): Promise<Report> {
   const beganAt = performance.now();
   const results: RowResult[] = [];
   const servers: Arena['versions'][] = [];
+  const report = (runs: number): Report => {
+    const last = servers.at(-1);
+    if (last === undefined) throw new Error('nothing was measured');
+    return {
+      measured_at: new Date().toISOString(),
+      minutes: Math.round((performance.now() - beganAt) / 6_000) / 10,
+      runs,
+      seed: args.seed,
+      is_quick: args.isQuick,
+      versions: readVersions(last),
+      results,
+    };
+  };
   for (let run = 1; run <= args.runs; run += 1) {
     const sustained = new Map<Engine, number>();
     const one = async (row: Row, engine: Engine) => {
@@ -127,18 +140,10 @@ async function bench(args: Arguments, signal: AbortSignal): Promise<Report> {
       if (row.isTogether === true) await allOf(order.map((engine) => one(row, engine)));
       else for (const engine of order) await one(row, engine);
     }
+    // What breaks a bench of hours off does not take the runs that are complete.
+    if (args.jsonFile !== null) writeJson(args.jsonFile, report(run));
   }
-  const last = servers.at(-1);
-  if (last === undefined) throw new Error('nothing was measured');
-  return {
-    measured_at: new Date().toISOString(),
-    minutes: Math.round((performance.now() - beganAt) / 6_000) / 10,
-    runs: args.runs,
-    seed: args.seed,
-    is_quick: args.isQuick,
-    versions: readVersions(last),
-    results,
-  };
+  return report(args.runs);
 }
 
 function readVersions({ postgresql, redis }: Arena['versions']): Report['versions'] {
@@ -166,7 +171,7 @@ await runBench(
   async (signal) => {
     const args = readArguments();
     installRival();
-    return { result: await bench(args, signal), jsonFile: args.jsonFile };
+    return { result: await bench(args, signal), jsonFile: null };
   },
   reportMarkdown,
   () => true,
