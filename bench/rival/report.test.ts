@@ -54,7 +54,8 @@ const markdownOf = (...results: RowResult[]) => reportMarkdown(reportOf(...resul
 
 /** The lines below "… is better …". */
 function winsOf(markdown: string, engine: string): string[] {
-  const after = markdown.split(`${engine} is better by more than a tenth in:\n\n`)[1] ?? '';
+  const after =
+    markdown.split(`${engine} is better by more than a tenth, and in every run, in:\n\n`)[1] ?? '';
   return after
     .slice(0, after.search(/\n\n|\n$/))
     .split('\n')
@@ -81,6 +82,17 @@ describe('the report', () => {
     );
     expect(winsOf(markdown, 'BullMQ')).toEqual(['nothing']);
     expect(winsOf(markdown, 'Heliograph')).toEqual(['nothing']);
+  });
+
+  test('calls nobody better whose worst run is no better than the best of the other', () => {
+    const lost = (engine: Engine, ...counts: number[]) =>
+      counts.map((count) => resultOf('kill', engine, { lost: count }));
+    const markdown = markdownOf(...lost('heliograph', 0, 0, 5), ...lost('bullmq', 5, 7, 9));
+    expect(winsOf(markdown, 'Heliograph')).toEqual(['nothing']);
+    const clear = markdownOf(...lost('heliograph', 0, 0, 4), ...lost('bullmq', 5, 7, 9));
+    expect(winsOf(clear, 'Heliograph')).toEqual([
+      'worker SIGKILL: lost 0 (0 – 4) against 7 (5 – 9)',
+    ]);
   });
 
   test('does not weigh missed slots that are recorded', () => {
@@ -120,8 +132,19 @@ describe('the digest of the README', () => {
     expect(digest.split('\n').filter((line) => line.startsWith('|'))).toEqual([
       '|  | Heliograph | BullMQ | BullMQ, hardened by hand |',
       '| --- | --- | --- | --- |',
-      '| worker SIGKILL | 30 ms late (p99); 0 lost; 0 doubled; 0 overlapping; 11.0 (10.0 – 12.0) s to recover | 30 ms late (p99); 3 lost; 0 doubled; 0 overlapping; never recovers | – |',
+      '| worker SIGKILL | 30 ms late (p99); **0 lost**; 0 doubled; 0 overlapping; **11.0 (10.0 – 12.0) s to recover** | 30 ms late (p99); 3 lost; 0 doubled; 0 overlapping; never recovers | – |',
     ]);
+  });
+
+  test('marks where the rival is better', () => {
+    const digest = digestMarkdown(
+      reportOf(
+        resultOf('baseline', 'heliograph'),
+        resultOf('baseline', 'bullmq', { cpu_ms_per_poll: { machine: 4, processes: 3 } }),
+      ),
+    );
+    expect(digest).toContain('| 10.0 ms CPU a poll; 30 ms late (p99)');
+    expect(digest).toContain('| **4.0 ms CPU a poll**; 30 ms late (p99)');
   });
 
   test('shows what was polled, not how late, where more is offered than can be polled', () => {
