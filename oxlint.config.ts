@@ -1,4 +1,4 @@
-import { defineConfig } from 'oxlint';
+import { defineConfig, type OxlintOverride } from 'oxlint';
 
 /**
  * The linter, and who may import whom. A layer is a top-level folder; a context is the folder below it. `layers` says what a
@@ -54,7 +54,8 @@ const layers: Record<string, Layer> = {
   adapters: {
     imports: ['domain'],
     packages: ['zod', 'temporal-polyfill', 'node:crypto', 'node:fs', 'node:path', 'node:url'],
-    message: 'adapters import domain and zod; the transport is injected, so that no cloud opens a socket.',
+    message:
+      'adapters import domain and zod; the transport is injected, so that no cloud opens a socket.',
   },
   db: {
     imports: ['domain'],
@@ -96,12 +97,14 @@ const layers: Record<string, Layer> = {
       'node:fs/promises',
     ],
     lists: ['app.ts', 'panels.ts'],
-    message: "api imports domain, db, operations, the workflows' messages and web libraries; the rest comes in its deps.",
+    message:
+      "api imports domain, db, operations, the workflows' messages and web libraries; the rest comes in its deps.",
   },
   environment: {
     imports: ['domain', 'db', 'workflows/messages'],
     packages: ['zod', 'kysely', 'pino', 'pino-pretty', '@temporalio/client', 'node:*'],
-    message: 'environment reads variables and opens services: it knows nothing of what is done with them.',
+    message:
+      'environment reads variables and opens services: it knows nothing of what is done with them.',
   },
   worker: {
     imports: ['domain', 'db', 'adapters', 'activities', 'workflows', 'operations', 'environment'],
@@ -117,7 +120,8 @@ const layers: Record<string, Layer> = {
   simulate: {
     imports: ['domain', 'adapters', 'activities', 'workflows'],
     packages: ['node:*', 'temporal-polyfill'],
-    message: 'a simulation needs no server: it imports domain, adapters and the pure parts of workflows and activities.',
+    message:
+      'a simulation needs no server: it imports domain, adapters and the pure parts of workflows and activities.',
   },
 };
 
@@ -135,19 +139,22 @@ function layerPatterns(name: string): Pattern[] {
   const forbidden = [...Object.keys(layers), ...outside].filter(
     (other) => other !== name && !whole.has(other),
   );
-  const patterns: Pattern[] = [
-    { group: ['*', '!./**', '!../**', ...packages.map((one) => `!${one}`)], message },
-  ];
-  for (const other of forbidden) {
+  const ofFolder = forbidden.map((other): Pattern => {
     const file = imports.find((one) => one.startsWith(`${other}/`))?.split('/')[1];
-    const folder = `(?:\\.\\./)+${other}/`;
-    patterns.push(
-      file === undefined
-        ? { regex: `^${folder}`, message }
-        : { group: [`**/${other}/**`, `!**/${other}/${file}.ts`, `!**/${other}/*/${file}.ts`], message },
-    );
-  }
-  return patterns;
+    return file === undefined
+      ? { regex: `^(?:\\.\\./)+${other}/`, message }
+      : {
+          group: [`**/${other}/**`, `!**/${other}/${file}.ts`, `!**/${other}/*/${file}.ts`],
+          message,
+        };
+  });
+  const ofPackages = {
+    group: ['*', '!./**', '!../**', ...packages.map((one) => `!${one}`)],
+    message,
+  };
+  // What a group lets pass, the linter shows to no later pattern: expressions come first.
+  const isGroup = (pattern: Pattern) => 'group' in pattern;
+  return [...ofFolder.filter((one) => !isGroup(one)), ...ofFolder.filter(isGroup), ofPackages];
 }
 
 /** The folders that belong to other contexts than this one; null: to any. */
@@ -167,24 +174,34 @@ function contextPattern(own: string | null): Pattern {
 }
 
 const tests = ['**/*.test.ts', 'simulate/*.config.ts'];
-const restricted = (patterns: Pattern[]) => ({ 'no-restricted-imports': ['error', { patterns }] });
+
+function restricted(patterns: Pattern[]): NonNullable<OxlintOverride['rules']> {
+  return { 'no-restricted-imports': ['error', { patterns }] };
+}
 
 /** A layer's overrides; of two that match one file the later holds. */
-function overridesOf(name: string) {
+function overridesOf(name: string): OxlintOverride[] {
   const layer = layers[name] as Layer;
   const own = layerPatterns(name);
   if (name === 'worker' || name === 'stack' || name === 'simulate')
     return [{ files: [`${name}/**/*.ts`], excludeFiles: tests, rules: restricted(own) }];
   const folders = [
     ...contexts.map((context) => ({ folder: context, context })),
-    ...Object.entries(families).map(([folder, context]) => ({ folder, context: context as string })),
+    ...Object.entries(families).map(([folder, context]) => ({
+      folder,
+      context: context as string,
+    })),
   ];
   return [
-    { files: [`${name}/**/*.ts`], excludeFiles: tests, rules: restricted([...own, contextPattern(null)]) },
+    {
+      files: [`${name}/**/*.ts`],
+      excludeFiles: tests,
+      rules: restricted([contextPattern(null), ...own]),
+    },
     ...folders.map(({ folder, context }) => ({
       files: [`${name}/${folder}/**/*.ts`],
       excludeFiles: tests,
-      rules: restricted([...own, contextPattern(context)]),
+      rules: restricted([contextPattern(context), ...own]),
     })),
     ...(layer.lists ?? []).map((list) => ({
       files: [`${name}/${list}`],
@@ -202,7 +219,10 @@ export default defineConfig({
     'typescript/no-floating-promises': 'error',
     'typescript/no-misused-promises': 'error',
     'typescript/await-thenable': 'error',
-    'typescript/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+    'typescript/switch-exhaustiveness-check': [
+      'error',
+      { considerDefaultExhaustiveForUnions: true },
+    ],
     'typescript/consistent-type-imports': 'error',
     'import/no-cycle': 'error',
     'no-console': 'error',
@@ -224,7 +244,7 @@ export default defineConfig({
       // People sign in at the gate: it alone of the shared rooms reads them.
       files: ['api/auth/**/*.ts'],
       excludeFiles: tests,
-      rules: restricted([...layerPatterns('api'), contextPattern('people')]),
+      rules: restricted([contextPattern('people'), ...layerPatterns('api')]),
     },
     {
       files: ['activities/contract.ts', 'activities/*/contract.ts'],

@@ -1,15 +1,15 @@
 import { Context } from '@temporalio/activity';
 
-import type { IncidentLimits } from '../domain/incidents.ts';
-import type { FleetActivities, PlantActivities } from './contract.ts';
-import { createDays } from './days.ts';
-import type { ActivityDeps, CallContext } from './deps.ts';
+import type { IncidentLimits } from '../domain/plants/incidents.ts';
+import type { FleetActivities, PlantActivities } from './plants/contract.ts';
+import { createDays } from './plants/days.ts';
+import type { ActivityDeps, CallContext } from './plants/deps.ts';
 import { guarded } from './failure.ts';
-import { createFetch } from './fetch.ts';
-import { createFleet, type Loops } from './fleet.ts';
-import { createPlan } from './plan.ts';
-import { createRecord } from './record.ts';
-import { createWholePoll } from './whole-poll.ts';
+import { createFetch } from './plants/fetch.ts';
+import { createFleet, type Loops } from './plants/fleet.ts';
+import { createPlan } from './plants/plan.ts';
+import { createRecord } from './plants/record.ts';
+import { createWholePoll } from './plants/whole-poll.ts';
 
 /** A dead worker is noticed by the heartbeats that are missing for 10 s; a busy one must not be taken for it. */
 const heartbeatMs = 3_000;

@@ -2,7 +2,7 @@ import { sign } from 'hono/jwt';
 import { verify } from '@node-rs/bcrypt';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { findUserByEmail } from '../db/users.ts';
+import { findUserByEmail } from '../db/people/users.ts';
 import { createTestApi, givePassword, passwordOf, type TestApi } from '../test/support/api.ts';
 import { clearSession, setSession } from './auth/session.ts';
 import {

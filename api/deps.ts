@@ -1,9 +1,9 @@
 import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
-import type { SealedCredentials } from '../db/credentials.ts';
+import type { SealedCredentials } from '../db/plants/credentials.ts';
 import type { Database } from '../db/tables.ts';
-import type { AdapterErrorType, Brand, StatusProfile } from '../domain/plant.ts';
+import type { AdapterErrorType, Brand, StatusProfile } from '../domain/plants/plant.ts';
 
 /** The part of a structured log that the API uses: fields first, a constant message. */
 export interface ApiLog {

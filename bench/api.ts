@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { issueToken } from '../api/auth/tokens.ts';
-import { findUserByEmail, insertUser } from '../db/users.ts';
+import { findUserByEmail, insertUser } from '../db/people/users.ts';
 import { runBench, say, UsageError } from './command.ts';
 import { type BenchFleet, startFleet } from './fleet.ts';
 import { countProgress, readLateness, readVersions, rounded } from './readings.ts';

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { audit } from '../cli/audit.ts';
-import { openLocks } from '../cli/locks.ts';
+import { audit } from '../operations/plants/check.ts';
+import { openLocks } from '../environment/locks.ts';
 import { runBench, say, UsageError } from './command.ts';
 import { type BenchFleet, startFleet } from './fleet.ts';
 import { rssMbOf } from './processes.ts';

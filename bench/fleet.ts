@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { type Kysely, sql } from 'kysely';
 
-import { type Config, loadConfig, requireMasterKeys } from '../cli/config.ts';
-import { generatedPlant } from '../cli/demo.ts';
-import { insertDemo } from '../cli/seed.ts';
+import { type Config, loadConfig, requireMasterKeys } from '../environment/config.ts';
+import { generatedPlant } from '../cli/demo/fleet.ts';
+import { insertDemo } from '../cli/demo/seed.ts';
 import { openDatabase } from '../db/database.ts';
 import { migrateToLatest } from '../db/migrate.ts';
 import type { Database } from '../db/tables.ts';

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { type Kysely, sql } from 'kysely';
 
 import type { Database } from '../db/tables.ts';
-import { pollWorkflowId } from '../workflows/messages.ts';
+import { pollWorkflowId } from '../workflows/plants/messages.ts';
 import type { BenchFleet } from './fleet.ts';
 import { cpuMsOf, machineBusyMs } from './processes.ts';
 import type { BenchWorker } from './worker.ts';

@@ -1,13 +1,13 @@
 import { type Kysely, sql } from 'kysely';
 
-import { startLoop } from '../cli/loops.ts';
-import { generatedPlant } from '../cli/demo.ts';
+import { startLoop } from '../operations/plants/loops.ts';
+import { generatedPlant } from '../cli/demo/fleet.ts';
 import type { Database } from '../db/tables.ts';
-import type { BookedPoll } from '../domain/changes.ts';
+import type { BookedPoll } from '../domain/plants/changes.ts';
 import { nextSlotAfter, phaseMs } from '../domain/slots.ts';
-import { brands } from '../domain/plant.ts';
-import { pollQueue } from '../workflows/messages.ts';
-import type { LoopState } from '../workflows/plant-monitor.ts';
+import { brands } from '../domain/plants/plant.ts';
+import { pollQueue } from '../workflows/plants/messages.ts';
+import type { LoopState } from '../workflows/plants/plant-monitor.ts';
 import type { BenchFleet } from './fleet.ts';
 
 /** A large fleet as it is after a week of polling, without a week of polling: set-based, and its loops started side by side. */

@@ -11,17 +11,19 @@ export interface Step {
   edits: readonly { file: string; from: string; to: string }[];
 }
 
-const worker = 'cli/worker.ts';
-const loop = 'workflows/plant-monitor.ts';
+const worker = 'worker/worker.ts';
+const loop = 'workflows/plants/plant-monitor.ts';
 const server = 'stack/temporal.ts';
-const wholePoll = 'activities/whole-poll.ts';
+const wholePoll = 'activities/plants/whole-poll.ts';
 
 export const steps: readonly Step[] = [
   {
     name: 'one-step',
     is: 'KEPT',
     title: 'an ordinary poll is one local activity (but four)',
-    edits: [{ file: 'cli/loops.ts', from: `course: 'WHOLE',`, to: `course: 'STEPS',` }],
+    edits: [
+      { file: 'operations/plants/loops.ts', from: `course: 'WHOLE',`, to: `course: 'STEPS',` },
+    ],
   },
   {
     name: 'together',
@@ -172,7 +174,7 @@ export const steps: readonly Step[] = [
     title: 'a larger young generation for the threads of workflows (64 MB)',
     edits: [
       {
-        file: 'cli/workflow-threads.ts',
+        file: 'worker/workflow-threads.ts',
         from: 'resourceLimits: { maxOldGenerationSizeMb: heapMb }',
         to: 'resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: 64 }',
       },

@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 
 import { createAdaptorServer } from '@hono/node-server';
 
-import { sealCredentials } from '../activities/credentials.ts';
+import { sealCredentials } from '../db/sealing.ts';
 import { isServiceError } from '../activities/failure.ts';
-import { createFixtureAdapter, registry } from '../adapters/registry.ts';
-import { SessionStore } from '../adapters/session.ts';
+import { createFixtureAdapter, registry } from '../adapters/clouds/registry.ts';
+import { SessionStore } from '../adapters/clouds/session.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiDeps } from '../api/deps.ts';
 import { askRedis } from '../db/lock.ts';
-import type { Brand } from '../domain/plant.ts';
+import type { Brand } from '../domain/plants/plant.ts';
 import {
   CommandError,
   type Config,
@@ -18,10 +18,10 @@ import {
   requireJwtKey,
   requireMasterKeys,
   requireMockMode,
-} from './config.ts';
-import type { Log } from './log.ts';
-import { checkMasterKeys, connectDatabase } from './services.ts';
-import { openTemporal } from './temporal.ts';
+} from '../environment/config.ts';
+import type { Log } from '../environment/log.ts';
+import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
+import { openTemporal } from '../environment/temporal.ts';
 
 /** Composes the API with the real world and serves it. */
 

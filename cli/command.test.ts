@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { createTestIo, runTestCommand } from '../test/support/command-line.ts';
 import { type Command, parseCommand } from './command.ts';
-import { CommandError } from './config.ts';
+import { CommandError } from '../environment/config.ts';
 
 const command: Command = {
   name: 'plants move',

@@ -1,6 +1,12 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
-import { CommandError, type Config, defaultDataDir, exitCodes, loadConfig } from './config.ts';
+import {
+  CommandError,
+  type Config,
+  defaultDataDir,
+  exitCodes,
+  loadConfig,
+} from '../environment/config.ts';
 
 /** What a command may use of its process; tests pass their own. */
 export interface CommandIo {

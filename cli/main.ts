@@ -1,6 +1,6 @@
 import { type CommandIo, parseCommand } from './command.ts';
 import { type CommandEntry, commands } from './commands/index.ts';
-import { CommandError, exitCodes } from './config.ts';
+import { CommandError, exitCodes } from '../environment/config.ts';
 
 /**
  * Runs one command line.

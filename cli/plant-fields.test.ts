@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import type { PlantField } from '../domain/plant-draft.ts';
+import type { PlantField } from '../domain/plants/plant-draft.ts';
 import { FieldProblem, plantFields, readPlantDraft } from './plant-fields.ts';
 
 const problemOf = (field: PlantField, text: string): string => {

@@ -9,8 +9,8 @@ import {
   plantIdPattern,
   textLengthMax,
   visiblePattern,
-} from '../domain/plant-draft.ts';
-import { type Brand, brands, type StatusProfile, statusProfiles } from '../domain/plant.ts';
+} from '../domain/plants/plant-draft.ts';
+import { type Brand, brands, type StatusProfile, statusProfiles } from '../domain/plants/plant.ts';
 import { isValidTimezone } from '../domain/zone.ts';
 import { visibleText } from './render.ts';
 

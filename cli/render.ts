@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 
-import type { Status } from '../domain/plant.ts';
+import type { Status } from '../domain/plants/plant.ts';
 import { energyText, localTimeText, powerText } from '../domain/wording.ts';
 import type { CommandIo } from './command.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
 import { createTestIo, type TestTerminal } from '../test/support/command-line.ts';
-import type { PlantView } from '../db/plants.ts';
+import type { PlantView } from '../db/plants/plants.ts';
 import { type Command, parseCommand } from './command.ts';
-import { CommandError } from './config.ts';
-import { confirmMany } from './selected-plants.ts';
+import { CommandError } from '../environment/config.ts';
+import { confirmMany } from './commands/plants/selected-plants.ts';
 import { readSelection, selectionOptions } from './selection.ts';
 
 const command: Command = {

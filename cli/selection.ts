@@ -1,6 +1,6 @@
-import type { PlantFilter } from '../db/plants.ts';
+import type { PlantFilter } from '../db/plants/plants.ts';
 import { type Command, type CommandContext, textFlag, usageError } from './command.ts';
-import { CommandError, exitCodes } from './config.ts';
+import { CommandError, exitCodes } from '../environment/config.ts';
 import { FieldProblem, plantFields } from './plant-fields.ts';
 import { visibleText } from './render.ts';
 

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { insertTestPlant } from '../test/support/activities.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
-import { insertAccount } from './credentials.ts';
-import { findPlant } from './plants.ts';
-import { insertPollLog } from './poll-logs.ts';
+import { insertAccount } from './plants/credentials.ts';
+import { findPlant } from './plants/plants.ts';
+import { insertPollLog } from './plants/poll-logs.ts';
 import type { AlertsTable, PollLogsTable } from './tables.ts';
 
 const plantId = 'plant';

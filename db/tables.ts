@@ -7,8 +7,8 @@ import type {
   DayQuality,
   DeviceFacts,
   LowGenerationStreak,
-} from '../domain/facts.ts';
-import type { Booked, BookedPoll, NotificationKind } from '../domain/changes.ts';
+} from '../domain/plants/facts.ts';
+import type { Booked, BookedPoll, NotificationKind } from '../domain/plants/changes.ts';
 import type {
   Brand,
   IntegrationStatus,
@@ -20,8 +20,8 @@ import type {
   Trigger,
   AdapterErrorType,
   LocalDate,
-} from '../domain/plant.ts';
-import type { Reading } from '../domain/reading.ts';
+} from '../domain/plants/plant.ts';
+import type { Reading } from '../domain/plants/reading.ts';
 
 /** The rows of PostgreSQL. Instants come out as `Date` and go in as `Date`; dates are `YYYY-MM-DD`; int8 is a number. */
 

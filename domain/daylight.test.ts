@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { isNight } from './daylight.ts';
-import { decideStatus, type StatusFacts } from './status.ts';
+import { decideStatus, type StatusFacts } from './plants/status.ts';
 import { sunTimes } from './sun.ts';
 import { addDays, dayMs, hourMs, localDateAt, minuteMs, startOfDayMs } from './zone.ts';
 

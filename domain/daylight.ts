@@ -1,4 +1,4 @@
-import type { LocalDate, StatusProfile } from './plant.ts';
+import type { LocalDate, StatusProfile } from './plants/plant.ts';
 import { type Place, sunTimes } from './sun.ts';
 import { addDays, endOfDayMs, localDateAt, minuteMs, startOfDayMs } from './zone.ts';
 

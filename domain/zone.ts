@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill';
-import type { LocalDate } from './plant.ts';
+import type { LocalDate } from './plants/plant.ts';
 
 /**
  * The plant's own calendar and clock. A local day is the time from its first instant to the first instant of the next one,

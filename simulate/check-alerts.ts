@@ -1,5 +1,5 @@
-import type { AlertSeverity, ClosingVerdict } from '../domain/facts.ts';
-import type { Brand } from '../domain/plant.ts';
+import type { AlertSeverity, ClosingVerdict } from '../domain/plants/facts.ts';
+import type { Brand } from '../domain/plants/plant.ts';
 import type { Fail, Polled } from './checker.ts';
 import { dateAt } from './calendar.ts';
 import { type Ledger, type LedgerAlert, keyOf, type Notification } from './ledger.ts';

@@ -1,6 +1,6 @@
-import type { Booked } from '../domain/changes.ts';
-import type { ClosingVerdict } from '../domain/facts.ts';
-import type { Reading } from '../domain/reading.ts';
+import type { Booked } from '../domain/plants/changes.ts';
+import type { ClosingVerdict } from '../domain/plants/facts.ts';
+import type { Reading } from '../domain/plants/reading.ts';
 import { dateAfter, dateAt } from './calendar.ts';
 import type { Counts, Fail } from './checker.ts';
 import type { Ledger, StoredDay } from './ledger.ts';

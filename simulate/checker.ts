@@ -1,6 +1,6 @@
-import type { AlertsChanges, Booked } from '../domain/changes.ts';
-import type { ClosingVerdict } from '../domain/facts.ts';
-import type { Reading, VendorFailure } from '../domain/reading.ts';
+import type { AlertsChanges, Booked } from '../domain/plants/changes.ts';
+import type { ClosingVerdict } from '../domain/plants/facts.ts';
+import type { Reading, VendorFailure } from '../domain/plants/reading.ts';
 import { AlertsCheck } from './check-alerts.ts';
 import { DaysCheck } from './check-days.ts';
 import { checkLedger } from './check-ledger.ts';

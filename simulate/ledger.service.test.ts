@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { pollLogRow } from '../activities/ledger.ts';
-import { applyAlertChanges, readAlertsBefore, writePlantChanges } from '../db/alerts.ts';
-import { ackAlert, silencePlants } from '../db/alerts-in-hand.ts';
-import { findCredentialsVersion, insertAccount, replaceCredentials } from '../db/credentials.ts';
+import { pollLogRow } from '../activities/plants/ledger.ts';
+import { applyAlertChanges, readAlertsBefore, writePlantChanges } from '../db/plants/alerts.ts';
+import { ackAlert, silencePlants } from '../db/plants/alerts-in-hand.ts';
+import {
+  findCredentialsVersion,
+  insertAccount,
+  replaceCredentials,
+} from '../db/plants/credentials.ts';
 import { type Db, instant } from '../db/database.ts';
-import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../db/periods.ts';
+import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../db/plants/periods.ts';
 import {
   findPlant,
   insertPlants,
@@ -15,15 +19,15 @@ import {
   resumeAccount,
   resumePlants,
   updatePlants,
-} from '../db/plants.ts';
-import { readFetchBefore } from '../db/polls.ts';
+} from '../db/plants/plants.ts';
+import { readFetchBefore } from '../db/plants/polls.ts';
 import {
   findBookedTotals,
   findLastSlot,
   hasDailyLog,
   insertMissed,
   insertPollLog,
-} from '../db/poll-logs.ts';
+} from '../db/plants/poll-logs.ts';
 import {
   findClaims,
   findDays,
@@ -34,8 +38,8 @@ import {
   writeProposal,
   writeSeriesDay,
   writeTotalsByTime,
-} from '../db/snapshots.ts';
-import type { Brand } from '../domain/plant.ts';
+} from '../db/plants/snapshots.ts';
+import type { Brand } from '../domain/plants/plant.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import type { Ledger, LedgerPlant, PollRow } from './ledger.ts';
 import { drawLife } from './life.ts';

@@ -1,4 +1,4 @@
-import type { AlertChange, Booked, BookedPoll, PlantChanges } from '../domain/changes.ts';
+import type { AlertChange, Booked, BookedPoll, PlantChanges } from '../domain/plants/changes.ts';
 import type {
   ActiveAlert,
   AlertsBefore,
@@ -9,15 +9,15 @@ import type {
   DayRow,
   EndedAlert,
   PlantFacts,
-} from '../domain/facts.ts';
+} from '../domain/plants/facts.ts';
 import type {
   AdapterErrorType,
   IntegrationStatus,
   LocalDate,
   Outcome,
   Trigger,
-} from '../domain/plant.ts';
-import type { Reading } from '../domain/reading.ts';
+} from '../domain/plants/plant.ts';
+import type { Reading } from '../domain/plants/reading.ts';
 import { dateAfter, dateAt, wallMinutesAt } from './calendar.ts';
 
 /**

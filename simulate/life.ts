@@ -1,4 +1,4 @@
-import type { Brand } from '../domain/plant.ts';
+import type { Brand } from '../domain/plants/plant.ts';
 import { dateAfter, dayLengthMs, firstInstantOf, sunOf } from './calendar.ts';
 import { type Random, randomOf } from './random.ts';
 

@@ -1,18 +1,18 @@
-import type { FetchResult, Plan } from '../activities/contract.ts';
-import type { Booked, BookedPoll } from '../domain/changes.ts';
-import type { ClosingVerdict } from '../domain/facts.ts';
-import type { IntegrationStatus, LocalDate, Trigger } from '../domain/plant.ts';
-import { afterAttempt } from '../domain/retry.ts';
+import type { FetchResult, Plan } from '../activities/plants/contract.ts';
+import type { Booked, BookedPoll } from '../domain/plants/changes.ts';
+import type { ClosingVerdict } from '../domain/plants/facts.ts';
+import type { IntegrationStatus, LocalDate, Trigger } from '../domain/plants/plant.ts';
+import { afterAttempt } from '../domain/plants/retry.ts';
 import { catchUpWaitMsMax, type Grid, isLate, lateSlots, nextSlotAfter } from '../domain/slots.ts';
 import type { Checker, Polled } from './checker.ts';
-import type { VendorFailure } from '../domain/reading.ts';
+import type { VendorFailure } from '../domain/plants/reading.ts';
 import { isWithin, type Life, type PlantLife } from './life.ts';
 import { randomOf } from './random.ts';
 import { bookedRow, type Steps, type WholeBefore } from './steps.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
 
 /**
- * A plant's loop on a virtual clock: what `workflows/plant-monitor.ts`, `poll.ts` and `daily-close.ts` do, without Temporal.
+ * A plant's loop on a virtual clock: what `workflows/plants/plant-monitor.ts`, `poll.ts` and `daily-close.ts` do, without Temporal.
  * It is cut off between any two steps, left without a worker, and told of people's changes while it polls.
  */
 

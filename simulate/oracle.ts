@@ -1,5 +1,5 @@
-import type { AlertSeverity } from '../domain/facts.ts';
-import type { IntegrationStatus, Status, StatusReason } from '../domain/plant.ts';
+import type { AlertSeverity } from '../domain/plants/facts.ts';
+import type { IntegrationStatus, Status, StatusReason } from '../domain/plants/plant.ts';
 import { dateAfter, dateAt, firstInstantOf, sunOf, wallMinutesAt } from './calendar.ts';
 import type { LedgerPlant, StoredDay } from './ledger.ts';
 import type { PlantLife } from './life.ts';

@@ -1,22 +1,22 @@
 import { createSecretKey } from 'node:crypto';
 
-import { AdapterError } from '../adapters/contract.ts';
-import type { FetchResult, Plan, ReconcileArgs } from '../activities/contract.ts';
-import { createVendors, vendorFailure, type Vendors } from '../activities/vendor.ts';
-import { sealCredentials, type MasterKeys } from '../activities/credentials.ts';
-import { readPlant, readSeries } from '../activities/vendor-reading.ts';
-import { registry } from '../adapters/registry.ts';
-import { decideAlerts, outcomeOf } from '../domain/alerts.ts';
-import type { AlertsChanges, Booked, BookedPoll } from '../domain/changes.ts';
-import { closingsPassed, nextClosing, totalsByTime } from '../domain/closing.ts';
-import { decideDay } from '../domain/day.ts';
-import { isPossibleDayEnergy } from '../domain/energy.ts';
-import type { ClosingVerdict, PollResult } from '../domain/facts.ts';
-import { decideClosing } from '../domain/low-generation.ts';
-import type { LocalDate } from '../domain/plant.ts';
-import { decideOrdinaryPoll, type OrdinaryBefore } from '../domain/poll.ts';
-import type { DailyEnergy, Reading, VendorFailure } from '../domain/reading.ts';
-import { decideRefresh } from '../domain/refresh.ts';
+import { AdapterError } from '../adapters/clouds/contract.ts';
+import type { FetchResult, Plan, ReconcileArgs } from '../activities/plants/contract.ts';
+import { createVendors, vendorFailure, type Vendors } from '../activities/plants/vendor.ts';
+import { sealCredentials, type MasterKeys } from '../db/sealing.ts';
+import { readPlant, readSeries } from '../activities/plants/vendor-reading.ts';
+import { registry } from '../adapters/clouds/registry.ts';
+import { decideAlerts, outcomeOf } from '../domain/plants/alerts.ts';
+import type { AlertsChanges, Booked, BookedPoll } from '../domain/plants/changes.ts';
+import { closingsPassed, nextClosing, totalsByTime } from '../domain/plants/closing.ts';
+import { decideDay } from '../domain/plants/day.ts';
+import { isPossibleDayEnergy } from '../domain/plants/energy.ts';
+import type { ClosingVerdict, PollResult } from '../domain/plants/facts.ts';
+import { decideClosing } from '../domain/plants/low-generation.ts';
+import type { LocalDate } from '../domain/plants/plant.ts';
+import { decideOrdinaryPoll, type OrdinaryBefore } from '../domain/plants/poll.ts';
+import type { DailyEnergy, Reading, VendorFailure } from '../domain/plants/reading.ts';
+import { decideRefresh } from '../domain/plants/refresh.ts';
 import { lateSlots, nextSlotAfter, phaseMs } from '../domain/slots.ts';
 import { addDays, endOfDayMs, localDateAt, startOfDayMs } from '../domain/zone.ts';
 import type { Fence, Ledger, LedgerPlant, Period, PollRow } from './ledger.ts';
@@ -159,7 +159,7 @@ export class Steps {
   }
 
   /**
-   * An ordinary poll decided and written at once, as `activities/whole-poll.ts` does it.
+   * An ordinary poll decided and written at once, as `activities/plants/whole-poll.ts` does it.
    *
    * @returns null for any other: it is left to the single steps, and nothing is written.
    */

@@ -1,5 +1,5 @@
-import type { TransportRequest, TransportResponse } from '../adapters/transport.ts';
-import type { Brand } from '../domain/plant.ts';
+import type { TransportRequest, TransportResponse } from '../adapters/clouds/transport.ts';
+import type { Brand } from '../domain/plants/plant.ts';
 import { dateAfter, firstInstantOf, sunOf } from './calendar.ts';
 import { type AlarmLife, type Fault, type FaultKind, isWithin, type Life } from './life.ts';
 import { randomOf } from './random.ts';

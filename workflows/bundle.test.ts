@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { bundleWorkflows } from '../cli/bundle.ts';
+import { bundleWorkflows } from '../worker/bundle.ts';
 import * as workflows from './index.ts';
 
 /** What would make replays slow, or break them: a cold worker loads the bundle for every loop that it wakes. */
@@ -24,7 +24,7 @@ describe('the workflow bundle', () => {
   test('holds the workflows, so that what it does not hold is told from what was not looked at', () => {
     expect(
       modules.filter((module) =>
-        /workflows\/(plant-monitor|daily-close|fleet-reconcile)\.ts$/.test(module),
+        /workflows\/(plants\/plant-monitor|plants\/daily-close|fleet-reconcile)\.ts$/.test(module),
       ),
     ).toHaveLength(3);
     expect(modules.some((module) => module.includes('node_modules/@temporalio/workflow/'))).toBe(
@@ -55,7 +55,10 @@ describe('names that running histories hold', () => {
   });
 
   test('activities: exactly these', () => {
-    const contract = readFileSync(new URL('../activities/contract.ts', import.meta.url), 'utf8');
+    const contract = readFileSync(
+      new URL('../activities/plants/contract.ts', import.meta.url),
+      'utf8',
+    );
     const names = [...contract.matchAll(/^ {2}(\w+)\(args: /gm)].map((match) => match[1]);
     expect(names.toSorted()).toEqual([
       'backfillDays',

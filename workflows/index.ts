@@ -1,4 +1,4 @@
 /** The workflows that a worker registers. Names are part of running histories: they never change. */
-export { closeDay } from './daily-close.ts';
+export { closeDay } from './plants/daily-close.ts';
 export { reconcileFleet } from './fleet-reconcile.ts';
-export { monitorPlant } from './plant-monitor.ts';
+export { monitorPlant } from './plants/plant-monitor.ts';

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 
-import type { UserRow } from '../../db/users.ts';
+import type { UserRow } from '../../db/people/users.ts';
 import type { Role } from '../../db/tables.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv, Identity, Person } from '../env.ts';

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 
 import type { Database } from '../../db/tables.ts';
-import { endSessions, findSessionUser, type UserRow } from '../../db/users.ts';
+import { endSessions, findSessionUser, type UserRow } from '../../db/people/users.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { SignedIn } from './tokens.ts';
 

@@ -18,7 +18,7 @@ import {
   replacePassword,
   type UserRow,
   useSignInLink,
-} from '../../db/users.ts';
+} from '../../db/people/users.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Person } from '../env.ts';
 import { Problem } from '../problem.ts';

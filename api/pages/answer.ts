@@ -4,7 +4,7 @@ import type { ApiEnv, Person } from '../env.ts';
 import { Problem } from '../problem.ts';
 import type { Html } from './components.ts';
 import { type AssetUrls, sheetPage } from './layout.ts';
-import { problemSheet } from './sign-in.ts';
+import { problemSheet } from '../people/sign-in-page.ts';
 
 /** How pages are answered and who gets them. */
 

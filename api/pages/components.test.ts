@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 
 import { decimal, difference, missing, whenText } from './components.ts';
-import { fleetHref, parseFleetQuery } from './fleet.ts';
+import { fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { ownPath } from './answer.ts';
-import { energyDays, powerDays } from './plant-data.ts';
-import { pollAnswerText } from './plant.ts';
-import { strip, stripText } from './strip.ts';
+import { energyDays, powerDays } from '../plants/pages/plant-data.ts';
+import { pollAnswerText } from '../plants/pages/plant.ts';
+import { strip, stripText } from '../plants/pages/strip.ts';
 
 describe('figures', () => {
   test('have thousands apart, a real minus, and never −0', () => {

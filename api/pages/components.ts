@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 
-import type { Status } from '../../domain/plant.ts';
+import type { Status } from '../../domain/plants/plant.ts';
 import { clockText, localTimeText } from '../../domain/wording.ts';
 import { localDateAt } from '../../domain/zone.ts';
 

@@ -1,6 +1,6 @@
 import { instant } from '../../db/database.ts';
 import { Problem } from '../problem.ts';
-import { spans } from './alert-parts.ts';
+import { spans } from '../plants/pages/alert-parts.ts';
 
 /** What the pages' forms say, checked. */
 

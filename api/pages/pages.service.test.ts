@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { issueSession } from '../auth/tokens.ts';
-import { findUserByEmail } from '../../db/users.ts';
-import { countMissedSlots } from '../../db/missed-slots.ts';
+import { findUserByEmail } from '../../db/people/users.ts';
+import { countMissedSlots } from '../../db/plants/missed-slots.ts';
 import { createTestApi, type TestApi } from '../../test/support/api.ts';
 
 let api: TestApi;

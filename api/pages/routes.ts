@@ -1,30 +1,30 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
-import { listAlerts } from '../../db/alerts.ts';
-import { countMissedSlots, type SlotCount } from '../../db/missed-slots.ts';
-import { readStrips } from '../../db/strips.ts';
-import { pollWorkflowId } from '../../workflows/messages.ts';
+import { listAlerts } from '../../db/plants/alerts.ts';
+import { countMissedSlots, type SlotCount } from '../../db/plants/missed-slots.ts';
+import { readStrips } from '../../db/plants/strips.ts';
+import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { dayMs, minuteMs } from '../../domain/zone.ts';
-import type { Actions } from '../actions.ts';
+import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type ApiEnv, type Person, plantScope } from '../env.ts';
-import { type FleetView, scopedRows } from '../fleet-view.ts';
-import type { HealthReader } from '../health.ts';
+import { type FleetView, scopedRows } from '../plants/fleet-view.ts';
+import type { HealthReader } from '../system/health.ts';
 import { Problem } from '../problem.ts';
-import { readSystem } from '../system.ts';
-import { actionRoutes } from './actions.ts';
-import { groupByIncident } from './alerts-data.ts';
-import { type AlertTab, alertsContent, alertTabs, statesOfTab } from './alerts.ts';
+import { readSystem } from '../system/system.ts';
+import { actionRoutes } from '../plants/pages/actions.ts';
+import { groupByIncident } from '../plants/pages/alerts-data.ts';
+import { type AlertTab, alertsContent, alertTabs, statesOfTab } from '../plants/pages/alerts.ts';
 import { answerPage, staffOf, viewerOf } from './answer.ts';
 import { clockSeconds, type Html } from './components.ts';
-import { fleetContent, fleetHref, parseFleetQuery } from './fleet.ts';
-import { readFleetPage } from './fleet-data.ts';
+import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
+import { readFleetPage } from '../plants/pages/fleet-data.ts';
 import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
-import { plantContent } from './plant.ts';
-import { readPlantPage } from './plant-data.ts';
-import { systemContent } from './system.ts';
-import { sessionPages } from './session-pages.ts';
+import { plantContent } from '../plants/pages/plant.ts';
+import { readPlantPage } from '../plants/pages/plant-data.ts';
+import { systemContent } from '../system/page.ts';
+import { sessionPages } from '../people/session-pages.ts';
 
 /** How often a page renews itself, s. */
 const refreshS = 10;

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 
 import { type Kysely, sql } from 'kysely';
 
-import { loadConfig, requireMasterKeys } from '../../cli/config.ts';
-import { type DemoPlant, generatedPlant } from '../../cli/demo.ts';
-import { insertDemo } from '../../cli/seed.ts';
+import { loadConfig, requireMasterKeys } from '../../environment/config.ts';
+import { type DemoPlant, generatedPlant } from '../../cli/demo/fleet.ts';
+import { insertDemo } from '../../cli/demo/seed.ts';
 import { openDatabase } from '../../db/database.ts';
 import { migrateToLatest } from '../../db/migrate.ts';
 import type { Database } from '../../db/tables.ts';

@@ -7,11 +7,11 @@ import type {
   PlantActivities,
   WholePollArgs,
   WholePollResult,
-} from '../../activities/contract.ts';
+} from '../../activities/plants/contract.ts';
 import { createPlantActivities } from '../../activities/create.ts';
-import type { ActivityDeps, CallContext } from '../../activities/deps.ts';
-import type { Booked, BookedPoll } from '../../domain/changes.ts';
-import { afterAttempt } from '../../domain/retry.ts';
+import type { ActivityDeps, CallContext } from '../../activities/plants/deps.ts';
+import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
+import { afterAttempt } from '../../domain/plants/retry.ts';
 
 export interface JobPoll {
   jobId: string;

@@ -1,9 +1,9 @@
-import { Breaker } from '../../activities/breaker.ts';
-import type { ActivityDeps } from '../../activities/deps.ts';
-import { createVendors } from '../../activities/vendor.ts';
-import { loadConfig, requireMasterKeys, requireService } from '../../cli/config.ts';
-import { createLog } from '../../cli/log.ts';
-import { openLocks } from '../../cli/locks.ts';
+import { Breaker } from '../../activities/plants/breaker.ts';
+import type { ActivityDeps } from '../../activities/plants/deps.ts';
+import { createVendors } from '../../activities/plants/vendor.ts';
+import { loadConfig, requireMasterKeys, requireService } from '../../environment/config.ts';
+import { createLog } from '../../environment/log.ts';
+import { openLocks } from '../../environment/locks.ts';
 import { openDatabase } from '../../db/database.ts';
 import { noPlantLocks } from '../../db/lock.ts';
 import { lastSlotAtOrBefore, phaseMs } from '../../domain/slots.ts';

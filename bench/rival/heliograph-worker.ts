@@ -1,6 +1,6 @@
-import { loadConfig } from '../../cli/config.ts';
-import { createLog } from '../../cli/log.ts';
-import { installRuntime, startWorker } from '../../cli/worker.ts';
+import { loadConfig } from '../../environment/config.ts';
+import { createLog } from '../../environment/log.ts';
+import { installRuntime, startWorker } from '../../worker/worker.ts';
 import { createVendorStub, readVendorSettings } from './vendor.ts';
 
 /** The production worker over the bench's vendor. */

@@ -17,7 +17,7 @@ import { type Engine, engines } from './supervisor.ts';
  * bench/rival/README.md.
  */
 
-const folder = fileURLToPath(new URL('.', import.meta.url));
+const folder = fileURLToPath(new URL('./', import.meta.url));
 const seedDefault = 1;
 /** --quick: these rows, watched for a part of their time. Shows that everything works; no figure of it says anything. */
 const quickRows = ['baseline', 'slow'];

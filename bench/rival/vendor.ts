@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { AdapterError } from '../../adapters/contract.ts';
-import { createFixtureAdapter } from '../../adapters/registry.ts';
-import { requestTimeoutMs } from '../../adapters/transport.ts';
+import { AdapterError } from '../../adapters/clouds/contract.ts';
+import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
+import { requestTimeoutMs } from '../../adapters/clouds/transport.ts';
 import { drawMood, type VendorTemper } from './latency.ts';
 import { openVendorLog } from './vendor-log.ts';
 

@@ -39,7 +39,7 @@ describe('the commands', () => {
   });
 
   test('that read the database load no more than it takes', () => {
-    const loaded = modulesOf('./plants-list.ts');
+    const loaded = modulesOf('./plants/plants-list.ts');
     expect(loaded).toContain('/node_modules/kysely/');
     for (const heavy of [
       '@temporalio/client',
@@ -52,7 +52,7 @@ describe('the commands', () => {
   });
 
   test('that ask a loop load no database, worker or adapter', () => {
-    const loaded = modulesOf('./plants-poll.ts');
+    const loaded = modulesOf('./plants/plants-poll.ts');
     expect(loaded).toContain('@temporalio/client');
     for (const heavy of [
       '@temporalio/worker',

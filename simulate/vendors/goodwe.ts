@@ -1,4 +1,4 @@
-import { jsonResponse } from '../../adapters/vendor-side.ts';
+import { jsonResponse } from '../../adapters/clouds/recorded/vendor-side.ts';
 import { dateAfter, firstInstantOf, wallText } from '../calendar.ts';
 import type { SimulatedVendor } from '../vendor.ts';
 import { type Asked, impossibleKwh, impossibleW, type Wire } from './wire.ts';

@@ -1,6 +1,10 @@
-import { AdapterError, type Credentials } from '../../adapters/contract.ts';
-import type { Transport, TransportRequest, TransportResponse } from '../../adapters/transport.ts';
-import { jsonResponse, type VendorSide } from '../../adapters/vendor-side.ts';
+import { AdapterError, type Credentials } from '../../adapters/clouds/contract.ts';
+import type {
+  Transport,
+  TransportRequest,
+  TransportResponse,
+} from '../../adapters/clouds/transport.ts';
+import { jsonResponse, type VendorSide } from '../../adapters/clouds/recorded/vendor-side.ts';
 import type { SimulatedVendor, Topic } from '../vendor.ts';
 
 /** One brand's wire: which request asks for what, and the body that answers it. */

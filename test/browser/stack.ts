@@ -9,7 +9,7 @@ import type { Kysely } from 'kysely';
 import { hashPassword } from '../../api/auth/passwords.ts';
 import { openDatabase } from '../../db/database.ts';
 import type { Database, Role } from '../../db/tables.ts';
-import { insertUser } from '../../db/users.ts';
+import { insertUser } from '../../db/people/users.ts';
 
 /** The whole product in processes of its own, as `npm start` runs it: servers, worker, API, demo fleet. */
 export interface RunningProduct {

@@ -1,5 +1,5 @@
-import { type DemoPlant, generatedPlant } from '../../cli/demo.ts';
-import { brands } from '../../domain/plant.ts';
+import { type DemoPlant, generatedPlant } from '../../cli/demo/fleet.ts';
+import { brands } from '../../domain/plants/plant.ts';
 import { type Grid, phaseMs } from '../../domain/slots.ts';
 import { randomOf } from '../../simulate/random.ts';
 import { findPlaying } from '../support/scenarios.ts';

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 
-import { createFixtureTransport } from '../../adapters/fixture-transport.ts';
-import { registry } from '../../adapters/registry.ts';
-import { SessionStore } from '../../adapters/session.ts';
-import { generatedPlant } from '../../cli/demo.ts';
-import { demoCredentials } from '../../cli/seed.ts';
-import { samplePlant } from '../../domain/facts.sample.ts';
-import { brands } from '../../domain/plant.ts';
-import { readPlant } from '../../activities/vendor-reading.ts';
+import { createFixtureTransport } from '../../adapters/clouds/recorded/fixture-transport.ts';
+import { registry } from '../../adapters/clouds/registry.ts';
+import { SessionStore } from '../../adapters/clouds/session.ts';
+import { generatedPlant } from '../../cli/demo/fleet.ts';
+import { demoCredentials } from '../../cli/demo/seed.ts';
+import { samplePlant } from '../support/plant-facts.ts';
+import { brands } from '../../domain/plants/plant.ts';
+import { readPlant } from '../../activities/plants/vendor-reading.ts';
 import { type HostileBody, hostileBodies, spoilt } from './hostile.ts';
 
 const now = new Date('2026-06-11T10:00:00Z');

@@ -1,4 +1,4 @@
-import type { AuditCounts, Violation } from '../../cli/audit.ts';
+import type { AuditCounts, Violation } from '../../operations/plants/check.ts';
 import { foreignCoresMax } from './load.ts';
 import type { Lateness } from './lateness.ts';
 import type { FaultKind } from './schedule.ts';

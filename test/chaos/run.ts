@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { audit } from '../../cli/audit.ts';
-import { openLocks } from '../../cli/locks.ts';
-import { type Brand, brands } from '../../domain/plant.ts';
+import { audit } from '../../operations/plants/check.ts';
+import { openLocks } from '../../environment/locks.ts';
+import { type Brand, brands } from '../../domain/plants/plant.ts';
 import { createTestApi } from '../support/api.ts';
 import { placesOf, placesWith } from '../support/secrets.ts';
 import { type ChaosPlant, drawFleet, ordinaryIntervalS } from './draw-fleet.ts';

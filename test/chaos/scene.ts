@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { Brand } from '../../domain/plant.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
 import type { ChaosPlant } from './draw-fleet.ts';
 import type { Lateness } from './lateness.ts';
 import type { PlannedFault } from './schedule.ts';

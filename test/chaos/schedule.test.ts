@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { brands } from '../../domain/plant.ts';
+import { brands } from '../../domain/plants/plant.ts';
 import { drawFleet, ordinaryIntervalS } from './draw-fleet.ts';
 import { drawSchedule, faultKinds, lengthS, type PlannedFault } from './schedule.ts';
 

@@ -1,5 +1,5 @@
-import type { Checkpoint } from '../../activities/deps.ts';
-import { type Brand, brands } from '../../domain/plant.ts';
+import type { Checkpoint } from '../../activities/plants/deps.ts';
+import { type Brand, brands } from '../../domain/plants/plant.ts';
 import { type Random, randomOf } from '../../simulate/random.ts';
 import type { StepPath } from '../support/chaos-plan.ts';
 import { type ChaosPlant, shuffled } from './draw-fleet.ts';

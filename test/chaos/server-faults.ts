@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 
-import { isAlive } from '../../cli/dead-workers.ts';
+import { isAlive } from '../../worker/dead-workers.ts';
 import { openPlantLocks } from '../../db/lock.ts';
 import type { ManagedServer } from '../../stack/up.ts';
 import { lockMsMax, timerMs } from '../support/promises.ts';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { pauseSignal, pollWorkflowId, resumeSignal } from '../../workflows/messages.ts';
+import { pauseSignal, pollWorkflowId, resumeSignal } from '../../workflows/plants/messages.ts';
 import type { ChaosPlant } from './draw-fleet.ts';
 import { latenessOf, recoveredBelowMs } from './lateness.ts';
 import { patiently, readRows, readSlots } from './ledger.ts';

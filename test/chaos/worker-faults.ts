@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import { lastSlotAtOrBefore, nextSlotAfter } from '../../domain/slots.ts';
-import { pollWorkflowId } from '../../workflows/messages.ts';
+import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { claimed, nextAttemptMsMax } from '../support/promises.ts';
 import { gridOf } from './draw-fleet.ts';
 import { countChanged, readRows, readRowTexts, rowKey } from './ledger.ts';

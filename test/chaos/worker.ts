@@ -10,13 +10,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { Context } from '@temporalio/activity';
 
-import type { Checkpoint } from '../../activities/deps.ts';
-import { createFixtureTransport } from '../../adapters/fixture-transport.ts';
-import { createFixtureAdapter, registry } from '../../adapters/registry.ts';
-import { loadConfig } from '../../cli/config.ts';
-import { createLog } from '../../cli/log.ts';
-import { installRuntime, startWorker } from '../../cli/worker.ts';
-import type { Brand } from '../../domain/plant.ts';
+import type { Checkpoint } from '../../activities/plants/deps.ts';
+import { createFixtureTransport } from '../../adapters/clouds/recorded/fixture-transport.ts';
+import { createFixtureAdapter, registry } from '../../adapters/clouds/registry.ts';
+import { loadConfig } from '../../environment/config.ts';
+import { createLog } from '../../environment/log.ts';
+import { installRuntime, startWorker } from '../../worker/worker.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
 import { callersPath, setTraps, tellParent } from '../support/chaos-traps.ts';
 import { spoilt } from './hostile.ts';
 import { type FromWorker, type ToWorker, vendorKey, type WorkerPlan } from './messages.ts';

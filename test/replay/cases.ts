@@ -8,8 +8,8 @@ import {
   pollNowSignal,
   pollNowUpdate,
   resumeSignal,
-} from '../../workflows/messages.ts';
-import { startLoop } from '../../cli/loops.ts';
+} from '../../workflows/plants/messages.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { eventually, type TestFleet } from '../support/fleet.ts';
 import type { TestLoops } from '../support/loops.ts';

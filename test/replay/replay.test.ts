@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { bundleWorkflows } from '../../cli/bundle.ts';
-import { installRuntime } from '../../cli/worker.ts';
-import { createLog } from '../../cli/log.ts';
-import { withLeanThreads } from '../../cli/workflow-threads.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
+import { installRuntime } from '../../worker/worker.ts';
+import { createLog } from '../../environment/log.ts';
+import { withLeanThreads } from '../../worker/workflow-threads.ts';
 import { changedBundle } from '../support/changed-bundle.ts';
 import { historyCases } from './cases.ts';
 
@@ -86,7 +86,7 @@ describe('replay', () => {
 
   test('a copy without a change replays them too, so that the next tests say something', async () => {
     const copied = await changedBundle(scratch, {
-      file: 'workflows/poll.ts',
+      file: 'workflows/plants/poll.ts',
       from: 'export async function pollPlant',
       to: 'export async function pollPlant',
     });
@@ -95,7 +95,7 @@ describe('replay', () => {
 
   test('a poll with another step before its log does not pass', async () => {
     const reordered = await changedBundle(scratch, {
-      file: 'workflows/poll.ts',
+      file: 'workflows/plants/poll.ts',
       from: "await step('writePollLog', row, localBudget(request.path));",
       to: "await step('evaluatePlant', { plantId: row.plantId, nowMs: 0, revision: 0, closing: null }); await step('writePollLog', row);",
     });
@@ -108,7 +108,7 @@ describe('replay', () => {
     const name = 'monitorPlant/whole-slot-in-time';
     expect(await replay(bundle, name, givenOutAgain(readHistory(name), 10_000))).toBeNull();
     const byItsOwnTime = await changedBundle(scratch, {
-      file: 'workflows/plant-monitor.ts',
+      file: 'workflows/plants/plant-monitor.ts',
       from: "if (course === 'WHOLE') {",
       to: "if (course === 'WHOLE' && !waits) {",
     });
@@ -120,7 +120,7 @@ describe('replay', () => {
 
   test('workflow code that does not come back is noticed in a lean thread', async () => {
     const spinning = await changedBundle(scratch, {
-      file: 'workflows/plant-monitor.ts',
+      file: 'workflows/plants/plant-monitor.ts',
       from: 'let lookAgain = state === null;',
       to: 'for (let n = 0; n < 12e9; n += 1); let lookAgain = state === null;',
     });
@@ -136,7 +136,7 @@ describe('replay', () => {
 
   test('a closing that closes before it refreshes does not pass', async () => {
     const reordered = await changedBundle(scratch, {
-      file: 'workflows/daily-close.ts',
+      file: 'workflows/plants/daily-close.ts',
       from: 'const refreshed = await refresh(plantId, date);',
       to: "await step('closeDay', { plantId, date, nowMs: Date.now() }); const refreshed = await refresh(plantId, date);",
     });

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { audit } from '../../cli/audit.ts';
-import { openLocks } from '../../cli/locks.ts';
-import type { RunningWorker } from '../../cli/worker.ts';
-import { findDays } from '../../db/snapshots.ts';
-import { closingInstantMs, totalsCount } from '../../domain/closing.ts';
-import type { LocalDate } from '../../domain/plant.ts';
+import { audit } from '../../operations/plants/check.ts';
+import { openLocks } from '../../environment/locks.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
+import { findDays } from '../../db/plants/snapshots.ts';
+import { closingInstantMs, totalsCount } from '../../domain/plants/closing.ts';
+import type { LocalDate } from '../../domain/plants/plant.ts';
 import { isOnGrid } from '../../domain/slots.ts';
 import { clearSkyShare, sunTimes } from '../../domain/sun.ts';
 import { addDays, instantOf, localDateAt, localMinutesAt } from '../../domain/zone.ts';

@@ -3,8 +3,8 @@ import {
   measure,
   ordinaryDay,
   type SimulatedPlant,
-} from '../../adapters/fixture-day.ts';
-import type { Brand, LocalDate } from '../../domain/plant.ts';
+} from '../../adapters/clouds/recorded/fixture-day.ts';
+import type { Brand, LocalDate } from '../../domain/plants/plant.ts';
 import { phaseMs } from '../../domain/slots.ts';
 import { hourMs, minuteMs } from '../../domain/zone.ts';
 import type { Incident } from './vendor.ts';

@@ -1,11 +1,15 @@
 import { type Kysely, sql } from 'kysely';
 
-import { startLoop } from '../../cli/loops.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
 import type { Database } from '../../db/tables.ts';
-import { nextClosing } from '../../domain/closing.ts';
-import type { Status, StatusReason } from '../../domain/plant.ts';
+import { nextClosing } from '../../domain/plants/closing.ts';
+import type { Status, StatusReason } from '../../domain/plants/plant.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
-import { dailyWorkflowId, plantChangedSignal, pollWorkflowId } from '../../workflows/messages.ts';
+import {
+  dailyWorkflowId,
+  plantChangedSignal,
+  pollWorkflowId,
+} from '../../workflows/plants/messages.ts';
 import { addPlant, eventually, type TestFleet } from '../support/fleet.ts';
 import { fastForward } from '../support/time-skipping.ts';
 import { capacityKw, type DayPlant, intervalMs, slotMsOf, slotsOfDay, startMs } from './fleet.ts';

@@ -7,8 +7,8 @@ import {
   measure,
   ordinaryDay,
   type SimulatedPlant,
-} from '../../adapters/fixture-day.ts';
-import type { AlertChange } from '../../domain/changes.ts';
+} from '../../adapters/clouds/recorded/fixture-day.ts';
+import type { AlertChange } from '../../domain/plants/changes.ts';
 import {
   applyAlertChanges,
   sampleAnswer,
@@ -16,9 +16,9 @@ import {
   sampleDay,
   samplePlant,
   sampleReading,
-} from '../../domain/facts.sample.ts';
-import type { DayRow } from '../../domain/facts.ts';
-import { decidePoll, type PollBefore } from '../../domain/poll.ts';
+} from '../support/plant-facts.ts';
+import type { DayRow } from '../../domain/plants/facts.ts';
+import { decidePoll, type PollBefore } from '../../domain/plants/poll.ts';
 import { sunTimes } from '../../domain/sun.ts';
 import { addDays, dayMs, localDateAt, minuteMs, startOfDayMs } from '../../domain/zone.ts';
 

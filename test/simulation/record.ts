@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-import type { PollLogRow } from '../../db/poll-logs.ts';
+import type { PollLogRow } from '../../db/plants/poll-logs.ts';
 import type { Database } from '../../db/tables.ts';
 import { lastSlotAtOrBefore, phaseMs } from '../../domain/slots.ts';
 import { type DayPlant, intervalMs, slotMsOf, slotsOfDay, startMs } from './fleet.ts';

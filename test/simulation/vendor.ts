@@ -1,7 +1,7 @@
-import type { OpenAdapter } from '../../activities/vendor.ts';
-import { AdapterError } from '../../adapters/contract.ts';
-import { createFixtureAdapter } from '../../adapters/registry.ts';
-import type { AdapterErrorType } from '../../domain/plant.ts';
+import type { OpenAdapter } from '../../activities/plants/vendor.ts';
+import { AdapterError } from '../../adapters/clouds/contract.ts';
+import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
+import type { AdapterErrorType } from '../../domain/plants/plant.ts';
 
 /** A time in which a vendor answers the plant's summary with an error, by the poll's clock. */
 export interface Incident {

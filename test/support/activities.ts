@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
 
-import { Breaker } from '../../activities/breaker.ts';
-import type { PlantActivities } from '../../activities/contract.ts';
+import { Breaker } from '../../activities/plants/breaker.ts';
+import type { PlantActivities } from '../../activities/plants/contract.ts';
 import { createPlantActivities } from '../../activities/create.ts';
-import { sealCredentials } from '../../activities/credentials.ts';
-import type { ActivityDeps } from '../../activities/deps.ts';
-import { createVendors, type OpenAdapter } from '../../activities/vendor.ts';
-import { createFixtureAdapter } from '../../adapters/registry.ts';
-import { namedKey } from '../../cli/config.ts';
-import { demoCredentials } from '../../cli/seed.ts';
+import { sealCredentials } from '../../db/sealing.ts';
+import type { ActivityDeps } from '../../activities/plants/deps.ts';
+import { createVendors, type OpenAdapter } from '../../activities/plants/vendor.ts';
+import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
+import { namedKey } from '../../environment/config.ts';
+import { demoCredentials } from '../../cli/demo/seed.ts';
 import { type Db } from '../../db/database.ts';
-import { insertAccount, replaceCredentials } from '../../db/credentials.ts';
+import { insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
 import { noPlantLocks, type PlantLocks } from '../../db/lock.ts';
-import { insertPlants, type NewPlant } from '../../db/plants.ts';
-import { pollWorkflowId } from '../../workflows/messages.ts';
+import { insertPlants, type NewPlant } from '../../db/plants/plants.ts';
+import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import type { TestDatabase } from './database.ts';
 
 const masterKeys = { current: namedKey(randomBytes(32).toString('base64')), previous: null };

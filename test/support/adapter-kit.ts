@@ -7,17 +7,24 @@ import {
   type Credentials,
   type PlantRef,
   type VendorAdapter,
-} from '../../adapters/contract.ts';
-import { alarmsMax } from '../../adapters/fields.ts';
-import { measure, ordinaryDay, type DayKnobs } from '../../adapters/fixture-day.ts';
-import { loadPlants, loadScenario } from '../../adapters/fixture-form.ts';
-import { createFixtureTransport, packagedFixturesDir } from '../../adapters/fixture-transport.ts';
-import { bodyCharactersMax, bodyDepthMax } from '../../adapters/json.ts';
-import { SessionStore } from '../../adapters/session.ts';
-import type { Transport, TransportRequest, TransportResponse } from '../../adapters/transport.ts';
-import { jsonResponse, type VendorSide } from '../../adapters/vendor-side.ts';
-import { adapterErrorTypes, type AdapterErrorType } from '../../domain/plant.ts';
-import type { AlarmsAnswer, PlantSummary } from '../../domain/reading.ts';
+} from '../../adapters/clouds/contract.ts';
+import { alarmsMax } from '../../adapters/clouds/fields.ts';
+import { measure, ordinaryDay, type DayKnobs } from '../../adapters/clouds/recorded/fixture-day.ts';
+import { loadPlants, loadScenario } from '../../adapters/clouds/recorded/fixture-form.ts';
+import {
+  createFixtureTransport,
+  packagedFixturesDir,
+} from '../../adapters/clouds/recorded/fixture-transport.ts';
+import { bodyCharactersMax, bodyDepthMax } from '../../adapters/clouds/json.ts';
+import { SessionStore } from '../../adapters/clouds/session.ts';
+import type {
+  Transport,
+  TransportRequest,
+  TransportResponse,
+} from '../../adapters/clouds/transport.ts';
+import { jsonResponse, type VendorSide } from '../../adapters/clouds/recorded/vendor-side.ts';
+import { adapterErrorTypes, type AdapterErrorType } from '../../domain/plants/plant.ts';
+import type { AlarmsAnswer, PlantSummary } from '../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
 import { playing } from './scenarios.ts';
 

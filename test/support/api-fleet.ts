@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import { loadConfig } from '../../cli/config.ts';
+import { loadConfig } from '../../environment/config.ts';
 import { instant } from '../../db/database.ts';
 import { createTestApi, type TestApi } from './api.ts';
 import { addPlant } from './fleet.ts';

@@ -5,9 +5,9 @@
 
 import { readFileSync } from 'node:fs';
 
-import { loadConfig } from '../../cli/config.ts';
-import { createLog } from '../../cli/log.ts';
-import { installRuntime, startWorker } from '../../cli/worker.ts';
+import { loadConfig } from '../../environment/config.ts';
+import { createLog } from '../../environment/log.ts';
+import { installRuntime, startWorker } from '../../worker/worker.ts';
 import type { ChaosPlan, ChaosReport } from './chaos-plan.ts';
 import { setTraps, tellParent } from './chaos-traps.ts';
 

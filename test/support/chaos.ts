@@ -9,13 +9,13 @@ import { Context } from '@temporalio/activity';
 import type { Kysely } from 'kysely';
 import { expect } from 'vitest';
 
-import type { Checkpoint } from '../../activities/deps.ts';
-import { audit } from '../../cli/audit.ts';
+import type { Checkpoint } from '../../activities/plants/deps.ts';
+import { audit } from '../../operations/plants/check.ts';
 import { openPlantLocks, type PlantLocks } from '../../db/lock.ts';
-import type { PollLogRow } from '../../db/poll-logs.ts';
+import type { PollLogRow } from '../../db/plants/poll-logs.ts';
 import type { Database } from '../../db/tables.ts';
 import { phaseMs } from '../../domain/slots.ts';
-import { pollQueue } from '../../workflows/messages.ts';
+import { pollQueue } from '../../workflows/plants/messages.ts';
 import type { ChaosFault, ChaosPlan, ChaosReport } from './chaos-plan.ts';
 import { createTestFleet, type TestFleet } from './fleet.ts';
 import { testBundle } from './workers.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 
-import { findPlant, type PlantRow } from '../../db/plants.ts';
+import { findPlant, type PlantRow } from '../../db/plants/plants.ts';
 import { type CommandResult, runTestCommand, type TestTerminal } from './command-line.ts';
 import { addPlant, createTestFleet, type TestFleet, type TestPlant } from './fleet.ts';
 

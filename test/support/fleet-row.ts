@@ -1,5 +1,5 @@
-import { type FleetRow, fleetRow } from '../../api/fleet-row.ts';
-import type { PlantView } from '../../db/plants.ts';
+import { type FleetRow, fleetRow } from '../../api/plants/fleet-row.ts';
+import type { PlantView } from '../../db/plants/plants.ts';
 
 /** 14:00 of a summer's day at the sample plant. */
 export const sampleNowMs = Date.parse('2026-06-11T12:00:00Z');

@@ -5,12 +5,12 @@ import { msToTs } from '@temporalio/common/lib/time.js';
 import type { Kysely } from 'kysely';
 import { inject } from 'vitest';
 
-import { sealCredentials } from '../../activities/credentials.ts';
-import { type Config, loadConfig, requireMasterKeys } from '../../cli/config.ts';
-import { insertAccount, replaceCredentials } from '../../db/credentials.ts';
-import { insertPlants } from '../../db/plants.ts';
+import { sealCredentials } from '../../db/sealing.ts';
+import { type Config, loadConfig, requireMasterKeys } from '../../environment/config.ts';
+import { insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
+import { insertPlants } from '../../db/plants/plants.ts';
 import type { Database } from '../../db/tables.ts';
-import type { Brand } from '../../domain/plant.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** A fleet of the test's own: its database, its Temporal namespace, its master key. */
@@ -106,7 +106,7 @@ export async function addPlant(
     .where('account_id', '=', accountId)
     .executeTakeFirst();
   if (stored === undefined) {
-    const { demoCredentials } = await import('../../cli/seed.ts');
+    const { demoCredentials } = await import('../../cli/demo/seed.ts');
     await replaceCredentials(
       db,
       sealCredentials(requireMasterKeys(config), accountId, demoCredentials(brand, accountId)),

@@ -1,9 +1,13 @@
 import type { WorkflowHandle } from '@temporalio/client';
 
-import { type LoopOptions, startLoop } from '../../cli/loops.ts';
-import { listPollLogs, type PollLogRow } from '../../db/poll-logs.ts';
+import { type LoopOptions, startLoop } from '../../operations/plants/loops.ts';
+import { listPollLogs, type PollLogRow } from '../../db/plants/poll-logs.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
-import { plantStateQuery, type PlantState, pollWorkflowId } from '../../workflows/messages.ts';
+import {
+  plantStateQuery,
+  type PlantState,
+  pollWorkflowId,
+} from '../../workflows/plants/messages.ts';
 import { addPlant, eventually, type TestFleet, type TestPlant } from './fleet.ts';
 
 /** What tests do with the loops of a fleet. */

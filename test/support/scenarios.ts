@@ -1,6 +1,6 @@
-import { loadPlants } from '../../adapters/fixture-form.ts';
-import { packagedFixturesDir } from '../../adapters/fixture-transport.ts';
-import type { Brand } from '../../domain/plant.ts';
+import { loadPlants } from '../../adapters/clouds/recorded/fixture-form.ts';
+import { packagedFixturesDir } from '../../adapters/clouds/recorded/fixture-transport.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
 
 /** A plant of plants.json, by what it plays. */
 export interface PlayingPlant {

@@ -1,6 +1,6 @@
-import type { OpenAdapter } from '../../activities/vendor.ts';
-import { createFixtureAdapter } from '../../adapters/registry.ts';
-import type { Brand } from '../../domain/plant.ts';
+import type { OpenAdapter } from '../../activities/plants/vendor.ts';
+import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
 
 /** A vendor that can be made slow: the fixtures' adapters behind a gate. */
 export interface SlowVendor {

@@ -1,13 +1,13 @@
 import type { WorkflowBundle } from '@temporalio/worker';
 
-import { createLog } from '../../cli/log.ts';
-import { bundleWorkflows } from '../../cli/bundle.ts';
+import { createLog } from '../../environment/log.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import {
   installRuntime,
   type RunningWorker,
   startWorker,
   type WorkerOptions,
-} from '../../cli/worker.ts';
+} from '../../worker/worker.ts';
 import type { TestFleet } from './fleet.ts';
 
 let bundle: Promise<WorkflowBundle> | null = null;

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { sealCredentials } from '../../activities/credentials.ts';
-import { audit } from '../../cli/audit.ts';
-import { requireMasterKeys } from '../../cli/config.ts';
-import { openLocks } from '../../cli/locks.ts';
-import { playPlant } from '../../cli/play.ts';
-import { demoCredentials } from '../../cli/seed.ts';
-import { insertAccount, replaceCredentials } from '../../db/credentials.ts';
+import { sealCredentials } from '../../db/sealing.ts';
+import { audit } from '../../operations/plants/check.ts';
+import { requireMasterKeys } from '../../environment/config.ts';
+import { openLocks } from '../../environment/locks.ts';
+import { playPlant } from '../../cli/demo/play.ts';
+import { demoCredentials } from '../../cli/demo/seed.ts';
+import { insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
 import type { Db } from '../../db/database.ts';
-import { type Brand, brands } from '../../domain/plant.ts';
+import { type Brand, brands } from '../../domain/plants/plant.ts';
 import { localDateAt } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../support/activities.ts';
 import { createTestApi } from '../support/api.ts';

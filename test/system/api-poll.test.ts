@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createActions } from '../../api/actions.ts';
-import { createFleetView } from '../../api/fleet-view.ts';
+import { createActions } from '../../api/plants/actions.ts';
+import { createFleetView } from '../../api/plants/fleet-view.ts';
 import { allPlants } from '../../db/scope.ts';
-import type { RunningWorker } from '../../cli/worker.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
 import { createTestApi, type TestApi } from '../support/api.ts';
 import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { testLoops, type TestLoops } from '../support/loops.ts';

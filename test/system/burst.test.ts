@@ -3,9 +3,9 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { RunningWorker } from '../../cli/worker.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
-import { pauseSignal, pollNowSignal } from '../../workflows/messages.ts';
+import { pauseSignal, pollNowSignal } from '../../workflows/plants/messages.ts';
 import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { ledgerFlaws, overlaps, testLoops, type TestLoops } from '../support/loops.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';

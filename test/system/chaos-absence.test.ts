@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { startLoop } from '../../cli/loops.ts';
-import type { PollLogRow } from '../../db/poll-logs.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
+import type { PollLogRow } from '../../db/plants/poll-logs.ts';
 import {
   chaosBrand,
   chaosRounds,

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 
 import { describe, expect, test } from 'vitest';
 
-import type { PollLogRow } from '../../db/poll-logs.ts';
-import { startLoop } from '../../cli/loops.ts';
+import type { PollLogRow } from '../../db/plants/poll-logs.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
 import {
   chaosBrand,
   chaosRounds,

@@ -3,10 +3,10 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openPlantLocks } from '../../db/lock.ts';
-import type { PollLogRow } from '../../db/poll-logs.ts';
-import type { Brand } from '../../domain/plant.ts';
-import { startLoop } from '../../cli/loops.ts';
-import type { RunningWorker } from '../../cli/worker.ts';
+import type { PollLogRow } from '../../db/plants/poll-logs.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
 import { chaosRounds, expectCleanAudit, plantIdsDueAt, pollRows } from '../support/chaos.ts';
 import { bringUpChaosStack, type ChaosStack } from '../support/chaos-stack.ts';
 import { addPlant, eventually } from '../support/fleet.ts';

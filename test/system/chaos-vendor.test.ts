@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { OpenAdapter } from '../../activities/vendor.ts';
-import { createFixtureTransport } from '../../adapters/fixture-transport.ts';
-import { registry } from '../../adapters/registry.ts';
-import { startLoop } from '../../cli/loops.ts';
-import type { RunningWorker } from '../../cli/worker.ts';
-import type { PollLogRow } from '../../db/poll-logs.ts';
-import { type Brand, brands } from '../../domain/plant.ts';
+import type { OpenAdapter } from '../../activities/plants/vendor.ts';
+import { createFixtureTransport } from '../../adapters/clouds/recorded/fixture-transport.ts';
+import { registry } from '../../adapters/clouds/registry.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
+import type { PollLogRow } from '../../db/plants/poll-logs.ts';
+import { type Brand, brands } from '../../domain/plants/plant.ts';
 import { chaosRounds, expectCleanAudit, pollRows } from '../support/chaos.ts';
 import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { findPlaying } from '../support/scenarios.ts';

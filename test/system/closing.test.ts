@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startLoop } from '../../cli/loops.ts';
-import type { RunningWorker } from '../../cli/worker.ts';
-import { closingInstantMs } from '../../domain/closing.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
+import { closingInstantMs } from '../../domain/plants/closing.ts';
 import { phaseMs } from '../../domain/slots.ts';
 import { addDays, instantOf, localDateAt } from '../../domain/zone.ts';
-import { dailyWorkflowId } from '../../workflows/messages.ts';
+import { dailyWorkflowId } from '../../workflows/plants/messages.ts';
 import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { testLoops, type TestLoops } from '../support/loops.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startLoop, triggerReconciliation } from '../../cli/loops.ts';
-import type { RunningWorker } from '../../cli/worker.ts';
+import { startLoop, triggerReconciliation } from '../../operations/plants/loops.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
 import { phaseMs } from '../../domain/slots.ts';
-import { plantChangedSignal } from '../../workflows/messages.ts';
+import { plantChangedSignal } from '../../workflows/plants/messages.ts';
 import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { overlaps, testLoops, type TestLoops } from '../support/loops.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';

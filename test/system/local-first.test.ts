@@ -4,13 +4,13 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startLoop } from '../../cli/loops.ts';
-import type { RunningWorker } from '../../cli/worker.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
 import { openDatabase } from '../../db/database.ts';
 import { migrateToLatest } from '../../db/migrate.ts';
-import type { Brand } from '../../domain/plant.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
 import { bringUpStack, type Stack } from '../../stack/up.ts';
-import { pollNowSignal } from '../../workflows/messages.ts';
+import { pollNowSignal } from '../../workflows/plants/messages.ts';
 import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { ledgerFlaws, overlaps, testLoops, type TestLoops } from '../support/loops.ts';
 import { slowVendor } from '../support/vendor.ts';

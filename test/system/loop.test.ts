@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startLoop } from '../../cli/loops.ts';
-import type { RunningWorker } from '../../cli/worker.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
-import { pollNowUpdate, pollWorkflowId } from '../../workflows/messages.ts';
+import { pollNowUpdate, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import {
   ledgerFlaws,

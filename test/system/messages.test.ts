@@ -1,15 +1,15 @@
 import { WorkflowUpdateFailedError, WorkflowUpdateStage } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { Checkpoint } from '../../activities/deps.ts';
-import type { RunningWorker } from '../../cli/worker.ts';
+import type { Checkpoint } from '../../activities/plants/deps.ts';
+import type { RunningWorker } from '../../worker/worker.ts';
 import {
   notedPollNowUpdate,
   pauseSignal,
   pollNowSignal,
   pollNowUpdate,
   resumeSignal,
-} from '../../workflows/messages.ts';
+} from '../../workflows/plants/messages.ts';
 import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
 import { testLoops, type TestLoops } from '../support/loops.ts';
 import { slowVendor } from '../support/vendor.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
-import { createLoops } from '../../cli/loops.ts';
+import { createLoops } from '../../operations/plants/loops.ts';
 import { changedBundle } from '../support/changed-bundle.ts';
 import { createTestFleet, eventually } from '../support/fleet.ts';
 import { ledgerFlaws, testLoops } from '../support/loops.ts';
@@ -29,7 +29,7 @@ test(
       await stopWorker(worker);
       // It would poll in single steps where the history has a poll in one.
       const bundle = await changedBundle(scratch, {
-        file: 'workflows/poll.ts',
+        file: 'workflows/plants/poll.ts',
         from: "const whole = request.course === 'WHOLE' && request.path === 'LOCAL_FIRST';",
         to: 'const whole = false;',
       });

@@ -1,0 +1,250 @@
+import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
+import type { ClosingVerdict } from '../../domain/plants/facts.ts';
+import type {
+  AdapterErrorType,
+  Brand,
+  IntegrationStatus,
+  LocalDate,
+  Outcome,
+  Status,
+  StatusReason,
+  Trigger,
+} from '../../domain/plants/plant.ts';
+import type { Reading, VendorFailure } from '../../domain/plants/reading.ts';
+
+/**
+ * What workflows may wish for: types only, so that nothing of Node, PostgreSQL or the adapters reaches the workflow
+ * bundle. Every activity is idempotent by its key. Instants are integer ms since the epoch.
+ */
+
+/** Which poll of which plant: `slotMs` is its identity in ledger and fences, nothing else. */
+export interface PollKey {
+  plantId: string;
+  slotMs: number;
+}
+
+export interface FetchArgs extends PollKey {
+  /** The workflow's time. */
+  nowMs: number;
+  intervalMs: number;
+}
+
+/** `nowMs` is the poll's clock from here on; `durationMs` what this attempt took. */
+export type FetchResult =
+  | {
+      kind: 'READING';
+      nowMs: number;
+      durationMs: number;
+      reading: Reading;
+      credentialsVersion: number;
+    }
+  | {
+      kind: 'VENDOR_FAILURE';
+      nowMs: number;
+      durationMs: number;
+      failure: VendorFailure;
+      /** Which version of the credentials was tried; null where none are stored. */
+      credentialsVersion: number | null;
+      /** False where the account's path was closed by a rate limit: no request was made. */
+      asked: boolean;
+    }
+  | { kind: 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE'; nowMs: number }
+  /** This slot's alert step was committed before: only its ledger row may be missing. */
+  | { kind: 'ALREADY_BOOKED'; poll: BookedPoll };
+
+/** A poll that may be made in one step. */
+export interface WholePollArgs extends FetchArgs {
+  trigger: Trigger;
+  requestedAtMs: number | null;
+  requestId?: string;
+  /** Older slots that nobody polled: their rows are written together with the poll's. null: none. */
+  missed: MissedSlots | null;
+  /** The loop means to wait its while first: nothing is done yet, and its history says so. */
+  postpone?: boolean;
+}
+
+export type WholePollResult =
+  /** The poll has ended: everything is written, its ledger row included. */
+  | { kind: 'ENDED'; poll: BookedPoll; standing: PlantStanding }
+  /** Not an ordinary poll: the vendor was asked (or need not be), nothing is written; the single steps go on from here. */
+  | { kind: 'FETCHED'; fetched: FetchResult }
+  /** Nothing was done: among the missed slots is one that was booked before its worker died. */
+  | { kind: 'STEPS' }
+  /** Nothing was done, as `postpone` asked. */
+  | { kind: 'LATER' };
+
+export interface SnapshotArgs extends PollKey {
+  nowMs: number;
+  reading: Reading;
+}
+
+export interface SnapshotResult {
+  booked: Booked;
+  /** Days whose series must be asked now. */
+  gaps: LocalDate[];
+}
+
+export interface BackfillArgs {
+  plantId: string;
+  dates: LocalDate[];
+  nowMs: number;
+  /** Who asks: a poll that found gaps, or a person, who may reach further back than D-3. */
+  source: 'BACKFILL' | 'OPERATOR';
+}
+
+export interface BackfillResult {
+  days: {
+    date: LocalDate;
+    oldEnergyKwh: number | null;
+    newEnergyKwh: number | null;
+    changed: boolean;
+    note: string;
+  }[];
+  failure: VendorFailure | null;
+}
+
+export interface ReconcileArgs extends PollKey {
+  nowMs: number;
+  startedAtMs: number;
+  durationMs: number;
+  attempts: number;
+  result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
+  credentialsVersion: number | null;
+  booked: Booked | null;
+}
+
+/** Alerts and status without a reading: after a change by people, or a day's closing. */
+export interface EvaluateArgs {
+  plantId: string;
+  nowMs: number;
+  /** The revision that the loop has seen; another one in the database: nothing is written. */
+  revision: number;
+  closing: ClosingVerdict | null;
+}
+
+/** The plant as the alert step left it. */
+export interface PlantStanding {
+  status: Status;
+  statusReason: StatusReason;
+  statusSinceMs: number;
+  lastSeenAtMs: number | null;
+  openAlerts: number;
+  /** A revision that the loop has not seen: it looks again. */
+  revision: number;
+}
+
+export interface ReconcileResult extends PlantStanding {
+  poll: BookedPoll;
+}
+
+export interface PollLogArgs extends PollKey {
+  jobType: 'POLL' | 'DAILY';
+  trigger: Trigger;
+  outcome: Outcome;
+  startedAtMs: number | null;
+  requestedAtMs: number | null;
+  /** Of the newest request that the poll serves; absent for a slot, and where the request brought none. */
+  requestId?: string;
+  durationMs: number | null;
+  attempts: number;
+  errorType: AdapterErrorType | null;
+  error: string | null;
+  booked: Booked | null;
+}
+
+export interface MissedSlots {
+  rows: { fromMs: number; toMs: number } | null;
+  overflow: { slotMs: number; slots: number } | null;
+}
+
+export interface MissedArgs extends MissedSlots {
+  plantId: string;
+  intervalMs: number;
+}
+
+export interface PlanArgs {
+  plantId: string;
+  nowMs: number;
+}
+
+/** What the loop is to do, as PostgreSQL says it now. */
+export type Plan =
+  | { kind: 'GONE' }
+  | {
+      kind: 'PLAN';
+      name: string;
+      brand: Brand;
+      integrationStatus: IntegrationStatus;
+      revision: number;
+      intervalMs: number;
+      phaseMs: number;
+      /** The newest slot of the ledger; null before the first poll. */
+      lastSlotMs: number | null;
+      /** The first slot that is due; meaningless while the plant is not ACTIVE. */
+      periodFromMs: number;
+      /** The plant became ACTIVE and was not polled since: poll at once. */
+      startDue: boolean;
+      nextClosing: Closing | null;
+      /** Closings of the last 3 dates that no worker made, oldest first. */
+      missedClosings: Closing[];
+    };
+
+export interface Closing {
+  date: LocalDate;
+  atMs: number;
+}
+
+export interface SetIntegrationArgs {
+  plantId: string;
+  to: 'ACTIVE' | 'DISABLED_BY_OPERATOR';
+  nowMs: number;
+}
+
+/** Activities of a brand's queue. Names are part of running workflows: they never change. */
+export interface PlantActivities {
+  /**
+   * An ordinary poll, all of it: waits for the slot, asks the vendor, writes snapshot, plant and ledger row in one
+   * transaction. What it does not finish is done by the single steps; the loop calls it as a local activity alone.
+   */
+  pollWhole(args: WholePollArgs): Promise<WholePollResult>;
+  /** Lock, plant, credentials, the vendor's summary and alarms. Vendor errors are values. */
+  fetchReadings(args: FetchArgs): Promise<FetchResult>;
+  upsertSnapshot(args: SnapshotArgs): Promise<SnapshotResult>;
+  backfillDays(args: BackfillArgs): Promise<BackfillResult>;
+  reconcileAlerts(args: ReconcileArgs): Promise<ReconcileResult>;
+  evaluatePlant(args: EvaluateArgs): Promise<PlantStanding>;
+  /** Writes the ledger's row once, and gives the lock back without waiting for it. */
+  writePollLog(args: PollLogArgs): Promise<void>;
+  writeMissed(args: MissedArgs): Promise<void>;
+  /** Reads the plant, and opens or closes its period where that must change. */
+  planPlant(args: PlanArgs): Promise<Plan>;
+  /** Carries a person's `pause` or `resume` from the Web UI to PostgreSQL. */
+  setIntegration(args: SetIntegrationArgs): Promise<void>;
+  /** The closing's first half: D-1 … D-3 from the vendor's series. */
+  refreshDays(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<BackfillResult>;
+  /** The closing's second half: the day's totals by local time, and the verdict on low generation. */
+  closeDay(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<ClosingVerdict>;
+}
+
+/** What the reconciliation changed; empty lists when the fleet was right already. */
+export interface FleetReport {
+  plants: number;
+  started: string[];
+  ended: string[];
+  signalled: string[];
+  /** Plants whose loop was stuck, or not there while their number was right, and is another one now. */
+  restarted: string[];
+  resumed: string[];
+  reminded: number;
+  partitions: string[];
+  /** Incidents of brands that were opened or closed; `ALL` is our side. */
+  incidentsOpened: string[];
+  incidentsClosed: string[];
+  /** Alerts whose cost was estimated anew. */
+  estimated: number;
+}
+
+/** Activities of `queue:fleet`. */
+export interface FleetActivities {
+  reconcileFleet(args: { nowMs: number }): Promise<FleetReport>;
+}

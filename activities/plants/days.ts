@@ -1,0 +1,200 @@
+import { readFetchBefore } from '../../db/plants/polls.ts';
+import { findBookedTotals } from '../../db/plants/poll-logs.ts';
+import { findPlant, type PlantRow } from '../../db/plants/plants.ts';
+import {
+  findDays,
+  forgetGaps,
+  lockDays,
+  recordGap,
+  writeProposal,
+  writeSeriesDay,
+  writeTotalsByTime,
+} from '../../db/plants/snapshots.ts';
+import { totalsByTime } from '../../domain/plants/closing.ts';
+import type { ClosingVerdict } from '../../domain/plants/facts.ts';
+import { decideClosing } from '../../domain/plants/low-generation.ts';
+import type { LocalDate } from '../../domain/plants/plant.ts';
+import { isPossibleDayEnergy } from '../../domain/plants/energy.ts';
+import type { DailyEnergy } from '../../domain/plants/reading.ts';
+import { decideRefresh } from '../../domain/plants/refresh.ts';
+import { addDays, endOfDayMs, localDateAt, startOfDayMs } from '../../domain/zone.ts';
+import type { BackfillArgs, BackfillResult } from './contract.ts';
+import type { ActivityDeps, CallContext } from './deps.ts';
+import { PlainError } from '../failure.ts';
+import { credentialsHeld, vendorFailure, vendorPlant } from './vendor.ts';
+import { readSeries } from './vendor-reading.ts';
+
+/** Days before the one that is closed whose series is asked again, for late uploads. */
+const refreshedDays = 3;
+/** A regular call ends itself before its start-to-close time-out of 60 s. */
+const seriesMsMax = 55_000;
+
+type Source = 'BACKFILL' | 'CLOSING' | 'OPERATOR';
+
+/** Days that are over: filled and corrected from the vendor's series, and closed. */
+export function createDays(deps: ActivityDeps, context: () => CallContext) {
+  return {
+    async backfillDays(args: BackfillArgs): Promise<BackfillResult> {
+      return fillDays(deps, context(), args);
+    },
+
+    async refreshDays(args: {
+      plantId: string;
+      date: LocalDate;
+      nowMs: number;
+    }): Promise<BackfillResult> {
+      const dates = Array.from({ length: refreshedDays }, (_, index) =>
+        addDays(args.date, index - refreshedDays),
+      );
+      // After a closing, what was asked in vain may be asked again.
+      await forgetGaps(deps.db, args.plantId);
+      const { plantId, nowMs } = args;
+      return fillDays(deps, context(), {
+        plantId,
+        dates,
+        nowMs,
+        source: 'CLOSING',
+        countedFrom: args.date,
+      });
+    },
+
+    async closeDay(args: {
+      plantId: string;
+      date: LocalDate;
+      nowMs: number;
+    }): Promise<ClosingVerdict> {
+      const plant = await findPlant(deps.db, args.plantId);
+      if (plant === undefined)
+        throw new PlainError(`plant ${args.plantId} is no longer in the database`);
+      const from = startOfDayMs(args.date, plant.timezone);
+      const to = endOfDayMs(args.date, plant.timezone);
+      // Late readings of the day may have come on the day after.
+      const points = await findBookedTotals(
+        deps.db,
+        args.plantId,
+        args.date,
+        from,
+        to + (to - from),
+      );
+      await writeTotalsByTime(
+        deps.db,
+        args.plantId,
+        args.date,
+        totalsByTime(points, args.date, plant.timezone),
+      );
+      const days = await findDays(deps.db, args.plantId, addDays(args.date, -7), args.date);
+      return decideClosing(args.date, days);
+    },
+  };
+}
+
+/** Which days are asked, by which clock, and on whose word. */
+export interface FillRequest {
+  plantId: string;
+  dates: readonly LocalDate[];
+  source: Source;
+  nowMs: number;
+  /** The date from which ages count; today where it is not given. */
+  countedFrom?: LocalDate;
+  /** Everything is asked and decided, nothing is written. */
+  dryRun?: boolean;
+}
+
+/**
+ * Fills and corrects days that are over from the vendor's series. A vendor's failure is a value; its tries are recorded.
+ *
+ * @throws PlainError for an unknown plant.
+ */
+export async function fillDays(
+  deps: Pick<ActivityDeps, 'db' | 'vendors'>,
+  call: Pick<CallContext, 'signal'>,
+  request: FillRequest,
+): Promise<BackfillResult> {
+  const { plantId, nowMs } = request;
+  const dates = [...request.dates].sort();
+  const before = await readFetchBefore(deps.db, plantId, nowMs);
+  if (before === null) throw new PlainError(`plant ${plantId} is no longer in the database`);
+  const { plant, credentials, heldByIncident } = before;
+  if (heldByIncident !== null)
+    return { days: [], failure: { type: 'AUTH_FAILED', message: credentialsHeld(plant.brand) } };
+  const today = request.countedFrom ?? localDateAt(nowMs, plant.timezone);
+  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(seriesMsMax)]);
+  try {
+    const series = await deps.vendors.withVendor(
+      vendorPlant(plant),
+      credentials,
+      { nowMs, signal },
+      (adapter) =>
+        readSeries(
+          adapter,
+          { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone },
+          dates,
+        ),
+    );
+    const days = await recordDays(deps, plant, dates, series, today, request);
+    return { days, failure: null };
+  } catch (error) {
+    const failure = vendorFailure(error);
+    if (failure === null || call.signal.aborted) throw error;
+    if (request.dryRun !== true) {
+      for (const date of dates) await recordGap(deps.db, plantId, date, nowMs, failure.message);
+    }
+    return { days: [], failure };
+  }
+}
+
+async function recordDays(
+  deps: Pick<ActivityDeps, 'db'>,
+  plant: PlantRow,
+  dates: readonly LocalDate[],
+  series: readonly DailyEnergy[],
+  today: LocalDate,
+  { source, nowMs, dryRun = false }: FillRequest,
+): Promise<BackfillResult['days']> {
+  const byDate = new Map(series.map((day) => [day.date, day.energyKwh]));
+  const [first, last] = [dates[0], dates.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  return deps.db.transaction().execute(async (trx) => {
+    await lockDays(trx, plant.id);
+    const stored = new Map(
+      (await findDays(trx, plant.id, first, last)).map((day) => [day.date, day]),
+    );
+    const results: BackfillResult['days'] = [];
+    for (const date of dates) {
+      const before = stored.get(date) ?? null;
+      const value = byDate.get(date) ?? null;
+      // An impossible total in a series is no total.
+      const seriesKwh =
+        value !== null && isPossibleDayEnergy(value, plant.installed_capacity_kw) ? value : null;
+      const { proposedEnergyKwh, ...row } = before ?? { proposedEnergyKwh: null, date };
+      const decision = decideRefresh(
+        before === null ? null : (row as typeof before),
+        date,
+        seriesKwh,
+        daysBetween(date, today),
+        proposedEnergyKwh,
+      );
+      const oldEnergyKwh = before?.todayEnergyKwh ?? null;
+      results.push({
+        date,
+        oldEnergyKwh,
+        newEnergyKwh: decision.row?.todayEnergyKwh ?? oldEnergyKwh,
+        changed: decision.revision,
+        note: decision.note,
+      });
+      if (dryRun) continue;
+      if (decision.row !== null)
+        await writeSeriesDay(trx, plant.id, decision.row, { oldEnergyKwh, source, atMs: nowMs });
+      else if (before !== null && decision.proposalKwh !== proposedEnergyKwh)
+        await writeProposal(trx, plant.id, date, decision.proposalKwh);
+      if (seriesKwh === null) await recordGap(trx, plant.id, date, nowMs, decision.note);
+    }
+    return results;
+  });
+}
+
+function daysBetween(earlier: LocalDate, later: LocalDate): number {
+  return Math.round(
+    (Date.parse(`${later}T00:00:00Z`) - Date.parse(`${earlier}T00:00:00Z`)) / 86_400_000,
+  );
+}

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { playPlant } from '../../cli/demo/play.ts';
+import { findLossesDue, writeLosses } from '../../db/plants/losses.ts';
+import { estimateLoss } from '../../domain/plants/losses.ts';
+import { addDays, hourMs, minuteMs } from '../../domain/zone.ts';
+import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+
+const today = '2026-06-11';
+/** 08:00 at the plant. */
+const morningMs = Date.parse('2026-06-11T06:00:00Z');
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+async function estimate(nowMs: number): Promise<number> {
+  const { db } = database;
+  const due = await findLossesDue(db, nowMs, 100);
+  await writeLosses(
+    db,
+    due.map(({ alertId, facts }) => ({ alertId, ...estimateLoss(facts, nowMs) })),
+    nowMs,
+  );
+  return due.length;
+}
+
+test('a plant with a fifth of its usual energy loses what is missing, estimated every 10 min and at the end', async () => {
+  const { db } = database;
+  await insertTestPlant(db, {
+    vendor_plant_id: '1298491919448631806',
+    timezone: 'Europe/Madrid',
+    latitude: 40.4,
+    longitude: -3.7,
+    activated_at: new Date(morningMs - 24 * hourMs),
+  });
+  const player = testActivities(database);
+  player.setClock(morningMs);
+  const dates = [1, 2, 3, 4, 5, 6, 7].map((age) => addDays(today, -age));
+  await player.activities.backfillDays({
+    plantId: 'plant',
+    dates,
+    nowMs: morningMs,
+    source: 'BACKFILL',
+  });
+  const eveningMs = morningMs + 8 * hourMs;
+  await playPlant(player, 'plant', morningMs, eveningMs);
+  expect(await estimate(eveningMs)).toBe(1);
+  const alert = () =>
+    db
+      .selectFrom('alerts')
+      .selectAll()
+      .where('type', '=', 'LOW_GENERATION')
+      .executeTakeFirstOrThrow();
+  const first = await alert();
+  expect(first).toMatchObject({ at_risk_kwh: null, estimated_at: new Date(eveningMs) });
+  const day = await db
+    .selectFrom('metric_snapshots')
+    .select('today_energy_kwh')
+    .where('date', '=', today)
+    .executeTakeFirstOrThrow();
+  // Four fifths of what is usual since it was raised, some hours ago; the day has given a fifth of all.
+  expect(first.estimated_lost_kwh).toBeGreaterThan(day.today_energy_kwh);
+  expect(first.estimated_lost_kwh).toBeLessThan(4 * day.today_energy_kwh);
+  expect(await estimate(eveningMs + 10 * minuteMs)).toBe(0);
+  expect(await estimate(eveningMs + 10 * minuteMs + 1)).toBe(1);
+  await db
+    .updateTable('alerts')
+    .set({ state: 'RESOLVED', resolved_at: new Date(eveningMs + 15 * minuteMs) })
+    .execute();
+  expect(await estimate(eveningMs + 16 * minuteMs)).toBe(1);
+  await db
+    .updateTable('metric_snapshots')
+    .set({ updated_at: new Date(0) })
+    .execute();
+  expect(await estimate(eveningMs + 60 * minuteMs)).toBe(0);
+  await db
+    .updateTable('metric_snapshots')
+    .set({
+      today_energy_kwh: 99,
+      quality: 'BACKFILLED',
+      updated_at: new Date(eveningMs + 61 * minuteMs),
+    })
+    .where('date', '=', today)
+    .execute();
+  expect(await estimate(eveningMs + 62 * minuteMs)).toBe(1);
+  expect((await alert()).estimated_lost_kwh).toBe(0);
+});

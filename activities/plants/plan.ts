@@ -1,0 +1,146 @@
+import {
+  findOpenPeriod,
+  type Period,
+  replacePeriod,
+  wasActiveBetween,
+} from '../../db/plants/periods.ts';
+import { instant } from '../../db/database.ts';
+import { findPlant, lockPlant, resumePlants } from '../../db/plants/plants.ts';
+import { findLastSlot, hasDailyLog } from '../../db/plants/poll-logs.ts';
+import { closingsPassed, nextClosing } from '../../domain/plants/closing.ts';
+import { lateSlots, nextSlotAfter, phaseMs } from '../../domain/slots.ts';
+import { endOfDayMs, localDateAt, startOfDayMs } from '../../domain/zone.ts';
+import { writeOff } from './ledger.ts';
+import type { Closing, Plan, PlanArgs, SetIntegrationArgs } from './contract.ts';
+import type { ActivityDeps, CallContext } from './deps.ts';
+import type { Db } from '../../db/database.ts';
+import type { PlantRow } from '../../db/plants/plants.ts';
+
+/** What a loop is to do: read from PostgreSQL, where people decide. */
+export function createPlan(deps: ActivityDeps, context: () => CallContext) {
+  return {
+    async planPlant(args: PlanArgs): Promise<Plan> {
+      return deps.db.transaction().execute(async (trx) => {
+        const plant = await lockPlant(trx, args.plantId);
+        if (plant === undefined) return { kind: 'GONE' };
+        const { period, lastSlotMs } = await keepPeriod(trx, plant, args.nowMs, context());
+        await trx
+          .updateTable('plants')
+          .set({ seen_revision: plant.revision })
+          .where('id', '=', plant.id)
+          .where('seen_revision', '<>', plant.revision)
+          .execute();
+        const active = plant.integration_status === 'ACTIVE';
+        return {
+          kind: 'PLAN',
+          name: plant.name,
+          brand: plant.brand,
+          integrationStatus: plant.integration_status,
+          revision: plant.revision,
+          intervalMs: period.intervalMs,
+          phaseMs: period.phaseMs,
+          lastSlotMs,
+          periodFromMs: period.fromMs,
+          startDue:
+            active && (lastSlotMs === null || lastSlotMs < (plant.activated_at?.getTime() ?? 0)),
+          ...(await planClosings(trx, plant, args.nowMs)),
+        };
+      });
+    },
+
+    async setIntegration(args: SetIntegrationArgs): Promise<void> {
+      if (args.to === 'ACTIVE') {
+        const resumed = await resumePlants(deps.db, [args.plantId], instant(args.nowMs));
+        deps.log.info(
+          { plantId: args.plantId, actor: 'temporal', changed: resumed.length > 0 },
+          'plant resumed',
+        );
+        return;
+      }
+      const plant = await findPlant(deps.db, args.plantId);
+      if (plant === undefined || plant.integration_status === 'PENDING_DOCS') return;
+      await deps.db
+        .updateTable('plants')
+        .set({
+          integration_status: 'DISABLED_BY_OPERATOR',
+          paused_until: null,
+          pause_reason: 'paused in the Temporal Web UI',
+        })
+        .where('id', '=', args.plantId)
+        .execute();
+      deps.log.info({ plantId: args.plantId, actor: 'temporal' }, 'plant paused');
+    },
+  };
+}
+
+/** Closes the open period and opens another where activity or interval changed. The caller holds the plant's lock. */
+async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallContext) {
+  const intervalMs = plant.poll_interval_s * 1000;
+  const grid = { intervalMs, phaseMs: phaseMs(plant.id, intervalMs) };
+  const open = await findOpenPeriod(trx, plant.id);
+  const lastSlotMs = await findLastSlot(trx, plant.id);
+  const reason = plant.integration_status;
+  const unchanged =
+    open !== undefined &&
+    open.reason === reason &&
+    (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
+  if (unchanged) return { period: open, lastSlotMs };
+  // A poll is woken before its slot, and its row may be there before the slot itself: it belongs to the period that ends.
+  const atMs = Math.max(nowMs, (lastSlotMs ?? -1) + 1);
+  // A loop that starts with empty state has polled none of the old grid's last slots, and will not.
+  if (open?.reason === 'ACTIVE') await writeOffSlots(trx, plant.id, open, lastSlotMs, atMs, caller);
+  const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, atMs) : atMs;
+  const period = { fromMs, ...grid, reason };
+  await replacePeriod(trx, plant.id, atMs, period);
+  return { period, lastSlotMs };
+}
+
+/** The slots of a closing period that nobody polled are MISSED. */
+async function writeOffSlots(
+  trx: Db,
+  plantId: string,
+  open: Period,
+  lastSlotMs: number | null,
+  nowMs: number,
+  caller: CallContext,
+): Promise<void> {
+  // A slot at `nowMs` itself is not of the closed period any more.
+  const late = lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), nowMs - 1);
+  if (late === null) return;
+  await writeOff(trx, {
+    plantId,
+    workflowId: caller.workflowId,
+    runId: caller.runId,
+    intervalMs: open.intervalMs,
+    rows: { fromMs: late.missedFromMs ?? late.catchUp, toMs: late.catchUp },
+    overflow:
+      late.overflowFromMs === null
+        ? null
+        : { slotMs: late.overflowFromMs, slots: late.overflowCount },
+  });
+}
+
+async function planClosings(
+  trx: Db,
+  plant: PlantRow,
+  nowMs: number,
+): Promise<{ nextClosing: Closing | null; missedClosings: Closing[] }> {
+  const { id, timezone } = plant;
+  const missed: Closing[] = [];
+  for (const closing of closingsPassed(id, timezone, nowMs)) {
+    const active = await wasActiveBetween(
+      trx,
+      id,
+      startOfDayMs(closing.date, timezone),
+      Math.min(endOfDayMs(closing.date, timezone), closing.atMs),
+    );
+    if (active && !(await hasDailyLog(trx, id, closing.atMs))) missed.push(closing);
+  }
+  const next = nextClosing(id, timezone, nowMs);
+  const today = localDateAt(nowMs, timezone);
+  const closes =
+    plant.integration_status === 'ACTIVE' ||
+    (next.date === today &&
+      (await wasActiveBetween(trx, id, startOfDayMs(today, timezone), nowMs)));
+  return { nextClosing: closes ? next : null, missedClosings: missed };
+}

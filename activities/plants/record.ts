@@ -1,0 +1,261 @@
+import {
+  applyAlertChanges,
+  type AlertsFence,
+  readAlertsBefore,
+  writePlantChanges,
+} from '../../db/plants/alerts.ts';
+import { findCredentialsVersion, lockAccount } from '../../db/plants/credentials.ts';
+import { type Db, instant } from '../../db/database.ts';
+import { findPlant, lockPlant, pauseAccount, type PlantRow } from '../../db/plants/plants.ts';
+import { insertPollLog } from '../../db/plants/poll-logs.ts';
+import { readDayBefore, writeLiveDay } from '../../db/plants/snapshots.ts';
+import { decideAlerts, outcomeOf } from '../../domain/plants/alerts.ts';
+import type { AlertsChanges, BookedPoll } from '../../domain/plants/changes.ts';
+import type { AlertsBefore, PollResult } from '../../domain/plants/facts.ts';
+import { decideDay } from '../../domain/plants/day.ts';
+import type {
+  EvaluateArgs,
+  MissedArgs,
+  PlantStanding,
+  PollLogArgs,
+  ReconcileArgs,
+  ReconcileResult,
+  SnapshotArgs,
+  SnapshotResult,
+} from './contract.ts';
+import type { ActivityDeps, CallContext } from './deps.ts';
+import { PlainError } from '../failure.ts';
+import { pollLogRow, writeOff } from './ledger.ts';
+import { giveLockBack } from './plant-lock.ts';
+
+/** The steps that record a poll. Each claims its slot in the transaction that makes all its changes. */
+export function createRecord(deps: ActivityDeps, context: () => CallContext) {
+  return {
+    async upsertSnapshot(args: SnapshotArgs): Promise<SnapshotResult> {
+      const before = await readDayBefore(deps.db, args.plantId, args.nowMs);
+      if (before === null) throw gone(args.plantId);
+      const { booked, row, gaps } = decideDay(before, args.reading.summary, args.nowMs);
+      if (row !== null) {
+        const claim = { nowMs: args.nowMs, reading: args.reading, booked };
+        const written = await writeLiveDay(deps.db, args.plantId, args.slotMs, row, claim);
+        await deps.checkpoint('after snapshot commit');
+        if (!written) return { booked: (await storedClaim(deps.db, args)) ?? booked, gaps: [] };
+      }
+      return { booked, gaps };
+    },
+
+    async reconcileAlerts(args: ReconcileArgs): Promise<ReconcileResult> {
+      const result = await reconcile(deps, args);
+      await deps.checkpoint('after alerts commit');
+      return result;
+    },
+
+    async evaluatePlant(args: EvaluateArgs): Promise<PlantStanding> {
+      return evaluate(deps, args);
+    },
+
+    async writePollLog(args: PollLogArgs): Promise<void> {
+      const { workflowId, runId } = context();
+      await insertPollLog(deps.db, pollLogRow(args, { workflowId, runId }));
+      await deps.checkpoint('after ledger commit');
+      if (args.jobType === 'POLL') endPoll(deps, { workflowId }, args);
+    },
+
+    async writeMissed(args: MissedArgs): Promise<void> {
+      const { workflowId, runId } = context();
+      await writeOff(deps.db, { ...args, workflowId, runId });
+    },
+  };
+}
+
+function gone(plantId: string): PlainError {
+  return new PlainError(`plant ${plantId} is no longer in the database`);
+}
+
+async function storedClaim(db: Db, args: SnapshotArgs) {
+  const row = await db
+    .selectFrom('metric_snapshots')
+    .select('claim')
+    .where('plant_id', '=', args.plantId)
+    .where('slot', '=', instant(args.slotMs))
+    .executeTakeFirst();
+  return row?.claim?.booked ?? null;
+}
+
+/**
+ * The alert step. A poll that changes no alert is one guarded statement; any other takes the plant's lock, reads again and
+ * applies everything in one transaction.
+ */
+async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<ReconcileResult> {
+  const refused = args.result.kind === 'FAILURE' && args.result.failure.type === 'AUTH_FAILED';
+  if (!refused) {
+    const step = await decide(deps.db, args);
+    if ('done' in step) return step.done;
+    if (step.changes.alerts.length === 0) {
+      const written = await writePlantChanges(
+        deps.db,
+        args.plantId,
+        step.changes.plant,
+        step.fence,
+        step.row.revision,
+      );
+      if (written) {
+        tellChange(deps, step.row, step.changes);
+        return { ...decidedStanding(step.row, step.changes, step.before), poll: step.poll };
+      }
+    }
+  }
+  const told: { row: PlantRow; changes: AlertsChanges }[] = [];
+  const result = await deps.db.transaction().execute(async (trx): Promise<ReconcileResult> => {
+    const accountId = refused ? (await findPlant(trx, args.plantId))?.vendor_account_id : undefined;
+    // The account first: two of its plants that are refused at once wait for each other in the same order.
+    if (accountId !== undefined) await lockAccount(trx, accountId);
+    if ((await lockPlant(trx, args.plantId)) === undefined) throw gone(args.plantId);
+    const step = await decide(trx, args);
+    if ('done' in step) return step.done;
+    const { changes, row, before, poll } = step;
+    if (!(await writePlantChanges(trx, args.plantId, changes.plant, step.fence, null))) {
+      throw new PlainError(`plant ${args.plantId} could not be written under its own lock`);
+    }
+    await applyAlertChanges(trx, args.plantId, changes.alerts, before.active, args.nowMs);
+    if (changes.pauseAccount) {
+      const paused = await pauseAccount(trx, row.vendor_account_id);
+      deps.log.warn(
+        { accountId: row.vendor_account_id, plants: paused.length },
+        'credentials refused: the plants of the account are paused',
+      );
+    }
+    const after = changes.pauseAccount ? await findPlant(trx, args.plantId) : undefined;
+    told.push({ row, changes });
+    return {
+      ...decidedStanding(row, changes, before),
+      revision: after?.revision ?? row.revision,
+      poll,
+    };
+  });
+  for (const { row, changes } of told) tellChange(deps, row, changes);
+  return result;
+}
+
+/** After the commit of a poll's row: whoever asked finds it in the log, and the lock is given back without waiting for it. */
+export function endPoll(
+  deps: ActivityDeps,
+  call: Pick<CallContext, 'workflowId'>,
+  { plantId, outcome, requestId }: Pick<PollLogArgs, 'plantId' | 'outcome' | 'requestId'>,
+): void {
+  if (requestId !== undefined)
+    deps.log.info({ plantId, outcome, request_id: requestId }, 'requested poll ended');
+  giveLockBack(deps, call, plantId);
+}
+
+/** After the commit, so that what is told has happened. */
+export function tellChange(deps: ActivityDeps, row: PlantRow, changes: AlertsChanges): void {
+  const { status, statusReason } = changes.plant;
+  if (status === row.status) return;
+  deps.log.info(
+    { plantId: row.id, from: row.status, to: status, reason: statusReason },
+    'plant status changed',
+  );
+}
+
+/** Alerts and status without a reading, under the revision that the caller has seen; null: whichever is stored. */
+export async function evaluate(
+  deps: ActivityDeps,
+  args: Omit<EvaluateArgs, 'revision'> & { revision: number | null },
+): Promise<PlantStanding> {
+  const told: { row: PlantRow; changes: AlertsChanges }[] = [];
+  const result = await deps.db.transaction().execute(async (trx): Promise<PlantStanding> => {
+    const locked = await lockPlant(trx, args.plantId);
+    if (locked === undefined) throw gone(args.plantId);
+    const read = await readAlertsBefore(trx, args.plantId, args.nowMs, args.nowMs, args.nowMs);
+    if (read === null) throw gone(args.plantId);
+    const changes = decideAlerts(read.before, {
+      nowMs: args.nowMs,
+      closing: args.closing,
+      result: null,
+    });
+    const fence = { kind: 'REVISION', revision: args.revision ?? locked.revision } as const;
+    const written = await writePlantChanges(trx, args.plantId, changes.plant, fence, null);
+    // Another revision: people changed something meanwhile, the loop looks again and evaluates anew.
+    if (!written) return standing(read.row, read.before.active.length);
+    await applyAlertChanges(trx, args.plantId, changes.alerts, read.before.active, args.nowMs);
+    told.push({ row: read.row, changes });
+    return decidedStanding(read.row, changes, read.before);
+  });
+  for (const { row, changes } of told) tellChange(deps, row, changes);
+  return result;
+}
+
+type Step =
+  | { done: ReconcileResult }
+  | {
+      changes: AlertsChanges;
+      fence: AlertsFence;
+      row: PlantRow;
+      before: AlertsBefore;
+      poll: BookedPoll;
+    };
+
+async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
+  const { nowMs, slotMs, booked } = args;
+  const alarms = args.result.kind === 'READING' ? args.result.reading.alarms : null;
+  const sinceMs = alarms !== null && 'since' in alarms ? Date.parse(alarms.since) : nowMs;
+  const read = await readAlertsBefore(db, args.plantId, nowMs, booked?.seenAtMs ?? nowMs, sinceMs);
+  if (read === null) throw gone(args.plantId);
+  const { before, row } = read;
+  if (row.last_slot !== null && row.last_slot.getTime() >= slotMs && row.last_poll !== null) {
+    return { done: { ...standing(row, before.active.length), poll: row.last_poll } };
+  }
+  const result: PollResult =
+    args.result.kind === 'READING'
+      ? args.result
+      : { ...args.result, credentialsCurrent: await areCurrent(db, args, row) };
+  const changes = decideAlerts(before, { slotMs, nowMs, result, booked });
+  const { outcome, errorType, error } = outcomeOf(result);
+  const poll: BookedPoll = {
+    outcome,
+    errorType,
+    error,
+    booked,
+    startedAtMs: args.startedAtMs,
+    durationMs: args.durationMs,
+    attempts: args.attempts,
+  };
+  return { changes, fence: { kind: 'SLOT', slotMs, poll }, row, before, poll };
+}
+
+async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
+  if (args.result.kind !== 'FAILURE' || args.result.failure.type !== 'AUTH_FAILED') return true;
+  return (await findCredentialsVersion(db, row.vendor_account_id)) === args.credentialsVersion;
+}
+
+/** The plant as it is stored. */
+function standing(row: PlantRow, openAlerts: number): PlantStanding {
+  return {
+    status: row.status,
+    statusReason: row.status_reason,
+    statusSinceMs: row.status_since.getTime(),
+    lastSeenAtMs: row.last_seen_at?.getTime() ?? null,
+    openAlerts,
+    revision: row.revision,
+  };
+}
+
+/** The plant as it was decided and written. */
+export function decidedStanding(
+  row: PlantRow,
+  changes: AlertsChanges,
+  before: Pick<AlertsBefore, 'active'>,
+): PlantStanding {
+  const raised = changes.alerts.filter((change) => change.kind === 'RAISE').length;
+  const resolved = changes.alerts.filter((change) => change.kind === 'RESOLVE').length;
+  const { status, statusReason, statusSinceMs, lastSeenAtMs } = changes.plant;
+  return {
+    status,
+    statusReason,
+    statusSinceMs,
+    lastSeenAtMs,
+    openAlerts: before.active.length + raised - resolved,
+    revision: row.revision,
+  };
+}

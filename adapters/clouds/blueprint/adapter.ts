@@ -1,0 +1,202 @@
+import type * as z from 'zod';
+import type { Brand, LocalDate } from '../../../domain/plants/plant.ts';
+import type {
+  AlarmsAnswer,
+  DailyEnergy,
+  PlantSummary,
+  RefusedField,
+  VendorAlarm,
+} from '../../../domain/plants/reading.ts';
+import {
+  AdapterError,
+  type AdapterDefinition,
+  type AdapterDeps,
+  type Capabilities,
+  type ConnectionTest,
+  type PlantRef,
+  type VendorAdapter,
+} from '../contract.ts';
+import { cleanText, decimalsOf, mergeAlarms, requireEnergyKwh, toNumber } from '../fields.ts';
+import { check, parseJson } from '../json.ts';
+import { retryAfterMs } from '../retry-after.ts';
+import type { Session } from '../session.ts';
+import { send } from '../transport.ts';
+import {
+  alarmsSchema,
+  daysSchema,
+  envelopeSchema,
+  plantSchema,
+  tokenSchema,
+} from './wire.schema.ts';
+
+const apiHost = 'https://api.vendor.example';
+/** The vendor's window, where it asks to be left alone without saying for how long. */
+const rateWindowMs = 60_000;
+
+const capabilities: Capabilities = {
+  measurementTime: true,
+  alarmIntervalS: 900,
+  seriesDaysMax: 31,
+  budgets: [{ path: 'every endpoint', requests: 60, perS: 60, scope: 'account' }],
+};
+
+class BlueprintAdapter implements VendorAdapter {
+  readonly #deps: AdapterDeps;
+
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+  }
+
+  capabilities(): Capabilities {
+    return capabilities;
+  }
+
+  async testConnection(): Promise<ConnectionTest> {
+    const { session, signal } = this.#deps;
+    try {
+      await session.acquire(session.current, () => this.#login(), signal);
+      return { ok: true, errorType: null, message: 'the vendor accepts the login' };
+    } catch (error) {
+      return error instanceof AdapterError
+        ? { ok: false, errorType: error.type, message: error.message }
+        : { ok: false, errorType: 'UNKNOWN', message: 'the test was ended before an answer' };
+    }
+  }
+
+  async getPlantSummary({ vendorPlantId }: PlantRef): Promise<PlantSummary> {
+    const data = await this.#call('plant', { id: vendorPlantId }, plantSchema);
+    const refused: RefusedField[] = [];
+    const measuredAtS = toNumber(data.measuredAt);
+    const lifetimeEnergyKwh = toNumber(data.energyTotal);
+    return {
+      todayEnergyKwh: requireEnergyKwh(data.energyToday, 'plant: energyToday'),
+      powerW: data.online === false ? 0 : powerW(data.power, refused),
+      lifetimeEnergyKwh,
+      lifetimeResolutionKwh:
+        lifetimeEnergyKwh === null ? null : 10 ** -decimalsOf(data.energyTotal),
+      lastSeenAt: measuredAtS === null ? null : instant(measuredAtS),
+      devices: [],
+      refused,
+    };
+  }
+
+  async getDailyEnergySeries(
+    { vendorPlantId }: PlantRef,
+    from: LocalDate,
+    to: LocalDate,
+  ): Promise<DailyEnergy[]> {
+    const rows = await this.#call('days', { id: vendorPlantId, from, to }, daysSchema);
+    return rows
+      .filter(({ date }) => date >= from && date <= to)
+      .map(({ date, energy }) => ({
+        date,
+        energyKwh: toNumber(energy) === null ? null : requireEnergyKwh(energy, `days: ${date}`),
+      }))
+      .toSorted((a, b) => (a.date < b.date ? -1 : 1));
+  }
+
+  async getAlarmsSince({ vendorPlantId }: PlantRef, since: Date): Promise<AlarmsAnswer> {
+    const body = { id: vendorPlantId, since: Math.floor(since.getTime() / 1000) };
+    const records = await this.#call('alarms', body, alarmsSchema);
+    return mergeAlarms(records.map(alarmOf), true);
+  }
+
+  /** The validated `data` of one endpoint; an expired session is renewed once. */
+  async #call<T>(path: string, body: Readonly<Record<string, unknown>>, schema: z.ZodType<T>) {
+    const { session, signal } = this.#deps;
+    const first = await session.acquire(null, () => this.#login(), signal);
+    try {
+      return check(schema, await this.#post(path, body, first.token), path);
+    } catch (error) {
+      if (!(error instanceof AdapterError && error.sessionExpired)) throw error;
+    }
+    const renewed = await session.acquire(first, () => this.#login(), signal);
+    try {
+      return check(schema, await this.#post(path, body, renewed.token), path);
+    } catch (error) {
+      if (!(error instanceof AdapterError && error.sessionExpired)) throw error;
+      const message = `${path}: a session just opened is called expired`;
+      throw new AdapterError('AUTH_FAILED', message, { cause: error });
+    }
+  }
+
+  async #login(): Promise<Session> {
+    const { user, password } = this.#deps.credentials as { user?: string; password?: string };
+    const data = await this.#post('login', { user, password }, null);
+    return { token: check(tokenSchema, data, 'login').token, apiHost, extra: {} };
+  }
+
+  async #post(path: string, body: unknown, token: string | null): Promise<unknown> {
+    const { transport, signal, now } = this.#deps;
+    const authorization = token === null ? {} : { authorization: `bearer ${token}` };
+    const headers = { 'content-type': 'application/json', ...authorization };
+    const url = `${apiHost}/${path}`;
+    const request = { method: 'POST', url, headers, body: JSON.stringify(body) } as const;
+    const response = await send(transport, request, signal);
+    if (response.status === 429) {
+      throw new AdapterError('RATE_LIMIT_EXCEEDED', `${path}: too many requests`, {
+        retryAfterMs: retryAfterMs(response, now) ?? rateWindowMs,
+      });
+    }
+    if (response.status >= 500) {
+      throw new AdapterError('VENDOR_ERROR', `${path}: HTTP status ${response.status}`);
+    }
+    const { code, data } = check(envelopeSchema, parseJson(response.body), path);
+    if (code !== 0) throw refusal(path, code);
+    return data;
+  }
+}
+
+function refusal(path: string, code: number): AdapterError {
+  switch (code) {
+    case 401:
+      return new AdapterError('AUTH_FAILED', `${path}: the session is gone`, {
+        sessionExpired: true,
+      });
+    case 403:
+      return new AdapterError('AUTH_FAILED', `${path}: wrong user or password`);
+    case 404:
+      return new AdapterError('PLANT_NOT_FOUND', `${path}: no such plant`);
+    default:
+      return new AdapterError('VENDOR_ERROR', `${path}: the vendor failed (code ${code})`);
+  }
+}
+
+function powerW(value: unknown, refused: RefusedField[]): number | null {
+  const powerKw = toNumber(value);
+  if (powerKw === null) return null;
+  if (Number.isFinite(powerKw)) return powerKw * 1000;
+  refused.push({ field: 'power_w', sentence: 'Power is not a number: check the inverter.' });
+  return null;
+}
+
+function alarmOf(record: z.infer<typeof alarmsSchema>[number]): VendorAlarm {
+  const endedAtS = toNumber(record.endedAt) ?? 0;
+  return {
+    code: record.code,
+    deviceSn: cleanText(record.device, 64) || null,
+    severity: toNumber(record.level) === 1 ? 'CRITICAL' : 'MEDIUM',
+    vendorLevel: cleanText(record.level, 20),
+    text: cleanText(record.text) || `alarm ${record.code}`,
+    startedAt: instant(record.startedAt),
+    endedAt: endedAtS > 0 ? instant(endedAtS) : null,
+    open: endedAtS === 0,
+    communication: false,
+  };
+}
+
+/** @throws AdapterError INVALID_DATA_FORMAT where the seconds are no instant. */
+function instant(epochS: number): string {
+  const at = new Date(epochS * 1000);
+  if (!Number.isNaN(at.getTime())) return at.toISOString();
+  throw new AdapterError('INVALID_DATA_FORMAT', 'a time that is no time');
+}
+
+/** Yours, once it stands in `domain/plants/plant.ts`. */
+const brand: Brand = 'SOLIS';
+
+export const blueprint: AdapterDefinition = {
+  brand,
+  credentialFields: ['user', 'password'],
+  create: (deps) => new BlueprintAdapter(deps),
+};

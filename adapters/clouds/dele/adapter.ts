@@ -1,0 +1,361 @@
+import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type {
+  AlarmsAnswer,
+  DailyEnergy,
+  DeviceReading,
+  PlantSummary,
+  RefusedField,
+} from '../../../domain/plants/reading.ts';
+import { addDays, dayMs, localDateAt } from '../../../domain/zone.ts';
+import {
+  AdapterError,
+  type AdapterDefinition,
+  type AdapterDeps,
+  type Capabilities,
+  type ConnectionTest,
+  type PlantRef,
+  type VendorAdapter,
+} from '../contract.ts';
+import { mergeAlarms, requireEnergyKwh, toNumber } from '../fields.ts';
+import { DeyeClient } from './client.ts';
+import {
+  dayEnergyOf,
+  inverterSerials,
+  lifetimeOf,
+  newestBySerial,
+  readingOf,
+  type Inverter,
+} from './devices.ts';
+import {
+  alarmOf,
+  energyByDate,
+  isAllOffline,
+  isLastOfMonth,
+  lastDayOfMonthKwh,
+  liveValuesOf,
+  seriesOf,
+} from './normalise.ts';
+import {
+  alertListSchema,
+  dayHistorySchema,
+  deviceLatestSchema,
+  monthHistorySchema,
+  stationDeviceSchema,
+  stationLatestSchema,
+  stationListSchema,
+  type WireAlert,
+  type WireDevice,
+  type WireDeviceData,
+} from './wire.schema.ts';
+
+/**
+ * DeyeCloud's open API. A summary is put together: power and time from /station/latest, the energy of the day from
+ * /station/history, inverters and the lifetime total from /station/device and /device/latest. Facts, limits and sources:
+ * README.md.
+ */
+
+const capabilities: Capabilities = {
+  measurementTime: true,
+  alarmIntervalS: 900,
+  // `endAt` is asked a day late (see #days); even counted with both ends that stays within 30 days (code 2101012).
+  seriesDaysMax: 29,
+  budgets: [{ path: 'every endpoint', requests: 300, perS: 10, scope: 'account' }],
+};
+
+/** `granularity` of /station/history. */
+const byDay = 2;
+const byMonth = 3;
+/** The vendor's limit of rows on a page. */
+const pageSize = 200;
+/** 1,000 rows: no plant has more devices, and a list of alarms that is longer says nothing that the first ones do not. */
+const pagesMax = 5;
+/** The vendor's limit of serial numbers in one /device/latest. */
+const serialsPerCall = 10;
+/** The longest span of one /station/alertList is 180 days; a day less is safe from the seconds at both ends. */
+const alertSpanMs = 179 * dayMs;
+/** Two years of alarms; what began before cannot be an open alarm of a plant that anybody looks at. */
+const alertSpansMax = 4;
+
+interface Page<Row> {
+  total?: unknown;
+  rows: readonly Row[] | null | undefined;
+}
+
+interface InverterAnswer {
+  inverters: Inverter[];
+  refused: RefusedField[];
+}
+
+class DeleAdapter implements VendorAdapter {
+  readonly #client: DeyeClient;
+  readonly #now: Date;
+
+  constructor(deps: AdapterDeps) {
+    this.#client = new DeyeClient(deps);
+    this.#now = deps.now;
+  }
+
+  capabilities(): Capabilities {
+    return capabilities;
+  }
+
+  async testConnection(): Promise<ConnectionTest> {
+    try {
+      await this.#client.logIn();
+      const { stationList } = await this.#client.call(
+        'station/list',
+        { page: 1, size: 1 },
+        stationListSchema,
+      );
+      if ((stationList ?? []).length > 0) {
+        return { ok: true, errorType: null, message: 'logged in' };
+      }
+      // A business account that logs in without its company sees an empty list rather than an error.
+      const message = 'logged in, but the account shows no plants: check companyId';
+      return { ok: false, errorType: 'PLANT_NOT_FOUND', message };
+    } catch (error) {
+      return error instanceof AdapterError
+        ? { ok: false, errorType: error.type, message: error.message }
+        : { ok: false, errorType: 'UNKNOWN', message: 'the connection test was broken off' };
+    }
+  }
+
+  async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
+    const { timezone, vendorPlantId } = plant;
+    const stationId = wireIdOf(vendorPlantId);
+    const latest = await this.#client.call('station/latest', { stationId }, stationLatestSchema);
+    const { inverters, refused } = await this.#inverters(stationId);
+    const today = localDateAt(this.#now.getTime(), timezone);
+    const devices = inverters.map((inverter) => readingOf(inverter, today, timezone));
+    const live = liveValuesOf(latest, isAllOffline(latest) || areAllOffline(devices));
+    const lastSeenAt = live.lastSeenAt ?? newestOf(devices);
+    const lifetime = lifetimeOf(inverters);
+    return {
+      todayEnergyKwh: await this.#dayEnergy(plant, dateOf(lastSeenAt, today, timezone), devices),
+      powerW: live.powerW,
+      lifetimeEnergyKwh: lifetime.lifetimeEnergyKwh,
+      lifetimeResolutionKwh: lifetime.lifetimeResolutionKwh,
+      lastSeenAt,
+      devices,
+      refused: [...live.refused, ...refused, ...lifetime.refused],
+    };
+  }
+
+  async getDailyEnergySeries(
+    plant: PlantRef,
+    from: LocalDate,
+    to: LocalDate,
+  ): Promise<DailyEnergy[]> {
+    if (from > to) return [];
+    const byDate = await this.#days(plant, from, to);
+    const today = localDateAt(this.#now.getTime(), plant.timezone);
+    if (to === today && isLastOfMonth(to) && !byDate.has(to)) {
+      const energyKwh = await this.#lastDayOfMonth(plant, to);
+      if (energyKwh !== null) byDate.set(to, energyKwh);
+    }
+    return seriesOf(byDate, from, to);
+  }
+
+  async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {
+    const stationId = wireIdOf(plant.vendorPlantId);
+    const rows: WireAlert[] = [];
+    const spans = alertSpans(since.getTime(), this.#now.getTime());
+    let complete = (spans.at(-1)?.startMs ?? 0) <= since.getTime();
+    for (const { startMs, endMs } of spans) {
+      const span = {
+        startTimestamp: Math.floor(startMs / 1000),
+        endTimestamp: Math.ceil(endMs / 1000),
+      };
+      const answer = await allPages(async (page) => {
+        const { total, stationAlertItems } = await this.#client.call(
+          'station/alertList',
+          { stationId, ...span, ...page },
+          alertListSchema,
+        );
+        return { total, rows: stationAlertItems };
+      });
+      rows.push(...answer.rows);
+      complete &&= answer.complete;
+    }
+    const alarms = rows
+      .map(alarmOf)
+      .filter(({ endedAt }) => endedAt === null || Date.parse(endedAt) >= since.getTime());
+    return mergeAlarms(alarms, complete);
+  }
+
+  /**
+   * The energy of the day in which the plant was last measured: its row; on the last day of a month, which has no row
+   * while it runs, the month less the days before; else what the inverters say of the day.
+   */
+  async #dayEnergy(
+    plant: PlantRef,
+    date: LocalDate,
+    devices: readonly DeviceReading[],
+  ): Promise<number> {
+    const energyKwh =
+      (await this.#days(plant, date, date)).get(date) ??
+      (isLastOfMonth(date) ? await this.#lastDayOfMonth(plant, date) : null) ??
+      dayEnergyOf(devices, date, plant.timezone);
+    return requireEnergyKwh(energyKwh, `station/history: the energy of ${date}`);
+  }
+
+  /**
+   * Day rows of `from` … `to` at least. Whether `endAt` belongs to the span is disputed between the vendor's samples and
+   * others: it is asked a day late, and callers pick their dates. A span that ends in a month that has not begun comes
+   * back empty: then it is asked again without the extra day.
+   */
+  async #days(
+    { vendorPlantId }: PlantRef,
+    from: LocalDate,
+    to: LocalDate,
+  ): Promise<Map<LocalDate, number | null>> {
+    const ask = async (endAt: LocalDate): Promise<Map<LocalDate, number | null>> => {
+      const { stationDataItems } = await this.#client.call(
+        'station/history',
+        { stationId: wireIdOf(vendorPlantId), granularity: byDay, startAt: from, endAt },
+        dayHistorySchema,
+      );
+      return energyByDate(stationDataItems ?? []);
+    };
+    const byDate = await ask(addDays(to, 1));
+    return byDate.size === 0 && isLastOfMonth(to) && from < to ? ask(to) : byDate;
+  }
+
+  async #lastDayOfMonth(plant: PlantRef, date: LocalDate): Promise<number | null> {
+    const month = date.slice(0, 7);
+    const { stationDataItems } = await this.#client.call(
+      'station/history',
+      {
+        stationId: wireIdOf(plant.vendorPlantId),
+        granularity: byMonth,
+        startAt: month,
+        endAt: month,
+      },
+      monthHistorySchema,
+    );
+    const row = (stationDataItems ?? []).find(
+      (one) => `${one.year}-${String(one.month).padStart(2, '0')}` === month,
+    );
+    if (row === undefined || toNumber(row.generationValue) === null) return null;
+    const monthKwh = requireEnergyKwh(row.generationValue, 'the month of station/history');
+    const before = await this.#days(plant, `${month}-01`, addDays(date, -1));
+    return lastDayOfMonthKwh(date, monthKwh, before);
+  }
+
+  /**
+   * The plant's inverters with what they say. They are worth having, not needed: what fails here costs the lifetime total
+   * and is told in a sentence, but for the plain refusal of an app without the right to ask for devices.
+   *
+   * @throws AdapterError RATE_LIMIT_EXCEEDED only: nothing more may be asked then.
+   */
+  async #inverters(stationId: number | string): Promise<InverterAnswer> {
+    try {
+      const listed = inverterSerials(await this.#devices(stationId));
+      const rows = newestBySerial(await this.#deviceData([...listed.keys()]));
+      const inverters = [...listed].map(([sn, device]) => ({
+        sn,
+        listed: device,
+        data: rows.get(sn) ?? null,
+      }));
+      return { inverters, refused: [] };
+    } catch (error) {
+      if (!(error instanceof AdapterError) || error.type === 'RATE_LIMIT_EXCEEDED') throw error;
+      const isDenied = error.type === 'AUTH_FAILED' || error.type === 'PLANT_NOT_FOUND';
+      const sentence = `The inverters did not answer: ${error.message}.`;
+      return {
+        inverters: [],
+        refused: isDenied ? [] : [{ field: 'lifetime_energy_kwh', sentence }],
+      };
+    }
+  }
+
+  async #devices(stationId: number | string): Promise<readonly WireDevice[]> {
+    const { rows, complete } = await allPages(async (page) => {
+      const { total, deviceListItems } = await this.#client.call(
+        'station/device',
+        { stationIds: [stationId], ...page },
+        stationDeviceSchema,
+        { renew: false },
+      );
+      return { total, rows: deviceListItems };
+    });
+    if (!complete) {
+      throw new AdapterError('INVALID_DATA_FORMAT', 'station/device: the list is cut off');
+    }
+    return rows;
+  }
+
+  async #deviceData(serials: readonly string[]): Promise<WireDeviceData[]> {
+    const rows: WireDeviceData[] = [];
+    for (let i = 0; i < serials.length; i += serialsPerCall) {
+      const { deviceDataList } = await this.#client.call(
+        'device/latest',
+        { deviceList: serials.slice(i, i + serialsPerCall) },
+        deviceLatestSchema,
+        { renew: false },
+      );
+      rows.push(...deviceDataList);
+    }
+    return rows;
+  }
+}
+
+/** All rows of a paged list. It ends where `total` says so; without a total, at the first page that is empty. */
+async function allPages<Row>(
+  ask: (page: { page: number; size: number }) => Promise<Page<Row>>,
+): Promise<{ rows: Row[]; complete: boolean }> {
+  const rows: Row[] = [];
+  for (let page = 1; page <= pagesMax; page += 1) {
+    const answer = await ask({ page, size: pageSize });
+    const pageRows = answer.rows ?? [];
+    rows.push(...pageRows);
+    const total = toNumber(answer.total);
+    if (total !== null && rows.length >= total) return { rows, complete: true };
+    if (pageRows.length === 0) return { rows, complete: total === null };
+  }
+  return { rows, complete: false };
+}
+
+/** The time since `sinceMs` in spans that the vendor allows, newest first; the oldest is left out where there are too many. */
+function alertSpans(sinceMs: number, nowMs: number): { startMs: number; endMs: number }[] {
+  const firstMs = Math.min(sinceMs, nowMs);
+  const spans: { startMs: number; endMs: number }[] = [];
+  let endMs = nowMs;
+  do {
+    const startMs = Math.max(firstMs, endMs - alertSpanMs);
+    spans.push({ startMs, endMs });
+    endMs = startMs;
+  } while (endMs > firstMs && spans.length < alertSpansMax);
+  return spans;
+}
+
+/** Plant ids are numbers; one that a double cannot hold, or that is none, goes out as the text it is. */
+function wireIdOf(vendorPlantId: string): number | string {
+  const id = Number(vendorPlantId);
+  return /^\d+$/.test(vendorPlantId) && Number.isSafeInteger(id) ? id : vendorPlantId;
+}
+
+function areAllOffline(devices: readonly DeviceReading[]): boolean {
+  return devices.length > 0 && devices.every(({ state }) => state === 'OFFLINE');
+}
+
+function newestOf(devices: readonly DeviceReading[]): string | null {
+  return devices.reduce<string | null>(
+    (newest, { measuredAt }) =>
+      measuredAt !== null && (newest === null || measuredAt > newest) ? measuredAt : newest,
+    null,
+  );
+}
+
+/** The plant-local date that a summary speaks of: that of its newest measurement, which is before today while the plant is away. */
+function dateOf(lastSeenAt: string | null, today: LocalDate, timezone: string): LocalDate {
+  if (lastSeenAt === null) return today;
+  const date = localDateAt(Date.parse(lastSeenAt), timezone);
+  return date < today ? date : today;
+}
+
+export const dele: AdapterDefinition = {
+  brand: 'DELE',
+  credentialFields: ['appId', 'appSecret', 'email', 'password', 'companyId', 'host'],
+  create: (deps) => new DeleAdapter(deps),
+};

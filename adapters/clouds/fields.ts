@@ -1,0 +1,107 @@
+import type { AlarmsAnswer, VendorAlarm, VendorSeverity } from '../../domain/plants/reading.ts';
+import { AdapterError } from './contract.ts';
+
+/** Texts with which vendors say "no value" (vendors.md: Solis "--", Huawei "N/A"). */
+const noValueTexts = new Set(['', '-', '--', 'n/a', 'null']);
+
+const numericText = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** Some vendors send numbers as numbers, some as text, some as either. What says "no value" is null; what is there but no number is NaN, so that callers refuse it rather than skip it. */
+export function toNumber(value: unknown): number | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'number') return value;
+  if (typeof value !== 'string') return Number.NaN;
+  const text = value.trim();
+  if (noValueTexts.has(text.toLowerCase())) return null;
+  return numericText.test(text) ? Number(text) : Number.NaN;
+}
+
+/**
+ * An energy that an answer is worth nothing without, in the vendor's unit.
+ *
+ * @param sentinels Values by which the vendor says "not fitted".
+ * @throws AdapterError INVALID_DATA_FORMAT when it is absent, no finite number, negative, or a sentinel.
+ */
+export function requireEnergyKwh(
+  value: unknown,
+  what: string,
+  sentinels: readonly number[] = [],
+): number {
+  const energyKwh = toNumber(value);
+  if (energyKwh === null) throw invalid(`${what} is missing`);
+  if (!Number.isFinite(energyKwh)) throw invalid(`${what} is not a finite number`);
+  if (energyKwh < 0) throw invalid(`${what} is negative`);
+  if (sentinels.includes(energyKwh)) {
+    throw invalid(`${what} is the vendor's value for "not fitted"`);
+  }
+  return energyKwh;
+}
+
+/** How many digits after the decimal point the number was given with; 0 for whole numbers. */
+export function decimalsOf(value: unknown): number {
+  const text = String(value).trim().toLowerCase();
+  const [mantissa = '', exponent = '0'] = text.split('e');
+  const digits = mantissa.split('.')[1]?.length ?? 0;
+  return Math.max(0, digits - Number(exponent));
+}
+
+/**
+ * A vendor's words for people: one line, without NUL, control and direction characters and lone surrogates (which
+ * PostgreSQL refuses), no-break spaces made plain.
+ */
+export function cleanText(value: unknown, maxLength = 300): string {
+  if (typeof value !== 'string' && typeof value !== 'number') return '';
+  const clean = String(value)
+    .toWellFormed()
+    .replaceAll(/[\p{Cc}\s\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/gu, ' ')
+    .trim();
+  return clean.length <= maxLength ? clean : `${[...clean].slice(0, maxLength - 1).join('')}…`;
+}
+
+/** The most alarms of one plant that leave the fetch (specification, plants.md section 5). */
+export const alarmsMax = 50;
+
+const worstFirst: readonly VendorSeverity[] = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'];
+
+/**
+ * One alarm per (code, device): open if one of its records is open, with the first start and the worst level (and that
+ * record's words). Open ones first, then the worst, then the newest; at most `alarmsMax`, and more make the answer incomplete.
+ *
+ * @param complete Whether the vendor's pages were read to the end.
+ */
+export function mergeAlarms(alarms: readonly VendorAlarm[], complete: boolean): AlarmsAnswer {
+  const byKey = new Map<string, VendorAlarm>();
+  for (const alarm of alarms) {
+    const key = JSON.stringify([alarm.code, alarm.deviceSn]);
+    const known = byKey.get(key);
+    byKey.set(key, known === undefined ? { ...alarm } : merge(known, alarm));
+  }
+  const merged = [...byKey.values()].sort(
+    (a, b) =>
+      Number(b.open) - Number(a.open) ||
+      worstFirst.indexOf(a.severity) - worstFirst.indexOf(b.severity) ||
+      Date.parse(b.startedAt) - Date.parse(a.startedAt),
+  );
+  return { alarms: merged.slice(0, alarmsMax), complete: complete && merged.length <= alarmsMax };
+}
+
+function merge(a: VendorAlarm, b: VendorAlarm): VendorAlarm {
+  const worst = worstFirst.indexOf(b.severity) < worstFirst.indexOf(a.severity) ? b : a;
+  const open = a.open || b.open;
+  return {
+    ...worst,
+    open,
+    startedAt: Date.parse(b.startedAt) < Date.parse(a.startedAt) ? b.startedAt : a.startedAt,
+    endedAt: open ? null : laterOf(a.endedAt, b.endedAt),
+    communication: a.communication && b.communication,
+  };
+}
+
+function laterOf(a: string | null, b: string | null): string | null {
+  if (a === null || b === null) return a ?? b;
+  return Date.parse(b) > Date.parse(a) ? b : a;
+}
+
+function invalid(message: string): AdapterError {
+  return new AdapterError('INVALID_DATA_FORMAT', message);
+}

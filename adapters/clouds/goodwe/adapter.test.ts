@@ -1,0 +1,181 @@
+import { describe, expect, test } from 'vitest';
+import { testAdapter } from '../../../test/support/adapter-kit.ts';
+import { jsonResponse } from '../recorded/vendor-side.ts';
+import { goodwe } from './adapter.ts';
+import { goodweVendor } from '../recorded/goodwe.ts';
+import {
+  failureOf,
+  plant,
+  portal,
+  refusal,
+  success,
+  summaryFailure,
+} from '../../../test/support/scripted-goodwe.ts';
+
+describe('a success without figures', () => {
+  const listed = success({
+    record: 1,
+    list: [{ powerstation_id: plant.vendorPlantId.toUpperCase() }],
+  });
+
+  test.each([null, {}, undefined, [], 'x', { info: {} }, { kpi: null, info: { status: 1 } }])(
+    'data %j is INVALID_DATA_FORMAT for a plant that the account has',
+    async (data) => {
+      const error = await summaryFailure({ detail: { code: '0', data }, plants: listed });
+      expect(error.type).toBe('INVALID_DATA_FORMAT');
+    },
+  );
+
+  test.each([
+    ['is refused', refusal(100000)],
+    ['is empty-handed itself', success(null)],
+    [
+      'is longer than the page that was given',
+      success({ record: 250, list: [{ powerstation_id: 'other' }] }),
+    ],
+  ])('is INVALID_DATA_FORMAT where the list of plants %s', async (_, plants) => {
+    expect((await summaryFailure({ detail: success(null), plants })).type).toBe(
+      'INVALID_DATA_FORMAT',
+    );
+  });
+
+  test.each([
+    success({ record: 0, list: [] }),
+    success({ record: 1, list: [{ powerstation_id: 'other' }] }),
+  ])('is PLANT_NOT_FOUND where the whole list does not hold the plant (%#)', async (plants) => {
+    expect((await summaryFailure({ detail: success({}), plants })).type).toBe('PLANT_NOT_FOUND');
+  });
+});
+
+describe('day series', () => {
+  const seriesOf = async (data: unknown): Promise<unknown> =>
+    portal({ daySeries: success(data) }).adapter.getDailyEnergySeries(
+      plant,
+      '2026-03-28',
+      '2026-03-30',
+    );
+
+  test('asks for the days that end with the last one', async () => {
+    const { adapter, asked } = portal({ daySeries: success([]) });
+    await adapter.getDailyEnergySeries(plant, '2026-03-28', '2026-03-30');
+    expect(asked[1]?.json).toEqual({
+      powerstation_id: plant.vendorPlantId,
+      count: 3,
+      date: '2026-03-30',
+    });
+  });
+
+  test('gives the days in order, one entry each, without what was not asked for', async () => {
+    const rows = [
+      { d: '03/30/2026', p: 12.3, i: 1 },
+      { d: '03/28/2026', p: '10.10' },
+      { d: '03/29/2026', p: 0 },
+      { d: '03/29/2026 00:00:00', p: 11 },
+      { d: '03/27/2026', p: 99 },
+      { d: '03/31/2026', p: 99 },
+    ];
+    expect(await seriesOf(rows)).toEqual([
+      { date: '2026-03-28', energyKwh: 10.1 },
+      { date: '2026-03-29', energyKwh: 11 },
+      { date: '2026-03-30', energyKwh: 12.3 },
+    ]);
+  });
+
+  test('knows a day without a value from a day without a row, and from nought', async () => {
+    const rows = [
+      { d: '03/28/2026', p: null },
+      { d: '03/30/2026', p: 0 },
+    ];
+    expect(await seriesOf(rows)).toEqual([
+      { date: '2026-03-28', energyKwh: null },
+      { date: '2026-03-30', energyKwh: 0 },
+    ]);
+  });
+
+  test.each([
+    [
+      'the account has the plant',
+      success({ record: 1, list: [{ powerstation_id: plant.vendorPlantId }] }),
+    ],
+    ['nobody can say whether it has', refusal(100000)],
+  ])('an empty list is no day at all where %s', async (_, plants) => {
+    const { adapter } = portal({ daySeries: success([]), plants });
+    expect(await adapter.getDailyEnergySeries(plant, '2026-03-28', '2026-03-30')).toEqual([]);
+  });
+
+  test('an empty list is PLANT_NOT_FOUND where the account has no such plant', async () => {
+    const { adapter } = portal({
+      daySeries: success([]),
+      plants: success({ record: 0, list: [] }),
+    });
+    const series = adapter.getDailyEnergySeries(plant, '2026-03-28', '2026-03-30');
+    expect((await failureOf(series)).type).toBe('PLANT_NOT_FOUND');
+  });
+
+  test.each([
+    [null],
+    [{}],
+    [[{ d: '28.03.2026', p: 1 }]],
+    [[{ d: '13/28/2026', p: 1 }]],
+    [[{ d: '02/30/2026', p: 1 }]],
+    [[{ d: '03/28/2026', p: -1 }]],
+    [[{ d: '03/28/2026', p: 6553.5 }]],
+    [[{ p: 1 }]],
+  ])('%j is INVALID_DATA_FORMAT', async (data) => {
+    expect((await failureOf(seriesOf(data))).type).toBe('INVALID_DATA_FORMAT');
+  });
+});
+
+describe('connection test', () => {
+  test('logs in anew, whatever session there is', async () => {
+    const { adapter, asked } = portal({});
+    expect(await adapter.testConnection()).toEqual({
+      ok: true,
+      errorType: null,
+      message: 'logged in; the account is served by eu.semsportal.com',
+    });
+    await adapter.testConnection();
+    expect(asked).toHaveLength(2);
+  });
+
+  test('tells what was refused, and never throws', async () => {
+    expect(await portal({ login: refusal(100005) }).adapter.testConnection()).toEqual({
+      ok: false,
+      errorType: 'AUTH_FAILED',
+      message: 'login: code 100005, wrong account or password',
+    });
+    const { adapter, abort } = portal({});
+    abort.abort(new Error('stopped'));
+    expect(await adapter.testConnection()).toMatchObject({ ok: false, errorType: 'UNKNOWN' });
+  });
+});
+
+testAdapter({
+  definition: goodwe,
+  vendor: goodweVendor,
+  canaries: { account: 'canary-9d27@example.invalid', password: 'canary-of-goodwe-31c8' },
+  without: {
+    'mwh-unit': 'every energy is in kWh, whatever the size of the plant',
+    'bare-number-id': 'plants have UUIDs',
+  },
+  refusals: [
+    {
+      what: 'a login without a token',
+      to: 'login',
+      answer: jsonResponse({ code: '00000', data: { agreement: true } }),
+      type: 'AUTH_FAILED',
+    },
+    {
+      what: 'GY0429 for the login',
+      to: 'login',
+      answer: jsonResponse({ code: 'GY0429' }),
+      type: 'RATE_LIMIT_EXCEEDED',
+      retryAfterMs: 300_000,
+    },
+    {
+      what: '100002 for every question',
+      answer: jsonResponse({ code: '100002', data: null }),
+      type: 'AUTH_FAILED',
+    },
+  ],
+});

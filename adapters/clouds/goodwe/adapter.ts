@@ -1,0 +1,210 @@
+import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
+import { dayMs } from '../../../domain/zone.ts';
+import {
+  AdapterError,
+  type AdapterDefinition,
+  type AdapterDeps,
+  type Capabilities,
+  type ConnectionTest,
+  type PlantRef,
+  type VendorAdapter,
+} from '../contract.ts';
+import { mergeAlarms, requireEnergyKwh, toNumber } from '../fields.ts';
+import { check } from '../json.ts';
+import { alarmsOf, alarmWindows, type AlarmWindow } from './alarms.ts';
+import { GoodweClient, paths } from './client.ts';
+import { portalDateOf, portalText } from './portal-time.ts';
+import { sentinels, summaryOf } from './summary.ts';
+import {
+  alarmPageSchema,
+  daySeriesSchema,
+  detailSchema,
+  plantListSchema,
+  type AlarmRecord,
+} from './wire.schema.ts';
+
+const capabilities: Capabilities = {
+  measurementTime: true,
+  alarmIntervalS: 900,
+  // The vendor's OpenAPI allows so many days a call; for the portal nothing is published.
+  seriesDaysMax: 30,
+  // None are published: what working clients keep to, which is once a minute.
+  budgets: [{ path: 'GetMonitorDetailByPowerstationId', requests: 1, perS: 60, scope: 'endpoint' }],
+};
+
+/** All levels and all states: values that every known client of the portal agrees on. */
+const allAlarms = { warninglevel: 7, status: '3' } as const;
+
+const alarmPageSize = 100;
+/** A plant with more alarms in one window is cut off: ten requests are what one poll may spend on them. */
+const alarmPagesMax = 10;
+
+/** GoodWe over the SEMS portal. Facts and their sources: README.md beside this file. */
+export const goodwe: AdapterDefinition = {
+  brand: 'GOODWE',
+  credentialFields: ['account', 'password'],
+  create: (deps) => new GoodweAdapter(deps),
+};
+
+class GoodweAdapter implements VendorAdapter {
+  readonly #deps: AdapterDeps;
+  readonly #client: GoodweClient;
+
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+    this.#client = new GoodweClient(deps);
+  }
+
+  capabilities(): Capabilities {
+    return capabilities;
+  }
+
+  async testConnection(): Promise<ConnectionTest> {
+    try {
+      const { apiHost } = await this.#client.logIn();
+      return {
+        ok: true,
+        errorType: null,
+        message: `logged in; the account is served by ${new URL(apiHost).hostname}`,
+      };
+    } catch (error) {
+      if (!(error instanceof AdapterError)) {
+        return { ok: false, errorType: 'UNKNOWN', message: 'the login was not finished' };
+      }
+      return { ok: false, errorType: error.type, message: error.message };
+    }
+  }
+
+  async getPlantSummary({ vendorPlantId, timezone }: PlantRef): Promise<PlantSummary> {
+    const data = await this.#client.call(paths.detail, { powerStationId: vendorPlantId });
+    if (!holdsFigures(data)) throw await this.#emptyDetail(vendorPlantId);
+    return summaryOf(check(detailSchema, data, 'plant detail'), timezone, this.#deps.now);
+  }
+
+  async getDailyEnergySeries(
+    { vendorPlantId }: PlantRef,
+    from: LocalDate,
+    to: LocalDate,
+  ): Promise<DailyEnergy[]> {
+    // `count` days that end with `date`.
+    const count = (Date.parse(to) - Date.parse(from)) / dayMs + 1;
+    const body = { powerstation_id: vendorPlantId, count, date: to };
+    const rows = await this.#client.read(paths.daySeries, body, daySeriesSchema);
+    if (rows.length === 0 && (await this.#isListed(vendorPlantId)) === false) throw notFound();
+    const energyByDate = new Map<LocalDate, number | null>();
+    for (const { d, p } of rows) {
+      const date = portalDateOf(d);
+      if (date === null) {
+        throw new AdapterError('INVALID_DATA_FORMAT', 'day series: d is no date MM/dd/yyyy');
+      }
+      if (date < from || date > to) continue;
+      const energyKwh =
+        toNumber(p) === null ? null : requireEnergyKwh(p, 'day series: p', sentinels);
+      energyByDate.set(date, energyKwh);
+    }
+    return [...energyByDate]
+      .map(([date, energyKwh]) => ({ date, energyKwh }))
+      .toSorted((a, b) => (a.date < b.date ? -1 : 1));
+  }
+
+  async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {
+    const { windows, complete } = alarmWindows(since, this.#deps.now, plant.timezone);
+    const records: AlarmRecord[] = [];
+    let allRead = complete;
+    for (const window of windows) {
+      const answer = await this.#alarmRecords(plant.vendorPlantId, window);
+      records.push(...answer.records);
+      allRead &&= answer.allRead;
+    }
+    return mergeAlarms(alarmsOf(records, plant, since), allRead);
+  }
+
+  /**
+   * The pages of one window. They end when `record` alarms were given, or with a page that is not full where it is not
+   * said. A record that moves to the next page meanwhile comes twice and counts once, so that the one it hides is missed.
+   */
+  async #alarmRecords(
+    vendorPlantId: string,
+    { from, to }: AlarmWindow,
+  ): Promise<{ records: AlarmRecord[]; allRead: boolean }> {
+    const records = new Map<string, AlarmRecord>();
+    for (let page = 1; page <= alarmPagesMax; page += 1) {
+      const { record, list } = await this.#client.read(
+        paths.alarms,
+        {
+          ...allAlarms,
+          stationid: vendorPlantId,
+          starttime: portalText(from, '00:00:00'),
+          endtime: portalText(to, '23:59:59'),
+          page_index: page,
+          page_size: alarmPageSize,
+          adcode: '',
+          township: '',
+          orgid: '',
+          device_type: [],
+          fault_classification: [],
+          standard_faultLevel: [],
+        },
+        alarmPageSchema,
+      );
+      const total = toNumber(record);
+      if ((list === undefined || list === null) && total !== 0) {
+        throw new AdapterError('INVALID_DATA_FORMAT', 'alarms: the answer has no list');
+      }
+      const given = list ?? [];
+      const before = records.size;
+      for (const one of given) records.set(JSON.stringify(one), one);
+      const allRead = total === null ? given.length < alarmPageSize : records.size >= total;
+      if (allRead) return { records: [...records.values()], allRead };
+      if (records.size === before) break;
+    }
+    return { records: [...records.values()], allRead: false };
+  }
+
+  /**
+   * What a success without figures means. The portal gives it for plants that are not the account's as well as for some
+   * that are, so the account's list decides; where that says nothing either, the answer is only malformed.
+   */
+  async #emptyDetail(vendorPlantId: string): Promise<AdapterError> {
+    const isListed = await this.#isListed(vendorPlantId);
+    return isListed === false
+      ? notFound()
+      : new AdapterError('INVALID_DATA_FORMAT', 'plant detail: a success without kpi or info');
+  }
+
+  /** Whether the plant is in the account's list; null where the list cannot be read or is longer than what was given. */
+  async #isListed(vendorPlantId: string): Promise<boolean | null> {
+    const body = {
+      powerstation_id: vendorPlantId,
+      key: '',
+      orderby: '',
+      powerstation_type: '',
+      powerstation_status: '',
+      page_index: 1,
+      page_size: 100,
+      adcode: '',
+      org_id: '',
+      condition: '',
+    };
+    try {
+      const { record, list } = await this.#client.read(paths.plants, body, plantListSchema);
+      const wanted = vendorPlantId.toLowerCase();
+      if (list.some(({ powerstation_id: id }) => id?.toLowerCase() === wanted)) return true;
+      return list.length >= (toNumber(record) ?? Number.POSITIVE_INFINITY) ? false : null;
+    } catch {
+      this.#deps.signal.throwIfAborted();
+      return null;
+    }
+  }
+}
+
+function notFound(): AdapterError {
+  return new AdapterError('PLANT_NOT_FOUND', 'the account has no such plant');
+}
+
+function holdsFigures(data: unknown): boolean {
+  if (typeof data !== 'object' || data === null) return false;
+  const { kpi, info } = data as { kpi?: unknown; info?: unknown };
+  return kpi !== undefined && kpi !== null && info !== undefined && info !== null;
+}

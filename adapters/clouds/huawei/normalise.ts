@@ -1,0 +1,278 @@
+import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type {
+  DeviceReading,
+  DeviceState,
+  PlantSummary,
+  RefusedField,
+  VendorAlarm,
+  VendorSeverity,
+} from '../../../domain/plants/reading.ts';
+import { addDays, localDateAt } from '../../../domain/zone.ts';
+import { AdapterError } from '../contract.ts';
+import { cleanText, decimalsOf, requireEnergyKwh, toNumber } from '../fields.ts';
+import type { WireAlarm, WireDayRow, WireDevice, WireItems } from './wire.schema.ts';
+
+/** Huawei's values as ours: W, kWh, dates of the plant's zone. Facts and sources: README.md. */
+
+/** One of the devices whose live values make the plant's power. */
+export interface Inverter {
+  id: string;
+  typeId: number;
+  sn: string;
+}
+
+/** String inverters and residential inverters: the types whose `active_power` is production, in kW. Sensors (47) give W, and nothing here. */
+const inverterTypeIds = new Set([1, 38]);
+/** Serial numbers have a dozen characters, codes less; what is much longer is neither. */
+const idLengthMax = 64;
+/** The manual's limit of `devIds` in one getDevRealKpi. */
+const devicesPerCallMax = 100;
+
+/** `real_health_state` of a plant that does not reach the cloud. */
+const plantDisconnected = 1;
+/** All-ones and "largest value" of Huawei's 32-bit energy registers, whole and in hundredths: not fitted. */
+const energySentinels = [0x7fff_ffff, 0xffff_ffff, 0x7fff_ffff / 100, 0xffff_ffff / 100];
+/** No inverter gives 1 GW; beyond lie infinities and the power registers' "not fitted". */
+const powerKwMax = 1e6;
+
+/** The logger's "Network Connection Error": says nothing of the plant but that it is not heard. */
+const communicationCodes = new Set(['999999999']);
+/** 1 critical, 2 major, 3 minor, 4 warning. A level that is not known is shown as MEDIUM rather than dropped. */
+const severityByLevel: Readonly<Record<number, VendorSeverity>> = {
+  1: 'CRITICAL',
+  2: 'HIGH',
+  3: 'MEDIUM',
+  4: 'LOW',
+};
+/** 5 cleared by a user, 6 cleared by itself. 1–4 and what is not known are open: the list is that of current alarms. */
+const closedStatuses = new Set([5, 6]);
+
+/**
+ * A day's `collectTime` is its first instant by what the vendor knows of the plant's zone. Where that is a summer time
+ * which the country has given up since, it lies an hour before our midnight.
+ */
+const midnightToleranceMs = 2 * 3_600_000;
+/** Milliseconds of this century; an epoch in seconds lies far below. */
+const epochMsMin = Date.UTC(2000, 0);
+const epochMsMax = Date.UTC(2100, 0);
+
+/** Today's and the lifetime energy of a station's KPI row, kWh. An impossible lifetime is dropped with its sentence, an impossible day is thrown. */
+export function energiesOf(
+  items: WireItems,
+): Pick<
+  PlantSummary,
+  'todayEnergyKwh' | 'lifetimeEnergyKwh' | 'lifetimeResolutionKwh' | 'refused'
+> {
+  const todayEnergyKwh = requireEnergyKwh(items['day_power'], 'day_power', energySentinels);
+  const total = toNumber(items['total_power']);
+  if (total === null) {
+    return {
+      todayEnergyKwh,
+      lifetimeEnergyKwh: null,
+      lifetimeResolutionKwh: null,
+      refused: [],
+    };
+  }
+  const possible = Number.isFinite(total) && total >= 0 && !energySentinels.includes(total);
+  return {
+    todayEnergyKwh,
+    lifetimeEnergyKwh: possible ? total : null,
+    lifetimeResolutionKwh: possible ? 10 ** -decimalsOf(items['total_power']) : null,
+    refused: possible
+      ? []
+      : [
+          {
+            field: 'lifetime_energy_kwh',
+            sentence: 'Lifetime energy cannot be true: check the inverters.',
+          },
+        ],
+  };
+}
+
+/** Whether the vendor says that the plant is not connected: what its inverters "show" then is of earlier. */
+export function isDisconnected(items: WireItems): boolean {
+  return toNumber(items['real_health_state']) === plantDisconnected;
+}
+
+/** The inverters of a device list; loggers, meters, batteries and weather stations are left out. */
+export function invertersOf(devices: readonly WireDevice[]): Inverter[] {
+  return devices.flatMap(({ id, devTypeId, esnCode, devName }) => {
+    const typeId = toNumber(devTypeId);
+    if (typeId === null || !inverterTypeIds.has(typeId)) return [];
+    if (id === null || id === undefined) throw invalid('getDevList: an inverter has no id');
+    return [{ id, typeId, sn: serialOf({ esnCode, devName }) || id }];
+  });
+}
+
+/** The `devIds` of each getDevRealKpi: one type a call, at most `devicesPerCallMax`. */
+export function deviceCalls(
+  inverters: readonly Inverter[],
+): { devTypeId: number; ids: string[] }[] {
+  const calls: { devTypeId: number; ids: string[] }[] = [];
+  for (const devTypeId of inverterTypeIds) {
+    const ids = inverters.filter(({ typeId }) => typeId === devTypeId).map(({ id }) => id);
+    for (let i = 0; i < ids.length; i += devicesPerCallMax) {
+      calls.push({ devTypeId, ids: ids.slice(i, i + devicesPerCallMax) });
+    }
+  }
+  return calls;
+}
+
+/**
+ * The inverters with their power, and the plant's as its sum: null where no inverter is listed or one of them does not
+ * say. An inverter that the vendor calls offline or asleep gives 0 by rule, whatever value it still shows.
+ *
+ * @param itemsById The live values by device id; an inverter without any did not answer.
+ */
+export function powerOf(
+  inverters: readonly Inverter[],
+  itemsById: ReadonlyMap<string, WireItems>,
+  disconnected: boolean,
+): Pick<PlantSummary, 'powerW' | 'devices' | 'refused'> {
+  const impossible: string[] = [];
+  const devices = inverters.map(({ id, sn }): DeviceReading => {
+    const items = itemsById.get(id) ?? {};
+    const kw = toNumber(items['active_power']);
+    const state = disconnected ? 'OFFLINE' : stateOf(items, kw);
+    const dayKwh = toNumber(items['day_cap']);
+    const possible = kw !== null && Math.abs(kw) <= powerKwMax;
+    if (kw !== null && !possible && state !== 'OFFLINE') impossible.push(sn);
+    return {
+      sn,
+      powerW: state === 'OFFLINE' ? 0 : possible ? wattsOf(kw) : null,
+      todayEnergyKwh: dayKwh !== null && Number.isFinite(dayKwh) && dayKwh >= 0 ? dayKwh : null,
+      state,
+      measuredAt: null,
+    };
+  });
+  return { powerW: sumOf(devices), devices, refused: refusedPower(impossible) };
+}
+
+/** `run_state` and `inverter_state` in our words. A code that is not listed counts as running while there is power. */
+function stateOf(items: WireItems, powerKw: number | null): DeviceState {
+  if (toNumber(items['run_state']) === 0) return 'OFFLINE';
+  switch (toNumber(items['inverter_state']) ?? Number.NaN) {
+    case 0: // Standby: initialising,
+    case 1: // measuring the insulation,
+    case 2: // the irradiation,
+    case 3: // the grid;
+    case 256: // starting;
+    case 769: // shut down on command,
+    case 770: // by the over-voltage relay,
+    case 772: // by a power limit;
+    case 40_960: // no irradiation;
+    case 49_152: // loading.
+      return 'STANDBY';
+    case 512: // On the grid,
+    case 513: // limited,
+    case 514: // derating itself.
+      return 'RUNNING';
+    case 768: // Shut down by a fault.
+      return 'FAULT';
+    case 771: // Communication lost, shut down
+    case 45_056: // or not.
+      return 'OFFLINE';
+    default:
+      return powerKw !== null && powerKw > 0 ? 'RUNNING' : 'UNKNOWN';
+  }
+}
+
+function sumOf(devices: readonly DeviceReading[]): number | null {
+  if (devices.length === 0) return null;
+  let sumW = 0;
+  for (const { powerW } of devices) {
+    if (powerW === null) return null;
+    sumW += powerW;
+  }
+  return roundToMilliwatts(sumW);
+}
+
+function wattsOf(kw: number): number {
+  return roundToMilliwatts(kw * 1000);
+}
+
+/** Takes the noise of binary fractions away: 1.001 kW are 1001 W, not 1000.9999999999999. */
+function roundToMilliwatts(watts: number): number {
+  return Math.round(watts * 1000) / 1000;
+}
+
+function refusedPower(serials: readonly string[]): RefusedField[] {
+  const [first] = serials;
+  if (first === undefined) return [];
+  const whose = serials.length === 1 ? `inverter ${first}` : `${serials.length} inverters`;
+  return [
+    {
+      field: 'power_w',
+      sentence: `Power of ${whose} cannot be true: check the device.`,
+    },
+  ];
+}
+
+/** The plant-local date of a day's row. */
+export function dateOf({ collectTime }: WireDayRow, timezone: string): LocalDate {
+  return localDateAt(epochMs(collectTime, 'collectTime') + midnightToleranceMs, timezone);
+}
+
+/**
+ * The energy of a day's row: `inverter_power`, where newer accounts give other keys those. Null: a row without a value.
+ *
+ * @throws AdapterError INVALID_DATA_FORMAT where there is a value that is no energy.
+ */
+export function dayEnergyOf({ dataItemMap }: WireDayRow): number | null {
+  for (const key of ['inverter_power', 'inverterYield', 'PVYield']) {
+    const value = dataItemMap[key];
+    if (toNumber(value) !== null) return requireEnergyKwh(value, key, energySentinels);
+  }
+  return null;
+}
+
+/** The first asked day of each month between `from` and `to`: one getKpiStationDay answers a whole month. */
+export function firstDatesByMonth(from: LocalDate, to: LocalDate): LocalDate[] {
+  const dates: LocalDate[] = [];
+  let date = from;
+  while (date <= to) {
+    dates.push(date);
+    // The 1st and 31 days is in the next month, however long this one is.
+    date = `${addDays(`${date.slice(0, 7)}-01`, 31).slice(0, 7)}-01`;
+  }
+  return dates;
+}
+
+/**
+ * An alarm of the list. It never has an end: the vendor states none.
+ *
+ * @throws AdapterError INVALID_DATA_FORMAT where it has no time.
+ */
+export function alarmOf(row: WireAlarm): VendorAlarm {
+  const code = cleanText(row.alarmId, idLengthMax);
+  const name = cleanText(row.alarmName) || `alarm ${code}`;
+  const cause = cleanText(row.alarmCause);
+  return {
+    code,
+    deviceSn: serialOf(row) || null,
+    severity: severityByLevel[toNumber(row.lev) ?? 0] ?? 'MEDIUM',
+    vendorLevel: cleanText(row.lev),
+    text: cleanText(cause === '' || cause === name ? name : `${name}: ${cause}`),
+    startedAt: new Date(epochMs(row.raiseTime, 'raiseTime')).toISOString(),
+    endedAt: null,
+    open: !closedStatuses.has(toNumber(row.status) ?? 0),
+    communication: communicationCodes.has(code),
+  };
+}
+
+/** The serial number; meters and batteries have none, and are known by the name that their owner gave them. */
+function serialOf({ esnCode, devName }: { esnCode?: unknown; devName?: unknown }): string {
+  return cleanText(esnCode, idLengthMax) || cleanText(devName, idLengthMax);
+}
+
+function epochMs(value: unknown, what: string): number {
+  const ms = toNumber(value);
+  if (ms === null || !(ms >= epochMsMin && ms <= epochMsMax)) {
+    throw invalid(`${what} is no epoch in milliseconds`);
+  }
+  return Math.trunc(ms);
+}
+
+function invalid(message: string): AdapterError {
+  return new AdapterError('INVALID_DATA_FORMAT', message);
+}

@@ -1,0 +1,67 @@
+import { testAdapter } from '../../../test/support/adapter-kit.ts';
+import type { TransportResponse } from '../transport.ts';
+import { jsonResponse } from '../recorded/vendor-side.ts';
+import { solis } from './adapter.ts';
+import { solisVendor } from '../recorded/solis.ts';
+
+const said = (code: unknown, msg = 'failed', success = false): TransportResponse =>
+  jsonResponse({ success, code, msg, data: null });
+
+testAdapter({
+  definition: solis,
+  vendor: solisVendor,
+  canaries: { keyId: '1300386381676canary', keySecret: 'canary-secret-of-solis' },
+  without: { 'session-expired-then-ok': 'requests are signed, there is no session' },
+  refusals: [
+    { what: 'HTTP 401', answer: { ...said(''), status: 401 }, type: 'AUTH_FAILED' },
+    { what: 'HTTP 403', answer: { ...said('Z0001'), status: 403 }, type: 'AUTH_FAILED' },
+    { what: 'HTTP 408', answer: { ...said(''), status: 408 }, type: 'UNKNOWN' },
+    {
+      what: 'HTTP 404 with text',
+      answer: { ...said(''), status: 404, body: 'Not Found' },
+      type: 'INVALID_DATA_FORMAT',
+    },
+    { what: 'HTTP 400 with code 0', answer: { ...said('0'), status: 400 }, type: 'VENDOR_ERROR' },
+    { what: 'HTTP 400 with I0012', answer: { ...said('I0012'), status: 400 }, type: 'AUTH_FAILED' },
+    { what: 'HTTP 502 with JSON', answer: { ...said('0'), status: 502 }, type: 'VENDOR_ERROR' },
+    { what: 'I0012', answer: said('I0012', 'wrong account or password'), type: 'AUTH_FAILED' },
+    { what: 'B0011', answer: said('B0011', 'no such user'), type: 'AUTH_FAILED' },
+    {
+      what: 'R0000 without words of a quota',
+      answer: said('R0000', 'no authority', true),
+      type: 'AUTH_FAILED',
+    },
+    { what: 'R0000 without words', answer: jsonResponse({ code: 'R0000' }), type: 'AUTH_FAILED' },
+    {
+      what: 'R0000 with the quota of a day',
+      answer: said('R0000', 'No authority too many request 200 times in 1DAYS', true),
+      type: 'RATE_LIMIT_EXCEEDED',
+      retryAfterMs: 3_600_000,
+    },
+    {
+      what: 'R0000 with a quota and no window',
+      answer: said('R0000', 'Too Many Requests', true),
+      type: 'RATE_LIMIT_EXCEEDED',
+      retryAfterMs: 60_000,
+    },
+    { what: '"1"', answer: said('1', '数据异常 请联系管理员', true), type: 'PLANT_NOT_FOUND' },
+    {
+      what: '1 as a number',
+      answer: said(1, '数据异常 请联系管理员', true),
+      type: 'PLANT_NOT_FOUND',
+    },
+    { what: 'B0049', answer: said('B0049', 'logger absent'), type: 'PLANT_NOT_FOUND' },
+    { what: 'B0600', answer: said('B0600', 'collector data abnormal', true), type: 'VENDOR_ERROR' },
+    { what: 'a code that nobody knows', answer: said('Q7777'), type: 'VENDOR_ERROR' },
+    {
+      what: 'no code',
+      answer: jsonResponse({ success: true, data: {} }),
+      type: 'INVALID_DATA_FORMAT',
+    },
+    {
+      what: 'success without data',
+      answer: said('0', 'success', true),
+      type: 'INVALID_DATA_FORMAT',
+    },
+  ],
+});

@@ -1,0 +1,188 @@
+import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
+import { addDays, localDateAt } from '../../../domain/zone.ts';
+import {
+  AdapterError,
+  type AdapterDefinition,
+  type AdapterDeps,
+  type Capabilities,
+  type ConnectionTest,
+  type PlantRef,
+  type VendorAdapter,
+} from '../contract.ts';
+import { mergeAlarms, toNumber } from '../fields.ts';
+import { check } from '../json.ts';
+import { request } from './client.ts';
+import {
+  alarmOf,
+  belongsTo,
+  dayOf,
+  deviceOf,
+  mostTelling,
+  silentSummary,
+  standardOffsetH,
+  summaryOf,
+} from './normalise.ts';
+import {
+  alarmSchema,
+  inverterSchema,
+  monthSchema,
+  pagedSchema,
+  stationSchema,
+  type Page,
+} from './wire.schema.ts';
+
+const pageSize = 100;
+/** A thousand alarms of one plant within days are no list any more but a fault of their own. */
+const pagesMax = 10;
+
+/** Series want a currency for their income; the energy beside it does not depend on it. */
+const money = 'EUR';
+
+const capabilities: Capabilities = {
+  measurementTime: true,
+  alarmIntervalS: 900,
+  seriesDaysMax: 31,
+  budgets: [
+    { path: 'every endpoint', requests: 2, perS: 1, scope: 'endpoint' },
+    { path: 'every endpoint', requests: 200, perS: 86_400, scope: 'account' },
+  ],
+};
+
+/** SolisCloud: signed requests, no session. */
+class SolisAdapter implements VendorAdapter {
+  readonly #deps: AdapterDeps;
+
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+  }
+
+  capabilities(): Capabilities {
+    return capabilities;
+  }
+
+  async testConnection(): Promise<ConnectionTest> {
+    try {
+      const body = { pageNo: 1, pageSize: 1 };
+      const { data } = await request(this.#deps, 'userStationList', body, pagedSchema);
+      const plants = toNumber(data?.total);
+      const count = plants === null ? '' : `; the account has ${plants} plants`;
+      return { ok: true, errorType: null, message: `SolisCloud accepts the key${count}` };
+    } catch (error) {
+      if (error instanceof AdapterError) {
+        return { ok: false, errorType: error.type, message: error.message };
+      }
+      return { ok: false, errorType: 'UNKNOWN', message: 'the test was ended before an answer' };
+    }
+  }
+
+  async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
+    const body = { id: plant.vendorPlantId };
+    const { data, loggerOffline } = await request(this.#deps, 'stationDetail', body, stationSchema);
+    if (data === null || (loggerOffline && toNumber(data.dayEnergy) === null)) {
+      return this.#silentSummary(plant);
+    }
+    const summary = summaryOf(data, loggerOffline);
+    // A plant with one inverter is that inverter; only with more does a list tell which of them is dead.
+    if ((toNumber(data.inverterCount) ?? 0) < 2) return summary;
+    return { ...summary, devices: await this.#devices(plant) };
+  }
+
+  async getDailyEnergySeries(
+    plant: PlantRef,
+    from: LocalDate,
+    to: LocalDate,
+  ): Promise<DailyEnergy[]> {
+    const byDate = new Map<LocalDate, DailyEnergy>();
+    for (const month of monthsBetween(from, to)) {
+      const body = {
+        id: plant.vendorPlantId,
+        money,
+        month,
+        timeZone: standardOffsetH(this.#deps.now, plant.timezone),
+      };
+      const { data } = await request(this.#deps, 'stationMonth', body, monthSchema);
+      for (const day of (data ?? []).map(dayOf)) {
+        if (day.date >= from && day.date <= to) byDate.set(day.date, day);
+      }
+    }
+    return [...byDate.values()].toSorted((a, b) => (a.date < b.date ? -1 : 1));
+  }
+
+  async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {
+    const { now } = this.#deps;
+    // Dates without a zone: a day more on either side is right in all of them.
+    const { records, complete } = await this.#pages('alarmList', {
+      stationId: plant.vendorPlantId,
+      alarmBeginTime: addDays(localDateAt(since.getTime(), plant.timezone), -1),
+      alarmEndTime: addDays(localDateAt(now.getTime(), plant.timezone), 1),
+    });
+    const alarms = records
+      .map((record) => alarmOf(check(alarmSchema, record, 'alarmList'), now))
+      .filter((alarm) => belongsTo(alarm, since));
+    return mergeAlarms(alarms, complete);
+  }
+
+  /** The logger is offline and its plant's page is empty: nothing new, and of today what the month's list has. */
+  async #silentSummary(plant: PlantRef): Promise<PlantSummary> {
+    const today = localDateAt(this.#deps.now.getTime(), plant.timezone);
+    const days = await unlessRefused(() => this.getDailyEnergySeries(plant, today, today));
+    return silentSummary(days?.[0]?.energyKwh ?? null);
+  }
+
+  /** The inverters; none where the list cannot be had, for the summary is worth its answer without them. */
+  async #devices(plant: PlantRef): Promise<PlantSummary['devices']> {
+    const devices = await unlessRefused(async () => {
+      const { records } = await this.#pages('inverterList', { stationId: plant.vendorPlantId });
+      return records.map((record) => deviceOf(check(inverterSchema, record, 'inverterList')));
+    });
+    return mostTelling(devices ?? []);
+  }
+
+  async #pages(
+    endpoint: string,
+    filter: Readonly<Record<string, unknown>>,
+  ): Promise<{ records: unknown[]; complete: boolean }> {
+    const records: unknown[] = [];
+    for (let pageNo = 1; pageNo <= pagesMax; pageNo += 1) {
+      const body = { pageNo, pageSize, ...filter };
+      const { data: page } = await request(this.#deps, endpoint, body, pagedSchema);
+      if (page === null) return { records, complete: false };
+      records.push(...page.records);
+      if (!hasMore(page, pageNo, records.length)) return { records, complete: true };
+      if (page.records.length === 0) return { records, complete: false };
+    }
+    return { records, complete: false };
+  }
+}
+
+/** What a poll can do without: null where the vendor refuses it or gives it in a form that is not known. */
+async function unlessRefused<T>(ask: () => Promise<T>): Promise<T | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof AdapterError) return null;
+    throw error;
+  }
+}
+
+/** By the number of pages, else by the total, else by whether the page is full; the vendor leaves the first two at 0 at times. */
+function hasMore(page: Page, pageNo: number, fetched: number): boolean {
+  const pages = toNumber(page.pages) ?? 0;
+  if (pages > 0) return pageNo < pages;
+  const total = toNumber(page.total) ?? 0;
+  if (total > 0) return fetched < total;
+  return page.records.length > 0 && page.records.length >= (toNumber(page.size) ?? pageSize);
+}
+
+function monthsBetween(from: LocalDate, to: LocalDate): string[] {
+  const months = new Set<string>();
+  for (let date = from; date <= to; date = addDays(date, 1)) months.add(date.slice(0, 7));
+  return [...months];
+}
+
+export const solis: AdapterDefinition = {
+  brand: 'SOLIS',
+  credentialFields: ['keyId', 'keySecret'],
+  create: (deps) => new SolisAdapter(deps),
+};

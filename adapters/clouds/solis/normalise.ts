@@ -1,0 +1,255 @@
+import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type {
+  DailyEnergy,
+  DeviceReading,
+  DeviceState,
+  PlantSummary,
+  RefusedField,
+  VendorAlarm,
+  VendorSeverity,
+} from '../../../domain/plants/reading.ts';
+import { localDateAt, localMinutesAt } from '../../../domain/zone.ts';
+import { AdapterError } from '../contract.ts';
+import { cleanText, decimalsOf, requireEnergyKwh, toNumber } from '../fields.ts';
+import type { Alarm, Inverter, Station } from './wire.schema.ts';
+
+const wattsPerUnit: Readonly<Record<string, number>> = { w: 1, kw: 1e3, mw: 1e6, gw: 1e9 };
+const kwhPerUnit: Readonly<Record<string, number>> = { wh: 1e-3, kwh: 1, mwh: 1e3, gwh: 1e6 };
+
+/** An instant before this is a vendor's zero, seconds taken for milliseconds, or a logger without a clock. */
+const plausibleFromMs = Date.parse('2000-01-01T00:00:00Z');
+
+/** A plant's own numbers, from stationDetail. */
+export function summaryOf(station: Station, loggerOffline: boolean): PlantSummary {
+  const refused: RefusedField[] = [];
+  const lifetime = lifetimeOf(station, refused);
+  return {
+    todayEnergyKwh: requireEnergyKwh(
+      energyKwh(station.dayEnergy, station.dayEnergyStr, station.dayEnergyPec, 'dayEnergy'),
+      'stationDetail: dayEnergy',
+    ),
+    powerW: plantPowerW(station, loggerOffline, refused),
+    lifetimeEnergyKwh: lifetime.energyKwh,
+    lifetimeResolutionKwh: lifetime.resolutionKwh,
+    lastSeenAt: lastSeenAt(station.dataTimestamp, refused),
+    devices: [],
+    refused,
+  };
+}
+
+/** The logger is offline and the vendor tells nothing else: nothing new, which is no error. */
+export function silentSummary(todayEnergyKwh: number | null): PlantSummary {
+  return {
+    todayEnergyKwh,
+    powerW: 0,
+    lifetimeEnergyKwh: null,
+    lifetimeResolutionKwh: null,
+    lastSeenAt: null,
+    devices: [],
+    refused: [],
+  };
+}
+
+/** A row of stationMonth. Its unit is read even where Pec contradicts it: 755 "MWh" with Pec 0.001 are 755 kWh. */
+export function dayOf(row: {
+  dateStr: string;
+  energy?: unknown;
+  energyStr?: unknown;
+  energyPec?: unknown;
+}): DailyEnergy {
+  const date: LocalDate = row.dateStr.slice(0, 10);
+  const value = energyKwh(row.energy, row.energyStr, row.energyPec, 'energy');
+  return {
+    date,
+    energyKwh: value === null ? null : requireEnergyKwh(value, `stationMonth: energy of ${date}`),
+  };
+}
+
+/** A record of alarmList. */
+export function alarmOf(alarm: Alarm, now: Date): VendorAlarm {
+  const startedMs = toNumber(alarm.alarmBeginTime);
+  const code = cleanText(alarm.alarmCode, 64) || cleanText(alarm.alarmMsg, 64);
+  if (code === '') throw invalid('alarmList: an alarm without alarmCode');
+  if (startedMs === null || !isInstant(startedMs)) {
+    throw invalid('alarmList: an alarm without alarmBeginTime');
+  }
+  const endedMs = endOf(alarm, now);
+  const open = toNumber(alarm.state) !== 2 && endedMs === null;
+  return {
+    code,
+    deviceSn: cleanText(alarm.alarmDeviceSn, 64) || null,
+    severity: severityByLevel[cleanText(alarm.alarmLevel)] ?? 'MEDIUM',
+    vendorLevel: cleanText(alarm.alarmLevel, 20),
+    text: cleanText(alarm.alarmMsg) || `Solis alarm ${code}`,
+    startedAt: new Date(startedMs).toISOString(),
+    endedAt: open || endedMs === null ? null : new Date(endedMs).toISOString(),
+    open,
+    // No code of Solis is known that says nothing but "the logger is silent".
+    communication: false,
+  };
+}
+
+/** "1" tip, "2" general, "3" emergency. A level that is not known is shown rather than dropped, as YELLOW. */
+const severityByLevel: Readonly<Record<string, VendorSeverity>> = {
+  '1': 'LOW',
+  '2': 'MEDIUM',
+  '3': 'CRITICAL',
+};
+
+/** A standing alarm has been seen with the time of the answer as its end; one that ended so recently is still open. */
+const freshEndMs = 60_000;
+
+function endOf(alarm: Alarm, now: Date): number | null {
+  const endedMs = toNumber(alarm.alarmEndTime);
+  if (endedMs === null || !isInstant(endedMs)) return null;
+  const restored = toNumber(alarm.state) === 2;
+  return !restored && endedMs > now.getTime() - freshEndMs ? null : endedMs;
+}
+
+/** Whether the alarm was open at `since` or began after it. */
+export function belongsTo(alarm: VendorAlarm, since: Date): boolean {
+  return (
+    alarm.open ||
+    Date.parse(alarm.startedAt) >= since.getTime() ||
+    (alarm.endedAt !== null && Date.parse(alarm.endedAt) >= since.getTime())
+  );
+}
+
+const stateByNumber: Readonly<Record<number, DeviceState>> = {
+  1: 'RUNNING',
+  2: 'OFFLINE',
+  3: 'FAULT',
+};
+
+/** A record of inverterList. What it does not say in a known unit is left out: a device is worth showing without. */
+export function deviceOf(inverter: Inverter): DeviceReading {
+  const state = stateByNumber[toNumber(inverter.state) ?? 0] ?? 'UNKNOWN';
+  const powerW = optional(() => watts(inverter.pac, inverter.pacStr, inverter.pacPec, 'pac'));
+  const measuredMs = toNumber(inverter.dataTimestamp);
+  return {
+    sn: cleanText(inverter.sn, 64),
+    powerW: state === 'OFFLINE' ? 0 : powerW,
+    todayEnergyKwh: optional(() =>
+      energyKwh(
+        inverter.etoday ?? inverter.eToday,
+        inverter.etodayStr ?? inverter.eTodayStr,
+        inverter.etodayPec ?? inverter.eTodayPec,
+        'etoday',
+      ),
+    ),
+    state,
+    measuredAt:
+      measuredMs !== null && isInstant(measuredMs) ? new Date(measuredMs).toISOString() : null,
+  };
+}
+
+/** A reading travels through a workflow's history and stays small: so many inverters are told of. */
+const devicesMax = 20;
+
+/** The inverters that a person must know of first: those that do not run, then those that give least. */
+export function mostTelling(devices: readonly DeviceReading[]): DeviceReading[] {
+  return devices
+    .toSorted(
+      (a, b) =>
+        Number(a.state === 'RUNNING') - Number(b.state === 'RUNNING') ||
+        (a.powerW ?? 0) - (b.powerW ?? 0),
+    )
+    .slice(0, devicesMax);
+}
+
+/** The zone's offset from UTC without summer time, in hours, as SolisCloud counts it. */
+export function standardOffsetH(now: Date, timezone: string): number {
+  const year = now.getUTCFullYear();
+  return Math.min(offsetH(Date.UTC(year, 0, 1), timezone), offsetH(Date.UTC(year, 6, 1), timezone));
+}
+
+function offsetH(atMs: number, timezone: string): number {
+  const wallMs =
+    Date.parse(`${localDateAt(atMs, timezone)}T00:00:00Z`) +
+    localMinutesAt(atMs, timezone) * 60_000;
+  return (wallMs - atMs) / 3_600_000;
+}
+
+function plantPowerW(
+  station: Station,
+  loggerOffline: boolean,
+  refused: RefusedField[],
+): number | null {
+  // The cloud keeps showing the last value of a plant that it has lost.
+  if (loggerOffline || toNumber(station.state) === 2) return 0;
+  const powerW = watts(station.power, station.powerStr, station.powerPec, 'power');
+  if (powerW === null || Number.isFinite(powerW)) return powerW;
+  refused.push({ field: 'power_w', sentence: 'Power is not a number: check the inverter.' });
+  return null;
+}
+
+function lifetimeOf(
+  station: Station,
+  refused: RefusedField[],
+): { energyKwh: number | null; resolutionKwh: number | null } {
+  const { allEnergy, allEnergyStr, allEnergyPec } = station;
+  const total = energyKwh(allEnergy, allEnergyStr, allEnergyPec, 'allEnergy');
+  if (total === null) return { energyKwh: null, resolutionKwh: null };
+  if (!Number.isFinite(total) || total < 0) {
+    const sentence = 'Lifetime energy is not a positive number: check the inverter.';
+    refused.push({ field: 'lifetime_energy_kwh', sentence });
+    return { energyKwh: null, resolutionKwh: null };
+  }
+  const stepKwh = energyKwh(10 ** -decimalsOf(allEnergy), allEnergyStr, allEnergyPec, 'allEnergy');
+  return { energyKwh: total, resolutionKwh: stepKwh };
+}
+
+function lastSeenAt(value: unknown, refused: RefusedField[]): string | null {
+  const atMs = toNumber(value);
+  if (atMs === null || atMs === 0) return null;
+  if (isInstant(atMs)) return new Date(atMs).toISOString();
+  const sentence = "Measurement time is no time: check the logger's clock.";
+  refused.push({ field: 'last_seen_at', sentence });
+  return null;
+}
+
+function isInstant(atMs: number): boolean {
+  return atMs >= plausibleFromMs && atMs <= 8.64e15;
+}
+
+function watts(value: unknown, unit: unknown, pec: unknown, what: string): number | null {
+  return amount(value, unit, pec, wattsPerUnit, what);
+}
+
+function energyKwh(value: unknown, unit: unknown, pec: unknown, what: string): number | null {
+  return amount(value, unit, pec, kwhPerUnit, what);
+}
+
+/**
+ * The true value is x × Pec in the unit Str; Pec is 1 where it is absent. In series Pec is 0.001 while Str names the big
+ * unit: stationDay's 77 "kW" are 77 W (vendors' manual, checked against its other figures).
+ *
+ * @throws AdapterError INVALID_DATA_FORMAT where there is a value without a known unit.
+ */
+function amount(
+  value: unknown,
+  unit: unknown,
+  pec: unknown,
+  units: Readonly<Record<string, number>>,
+  what: string,
+): number | null {
+  const number = toNumber(value);
+  if (number === null) return null;
+  const perUnit = units[cleanText(unit, 8).toLowerCase()];
+  if (perUnit === undefined) throw invalid(`${what} without a unit that is known`);
+  // Twelve digits are more than any meter has, and drop what binary fractions add.
+  return Number((number * (toNumber(pec) ?? 1) * perUnit).toPrecision(12));
+}
+
+function optional(read: () => number | null): number | null {
+  try {
+    const value = read();
+    return value !== null && Number.isFinite(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function invalid(message: string): AdapterError {
+  return new AdapterError('INVALID_DATA_FORMAT', message);
+}

@@ -1,0 +1,133 @@
+import { Hono } from 'hono';
+import { html } from 'hono/html';
+
+import { signOut } from '../auth/people.ts';
+import { charactersMin } from '../auth/passwords.ts';
+import { clearSession, setSession } from '../auth/session.ts';
+import { changePassword, peekSignInLink, signInByLink, signInByPassword } from '../auth/sign-in.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { ApiEnv } from '../env.ts';
+import { Problem } from '../problem.ts';
+import { answerPage, ownPath } from '../pages/answer.ts';
+import { type AssetUrls, sheetPage } from '../pages/layout.ts';
+import { passwordForm, signInForm } from './sign-in-page.ts';
+
+/** Signing in and out, and a person's own password, as pages. */
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** What the form said wrong is told above its button; anything else is not the form's matter. */
+function formProblem(error: unknown): Problem {
+  if (error instanceof Problem && [401, 409, 422, 429].includes(error.status)) return error;
+  throw error;
+}
+
+const statusOf = (problem: Problem): 401 | 422 | 429 =>
+  problem.status === 401 || problem.status === 429 ? problem.status : 422;
+
+export function sessionPages(deps: ApiDeps, assets: AssetUrls): Hono<ApiEnv> {
+  const routes = new Hono<ApiEnv>();
+
+  routes.get('/login', async (c) => {
+    const next = ownPath(c.req.query('next'), '/');
+    if ((await c.get('identify')()) !== null) return c.redirect(next, 303);
+    const form = signInForm({ email: '', error: null, next });
+    return answerPage(c, sheetPage('Sign in', assets, form));
+  });
+
+  routes.post('/login', async (c) => {
+    const body = await c.req.parseBody();
+    const email = text(body['email']);
+    const next = ownPath(body['next'], '/');
+    try {
+      const attempt = { email, password: text(body['password']), address: c.get('address') };
+      const user = await signInByPassword(deps, attempt);
+      await setSession(c, deps, { userId: user.id, sessionVersion: user.session_version });
+      return c.redirect(user.must_change_password ? '/password' : next, 303);
+    } catch (error) {
+      const problem = formProblem(error);
+      const form = signInForm({ email, error: problem.message, next });
+      return answerPage(c, sheetPage('Sign in', assets, form), statusOf(problem));
+    }
+  });
+
+  // A link may be fetched by a mail program before its reader: looking does not use it up, the button does.
+  routes.get('/sign-in', async (c) => {
+    const token = text(c.req.query('token'));
+    const user = await peekSignInLink(deps, token);
+    if (user === null) throw linkEnded();
+    const form = html`<p>Sign in as <b>${user.email}</b>.</p>
+      <form method="post" action="/sign-in">
+        <input type="hidden" name="token" value="${token}" />
+        <button class="main" type="submit" autofocus>Sign in</button>
+      </form>`;
+    return answerPage(c, sheetPage('Sign in', assets, form));
+  });
+
+  routes.post('/sign-in', async (c) => {
+    const user = await signInByLink(deps, text((await c.req.parseBody())['token']));
+    if (user === null) throw linkEnded();
+    await setSession(c, deps, { userId: user.id, sessionVersion: user.session_version });
+    return c.redirect(user.must_change_password ? '/password' : '/', 303);
+  });
+
+  routes.get('/password', async (c) => {
+    const identity = await c.get('identify')();
+    if (identity === null) throw new Problem('not-signed-in', 'Sign in first.');
+    const { email, mustChangePassword } = identity.person;
+    const view = { email, first: mustChangePassword, error: null, lengthMin: charactersMin };
+    return answerPage(c, sheetPage('Change password', assets, passwordForm(view)));
+  });
+
+  routes.post('/password', async (c) => {
+    const identity = await c.get('identify')();
+    if (identity === null) throw new Problem('not-signed-in', 'Sign in first.');
+    const { person } = identity;
+    const body = await c.req.parseBody();
+    const next = text(body['new_password']);
+    try {
+      if (next !== text(body['new_password_again']))
+        throw new Problem('invalid-request', 'The two new passwords differ.');
+      const who = await changePassword(
+        deps,
+        person,
+        { current: text(body['current_password']), next, address: c.get('address') },
+        { actor: person.email, requestId: c.get('requestId') },
+      );
+      await setSession(c, deps, who);
+      return c.redirect('/', 303);
+    } catch (error) {
+      const problem = formProblem(error);
+      const view = {
+        email: person.email,
+        first: person.mustChangePassword,
+        error: passwordError(problem),
+        lengthMin: charactersMin,
+      };
+      const content = sheetPage('Change password', assets, passwordForm(view));
+      return answerPage(c, content, statusOf(problem));
+    }
+  });
+
+  routes.post('/logout', async (c) => {
+    const identity = await c.get('identify')();
+    if (identity !== null) await signOut(deps, identity.person.userId);
+    clearSession(c, deps);
+    return c.redirect('/login', 303);
+  });
+
+  return routes;
+}
+
+function linkEnded(): Problem {
+  return new Problem(
+    'not-found',
+    'This sign-in link works no more: it was used, or its hour is over. Ask for a new one.',
+  );
+}
+
+/** The routes' words for programs, as the form says them. */
+function passwordError(problem: Problem): string {
+  if (problem.kind === 'sign-in-refused') return 'The current password is wrong.';
+  return problem.message.replace('new_password: ', '').replace(/^./, (c) => c.toUpperCase());
+}

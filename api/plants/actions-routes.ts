@@ -1,0 +1,211 @@
+import { createRoute, z } from '@hono/zod-openapi';
+
+import { adapterErrorTypes, statuses } from '../../domain/plants/plant.ts';
+import type { Actions } from './actions.ts';
+import type { ApiDeps } from '../deps.ts';
+import { actingOf } from '../env.ts';
+import { idempotently } from '../idempotency.ts';
+import { credentialsSchema, untilSchema, wordsSchema } from './plant-body.ts';
+import { problems } from '../problem.ts';
+import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+import { plantIdParam } from './schemas.ts';
+
+/** What people do with a plant. */
+
+const tags = ['plants'];
+
+const pollAnswerSchema = z
+  .object({
+    plant_id: z.string(),
+    scheduled_for: instantSchema,
+    trigger: z.enum(['SCHEDULE', 'START', 'MANUAL', 'CATCH_UP']),
+    outcome: z.enum(['OK', 'PARTIAL', 'FAILED', 'SKIPPED_LOCKED', 'SKIPPED_INACTIVE', 'MISSED']),
+    attempts: z.int(),
+    duration_ms: z.number().nullable(),
+    adapter_error_type: z.enum(adapterErrorTypes).nullable(),
+    error: z.string().nullable(),
+    power_w: z.number().nullable(),
+    today_energy_kwh: z.number().nullable(),
+    lifetime_energy_kwh: z.number().nullable(),
+    booked_date: z.string().nullable(),
+    source_time: instantSchema.nullable(),
+    status: z.enum(statuses).nullable(),
+    status_reason: z.string().nullable(),
+  })
+  .openapi('PollAnswer');
+
+const decidedSchema = z
+  .object({
+    loop_told: z.boolean().openapi({
+      description: 'false: written all the same, and seen by the loop within a minute',
+    }),
+  })
+  .openapi('Decided');
+
+const poll = createRoute({
+  method: 'post',
+  path: '/plants/{id}/poll',
+  tags,
+  summary: 'Poll a plant now, and wait for what comes of it',
+  description:
+    'Waits at most 30 s; after that the poll goes on (504). Whatever the poll came to is a 200: look at `outcome`. At most 10 requests wait for one plant at once.',
+  ...access('OPERATOR'),
+  request: {
+    params: plantIdParam,
+    headers: z.object({
+      'idempotency-key': z
+        .string()
+        .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible characters')
+        .optional()
+        .openapi({
+          description: 'the same key gives the same answer for 24 h, without a second poll',
+        }),
+    }),
+  },
+  responses: {
+    200: jsonAnswer(pollAnswerSchema, 'what the poll came to'),
+    ...problems(401, 403, 404, 409, 413, 422, 429, 503, 504),
+  },
+});
+
+const resume = createRoute({
+  method: 'post',
+  path: '/plants/{id}/resume',
+  tags,
+  summary: 'Poll a plant again, also after refused credentials; the first poll comes at once',
+  ...access('OPERATOR'),
+  request: { params: plantIdParam },
+  responses: {
+    200: jsonAnswer(decidedSchema, 'it is ACTIVE'),
+    ...problems(401, 403, 404, 409, 413, 422, 503),
+  },
+});
+
+const replace = createRoute({
+  method: 'put',
+  path: '/plants/{id}/credentials',
+  tags,
+  summary: "Replace the credentials of a plant's vendor account",
+  description:
+    'They count for every plant of the account; plants that refused credentials had paused are polled again at once. Nothing ever answers them.',
+  ...access('ADMIN'),
+  request: {
+    params: plantIdParam,
+    body: jsonBody(z.strictObject({ credentials: credentialsSchema }).openapi('NewCredentials')),
+  },
+  responses: {
+    200: jsonAnswer(
+      z
+        .object({
+          account_id: z.string(),
+          version: z.int(),
+          resumed: z.array(z.string()),
+          active: z.int(),
+          loops_told: z.int(),
+        })
+        .openapi('CredentialsStored'),
+      'stored, sealed',
+    ),
+    ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+  },
+});
+
+export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
+  const until = untilSchema(deps.clock);
+
+  const pause = createRoute({
+    method: 'post',
+    path: '/plants/{id}/pause',
+    tags,
+    summary: 'Stop polling a plant, until it is resumed or until a time',
+    ...access('OPERATOR'),
+    request: {
+      params: plantIdParam,
+      body: jsonBody(
+        z
+          .strictObject({ until: until.nullable().default(null), reason: wordsSchema.default('') })
+          .openapi('Pause'),
+      ),
+    },
+    responses: {
+      200: jsonAnswer(decidedSchema, 'it is DISABLED_BY_OPERATOR'),
+      ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+  });
+
+  const silence = createRoute({
+    method: 'post',
+    path: '/plants/{id}/silence',
+    tags,
+    summary: 'Announce no alert of a plant until a time; `until` null ends the silence',
+    ...access('OPERATOR'),
+    request: {
+      params: plantIdParam,
+      body: jsonBody(
+        z
+          .strictObject({ until: until.nullable(), reason: wordsSchema.default('') })
+          .openapi('Silence'),
+      ),
+    },
+    responses: {
+      200: jsonAnswer(decidedSchema, 'its alerts stand and are counted, and are not announced'),
+      ...problems(400, 401, 403, 404, 413, 415, 422, 503),
+    },
+  });
+
+  return newRoutes()
+    .openapi(poll, async (c) => {
+      const answer = await idempotently(c, deps, () =>
+        actions.poll(actingOf(c), c.req.valid('param').id),
+      );
+      c.header('cache-control', 'no-store');
+      return c.json(
+        {
+          plant_id: answer.plant_id,
+          scheduled_for: answer.scheduled_for,
+          trigger: answer.trigger,
+          outcome: answer.outcome,
+          attempts: answer.attempts,
+          duration_ms: answer.duration_ms,
+          adapter_error_type: answer.adapter_error_type,
+          error: answer.error,
+          power_w: answer.power_w,
+          today_energy_kwh: answer.today_energy_kwh,
+          lifetime_energy_kwh: answer.lifetime_energy_kwh,
+          booked_date: answer.booked_date,
+          source_time: answer.source_time,
+          status: answer.status,
+          status_reason: answer.status_reason,
+        },
+        200,
+      );
+    })
+    .openapi(pause, async (c) => {
+      const body = c.req.valid('json');
+      return c.json(await actions.pause(actingOf(c), c.req.valid('param').id, saidOf(body)), 200);
+    })
+    .openapi(resume, async (c) =>
+      c.json(await actions.resume(actingOf(c), c.req.valid('param').id), 200),
+    )
+    .openapi(silence, async (c) => {
+      const body = c.req.valid('json');
+      return c.json(await actions.silence(actingOf(c), c.req.valid('param').id, saidOf(body)), 200);
+    })
+    .openapi(replace, async (c) => {
+      const { credentials } = c.req.valid('json');
+      return c.json(
+        await actions.replaceCredentials(actingOf(c), c.req.valid('param').id, credentials),
+        200,
+      );
+    });
+}
+
+function saidOf(body: { until: string | null; reason: string }): {
+  until: Date | null;
+  reason: string | null;
+} {
+  return {
+    until: body.until === null ? null : new Date(body.until),
+    reason: body.reason === '' ? null : body.reason,
+  };
+}

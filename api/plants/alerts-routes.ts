@@ -1,0 +1,240 @@
+import { createRoute, z } from '@hono/zod-openapi';
+
+import { findAlert, listAlertEvents, pageAlerts } from '../../db/plants/alerts.ts';
+import { listNotifications } from '../../db/outbox.ts';
+import type { AlertState } from '../../domain/plants/facts.ts';
+import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
+import type { Actions } from './actions.ts';
+import { pageQuery, readNumberCursor, writeCursor } from '../cursor.ts';
+import type { ApiDeps } from '../deps.ts';
+import { actingOf, plantScope } from '../env.ts';
+import { untilSchema, wordsSchema } from './plant-body.ts';
+import { Problem, problems } from '../problem.ts';
+import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+import {
+  alertJson,
+  alertSchema,
+  alertStateSchema,
+  alertTypeSchema,
+  brandSchema,
+  severitySchema,
+} from './schemas.ts';
+
+/** Alerts: read and acknowledged; and the outbox of what is to be said of them. */
+
+const tags = ['alerts'];
+
+const statesOf = {
+  active: ['NEW', 'ACKED'],
+  new: ['NEW'],
+  acked: ['ACKED'],
+  resolved: ['RESOLVED'],
+  all: ['NEW', 'ACKED', 'RESOLVED'],
+} as const satisfies Record<string, readonly AlertState[]>;
+
+/** As the database numbers them; a larger one is none. */
+const idSchema = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const alertIdParam = z.object({
+  id: idSchema.openapi({ param: { name: 'id', in: 'path' }, example: 12 }),
+});
+
+const list = createRoute({
+  method: 'get',
+  path: '/alerts',
+  tags,
+  summary:
+    'Alerts: active first, RED before YELLOW, the oldest first; then resolved ones, the newest first',
+  ...access('CUSTOMER'),
+  request: {
+    query: z.object({
+      state: z.enum(['active', 'new', 'acked', 'resolved', 'all']).default('active'),
+      severity: severitySchema.optional(),
+      type: alertTypeSchema.optional(),
+      plant: z.string().regex(plantIdPattern, 'cannot be the id of a plant').optional(),
+      brand: brandSchema.optional(),
+      ...pageQuery,
+    }),
+  },
+  responses: {
+    200: jsonAnswer(
+      z
+        .object({ alerts: z.array(alertSchema), next_cursor: z.string().nullable() })
+        .openapi('AlertPage'),
+      'one page',
+    ),
+    ...problems(401, 403, 422, 503),
+  },
+});
+
+const events = createRoute({
+  method: 'get',
+  path: '/alerts/{id}/events',
+  tags,
+  summary: 'What became of an alert, oldest first',
+  ...access('CUSTOMER'),
+  request: { params: alertIdParam },
+  responses: {
+    200: jsonAnswer(
+      z
+        .object({
+          alert: alertSchema,
+          events: z.array(
+            z.object({
+              at: instantSchema,
+              from_state: z.enum(['NEW', 'ACKED']).nullable(),
+              to_state: alertStateSchema,
+              severity: severitySchema,
+              actor: z.string(),
+              reason: z.string(),
+            }),
+          ),
+        })
+        .openapi('AlertEvents'),
+      'the alert and its events',
+    ),
+    ...problems(401, 403, 404, 422, 503),
+  },
+});
+
+const notifications = createRoute({
+  method: 'get',
+  path: '/notifications',
+  tags,
+  summary: 'The outbox as a feed; reading it sends nothing',
+  ...access('OPERATOR'),
+  request: {
+    query: z.object({
+      after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+      limit: pageQuery.limit,
+    }),
+  },
+  responses: {
+    200: jsonAnswer(
+      z
+        .object({
+          notifications: z.array(
+            z.object({
+              id: z.int(),
+              kind: z.enum(['RAISED', 'ESCALATED', 'REMINDER', 'RECOVERED']),
+              severity: severitySchema,
+              alert_id: z.int(),
+              plant_id: z.string(),
+              created_at: instantSchema,
+              not_before: instantSchema,
+              dropped_at: instantSchema
+                .nullable()
+                .openapi({ description: 'ended before not_before: not to be sent' }),
+            }),
+          ),
+          next_after: z
+            .int()
+            .openapi({ description: 'the next `after`, also where nothing is new' }),
+        })
+        .openapi('Notifications'),
+      'what came after `after`, oldest first',
+    ),
+    ...problems(401, 403, 422, 503),
+  },
+});
+
+export function alertRoutes(deps: ApiDeps, actions: Actions) {
+  const ack = createRoute({
+    method: 'post',
+    path: '/alerts/{id}/ack',
+    tags,
+    summary: 'Acknowledge an active alert, until it ends or until a time',
+    ...access('OPERATOR'),
+    request: {
+      params: alertIdParam,
+      body: jsonBody(
+        z
+          .strictObject({
+            comment: wordsSchema.default(''),
+            until: untilSchema(deps.clock).nullable().default(null),
+          })
+          .openapi('Ack'),
+      ),
+    },
+    responses: {
+      200: jsonAnswer(alertSchema, 'the alert as it is now'),
+      ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
+  });
+
+  return newRoutes()
+    .openapi(list, async (c) => {
+      const { state, plant, brand, severity, type, cursor, limit } = c.req.valid('query');
+      const cursorOf = `alerts ${state}`;
+      const after = readNumberCursor(cursorOf, cursor);
+      if (after !== null && after.length !== 4)
+        throw new Problem('invalid-request', 'cursor: not a cursor of this list');
+      const { alerts, next } = await pageAlerts(
+        deps.db,
+        {
+          states: statesOf[state],
+          customerId: plantScope(c.get('person')).customerId,
+          ...(plant === undefined ? {} : { plantId: plant }),
+          ...(brand === undefined ? {} : { brand }),
+          ...(severity === undefined ? {} : { severity }),
+          ...(type === undefined ? {} : { type }),
+        },
+        { after, limit },
+      );
+      return c.json(
+        { alerts: alerts.map(alertJson), next_cursor: writeCursor(cursorOf, next) },
+        200,
+      );
+    })
+    .openapi(events, async (c) => {
+      const { customerId } = plantScope(c.get('person'));
+      const alert = await findAlert(deps.db, c.req.valid('param').id, customerId);
+      if (alert === undefined) throw new Problem('not-found', 'There is no such alert.');
+      const rows = await listAlertEvents(deps.db, alert.id);
+      return c.json(
+        {
+          alert: alertJson(alert),
+          events: rows.map((row) => ({
+            at: row.at.toISOString(),
+            from_state: row.from_state,
+            to_state: row.to_state,
+            severity: row.severity,
+            actor: row.actor,
+            reason: row.reason,
+          })),
+        },
+        200,
+      );
+    })
+    .openapi(ack, async (c) => {
+      const { comment, until } = c.req.valid('json');
+      const acting = actingOf(c);
+      const acked = await actions.ack(acting, c.req.valid('param').id, {
+        comment: comment === '' ? null : comment,
+        until: until === null ? null : new Date(until),
+      });
+      const alert = await findAlert(deps.db, acked.id, acting.scope.customerId);
+      if (alert === undefined) throw new Problem('not-found', 'There is no such alert.');
+      return c.json(alertJson(alert), 200);
+    })
+    .openapi(notifications, async (c) => {
+      const { after, limit } = c.req.valid('query');
+      const scope = plantScope(c.get('person'));
+      const rows = await listNotifications(deps.db, scope, { afterId: after, limit });
+      return c.json(
+        {
+          notifications: rows.map((row) => ({
+            id: row.id,
+            kind: row.kind,
+            severity: row.severity,
+            alert_id: row.alert_id,
+            plant_id: row.plant_id,
+            created_at: row.created_at.toISOString(),
+            not_before: row.not_before.toISOString(),
+            dropped_at: row.dropped_at?.toISOString() ?? null,
+          })),
+          next_after: rows.at(-1)?.id ?? after,
+        },
+        200,
+      );
+    });
+}

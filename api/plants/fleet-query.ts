@@ -1,0 +1,159 @@
+import type { Brand, Status } from '../../domain/plants/plant.ts';
+import type { FleetRow } from './fleet-row.ts';
+
+/** What a list of the fleet may be filtered by; all that are given must hold. */
+export interface FleetFilter {
+  status?: Status | undefined;
+  brand?: Brand | undefined;
+  customer?: string | undefined;
+  /** Text within name or id, in capitals or not. */
+  q?: string | undefined;
+  stale?: boolean | undefined;
+}
+
+/** Columns by which a list can be sorted; `worst` is the order of section 4 of the specification. */
+const sortKeys = {
+  worst: (row) => row.worst_key,
+  name: (row) => [row.name.toLocaleLowerCase('en')],
+  brand: (row) => [row.brand],
+  customer: (row) => [row.customer_id],
+  data_age: (row) => [row.data_age_s],
+  power: (row) => [row.power_now_w],
+  yesterday: (row) => [row.yesterday_energy_kwh],
+  yesterday_per_kwp: (row) => [row.yesterday_kwh_per_kwp],
+  yesterday_ratio: (row) => [row.yesterday_median_ratio],
+  today: (row) => [row.today_energy_kwh],
+  today_ratio: (row) => [row.today_median_ratio],
+  lost: (row) => [row.estimated_lost_kwh ?? row.at_risk_kwh],
+  alerts: (row) => [row.open_alerts],
+} as const satisfies Record<string, (row: FleetRow) => SortKey>;
+
+export type FleetSort = keyof typeof sortKeys;
+export const fleetSorts = Object.keys(sortKeys) as FleetSort[];
+
+type SortKey = readonly (number | string | null)[];
+
+/** Where a page ended: the key of its last line, which may have moved since. */
+export type FleetPosition = SortKey;
+
+export interface FleetOrder {
+  sort: FleetSort;
+  descending: boolean;
+}
+
+export function filterFleet(rows: readonly FleetRow[], filter: FleetFilter): FleetRow[] {
+  const text = filter.q?.trim().toLocaleLowerCase('en') ?? '';
+  return rows.filter(
+    (row) =>
+      (filter.status === undefined || row.status === filter.status) &&
+      (filter.brand === undefined || row.brand === filter.brand) &&
+      (filter.customer === undefined || row.customer_id === filter.customer) &&
+      (filter.stale === undefined || row.stale === filter.stale) &&
+      (text === '' ||
+        row.name.toLocaleLowerCase('en').includes(text) ||
+        row.id.toLocaleLowerCase('en').includes(text)),
+  );
+}
+
+/** A line's place: what it is sorted by, then its id, so that no two are the same. */
+function positionOf(row: FleetRow, sort: FleetSort): FleetPosition {
+  return [...sortKeys[sort](row), row.id];
+}
+
+/** What has no value comes last, ascending or descending. */
+function comparePositions(a: FleetPosition, b: FleetPosition, descending: boolean): number {
+  const parts = Math.max(a.length, b.length);
+  for (let index = 0; index < parts; index += 1) {
+    const [x, y] = [a[index] ?? null, b[index] ?? null];
+    if (x === y) continue;
+    if (x === null) return 1;
+    if (y === null) return -1;
+    return x < y !== descending ? -1 : 1;
+  }
+  return 0;
+}
+
+/** One page of the lines, which are given worst first, and where the next one begins; null at the end. */
+export function fleetPage(
+  rows: readonly FleetRow[],
+  { sort, descending }: FleetOrder,
+  page: { after: FleetPosition | null; limit: number },
+): { rows: FleetRow[]; next: FleetPosition | null } {
+  const placed = rows.map((row) => ({ row, at: positionOf(row, sort) }));
+  // The lines come in the order of the worst.
+  if (sort !== 'worst' || descending)
+    placed.sort((a, b) => comparePositions(a.at, b.at, descending));
+  const { after, limit } = page;
+  const first =
+    after === null ? 0 : placed.findIndex(({ at }) => comparePositions(at, after, descending) > 0);
+  if (first === -1) return { rows: [], next: null };
+  const shown = placed.slice(first, first + limit);
+  const isEnd = first + limit >= placed.length;
+  return { rows: shown.map(({ row }) => row), next: isEnd ? null : (shown.at(-1)?.at ?? null) };
+}
+
+/** The whole of a fleet in figures. Plants that were not polled in time are counted apart from the colours. */
+export interface FleetTotals {
+  plants: number;
+  green: number;
+  yellow: number;
+  red: number;
+  grey: number;
+  not_polled: number;
+  /** ACTIVE plants: so many could give data. */
+  active: number;
+  /** Plants whose power is fresh, and what they give together. */
+  fresh: number;
+  power_now_w: number;
+  /** Each plant's own yesterday and today. */
+  yesterday_energy_kwh: number;
+  today_energy_kwh: number;
+  newest_poll_at: Date | null;
+  /** A tenth of the ACTIVE plants, or more, were not polled in time: the colours are from `newest_poll_at`. */
+  monitoring_stopped: boolean;
+}
+
+/** So many plants that are not polled are no accident of their own. */
+const stoppedPart = 1 / 10;
+
+export function fleetTotals(rows: readonly FleetRow[]): FleetTotals {
+  const totals: FleetTotals = {
+    plants: rows.length,
+    green: 0,
+    yellow: 0,
+    red: 0,
+    grey: 0,
+    not_polled: 0,
+    active: 0,
+    fresh: 0,
+    power_now_w: 0,
+    yesterday_energy_kwh: 0,
+    today_energy_kwh: 0,
+    newest_poll_at: null,
+    monitoring_stopped: false,
+  };
+  for (const row of rows) {
+    if (row.stale) totals.not_polled += 1;
+    else totals[colourOf[row.status]] += 1;
+    if (row.integration_status === 'ACTIVE') totals.active += 1;
+    if (row.power_now_w !== null) {
+      totals.fresh += 1;
+      totals.power_now_w += row.power_now_w;
+    }
+    totals.yesterday_energy_kwh += row.yesterday_energy_kwh ?? 0;
+    totals.today_energy_kwh += row.today_energy_kwh ?? 0;
+    const polledAt = row.last_polled_at;
+    if (polledAt !== null && (totals.newest_poll_at === null || polledAt > totals.newest_poll_at))
+      totals.newest_poll_at = polledAt;
+  }
+  totals.monitoring_stopped =
+    totals.not_polled > 0 && totals.not_polled >= totals.active * stoppedPart;
+  return totals;
+}
+
+const colourOf = {
+  GREEN: 'green',
+  YELLOW: 'yellow',
+  RED: 'red',
+  GREY: 'grey',
+} as const satisfies Record<Status, keyof FleetTotals>;

@@ -1,0 +1,119 @@
+import type { PlantView } from '../../db/plants/plants.ts';
+import type { RecentDays } from '../../db/plants/recent-days.ts';
+import type { DayQuality } from '../../domain/plants/facts.ts';
+import { decideClosing, decideRunningDay } from '../../domain/plants/low-generation.ts';
+import type { LocalDate } from '../../domain/plants/plant.ts';
+import { isSeenWithin, yellowAfterMs } from '../../domain/plants/status.ts';
+import { addDays, localDateAt, minuteMs } from '../../domain/zone.ts';
+import { notPolledSince, plantJson } from './plant-view.ts';
+
+/** A plant's line in the fleet. Instants are `Date`, energies kWh, powers W; ratios are 1 where a day is as usual. */
+export interface FleetRow extends PlantView {
+  /** null where it is polled as it should be. */
+  not_polled_since: Date | null;
+  /** Age of the newest data, s; null of a plant that was never seen. */
+  data_age_s: number | null;
+  /** The newest poll's power while that is fresh; null otherwise, and `power_note` says why. */
+  power_now_w: number | null;
+  power_note: string | null;
+  yesterday_date: LocalDate;
+  yesterday_energy_kwh: number | null;
+  /** Energy for each kW installed. */
+  yesterday_kwh_per_kwp: number | null;
+  yesterday_quality: DayQuality | null;
+  yesterday_complete: boolean | null;
+  /** Yesterday over the median of the 7 days before it; null where the rule has nothing to say. */
+  yesterday_median_ratio: number | null;
+  /** What was compared, or why nothing was. */
+  yesterday_note: string;
+  today_date: LocalDate;
+  /** Today so far over what is usually in by the newest measurement's local time; null before the rule may speak. */
+  today_median_ratio: number | null;
+  today_note: string;
+}
+
+/** Power that was measured longer before its poll than this, or than two intervals, says nothing of now. */
+const powerAgeMsMin = 30 * minuteMs;
+const noDays: RecentDays = { days: [], daysAtTime: [] };
+
+/** The line of one plant at `nowMs`. @param recent undefined where the plant has no days. */
+export function fleetRow(
+  plant: PlantView,
+  recent: RecentDays | undefined,
+  nowMs: number,
+): FleetRow {
+  const { days, daysAtTime } = recent ?? noDays;
+  const today = localDateAt(nowMs, plant.timezone);
+  const yesterday = addDays(today, -1);
+  const yesterdaysRow = days.find((day) => day.date === yesterday);
+  const closing = decideClosing(yesterday, days);
+  const todaysRow = days.find((day) => day.date === today);
+  const lastSeenAtMs = plant.last_seen_at?.getTime() ?? null;
+  const running = decideRunningDay({
+    today,
+    totalKwh: todaysRow?.todayEnergyKwh ?? null,
+    measuredAtMs: todaysRow?.lastSeenAtMs ?? null,
+    slotMs: plant.last_slot?.getTime() ?? nowMs,
+    isSeen: isSeenWithin(yellowAfterMs, lastSeenAtMs, nowMs),
+    days,
+    daysAtTime,
+    place: plant,
+  });
+  const powerNote = powerNoteOf(plant);
+  return {
+    ...plant,
+    not_polled_since: notPolledSince(plant),
+    data_age_s:
+      lastSeenAtMs === null ? null : Math.max(0, Math.round((nowMs - lastSeenAtMs) / 1000)),
+    power_now_w: powerNote === null ? plant.power_w : null,
+    power_note: powerNote,
+    yesterday_date: yesterday,
+    yesterday_energy_kwh: yesterdaysRow?.todayEnergyKwh ?? null,
+    yesterday_kwh_per_kwp:
+      yesterdaysRow === undefined || plant.installed_capacity_kw === null
+        ? null
+        : yesterdaysRow.todayEnergyKwh / plant.installed_capacity_kw,
+    yesterday_quality: yesterdaysRow?.quality ?? null,
+    yesterday_complete: yesterdaysRow?.complete ?? null,
+    yesterday_median_ratio: closing.ratio,
+    yesterday_note: closing.note,
+    today_date: today,
+    today_median_ratio: running.ratio,
+    today_note: running.isTooEarly ? 'too early' : running.note,
+  };
+}
+
+/** Why the newest power is not what the plant gives now; null where it is. */
+function powerNoteOf(plant: PlantView): string | null {
+  if (plant.integration_status !== 'ACTIVE') return 'not polled';
+  if (plant.stale) return 'not polled in time';
+  const poll = plant.last_poll;
+  if (poll === null) return 'not polled yet';
+  if (poll.booked === null) return 'the last poll failed';
+  if (plant.power_w === null) return 'the vendor gave no power';
+  const { sourceTimeMs } = poll.booked;
+  const ageMsMax = Math.max(powerAgeMsMin, 2 * plant.poll_interval_s * 1000);
+  return sourceTimeMs !== null && poll.startedAtMs - sourceTimeMs > ageMsMax
+    ? 'the newest measurement is old'
+    : null;
+}
+
+/** For machines: everything of `plantJson`, and the line. */
+export function fleetRowJson(row: FleetRow, nowMs: number) {
+  return {
+    ...plantJson(row, nowMs),
+    data_age_s: row.data_age_s,
+    power_now_w: row.power_now_w,
+    power_note: row.power_note,
+    yesterday_date: row.yesterday_date,
+    yesterday_energy_kwh: row.yesterday_energy_kwh,
+    yesterday_kwh_per_kwp: row.yesterday_kwh_per_kwp,
+    yesterday_quality: row.yesterday_quality,
+    yesterday_complete: row.yesterday_complete,
+    yesterday_median_ratio: row.yesterday_median_ratio,
+    yesterday_note: row.yesterday_note,
+    today_date: row.today_date,
+    today_median_ratio: row.today_median_ratio,
+    today_note: row.today_note,
+  };
+}

@@ -1,0 +1,95 @@
+import { html } from 'hono/html';
+
+import type { AlertView } from '../../../db/plants/alerts.ts';
+import { energyText } from '../../../domain/wording.ts';
+import { type Html, time } from '../../pages/components.ts';
+
+/** How an alert is shown, wherever it is. */
+
+const typeWords: Readonly<Record<AlertView['type'], string>> = {
+  OFFLINE: 'offline',
+  LOW_GENERATION: 'low generation',
+  MOCK_FAULT: 'vendor alarm',
+  API_ERROR: 'vendor access',
+  DEVICE_DOWN: 'device down',
+};
+
+/** "vendor alarm 2129". */
+export function alertType(alert: AlertView): string {
+  const code = alert.vendor_alarm_code;
+  return code === null ? typeWords[alert.type] : `${typeWords[alert.type]} ${code}`;
+}
+
+/** What it has cost, always an estimate; empty where nothing is known. */
+export function alertCost(alert: AlertView): string {
+  if (alert.at_risk_kwh !== null) return `≈ ${energyText(alert.at_risk_kwh)} at risk`;
+  if (alert.estimated_lost_kwh !== null) return `≈ ${energyText(alert.estimated_lost_kwh)} lost`;
+  return '';
+}
+
+/** NEW; or who acknowledged it, until when and with which words. */
+export function alertState(alert: AlertView, nowMs: number): Html {
+  switch (alert.state) {
+    case 'NEW':
+      return html`<b>NEW</b>`;
+    case 'RESOLVED':
+      return html`resolved
+      ${alert.resolved_at === null ? '' : time(alert.resolved_at.getTime(), alert.timezone, nowMs)}`;
+    case 'ACKED':
+      return html`acknowledged by
+      ${alert.acked_by ?? 'somebody'}${
+        alert.acked_until === null
+          ? ''
+          : html` until ${time(alert.acked_until.getTime(), alert.timezone, nowMs)}`
+      }${alert.ack_comment === null ? '' : html`: “${alert.ack_comment}”`}`;
+  }
+}
+
+/** For how long an acknowledgement, a pause or a silence may hold: seconds by the word. */
+export const spans = {
+  '1 h': 3_600,
+  '4 h': 4 * 3_600,
+  '24 h': 24 * 3_600,
+  '7 days': 7 * 24 * 3_600,
+} as const;
+
+export const spanOptions = (endless: string): Html =>
+  html`<option value="">${endless}</option>
+    ${Object.entries(spans).map(
+      ([words, seconds]) => html`<option value="${seconds}">for ${words}</option>`,
+    )}`;
+
+/** A form of this page: it works without a script, and in place with one. */
+export const actInPlace = html`hx-target="#live" hx-select="#live" hx-swap="outerMorph"
+hx-sync="#live:replace" hx-disable="find button"`;
+
+/** "Ack" with a comment and an end, unfolded in place. */
+export function ackMenu(alert: AlertView, back: string): Html {
+  const id = `ack-${alert.id}`;
+  const action = `/alerts/${alert.id}/ack`;
+  return html`<details class="menu act small" id="${id}">
+    <summary>
+      ${alert.state === 'NEW' ? 'Ack' : 'Change'}<span class="sr">
+        alert of ${alert.plant_name}: ${alert.message}</span
+      >
+    </summary>
+    <form class="sheet" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
+      <input type="hidden" name="back" value="${back}" />
+      <label
+        ><span>Comment</span
+        ><textarea id="${id}-comment" name="comment" maxlength="500" rows="2">
+${alert.ack_comment ?? ''}</textarea>
+      </label>
+      <label
+        ><span>Quiet</span
+        ><select id="${id}-for" name="for">
+          ${spanOptions('until it is resolved')}
+        </select></label
+      >
+      <p class="form-error" role="alert"></p>
+      <button class="main" type="submit">
+        <span class="idle-text">Acknowledge</span><span class="busy-text">acknowledging…</span>
+      </button>
+    </form>
+  </details>`;
+}

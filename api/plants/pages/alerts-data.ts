@@ -1,0 +1,42 @@
+import type { AlertView } from '../../../db/plants/alerts.ts';
+import type { AlertType } from '../../../domain/plants/facts.ts';
+import { incidentSentence } from '../../../domain/plants/incidents.ts';
+import type { Brand } from '../../../domain/plants/plant.ts';
+import type { FleetRow } from '../fleet-row.ts';
+import type { IncidentLine } from './alerts.ts';
+
+/** What a brand that does not answer explains; a vendor's own alarm of a plant is never explained by it. */
+const explained: ReadonlySet<AlertType> = new Set(['OFFLINE', 'API_ERROR', 'LOW_GENERATION']);
+
+/** Puts the alerts that a brand's incident explains under that incident, one line for each. */
+export function groupByIncident(
+  alerts: readonly AlertView[],
+  rows: readonly FleetRow[],
+  nowMs: number,
+): { alerts: AlertView[]; incidents: IncidentLine[] } {
+  const affected = rows.filter((row) => row.incident_since !== null);
+  const byBrand = Map.groupBy(affected, (row) => row.incident_brand);
+  const incidents = [...byBrand].map(([brand, plants]): IncidentLine => {
+    const ids = new Set(plants.map((plant) => plant.id));
+    const ofBrand = rows.filter(
+      (row) => row.integration_status === 'ACTIVE' && (brand === null || row.brand === brand),
+    );
+    return {
+      brand,
+      sentence: `${sinceSentence(brand, plants, nowMs)} ${plants.length} of ${ofBrand.length} plants`,
+      alerts: alerts.filter((alert) => ids.has(alert.plant_id) && explained.has(alert.type)),
+    };
+  });
+  const grouped = new Set(incidents.flatMap((incident) => incident.alerts));
+  return { alerts: alerts.filter((alert) => !grouped.has(alert)), incidents };
+}
+
+/** In the plants' zone where they share one, else in UTC. */
+function sinceSentence(brand: Brand | null, plants: readonly FleetRow[], nowMs: number): string {
+  const zones = new Set(plants.map((plant) => plant.timezone));
+  const [zone] = zones;
+  const timezone = zones.size === 1 && zone !== undefined ? zone : 'UTC';
+  const sinceMs = Math.min(...plants.map((plant) => plant.incident_since?.getTime() ?? nowMs));
+  const sentence = incidentSentence(brand, sinceMs, timezone, nowMs);
+  return sentence.replace(/\.$/, ` ${timezone}.`);
+}

@@ -1,0 +1,387 @@
+import { html } from 'hono/html';
+
+import { type Brand, brands, type Status, statuses } from '../../../domain/plants/plant.ts';
+import type { StripTick } from '../../../domain/plants/strip.ts';
+import { durationText } from '../../../domain/wording.ts';
+import {
+  clockSeconds,
+  decimal,
+  difference,
+  figure,
+  type Html,
+  mark,
+  type MarkKind,
+  missing,
+  moon,
+  time,
+  whenText,
+} from '../../pages/components.ts';
+import { type FleetSort, fleetSorts } from '../fleet-query.ts';
+import { strip } from './strip.ts';
+
+/** What needs me now: the page of nine in the morning. */
+
+/** What the page's address says. */
+export interface FleetQuery {
+  status: Status | 'STALE' | null;
+  brand: Brand | null;
+  customer: string | null;
+  q: string;
+  /** A column; a leading "-" turns it round. Empty: worst first. */
+  sort: string;
+  /** How many hundreds of rows are open. */
+  pages: number;
+}
+
+/** One plant as the fleet's table shows it; kWh, W and ratios, instants in ms. */
+export interface FleetLine {
+  id: string;
+  name: string;
+  brand: Brand;
+  timezone: string;
+  status: Status;
+  /** Why, with since when. */
+  sentence: string;
+  stale: boolean;
+  notPolledSinceMs: number | null;
+  isNight: boolean;
+  lastSeenAtMs: number | null;
+  powerW: number | null;
+  /** Why there is no power. */
+  powerNote: string | null;
+  yesterdayKwh: number | null;
+  yesterdayKwhPerKwp: number | null;
+  /** Yesterday over the median of its 7 days; null where there is none. */
+  yesterdayRatio: number | null;
+  /** Whether yesterday's value may still change. */
+  yesterdayFinal: boolean;
+  yesterdayNote: string;
+  todayKwh: number | null;
+  todayRatio: number | null;
+  /** What was compared, or why nothing was; "too early" before the rule may speak. */
+  todayNote: string;
+  lostKwh: number | null;
+  openAlerts: number;
+}
+
+export interface FleetTotals {
+  red: number;
+  yellow: number;
+  green: number;
+  grey: number;
+  notPolled: number;
+  plants: number;
+  powerW: number | null;
+  powerFromPlants: number;
+  powerOfPlants: number;
+  yesterdayKwh: number | null;
+  todayKwh: number | null;
+  newestPollAtMs: number | null;
+}
+
+export interface FleetPage {
+  query: FleetQuery;
+  totals: FleetTotals;
+  lines: readonly FleetLine[];
+  /** How many plants the filters leave. */
+  found: number;
+  strips: ReadonlyMap<string, readonly StripTick[]>;
+  customers: readonly string[];
+  /** Set when a tenth of the fleet is not polled: from when the colours of those plants are; null where they have none. */
+  stopped: { sinceMs: number | null } | null;
+  /** Whether the viewer may open the page of the system. */
+  maySeeSystem: boolean;
+  /** Said with times that belong to no single plant. */
+  timezone: string;
+  nowMs: number;
+}
+
+/** Rows a page. */
+export const fleetPageSize = 100;
+
+/** The page's address with something changed. */
+export function fleetHref(query: FleetQuery, change: Partial<FleetQuery>): string {
+  const { status, brand, customer, q, sort, pages } = { ...query, ...change };
+  const params = new URLSearchParams();
+  if (status !== null) params.set('status', status);
+  if (brand !== null) params.set('brand', brand);
+  if (customer !== null) params.set('customer', customer);
+  if (q !== '') params.set('q', q);
+  if (sort !== '') params.set('sort', sort);
+  if (pages > 1) params.set('pages', String(pages));
+  const text = params.toString();
+  return text === '' ? '/' : `/?${text}`;
+}
+
+/** A link or form of this page is followed in place; the address follows. */
+const inPlace = html`hx-target="#live" hx-select="#live" hx-swap="outerMorph" hx-push-url="true"
+hx-sync="#live:replace"`;
+
+function go(href: string): Html {
+  return html`href="${href}" hx-get="${href}" ${inPlace}`;
+}
+
+export function fleetContent(view: FleetPage): Html {
+  return html`<h1 class="sr">Fleet</h1>
+    ${stoppedBanner(view)}
+    <div class="bar">${counts(view)}${filters(view)}</div>
+    ${totals(view)} ${view.lines.length === 0 ? nothing(view) : table(view)} ${more(view)}`;
+}
+
+function stoppedBanner({ stopped, totals: t, timezone, nowMs, maySeeSystem }: FleetPage): Html {
+  if (stopped === null) return html``;
+  const colours =
+    stopped.sinceMs === null
+      ? 'none of them was ever polled'
+      : `their colours are those of ${whenText(stopped.sinceMs, timezone, nowMs)} ${timezone}`;
+  return html`<div class="banner hatch" role="alert">
+    ${mark('STALE')}
+    <p>
+      <strong>Monitoring has stopped</strong> for ${t.notPolled} of ${t.plants} plants:
+      ${colours}.${maySeeSystem ? html` <a href="/system">System</a> says what is wrong and what to do.` : ''}
+    </p>
+  </div>`;
+}
+
+function counts({ query, totals: t }: FleetPage): Html {
+  const all: readonly (readonly [MarkKind, number, string])[] = [
+    ['RED', t.red, 'red'],
+    ['YELLOW', t.yellow, 'yellow'],
+    ['GREEN', t.green, 'green'],
+    ['GREY', t.grey, 'grey'],
+    ['STALE', t.notPolled, 'not polled'],
+  ];
+  return html`<nav class="counts" aria-label="Plants by status">
+    ${all.map(([kind, count, word]) => {
+      const isOn = query.status === kind;
+      const href = fleetHref(query, { status: isOn ? null : kind, pages: 1 });
+      return html`<a
+        id="count-${kind}"
+        class="${count === 0 ? 'none' : ''}"
+        ${go(href)}
+        ${isOn ? html`aria-current="true"` : ''}
+        >${mark(kind)}<span><b>${count}</b> ${word}</span></a
+      >`;
+    })}
+  </nav>`;
+}
+
+function filters({ query, customers }: FleetPage): Html {
+  const option = (value: string, text: string, chosen: string | null): Html =>
+    html`<option value="${value}" ${chosen === value ? html`selected` : ''}>${text}</option>`;
+  return html`<form
+    class="filters"
+    id="filters"
+    role="search"
+    action="/"
+    method="get"
+    hx-get="/"
+    hx-trigger="input delay:300ms, submit"
+    ${inPlace}
+  >
+    ${query.status === null ? '' : html`<input type="hidden" name="status" value="${query.status}" />`}
+    ${query.sort === '' ? '' : html`<input type="hidden" name="sort" value="${query.sort}" />`}
+    <label class="search"
+      ><span class="sr">Search plants</span
+      ><input
+        id="q"
+        type="search"
+        name="q"
+        value="${query.q}"
+        placeholder="Search"
+        autocomplete="off"
+    /></label>
+    <label
+      ><span class="sr">Brand</span
+      ><select id="brand" name="brand">
+        ${option('', 'All brands', query.brand ?? '')}${brands.map((brand) => option(brand, brand, query.brand))}
+      </select></label
+    >
+    ${
+      customers.length === 0
+        ? ''
+        : html`<label
+            ><span class="sr">Customer</span
+            ><select id="customer" name="customer">
+              ${option('', 'All customers', query.customer ?? '')}${customers.map((customer) => option(customer, customer, query.customer))}
+            </select></label
+          >`
+    }
+    <noscript><button type="submit">Filter</button></noscript>
+  </form>`;
+}
+
+function totals({ totals: t, timezone, nowMs }: FleetPage): Html {
+  const kw =
+    t.powerW === null
+      ? missing('No plant has fresh data', { left: true })
+      : html`<b>${decimal(t.powerW / 1_000, t.powerW < 100_000 ? 1 : 0)} kW</b>`;
+  const kwh = (value: number | null, reason: string): Html =>
+    value === null
+      ? missing(reason, { left: true })
+      : html`<b>${decimal(value, value < 1_000 ? 1 : 0)} kWh</b>`;
+  return html`<div class="totals">
+    <span>${kw} now, from ${t.powerFromPlants} of ${t.powerOfPlants} plants with fresh data</span>
+    <span>yesterday ${kwh(t.yesterdayKwh, 'No plant has data of yesterday')}</span>
+    <span>today ${kwh(t.todayKwh, 'No plant has data of today yet')}</span>
+    <span class="newest"
+      >newest poll
+      ${t.newestPollAtMs === null ? missing('Nothing was polled yet') : html`<time id="newest-poll" datetime="${new Date(t.newestPollAtMs).toISOString()}">${newestText(t.newestPollAtMs, timezone, nowMs)}</time>`}</span
+    >
+  </div>`;
+}
+
+function newestText(atMs: number, timezone: string, nowMs: number): string {
+  const clock = clockSeconds(atMs, timezone);
+  const isOld = nowMs - atMs >= 60_000;
+  return `${clock} ${timezone}${isOld ? `, ${durationText(nowMs - atMs)} ago` : ''}`;
+}
+
+function table(view: FleetPage): Html {
+  const { query } = view;
+  const column = (sort: FleetSort, label: Html, className: string): Html => {
+    const isOn = query.sort === sort || query.sort === `-${sort}`;
+    const isTurned = query.sort.startsWith('-');
+    // Figures are first asked for their highest.
+    const first = sort === 'name' ? sort : `-${sort}`;
+    const next = !isOn ? first : query.sort === first ? (isTurned ? sort : `-${sort}`) : '';
+    const direction = isTurned ? 'descending' : 'ascending';
+    return html`<th scope="col" class="${className}" ${isOn ? html`aria-sort="${direction}"` : ''}>
+      <a id="sort-${sort}" ${go(fleetHref(query, { sort: next, pages: 1 }))}
+        >${label}${isOn ? (isTurned ? ' ↓' : ' ↑') : ''}</a
+      >
+    </th>`;
+  };
+  return html`<table class="fleet" role="table">
+    <caption class="sr">
+      Plants, ${query.sort === '' ? 'worst first' : `by ${query.sort.replace('-', '')}`}
+    </caption>
+    <thead role="rowgroup">
+      <tr role="row">
+        <th scope="col">
+          <a
+            id="sort-worst"
+            ${go(fleetHref(query, { sort: '', pages: 1 }))}
+            ${query.sort === '' ? html`aria-current="true"` : ''}
+            >status</a
+          >
+        </th>
+        ${column('name', html`plant`, '')}
+        <th scope="col">why, since</th>
+        ${column('data_age', html`data<br />age`, 'num')}${column('power', html`now<br />kW`, 'num')}${column('yesterday', html`yesterday<br />kWh`, 'num')}${column('yesterday_per_kwp', html`yesterday<br />kWh/kWp`, 'num w3')}${column('yesterday_ratio', html`yesterday<br />vs median`, 'num w2')}${column('today', html`today<br />kWh`, 'num')}${column('today_ratio', html`today<br />vs median`, 'num w2')}${column('lost', html`lost<br />kWh ≈`, 'num w3')}
+        <th scope="col" class="w2">last 24 slots</th>
+        ${column('alerts', html`alerts`, 'num')}
+      </tr>
+    </thead>
+    <tbody role="rowgroup">
+      ${view.lines.map((line) => row(line, view))}
+    </tbody>
+  </table>`;
+}
+
+function row(line: FleetLine, { nowMs, strips }: FleetPage): Html {
+  const href = `/plants/${encodeURIComponent(line.id)}`;
+  const { status, stale } = line;
+  // Nothing to do here: its reason steps back.
+  const isCalm = status === 'GREEN' && line.openAlerts === 0;
+  const age = line.lastSeenAtMs === null ? null : Math.max(0, nowMs - line.lastSeenAtMs);
+  return html`<tr role="row" id="p-${line.id}" class="${stale ? 'stale' : isCalm ? 'calm' : ''}">
+    <td role="cell" class="c-status">
+      <span class="status"
+        >${mark(stale ? 'STALE' : status)}${stale ? html`<span>${status}</span>` : html`<b>${status}</b>`}</span
+      >
+    </td>
+    <th role="rowheader" scope="row" class="c-name">
+      <a id="a-${line.id}" href="${href}">${line.name}</a
+      ><small class="muted">${line.brand}</small>${line.isNight ? moon() : ''}
+    </th>
+    <td role="cell" class="c-why"><span class="why">${why(line, nowMs)}</span></td>
+    <td role="cell" class="num c-age">
+      ${age === null ? missing('No measurement yet') : durationText(age)}
+    </td>
+    <td role="cell" class="num">
+      ${figure(line.powerW === null ? null : line.powerW / 1_000, 1, line.powerNote ?? 'No fresh power')}
+    </td>
+    <td role="cell" class="num">
+      ${line.yesterdayKwh === null ? missing('No data of yesterday') : html`${decimal(line.yesterdayKwh, 1)}${line.yesterdayFinal ? '' : html`<span class="tip" tabindex="-1" data-tip="May still change: late data are asked for three days"><span aria-hidden="true">*</span><span class="sr"> not final</span></span>`}`}
+    </td>
+    <td role="cell" class="num w3">
+      ${figure(line.yesterdayKwhPerKwp, 1, line.yesterdayKwh === null ? 'No data of yesterday' : 'The installed capacity is not known')}
+    </td>
+    <td role="cell" class="num w2">
+      ${line.yesterdayRatio === null ? missing(line.yesterdayNote) : difference(line.yesterdayRatio)}
+    </td>
+    <td role="cell" class="num c-today">
+      ${line.todayKwh === null ? missing('No data of today yet') : html`${decimal(line.todayKwh, 1)}<span class="unit"> kWh</span>`}
+    </td>
+    <td role="cell" class="num w2">
+      ${line.todayRatio === null ? todayMissing(line.todayNote) : difference(line.todayRatio)}
+    </td>
+    <td role="cell" class="num w3">
+      ${figure(line.lostKwh, 1, 'Nothing is estimated to be lost')}
+    </td>
+    <td role="cell" class="w2 c-strip">
+      ${strip(strips.get(line.id) ?? [], line.timezone, `${href}#polls`)}
+    </td>
+    <td role="cell" class="num c-alerts">
+      ${line.openAlerts === 0 ? html`<span class="muted">–<span class="sr">no open alert</span></span>` : html`${line.openAlerts}<span class="unit"> ${line.openAlerts === 1 ? 'alert' : 'alerts'}</span>`}
+    </td>
+  </tr>`;
+}
+
+/** "too early" is said; another reason is a dash that tells it. */
+function todayMissing(note: string): Html {
+  return note === 'too early'
+    ? missing('Too early: before half of a usual day is in, a cloud decides', { words: note })
+    : missing(note);
+}
+
+function why(line: FleetLine, nowMs: number): Html {
+  if (line.stale) {
+    return html`not polled since
+    ${line.notPolledSinceMs === null ? 'it was added' : time(line.notPolledSinceMs, line.timezone, nowMs)};
+    before that: ${line.sentence}`;
+  }
+  return html`${line.sentence}`;
+}
+
+function nothing({ query, totals: t }: FleetPage): Html {
+  return t.plants === 0
+    ? html`<p class="empty">
+        No plant yet. <code>heliograph plants add</code> or <code>POST /api/v1/plants</code> brings
+        the first one in.
+      </p>`
+    : html`<p class="empty">
+        No plant matches.
+        <a ${go(fleetHref(query, { status: null, brand: null, customer: null, q: '', pages: 1 }))}
+          >Show all ${t.plants}</a
+        >
+      </p>`;
+}
+
+function more({ query, lines, found }: FleetPage): Html {
+  if (lines.length >= found) return html``;
+  const href = fleetHref(query, { pages: query.pages + 1 });
+  return html`<p class="more">
+    <a class="button" id="more" ${go(href)}
+      >Show ${Math.min(fleetPageSize, found - lines.length)} more</a
+    >
+    <span class="muted">${lines.length} of ${found}</span>
+  </p>`;
+}
+
+/** The address's query as the page understands it; what it does not understand is left out. */
+export function parseFleetQuery(params: URLSearchParams): FleetQuery {
+  const oneOf = <T extends string>(name: string, values: readonly T[]): T | null =>
+    values.find((value) => value === params.get(name)) ?? null;
+  const sort = params.get('sort') ?? '';
+  const pages = Number(params.get('pages') ?? 1);
+  return {
+    status: oneOf('status', [...statuses, 'STALE'] as const),
+    brand: oneOf('brand', brands),
+    customer: params.get('customer') || null,
+    q: (params.get('q') ?? '').slice(0, 100),
+    sort: fleetSorts.some((name) => sort === name || sort === `-${name}`) ? sort : '',
+    pages: Number.isInteger(pages) && pages >= 1 ? Math.min(pages, 100) : 1,
+  };
+}

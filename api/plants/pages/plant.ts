@@ -1,0 +1,515 @@
+import { html } from 'hono/html';
+
+import type { AlertView } from '../../../db/plants/alerts.ts';
+import type {
+  Brand,
+  IntegrationStatus,
+  LocalDate,
+  Outcome,
+  Status,
+} from '../../../domain/plants/plant.ts';
+import { durationText, powerText } from '../../../domain/wording.ts';
+import {
+  ackMenu,
+  actInPlace,
+  alertCost,
+  alertState,
+  alertType,
+  spanOptions,
+} from './alert-parts.ts';
+import {
+  chart,
+  clockSeconds,
+  decimal,
+  doneMark,
+  figure,
+  type Html,
+  mark,
+  missing,
+  moon,
+  time,
+  whenText,
+} from '../../pages/components.ts';
+
+/** Why, and since when: one plant. */
+
+export interface DayEnergy {
+  date: LocalDate;
+  /** null: no row of that day, a gap. */
+  kwh: number | null;
+  final: boolean;
+  /** Median of the 7 days before it, kWh; null with fewer than 3 complete ones. */
+  medianKwh: number | null;
+}
+
+/** Power over the minutes of the plant's local day, kW; null where nothing was measured. */
+export interface PowerDays {
+  minutes: readonly number[];
+  todayKw: readonly (number | null)[];
+  yesterdayKw: readonly (number | null)[];
+}
+
+export interface PollLine {
+  atMs: number;
+  jobType: 'POLL' | 'DAILY';
+  outcome: Outcome;
+  trigger: string;
+  lateMs: number | null;
+  durationMs: number | null;
+  error: string | null;
+  powerW: number | null;
+  slotsMissed: number | null;
+}
+
+export interface DeviceLine {
+  sn: string;
+  powerW: number | null;
+  todayKwh: number | null;
+  state: string;
+  measuredAtMs: number | null;
+}
+
+export interface PlantPage {
+  id: string;
+  name: string;
+  brand: Brand;
+  capacityKw: number | null;
+  timezone: string;
+  customerId: string | null;
+  status: Status;
+  statusSinceMs: number;
+  sentence: string;
+  stale: boolean;
+  notPolledSinceMs: number | null;
+  isNight: boolean;
+  statusProfile: string;
+  integrationStatus: IntegrationStatus;
+  pausedUntilMs: number | null;
+  pauseReason: string | null;
+  silencedUntilMs: number | null;
+  lastSeenAtMs: number | null;
+  /** The vendor states no measurement time: proof of life stands for it. */
+  seenByEvidence: boolean;
+  /** null while it is not polled. */
+  nextSlotMs: number | null;
+  intervalS: number;
+  power: PowerDays;
+  days: readonly DayEnergy[];
+  alerts: readonly AlertView[];
+  polls: readonly PollLine[];
+  devices: readonly DeviceLine[];
+  temporalUrl: string | null;
+  mayAct: boolean;
+  nowMs: number;
+}
+
+const path = (id: string): string => `/plants/${encodeURIComponent(id)}`;
+
+export function plantContent(view: PlantPage): Html {
+  return html`<div class="head">
+      <a href="/">‹ Fleet</a>
+      <h1>
+        ${view.name} ${view.isNight ? moon() : ''}
+        <small
+          >${[view.brand, view.capacityKw === null ? null : `${decimal(view.capacityKw, view.capacityKw % 1 === 0 ? 0 : 1)} kWp`, view.timezone, view.customerId].filter((part) => part !== null).join(' · ')}</small
+        >
+      </h1>
+      <div class="actions">
+        ${view.mayAct ? actions(view) : ''}${view.temporalUrl === null || !view.mayAct ? '' : html`<a href="${view.temporalUrl}" rel="noreferrer">Temporal ↗</a>`}
+      </div>
+    </div>
+    ${pollAnswer('')} ${standing(view)}
+    <div class="columns">
+      <section aria-labelledby="h-power">
+        <h2 id="h-power">Power today over yesterday <small>kW, plant time</small></h2>
+        ${powerChart(view)}
+      </section>
+      <section aria-labelledby="h-energy">
+        <h2 id="h-energy">Energy, last 30 days <small>kWh a day</small></h2>
+        ${energyChart(view)}
+      </section>
+    </div>
+    <div class="columns">
+      <section aria-labelledby="h-alerts">
+        <h2 id="h-alerts">Alerts</h2>
+        ${alertLine(view)}
+      </section>
+      <section aria-labelledby="h-polls" id="polls">
+        <h2 id="h-polls">
+          Last polls <small>every ${durationText(view.intervalS * 1_000)}</small>
+        </h2>
+        ${polls(view)}
+      </section>
+    </div>
+    ${view.devices.length < 2 ? '' : devices(view)}`;
+}
+
+function actions(view: PlantPage): Html {
+  const pausedWhy = whyNotPolled(view);
+  const poll = `${path(view.id)}/poll`;
+  const pollButton =
+    pausedWhy === null
+      ? html`<button class="main" type="submit">
+          <span class="idle-text">Poll now</span><span class="busy-text">polling…</span>
+        </button>`
+      : html`<button class="main tip" type="button" aria-disabled="true" data-tip="${pausedWhy}">
+          Poll now<span class="sr">: not possible. ${pausedWhy}</span>
+        </button>`;
+  return html`<form
+      id="poll"
+      method="post"
+      action="${poll}"
+      hx-post="${poll}"
+      hx-target="#poll-answer"
+      hx-select="#poll-answer"
+      hx-swap="outerHTML"
+      hx-sync="#live:replace"
+      hx-disable="find button"
+    >
+      ${pollButton}
+    </form>
+    ${view.integrationStatus === 'ACTIVE' ? pauseMenu(view) : view.integrationStatus === 'PENDING_DOCS' ? '' : resumeForm(view)}
+    ${silenceMenu(view)}`;
+}
+
+/** Why it is not polled, with what to do; null while it is. */
+function whyNotPolled({ integrationStatus }: PlantPage): string | null {
+  switch (integrationStatus) {
+    case 'ACTIVE':
+      return null;
+    case 'DISABLED_BY_OPERATOR':
+      return 'The plant is paused: resume it first.';
+    case 'PAUSED_AUTH_ERROR':
+      return 'The vendor refuses the credentials: store new ones, or resume to try again.';
+    case 'PENDING_DOCS':
+      return 'Its documents are not complete yet.';
+  }
+}
+
+function pauseMenu({ id }: PlantPage): Html {
+  const action = `${path(id)}/pause`;
+  return html`<details class="menu button-menu" id="pause">
+    <summary>Pause</summary>
+    <form class="sheet" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
+      <label
+        ><span>Pause</span
+        ><select id="pause-for" name="for">
+          ${spanOptions('until it is resumed')}
+        </select></label
+      >
+      <label
+        ><span>Reason</span
+        ><input id="pause-reason" name="reason" maxlength="200" autocomplete="off"
+      /></label>
+      <p class="form-error" role="alert"></p>
+      <button class="main" type="submit">Pause polling</button>
+    </form>
+  </details>`;
+}
+
+function resumeForm({ id }: PlantPage): Html {
+  const action = `${path(id)}/resume`;
+  return html`<form id="resume" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
+    <button type="submit">
+      <span class="idle-text">Resume</span><span class="busy-text">resuming…</span></button
+    ><span class="form-error" role="alert"></span>
+  </form>`;
+}
+
+function silenceMenu({ id, silencedUntilMs, nowMs }: PlantPage): Html {
+  const action = `${path(id)}/silence`;
+  if (silencedUntilMs !== null && silencedUntilMs > nowMs)
+    return html`<form
+      id="unsilence"
+      method="post"
+      action="${action}"
+      hx-post="${action}"
+      ${actInPlace}
+    >
+      <input type="hidden" name="for" value="0" /><button type="submit">End silence</button
+      ><span class="form-error" role="alert"></span>
+    </form>`;
+  return html`<details class="menu button-menu" id="silence">
+    <summary>Silence</summary>
+    <form class="sheet" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
+      <p class="muted">Its alerts are kept, and not announced meanwhile.</p>
+      <label
+        ><span>Silence</span
+        ><select id="silence-for" name="for">
+          ${spanOptions('')}
+        </select></label
+      >
+      <p class="form-error" role="alert"></p>
+      <button class="main" type="submit">Silence alerts</button>
+    </form>
+  </details>`;
+}
+
+function standing(view: PlantPage): Html {
+  const { timezone, nowMs, stale, status } = view;
+  const words = stale
+    ? html`${mark('STALE')}
+        <b
+          >not polled since
+          ${view.notPolledSinceMs === null ? 'it was added' : time(view.notPolledSinceMs, timezone, nowMs)}</b
+        >
+        <span>before that ${status}: ${view.sentence}</span>`
+    : html`${mark(status)} <b>${status}</b>
+        <span>since ${time(view.statusSinceMs, timezone, nowMs)} — ${view.sentence}</span>`;
+  const pause =
+    view.integrationStatus !== 'DISABLED_BY_OPERATOR'
+      ? ''
+      : html`<span
+          >paused${view.pausedUntilMs === null ? '' : html` until ${time(view.pausedUntilMs, timezone, nowMs)}`}${view.pauseReason === null ? '' : html`: “${view.pauseReason}”`}</span
+        >`;
+  const silence =
+    view.silencedUntilMs === null || view.silencedUntilMs <= nowMs
+      ? ''
+      : html`<span>silenced until ${time(view.silencedUntilMs, timezone, nowMs)}</span>`;
+  const age =
+    view.lastSeenAtMs === null
+      ? html`no data yet`
+      : html`data ${durationText(Math.max(0, nowMs - view.lastSeenAtMs))}
+        old${view.seenByEvidence ? html` <span class="tip" tabindex="-1" data-tip="This vendor states no measurement time: a running inverter or a rising total stands for it">(by evidence)</span>` : ''}`;
+  const next =
+    view.nextSlotMs === null ? '' : html` · next slot ${clockSeconds(view.nextSlotMs, timezone)}`;
+  return html`<div class="standing ${stale ? 'stale hatch' : ''}">
+    <span>${words}</span>${pause}${silence}<span class="muted"
+      >night rule ${view.statusProfile}</span
+    ><span class="right">${age}${next} <span class="muted">(${timezone})</span></span>
+  </div>`;
+}
+
+function powerChart({ power, timezone }: PlantPage): Html {
+  const isEmpty = [...power.todayKw, ...power.yesterdayKw].every((kw) => kw === null);
+  if (isEmpty) return html`<p class="empty">No power was measured today or yesterday.</p>`;
+  const series = { minutes: power.minutes, today: power.todayKw, yesterday: power.yesterdayKw };
+  const rows = power.minutes.flatMap((minute, i) => {
+    const today = power.todayKw[i] ?? null;
+    const yesterday = power.yesterdayKw[i] ?? null;
+    return today === null && yesterday === null ? [] : [{ minute, today, yesterday }];
+  });
+  return chart({
+    name: 'power',
+    series,
+    legend: html`<span><i></i>today</span><span><i class="dashed"></i>yesterday</span>`,
+    label: "Power today and yesterday, kW over the plant's day",
+    region: 'Power as a table',
+    caption: `Power, kW, ${timezone}`,
+    head: html`<th scope="col">time</th>
+      <th scope="col" class="num">today</th>
+      <th scope="col" class="num">yesterday</th>`,
+    rows: rows.map(
+      ({ minute, today, yesterday }) =>
+        html`<tr>
+          <th scope="row">${minuteText(minute)}</th>
+          <td class="num">${figure(today, 2, 'Not measured')}</td>
+          <td class="num">${figure(yesterday, 2, 'Not measured')}</td>
+        </tr>`,
+    ),
+  });
+}
+
+function minuteText(minute: number): string {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
+}
+
+function energyChart({ days }: PlantPage): Html {
+  if (days.every((day) => day.kwh === null))
+    return html`<p class="empty">No energy was booked in the last 30 days.</p>`;
+  const series = {
+    dates: days.map((day) => day.date),
+    kwh: days.map((day) => day.kwh),
+    final: days.map((day) => day.final),
+    median: days.map((day) => day.medianKwh),
+  };
+  return chart({
+    name: 'energy',
+    series,
+    legend: html`<span><i class="box"></i>final</span
+      ><span><i class="box hatched"></i>not final</span
+      ><span><i class="line"></i>median of 7 days</span>`,
+    label: 'Energy of the last 30 days, kWh a day',
+    region: 'Energy as a table',
+    caption: 'Energy a day, kWh',
+    head: html`<th scope="col">day</th>
+      <th scope="col" class="num">kWh</th>
+      <th scope="col" class="num">median of 7 days</th>
+      <th scope="col">quality</th>`,
+    rows: days.toReversed().map(
+      (day) =>
+        html`<tr>
+          <th scope="row">${day.date}</th>
+          <td class="num">${figure(day.kwh, 1, 'No data of this day')}</td>
+          <td class="num">
+            ${figure(day.medianKwh, 1, 'Fewer than 3 complete days of the 7 before')}
+          </td>
+          <td>${day.kwh === null ? 'gap' : day.final ? 'final' : 'not final'}</td>
+        </tr>`,
+    ),
+  });
+}
+
+function alertLine({ id, alerts, mayAct, nowMs }: PlantPage): Html {
+  if (alerts.length === 0) return html`<p class="muted">No alert in its history.</p>`;
+  return html`<ol class="events">
+    ${alerts.map((alert) => {
+      const { timezone } = alert;
+      const started = alert.started_at.getTime();
+      const isOver = alert.state === 'RESOLVED';
+      const end = alert.resolved_at?.getTime() ?? null;
+      const span = isOver
+        ? html`${time(started, timezone, nowMs)}–${end === null ? '' : time(end, timezone, nowMs)}`
+        : html`since ${time(started, timezone, nowMs)}, seen
+          ${time(alert.last_seen_at.getTime(), timezone, nowMs)}`;
+      const cost = alertCost(alert);
+      return html`<li id="event-${alert.id}">
+        ${isOver ? doneMark() : mark(alert.severity)}
+        <div class="line">
+          <span><b>${isOver ? '' : alert.severity}</b> ${alert.message}</span
+          >${mayAct && !isOver ? ackMenu(alert, path(id)) : ''}
+        </div>
+        <div class="muted">
+          ${alertType(alert)}${alert.device_sn === null ? '' : ` on ${alert.device_sn}`} ·
+          ${span}${cost === '' ? '' : ` · ${cost}`} ·
+          ${isOver ? 'resolved' : alertState(alert, nowMs)}
+        </div>
+      </li>`;
+    })}
+  </ol>`;
+}
+
+const outcomeWords: Readonly<Record<Outcome, string>> = {
+  OK: 'ok',
+  PARTIAL: 'partial',
+  FAILED: 'failed',
+  SKIPPED_LOCKED: 'skipped, locked elsewhere',
+  SKIPPED_INACTIVE: 'skipped, not active',
+  MISSED: 'missed',
+};
+
+function polls({ polls: lines, timezone, nowMs }: PlantPage): Html {
+  if (lines.length === 0) return html`<p class="muted">Not polled yet.</p>`;
+  return html`<table class="polls">
+    <caption class="sr">
+      Last polls, newest first
+    </caption>
+    <thead>
+      <tr>
+        <th scope="col">slot</th>
+        <th scope="col">outcome</th>
+        <th scope="col" class="num">late</th>
+        <th scope="col" class="num">took</th>
+        <th scope="col" class="num">power</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${lines.map((line) => {
+        const what = line.jobType === 'DAILY' ? 'day closed' : outcomeWords[line.outcome];
+        const missed =
+          line.slotsMissed !== null && line.slotsMissed > 1 ? ` (${line.slotsMissed} slots)` : '';
+        const by = line.trigger === 'SCHEDULE' ? '' : line.trigger.toLowerCase().replace('_', ' ');
+        return html`<tr>
+          <th scope="row" class="num-left">${slotText(line.atMs, timezone, nowMs)}</th>
+          <td>
+            <span class="${line.outcome === 'OK' ? '' : 'strong'}">${what}${missed}</span
+            >${by === '' ? '' : html` <small class="muted">${by}</small>`}${line.error === null ? '' : html`<br /><small>${line.error}</small>`}
+          </td>
+          <td class="num">
+            ${line.lateMs === null ? missing('Nothing was polled') : lateText(line.lateMs)}
+          </td>
+          <td class="num">
+            ${line.durationMs === null ? missing('Nothing was polled') : tookText(line.durationMs)}
+          </td>
+          <td class="num">
+            ${line.powerW === null ? missing('The answer held no power') : powerText(line.powerW)}
+          </td>
+        </tr>`;
+      })}
+    </tbody>
+  </table>`;
+}
+
+function slotText(atMs: number, timezone: string, nowMs: number): string {
+  const when = whenText(atMs, timezone, nowMs);
+  return when.replace(/\d\d:\d\d$/, clockSeconds(atMs, timezone));
+}
+
+function lateText(lateMs: number): string {
+  return lateMs < 1_000
+    ? `${lateMs} ms`
+    : lateMs < 120_000
+      ? `${decimal(lateMs / 1_000, 1)} s`
+      : durationText(lateMs);
+}
+
+function tookText(durationMs: number): string {
+  return durationMs < 10_000 ? `${durationMs} ms` : `${decimal(durationMs / 1_000, 1)} s`;
+}
+
+function devices({ devices: lines, timezone, nowMs }: PlantPage): Html {
+  return html`<section aria-labelledby="h-devices">
+    <h2 id="h-devices">Devices</h2>
+    <div class="wide" tabindex="0" role="region" aria-label="Table of devices">
+      <table>
+        <caption class="sr">
+          Devices
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">serial number</th>
+            <th scope="col">state</th>
+            <th scope="col" class="num">power</th>
+            <th scope="col" class="num">today kWh</th>
+            <th scope="col" class="num">measured</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${lines.map(
+            (line) =>
+              html`<tr>
+                <th scope="row">${line.sn}</th>
+                <td>${line.state}</td>
+                <td class="num">
+                  ${line.powerW === null ? missing('The vendor did not say') : powerText(line.powerW)}
+                </td>
+                <td class="num">${figure(line.todayKwh, 1, 'The vendor did not say')}</td>
+                <td class="num">
+                  ${line.measuredAtMs === null ? missing('The vendor did not say') : time(line.measuredAtMs, timezone, nowMs)}
+                </td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
+}
+
+/** Where the answer to "Poll now" stands; the page's own renewal leaves it alone. */
+export function pollAnswer(words: string): Html {
+  const text = words === '' ? '' : html`<p><b>Poll now:</b> ${words}</p>`;
+  return html`<div class="answer" id="poll-answer" role="status" hx-morph-skip>${text}</div>`;
+}
+
+/** What a poll on a person's word came to: "ok, 310 ms, 41.7 kW, no change". */
+export function pollAnswerText(view: {
+  outcome: Outcome;
+  durationMs: number | null;
+  powerW: number | null;
+  error: string | null;
+  statusBefore: Status;
+  statusAfter: Status;
+}): string {
+  const parts = [outcomeWords[view.outcome]];
+  if (view.durationMs !== null) parts.push(tookText(view.durationMs));
+  if (view.powerW !== null) parts.push(powerText(view.powerW));
+  if (view.error !== null) parts.push(view.error);
+  else
+    parts.push(
+      view.statusBefore === view.statusAfter
+        ? 'no change'
+        : `${view.statusBefore} became ${view.statusAfter}`,
+    );
+  return parts.join(', ');
+}

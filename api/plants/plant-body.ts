@@ -1,0 +1,103 @@
+import { z } from '@hono/zod-openapi';
+
+import {
+  capacityKwMax,
+  firstStatuses,
+  intervalSecondsMax,
+  oneWordPattern,
+  plantIdPattern,
+  textLengthMax,
+  visiblePattern,
+} from '../../domain/plants/plant-draft.ts';
+import { brands, statusProfiles } from '../../domain/plants/plant.ts';
+import { isValidTimezone } from '../../domain/zone.ts';
+
+/** What requests may say of a plant: the limits of `domain/plants/plant-draft.ts`, as for flags and files. */
+
+const line = z
+  .string()
+  .max(textLengthMax)
+  .regex(visiblePattern, 'must be one line with something to see');
+const oneWord = z.string().max(textLengthMax).regex(oneWordPattern, 'must be without spaces');
+const credentialsLengthMax = 4_096;
+
+const settings = {
+  name: line,
+  customer_id: line.nullable(),
+  timezone: z
+    .string()
+    .max(textLengthMax)
+    .refine(isValidTimezone, 'must be the name of a zone, such as Europe/Amsterdam'),
+  latitude: z.number().min(-90).max(90).nullable(),
+  longitude: z.number().min(-180).max(180).nullable(),
+  installed_capacity_kw: z.number().positive().max(capacityKwMax).nullable(),
+  poll_interval_s: z.int().min(1).max(intervalSecondsMax),
+  status_profile: z.enum(statusProfiles),
+};
+
+/** The fields of the brand's login; which they are, the account's brand says. Never answered or logged. */
+export const credentialsSchema = z
+  .record(
+    z.string().max(textLengthMax),
+    z
+      .string()
+      .max(credentialsLengthMax)
+      .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be without control characters'),
+  )
+  .openapi({ type: 'object', additionalProperties: { type: 'string' }, example: {} });
+
+export const newPlantSchema = z
+  .strictObject({
+    id: z
+      .string()
+      .regex(plantIdPattern, 'must be 1 to 64 letters, digits, dots, dashes or underscores'),
+    brand: z.enum(brands),
+    vendor_account_id: oneWord,
+    vendor_plant_id: oneWord,
+    name: settings.name,
+    timezone: settings.timezone,
+    customer_id: settings.customer_id.default(null),
+    latitude: settings.latitude.default(null),
+    longitude: settings.longitude.default(null),
+    installed_capacity_kw: settings.installed_capacity_kw.default(null),
+    poll_interval_s: settings.poll_interval_s.nullable().default(null),
+    status_profile: settings.status_profile.nullable().default(null),
+    integration_status: z.enum(firstStatuses).nullable().default(null).openapi({
+      description: 'null: ACTIVE where the account has credentials, else PENDING_DOCS',
+    }),
+    credentials: credentialsSchema.optional(),
+  })
+  .openapi('NewPlant');
+
+export const plantChangeSchema = z
+  .strictObject({
+    ...settings,
+    integration_status: z.literal('ACTIVE').openapi({
+      description: 'the documents are complete; only of a plant that waited for them',
+    }),
+  })
+  .partial()
+  .refine((body) => Object.keys(body).length > 0, 'says nothing to change')
+  .openapi('PlantChange');
+
+/** Until when something holds; a time to come. */
+export function untilSchema(nowMs: () => number) {
+  return instantQuery
+    .refine((text) => Date.parse(text) > nowMs(), 'must be a time to come')
+    .openapi({ format: 'date-time' });
+}
+
+/** What a person says beside a decision. */
+export const wordsSchema = z
+  .string()
+  .trim()
+  .max(textLengthMax)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line');
+
+/** What a database and a calendar agree on; nothing of ours is older or lies further ahead. */
+const yearsKnown = /^(19[7-9]\d|2\d{3})-/;
+
+export const dateQuery = z.iso.date().regex(yearsKnown, 'must lie between 1970 and 2999');
+export const instantQuery = z.iso
+  .datetime({ offset: true })
+  .regex(yearsKnown, 'must lie between 1970 and 2999');

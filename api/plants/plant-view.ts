@@ -1,0 +1,82 @@
+import type { PlantView } from '../../db/plants/plants.ts';
+import { incidentSentence } from '../../domain/plants/incidents.ts';
+import { statusSentence } from '../../domain/plants/status.ts';
+import { sinceText } from '../../domain/wording.ts';
+
+/** Plants as people see them: the same in API, pages and commands. */
+
+/** The reason of the plant's status as a sentence. */
+export function plantSentence(plant: PlantView, nowMs: number): string {
+  const incident =
+    plant.incident_since === null
+      ? ''
+      : `${incidentSentence(plant.incident_brand, plant.incident_since.getTime(), plant.timezone, nowMs)} `;
+  return (
+    incident +
+    statusSentence(plant.status_reason, {
+      nowMs,
+      timezone: plant.timezone,
+      lastSeenAtMs: plant.last_seen_at?.getTime() ?? null,
+      lastSeenSource: plant.last_seen_source,
+      activatedAtMs: plant.activated_at?.getTime() ?? null,
+      lastError: plant.last_poll?.error ?? null,
+      redAlerts: plant.red_alerts,
+      lowGenerationAlert: plant.low_generation_alert,
+    })
+  );
+}
+
+/** Since when a stale plant was not polled; null for one that is not stale. */
+export function notPolledSince(plant: PlantView): Date | null {
+  return plant.stale ? (plant.last_polled_at ?? plant.activated_at) : null;
+}
+
+/** The colour's word; of a stale plant, first of all since when it was not polled. */
+export function statusWords(plant: PlantView, nowMs: number): string {
+  const since = notPolledSince(plant);
+  if (since === null) return plant.status;
+  return `not polled since ${sinceText(since.getTime(), plant.timezone, nowMs)}: ${plant.status}`;
+}
+
+/** For machines: snake_case, instants as ISO 8601. What is not named here does not go out. */
+export function plantJson(plant: PlantView, nowMs: number) {
+  return {
+    id: plant.id,
+    name: plant.name,
+    customer_id: plant.customer_id,
+    brand: plant.brand,
+    vendor_account_id: plant.vendor_account_id,
+    vendor_plant_id: plant.vendor_plant_id,
+    timezone: plant.timezone,
+    latitude: plant.latitude,
+    longitude: plant.longitude,
+    installed_capacity_kw: plant.installed_capacity_kw,
+    poll_interval_s: plant.poll_interval_s,
+    status_profile: plant.status_profile,
+    integration_status: plant.integration_status,
+    paused_until: plant.paused_until?.toISOString() ?? null,
+    pause_reason: plant.pause_reason,
+    alerts_silenced_until: plant.alerts_silenced_until?.toISOString() ?? null,
+    activated_at: plant.activated_at?.toISOString() ?? null,
+    status: plant.status,
+    status_reason: plant.status_reason,
+    status_since: plant.status_since.toISOString(),
+    status_sentence: plantSentence(plant, nowMs),
+    last_seen_at: plant.last_seen_at?.toISOString() ?? null,
+    last_seen_source: plant.last_seen_source,
+    last_polled_at: plant.last_polled_at?.toISOString() ?? null,
+    stale: plant.stale,
+    is_night: plant.is_night,
+    incident_since: plant.incident_since?.toISOString() ?? null,
+    incident_brand: plant.incident_brand,
+    not_polled_since: notPolledSince(plant)?.toISOString() ?? null,
+    consecutive_failures: plant.consecutive_failures,
+    revision: plant.revision,
+    open_alerts: plant.open_alerts,
+    unacknowledged_alerts: plant.unacknowledged_alerts,
+    estimated_lost_kwh: plant.estimated_lost_kwh,
+    at_risk_kwh: plant.at_risk_kwh,
+    today_energy_kwh: plant.today_energy_kwh,
+    power_w: plant.power_w,
+  };
+}

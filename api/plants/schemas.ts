@@ -1,0 +1,265 @@
+import { z } from '@hono/zod-openapi';
+
+import type { AlertView } from '../../db/plants/alerts.ts';
+import type { PollLogRow } from '../../db/plants/poll-logs.ts';
+import type { StoredDay } from '../../db/plants/snapshots.ts';
+import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
+import {
+  adapterErrorTypes,
+  brands,
+  integrationStatuses,
+  statuses,
+  statusProfiles,
+} from '../../domain/plants/plant.ts';
+import { instantSchema } from '../route.ts';
+
+/** What goes out of several routes, as schemas and as the functions that make it: what is not named does not go out. */
+
+export const brandSchema = z.enum(brands);
+export const statusSchema = z.enum(statuses);
+export const severitySchema = z.enum(['YELLOW', 'RED']);
+export const alertTypeSchema = z.enum([
+  'OFFLINE',
+  'LOW_GENERATION',
+  'MOCK_FAULT',
+  'API_ERROR',
+  'DEVICE_DOWN',
+]);
+export const alertStateSchema = z.enum(['NEW', 'ACKED', 'RESOLVED']);
+const nullableInstant = instantSchema.nullable();
+const nullableNumber = z.number().nullable();
+const dateSchema = z.string().openapi({ format: 'date' });
+
+export const plantIdParam = z.object({
+  id: z
+    .string()
+    .regex(plantIdPattern, 'cannot be the id of a plant')
+    .openapi({ param: { name: 'id', in: 'path' }, example: 'solis-canal' }),
+});
+
+const plantMembers = {
+  id: z.string(),
+  name: z.string(),
+  customer_id: z.string().nullable(),
+  brand: brandSchema,
+  vendor_account_id: z.string(),
+  vendor_plant_id: z.string(),
+  timezone: z.string().openapi({ example: 'Europe/Amsterdam' }),
+  latitude: nullableNumber,
+  longitude: nullableNumber,
+  installed_capacity_kw: nullableNumber,
+  poll_interval_s: z.int(),
+  status_profile: z.enum(statusProfiles),
+  integration_status: z.enum(integrationStatuses),
+  paused_until: nullableInstant,
+  pause_reason: z.string().nullable(),
+  alerts_silenced_until: nullableInstant,
+  activated_at: nullableInstant,
+  status: statusSchema,
+  status_reason: z.string().openapi({ example: 'SEEN_RECENTLY' }),
+  status_since: instantSchema,
+  status_sentence: z.string(),
+  last_seen_at: nullableInstant,
+  last_seen_source: z.enum(['VENDOR', 'EVIDENCE']).nullable(),
+  last_polled_at: nullableInstant,
+  stale: z.boolean().openapi({ description: 'ACTIVE, and not polled for 2 intervals + 1 min' }),
+  not_polled_since: nullableInstant,
+  is_night: z.boolean().nullable().openapi({ description: 'null where the place is unknown' }),
+  incident_since: nullableInstant.openapi({ description: 'its brand does not answer since' }),
+  incident_brand: brandSchema.nullable(),
+  consecutive_failures: z.int(),
+  revision: z.int().openapi({ description: 'also the ETag; give it back as If-Match' }),
+  open_alerts: z.int(),
+  unacknowledged_alerts: z.int(),
+  estimated_lost_kwh: nullableNumber.openapi({
+    description: 'an estimate: the largest of the active alerts',
+  }),
+  at_risk_kwh: nullableNumber,
+  today_energy_kwh: nullableNumber,
+  power_w: nullableNumber.openapi({ description: 'of the newest poll, however old' }),
+};
+
+export const fleetRowSchema = z
+  .object({
+    ...plantMembers,
+    data_age_s: nullableNumber,
+    power_now_w: nullableNumber.openapi({ description: 'power_w while it is fresh' }),
+    power_note: z.string().nullable().openapi({ description: 'why power_now_w is null' }),
+    yesterday_date: dateSchema,
+    yesterday_energy_kwh: nullableNumber,
+    yesterday_kwh_per_kwp: nullableNumber,
+    yesterday_quality: z.enum(['LIVE', 'BACKFILLED', 'FINAL']).nullable(),
+    yesterday_complete: z.boolean().nullable(),
+    yesterday_median_ratio: nullableNumber.openapi({
+      description: 'over the median of the 7 days before it; 1 is as usual',
+    }),
+    yesterday_note: z.string(),
+    today_date: dateSchema,
+    today_median_ratio: nullableNumber.openapi({
+      description: 'over what is usually in by now; null before the rule may speak',
+    }),
+    today_note: z.string(),
+  })
+  .openapi('FleetPlant');
+
+export const pollSchema = z
+  .object({
+    plant_id: z.string(),
+    job_type: z.enum(['POLL', 'DAILY']),
+    scheduled_for: instantSchema,
+    trigger: z.enum(['SCHEDULE', 'START', 'MANUAL', 'CATCH_UP']),
+    status: z.enum(['SUCCESS', 'ERROR']).nullable(),
+    outcome: z.enum(['OK', 'PARTIAL', 'FAILED', 'SKIPPED_LOCKED', 'SKIPPED_INACTIVE', 'MISSED']),
+    started_at: nullableInstant,
+    requested_at: nullableInstant,
+    request_id: z.string().nullable(),
+    duration_ms: nullableNumber,
+    late_ms: nullableNumber,
+    attempts: z.int(),
+    slots_missed: z.int().nullable(),
+    adapter_error_type: z.enum(adapterErrorTypes).nullable(),
+    error: z.string().nullable(),
+    power_w: nullableNumber,
+    today_energy_kwh: nullableNumber,
+    lifetime_energy_kwh: nullableNumber,
+    booked_date: dateSchema.nullable(),
+    source_time: nullableInstant,
+    workflow_id: z.string(),
+    run_id: z.string(),
+  })
+  .openapi('Poll');
+
+const iso = (at: Date | null): string | null => at?.toISOString() ?? null;
+
+export function pollJson(row: PollLogRow): z.output<typeof pollSchema> {
+  return {
+    plant_id: row.plant_id,
+    job_type: row.job_type,
+    scheduled_for: row.scheduled_for.toISOString(),
+    trigger: row.trigger,
+    status: row.status,
+    outcome: row.outcome,
+    started_at: iso(row.started_at),
+    requested_at: iso(row.requested_at),
+    request_id: row.request_id,
+    duration_ms: row.duration_ms,
+    late_ms: row.late_ms,
+    attempts: row.attempts,
+    slots_missed: row.slots_missed,
+    adapter_error_type: row.adapter_error_type,
+    error: row.error,
+    power_w: row.power_w,
+    today_energy_kwh: row.today_energy_kwh,
+    lifetime_energy_kwh: row.lifetime_energy_kwh,
+    booked_date: row.booked_date,
+    source_time: iso(row.source_time),
+    workflow_id: row.workflow_id,
+    run_id: row.run_id,
+  };
+}
+
+export const alertSchema = z
+  .object({
+    id: z.int(),
+    plant_id: z.string(),
+    plant_name: z.string(),
+    brand: brandSchema,
+    timezone: z.string(),
+    type: alertTypeSchema,
+    vendor_alarm_code: z.string().nullable(),
+    device_sn: z.string().nullable(),
+    severity: severitySchema,
+    state: alertStateSchema,
+    message: z.string(),
+    vendor_level: z.string().nullable(),
+    vendor_text: z.string().nullable(),
+    started_at: instantSchema,
+    last_seen_at: instantSchema,
+    acked_at: nullableInstant,
+    acked_by: z.string().nullable(),
+    acked_until: nullableInstant,
+    ack_comment: z.string().nullable(),
+    resolved_at: nullableInstant,
+    last_notified_at: nullableInstant,
+    estimated_lost_kwh: nullableNumber.openapi({ description: 'an estimate' }),
+    at_risk_kwh: nullableNumber,
+    estimated_at: nullableInstant,
+  })
+  .openapi('Alert');
+
+export function alertJson(alert: AlertView): z.output<typeof alertSchema> {
+  return {
+    id: alert.id,
+    plant_id: alert.plant_id,
+    plant_name: alert.plant_name,
+    brand: alert.brand,
+    timezone: alert.timezone,
+    type: alert.type,
+    vendor_alarm_code: alert.vendor_alarm_code,
+    device_sn: alert.device_sn,
+    severity: alert.severity,
+    state: alert.state,
+    message: alert.message,
+    vendor_level: alert.vendor_level,
+    vendor_text: alert.vendor_text,
+    started_at: alert.started_at.toISOString(),
+    last_seen_at: alert.last_seen_at.toISOString(),
+    acked_at: iso(alert.acked_at),
+    acked_by: alert.acked_by,
+    acked_until: iso(alert.acked_until),
+    ack_comment: alert.ack_comment,
+    resolved_at: iso(alert.resolved_at),
+    last_notified_at: iso(alert.last_notified_at),
+    estimated_lost_kwh: alert.estimated_lost_kwh,
+    at_risk_kwh: alert.at_risk_kwh,
+    estimated_at: iso(alert.estimated_at),
+  };
+}
+
+export const daySchema = z
+  .object({
+    date: dateSchema,
+    today_energy_kwh: z.number(),
+    peak_power_w: nullableNumber,
+    lifetime_energy_kwh: nullableNumber,
+    quality: z.enum(['LIVE', 'BACKFILLED', 'FINAL']),
+    complete: z.boolean(),
+    last_seen_at: nullableInstant,
+  })
+  .openapi('Snapshot');
+
+export function dayJson(day: StoredDay): z.output<typeof daySchema> {
+  return {
+    date: day.date,
+    today_energy_kwh: day.todayEnergyKwh,
+    peak_power_w: day.peakPowerW,
+    lifetime_energy_kwh: day.lifetimeEnergyKwh,
+    quality: day.quality,
+    complete: day.complete,
+    last_seen_at: day.lastSeenAtMs === null ? null : new Date(day.lastSeenAtMs).toISOString(),
+  };
+}
+
+export const plantDetailSchema = z
+  .object({
+    ...fleetRowSchema.shape,
+    account: z.object({ id: z.string(), name: z.string(), has_credentials: z.boolean() }),
+    next_slot: nullableInstant,
+    next_closing: nullableInstant,
+    devices: z.array(
+      z.object({
+        sn: z.string(),
+        state: z.string(),
+        power_w: nullableNumber,
+        today_energy_kwh: nullableNumber,
+        measured_at: nullableInstant,
+        down_streak: z.int(),
+      }),
+    ),
+    alerts: z.array(alertSchema),
+    last_polls: z.array(pollSchema),
+    days: z.array(daySchema).openapi({ description: 'today and the 6 days before, newest first' }),
+    workflow_id: z.string(),
+    workflow_url: z.string().nullable(),
+  })
+  .openapi('Plant');

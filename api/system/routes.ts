@@ -1,0 +1,109 @@
+import { timingSafeEqual } from 'node:crypto';
+
+import { createRoute, z } from '@hono/zod-openapi';
+import { createMiddleware } from 'hono/factory';
+
+import { requireRole } from '../auth/guard.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { ApiEnv } from '../env.ts';
+import type { Health, HealthReader } from './health.ts';
+import type { ApiMetrics } from './metrics.ts';
+import { problems } from '../problem.ts';
+import { access, instantSchema, jsonAnswer, newRoutes } from '../route.ts';
+
+const stateSchema = z.enum(['ok', 'degraded', 'down']);
+
+const healthSchema = z
+  .object({
+    state: stateSchema,
+    checks: z.array(
+      z.object({
+        name: z.string().openapi({ example: 'postgres' }),
+        state: stateSchema,
+        figure: z.string().openapi({ example: 'answers in 2 ms' }),
+        advice: z.string().nullable(),
+        taken_at: instantSchema,
+      }),
+    ),
+  })
+  .openapi('Health');
+
+const health = createRoute({
+  method: 'get',
+  path: '/health',
+  tags: ['system'],
+  summary: 'Whether Heliograph itself is well; public',
+  description:
+    'down: PostgreSQL is away, or a tenth of the active plants has had no ledger row for 2 intervals + 1 min. degraded: something else is missing. Taken at most 2 s ago.',
+  ...access('PUBLIC'),
+  responses: {
+    200: jsonAnswer(healthSchema, 'ok or degraded'),
+    503: jsonAnswer(healthSchema, 'down'),
+  },
+});
+
+const metrics = createRoute({
+  method: 'get',
+  path: '/metrics',
+  tags: ['system'],
+  summary: "Prometheus' text format",
+  description:
+    'Open to METRICS_TOKEN as bearer token, to an OPERATOR, and to clients on the same machine that come through no proxy.',
+  ...access('OPERATOR'),
+  responses: {
+    200: {
+      description: 'the metrics',
+      content: { 'text/plain': { schema: z.string() } },
+    },
+    ...problems(401, 403),
+  },
+});
+
+/** `/health` and `/metrics`, as they are served at the root and below /api/v1. */
+export function healthRoutes(deps: ApiDeps, healthReader: HealthReader, apiMetrics: ApiMetrics) {
+  return newRoutes()
+    .openapi(health, async (c) => {
+      const read = await healthReader.read();
+      c.header('cache-control', 'no-store');
+      return read.state === 'down' ? c.json(answerOf(read), 503) : c.json(answerOf(read), 200);
+    })
+    .openapi({ ...metrics, middleware: [scrapers(deps)] }, async (c) => {
+      const text = await apiMetrics.text();
+      return c.text(text, 200, { 'content-type': apiMetrics.contentType });
+    });
+}
+
+function answerOf({ state, checks }: Health): z.output<typeof healthSchema> {
+  return {
+    state,
+    checks: checks.map((each) => ({
+      name: each.name,
+      state: each.state,
+      figure: each.figure,
+      advice: each.advice,
+      taken_at: new Date(each.takenAtMs).toISOString(),
+    })),
+  };
+}
+
+/** Who may scrape. A proxy on the same machine says so by its headers: what comes through one is not local. */
+function scrapers(deps: Pick<ApiDeps, 'metricsToken'>) {
+  const operators = requireRole('OPERATOR');
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    const remote = c.env?.incoming?.socket.remoteAddress ?? '';
+    const isLocal =
+      /^(127\.|::1$|::ffff:127\.)/.test(remote) &&
+      c.req.header('x-forwarded-for') === undefined &&
+      c.req.header('forwarded') === undefined;
+    const isScraper = isToken(c.req.header('authorization'), deps.metricsToken);
+    if (isLocal || isScraper) return next();
+    return operators(c, next);
+  });
+}
+
+function isToken(authorization: string | undefined, metricsToken: string | null): boolean {
+  if (metricsToken === null || authorization === undefined) return false;
+  const given = Buffer.from(authorization.replace(/^Bearer /i, ''));
+  const wanted = Buffer.from(metricsToken);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}

@@ -1,0 +1,52 @@
+import { createSignInLink } from '../../../api/auth/sign-in.ts';
+import { recordDecisions } from '../../../db/audit-log.ts';
+import type { Command } from '../../command.ts';
+import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { terminalDecider } from '../../decider.ts';
+import { writeJson } from '../../render.ts';
+import { connectDatabase } from '../../../environment/services.ts';
+import { readEmail, requireUser } from './users.ts';
+
+/** `heliograph users link EMAIL`: an address that signs in once, for an hour. */
+export const usersLink: Command = {
+  name: 'users link',
+  usage: 'EMAIL [--json]',
+  options: {},
+  async run(context) {
+    const email = readEmail(context, usersLink);
+    const config = context.config();
+    const origin = config.PUBLIC_URL ?? config.stack?.api_url ?? null;
+    if (origin === null)
+      throw new CommandError(
+        'PUBLIC_URL is not set: where do people reach the API?',
+        exitCodes.configuration,
+      );
+    const db = await connectDatabase(config);
+    try {
+      const user = await requireUser(db, email);
+      if (user.disabled_at !== null)
+        throw new CommandError(
+          `${email} was removed: \`heliograph users reset\` lets them in again`,
+          exitCodes.failed,
+        );
+      const at = new Date();
+      const token = await db.transaction().execute(async (trx) => {
+        const decision = {
+          action: 'MAKE_SIGN_IN_LINK',
+          subjectType: 'USER',
+          subjectId: email,
+          before: null,
+          after: null,
+        } as const;
+        await recordDecisions(trx, [decision], terminalDecider(), at);
+        return createSignInLink({ db: trx, clock: () => at.getTime() }, user.id);
+      });
+      const url = `${origin}/sign-in?token=${token}`;
+      if (context.json) writeJson(context.io, { email, url });
+      else context.io.stdout.write(`${url}\n`);
+      return exitCodes.done;
+    } finally {
+      await db.destroy();
+    }
+  },
+};

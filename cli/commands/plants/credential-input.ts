@@ -1,0 +1,108 @@
+import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { visibleText } from '../../render.ts';
+
+/** Credentials as a person hands them over on standard input. No message holds a value, nor text that might be one. */
+
+/** Longer than any token that a vendor gives. */
+const inputCharactersMax = 64 * 1024;
+const valueLengthMax = 4_096;
+
+/** @throws CommandError 2 at a terminal, which would show what is typed, and for input without an end. */
+export async function readInput(
+  stdin: NodeJS.ReadableStream & { isTTY?: boolean },
+  fields: string,
+): Promise<string> {
+  if (stdin.isTTY === true) {
+    throw new CommandError(
+      `credentials are read from standard input, as lines of field=value or a JSON object (${fields}): redirect a file to it`,
+      exitCodes.usage,
+    );
+  }
+  const text = await readToEnd(stdin, inputCharactersMax, 'credentials');
+  return text.replace(/^\ufeff/, '');
+}
+
+/** All of standard input. @throws CommandError 2 as soon as it is longer than what it should hold. */
+export async function readToEnd(
+  stdin: NodeJS.ReadableStream,
+  charactersMax: number,
+  what: string,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of stdin) {
+    text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+    if (text.length > charactersMax)
+      throw new CommandError(`the input is too long for ${what}`, exitCodes.usage);
+  }
+  return text;
+}
+
+/**
+ * Reads lines of `field=value` (everything behind the first `=` is the value) or a JSON object of texts.
+ *
+ * @param fields the brand's; all of them must be there, and no other.
+ * @throws CommandError 2 naming fields.
+ */
+export function parseCredentials(text: string, fields: readonly string[]): Record<string, string> {
+  const given = text.trimStart().startsWith('{') ? fromJson(text) : fromLines(text);
+  const unknown = [...given.keys()].filter((field) => !fields.includes(field));
+  const missing = fields.filter((field) => (given.get(field) ?? '') === '');
+  const problems = [
+    ...(missing.length === 0 ? [] : [`missing: ${missing.join(', ')}`]),
+    ...(unknown.length === 0
+      ? []
+      : [
+          `unknown: ${unknown.map((field) => (isFieldName(field) ? field : 'a name that is none')).join(', ')}`,
+        ]),
+  ];
+  if (problems.length > 0)
+    throw new CommandError(
+      `the fields are not right (${problems.join('; ')}): this account needs ${fields.join(', ')}`,
+      exitCodes.usage,
+    );
+  return Object.fromEntries(given);
+}
+
+function fromJson(text: string): Map<string, string> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the input.
+    throw new CommandError('the input begins like a JSON object and is none', exitCodes.usage);
+  }
+  const given = new Map<string, string>();
+  for (const [field, entry] of Object.entries(value as object)) add(given, field, entry);
+  return given;
+}
+
+function fromLines(text: string): Map<string, string> {
+  const given = new Map<string, string>();
+  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
+    if (line.trim() === '') continue;
+    const equals = line.indexOf('=');
+    if (equals < 1)
+      throw new CommandError(`line ${index + 1} of the input is not field=value`, exitCodes.usage);
+    add(given, line.slice(0, equals).trim(), line.slice(equals + 1));
+  }
+  return given;
+}
+
+function add(given: Map<string, string>, field: string, value: unknown): void {
+  const name = isFieldName(field) ? field : 'a field';
+  if (given.has(field)) throw new CommandError(`${name} is given twice`, exitCodes.usage);
+  if (typeof value !== 'string') throw new CommandError(`${name} must be text`, exitCodes.usage);
+  if (value.length > valueLengthMax || /\p{Cc}/u.test(value)) {
+    throw new CommandError(
+      `${name} must be at most ${valueLengthMax} characters without control characters`,
+      exitCodes.usage,
+    );
+  }
+  given.set(field, value);
+}
+
+/** A short word: anything else in its place may be a secret that lost its name, and is not told back. */
+function isFieldName(text: string): boolean {
+  return visibleText(text) === text && /^[A-Za-z][A-Za-z0-9_]{0,23}$/.test(text);
+}

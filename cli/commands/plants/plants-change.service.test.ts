@@ -1,0 +1,365 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { openCredentials } from '../../../db/sealing.ts';
+import { findAccount, findCredentials } from '../../../db/plants/credentials.ts';
+import {
+  awayAddress,
+  type CommandFleet,
+  createCommandFleet,
+} from '../../../test/support/command-fleet.ts';
+import { requireMasterKeys } from '../../../environment/config.ts';
+
+let cli: CommandFleet;
+let counter = 0;
+
+beforeAll(async () => {
+  cli = await createCommandFleet();
+});
+afterAll(() => cli.fleet.close());
+beforeEach(() => {
+  counter += 1;
+});
+
+describe('plants set', () => {
+  test('changes the row, so that the loop looks again', async () => {
+    const id = await cli.add();
+    const { revision } = await cli.plantOf(id);
+    const { code, stdout, stderr } = await cli.run([
+      'plants',
+      'set',
+      id,
+      '--interval',
+      '300',
+      '--customer-id',
+      'noord',
+      '--longitude=-3.5',
+    ]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `set ${id}\n` });
+    expect(stderr).toContain('1 plant has no running loop');
+    expect(await cli.plantOf(id)).toMatchObject({
+      poll_interval_s: 300,
+      customer_id: 'noord',
+      longitude: -3.5,
+      revision: revision + 1,
+    });
+  });
+
+  test('sets DAYLIGHT where the place is known, and not where it is not', async () => {
+    const id = await cli.add({ latitude: 52, longitude: 5 });
+    await cli.run(['plants', 'set', id, '--status-profile', 'daylight']);
+    expect((await cli.plantOf(id)).status_profile).toBe('DAYLIGHT');
+    const refused = { code: 2, stderr: expect.stringContaining('latitude and longitude') };
+    expect(await cli.run(['plants', 'set', id, '--latitude='])).toMatchObject(refused);
+    const unknown = await cli.add();
+    const daylight = ['plants', 'set', unknown, '--status-profile', 'DAYLIGHT'];
+    expect(await cli.run(daylight)).toMatchObject(refused);
+  });
+
+  test('clears what may be empty', async () => {
+    const id = await cli.add({ latitude: 1, longitude: 2 });
+    await cli.run(['plants', 'set', id, '--latitude=', '--capacity-kw', '']);
+    expect(await cli.plantOf(id)).toMatchObject({
+      latitude: null,
+      longitude: 2,
+      installed_capacity_kw: null,
+    });
+  });
+
+  test('keeps what it wrote where Temporal is away, and says when it will be seen', async () => {
+    const id = await cli.add();
+    const { code, stderr } = await cli.run(['plants', 'set', id, '--interval', '42'], {
+      env: { TEMPORAL_ADDRESS: awayAddress },
+    });
+    expect(code).toBe(0);
+    expect(stderr).toContain('within a minute');
+    expect(await cli.plantOf(id)).toMatchObject({ poll_interval_s: 42 });
+  }, 20_000);
+
+  test('makes a plant ACTIVE whose documents are complete, and lifts no pause', async () => {
+    const id = await cli.add({ active: false });
+    expect((await cli.run(['plants', 'set', id, '--status', 'ACTIVE'])).code).toBe(0);
+    expect((await cli.plantOf(id)).integration_status).toBe('ACTIVE');
+    await cli.run(['plants', 'pause', id]);
+    expect(await cli.run(['plants', 'set', id, '--status', 'ACTIVE'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`plants resume ${id}`),
+    });
+    expect((await cli.plantOf(id)).integration_status).toBe('DISABLED_BY_OPERATOR');
+  });
+
+  test.each([
+    ['nothing to set', ['x']],
+    ['one name for many plants', ['--brand', 'SOLIS', '--yes', '--name', 'X']],
+    ['a zone that is none', ['x', '--timezone', 'Mars/Base']],
+    ['a zone whose clock differs between Node and PostgreSQL', ['x', '--timezone', 'CET']],
+    ['a status that only comes of what happens', ['x', '--status', 'PAUSED_AUTH_ERROR']],
+  ])('is a wrong call with %s', async (_, args) => {
+    expect((await cli.run(['plants', 'set', ...args])).code).toBe(2);
+  });
+});
+
+describe('plants pause and resume', () => {
+  test('stop polling until a time, and go on', async () => {
+    const id = await cli.add();
+    expect(
+      await cli.run([
+        'plants',
+        'pause',
+        id,
+        '--until',
+        '2099-01-01T00:00:00+01:00',
+        '--reason',
+        'roof works',
+      ]),
+    ).toMatchObject({ code: 0 });
+    expect(await cli.plantOf(id)).toMatchObject({
+      integration_status: 'DISABLED_BY_OPERATOR',
+      paused_until: new Date('2098-12-31T23:00:00Z'),
+      pause_reason: 'roof works',
+    });
+    const shown = (await cli.run(['plants', 'show', id])).stdout;
+    expect(shown).toContain('DISABLED_BY_OPERATOR until 2099-01-01 00:00 (roof works)');
+    expect(await cli.run(['plants', 'resume', id])).toMatchObject({
+      code: 0,
+      stdout: `${id} resumed\n`,
+    });
+    expect(await cli.plantOf(id)).toMatchObject({
+      integration_status: 'ACTIVE',
+      paused_until: null,
+      pause_reason: null,
+    });
+    expect(await cli.run(['plants', 'resume', id])).toMatchObject({
+      code: 0,
+      stdout: `${id} is ACTIVE already\n`,
+    });
+  });
+
+  test('leave a plant alone that waits for its documents, and say so', async () => {
+    const id = await cli.add({ active: false });
+    expect(await cli.run(['plants', 'resume', id])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('PENDING_DOCS'),
+    });
+    expect(await cli.run(['plants', 'pause', id])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('PENDING_DOCS'),
+    });
+    expect(await cli.plantOf(id)).toMatchObject({
+      integration_status: 'PENDING_DOCS',
+      revision: 1,
+    });
+  });
+
+  test('take all plants of an account with --yes, and count those that stayed', async () => {
+    const accountId = `shared-${counter}`;
+    const first = await cli.add({ accountId });
+    await cli.add({ accountId, active: false });
+    const { code, stdout, stderr } = await cli.run([
+      'plants',
+      'pause',
+      '--account',
+      accountId,
+      '--yes',
+    ]);
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout:
+        '1 plant paused until it is resumed; 1 plant waits for documents and stayed as it is\n',
+    });
+    expect(stderr).toContain(`2 plants of account ${accountId} will be paused`);
+    expect((await cli.plantOf(first)).integration_status).toBe('DISABLED_BY_OPERATOR');
+  });
+
+  test('change nothing without --yes where there is nobody to ask', async () => {
+    const id = await cli.add({ accountId: `asked-${counter}` });
+    expect((await cli.run(['plants', 'pause', '--account', `asked-${counter}`])).code).toBe(2);
+    expect((await cli.plantOf(id)).integration_status).toBe('ACTIVE');
+  });
+
+  test.each([
+    ['has passed', '2020-01-01T00:00:00Z'],
+    ['names no zone', '2099-01-01T00:00:00'],
+    ['is a date', '2099-01-01'],
+  ])('are wrong calls where the time %s', async (_, until) => {
+    expect((await cli.run(['plants', 'pause', 'x', '--until', until])).code).toBe(2);
+  });
+
+  test.each(['pause', 'resume', 'poll', 'show'])('and %s tell an unknown plant', async (verb) => {
+    expect(await cli.run(['plants', verb, 'nobody'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('there is no plant nobody'),
+    });
+  });
+});
+
+describe('plants credentials', () => {
+  const canary = 'kX9-canary-Q2';
+  const input = `keyId=130\nkeySecret=${canary}\n`;
+
+  test('are sealed, lift the pause for refused ones and no other, and are never told', async () => {
+    const accountId = `sealed-${counter}`;
+    const refused = await cli.add({ accountId });
+    const paused = await cli.add({ accountId });
+    const pending = await cli.add({
+      accountId,
+      active: false,
+    });
+    await cli.fleet.db
+      .updateTable('plants')
+      .set({ integration_status: 'PAUSED_AUTH_ERROR' })
+      .where('id', '=', refused)
+      .execute();
+    await cli.run(['plants', 'pause', paused]);
+    const result = await cli.run(['plants', 'credentials', accountId, '--json'], { input });
+    expect(JSON.parse(result.stdout)).toEqual({
+      account_id: accountId,
+      version: 2,
+      resumed: [refused],
+      active: 1,
+      loops_told: 0,
+    });
+    const statuses = await Promise.all(
+      [refused, paused, pending].map(async (id) => (await cli.plantOf(id)).integration_status),
+    );
+    expect(statuses).toEqual(['ACTIVE', 'DISABLED_BY_OPERATOR', 'PENDING_DOCS']);
+    const stored = await findCredentials(cli.fleet.db, accountId);
+    expect(
+      stored === undefined ? null : openCredentials(requireMasterKeys(cli.fleet.config), stored),
+    ).toEqual({ keyId: '130', keySecret: canary });
+    expect(`${result.stdout}${result.stderr}`).not.toContain(canary);
+  });
+
+  test('that lack a field change nothing', async () => {
+    const accountId = `lacking-${counter}`;
+    await cli.add({ accountId });
+    const result = await cli.run(['plants', 'credentials', accountId], {
+      input: `keySecret=${canary}\n`,
+    });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('missing: keyId') });
+    expect(result.stderr).not.toContain(canary);
+    expect((await findCredentials(cli.fleet.db, accountId))?.version).toBe(1);
+  });
+
+  test('need an account and a master key', async () => {
+    expect((await cli.run(['plants', 'credentials', 'nobody'], { input })).code).toBe(1);
+    expect(
+      (
+        await cli.run(['plants', 'credentials', 'nobody'], {
+          input,
+          env: { MASTER_KEY_CURRENT: '' },
+        })
+      ).code,
+    ).toBe(78);
+    expect(await findAccount(cli.fleet.db, 'nobody')).toBeUndefined();
+  });
+});
+
+describe('demo break', () => {
+  test('takes the vendor of a brand away until its time, and --off gives it back', async () => {
+    const outages = () => cli.fleet.db.selectFrom('demo_outages').selectAll().execute();
+    await cli.run(['demo', 'break', '--brand', 'dele', '--for', '90s']);
+    const [outage] = await outages();
+    expect(outage?.brand).toBe('DELE');
+    const restMs = (outage?.until_at.getTime() ?? 0) - Date.now();
+    expect(restMs).toBeGreaterThan(60_000);
+    expect(restMs).toBeLessThan(90_000);
+    await cli.run(['demo', 'break', '--brand', 'DELE', '--off']);
+    expect(await outages()).toEqual([]);
+  }, 20_000);
+
+  test.each([
+    [['--for', '3m']],
+    [['--brand', 'DELE', '--for', '2h']],
+    [['--brand', 'DELE', '--for', '3m', '--off']],
+    [['--brand', 'ACME']],
+  ])('%j is a wrong call', async (args) => {
+    expect((await cli.run(['demo', 'break', ...args])).code).toBe(2);
+  });
+
+  test('is refused where real vendors could be meant', async () => {
+    const args = ['demo', 'break', '--brand', 'DELE'];
+    expect((await cli.run(args, { env: { INTEGRATION_MOCK_MODE: 'false' } })).code).toBe(78);
+  });
+});
+
+describe('why', () => {
+  test('tells the rule and what it was told', async () => {
+    const id = await cli.add();
+    expect(await cli.json(['why', id])).toMatchObject({
+      plant_id: id,
+      status: 'GREY',
+      status_reason: 'WAITING_FOR_FIRST_READING',
+      alerts: [],
+      poll: null,
+    });
+    expect((await cli.run(['why', id])).stdout).toContain('never seen yet');
+    expect((await cli.run(['why', id, '--at', '2020-01-01T00:00:00Z'])).stdout).toContain(
+      'no period of the plant covers this time',
+    );
+  });
+
+  test.each([
+    [['why'], 2],
+    [['why', 'none'], 1],
+    [['why', 'none', '--at', '2099-01-01T00:00:00Z'], 2],
+    [['why', 'none', '--at', 'noon'], 2],
+  ])('%j ends with %d', async (args, code) => {
+    expect((await cli.run(args)).code).toBe(code);
+  });
+});
+
+describe('alerts ack and silence', () => {
+  async function openAlert(id: string): Promise<number> {
+    const row = await cli.fleet.db
+      .insertInto('alerts')
+      .values({
+        plant_id: id,
+        type: 'API_ERROR',
+        vendor_alarm_code: 'POLL',
+        severity: 'YELLOW',
+        state: 'NEW',
+        message: '3 polls in a row failed.',
+        started_at: new Date(),
+        last_seen_at: new Date(),
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    return row.id;
+  }
+
+  test('ack writes who and why, and lists it so', async () => {
+    const id = await cli.add();
+    const alertId = await openAlert(id);
+    const { code, stdout } = await cli.run(['alerts', 'ack', `${alertId}`, '--comment', 'on it']);
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: `alert ${alertId} of ${id} acknowledged until its cause ends\n`,
+    });
+    const acked = await cli.json(['alerts', 'list', '--plant', id, '--state', 'acked']);
+    expect(acked).toMatchObject([
+      { id: alertId, ack_comment: 'on it', acked_by: expect.stringMatching(/^cli:/) },
+    ]);
+  });
+
+  test('silence lasts until its time, and --off ends it', async () => {
+    const id = await cli.add();
+    const until = '2099-01-01T00:00:00.000Z';
+    await cli.run(['alerts', 'silence', id, '--until', until, '--reason', 'roof work']);
+    expect((await cli.plantOf(id)).alerts_silenced_until?.toISOString()).toBe(until);
+    expect((await cli.run(['alerts', 'silence', id, '--off'])).code).toBe(0);
+    expect((await cli.plantOf(id)).alerts_silenced_until).toBeNull();
+  });
+
+  test.each([
+    [['alerts', 'ack'], 2],
+    [['alerts', 'ack', 'x', '--comment', 'c'], 2],
+    [['alerts', 'ack', '1'], 2],
+    [['alerts', 'ack', '987654321', '--comment', 'c'], 1],
+    [['alerts', 'silence', 'x'], 2],
+    [['alerts', 'silence', 'x', '--off', '--until', '2099-01-01T00:00:00Z'], 2],
+    [['alerts', 'silence', 'x', '--until', '2020-01-01T00:00:00Z'], 2],
+    [['alerts', 'list', '--all', '--history'], 2],
+  ])('%j ends with %d', async (args, code) => {
+    expect((await cli.run(args)).code).toBe(code);
+  });
+});

@@ -1,0 +1,249 @@
+import type { Kysely } from 'kysely';
+
+import { type PlantDetail, readPlantDetail } from '../../../db/plants/plant-detail.ts';
+import type { PlantView } from '../../../db/plants/plants.ts';
+import { allPlants } from '../../../db/scope.ts';
+import type { Database } from '../../../db/tables.ts';
+import { durationText } from '../../../domain/wording.ts';
+import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
+import { alertsTable } from './alerts-list.ts';
+import { type Command, type CommandIo, usageError } from '../../command.ts';
+import { type Config, exitCodes } from '../../../environment/config.ts';
+import { plantJson, plantSentence, statusWords } from '../../../api/plants/plant-view.ts';
+import {
+  energyCell,
+  nothing,
+  outputWidth,
+  powerCell,
+  secondsCell,
+  statusPaint,
+  timeCell,
+  visibleText,
+  writeJson,
+} from '../../render.ts';
+import { unknownPlant } from '../../selection.ts';
+import { connectDatabase } from '../../../environment/services.ts';
+import { factsText, indented, tableText } from '../../table.ts';
+
+/** `heliograph plants show ID`: everything that is known of one plant. */
+export const plantsShow: Command = {
+  name: 'plants show',
+  usage: 'ID [--json]',
+  options: {},
+  async run(context) {
+    const [plantId, ...more] = context.positionals;
+    if (plantId === undefined || more.length > 0)
+      throw usageError(plantsShow, 'name one plant by its ID');
+    const config = context.config();
+    const db = await connectDatabase(config);
+    try {
+      const shown = await readShown(db, config, plantId, Date.now());
+      if (context.json) writeJson(context.io, shownJson(shown));
+      else context.io.stdout.write(shownText(shown, context.io));
+      return exitCodes.done;
+    } finally {
+      await db.destroy();
+    }
+  },
+};
+
+/** A plant with all that belongs to it, and where its loop is seen. */
+interface Shown extends PlantDetail {
+  nowMs: number;
+  workflowId: string;
+  workflowUrl: string | null;
+}
+
+async function readShown(
+  db: Kysely<Database>,
+  config: Config,
+  plantId: string,
+  nowMs: number,
+): Promise<Shown> {
+  const detail = await readPlantDetail(db, allPlants, plantId, nowMs);
+  if (detail === undefined) throw unknownPlant(plantId);
+  const workflowId = pollWorkflowId(plantId);
+  return { ...detail, nowMs, workflowId, workflowUrl: workflowUrl(config, workflowId) };
+}
+
+/** Where the Temporal Web UI shows the plant's loop; null where no Web UI is known. */
+function workflowUrl(
+  { stack, TEMPORAL_NAMESPACE: namespace }: Config,
+  workflowId: string,
+): string | null {
+  if (stack?.temporal_ui == null) return null;
+  const url = new URL(stack.temporal_ui);
+  url.pathname = `/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}`;
+  return url.href;
+}
+
+function shownJson(shown: Shown): object {
+  const { plant, nowMs } = shown;
+  return {
+    ...plantJson(plant, nowMs),
+    account: shown.account,
+    next_slot: shown.nextSlotAt,
+    next_closing: shown.nextClosingAt,
+    alerts: shown.alerts,
+    last_polls: shown.polls,
+    days: shown.days.map((day) => ({
+      date: day.date,
+      today_energy_kwh: day.todayEnergyKwh,
+      peak_power_w: day.peakPowerW,
+      lifetime_energy_kwh: day.lifetimeEnergyKwh,
+      quality: day.quality,
+      complete: day.complete,
+      last_seen_at: day.lastSeenAtMs === null ? null : new Date(day.lastSeenAtMs),
+    })),
+    workflow_id: shown.workflowId,
+    workflow_url: shown.workflowUrl,
+  };
+}
+
+function shownText(shown: Shown, io: CommandIo): string {
+  const { plant, nowMs } = shown;
+  const heading = `${plant.id}  ${visibleText(plant.name)}`;
+  const status = statusPaint(io)(plant.status, statusWords(plant, nowMs));
+  return [
+    `${heading}\n${status}  ${visibleText(plantSentence(plant, nowMs))}\n`,
+    indented(factsText(plantFacts(shown))),
+    section(
+      'Active alerts',
+      shown.alerts.length === 0
+        ? 'none\n'
+        : alertsTable(shown.alerts, io, { plant: false, timezone: plant.timezone }),
+    ),
+    section('Last polls', shown.polls.length === 0 ? 'none yet\n' : pollsTable(shown, io)),
+    section('Days', shown.days.length === 0 ? 'none yet\n' : daysTable(shown, io)),
+    'Times are by the clock of the plant.\n',
+  ].join('\n');
+}
+
+function section(title: string, body: string): string {
+  return `${title}\n${indented(body)}`;
+}
+
+function plantFacts({
+  plant,
+  account,
+  nextSlotAt,
+  nextClosingAt,
+  workflowId,
+  workflowUrl: url,
+  nowMs,
+}: Shown): [string, string][] {
+  const { timezone } = plant;
+  const place =
+    plant.latitude === null || plant.longitude === null
+      ? ''
+      : ` at ${plant.latitude}, ${plant.longitude}`;
+  const next =
+    nextSlotAt === null
+      ? ''
+      : `, next at ${secondsCell(nextSlotAt, timezone)} (in ${durationText(nextSlotAt.getTime() - nowMs)})`;
+  return [
+    ['brand', `${plant.brand}, vendor's id ${plant.vendor_plant_id}`],
+    ['account', `${account.id}${account.has_credentials ? '' : ' (no credentials yet)'}`],
+    ['customer', plant.customer_id ?? nothing],
+    ['place', `${timezone}${place}`],
+    [
+      'night',
+      plant.status_profile === 'STRICT'
+        ? 'STRICT: the 2 h are wall clock'
+        : 'DAYLIGHT: the 2 h count by daylight only',
+    ],
+    [
+      'capacity',
+      plant.installed_capacity_kw === null ? nothing : `${plant.installed_capacity_kw} kW`,
+    ],
+    ['integration', integrationText(plant)],
+    ['polled', `every ${plant.poll_interval_s} s${next}`],
+    ['last poll', timeCell(plant.last_polled_at, timezone)],
+    ['failed polls', `${plant.consecutive_failures} in a row`],
+    [
+      'last seen',
+      plant.last_seen_at === null
+        ? 'never'
+        : `${timeCell(plant.last_seen_at, timezone)} (${plant.last_seen_source ?? ''})`,
+    ],
+    [plant.status, `since ${timeCell(plant.status_since, timezone)} (${plant.status_reason})`],
+    ['power', powerCell(plant.power_w)],
+    ['today', energyCell(plant.today_energy_kwh)],
+    ['next closing', timeCell(nextClosingAt, timezone)],
+    ...(plant.alerts_silenced_until === null
+      ? []
+      : [
+          ['alerts silenced', `until ${timeCell(plant.alerts_silenced_until, timezone)}`] as [
+            string,
+            string,
+          ],
+        ]),
+    ['workflow', workflowId],
+    ...(url === null ? [] : [['', url] as [string, string]]),
+  ];
+}
+
+function integrationText(plant: PlantView): string {
+  const {
+    integration_status: status,
+    activated_at: activatedAt,
+    paused_until: until,
+    pause_reason: reason,
+    timezone,
+  } = plant;
+  if (status === 'ACTIVE') return `ACTIVE since ${timeCell(activatedAt, timezone)}`;
+  const words = [
+    status,
+    ...(until === null ? [] : [`until ${timeCell(until, timezone)}`]),
+    ...(reason === null ? [] : [`(${reason})`]),
+  ];
+  return words.join(' ');
+}
+
+function pollsTable({ plant, polls }: Shown, io: CommandIo): string {
+  return tableText(
+    [
+      { title: 'SLOT' },
+      { title: 'TRIGGER' },
+      { title: 'OUTCOME' },
+      { title: 'TOOK', align: 'right' },
+      { title: 'POWER', align: 'right' },
+      { title: 'TODAY', align: 'right' },
+      { title: 'ERROR' },
+    ],
+    polls.map((poll) => [
+      secondsCell(poll.scheduled_for, plant.timezone),
+      poll.trigger,
+      poll.slots_missed !== null && poll.slots_missed > 1
+        ? `${poll.outcome} × ${poll.slots_missed}`
+        : poll.outcome,
+      poll.duration_ms === null ? nothing : `${poll.duration_ms} ms`,
+      powerCell(poll.power_w),
+      energyCell(poll.today_energy_kwh),
+      poll.error === null
+        ? ''
+        : `${poll.adapter_error_type === null ? '' : `${poll.adapter_error_type}: `}${poll.error}`,
+    ]),
+    outputWidth(io) - 2,
+  );
+}
+
+function daysTable({ days }: Shown, io: CommandIo): string {
+  return tableText(
+    [
+      { title: 'DATE' },
+      { title: 'ENERGY', align: 'right' },
+      { title: 'PEAK', align: 'right' },
+      { title: 'QUALITY' },
+      { title: 'COMPLETE' },
+    ],
+    days.map((day) => [
+      day.date,
+      energyCell(day.todayEnergyKwh),
+      powerCell(day.peakPowerW),
+      day.quality,
+      day.complete ? 'yes' : 'no',
+    ]),
+    outputWidth(io) - 2,
+  );
+}

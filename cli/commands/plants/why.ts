@@ -1,0 +1,157 @@
+import { findLedgerKeptFrom } from '../../../db/plants/ledger-kept.ts';
+import { listPlants } from '../../../db/plants/plants.ts';
+import { findWhyFacts } from '../../../db/plants/why.ts';
+import { explain, type Why } from '../../../domain/plants/why.ts';
+import { durationText, energyText } from '../../../domain/wording.ts';
+import { type Command, type CommandIo, textFlag, usageError } from '../../command.ts';
+import { CommandError, exitCodes } from '../../../environment/config.ts';
+import {
+  energyCell,
+  nothing,
+  outputWidth,
+  powerCell,
+  statusPaint,
+  timeCell,
+  visibleText,
+  writeJson,
+} from '../../render.ts';
+import { readInstant } from '../../said.ts';
+import { unknownPlant } from '../../selection.ts';
+import { connectDatabase } from '../../../environment/services.ts';
+import { factsText, indented, tableText } from '../../table.ts';
+
+/** `heliograph why ID`: the rule behind a plant's colour, and everything that it was told; now, or at a time. */
+export const why: Command = {
+  name: 'why',
+  usage: 'ID [--at TIME] [--json]',
+  options: { at: { type: 'string' } },
+  async run(context) {
+    const [plantId, ...more] = context.positionals;
+    if (plantId === undefined || more.length > 0) throw usageError(why, 'name one plant by its ID');
+    const text = textFlag(context, 'at');
+    const nowMs = Date.now();
+    const atMs = text === undefined ? null : readInstant(why, 'at', text).getTime();
+    if (atMs !== null && atMs > nowMs) throw usageError(why, `--at ${text} has not come yet`);
+    const db = await connectDatabase(context.config());
+    try {
+      const keptFromMs = await findLedgerKeptFrom(db);
+      if (atMs !== null && keptFromMs !== null && atMs < keptFromMs)
+        throw new CommandError(
+          `the polls before ${new Date(keptFromMs).toISOString()} were pruned, and without them nothing can be said of ${text}`,
+          exitCodes.failed,
+        );
+      const facts = await findWhyFacts(db, plantId, atMs, nowMs);
+      if (facts === null) throw unknownPlant(plantId);
+      const explained = explain(facts);
+      if (context.json) writeJson(context.io, explained);
+      else {
+        const [plant] = await listPlants(db, { ids: [plantId] });
+        const heading = `${plantId}  ${visibleText(plant?.name ?? '')}`;
+        context.io.stdout.write(whyText(explained, heading, facts.plant.timezone, context.io));
+      }
+      return exitCodes.done;
+    } finally {
+      await db.destroy();
+    }
+  },
+};
+
+function whyText(one: Why, heading: string, timezone: string, io: CommandIo): string {
+  const time = (text: string | null) => timeCell(text === null ? null : new Date(text), timezone);
+  const status =
+    one.status === null
+      ? 'not known'
+      : statusPaint(io)(one.status, `${one.status} (${one.status_reason ?? ''})`);
+  const silence = (seconds: number | null) =>
+    seconds === null ? nothing : durationText(Math.max(0, seconds) * 1_000);
+  const { inputs, poll, low_generation: low } = one;
+  const facts: [string, string][] = [
+    ['rule', one.rule],
+    ['integration', inputs.integration_status ?? nothing],
+    ['active since', time(inputs.activated_at)],
+    ['last seen', `${time(inputs.last_seen_at)} (${inputs.last_seen_source ?? 'never'})`],
+    ['unseen', silence(inputs.unseen_s)],
+  ];
+  if (inputs.status_profile === 'DAYLIGHT')
+    facts.push(['of it daylight', silence(inputs.unseen_s_for_2h)]);
+  if (one.incident !== null) facts.push(['incident', one.incident.sentence]);
+  facts.push(['low generation', low.note]);
+  return [
+    `${heading}  at ${time(one.at)}\n${status}\n`,
+    indented(factsText(facts)),
+    section(
+      'The poll that decided',
+      poll === null ? 'none in the ledger\n' : factsText(pollFacts(poll, time)),
+    ),
+    section('Active alerts', one.alerts.length === 0 ? 'none\n' : alertsText(one, time, io)),
+    section('Days in the median', low.days.length === 0 ? 'none is complete\n' : daysText(one, io)),
+    ...(one.limits.length === 0
+      ? []
+      : [section('To know', one.limits.map((line) => `${line}\n`).join(''))]),
+    'Times are by the clock of the plant.\n',
+  ].join('\n');
+}
+
+function section(title: string, body: string): string {
+  return `${title}\n${indented(body)}`;
+}
+
+function pollFacts(
+  poll: NonNullable<Why['poll']>,
+  time: (text: string | null) => string,
+): [string, string][] {
+  const error =
+    poll.error === null ? '' : `: ${poll.adapter_error_type ?? ''} ${visibleText(poll.error)}`;
+  return [
+    ['slot', time(poll.scheduled_for)],
+    ['outcome', `${poll.outcome}${error}`],
+    ['measured', time(poll.source_time)],
+    ['power', powerCell(poll.power_w)],
+    ['total', `${energyCell(poll.today_energy_kwh)} (booked to ${poll.booked_date ?? 'no day'})`],
+  ];
+}
+
+function alertsText({ alerts }: Why, time: (text: string | null) => string, io: CommandIo): string {
+  const rows = alerts.flatMap((alert) => [
+    [
+      String(alert.id),
+      alert.severity,
+      alert.state,
+      alert.type,
+      time(alert.started_at),
+      alert.message,
+    ],
+    ...alert.events.map((event) => [
+      '',
+      '',
+      event.to_state,
+      `by ${visibleText(event.actor)}`,
+      time(event.at),
+      event.reason === alert.message ? nothing : event.reason,
+    ]),
+  ]);
+  const titles = ['ID', 'SEVERITY', 'STATE', 'TYPE', 'AT', 'WORDS'];
+  return tableText(
+    titles.map((title) => ({ title })),
+    rows,
+    outputWidth(io) - 2,
+  );
+}
+
+function daysText({ low_generation: { days } }: Why, io: CommandIo): string {
+  return tableText(
+    [
+      { title: 'DATE' },
+      { title: 'DAY', align: 'right' },
+      { title: 'BY THIS TIME', align: 'right' },
+      { title: '' },
+    ],
+    days.map((day) => [
+      day.date,
+      energyText(day.today_energy_kwh),
+      energyCell(day.total_at_time_kwh),
+      '',
+    ]),
+    outputWidth(io) - 2,
+  );
+}

@@ -1,0 +1,34 @@
+import { startApi } from '../../api.ts';
+import type { Command } from '../../command.ts';
+import { exitCodes } from '../../../environment/config.ts';
+import { createLog } from '../../../environment/log.ts';
+
+/** `heliograph api`: serves until it is told to stop. */
+export const api: Command = {
+  name: 'api',
+  usage: '',
+  options: {},
+  async run({ config: readConfig }) {
+    const config = readConfig();
+    const log = createLog(config.LOG_LEVEL);
+    const running = await startApi(config, log);
+    await new Promise<void>((resolve) => {
+      let isStopping = false;
+      const stop = (signal: NodeJS.Signals) => {
+        if (isStopping) return;
+        isStopping = true;
+        log.info({ signal }, 'API stops: what runs is finished first');
+        resolve();
+      };
+      process.once('SIGINT', stop);
+      process.once('SIGTERM', stop);
+      // Started by `heliograph start`: ends with it, however that ends.
+      process.once('disconnect', () => stop('SIGTERM'));
+      process.send?.({ started: running.url });
+    });
+    await running.stop();
+    log.info({}, 'API stopped');
+    if (process.connected) process.disconnect?.();
+    return exitCodes.done;
+  },
+};

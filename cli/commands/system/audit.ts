@@ -1,0 +1,253 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { type Client, ServiceError } from '@temporalio/client';
+import type { Kysely } from 'kysely';
+import { Temporal } from 'temporal-polyfill';
+
+import type { PlantLocks } from '../../../db/lock.ts';
+import type { Database } from '../../../db/tables.ts';
+import {
+  audit as runAudit,
+  type AuditReport,
+  type Violation,
+  type ViolationKind,
+} from '../../../operations/plants/check.ts';
+import { type Command, type CommandContext, usageError } from '../../command.ts';
+import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
+import { openLocks } from '../../../environment/locks.ts';
+import { FieldProblem } from '../../plant-fields.ts';
+import { counted, visibleText, writeJson } from '../../render.ts';
+import { planRepairs, repair, type Repair } from '../../../operations/plants/repair.ts';
+import { agree } from '../plants/selected-plants.ts';
+import { readFlag } from '../../selection.ts';
+import { connectDatabase } from '../../../environment/services.ts';
+import { indented } from '../../table.ts';
+import { connectTemporal, temporalAway } from '../../../environment/temporal.ts';
+
+/** `heliograph audit`: whether what must always hold does hold. */
+export const audit: Command = {
+  name: 'audit',
+  usage: '[--from TIME] [--to TIME] [--fix [--yes]] [--json]',
+  options: {
+    from: { type: 'string' },
+    to: { type: 'string' },
+    fix: { type: 'boolean' },
+    yes: { type: 'boolean' },
+  },
+  async run(context) {
+    const window = readWindow(context, Date.now());
+    if (context.values['fix'] === true) return fix(context, window);
+    const report = await runOnServices(context.config(), window);
+    if (context.json) writeJson(context.io, report);
+    else context.io.stdout.write(auditText(report));
+    return report.violations.length === 0 ? exitCodes.done : exitCodes.failed;
+  },
+};
+
+interface Window {
+  fromMs?: number;
+  toMs?: number;
+}
+
+function readWindow(context: CommandContext, nowMs: number): Window {
+  if (context.positionals.length > 0)
+    throw usageError(audit, 'the whole fleet is checked: name no plant');
+  const fromMs = readFlag(context, audit, 'from', readInstantMs);
+  const toMs = readFlag(context, audit, 'to', readInstantMs);
+  if (fromMs !== undefined && fromMs >= Math.min(toMs ?? nowMs, nowMs)) {
+    throw usageError(audit, '--from must lie before --to, and in the past');
+  }
+  return {
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(toMs === undefined ? {} : { toMs: Math.min(toMs, nowMs) }),
+  };
+}
+
+function readInstantMs(text: string): number {
+  try {
+    return Temporal.Instant.from(text).epochMilliseconds;
+  } catch {
+    throw new FieldProblem('must be a time with its zone, such as 2026-12-01T06:00:00Z');
+  }
+}
+
+async function runOnServices(config: Config, window: Window): Promise<AuditReport> {
+  return onServices(config, (services) => runAudit({ ...services, ...window }));
+}
+
+interface Services {
+  db: Kysely<Database>;
+  client: Client;
+  locks: Pick<PlantLocks, 'list' | 'remove'>;
+}
+
+async function onServices<Result>(
+  config: Config,
+  run: (services: Services) => Promise<Result>,
+): Promise<Result> {
+  const db = await connectDatabase(config);
+  let client: Client | null = null;
+  let locks: PlantLocks | null = null;
+  try {
+    client = await connectTemporal(config);
+    locks = openLocks(config, () => {});
+    const { list, remove } = locks;
+    return await run({
+      db,
+      client,
+      locks: {
+        list: () => list().catch((cause: unknown) => redisAway(config, cause)),
+        remove: (plantId, owner) =>
+          remove(plantId, owner).catch((cause: unknown) => redisAway(config, cause)),
+      },
+    });
+  } catch (error) {
+    throw error instanceof ServiceError ? temporalAway(config, error) : error;
+  } finally {
+    locks?.close();
+    await Promise.allSettled([client?.connection.close(), db.destroy()]);
+  }
+}
+
+/** Loops that were told to end, or to look again, are given so long before the audit is made again. */
+const settleMsMax = 10_000;
+const settlePauseMs = 500;
+
+/** `--fix`: the report, what would be repaired, and, once that is agreed to, the repairs and the report after them. */
+async function fix(context: CommandContext, window: Window): Promise<number> {
+  if (context.json && context.values['yes'] !== true)
+    throw usageError(audit, '--fix --json asks nobody: say --yes as well');
+  return onServices(context.config(), async (services) => {
+    const before = await runAudit({ ...services, ...window });
+    const repairs = await planRepairs(services);
+    if (!context.json) context.io.stdout.write(`${auditText(before)}\n${repairsText(repairs)}`);
+    if (repairs.length > 0)
+      await agree(context, audit, `${counted(repairs.length, 'repair')} will be made`);
+    const repaired =
+      repairs.length === 0 ? { done: 0, needless: 0 } : await repair(repairs, services);
+    const remaining = repairs.length === 0 ? [] : await untilRepaired(services);
+    const after = repairs.length === 0 ? before : await runAudit({ ...services, ...window });
+    if (context.json) writeJson(context.io, { before, repairs, repaired, remaining, after });
+    else if (repairs.length > 0) {
+      const waiting =
+        remaining.length === 0
+          ? ''
+          : `not seen yet, which takes a running worker:\n${indented(remaining.map(({ sentence }) => `${visibleText(sentence)}\n`).join(''))}`;
+      context.io.stdout.write(
+        `\n${counted(repaired.done, 'repair')} made, ${repaired.needless} needless by then\n${waiting}\n${auditText(after)}`,
+      );
+    }
+    return after.violations.length === 0 ? exitCodes.done : exitCodes.failed;
+  });
+}
+
+/** @returns the repairs that are still wanted when the time is up. */
+async function untilRepaired(services: Services): Promise<Repair[]> {
+  const endsAt = performance.now() + settleMsMax;
+  for (;;) {
+    const wanted = await planRepairs(services);
+    if (wanted.length === 0 || performance.now() > endsAt) return wanted;
+    await sleep(settlePauseMs);
+  }
+}
+
+function repairsText(repairs: readonly Repair[]): string {
+  if (repairs.length === 0) return 'nothing is to be repaired here\n';
+  const lines = repairs.map(({ sentence }) => `${visibleText(sentence)}\n`);
+  return `to be repaired, without a change to ledger, days or alerts\n${indented(lines.join(''))}`;
+}
+
+function redisAway({ REDIS_URL: url }: Config, cause: unknown): never {
+  const host = url === undefined ? '' : new URL(url).host;
+  throw new CommandError(
+    `Redis at ${host} cannot be reached, and the locks are in it: is it running, and is REDIS_URL right?`,
+    exitCodes.serviceAway,
+    { cause },
+  );
+}
+
+/** What a person does about a violation. */
+const whatToDo: Readonly<Record<ViolationKind, string>> = {
+  SLOT_MISSING:
+    "where the loop does not answer, start a worker for its queue; where it is not at it, an overloaded worker may be behind, and a later audit tells; else see the loop's history of that time in the Temporal Web UI.",
+  SLOT_DOUBLED:
+    'only rows written by hand or without their primary key come twice: look at poll_logs of that plant and time.',
+  LEDGER_KEY_MISSING:
+    'delete the second rows, then restore the primary key of poll_logs as in db/migrations.',
+  POLL_WITHOUT_ROW:
+    "the row was deleted, or the poll was cut off after its alert step: see the loop's history of that time.",
+  ROW_OFF_GRID:
+    'compare plant_periods with the workflow_id and run_id of the row: another grid was polled than the one in force.',
+  ROW_OUTSIDE_PERIOD:
+    'compare plant_periods with the workflow_id and run_id of the row: it was polled while the plant was not due.',
+  POLLS_OVERLAP:
+    'compare the run_id of the two rows: two loops, or a loop and somebody else, polled at once.',
+  DAY_UNLIKE_LEDGER:
+    "the day was changed by something other than a poll; the closing corrects it from the vendor's series.",
+  ALERT_DOUBLED: 'resolve all but the oldest by hand, then restore the unique index.',
+  ALERT_INDEX_MISSING: 'restore `alerts_one_active` as in db/migrations.',
+  ALERT_EVENTS_BROKEN:
+    'alerts or their events were changed by something other than the loop and the commands.',
+  ALERT_UNLIKE_EVENTS:
+    'the alert was changed without an event: alerts are changed by the loop and the commands alone.',
+  LOOP_MISSING:
+    'a running worker starts it within a minute; if it does not, see fleet:reconcile in the Temporal Web UI.',
+  LOOP_UNKNOWN:
+    'a running worker ends the loop of a deleted plant within a minute; one with a name of its own was started by hand: terminate it.',
+  LOCK_WITHOUT_TTL: 'somebody else wrote the key: delete it.',
+  LOCK_UNKNOWN_OWNER: 'a second cluster or namespace polls the same plants: stop one of them.',
+};
+
+/** The report for people: what was checked, then what is wrong, by kind, each kind with what to do about it. */
+export function auditText(report: AuditReport): string {
+  return [
+    `checked ${report.checked_from} to ${report.checked_to}\n`,
+    indented(checkedText(report.counts)),
+    '\n',
+    violationsText(report),
+  ].join('');
+}
+
+function checkedText(counts: AuditReport['counts']): string {
+  const faults = counts.doubled + counts.strays + counts.overlapping;
+  const rows: [what: string, count: number, more: string][] = [
+    [
+      'slots due',
+      counts.slots_due,
+      `${counts.polled} polled, ${counts.skipped} skipped, ${counts.missed} missed, ${counts.pending} pending, ${counts.lost} lost`,
+    ],
+    ['polls between slots', counts.unscheduled, 'asked for, or the first after a start'],
+    [
+      'rows at fault',
+      faults,
+      `${counts.doubled} doubled, ${counts.strays} where nothing was due, ${counts.overlapping} overlapping`,
+    ],
+    ['live days', counts.days, 'compared with their polls'],
+    ['alerts', counts.alerts, `with ${counted(counts.alert_events, 'event')}`],
+    ['plants', counts.plants, `with ${counted(counts.loops, 'loop')}`],
+    ['locks', counts.locks, 'held'],
+  ];
+  const nameWidth = Math.max(...rows.map(([what]) => what.length));
+  const countWidth = Math.max(...rows.map(([, count]) => String(count).length));
+  return rows
+    .map(([what, count, more]) => {
+      return `${what.padEnd(nameWidth)}  ${String(count).padStart(countWidth)}  ${more}\n`;
+    })
+    .join('');
+}
+
+function violationsText({ violations, truncated }: AuditReport): string {
+  if (violations.length === 0) return 'nothing is violated\n';
+  const kinds = Map.groupBy(violations, (violation) => violation.kind);
+  const sections = [...kinds].map(([kind, ofKind]) => {
+    return `\n${kind}\n${indented(`${ofKind.map(violationLine).join('')}→ ${whatToDo[kind]}\n`)}`;
+  });
+  const more = truncated ? ' listed, and there are more' : '';
+  return `${counted(violations.length, 'violation')}${more}\n${sections.join('')}`;
+}
+
+/** Owners of locks and keys of alerts come from elsewhere. */
+function violationLine({ plant_id: plantId, at, sentence }: Violation): string {
+  const where = [plantId, at].filter((part) => part !== null).join(' ');
+  return `${visibleText(where === '' ? sentence : `${where}: ${sentence}`)}\n`;
+}

@@ -1,0 +1,176 @@
+import {
+  LedgerInUseError,
+  type OldMonth,
+  onPruneSession,
+  planPrune,
+  prune as pruneLedger,
+  type PruneProgress,
+  PruneRunsError,
+  type PrunePlan,
+} from '../../../db/plants/prune.ts';
+import { dayMs } from '../../../domain/zone.ts';
+import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
+import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { terminalDecider } from '../../decider.ts';
+import { FieldProblem } from '../../plant-fields.ts';
+import { counted, outputWidth, writeJson } from '../../render.ts';
+import { agree } from '../plants/selected-plants.ts';
+import { readFlag } from '../../selection.ts';
+import { connectDatabase } from '../../../environment/services.ts';
+import { indented, tableText } from '../../table.ts';
+
+/**
+ * Rules read the ledger back for up to a week: a closing may come three dates late, and estimates take what was booked until
+ * four days after an alert. A day is added for the zones of the world.
+ */
+const olderThanDaysMin = 8;
+const olderThanDaysMax = 36_500;
+/** What takes longer says how far it is, as often. */
+const progressPauseMs = 2_000;
+
+/** `heliograph prune`: old rows of the ledger go, after a look at what that would be. */
+export const prune: Command = {
+  name: 'prune',
+  usage: '--older-than DAYSd [--dry-run|--yes] [--json]',
+  options: {
+    'older-than': { type: 'string' },
+    'dry-run': { type: 'boolean' },
+    yes: { type: 'boolean' },
+  },
+  async run(context) {
+    const wish = readWish(context);
+    const db = await connectDatabase(context.config());
+    try {
+      return await onPruneSession(db, async (session) => {
+        const at = new Date();
+        // Whole days in UTC, so that what is shown now is what goes a minute later.
+        const lineMs = Math.floor((at.getTime() - wish.days * dayMs) / dayMs) * dayMs;
+        const plan = await planPrune(session, lineMs);
+        if (!context.json) context.io.stdout.write(planText(plan, context.io));
+        const isNothing = plan.months.every(({ way, rows }) => way === 'DELETE' && rows === 0);
+        if (wish.isDryRun || isNothing) {
+          if (context.json) writeJson(context.io, { ...planJson(plan), pruned: null });
+          return exitCodes.done;
+        }
+        await agree(
+          context,
+          prune,
+          `${counted(rowsOf(plan), 'row')} before ${isoOf(plan)} will be deleted for good`,
+        );
+        const decision = { by: terminalDecider(), at, olderThanDays: wish.days };
+        const pruned = await pruneLedger(session, plan, decision, progressTo(context));
+        if (context.json) writeJson(context.io, { ...planJson(plan), pruned });
+        else
+          context.io.stdout.write(
+            `${counted(pruned.rows, 'row')} deleted, ${counted(pruned.partitions.length, 'partition')} dropped; the ledger begins at ${isoOf(plan)}\n`,
+          );
+        return exitCodes.done;
+      });
+    } catch (error) {
+      throw refusal(error);
+    } finally {
+      await db.destroy();
+    }
+  },
+};
+
+/** What else people read of the errors of a prune. */
+function refusal(error: unknown): unknown {
+  if (error instanceof PruneRunsError)
+    return new CommandError('another `heliograph prune` is at it', exitCodes.failed);
+  if (error instanceof LedgerInUseError)
+    return new CommandError(
+      `${error.message}, so its month could not be taken away (is that \`heliograph audit\`?): run this again, what is done stays done`,
+      exitCodes.failed,
+      { cause: error },
+    );
+  return error;
+}
+
+function readWish(context: CommandContext): { days: number; isDryRun: boolean } {
+  if (context.positionals.length > 0)
+    throw usageError(prune, 'the ledger of the whole fleet is pruned: name no plant');
+  const days = readFlag(context, prune, 'older-than', readDays);
+  if (days === undefined) throw usageError(prune, 'older than what? Say --older-than 90d');
+  const isDryRun = context.values['dry-run'] === true;
+  const isAgreed = context.values['yes'] === true;
+  if (isDryRun && isAgreed)
+    throw usageError(prune, '--dry-run changes nothing, and --yes agrees to changes: say one');
+  if (context.json && !isDryRun && !isAgreed)
+    throw usageError(prune, '--json asks nobody: say --dry-run or --yes as well');
+  return { days, isDryRun };
+}
+
+function readDays(text: string): number {
+  const days = /^\d+d$/.test(text) ? Number(text.slice(0, -1)) : NaN;
+  if (!(days <= olderThanDaysMax)) throw new FieldProblem('must be a number of days, such as 90d');
+  if (days < olderThanDaysMin)
+    throw new FieldProblem(
+      `must be at least ${olderThanDaysMin}d: closings, estimates and the audit read the ledger that far back`,
+    );
+  return days;
+}
+
+function rowsOf({ months }: PrunePlan): number {
+  return months.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+function isoOf({ lineMs }: PrunePlan): string {
+  return new Date(lineMs).toISOString();
+}
+
+function planJson(plan: PrunePlan): object {
+  return {
+    before: isoOf(plan),
+    rows: rowsOf(plan),
+    bytes: plan.months.reduce((sum, { bytes }) => sum + bytes, 0),
+    months: plan.months,
+  };
+}
+
+function planText(plan: PrunePlan, io: CommandIo): string {
+  const { months } = plan;
+  if (months.length === 0) return `nothing in the ledger is older than ${isoOf(plan)}\n`;
+  const table = tableText(
+    [
+      { title: 'MONTH' },
+      { title: 'ROWS', align: 'right' },
+      { title: 'STAY', align: 'right' },
+      { title: 'SPACE', align: 'right' },
+      { title: 'HOW' },
+    ],
+    months.map((month) => [
+      month.month,
+      month.rows.toLocaleString('en'),
+      month.stay.toLocaleString('en'),
+      spaceText(month.bytes),
+      howText(month),
+    ]),
+    outputWidth(io) - 2,
+  );
+  const stay = months.some((month) => month.stay > 0)
+    ? "rows that stay are each plant's newest ones and others that are still asked for\n"
+    : '';
+  return `older than ${isoOf(plan)}\n${indented(table)}${stay}`;
+}
+
+function howText({ way, table }: OldMonth): string {
+  return way === 'DROP' ? `${table} is dropped` : `deleted from ${table}`;
+}
+
+function spaceText(bytes: number): string {
+  const megabytes = bytes / 1_000_000;
+  return megabytes >= 1_000 ? `${(megabytes / 1_000).toFixed(1)} GB` : `${megabytes.toFixed(1)} MB`;
+}
+
+/** Says how far it is, at most every two seconds, and not at all of what is quicker. */
+function progressTo({ io, json }: CommandContext): (progress: PruneProgress) => void {
+  let toldAt = performance.now();
+  return ({ rowsDone, rowsTotal }) => {
+    if (json || performance.now() - toldAt < progressPauseMs) return;
+    toldAt = performance.now();
+    io.stderr.write(
+      `${rowsDone.toLocaleString('en')} of ${rowsTotal.toLocaleString('en')} rows deleted\n`,
+    );
+  };
+}

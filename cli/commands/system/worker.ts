@@ -1,0 +1,75 @@
+import type { Command } from '../../command.ts';
+import { type Config, exitCodes, requireMockMode } from '../../../environment/config.ts';
+import { createLog, type Log } from '../../../environment/log.ts';
+import { createWorkerMetrics, type WorkerMetrics } from '../../../worker/metrics.ts';
+import {
+  freeLoopbackAddress,
+  type MetricsServer,
+  serveMetrics,
+} from '../../../worker/metrics-server.ts';
+import { installRuntime, type RunningWorker, startWorker } from '../../../worker/worker.ts';
+
+/** `heliograph worker`: polls until it is told to stop. */
+export const worker: Command = {
+  name: 'worker',
+  usage: '',
+  options: {},
+  async run({ config: readConfig }) {
+    const config = readConfig();
+    requireMockMode(config);
+    const log = createLog(config.LOG_LEVEL);
+    let running: RunningWorker | null = null;
+    const metrics = await openMetrics(config, log, () => running?.isRunning() ?? false);
+    installRuntime(log, metrics?.sdkAddress ?? null);
+    running = await startWorker({
+      config,
+      log,
+      ...(metrics === null ? {} : { metrics: metrics.counts }),
+    });
+    const { stop: stopPolling, finished } = running;
+    let stopping = false;
+    const stop = (signal: NodeJS.Signals) => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ signal }, 'worker stops: what runs is finished first');
+      stopPolling();
+    };
+    process.once('SIGINT', stop);
+    process.once('SIGTERM', stop);
+    // Started by `heliograph start`: ends with it, however that ends.
+    process.once('disconnect', () => stop('SIGTERM'));
+    process.send?.('started');
+    await finished;
+    await metrics?.server.close();
+    log.info({}, 'worker stopped');
+    process.disconnect?.();
+    return exitCodes.done;
+  },
+};
+
+interface OpenedMetrics {
+  counts: WorkerMetrics;
+  server: MetricsServer;
+  sdkAddress: string;
+}
+
+/** Null where METRICS_ADDRESS is not set. Served before the worker starts, so that `/health` says that it does not run yet. */
+async function openMetrics(
+  config: Config,
+  log: Log,
+  isHealthy: () => boolean,
+): Promise<OpenedMetrics | null> {
+  if (config.METRICS_ADDRESS === undefined) return null;
+  const counts = createWorkerMetrics();
+  const sdkAddress = await freeLoopbackAddress();
+  const server = await serveMetrics({
+    address: config.METRICS_ADDRESS,
+    contentType: counts.contentType,
+    own: () => counts.text(),
+    sdkAddress,
+    isHealthy,
+    log,
+  });
+  log.info({ url: server.url }, 'metrics are served');
+  return { counts, server, sdkAddress };
+}

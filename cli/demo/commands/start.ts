@@ -1,0 +1,290 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { migrateToLatest } from '../../../db/migrate.ts';
+import { listPlants } from '../../../db/plants/plants.ts';
+import { claimDataDir } from '../../../stack/lock.ts';
+import { isPortFree } from '../../../stack/ports.ts';
+import { bringUpStack, checkPrerequisites, type Stack, StackError } from '../../../stack/up.ts';
+import { type Command, textFlag } from '../../command.ts';
+import {
+  CommandError,
+  type Config,
+  exitCodes,
+  loadConfig,
+  requireMasterKeys,
+  type StackFile,
+  stackFilePath,
+  withFiles,
+} from '../../../environment/config.ts';
+import { createLog } from '../../../environment/log.ts';
+import { demoEmail, demoSignIn } from '../user.ts';
+import { seedDemo } from '../seed.ts';
+import { checkMasterKeys, connectDatabase } from '../../../environment/services.ts';
+import { supervise } from '../../../worker/supervise.ts';
+import { demoIntervalS, wholeNumberFlag } from './seed.ts';
+
+/** Where the API listens unless API_PORT says otherwise, or somebody else does. */
+const apiPortUsual = 8080;
+
+/** `heliograph start`: everything that a development machine needs, in one process tree. */
+export const start: Command = {
+  name: 'start',
+  usage: '[--fresh] [--plants N] [--interval SECONDS] [--data DIR]',
+  options: { fresh: { type: 'boolean' }, plants: { type: 'string' }, interval: { type: 'string' } },
+  async run(context) {
+    const generated = wholeNumberFlag('plants', textFlag(context, 'plants'), {
+      min: 0,
+      max: 100_000,
+      otherwise: 0,
+    });
+    const intervalS = wholeNumberFlag('interval', textFlag(context, 'interval'), {
+      min: 1,
+      max: 86_400,
+      otherwise: demoIntervalS,
+    });
+    const dataDir = resolve(context.dataDir);
+    const given = withFiles(context.io.env);
+    const say = (line: string) => void context.io.stdout.write(`${line}\n`);
+    const stopping = new AbortController();
+    const stop = () => stopping.abort();
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+    let stack: Stack | null = null;
+    try {
+      checkPrerequisites(given);
+      if (context.values['fresh'] === true) beginAnew(dataDir, say);
+      mkdirSync(dataDir, { recursive: true });
+      stack = await bringUpStack({
+        dataDir,
+        log: say,
+        env: given,
+        signal: stopping.signal,
+      });
+      const keyFiles = {
+        master: keepKey(dataDir, 'master.key'),
+        jwt: keepKey(dataDir, 'jwt.key'),
+      };
+      const upStack = stack;
+      writeStackFile(dataDir, upStack, keyFiles, null);
+      const env = await childEnvironment(given, upStack, keyFiles);
+      const signInToken = await prepare(loadConfig(env, dataDir), { generated, intervalS, say });
+      if (stopping.signal.aborted) return exitCodes.done;
+      await runChildren(env, stopping.signal, say, (apiUrl) => {
+        writeStackFile(dataDir, upStack, keyFiles, apiUrl);
+        say(whatIsWhere(upStack, dataDir, { url: apiUrl, signInToken }));
+      });
+      return exitCodes.done;
+    } catch (error) {
+      if (stopping.signal.aborted) return exitCodes.done;
+      if (error instanceof StackError)
+        throw new CommandError(error.message, exitCodes.serviceAway, { cause: error });
+      throw error;
+    } finally {
+      if (stack !== null) {
+        say('stopping what was started');
+        rmSync(stackFilePath(dataDir), { force: true });
+        await stack.stop();
+      }
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+    }
+  },
+};
+
+/** `--fresh`: what an earlier start left in the folder goes, if it is one of ours. */
+function beginAnew(dataDir: string, say: (line: string) => void): void {
+  if (!existsSync(dataDir)) return;
+  if (!existsSync(join(dataDir, 'master.key'))) {
+    throw new CommandError(
+      `${dataDir} is no data folder of heliograph (it holds no master.key): --fresh does not delete it`,
+      exitCodes.usage,
+    );
+  }
+  // Refused while another start runs on it; what that one's servers left behind ended with it.
+  const { release } = claimDataDir(dataDir);
+  release();
+  rmSync(dataDir, { recursive: true, force: true });
+  say(`began anew in ${dataDir}`);
+}
+
+interface KeyFiles {
+  master: string;
+  jwt: string;
+}
+
+/** A key of the demo: made once, readable by its owner alone. */
+function keepKey(dataDir: string, name: string): string {
+  const path = join(dataDir, name);
+  if (!existsSync(path))
+    writeFileSync(path, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+  return path;
+}
+
+function writeStackFile(
+  dataDir: string,
+  stack: Stack,
+  keyFiles: KeyFiles,
+  apiUrl: string | null,
+): void {
+  const file: StackFile = {
+    temporal_address: stack.temporalAddress,
+    temporal_namespace: stack.temporalNamespace,
+    temporal_ui: stack.temporalUiUrl,
+    database_url: stack.databaseUrl,
+    redis_url: stack.redisUrl,
+    redis_key_prefix: stack.redisKeyPrefix,
+    pid: process.pid,
+    master_key_file: keyFiles.master,
+    jwt_key_file: keyFiles.jwt,
+    api_url: apiUrl,
+  };
+  writeFileSync(stackFilePath(dataDir), `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
+}
+
+async function childEnvironment(
+  env: NodeJS.ProcessEnv,
+  stack: Stack,
+  keyFiles: KeyFiles,
+): Promise<NodeJS.ProcessEnv> {
+  const isUsualPortFree = env['API_PORT'] ? false : await isPortFree(apiPortUsual);
+  return {
+    ...env,
+    DATABASE_URL: stack.databaseUrl,
+    ...(stack.redisUrl === null
+      ? {}
+      : { REDIS_URL: stack.redisUrl, REDIS_KEY_PREFIX: stack.redisKeyPrefix }),
+    TEMPORAL_ADDRESS: stack.temporalAddress,
+    TEMPORAL_NAMESPACE: stack.temporalNamespace,
+    INTEGRATION_MOCK_MODE: 'true',
+    ...demoIncidents(env),
+    ...(stack.temporalUiUrl === null ? {} : { TEMPORAL_UI_URL: stack.temporalUiUrl }),
+    API_PORT: env['API_PORT'] || (isUsualPortFree ? String(apiPortUsual) : '0'),
+    MASTER_KEY_CURRENT: env['MASTER_KEY_CURRENT'] || readFileSync(keyFiles.master, 'utf8').trim(),
+    JWT_SECRET: env['JWT_SECRET'] || readFileSync(keyFiles.jwt, 'utf8').trim(),
+  };
+}
+
+/** The demo has three plants of a brand, and visitors who do not wait five minutes. */
+function demoIncidents(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    INCIDENT_PLANTS_MIN: env['INCIDENT_PLANTS_MIN'] || '3',
+    INCIDENT_AFTER_SECONDS: env['INCIDENT_AFTER_SECONDS'] || '30',
+  };
+}
+
+/** @returns the token of a link that signs the demo's user in. */
+async function prepare(
+  config: Config,
+  demo: { generated: number; intervalS: number; say: (line: string) => void },
+): Promise<string> {
+  const db = await connectDatabase(config, { needTables: false });
+  try {
+    const applied = await migrateToLatest(db);
+    if (applied.length > 0) demo.say(`database migrated (${applied.length} migrations)`);
+    await checkMasterKeys(db, config);
+    await seedDemo({
+      db,
+      masterKeys: requireMasterKeys(config),
+      generated: demo.generated,
+      intervalS: demo.intervalS,
+      log: createLog('error', process.stderr),
+      progress: demo.say,
+    });
+    demo.say(`${(await listPlants(db)).length} plants`);
+    return await demoSignIn(db);
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** Runs worker and API as children until told to stop, or until one gives up, which ends the other. */
+async function runChildren(
+  env: NodeJS.ProcessEnv,
+  stopping: AbortSignal,
+  say: (line: string) => void,
+  onServing: (apiUrl: string) => void,
+): Promise<void> {
+  const givenUp = new AbortController();
+  const signal = AbortSignal.any([stopping, givenUp.signal]);
+  const apiEnv = { ...env };
+  let isWorking = false;
+  let apiUrl: string | null = null;
+  let isTold = false;
+  const tell = () => {
+    if (!isWorking || apiUrl === null || isTold) return;
+    isTold = true;
+    onServing(apiUrl);
+  };
+  const children = [
+    {
+      command: 'worker',
+      env,
+      onStarted: () => {
+        isWorking = true;
+        tell();
+      },
+    },
+    {
+      command: 'api',
+      env: apiEnv,
+      onStarted: (message: unknown) => {
+        apiUrl = (message as { started: string }).started;
+        // Started again, it is where people know it to be.
+        apiEnv['API_PORT'] = new URL(apiUrl).port;
+        tell();
+      },
+    },
+  ];
+  const ends = await Promise.allSettled(
+    children.map(async (child) => {
+      try {
+        await supervise(child, signal, say);
+      } finally {
+        givenUp.abort();
+      }
+    }),
+  );
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+function whatIsWhere(
+  stack: Stack,
+  dataDir: string,
+  api: { url: string; signInToken: string },
+): string {
+  const data =
+    resolve(dataDir) === resolve(fileURLToPath(new URL('../../../.data', import.meta.url)))
+      ? ''
+      : ` --data ${dataDir}`;
+  return [
+    '',
+    'Heliograph polls.',
+    `  Pages and API    ${api.url}`,
+    ...(isLoopback(api.url)
+      ? [
+          `  Sign in once     ${api.url}/sign-in?token=${api.signInToken} (as ${demoEmail}, for an hour)`,
+        ]
+      : [`  Sign in          npx heliograph users link ${demoEmail}${data}`]),
+    `  Temporal Web UI  ${stack.temporalUiUrl ?? `none of ours; Temporal is at ${stack.temporalAddress}`}`,
+    `  PostgreSQL       ${new URL(stack.databaseUrl).host} (the URL with its password is in ${stackFilePath(dataDir)})`,
+    `  temporal CLI     ${stack.temporalBinary ?? 'none of ours'} (--address ${stack.temporalAddress})`,
+    `  Redis            ${stack.redisUrl === null ? 'none: the database guards alone' : new URL(stack.redisUrl).host}`,
+    '',
+    '  In a second terminal:',
+    `    npx heliograph plants list${data}`,
+    `    npx heliograph plants show solis-canal${data}`,
+    `    npx heliograph plants poll solis-canal${data}`,
+    `    npx heliograph demo break --brand HUAWEI --for 3m${data}`,
+    '',
+    '  Ctrl-C ends everything.',
+    '',
+  ].join('\n');
+}
+
+/** Only who sits at this machine, or has come to it over its own channel, may be shown the link. */
+function isLoopback(url: string): boolean {
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
+}

@@ -1,0 +1,181 @@
+import type { Kysely } from 'kysely';
+
+import { Breaker } from '../../activities/plants/breaker.ts';
+import { createPlantActivities } from '../../activities/create.ts';
+import { type MasterKeys, sealCredentials } from '../../db/sealing.ts';
+import type { ActivityDeps } from '../../activities/plants/deps.ts';
+import { createVendors } from '../../activities/plants/vendor.ts';
+import { createFixtureAdapter, registry } from '../../adapters/clouds/registry.ts';
+import { findAccount, insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
+import { noPlantLocks } from '../../db/lock.ts';
+import { findPlant, insertPlants, updatePlants } from '../../db/plants/plants.ts';
+import type { Database } from '../../db/tables.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
+import { addDays, dayMs, localDateAt } from '../../domain/zone.ts';
+import { pollWorkflowId } from '../../workflows/plants/messages.ts';
+import { type DemoPlant, demoPlants, generatedPlant } from './fleet.ts';
+import type { Log } from '../../environment/log.ts';
+import { playPlant, type Player } from './play.ts';
+
+/** Snapshots of so many past days come from the vendors' series. */
+const pastDays = 30;
+/** So much of the past is played poll by poll. */
+const playedMs = dayMs;
+/** The interval of the past that is played: the usual one, whatever the demo's is. */
+const playedIntervalS = 600;
+/** So many slots of the demo's own interval end the past. */
+const lastSlotsPlayed = 5;
+/** Plants played at once: two cores and one database keep up with so many. */
+const playedAtOnce = 4;
+
+export interface SeedOptions {
+  db: Kysely<Database>;
+  masterKeys: MasterKeys;
+  /** How many generated ordinary plants there shall be. */
+  generated: number;
+  intervalS: number;
+  log: Log;
+  /** Takes lines for people. */
+  progress: (line: string) => void;
+}
+
+/**
+ * Seeds the demo's twelve plants with their past, once, and generated plants up to the number wanted. What is there already
+ * stays as it is.
+ *
+ * @returns how many plants were made.
+ */
+export async function seedDemo(options: SeedOptions): Promise<{ demo: number; generated: number }> {
+  const { db, progress } = options;
+  const nowMs = Date.now();
+  const fresh: DemoPlant[] = [];
+  for (const plant of demoPlants)
+    if ((await findPlant(db, plant.id)) === undefined) fresh.push(plant);
+  if (fresh.length > 0) {
+    progress(
+      `seeding ${fresh.length} demo plants: ${pastDays} days of energy and the last 24 hours, poll by poll`,
+    );
+    await insertDemo(options, fresh, {
+      intervalS: playedIntervalS,
+      activatedAtMs: nowMs - (pastDays + 1) * dayMs,
+    });
+    await playPast(options, fresh, nowMs);
+  }
+  const generated: DemoPlant[] = [];
+  for (let n = 0; n < options.generated; n += 1) {
+    const plant = generatedPlant(n);
+    if ((await findPlant(db, plant.id)) === undefined) generated.push(plant);
+  }
+  if (generated.length > 0) {
+    await insertDemo(options, generated, { intervalS: options.intervalS, activatedAtMs: nowMs });
+    progress(`added ${generated.length} generated plants`);
+  }
+  return { demo: fresh.length, generated: generated.length };
+}
+
+/** Adds plants with their accounts and made-up credentials. */
+export async function insertDemo(
+  options: Pick<SeedOptions, 'db' | 'masterKeys'>,
+  plants: readonly DemoPlant[],
+  row: { intervalS: number; activatedAtMs: number },
+): Promise<void> {
+  await options.db.transaction().execute(async (trx) => {
+    for (const { account, brand } of plants) {
+      if ((await findAccount(trx, account)) !== undefined) continue;
+      await insertAccount(trx, { id: account, brand, name: account });
+      await replaceCredentials(
+        trx,
+        sealCredentials(options.masterKeys, account, demoCredentials(brand, account)),
+      );
+    }
+    await insertPlants(
+      trx,
+      plants.map(({ account, active, strict, ...plant }) => ({
+        ...plant,
+        status_profile: strict === true ? ('STRICT' as const) : ('DAYLIGHT' as const),
+        vendor_account_id: account,
+        poll_interval_s: row.intervalS,
+        integration_status: active ? ('ACTIVE' as const) : ('PENDING_DOCS' as const),
+        ...(active ? { activated_at: new Date(row.activatedAtMs) } : {}),
+      })),
+    );
+  });
+}
+
+/** Made-up values for the fields that the brand asks for; a region is one of the vendor's own. */
+export function demoCredentials(brand: Brand, account: string): Record<string, string> {
+  return Object.fromEntries(
+    registry[brand].definition.credentialFields.map((field) => [
+      field,
+      field === 'host' ? 'eu1' : `demo-${account}-${field}`,
+    ]),
+  );
+}
+
+async function playPast(
+  options: SeedOptions,
+  plants: readonly DemoPlant[],
+  nowMs: number,
+): Promise<void> {
+  const beganAt = performance.now();
+  const queue = [...plants];
+  let done = 0;
+  await Promise.all(
+    Array.from({ length: playedAtOnce }, async () => {
+      for (let plant = queue.shift(); plant !== undefined; plant = queue.shift()) {
+        await playOne(options, plant, nowMs);
+        done += 1;
+        options.progress(
+          `  ${done} of ${plants.length}: ${plant.name} (${((performance.now() - beganAt) / 1000).toFixed(0)} s)`,
+        );
+      }
+    }),
+  );
+}
+
+async function playOne(options: SeedOptions, plant: DemoPlant, nowMs: number): Promise<void> {
+  const { db } = options;
+  const player = createPlayer(options, plant.id);
+  const fromMs = nowMs - playedMs;
+  if (plant.active) {
+    player.setClock(fromMs);
+    const today = localDateAt(fromMs, plant.timezone);
+    const dates = Array.from({ length: pastDays }, (_, index) => addDays(today, index - pastDays));
+    await player.activities.backfillDays({
+      plantId: plant.id,
+      dates,
+      nowMs: fromMs,
+      source: 'BACKFILL',
+    });
+  }
+  // The last slots are played at the demo's own interval, up to this moment, so that nobody starts with plants that look
+  // forgotten; the loops go on from there.
+  const switchMs = nowMs - lastSlotsPlayed * options.intervalS * 1_000;
+  await playPlant(player, plant.id, fromMs, Math.max(fromMs, switchMs));
+  await updatePlants(db, [plant.id], { poll_interval_s: options.intervalS });
+  await playPlant(player, plant.id, Math.max(fromMs, switchMs), Date.now());
+}
+
+/** The production activities with a clock of their own and no locks: nobody else polls a plant that is being made. */
+function createPlayer(options: SeedOptions, plantId: string): Player {
+  let clockMs = 0;
+  const deps: ActivityDeps = {
+    db: options.db,
+    locks: noPlantLocks,
+    lockDomain: 'seed',
+    vendors: createVendors({ masterKeys: options.masterKeys, openAdapter: createFixtureAdapter }),
+    breaker: new Breaker(),
+    clock: () => clockMs,
+    log: options.log,
+    checkpoint: async () => {},
+  };
+  const { signal } = new AbortController();
+  const call = {
+    workflowId: pollWorkflowId(plantId),
+    runId: 'seed',
+    isLocal: false,
+    signal,
+    heartbeat: () => {},
+  };
+  return { activities: createPlantActivities(deps, () => call), setClock: (ms) => (clockMs = ms) };
+}

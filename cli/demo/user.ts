@@ -1,0 +1,31 @@
+import type { Kysely } from 'kysely';
+
+import { generatePassword, hashPassword } from '../../api/auth/passwords.ts';
+import { createSignInLink } from '../../api/auth/sign-in.ts';
+import { findUserByEmail, insertUser } from '../../db/people/users.ts';
+import type { Database } from '../../db/tables.ts';
+
+/** Who looks at the demo. Its password is random and told nobody: one comes in by a link. */
+export const demoEmail = 'demo@localhost';
+
+/** Makes the demo's ADMIN, once. @returns a new sign-in link's token; older ones end. */
+export async function demoSignIn(db: Kysely<Database>): Promise<string> {
+  const userId = (await findUserByEmail(db, demoEmail))?.id ?? (await addDemoUser(db));
+  return db.transaction().execute((trx) => createSignInLink({ db: trx, clock: Date.now }, userId));
+}
+
+async function addDemoUser(db: Kysely<Database>): Promise<number> {
+  const passwordHash = await hashPassword(generatePassword());
+  const user = {
+    email: demoEmail,
+    passwordHash,
+    role: 'ADMIN',
+    customerId: null,
+    // There is none to change.
+    mustChangePassword: false,
+  } as const;
+  const by = { actor: 'cli:start', requestId: null };
+  const id = await db.transaction().execute((trx) => insertUser(trx, user, by, new Date()));
+  if (id === null) throw new Error(`${demoEmail} was made by somebody else meanwhile`);
+  return id;
+}

@@ -1,0 +1,317 @@
+import { type Selectable, sql } from 'kysely';
+
+import { type Decider, recordDecisions } from '../audit-log.ts';
+import { type Db, instant } from '../database.ts';
+import type { Role, UsersTable } from '../tables.ts';
+
+/** People who sign in. */
+
+export type UserRow = Selectable<UsersTable>;
+
+/** A user as operators see one: no hash. */
+export type UserView = Pick<
+  UserRow,
+  | 'id'
+  | 'email'
+  | 'role'
+  | 'customer_id'
+  | 'must_change_password'
+  | 'disabled_at'
+  | 'created_at'
+  | 'last_login_at'
+>;
+
+/** E-mail addresses are kept in small letters, so that nobody has two accounts by accident. */
+export function normalEmail(email: string): string {
+  return email.trim().toLowerCase();
+}
+
+/** @param email as typed. @returns also users who are disabled. */
+export async function findUserByEmail(db: Db, email: string): Promise<UserRow | undefined> {
+  return db
+    .selectFrom('users')
+    .selectAll()
+    .where('email', '=', normalEmail(email))
+    .executeTakeFirst();
+}
+
+/** The user whose sessions are still those of `sessionVersion`; undefined for a disabled user and for ended sessions. */
+export async function findSessionUser(
+  db: Db,
+  userId: number,
+  sessionVersion: number,
+): Promise<UserRow | undefined> {
+  return db
+    .selectFrom('users')
+    .selectAll()
+    .where('id', '=', userId)
+    .where('session_version', '=', sessionVersion)
+    .where('disabled_at', 'is', null)
+    .executeTakeFirst();
+}
+
+export async function listUsers(db: Db): Promise<UserView[]> {
+  return db
+    .selectFrom('users')
+    .select([
+      'id',
+      'email',
+      'role',
+      'customer_id',
+      'must_change_password',
+      'disabled_at',
+      'created_at',
+      'last_login_at',
+    ])
+    .orderBy('email')
+    .execute();
+}
+
+export interface NewUser {
+  email: string;
+  passwordHash: string;
+  role: Role;
+  customerId: string | null;
+  mustChangePassword: boolean;
+}
+
+/** @returns the new user's id; null when the address is taken. */
+export async function insertUser(
+  trx: Db,
+  user: NewUser,
+  by: Decider,
+  at: Date,
+): Promise<number | null> {
+  const row = await trx
+    .insertInto('users')
+    .values({
+      email: normalEmail(user.email),
+      password_hash: user.passwordHash,
+      role: user.role,
+      customer_id: user.customerId,
+      must_change_password: user.mustChangePassword,
+    })
+    .onConflict((conflict) => conflict.column('email').doNothing())
+    .returning(['id', 'email'])
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  const after = { role: user.role, customer_id: user.customerId };
+  await recordDecisions(
+    trx,
+    [{ action: 'ADD_USER', subjectType: 'USER', subjectId: row.email, before: null, after }],
+    by,
+    at,
+  );
+  return row.id;
+}
+
+/**
+ * A new password: all sessions and tokens of the user end.
+ *
+ * @param change.expectedHash changes nothing unless this is the stored one: two changes at once do not both win.
+ * @param change.enable a reset lets a disabled user in again.
+ * @returns the new session version; null when there is no such user, or the hash was another.
+ */
+export async function replacePassword(
+  trx: Db,
+  userId: number,
+  change: {
+    passwordHash: string;
+    mustChangePassword: boolean;
+    expectedHash?: string;
+    enable?: boolean;
+  },
+  by: Decider,
+  at: Date,
+): Promise<number | null> {
+  let update = trx
+    .updateTable('users')
+    .set({
+      password_hash: change.passwordHash,
+      must_change_password: change.mustChangePassword,
+      session_version: sql<number>`session_version + 1`,
+      ...(change.enable === true ? { disabled_at: null } : {}),
+    })
+    .where('id', '=', userId);
+  if (change.expectedHash !== undefined)
+    update = update.where('password_hash', '=', change.expectedHash);
+  const row = await update.returning(['email', 'session_version']).executeTakeFirst();
+  if (row === undefined) return null;
+  const action = change.mustChangePassword ? 'RESET_PASSWORD' : 'CHANGE_PASSWORD';
+  await recordDecisions(
+    trx,
+    [{ action, subjectType: 'USER', subjectId: row.email, before: null, after: null }],
+    by,
+    at,
+  );
+  return row.session_version;
+}
+
+/** Lets a user in no more and ends all sessions; the row stays, since the audit log names it. @returns false when there is none enabled. */
+export async function disableUser(
+  trx: Db,
+  userId: number,
+  by: Decider,
+  at: Date,
+): Promise<boolean> {
+  const row = await trx
+    .updateTable('users')
+    .set({ disabled_at: at, session_version: sql<number>`session_version + 1` })
+    .where('id', '=', userId)
+    .where('disabled_at', 'is', null)
+    .returning('email')
+    .executeTakeFirst();
+  if (row === undefined) return false;
+  await trx.deleteFrom('sign_in_links').where('user_id', '=', userId).execute();
+  await recordDecisions(
+    trx,
+    [
+      {
+        action: 'REMOVE_USER',
+        subjectType: 'USER',
+        subjectId: row.email,
+        before: null,
+        after: null,
+      },
+    ],
+    by,
+    at,
+  );
+  return true;
+}
+
+/** Ends every session and token of the user: signing out. */
+export async function endSessions(db: Db, userId: number): Promise<void> {
+  await db
+    .updateTable('users')
+    .set({ session_version: sql<number>`session_version + 1` })
+    .where('id', '=', userId)
+    .execute();
+}
+
+/** Notes a sign-in. */
+export async function noteLogin(db: Db, userId: number, at: Date): Promise<void> {
+  await db.updateTable('users').set({ last_login_at: at }).where('id', '=', userId).execute();
+}
+
+/** Refused attempts since an instant, as the limits count them. */
+export interface FailureCounts {
+  /** Of this account from this address; of this account; of this address. */
+  pair: number;
+  account: number;
+  address: number;
+  /** The oldest of those counted: when it falls out of the window, one more attempt is free. */
+  oldestAt: Date | null;
+}
+
+export async function countLoginFailures(
+  db: Db,
+  attempt: { email: string; address: string },
+  sinceMs: number,
+): Promise<FailureCounts> {
+  const result = await sql<{
+    pair: number;
+    account: number;
+    address: number;
+    oldest_at: Date | null;
+  }>`
+    select count(*) filter (where email = ${attempt.email} and address = ${attempt.address})::int as pair,
+      count(*) filter (where email = ${attempt.email})::int as account,
+      count(*) filter (where address = ${attempt.address})::int as address,
+      min(at) as oldest_at
+    from login_failures
+    where (email = ${attempt.email} or address = ${attempt.address}) and at > ${instant(sinceMs)}`.execute(
+    db,
+  );
+  const row = result.rows[0];
+  return {
+    pair: row?.pair ?? 0,
+    account: row?.account ?? 0,
+    address: row?.address ?? 0,
+    oldestAt: row?.oldest_at ?? null,
+  };
+}
+
+/** Notes a refused attempt. @returns the row's id, by which an attempt that turns out right is taken back. */
+export async function insertLoginFailure(
+  db: Db,
+  attempt: { email: string; address: string },
+  at: Date,
+): Promise<number> {
+  const row = await db
+    .insertInto('login_failures')
+    .values({ at, email: attempt.email, address: attempt.address })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return row.id;
+}
+
+export async function deleteLoginFailure(db: Db, id: number): Promise<void> {
+  await db.deleteFrom('login_failures').where('id', '=', id).execute();
+}
+
+/** Forgets attempts from before an instant; nothing counts them any more. */
+export async function forgetLoginFailures(db: Db, beforeMs: number): Promise<void> {
+  await db.deleteFrom('login_failures').where('at', '<', instant(beforeMs)).execute();
+}
+
+/** Keeps a link's digest. */
+export async function insertSignInLink(
+  db: Db,
+  link: { tokenHash: Buffer; userId: number; expiresAt: Date },
+): Promise<void> {
+  await db
+    .insertInto('sign_in_links')
+    .values({
+      token_hash: link.tokenHash,
+      user_id: link.userId,
+      expires_at: link.expiresAt,
+      used_at: null,
+    })
+    .execute();
+}
+
+/** Whose link this is, while it still works. */
+export async function findSignInLink(
+  db: Db,
+  tokenHash: Buffer,
+  nowMs: number,
+): Promise<UserRow | undefined> {
+  return db
+    .selectFrom('sign_in_links as l')
+    .innerJoin('users as u', 'u.id', 'l.user_id')
+    .selectAll('u')
+    .where('l.token_hash', '=', tokenHash)
+    .where('l.used_at', 'is', null)
+    .where('l.expires_at', '>', instant(nowMs))
+    .where('u.disabled_at', 'is', null)
+    .executeTakeFirst();
+}
+
+/** Uses a link up: of two at once, one gets the user. */
+export async function useSignInLink(
+  db: Db,
+  tokenHash: Buffer,
+  nowMs: number,
+): Promise<UserRow | undefined> {
+  const used = await db
+    .updateTable('sign_in_links')
+    .set({ used_at: instant(nowMs) })
+    .where('token_hash', '=', tokenHash)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', instant(nowMs))
+    .returning('user_id')
+    .executeTakeFirst();
+  if (used === undefined) return undefined;
+  return db
+    .selectFrom('users')
+    .selectAll()
+    .where('id', '=', used.user_id)
+    .where('disabled_at', 'is', null)
+    .executeTakeFirst();
+}
+
+/** Links of the user that were not used yet work no more: a new one takes their place. */
+export async function deleteSignInLinks(db: Db, userId: number): Promise<void> {
+  await db.deleteFrom('sign_in_links').where('user_id', '=', userId).execute();
+}

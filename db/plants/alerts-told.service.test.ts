@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import type { AlertChange, NewAlert } from '../../domain/plants/changes.ts';
+import { insertTestPlant } from '../../test/support/activities.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { applyAlertChanges, readAlertsBefore } from './alerts.ts';
+
+const plantId = 'plant';
+const nightMs = Date.parse('2026-06-11T01:00:00Z');
+const morningMs = nightMs + 4 * 3_600_000;
+const hourMs = 3_600_000;
+
+const fault: NewAlert = {
+  type: 'MOCK_FAULT',
+  vendorAlarmCode: '2032',
+  deviceSn: null,
+  severity: 'YELLOW',
+  startedAtMs: nightMs,
+  message: 'Grid loss.',
+  vendorLevel: '3',
+  vendorText: 'Grid loss',
+  muted: false,
+  lastNotifiedAtMs: morningMs,
+};
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  await database.db.deleteFrom('plants').execute();
+  await insertTestPlant(database.db);
+  await apply(
+    { kind: 'RAISE', alert: fault, announce: { kind: 'RAISED', notBeforeMs: morningMs } },
+    nightMs,
+  );
+});
+
+const read = (nowMs: number) => readAlertsBefore(database.db, plantId, nowMs, nowMs, nowMs);
+
+async function apply(change: AlertChange, nowMs: number): Promise<void> {
+  const before = (await read(nowMs))?.before.active ?? [];
+  await applyAlertChanges(database.db, plantId, [change], before, nowMs);
+}
+
+async function activeId(): Promise<string> {
+  return (await read(nightMs))?.before.active[0]?.id ?? '';
+}
+
+describe('an announcement that was to come', () => {
+  test('is dropped with its alert, and the next alert of the key does not count it', async () => {
+    const end = { atMs: nightMs + hourMs, reason: 'over', dropPending: true, announce: null };
+    await apply({ kind: 'RESOLVE', id: await activeId(), ...end }, nightMs + hourMs);
+    const after = await read(morningMs + hourMs);
+    expect(after?.before.ended).toMatchObject([{ lastNotifiedAtMs: null }]);
+  });
+
+  test('gives way to that of a rise which is told at once', async () => {
+    const riseMs = nightMs + hourMs;
+    const announce = { kind: 'ESCALATED', notBeforeMs: riseMs } as const;
+    await apply({ kind: 'RISE', id: await activeId(), severity: 'RED', announce }, riseMs);
+    const told = await database.db
+      .selectFrom('notifications')
+      .select(['kind', 'dropped_at'])
+      .orderBy('id')
+      .execute();
+    expect(told).toEqual([
+      { kind: 'RAISED', dropped_at: new Date(riseMs) },
+      { kind: 'ESCALATED', dropped_at: null },
+    ]);
+  });
+
+  test('stays where a silence withholds the rise', async () => {
+    const rise = { kind: 'RISE', id: await activeId(), severity: 'RED', announce: null } as const;
+    await apply(rise, nightMs + hourMs);
+    const told = await database.db.selectFrom('notifications').select('dropped_at').execute();
+    expect(told).toEqual([{ dropped_at: null }]);
+  });
+});

@@ -1,0 +1,184 @@
+import { type Kysely, sql } from 'kysely';
+
+import type { Brand } from '../../domain/plants/plant.ts';
+import { type Decider, recordDecisions } from '../audit-log.ts';
+import type { Db } from '../database.ts';
+import type { Database } from '../tables.ts';
+
+/** Credentials as they lie in the database: opened only by `withVendor`. */
+export interface SealedCredentials {
+  accountId: string;
+  version: number;
+  keyVersion: string;
+  iv: Buffer;
+  /** Ciphertext and tag. */
+  sealed: Buffer;
+}
+
+export async function insertAccount(
+  db: Db,
+  account: { id: string; brand: Brand; name: string },
+): Promise<void> {
+  await db
+    .insertInto('vendor_accounts')
+    .values(account)
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+}
+
+export async function findAccount(
+  db: Db,
+  accountId: string,
+): Promise<{ id: string; brand: Brand; name: string } | undefined> {
+  return db
+    .selectFrom('vendor_accounts')
+    .select(['id', 'brand', 'name'])
+    .where('id', '=', accountId)
+    .executeTakeFirst();
+}
+
+/** An account, and whether there is anything to log in with. */
+export interface AccountView {
+  id: string;
+  brand: Brand;
+  name: string;
+  has_credentials: boolean;
+}
+
+export async function findAccounts(db: Db, ids: readonly string[]): Promise<AccountView[]> {
+  const result = await sql<AccountView>`
+    select a.id, a.brand, a.name, c.account_id is not null as has_credentials
+    from vendor_accounts a left join integration_credentials c on c.account_id = a.id
+    where a.id = any(${[...ids]}::text[])`.execute(db);
+  return result.rows;
+}
+
+/** Locks the account until the transaction ends. */
+export async function lockAccount(db: Db, accountId: string): Promise<void> {
+  await db
+    .selectFrom('vendor_accounts')
+    .select('id')
+    .where('id', '=', accountId)
+    .forUpdate()
+    .execute();
+}
+
+/** Stores or replaces an account's credentials; a replacement raises the version. @returns the version. */
+export async function replaceCredentials(
+  db: Db,
+  sealed: { accountId: string; keyVersion: string; iv: Buffer; sealed: Buffer },
+): Promise<number> {
+  const row = await db
+    .insertInto('integration_credentials')
+    .values({
+      account_id: sealed.accountId,
+      key_version: sealed.keyVersion,
+      iv: sealed.iv,
+      sealed: sealed.sealed,
+    })
+    .onConflict((conflict) =>
+      conflict.column('account_id').doUpdateSet((eb) => ({
+        version: eb('integration_credentials.version', '+', 1),
+        key_version: eb.ref('excluded.key_version'),
+        iv: eb.ref('excluded.iv'),
+        sealed: eb.ref('excluded.sealed'),
+        updated_at: new Date(),
+      })),
+    )
+    .returning('version')
+    .executeTakeFirstOrThrow();
+  return row.version;
+}
+
+export async function findCredentials(
+  db: Db,
+  accountId: string,
+): Promise<SealedCredentials | undefined> {
+  const row = await db
+    .selectFrom('integration_credentials')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return row === undefined
+    ? undefined
+    : {
+        accountId: row.account_id,
+        version: row.version,
+        keyVersion: row.key_version,
+        iv: row.iv,
+        sealed: row.sealed,
+      };
+}
+
+/** The version that is stored now; null without credentials. */
+export async function findCredentialsVersion(db: Db, accountId: string): Promise<number | null> {
+  const row = await db
+    .selectFrom('integration_credentials')
+    .select('version')
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return row?.version ?? null;
+}
+
+/** Accounts whose credentials another master key than this sealed, by id. */
+export async function listSealedByOthers(db: Db, keyVersion: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('integration_credentials')
+    .select('account_id')
+    .where('key_version', '<>', keyVersion)
+    .orderBy('account_id')
+    .execute();
+  return rows.map((row) => row.account_id);
+}
+
+/** How many accounts have credentials. */
+export async function countCredentials(db: Db): Promise<number> {
+  const { count } = await db
+    .selectFrom('integration_credentials')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+/**
+ * Puts another seal on an account's credentials, under the row's lock: the same credentials, so that `version` stays and no
+ * loop looks again. `reseal` gives null where the row is as it should be.
+ *
+ * @param by who had it done, for the audit log.
+ * @returns whether the seal was changed.
+ */
+export async function resealCredentials(
+  db: Kysely<Database>,
+  accountId: string,
+  by: Decider,
+  reseal: (
+    row: SealedCredentials,
+  ) => Pick<SealedCredentials, 'keyVersion' | 'iv' | 'sealed'> | null,
+): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    // As a replacement does: whoever comes second sees what the first wrote.
+    await lockAccount(trx, accountId);
+    const row = await findCredentials(trx, accountId);
+    const fresh = row === undefined ? null : reseal(row);
+    if (row === undefined || fresh === null) return false;
+    await trx
+      .updateTable('integration_credentials')
+      .set({
+        key_version: fresh.keyVersion,
+        iv: fresh.iv,
+        sealed: fresh.sealed,
+        updated_at: new Date(),
+      })
+      .where('account_id', '=', accountId)
+      .execute();
+    const decision = {
+      action: 'credentials.reseal',
+      subjectType: 'ACCOUNT' as const,
+      subjectId: accountId,
+      before: { key_version: row.keyVersion },
+      after: { key_version: fresh.keyVersion },
+    };
+    await recordDecisions(trx, [decision], by, new Date());
+    return true;
+  });
+}

@@ -1,0 +1,199 @@
+import type { Kysely, Transaction } from 'kysely';
+
+import { type Decider, type Decision, recordDecisions } from '../audit-log.ts';
+import { lockAccount, replaceCredentials } from './credentials.ts';
+import {
+  activatePlants,
+  pausePlants,
+  type PlantRow,
+  type PlantSettings,
+  resumeAccount,
+  resumePlants,
+  updatePlants,
+} from './plants.ts';
+import type { Database } from '../tables.ts';
+
+/**
+ * What people decide of plants, by API, page or command: each decision and its rows of `audit_log` in one transaction.
+ * Whoever calls then signals the loops; a lost signal costs a minute.
+ */
+
+/** Columns of people that a decision may change, and the audit log therefore shows. */
+const decidedColumns = [
+  'name',
+  'customer_id',
+  'timezone',
+  'latitude',
+  'longitude',
+  'installed_capacity_kw',
+  'poll_interval_s',
+  'status_profile',
+  'integration_status',
+  'paused_until',
+  'pause_reason',
+  'alerts_silenced_until',
+] as const satisfies readonly (keyof PlantRow)[];
+
+type Decided = Pick<PlantRow, 'id' | 'revision' | (typeof decidedColumns)[number]>;
+
+/** Locks the plants, in the order of their ids, so that two decisions about the same ones wait instead of blocking each other. */
+async function lockDecided(trx: Transaction<Database>, ids: readonly string[]): Promise<Decided[]> {
+  return trx
+    .selectFrom('plants')
+    .select(['id', 'revision', ...decidedColumns])
+    .where((eb) => eb('id', '=', eb.fn.any(eb.val([...ids]))))
+    .orderBy('id')
+    .forUpdate()
+    .execute();
+}
+
+/** One entry for each plant that changed, with the columns that did. */
+function changesOf(
+  action: string,
+  before: readonly Decided[],
+  after: readonly Decided[],
+): Decision[] {
+  const now = new Map(after.map((plant) => [plant.id, plant]));
+  return before.flatMap((old): Decision[] => {
+    const plant = now.get(old.id);
+    if (plant === undefined) return [];
+    const changed = decidedColumns.filter(
+      (column) => JSON.stringify(old[column]) !== JSON.stringify(plant[column]),
+    );
+    if (changed.length === 0) return [];
+    const pick = (row: Decided) => Object.fromEntries(changed.map((key) => [key, row[key]]));
+    return [
+      { action, subjectType: 'PLANT', subjectId: old.id, before: pick(old), after: pick(plant) },
+    ];
+  });
+}
+
+/** Runs one decision about plants under their locks, and logs what it changed. */
+async function decide<Result>(
+  db: Kysely<Database>,
+  action: string,
+  ids: readonly string[],
+  by: Decider,
+  at: Date,
+  run: (trx: Transaction<Database>, before: readonly Decided[]) => Promise<Result>,
+): Promise<Result> {
+  return db.transaction().execute(async (trx) => {
+    const before = await lockDecided(trx, ids);
+    const result = await run(trx, before);
+    await recordDecisions(trx, changesOf(action, before, await lockDecided(trx, ids)), by, at);
+    return result;
+  });
+}
+
+/** An operator's pause. Leaves PENDING_DOCS alone. @returns the ids that are paused now. */
+export async function decidePause(
+  db: Kysely<Database>,
+  ids: readonly string[],
+  pause: { until: Date | null; reason: string | null },
+  by: Decider,
+  at: Date,
+): Promise<string[]> {
+  return decide(db, 'plant.pause', ids, by, at, (trx) => pausePlants(trx, ids, pause));
+}
+
+/** Lifts an operator's pause and a pause for refused credentials. @returns the ids that became ACTIVE. */
+export async function decideResume(
+  db: Kysely<Database>,
+  ids: readonly string[],
+  by: Decider,
+  at: Date,
+): Promise<string[]> {
+  return decide(db, 'plant.resume', ids, by, at, (trx) => resumePlants(trx, ids, at));
+}
+
+/** What became of changing settings. */
+export type SettingsDecided =
+  | { kind: 'SET'; ids: string[] }
+  /** Somebody else changed the plant since `ifRevision` was read; nothing was changed. */
+  | { kind: 'CHANGED_MEANWHILE'; revision: number };
+
+/**
+ * Changes what people own of plants.
+ *
+ * @param change.activates the documents are complete: PENDING_DOCS becomes ACTIVE.
+ * @param change.ifRevision only while every plant still has this revision.
+ */
+export async function decideSettings(
+  db: Kysely<Database>,
+  ids: readonly string[],
+  change: { settings: PlantSettings; activates: boolean; ifRevision?: number | undefined },
+  by: Decider,
+  at: Date,
+): Promise<SettingsDecided> {
+  return decide(db, 'plant.set', ids, by, at, async (trx, before): Promise<SettingsDecided> => {
+    const other = before.find(
+      (plant) => change.ifRevision !== undefined && plant.revision !== change.ifRevision,
+    );
+    if (other !== undefined) return { kind: 'CHANGED_MEANWHILE', revision: other.revision };
+    await updatePlants(trx, ids, change.settings);
+    if (change.activates) await activatePlants(trx, ids, at);
+    return { kind: 'SET', ids: before.map((plant) => plant.id) };
+  });
+}
+
+/** What storing an account's credentials did. */
+export interface CredentialsStored {
+  version: number;
+  /** Plants whose pause for refused credentials was lifted. */
+  resumed: string[];
+  /** All plants of the account that are polled now. */
+  active: string[];
+}
+
+/** Stores or replaces an account's credentials; lifts the pause of its plants whose credentials had been refused. */
+export async function decideCredentials(
+  db: Kysely<Database>,
+  sealed: Parameters<typeof replaceCredentials>[1],
+  by: Decider,
+  at: Date,
+): Promise<CredentialsStored> {
+  return db.transaction().execute((trx) => storeCredentials(trx, sealed, by, at));
+}
+
+/** The same within the caller's transaction. */
+export async function storeCredentials(
+  trx: Transaction<Database>,
+  sealed: Parameters<typeof replaceCredentials>[1],
+  by: Decider,
+  at: Date,
+): Promise<CredentialsStored> {
+  const { accountId } = sealed;
+  // A refusal of the old ones is booked before or after this, not within.
+  await lockAccount(trx, accountId);
+  const version = await replaceCredentials(trx, sealed);
+  const resumed = await resumeAccount(trx, accountId, at);
+  const active = await trx
+    .selectFrom('plants')
+    .select('id')
+    .where('vendor_account_id', '=', accountId)
+    .where('integration_status', '=', 'ACTIVE')
+    .orderBy('id')
+    .execute();
+  await recordDecisions(
+    trx,
+    [
+      {
+        action: 'account.credentials',
+        subjectType: 'ACCOUNT',
+        subjectId: accountId,
+        before: version === 1 ? null : { version: version - 1 },
+        after: { version },
+      },
+      ...resumed.map((id): Decision => ({
+        action: 'plant.resume',
+        subjectType: 'PLANT',
+        subjectId: id,
+        before: { integration_status: 'PAUSED_AUTH_ERROR' },
+        after: { integration_status: 'ACTIVE' },
+      })),
+    ],
+    by,
+    at,
+  );
+  return { version, resumed, active: active.map(({ id }) => id) };
+}

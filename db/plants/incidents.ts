@@ -1,0 +1,267 @@
+import { type Kysely, sql } from 'kysely';
+
+import {
+  type BrandCount,
+  type Incident,
+  probeAfterMs,
+  withheldTypes,
+} from '../../domain/plants/incidents.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
+import { type Db, instant, ms } from '../database.ts';
+import { pollPatience } from './plants.ts';
+import type { BrandIncidentsTable, Database } from '../tables.ts';
+import type { Selectable } from 'kysely';
+
+/** Incidents that are suspected or open. */
+export async function findIncidents(db: Db): Promise<Incident[]> {
+  const rows = await db
+    .selectFrom('brand_incidents')
+    .selectAll()
+    .where('closed_at', 'is', null)
+    .orderBy('id')
+    .execute();
+  return rows.map(incidentOf);
+}
+
+function incidentOf(row: Selectable<BrandIncidentsTable>): Incident {
+  return {
+    id: row.id,
+    brand: row.brand,
+    suspectedAtMs: ms(row.suspected_at),
+    sightings: row.sightings,
+    openedAtMs: ms(row.opened_at),
+    recoveringSinceMs: ms(row.recovering_since),
+    closedAtMs: ms(row.closed_at),
+    plantsFailed: row.plants_failed,
+    plantsActive: row.plants_active,
+    errors: row.errors,
+    heldAtMs: ms(row.held_at),
+    probedAtMs: ms(row.probed_at),
+    releasedAtMs: ms(row.released_at),
+  };
+}
+
+/** An incident as people see it. */
+export interface IncidentView {
+  id: number;
+  /** null: all brands, our side. */
+  brand: Brand | null;
+  /** Since when it does not answer. */
+  since: Date;
+  opened_at: Date;
+  closed_at: Date | null;
+  plants_failed: number;
+  plants_active: number;
+  errors: Incident['errors'];
+}
+
+/** Incidents that are or were open: open ones first, then the newest. */
+export async function listIncidents(
+  db: Db,
+  filter: { openOnly?: boolean; limit: number },
+): Promise<IncidentView[]> {
+  let query = db
+    .selectFrom('brand_incidents')
+    .select([
+      'id',
+      'brand',
+      'suspected_at as since',
+      'opened_at',
+      'closed_at',
+      'plants_failed',
+      'plants_active',
+      'errors',
+    ])
+    .$narrowType<{ opened_at: Date }>()
+    .where('opened_at', 'is not', null)
+    .orderBy(sql`closed_at is not null`)
+    .orderBy('opened_at', 'desc')
+    .limit(filter.limit);
+  if (filter.openOnly === true) query = query.where('closed_at', 'is', null);
+  return query.execute();
+}
+
+/**
+ * The newest polls of every brand, in one pass over the plants. A poll that is older than two intervals and a minute says
+ * nothing of the vendor. A plant whose account was paused by a refusal of late is counted by it as if it were polled: else
+ * an outage of a vendor's sign-in would take its own evidence away.
+ */
+export async function countBrands(db: Db, nowMs: number, afterMs: number): Promise<BrandCount[]> {
+  type Row = {
+    brand: Brand;
+    plants_active: number;
+    plants_failed: number;
+    errors: BrandCount['errors'];
+    accounts_refused: number;
+    interval_s: number | null;
+  };
+  const now = instant(nowMs);
+  const result = await sql<Row>`
+    with polls as (
+      select p.brand, p.vendor_account_id, p.poll_interval_s, p.last_polled_at, p.integration_status = 'ACTIVE' as active,
+        (p.last_poll ->> 'attempts')::int > 0 as asked, p.last_poll ->> 'errorType' as error,
+        p.last_poll ->> 'outcome' = 'FAILED' and p.last_poll ->> 'errorType' <> 'PLANT_NOT_FOUND' as failed
+      from plants p
+      where p.integration_status in ('ACTIVE', 'PAUSED_AUTH_ERROR') and p.last_poll is not null
+        and p.last_polled_at > ${now}::timestamptz - make_interval(secs => case p.integration_status
+          when 'ACTIVE' then 2 * p.poll_interval_s + 60
+          else greatest(2 * p.poll_interval_s + 60, 2 * ${afterMs / 1_000}::int) end)),
+    counted as (
+      select * from polls where active or (failed and error = 'AUTH_FAILED')),
+    errors as (
+      select brand, jsonb_object_agg(error, n) as errors
+      from (select brand, error, count(*) as n from counted where failed group by brand, error) e group by brand)
+    select b.brand, coalesce(c.active, 0)::int as plants_active, coalesce(c.failed, 0)::int as plants_failed,
+      coalesce(e.errors, '{}') as errors, coalesce(c.refused, 0)::int as accounts_refused, c.interval_s
+    from (select distinct brand from plants) b
+    left join (
+      select counted.brand, count(*) as active, count(*) filter (where failed) as failed,
+        count(distinct vendor_account_id) filter (where failed and error = 'AUTH_FAILED' and asked
+          and last_polled_at > coalesce(r.released_at, '-infinity')) as refused,
+        percentile_disc(0.5) within group (order by poll_interval_s) as interval_s
+      from counted
+      left join lateral (
+        select max(i.released_at) as released_at from brand_incidents i
+        where i.closed_at is null and (i.brand = counted.brand or i.brand is null)) r on true
+      group by counted.brand) c on c.brand = b.brand
+    left join errors e on e.brand = b.brand
+    order by b.brand`.execute(db);
+  return result.rows.map((row) => ({
+    brand: row.brand,
+    plantsActive: row.plants_active,
+    plantsFailed: row.plants_failed,
+    errors: row.errors,
+    accountsRefused: row.accounts_refused,
+    intervalMs: (row.interval_s ?? 0) * 1_000,
+  }));
+}
+
+/** Incidents whose held credentials one plant has tried since, and the vendor answered. */
+export async function findAnsweredProbes(db: Db): Promise<number[]> {
+  const rows = await db
+    .selectFrom('brand_incidents as i')
+    .innerJoin('plants as p', 'p.id', 'i.probe_plant_id')
+    .select('i.id')
+    .where('i.closed_at', 'is', null)
+    .where('i.held_at', 'is not', null)
+    .whereRef('p.last_slot', '>=', 'i.probed_at')
+    .where(sql<boolean>`p.last_poll ->> 'outcome' in ('OK', 'PARTIAL')`)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Writes what was decided, and carries out what an opening or a hold brings with it, in one transaction.
+ *
+ * @returns the plants whose pause for refused credentials was lifted by a hold.
+ */
+export async function writeIncidents(
+  db: Kysely<Database>,
+  before: readonly Incident[],
+  decided: { incidents: readonly Incident[]; forgotten: readonly number[] },
+  nowMs: number,
+): Promise<string[]> {
+  const known = new Map(before.map((incident) => [incident.id, incident]));
+  return db.transaction().execute(async (trx) => {
+    if (decided.forgotten.length > 0)
+      await trx
+        .deleteFrom('brand_incidents')
+        .where('id', 'in', [...decided.forgotten])
+        .execute();
+    const lifted: string[] = [];
+    for (const incident of decided.incidents) {
+      await writeIncident(trx, incident);
+      const old = incident.id === null ? null : (known.get(incident.id) ?? null);
+      if (incident.openedAtMs === nowMs) await withhold(trx, incident.brand, nowMs);
+      if (incident.heldAtMs !== null && old?.heldAtMs == null)
+        lifted.push(...(await liftRefusals(trx, incident, nowMs)));
+    }
+    return lifted;
+  });
+}
+
+async function writeIncident(trx: Db, incident: Incident): Promise<void> {
+  const row = {
+    brand: incident.brand,
+    suspected_at: instant(incident.suspectedAtMs),
+    sightings: incident.sightings,
+    opened_at: instant(incident.openedAtMs),
+    recovering_since: instant(incident.recoveringSinceMs),
+    closed_at: instant(incident.closedAtMs),
+    plants_failed: incident.plantsFailed,
+    plants_active: incident.plantsActive,
+    errors: JSON.stringify(incident.errors),
+    held_at: instant(incident.heldAtMs),
+    released_at: instant(incident.releasedAtMs),
+  };
+  const probed = { probed_at: instant(incident.probedAtMs) };
+  if (incident.id === null) {
+    await trx
+      .insertInto('brand_incidents')
+      .values({ ...row, ...probed })
+      .execute();
+    return;
+  }
+  // A plant may have taken its turn to try since this was read: only the beginning of a hold sets the time.
+  const begins = incident.heldAtMs !== null && incident.heldAtMs === incident.probedAtMs;
+  await trx
+    .updateTable('brand_incidents')
+    .set(begins ? { ...row, ...probed, probe_plant_id: null } : row)
+    .where('id', '=', incident.id)
+    .execute();
+}
+
+/**
+ * What was to be announced of the brand's plants later (in the morning) is dropped: an incident speaks for them. What still
+ * stands when it closes is announced as if nothing had been.
+ */
+async function withhold(trx: Db, brand: Brand | null, nowMs: number): Promise<void> {
+  const now = instant(nowMs);
+  await sql`
+    with dropped as (
+      update notifications n set dropped_at = ${now}
+      from alerts a join plants p on p.id = a.plant_id
+      where n.alert_id = a.id and a.state in ('NEW', 'ACKED') and a.type = any(${[...withheldTypes]}::text[])
+        and (${brand}::text is null or p.brand = ${brand}) and n.dropped_at is null and n.not_before > ${now}
+      returning n.alert_id)
+    update alerts a set last_notified_at = (
+      select max(n.not_before) from notifications n
+      where n.alert_id = a.id and n.dropped_at is null and n.not_before <= ${now})
+    where a.id in (select alert_id from dropped)`.execute(trx);
+}
+
+/** Plants that a refusal paused while the incident was coming: it was the vendor, not their credentials. */
+async function liftRefusals(
+  trx: Kysely<Database>,
+  { brand, suspectedAtMs }: Incident,
+  nowMs: number,
+): Promise<string[]> {
+  const result = await sql<{ id: string }>`
+    update plants set integration_status = 'ACTIVE', activated_at = ${instant(nowMs)}
+    where integration_status = 'PAUSED_AUTH_ERROR' and (${brand}::text is null or brand = ${brand})
+      and vendor_account_id in (
+        select o.vendor_account_id from plants o
+        where o.integration_status = 'PAUSED_AUTH_ERROR' and o.last_poll ->> 'errorType' = 'AUTH_FAILED'
+          and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - ${pollPatience('o.poll_interval_s')})
+    returning id`.execute(trx);
+  return result.rows.map(({ id }) => id);
+}
+
+/**
+ * The plant's turn to try held credentials, once an hour for all of the incident's plants. A repeated step of the same slot
+ * has it again.
+ */
+export async function takeProbe(
+  db: Db,
+  incidentId: number,
+  plantId: string,
+  slotMs: number,
+  nowMs: number,
+): Promise<boolean> {
+  const result = await sql`
+    update brand_incidents set probed_at = ${instant(slotMs)}, probe_plant_id = ${plantId}
+    where id = ${incidentId} and held_at is not null
+      and (probed_at is null or probed_at <= ${instant(nowMs - probeAfterMs)}
+        or (probe_plant_id = ${plantId} and probed_at = ${instant(slotMs)}))`.execute(db);
+  return result.numAffectedRows === 1n;
+}

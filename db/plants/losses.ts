@@ -1,0 +1,124 @@
+import { sql } from 'kysely';
+
+import type { AlertType } from '../../domain/plants/facts.ts';
+import {
+  type Loss,
+  type LossDay,
+  type LossFacts,
+  type UsualDay,
+  usualDaysMax,
+} from '../../domain/plants/losses.ts';
+import { localDateAt, startOfDayMs, endOfDayMs } from '../../domain/zone.ts';
+import { type Db, instant } from '../database.ts';
+import { findBookedTotals } from './poll-logs.ts';
+
+/** An estimate is no older than this while its alert is active. */
+const estimatedEveryMs = 10 * 60_000;
+/** Late data of the days of an alert are taken into account for so long after its end: then its days are FINAL. */
+export const lateDataMs = 4 * 24 * 3_600_000;
+/** Days before an alert among which its usual days are looked for. */
+const usualDaysWithin = 30;
+
+/**
+ * Alerts whose estimate is due, the longest waiting first: active ones every ten minutes, ended ones once, and again when
+ * late data have come.
+ */
+export async function findLossesDue(
+  db: Db,
+  nowMs: number,
+  limit: number,
+): Promise<{ alertId: number; facts: LossFacts }[]> {
+  type Row = {
+    id: number;
+    plant_id: string;
+    type: AlertType;
+    started_at: Date;
+    resolved_at: Date | null;
+    timezone: string;
+    latitude: number | null;
+    longitude: number | null;
+    usual_days: UsualDay[];
+    days: LossDay[];
+  };
+  const now = instant(nowMs);
+  const old = instant(nowMs - estimatedEveryMs);
+  const result = await sql<Row>`
+    with due as (
+      select a.id, a.plant_id, a.type, a.started_at, a.resolved_at, p.timezone, p.latitude, p.longitude, a.estimated_at,
+        (a.started_at at time zone p.timezone)::date as first_date,
+        (coalesce(a.resolved_at, ${now}) at time zone p.timezone)::date as last_date
+      from alerts a join plants p on p.id = a.plant_id
+      where (a.state in ('NEW', 'ACKED') and (a.estimated_at is null or a.estimated_at < ${old}))
+        or (a.state = 'RESOLVED' and a.resolved_at > ${instant(nowMs - lateDataMs)}
+          and (a.estimated_at is null or a.estimated_at < a.resolved_at
+            -- late data: the series has spoken of one of its days since
+            or (a.estimated_at < ${old} and exists (
+              select from metric_snapshots s
+              where s.plant_id = a.plant_id and s.updated_at > a.estimated_at and s.quality <> 'LIVE'
+                and s.date between (a.started_at at time zone p.timezone)::date
+                  and (a.resolved_at at time zone p.timezone)::date))))
+      order by a.estimated_at nulls first, a.id limit ${limit})
+    select d.*,
+      (select coalesce(json_agg(json_build_object('date', u.date::text, 'todayEnergyKwh', u.today_energy_kwh,
+          'totalsByTime', u.totals_by_time)), '[]'::json)
+        from (select s.date, s.today_energy_kwh, s.totals_by_time from metric_snapshots s
+          where s.plant_id = d.plant_id and s.complete and s.date < d.first_date
+            and s.date >= d.first_date - ${usualDaysWithin}::int
+          order by s.date desc limit ${usualDaysMax}) u) as usual_days,
+      (select coalesce(json_agg(json_build_object('date', s.date::text, 'todayEnergyKwh', s.today_energy_kwh,
+          'quality', s.quality, 'lastSeenAtMs', round(extract(epoch from s.last_seen_at) * 1000))), '[]'::json)
+        from metric_snapshots s
+        where s.plant_id = d.plant_id and s.date between d.first_date and d.last_date) as days
+    from due d order by d.estimated_at nulls first, d.id`.execute(db);
+  const found: { alertId: number; facts: LossFacts }[] = [];
+  for (const row of result.rows) {
+    const startedAtMs = row.started_at.getTime();
+    const endedAtMs = row.resolved_at?.getTime() ?? null;
+    const { timezone, latitude, longitude } = row;
+    found.push({
+      alertId: row.id,
+      facts: {
+        type: row.type,
+        startedAtMs,
+        endedAtMs,
+        place: { timezone, latitude, longitude },
+        usualDays: row.usual_days,
+        days: row.days,
+        points: await bookedPoints(db, row.plant_id, timezone, [startedAtMs, endedAtMs ?? nowMs]),
+      },
+    });
+  }
+  return found;
+}
+
+/** What polls booked to the dates of these instants, also late, on the day after. */
+async function bookedPoints(
+  db: Db,
+  plantId: string,
+  timezone: string,
+  instantsMs: readonly number[],
+): Promise<LossFacts['points'][number][]> {
+  const points: LossFacts['points'][number][] = [];
+  for (const date of new Set(instantsMs.map((atMs) => localDateAt(atMs, timezone)))) {
+    const startMs = startOfDayMs(date, timezone);
+    const endMs = endOfDayMs(date, timezone);
+    const booked = await findBookedTotals(db, plantId, date, startMs, 2 * endMs - startMs);
+    points.push(...booked.map((point) => ({ date, ...point })));
+  }
+  return points;
+}
+
+/** Writes estimates in one statement. */
+export async function writeLosses(
+  db: Db,
+  losses: readonly ({ alertId: number } & Loss)[],
+  nowMs: number,
+): Promise<void> {
+  if (losses.length === 0) return;
+  await sql`
+    update alerts a set estimated_lost_kwh = l.lost_kwh, at_risk_kwh = l.at_risk_kwh, estimated_at = ${instant(nowMs)}
+    from unnest(${losses.map((loss) => loss.alertId)}::bigint[],
+      ${losses.map((loss) => loss.estimatedLostKwh)}::float8[],
+      ${losses.map((loss) => loss.atRiskKwh)}::float8[]) as l (id, lost_kwh, at_risk_kwh)
+    where a.id = l.id`.execute(db);
+}

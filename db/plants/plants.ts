@@ -1,0 +1,403 @@
+import { type Selectable, sql } from 'kysely';
+
+import { isNight } from '../../domain/daylight.ts';
+import type { PlantFacts } from '../../domain/plants/facts.ts';
+import type { Brand, Status, StatusProfile } from '../../domain/plants/plant.ts';
+import { type Db, instant, ms } from '../database.ts';
+import { allPlants, type PlantScope } from '../scope.ts';
+import type { PlantsTable } from '../tables.ts';
+
+export type PlantRow = Selectable<PlantsTable>;
+
+const columns = {
+  id: true,
+  name: true,
+  customer_id: true,
+  brand: true,
+  vendor_account_id: true,
+  vendor_plant_id: true,
+  timezone: true,
+  latitude: true,
+  longitude: true,
+  installed_capacity_kw: true,
+  poll_interval_s: true,
+  integration_status: true,
+  paused_until: true,
+  pause_reason: true,
+  alerts_silenced_until: true,
+  status_profile: true,
+  activated_at: true,
+  created_at: true,
+  revision: true,
+  seen_revision: true,
+  status: true,
+  status_reason: true,
+  status_since: true,
+  last_seen_at: true,
+  last_seen_source: true,
+  consecutive_failures: true,
+  last_polled_at: true,
+  alarms_complete_at: true,
+  low_generation_streak: true,
+  last_slot: true,
+  last_poll: true,
+  devices: true,
+} satisfies Record<keyof PlantRow, true>;
+
+/**
+ * All columns of plant `p` by their names: PostgreSQL refuses a prepared statement once its `*` means other columns, and
+ * workers go on while a migration adds one.
+ */
+export const plantColumns = sql.join(Object.keys(columns).map((name) => sql.ref(`p.${name}`)));
+
+/** The row as the rules of a poll want it. */
+export function plantFacts(row: PlantRow): PlantFacts {
+  return {
+    plantId: row.id,
+    timezone: row.timezone,
+    latitude: row.latitude,
+    longitude: row.longitude,
+    installedCapacityKw: row.installed_capacity_kw,
+    pollIntervalS: row.poll_interval_s,
+    integrationStatus: row.integration_status,
+    activatedAtMs: ms(row.activated_at),
+    status: row.status,
+    statusReason: row.status_reason,
+    statusSinceMs: ms(row.status_since),
+    lastSeenAtMs: ms(row.last_seen_at),
+    lastSeenSource: row.last_seen_source,
+    consecutiveFailures: row.consecutive_failures,
+    alertsSilencedUntilMs: ms(row.alerts_silenced_until),
+    statusProfile: row.status_profile,
+    devices: row.devices,
+    lowGenerationStreak: row.low_generation_streak,
+    alarmsCompleteAtMs: ms(row.alarms_complete_at),
+  };
+}
+
+export async function findPlant(db: Db, plantId: string): Promise<PlantRow | undefined> {
+  return db.selectFrom('plants').selectAll().where('id', '=', plantId).executeTakeFirst();
+}
+
+/** undefined for an unknown plant, or one beyond the scope. */
+export async function findPlantIn(
+  db: Db,
+  scope: PlantScope,
+  plantId: string,
+): Promise<PlantRow | undefined> {
+  const plant = await findPlant(db, plantId);
+  const isInScope = scope.customerId === null || plant?.customer_id === scope.customerId;
+  return isInScope ? plant : undefined;
+}
+
+/** Locks the plant's row until the transaction ends. */
+export async function lockPlant(db: Db, plantId: string): Promise<PlantRow | undefined> {
+  return db
+    .selectFrom('plants')
+    .selectAll()
+    .where('id', '=', plantId)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+/** What people say of a new plant. */
+export type NewPlant = Pick<
+  PlantRow,
+  | 'id'
+  | 'name'
+  | 'customer_id'
+  | 'brand'
+  | 'vendor_account_id'
+  | 'vendor_plant_id'
+  | 'timezone'
+  | 'latitude'
+  | 'longitude'
+  | 'installed_capacity_kw'
+  | 'poll_interval_s'
+  | 'integration_status'
+> & { activated_at?: Date; status_profile?: StatusProfile };
+
+export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise<void> {
+  if (plants.length > 0)
+    await db
+      .insertInto('plants')
+      .values([...plants])
+      .execute();
+}
+
+/** Which plants a command means: one, or all of a brand, a customer or a vendor account. */
+export interface PlantFilter {
+  ids?: readonly string[];
+  brand?: Brand;
+  customer_id?: string;
+  account_id?: string;
+  status?: Status;
+}
+
+/** A plant as people see it; `stale` and `open_alerts` are computed when read. */
+export interface PlantView
+  extends
+    Omit<NewPlant, 'activated_at' | 'status_profile'>,
+    Pick<
+      PlantRow,
+      | 'activated_at'
+      | 'paused_until'
+      | 'pause_reason'
+      | 'alerts_silenced_until'
+      | 'status'
+      | 'status_reason'
+      | 'status_since'
+      | 'last_seen_at'
+      | 'last_seen_source'
+      | 'last_polled_at'
+      | 'consecutive_failures'
+      | 'last_poll'
+      | 'last_slot'
+      | 'revision'
+      | 'status_profile'
+    > {
+  open_alerts: number;
+  unacknowledged_alerts: number;
+  /** Messages of the active alerts of severity RED, the oldest first; and of LOW_GENERATION. */
+  red_alerts: string[];
+  low_generation_alert: string | null;
+  /**
+   * kWh, estimates, of active alerts; null where none has one. The largest of them, not their sum: each is what the whole
+   * plant lost since its alert began, so that the oldest holds what the others lost.
+   */
+  estimated_lost_kwh: number | null;
+  at_risk_kwh: number | null;
+  stale: boolean;
+  /** Whether the sun is down there; null where the place is unknown. */
+  is_night: boolean | null;
+  /**
+   * Since when its brand does not answer, where its newest poll failed during such an incident; else null. With
+   * `incident_brand` null it is no brand that answers: our side.
+   */
+  incident_since: Date | null;
+  incident_brand: Brand | null;
+  today_energy_kwh: number | null;
+  /** Of the newest poll. */
+  power_w: number | null;
+  /** Where the plant stands in the order of the worst: compared part by part, ascending. */
+  worst_key: (number | string)[];
+}
+
+/** The plant is in a brand's incident, and nothing that was there before it, or is its own, speaks for it. */
+const isIncidentOnly = sql<boolean>`
+  (i.since is not null and a.own = 0 and not (p.status in ('RED', 'YELLOW') and p.status_since < i.since))`;
+
+/**
+ * Worst first (specification, plants.md section 4): RED; GREY with an active RED alert; YELLOW; GREEN with open alerts;
+ * plants whose brand does not answer and that have no cause of their own; GREEN; other GREY; within each the unacknowledged
+ * first, then the oldest. The one expression of that order: each part is a number or a text that JavaScript orders as
+ * PostgreSQL does.
+ */
+const worstKey = sql.join([
+  sql`case
+    when ${isIncidentOnly} then 5
+    when p.status = 'RED' then 1
+    when p.status = 'GREY' and a.red > 0 then 2
+    when p.status = 'YELLOW' then 3
+    when p.status = 'GREEN' and a.open > 0 then 4
+    when p.status = 'GREEN' then 6
+    else 7
+  end`,
+  sql`case when ${isIncidentOnly} then array_position(array['RED', 'YELLOW', 'GREEN', 'GREY'], p.status) else 0 end`,
+  sql`case when a.unacknowledged > 0 then 0 else 1 end`,
+  sql`extract(epoch from p.status_since)`,
+  sql`p.id collate "C"`,
+]);
+
+/** No older poll says what a plant gives "now". */
+const powerAgeMax = sql`interval '2 days'`;
+
+/** How long nobody needs to look for a plant: 2 intervals + 1 min. @param intervalS the column that holds the interval, s. */
+export const pollPatience = (intervalS: string) =>
+  sql`make_interval(secs => 2 * ${sql.ref(intervalS)} + 60)`;
+
+/** ACTIVE, and the last poll (or the activation, before the first) older than 2 intervals + 1 min. */
+const stale = sql<boolean>`
+  (p.integration_status = 'ACTIVE'
+   and coalesce(p.last_polled_at, p.activated_at) < now() - ${pollPatience('p.poll_interval_s')})`;
+
+/** The plants of the scope that the filter names, worst first. */
+export async function listPlants(
+  db: Db,
+  filter: PlantFilter = {},
+  scope: PlantScope = allPlants,
+): Promise<PlantView[]> {
+  const conditions = [sql`true`];
+  if (filter.ids !== undefined) conditions.push(sql`p.id = any(${[...filter.ids]}::text[])`);
+  if (filter.brand !== undefined) conditions.push(sql`p.brand = ${filter.brand}`);
+  if (filter.customer_id !== undefined) conditions.push(sql`p.customer_id = ${filter.customer_id}`);
+  if (filter.account_id !== undefined)
+    conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
+  if (scope.customerId !== null) conditions.push(sql`p.customer_id = ${scope.customerId}`);
+  if (filter.status !== undefined) conditions.push(sql`p.status = ${filter.status}`);
+  const result = await sql<Omit<PlantView, 'is_night'>>`
+    with incidents as materialized (
+      select brand, suspected_at as since from brand_incidents where opened_at is not null and closed_at is null)
+    select p.id, p.name, p.customer_id, p.brand, p.vendor_account_id, p.vendor_plant_id, p.timezone, p.latitude,
+      p.longitude, p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason,
+      p.alerts_silenced_until, p.status_profile, p.activated_at, p.status, p.status_reason, p.status_since, p.last_seen_at,
+      p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.last_poll, p.last_slot, p.revision,
+      a.open::int as open_alerts, a.unacknowledged::int as unacknowledged_alerts, a.red_alerts, a.low_generation_alert,
+      a.estimated_lost_kwh, a.at_risk_kwh, ${stale} as stale,
+      i.since as incident_since, i.brand as incident_brand, s.today_energy_kwh,
+      case when p.last_slot > now() - ${powerAgeMax} then (p.last_poll #>> '{booked,powerW}')::float8 end as power_w,
+      json_build_array(${worstKey}) as worst_key
+    from plants p
+    left join lateral (
+      select * from incidents
+      where (brand = p.brand or brand is null) and p.integration_status = 'ACTIVE'
+        and p.last_poll ->> 'outcome' = 'FAILED' and p.last_poll ->> 'errorType' <> 'PLANT_NOT_FOUND'
+      order by brand nulls first limit 1) i on true
+    cross join lateral (
+      select count(*) as open, count(*) filter (where severity = 'RED') as red,
+        count(*) filter (where type in ('MOCK_FAULT', 'DEVICE_DOWN') or started_at < i.since) as own,
+        count(*) filter (where state = 'NEW') as unacknowledged,
+        coalesce(array_agg(message order by started_at, id) filter (where severity = 'RED'), '{}') as red_alerts,
+        min(message) filter (where type = 'LOW_GENERATION') as low_generation_alert,
+        max(estimated_lost_kwh) as estimated_lost_kwh, max(at_risk_kwh) as at_risk_kwh
+      from alerts where plant_id = p.id and state in ('NEW', 'ACKED')) a
+    left join metric_snapshots s
+      on s.plant_id = p.id and s.date = (now() at time zone p.timezone)::date
+    where ${sql.join(conditions, sql` and `)}
+    order by ${worstKey}`.execute(db);
+  const nowMs = Date.now();
+  return result.rows.map((row) => ({ ...row, is_night: isNight(row, nowMs) }));
+}
+
+/** One parameter however many ids: a statement takes 65,535. */
+const isOneOf = (ids: readonly string[]) => sql<boolean>`id = any(${[...ids]}::text[])`;
+
+/** Which columns of people a command may set; undefined leaves one as it is. */
+export interface PlantSettings {
+  name?: string;
+  customer_id?: string | null;
+  timezone?: string;
+  latitude?: number | null;
+  longitude?: number | null;
+  installed_capacity_kw?: number | null;
+  poll_interval_s?: number;
+  status_profile?: StatusProfile;
+}
+
+/** @returns the ids of the plants that exist. */
+export async function updatePlants(
+  db: Db,
+  ids: readonly string[],
+  settings: PlantSettings,
+): Promise<string[]> {
+  if (Object.keys(settings).length === 0) return [...ids];
+  const rows = await db
+    .updateTable('plants')
+    .set(settings)
+    .where(isOneOf(ids))
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** An operator's pause. Leaves PENDING_DOCS alone. @returns the ids that are paused now. */
+export async function pausePlants(
+  db: Db,
+  ids: readonly string[],
+  pause: { until: Date | null; reason: string | null },
+): Promise<string[]> {
+  const rows = await db
+    .updateTable('plants')
+    .set({
+      integration_status: 'DISABLED_BY_OPERATOR',
+      paused_until: pause.until,
+      pause_reason: pause.reason,
+    })
+    .where(isOneOf(ids))
+    .where('integration_status', '<>', 'PENDING_DOCS')
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Lifts an operator's pause and a pause for refused credentials; changes nothing for PENDING_DOCS. @returns the ids that are ACTIVE now. */
+export async function resumePlants(db: Db, ids: readonly string[], at: Date): Promise<string[]> {
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'ACTIVE', activated_at: at })
+    .where(isOneOf(ids))
+    .where('integration_status', 'in', ['DISABLED_BY_OPERATOR', 'PAUSED_AUTH_ERROR'])
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** The documents are complete: what waited for them is ACTIVE from `at` on. @returns the ids that are ACTIVE now. */
+export async function activatePlants(db: Db, ids: readonly string[], at: Date): Promise<string[]> {
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'ACTIVE', activated_at: at })
+    .where(isOneOf(ids))
+    .where('integration_status', '=', 'PENDING_DOCS')
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Lifts the pause of every plant of the account whose credentials had been refused. @returns their ids. */
+export async function resumeAccount(db: Db, accountId: string, at: Date): Promise<string[]> {
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'ACTIVE', activated_at: at })
+    .where('vendor_account_id', '=', accountId)
+    .where('integration_status', '=', 'PAUSED_AUTH_ERROR')
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** A plant that is there already, as far as a new one could collide with it. */
+export interface TakenPlant {
+  id: string;
+  brand: Brand;
+  vendor_plant_id: string;
+}
+
+/** Which plants have one of these ids, or are one of these plants of a vendor. */
+export async function findTakenPlants(
+  db: Db,
+  plants: readonly TakenPlant[],
+): Promise<TakenPlant[]> {
+  const result = await sql<TakenPlant>`
+    select p.id, p.brand, p.vendor_plant_id from plants p
+    where p.id = any(${plants.map((plant) => plant.id)}::text[])
+      or (p.brand, p.vendor_plant_id) in (
+        select * from unnest(${plants.map((plant) => plant.brand)}::text[], ${plants.map((plant) => plant.vendor_plant_id)}::text[]))`.execute(
+    db,
+  );
+  return result.rows;
+}
+
+/** Ends the pauses whose `until` has passed. @returns their ids. */
+export async function endPauses(db: Db, nowMs: number): Promise<string[]> {
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'ACTIVE', activated_at: instant(nowMs) })
+    .where('integration_status', '=', 'DISABLED_BY_OPERATOR')
+    .where('paused_until', '<=', instant(nowMs))
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Pauses every ACTIVE plant of the account whose credentials the vendor refused. @returns their ids. */
+export async function pauseAccount(db: Db, accountId: string): Promise<string[]> {
+  const rows = await db
+    .updateTable('plants')
+    .set({ integration_status: 'PAUSED_AUTH_ERROR' })
+    .where('vendor_account_id', '=', accountId)
+    .where('integration_status', '=', 'ACTIVE')
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}

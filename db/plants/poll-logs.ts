@@ -1,0 +1,150 @@
+import { type Insertable, type Selectable, sql } from 'kysely';
+
+import type { LocalDate } from '../../domain/plants/plant.ts';
+import { type Db, instant } from '../database.ts';
+import type { PollLogsTable } from '../tables.ts';
+
+export type PollLogRow = Selectable<PollLogsTable>;
+
+/** Writes the slot's row, once: a second call for the same slot changes nothing. @returns whether it was written now. */
+export async function insertPollLog(db: Db, row: Insertable<PollLogsTable>): Promise<boolean> {
+  const result = await db
+    .insertInto('poll_logs')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict.columns(['plant_id', 'job_type', 'scheduled_for']).doNothing(),
+    )
+    .executeTakeFirst();
+  return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
+}
+
+/**
+ * One MISSED row for each slot `fromMs`, `fromMs + intervalMs` … `toMs`, and one row at `overflow.slotMs` that stands for
+ * `overflow.slots` older ones.
+ */
+export async function insertMissed(
+  db: Db,
+  missed: {
+    plantId: string;
+    workflowId: string;
+    runId: string;
+    intervalMs: number;
+    rows: { fromMs: number; toMs: number } | null;
+    overflow: { slotMs: number; slots: number } | null;
+  },
+): Promise<void> {
+  if (missed.overflow !== null) {
+    await sql`
+      insert into poll_logs (plant_id, job_type, scheduled_for, "trigger", outcome, slots_missed, workflow_id, run_id)
+      values (${missed.plantId}, 'POLL', ${instant(missed.overflow.slotMs)}, 'SCHEDULE', 'MISSED',
+        ${missed.overflow.slots}, ${missed.workflowId}, ${missed.runId})
+      on conflict do nothing`.execute(db);
+  }
+  if (missed.rows !== null) {
+    await sql`
+      insert into poll_logs (plant_id, job_type, scheduled_for, "trigger", outcome, slots_missed, workflow_id, run_id)
+      select ${missed.plantId}, 'POLL', at, 'SCHEDULE', 'MISSED', 1, ${missed.workflowId}, ${missed.runId}
+      from generate_series(${instant(missed.rows.fromMs)}::timestamptz, ${instant(missed.rows.toMs)}::timestamptz,
+        make_interval(secs => ${missed.intervalMs / 1000})) as at
+      on conflict do nothing`.execute(db);
+  }
+}
+
+/** The newest slot with a row, ms; null for a plant without one. */
+export async function findLastSlot(db: Db, plantId: string): Promise<number | null> {
+  const row = await db
+    .selectFrom('poll_logs')
+    .select('scheduled_for')
+    .where('plant_id', '=', plantId)
+    .where('job_type', '=', 'POLL')
+    .orderBy('scheduled_for', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.scheduled_for.getTime() ?? null;
+}
+
+/** Whether the closing that was due at `atMs` has its row. */
+export async function hasDailyLog(db: Db, plantId: string, atMs: number): Promise<boolean> {
+  const row = await db
+    .selectFrom('poll_logs')
+    .select('plant_id')
+    .where('plant_id', '=', plantId)
+    .where('job_type', '=', 'DAILY')
+    .where('scheduled_for', '=', instant(atMs))
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The booked totals of a local date, oldest first: from them the closing makes the day's totals by local time. */
+export async function findBookedTotals(
+  db: Db,
+  plantId: string,
+  date: LocalDate,
+  fromMs: number,
+  toMs: number,
+): Promise<{ atMs: number; totalKwh: number }[]> {
+  const rows = await db
+    .selectFrom('poll_logs')
+    .select(['scheduled_for', 'source_time', 'today_energy_kwh'])
+    .where('plant_id', '=', plantId)
+    .where('job_type', '=', 'POLL')
+    .where('booked_date', '=', date)
+    .where('scheduled_for', '>=', instant(fromMs))
+    .where('scheduled_for', '<', instant(toMs))
+    .where('today_energy_kwh', 'is not', null)
+    .orderBy('scheduled_for')
+    .execute();
+  return rows.map((row) => ({
+    atMs: (row.source_time ?? row.scheduled_for).getTime(),
+    totalKwh: row.today_energy_kwh ?? 0,
+  }));
+}
+
+/** The newest rows of a plant, newest first; of both kinds unless one is asked for, of all times unless before an instant. */
+export async function listPollLogs(
+  db: Db,
+  plantId: string,
+  limit: number,
+  {
+    jobType,
+    beforeMs = null,
+  }: { jobType?: PollLogRow['job_type'] | undefined; beforeMs?: number | null } = {},
+): Promise<PollLogRow[]> {
+  let query = db
+    .selectFrom('poll_logs')
+    .selectAll()
+    .where('plant_id', '=', plantId)
+    .orderBy('scheduled_for', 'desc')
+    .orderBy('job_type')
+    .limit(limit);
+  if (beforeMs !== null) query = query.where('scheduled_for', '<', instant(beforeMs));
+  if (jobType !== undefined) query = query.where('job_type', '=', jobType);
+  return query.execute();
+}
+
+/** A plant's power at an instant; null where the poll gave none, so that a chart shows a gap. */
+export interface PowerPoint {
+  atMs: number;
+  powerW: number | null;
+}
+
+/** No chart shows more: one point a minute. */
+const minuteOf = sql`date_bin(interval '1 minute', l.scheduled_for, 'epoch'::timestamptz)`;
+
+/** The power of a plant from the ledger, oldest first: the newest poll of each minute. */
+export async function readPower(
+  db: Db,
+  plantId: string,
+  fromMs: number,
+  toMs: number,
+): Promise<PowerPoint[]> {
+  const result = await sql<{ at: Date; power_w: number | null }>`
+    select distinct on (${minuteOf})
+      l.scheduled_for as at, l.power_w
+    from poll_logs l
+    where l.plant_id = ${plantId} and l.job_type = 'POLL'
+      and l.scheduled_for >= ${instant(fromMs)} and l.scheduled_for < ${instant(toMs)}
+      and l.outcome not in ('SKIPPED_LOCKED', 'SKIPPED_INACTIVE')
+    order by ${minuteOf}, l.scheduled_for desc`.execute(db);
+  return result.rows.map((row) => ({ atMs: row.at.getTime(), powerW: row.power_w }));
+}

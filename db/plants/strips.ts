@@ -1,0 +1,94 @@
+import { sql } from 'kysely';
+
+import type { Outcome } from '../../domain/plants/plant.ts';
+import {
+  type SlotPeriod,
+  type StripTick,
+  stripFrom,
+  stripTicks,
+} from '../../domain/plants/strip.ts';
+import { type Db, instant } from '../database.ts';
+
+/** More changes of a plant's plan than this within its newest slots are not looked through. */
+const periodsMax = 10;
+
+/**
+ * The newest due slots of these plants with what became of each, oldest first, by plant id; plants that were never due are
+ * left out. Two round trips, however many plants.
+ */
+export async function readStrips(
+  db: Db,
+  plantIds: readonly string[],
+  nowMs: number,
+): Promise<Map<string, StripTick[]>> {
+  const periods = await readPeriods(db, plantIds, nowMs);
+  const wanted = [...periods].flatMap(([id, ofPlant]) => {
+    const fromMs = stripFrom(ofPlant, nowMs);
+    return fromMs === null ? [] : [{ id, fromMs, periods: ofPlant }];
+  });
+  const result = await sql<{
+    plant_id: string;
+    scheduled_for: Date;
+    outcome: Outcome;
+    late_ms: number | null;
+    slots_missed: number | null;
+  }>`
+    select l.plant_id, l.scheduled_for, l.outcome, l.late_ms, l.slots_missed
+    from unnest(${wanted.map(({ id }) => id)}::text[],
+      ${wanted.map(({ fromMs }) => instant(fromMs))}::timestamptz[]) as w (plant_id, from_at)
+    cross join lateral (
+      select plant_id, scheduled_for, outcome, late_ms, slots_missed from poll_logs
+      where plant_id = w.plant_id and job_type = 'POLL' and scheduled_for >= w.from_at) l`.execute(
+    db,
+  );
+  const rows = Map.groupBy(result.rows, (row) => row.plant_id);
+  return new Map(
+    wanted.map(({ id, periods: ofPlant }) => [
+      id,
+      stripTicks(
+        ofPlant,
+        (rows.get(id) ?? []).map((row) => ({
+          slotMs: row.scheduled_for.getTime(),
+          outcome: row.outcome,
+          lateMs: row.late_ms,
+        })),
+        nowMs,
+      ),
+    ]),
+  );
+}
+
+/** The newest periods in which the plants were due, newest first, as far back as the ledger is kept. */
+async function readPeriods(
+  db: Db,
+  plantIds: readonly string[],
+  nowMs: number,
+): Promise<Map<string, SlotPeriod[]>> {
+  const result = await sql<{
+    plant_id: string;
+    from_at: Date;
+    to_at: Date | null;
+    interval_s: number;
+    phase_ms: number;
+  }>`
+    select r.plant_id, greatest(r.from_at, k.from_at) as from_at, r.to_at, r.interval_s, r.phase_ms
+    from unnest(${[...plantIds]}::text[]) as ids (id)
+    cross join (select max(from_at) as from_at from ledger_kept) k
+    cross join lateral (
+      select * from plant_periods
+      where plant_id = ids.id and reason = 'ACTIVE' and from_at <= ${instant(nowMs)}
+        and (to_at is null or k.from_at is null or to_at > k.from_at)
+      order by from_at desc limit ${periodsMax}) r
+    order by r.plant_id, r.from_at desc`.execute(db);
+  return new Map(
+    [...Map.groupBy(result.rows, (row) => row.plant_id)].map(([plantId, rows]) => [
+      plantId,
+      rows.map((row) => ({
+        fromMs: row.from_at.getTime(),
+        toMs: row.to_at?.getTime() ?? null,
+        intervalMs: row.interval_s * 1000,
+        phaseMs: row.phase_ms,
+      })),
+    ]),
+  );
+}

@@ -1,0 +1,193 @@
+import { sql } from 'kysely';
+
+import type { Brand, IntegrationStatus } from '../../domain/plants/plant.ts';
+import type { WhyAlert, WhyFacts, WhyPoll } from '../../domain/plants/why.ts';
+import { readAlertsBefore } from './alerts.ts';
+import { type Db, instant } from '../database.ts';
+
+/** How far back a poll with power is looked for where the vendor states no time. */
+const evidenceWithin = '3 days';
+
+/**
+ * What is known of a plant at an instant: out of periods, ledger, events, snapshots and their revisions.
+ *
+ * @param atMs null: now, as it is booked. @returns null for an unknown plant.
+ */
+export async function findWhyFacts(
+  db: Db,
+  plantId: string,
+  atMs: number | null,
+  nowMs: number,
+): Promise<WhyFacts | null> {
+  const isNow = atMs === null;
+  const thenMs = atMs ?? nowMs;
+  const poll = await findPollBefore(db, plantId, thenMs);
+  const measuredAtMs = poll?.source_time == null ? thenMs : Date.parse(poll.source_time);
+  const read = await readAlertsBefore(db, plantId, thenMs, measuredAtMs, thenMs);
+  if (read === null) return null;
+  const { row, before } = read;
+  const corrected = isNow
+    ? new Map<string, number>()
+    : await findEarlierTotals(db, plantId, thenMs);
+  const seen = isNow ? null : await findSeenBefore(db, plantId, thenMs);
+  const period = isNow ? null : await findPeriodAt(db, plantId, thenMs);
+  return {
+    atMs: thenMs,
+    isNow,
+    brand: row.brand,
+    plant: isNow
+      ? before.plant
+      : {
+          ...before.plant,
+          lastSeenAtMs: seen?.at.getTime() ?? null,
+          lastSeenSource: seen === null ? null : seen.source,
+          activatedAtMs:
+            period?.reason === 'ACTIVE' ? period.since.getTime() : before.plant.activatedAtMs,
+        },
+    integrationStatus: isNow ? row.integration_status : (period?.reason ?? null),
+    alerts: await findAlertsAt(db, plantId, thenMs),
+    poll,
+    days: before.days.map((day) => ({
+      ...day,
+      todayEnergyKwh: corrected.get(day.date) ?? day.todayEnergyKwh,
+    })),
+    daysAtTime: [...before.daysAtTime],
+    changedLater: before.days.map(({ date }) => date).filter((date) => corrected.has(date)),
+    incident: await findIncidentAt(db, row.brand, thenMs),
+    decidedLater: isNow ? [] : await findDecidedLater(db, plantId, thenMs),
+  };
+}
+
+async function findPollBefore(db: Db, plantId: string, atMs: number): Promise<WhyPoll | null> {
+  const row = await db
+    .selectFrom('poll_logs')
+    .selectAll()
+    .where('plant_id', '=', plantId)
+    .where('job_type', '=', 'POLL')
+    .where('status', 'is not', null)
+    .where('scheduled_for', '<=', instant(atMs))
+    .orderBy('scheduled_for', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  const { outcome, adapter_error_type, error, power_w, today_energy_kwh, booked_date } = row;
+  return {
+    scheduled_for: row.scheduled_for.toISOString(),
+    outcome,
+    adapter_error_type,
+    error,
+    power_w,
+    today_energy_kwh,
+    booked_date,
+    source_time: row.source_time?.toISOString() ?? null,
+  };
+}
+
+/** The newest measurement of the polls before; where the vendor states none, the newest poll with power. */
+async function findSeenBefore(
+  db: Db,
+  plantId: string,
+  atMs: number,
+): Promise<{ at: Date; source: 'VENDOR' | 'EVIDENCE' } | null> {
+  const result = await sql<{ measured: Date | null; powered: Date | null }>`
+    select max(source_time) as measured, max(scheduled_for) filter (where power_w > 0
+        and scheduled_for > ${instant(atMs)}::timestamptz - ${evidenceWithin}::interval) as powered
+    from poll_logs
+    where plant_id = ${plantId} and job_type = 'POLL' and status = 'SUCCESS' and scheduled_for <= ${instant(atMs)}`.execute(
+    db,
+  );
+  const { measured, powered } = result.rows[0] ?? { measured: null, powered: null };
+  if (measured !== null) return { at: measured, source: 'VENDOR' };
+  return powered === null ? null : { at: powered, source: 'EVIDENCE' };
+}
+
+/** The period that covers the instant, and since when the plant had been so without a break. */
+async function findPeriodAt(
+  db: Db,
+  plantId: string,
+  atMs: number,
+): Promise<{ reason: IntegrationStatus; since: Date } | null> {
+  const rows = await db
+    .selectFrom('plant_periods')
+    .select(['from_at', 'to_at', 'reason'])
+    .where('plant_id', '=', plantId)
+    .where('from_at', '<=', instant(atMs))
+    .orderBy('from_at', 'desc')
+    .execute();
+  const [covering, ...earlier] = rows;
+  if (covering === undefined || (covering.to_at !== null && covering.to_at.getTime() <= atMs))
+    return null;
+  let since = covering.from_at;
+  for (const period of earlier) {
+    if (period.reason !== covering.reason || period.to_at?.getTime() !== since.getTime()) break;
+    since = period.from_at;
+  }
+  return { reason: covering.reason, since };
+}
+
+/** A vendor may say afterwards that an alarm ended earlier: what its events say counts, within this. */
+const endsToldLateWithin = '4 days';
+
+/** Alerts that were active at the instant, as their events say, with the events until then. */
+async function findAlertsAt(db: Db, plantId: string, atMs: number): Promise<WhyAlert[]> {
+  const result = await sql<WhyAlert>`
+    select a.id, a.type, a.vendor_alarm_code, a.device_sn, a.message, a.vendor_level, a.vendor_text,
+      to_json(a.started_at at time zone 'UTC') #>> '{}' || 'Z' as started_at, e.state, e.severity, e.events
+    from alerts a cross join lateral (
+      select (array_agg(to_state order by id desc))[1] as state, (array_agg(severity order by id desc))[1] as severity,
+        json_agg(json_build_object('at', to_json(at at time zone 'UTC') #>> '{}' || 'Z', 'to_state', to_state,
+          'severity', severity, 'actor', actor, 'reason', reason) order by id) as events
+      from alert_events where alert_id = a.id and at <= ${instant(atMs)}) e
+    where a.plant_id = ${plantId} and e.state in ('NEW', 'ACKED')
+      and (a.resolved_at is null or a.resolved_at >= ${instant(atMs)}::timestamptz - ${endsToldLateWithin}::interval)
+    order by e.severity, a.started_at, a.id`.execute(db);
+  return result.rows;
+}
+
+/** Totals as they were at the instant, of days that the vendor's series has changed since, kWh. */
+async function findEarlierTotals(
+  db: Db,
+  plantId: string,
+  atMs: number,
+): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('snapshot_revisions')
+    .select(['date', 'old_energy_kwh'])
+    .distinctOn('date')
+    .where('plant_id', '=', plantId)
+    .where('at', '>', instant(atMs))
+    .orderBy('date')
+    .orderBy('at')
+    .execute();
+  return new Map(
+    rows.flatMap(({ date, old_energy_kwh: kwh }) => (kwh === null ? [] : [[date, kwh] as const])),
+  );
+}
+
+async function findIncidentAt(
+  db: Db,
+  brand: Brand,
+  atMs: number,
+): Promise<{ brand: Brand | null; sinceMs: number } | null> {
+  const row = await db
+    .selectFrom('brand_incidents')
+    .select(['brand', 'suspected_at'])
+    .where((eb) => eb.or([eb('brand', '=', brand), eb('brand', 'is', null)]))
+    .where('opened_at', '<=', instant(atMs))
+    .where((eb) => eb.or([eb('closed_at', 'is', null), eb('closed_at', '>', instant(atMs))]))
+    .orderBy(sql`brand nulls first`)
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? null : { brand: row.brand, sinceMs: row.suspected_at.getTime() };
+}
+
+/** Columns that people have changed since. */
+async function findDecidedLater(db: Db, plantId: string, atMs: number): Promise<string[]> {
+  const result = await sql<{ column: string }>`
+    select distinct key as column
+    from audit_log l cross join lateral jsonb_object_keys(l.after) as key
+    where l.subject_type = 'PLANT' and l.subject_id = ${plantId} and l.at > ${instant(atMs)}
+      and jsonb_typeof(l.after) = 'object' and key in ('timezone', 'latitude', 'longitude', 'status_profile')
+    order by key`.execute(db);
+  return result.rows.map(({ column }) => column);
+}

@@ -1,0 +1,260 @@
+import type { AlertType } from './facts.ts';
+import type { AdapterErrorType, Brand } from './plant.ts';
+import { clockText, localTimeText } from '../wording.ts';
+import { hourMs, localDateAt, minuteMs } from '../zone.ts';
+
+/**
+ * A brand that does not answer: one incident instead of an alarm for each plant. Judged by the reconciliation of the fleet
+ * over each active plant's newest poll; any error but PLANT_NOT_FOUND counts, which is the plant's own.
+ */
+
+/** What an incident takes. */
+export interface IncidentLimits {
+  /** At least so many plants of the brand fail. */
+  plantsMin: number;
+  /** For so long, ms, and in at least two reconciliations. */
+  afterMs: number;
+}
+export const incidentLimits: IncidentLimits = { plantsMin: 5, afterMs: 5 * minuteMs };
+
+/** It opens while at least one in so many plants of the brand fails. */
+const opensFromOneIn = 3;
+/** It closes when fewer than one in so many have failed for one interval. */
+const closesBelowOneIn = 10;
+const sightingsMin = 2;
+/** Alerts that are kept but not announced meanwhile: the incident speaks for them. */
+export const withheldTypes: ReadonlySet<AlertType> = new Set([
+  'OFFLINE',
+  'API_ERROR',
+  'LOW_GENERATION',
+]);
+/** "Our side" takes two brands that fail, and none that answers. */
+const brandsMin = 2;
+/** One refused account has a wrong password; three at once have a vendor with an outage of its own. */
+export const refusedAccountsMin = 3;
+/** While credentials are held back, one plant tries its own so often. */
+export const probeAfterMs = hourMs;
+
+/** A brand's newest polls, those that are no older than two intervals and a minute. */
+export interface BrandCount {
+  brand: Brand;
+  plantsActive: number;
+  plantsFailed: number;
+  /** Failed plants by error. */
+  errors: Partial<Record<AdapterErrorType, number>>;
+  /** Accounts whose credentials were refused, by a request that was made, since the last release. */
+  accountsRefused: number;
+  /** The median interval of its plants, ms. */
+  intervalMs: number;
+}
+
+export interface Incident {
+  /** null before it is written. */
+  id: number | null;
+  /** null: all brands, our side. */
+  brand: Brand | null;
+  suspectedAtMs: number;
+  sightings: number;
+  openedAtMs: number | null;
+  recoveringSinceMs: number | null;
+  closedAtMs: number | null;
+  plantsFailed: number;
+  plantsActive: number;
+  errors: Partial<Record<AdapterErrorType, number>>;
+  heldAtMs: number | null;
+  probedAtMs: number | null;
+  releasedAtMs: number | null;
+}
+
+export interface DecidedIncidents {
+  /** Suspected, open or just closed ones, as they must be written. */
+  incidents: Incident[];
+  /** Ids of suspicions that came to nothing. */
+  forgotten: number[];
+}
+
+/**
+ * Follows the incidents of the fleet by one reconciliation.
+ *
+ * @param before suspected and open ones.
+ * @param probesAnswered ids of incidents whose held credentials were tried by one plant, and accepted.
+ */
+export function decideIncidents(
+  before: readonly Incident[],
+  counts: readonly BrandCount[],
+  probesAnswered: readonly number[],
+  nowMs: number,
+  limits: IncidentLimits,
+): DecidedIncidents {
+  const polled = counts.filter(({ plantsActive }) => plantsActive > 0);
+  const isOurs =
+    polled.filter((count) => isFailing(count, limits)).length >= brandsMin &&
+    polled.every((count) => failsBy(count, opensFromOneIn));
+  const ours = before.find(({ brand }) => brand === null) ?? null;
+  const ofBrand = (brand: Brand) => before.find((incident) => incident.brand === brand) ?? null;
+  const suspicions = before.filter((one) => one.brand !== null && one.openedAtMs === null);
+  const answered = (incident: Incident | null) =>
+    incident?.id != null && probesAnswered.includes(incident.id);
+  const followed: (Incident | null)[] = [];
+
+  const all = sumOf(polled);
+  const oursBefore = ours ?? (isOurs ? earliest(suspicions) : null);
+  followed.push(
+    follow(
+      oursBefore === null ? null : { ...oursBefore, id: ours?.id ?? null, brand: null },
+      {
+        brand: null,
+        count: all,
+        isFailing: isOurs,
+        // One brand that answers shows that it is not our side.
+        isRecovering: polled.some((count) => !failsBy(count, closesBelowOneIn)),
+        isProbeAnswered: answered(ours),
+      },
+      nowMs,
+      limits,
+    ),
+  );
+  for (const count of counts) {
+    const known = ofBrand(count.brand);
+    const isOpen = known !== null && known.openedAtMs !== null;
+    // What all brands have is not said of each; an incident that was there before goes on.
+    if (isOurs && !isOpen) continue;
+    const fails = isFailing(count, limits);
+    // A brand that goes on failing when others answer again has been failing since then.
+    const begun = known ?? (fails && ours !== null ? begunWith(ours) : null);
+    followed.push(
+      follow(
+        begun === null ? null : { ...begun, brand: count.brand },
+        {
+          brand: count.brand,
+          count,
+          isFailing: fails,
+          isRecovering: count.plantsActive > 0 && !failsBy(count, closesBelowOneIn),
+          isProbeAnswered: answered(known),
+        },
+        nowMs,
+        limits,
+      ),
+    );
+  }
+  const incidents = followed.filter((incident) => incident !== null);
+  const kept = new Set(incidents.map(({ id }) => id));
+  const counted = new Set<Brand | null>([null, ...counts.map(({ brand }) => brand)]);
+  return {
+    incidents,
+    forgotten: before.flatMap(({ id, brand, openedAtMs }) =>
+      // An open incident of a brand that has no plant any more stays: nobody says that it is over.
+      id === null || kept.has(id) || (openedAtMs !== null && !counted.has(brand)) ? [] : [id],
+    ),
+  };
+}
+
+interface Seen {
+  brand: Brand | null;
+  count: Omit<BrandCount, 'brand'>;
+  isFailing: boolean;
+  isRecovering: boolean;
+  isProbeAnswered: boolean;
+}
+
+/** One incident, one reconciliation later; null where there is none, or the suspicion came to nothing. */
+function follow(
+  before: Incident | null,
+  { brand, count, isFailing: fails, isRecovering, isProbeAnswered }: Seen,
+  nowMs: number,
+  { afterMs }: IncidentLimits,
+): Incident | null {
+  const { plantsFailed, plantsActive, errors } = count;
+  if (before === null) {
+    if (!fails) return null;
+    const none = {
+      openedAtMs: null,
+      recoveringSinceMs: null,
+      closedAtMs: null,
+      heldAtMs: null,
+      probedAtMs: null,
+      releasedAtMs: null,
+    };
+    const counted = { plantsFailed, plantsActive, errors };
+    return { id: null, brand, suspectedAtMs: nowMs, sightings: 1, ...counted, ...none };
+  }
+  const seen = { ...before, plantsFailed, plantsActive, errors };
+  if (before.openedAtMs === null) {
+    if (!fails) return null;
+    const sightings = before.sightings + 1;
+    const opens = sightings >= sightingsMin && nowMs - before.suspectedAtMs >= afterMs;
+    const followed = { ...seen, sightings, openedAtMs: opens ? nowMs : null };
+    return opens ? hold(followed, count.accountsRefused, false, nowMs) : followed;
+  }
+  const recoveringSinceMs = isRecovering ? (before.recoveringSinceMs ?? nowMs) : null;
+  const closes = recoveringSinceMs !== null && nowMs - recoveringSinceMs >= count.intervalMs;
+  if (closes) return { ...seen, recoveringSinceMs, closedAtMs: nowMs, heldAtMs: null };
+  return hold({ ...seen, recoveringSinceMs }, count.accountsRefused, isProbeAnswered, nowMs);
+}
+
+/** Refused credentials of three accounts are held back, until the one plant that tries has been answered. */
+function hold(
+  incident: Incident,
+  accountsRefused: number,
+  isProbeAnswered: boolean,
+  nowMs: number,
+): Incident {
+  if (incident.heldAtMs === null) {
+    // They were refused just now: the first try is an hour away.
+    return accountsRefused >= refusedAccountsMin
+      ? { ...incident, heldAtMs: nowMs, probedAtMs: nowMs }
+      : incident;
+  }
+  return isProbeAnswered ? { ...incident, heldAtMs: null, releasedAtMs: nowMs } : incident;
+}
+
+function isFailing(count: BrandCount, { plantsMin }: IncidentLimits): boolean {
+  return count.plantsFailed >= plantsMin && failsBy(count, opensFromOneIn);
+}
+
+/** Whether at least one in so many of the brand's plants fails. */
+function failsBy({ plantsFailed, plantsActive }: BrandCount, oneIn: number): boolean {
+  return plantsFailed * oneIn >= plantsActive;
+}
+
+/** The suspicion of a brand that began with the incident of all. */
+function begunWith(ours: Incident): Incident {
+  return { ...ours, id: null, openedAtMs: null, recoveringSinceMs: null, heldAtMs: null };
+}
+
+function earliest(incidents: readonly Incident[]): Incident | null {
+  return incidents.reduce<Incident | null>(
+    (first, one) => (first === null || one.suspectedAtMs < first.suspectedAtMs ? one : first),
+    null,
+  );
+}
+
+function sumOf(counts: readonly BrandCount[]): Omit<BrandCount, 'brand'> {
+  const sum = (value: (count: BrandCount) => number) =>
+    counts.reduce((total, count) => total + value(count), 0);
+  const errors: BrandCount['errors'] = {};
+  for (const count of counts)
+    for (const [type, plants] of Object.entries(count.errors))
+      errors[type as AdapterErrorType] = (errors[type as AdapterErrorType] ?? 0) + plants;
+  return {
+    plantsActive: sum((count) => count.plantsActive),
+    plantsFailed: sum((count) => count.plantsFailed),
+    errors,
+    accountsRefused: sum((count) => count.accountsRefused),
+    intervalMs: Math.max(0, ...counts.map((count) => count.intervalMs)),
+  };
+}
+
+/** "HUAWEI not answering since 10:00." by the plant's clock; with brand null: no vendor answers, which is our side. */
+export function incidentSentence(
+  brand: Brand | null,
+  sinceMs: number,
+  timezone: string,
+  nowMs: number,
+): string {
+  const isToday = localDateAt(sinceMs, timezone) === localDateAt(nowMs, timezone);
+  const since = isToday ? clockText(sinceMs, timezone) : localTimeText(sinceMs, timezone);
+  return brand === null
+    ? `Our side: no vendor answers since ${since}.`
+    : `${brand} not answering since ${since}.`;
+}

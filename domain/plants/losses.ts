@@ -1,0 +1,143 @@
+import type { AlertType, DayQuality } from './facts.ts';
+import { median } from './low-generation.ts';
+import type { LocalDate } from './plant.ts';
+import { clearSkyShare, type Place } from '../sun.ts';
+import { addDays, endOfDayMs, localDateAt, localMinutesAt, startOfDayMs } from '../zone.ts';
+
+/**
+ * What an alert costs: the energy that the plant's usual days would have given since it began, less what was produced. The
+ * usual days are the plant's own, so that its shade and its panels are in them; the weather is not. Always an estimate.
+ */
+
+/** As LOW_GENERATION: the usual day is a median of at least 3 and at most 7 days. */
+export const usualDaysMax = 7;
+const usualDaysMin = 3;
+const marksStepMinutes = 10;
+const dayMinutes = 24 * 60;
+
+/** A complete day before the alert began. */
+export interface UsualDay {
+  date: LocalDate;
+  todayEnergyKwh: number;
+  /** Its totals at local 00:00, 00:10 … 24:00; null where the closing stored none. */
+  totalsByTime: readonly (number | null)[] | null;
+}
+
+/** A day on which the alert is active, as it is known now. */
+export interface LossDay {
+  date: LocalDate;
+  todayEnergyKwh: number;
+  quality: DayQuality;
+  lastSeenAtMs: number | null;
+}
+
+/** What an estimate needs of an alert and its plant. */
+export interface LossFacts {
+  type: AlertType;
+  startedAtMs: number;
+  /** null while it is active. */
+  endedAtMs: number | null;
+  place: Place;
+  /** The newest complete days before the date on which it began, at most 7. */
+  usualDays: readonly UsualDay[];
+  days: readonly LossDay[];
+  /** Totals that polls booked to the first and to the last date. */
+  points: readonly { date: LocalDate; atMs: number; totalKwh: number }[];
+}
+
+/** kWh; one of them at most. Both null: nothing says what is usual. */
+export interface Loss {
+  estimatedLostKwh: number | null;
+  /** Of OFFLINE and API_ERROR: nobody saw the plant, and it may well have produced. Late data lower it. */
+  atRiskKwh: number | null;
+}
+
+const unseenTypes: ReadonlySet<AlertType> = new Set(['OFFLINE', 'API_ERROR']);
+
+/** Σ max(0, usual − produced), day by day, so that the clouds of an hour are not counted against the sun of the next. */
+export function estimateLoss(facts: LossFacts, nowMs: number): Loss {
+  const isUnseen = unseenTypes.has(facts.type);
+  const { timezone } = facts.place;
+  const usual = usualCurve(facts.usualDays, facts.place);
+  if (usual === null) return { estimatedLostKwh: null, atRiskKwh: null };
+  const untilMs = facts.endedAtMs ?? (isUnseen ? nowMs : measuredUntil(facts, nowMs));
+  let lostKwh = 0;
+  const last = localDateAt(Math.max(facts.startedAtMs, untilMs), timezone);
+  for (let date = localDateAt(facts.startedAtMs, timezone); date <= last; date = addDays(date, 1)) {
+    const fromMs = Math.max(facts.startedAtMs, startOfDayMs(date, timezone));
+    const toMs = Math.min(untilMs, endOfDayMs(date, timezone));
+    if (toMs <= fromMs) continue;
+    const usualKwh = usual(date, toMs) - usual(date, fromMs);
+    lostKwh += Math.max(0, usualKwh - producedKwh(facts, usual, date, fromMs, toMs));
+  }
+  return isUnseen
+    ? { estimatedLostKwh: null, atRiskKwh: lostKwh }
+    : { estimatedLostKwh: lostKwh, atRiskKwh: null };
+}
+
+/** What has not been measured yet is not lost yet. */
+function measuredUntil({ days, startedAtMs }: LossFacts, nowMs: number): number {
+  const newestMs = Math.max(startedAtMs, ...days.map((day) => day.lastSeenAtMs ?? -Infinity));
+  return Math.min(nowMs, newestMs);
+}
+
+/** What is usually in by an instant of a date, kWh. */
+type Usual = (date: LocalDate, atMs: number) => number;
+
+/** By the median of the usual days at the local time; else their median total by the clear-sky day; else null. */
+function usualCurve(days: readonly UsualDay[], place: Place): Usual | null {
+  const curves = days.flatMap(({ totalsByTime }) => (totalsByTime === null ? [] : [totalsByTime]));
+  if (curves.length >= usualDaysMin) {
+    return (date, atMs) => {
+      const mark = minutesOf(date, atMs, place.timezone) / marksStepMinutes;
+      return median(curves.map((curve) => valueAt(curve, mark))) ?? 0;
+    };
+  }
+  const totalKwh = median(days.map((day) => day.todayEnergyKwh));
+  if (days.length < usualDaysMin || totalKwh === null) return null;
+  const isKnown = place.latitude !== null && place.longitude !== null;
+  return isKnown ? (date, atMs) => totalKwh * (clearSkyShare(atMs, date, place) ?? 0) : null;
+}
+
+/** Minutes of the local day; its end is 24:00, not the next day's 00:00. */
+function minutesOf(date: LocalDate, atMs: number, timezone: string): number {
+  return atMs >= endOfDayMs(date, timezone) ? dayMinutes : localMinutesAt(atMs, timezone);
+}
+
+/** Between two marks of a day, kWh; before the first total of the day nothing was in. */
+function valueAt(curve: readonly (number | null)[], mark: number): number {
+  const below = curve[Math.floor(mark)] ?? 0;
+  const above = curve[Math.ceil(mark)] ?? below;
+  return below + (above - below) * (mark - Math.floor(mark));
+}
+
+/** What the plant made between two instants of a date, as far as anybody knows, kWh. */
+function producedKwh(
+  { days, points, place }: LossFacts,
+  usual: Usual,
+  date: LocalDate,
+  fromMs: number,
+  toMs: number,
+): number {
+  const day = days.find((other) => other.date === date);
+  if (day === undefined) return 0;
+  const booked = points.filter((point) => point.date === date);
+  const highestKwh = Math.max(0, ...booked.map(({ totalKwh }) => totalKwh));
+  const startMs = startOfDayMs(date, place.timezone);
+  const endMs = endOfDayMs(date, place.timezone);
+  // A day that is known by its total alone, or got more of it later, was made in the hours in which it usually is.
+  const wholeKwh = usual(date, endMs) - usual(date, startMs);
+  const isLate = day.quality !== 'LIVE' && day.todayEnergyKwh > highestKwh;
+  const byUsual = (atMs: number) =>
+    wholeKwh === 0
+      ? 0
+      : (day.todayEnergyKwh * (usual(date, atMs) - usual(date, startMs))) / wholeKwh;
+  const byPolls = (atMs: number) =>
+    Math.max(0, ...booked.flatMap((point) => (point.atMs <= atMs ? [point.totalKwh] : [])));
+  const totalAt = (atMs: number): number => {
+    if (atMs <= startMs) return 0;
+    if (atMs >= endMs) return day.todayEnergyKwh;
+    return isLate ? byUsual(atMs) : byPolls(atMs);
+  };
+  return Math.max(0, totalAt(toMs) - totalAt(fromMs));
+}

@@ -1,0 +1,157 @@
+import { countedSilenceMs, type DaylightPlace, litDaysSilenceMs } from '../daylight.ts';
+import type { AlertSeverity, AlertType } from './facts.ts';
+import type { IntegrationStatus, LastSeenSource, Status, StatusReason } from './plant.ts';
+import { durationText, localTimeText, sentenceOf } from '../wording.ts';
+import { hourMs } from '../zone.ts';
+
+/** The colour of a plant (LOCKED): derived at every evaluation, never set by hand. */
+
+/** Older than this, exclusive: YELLOW. */
+export const yellowAfterMs = 2 * hourMs;
+/** Older than this, exclusive: RED, and OFFLINE is raised. */
+export const redAfterMs = 24 * hourMs;
+
+export interface StatusFacts extends DaylightPlace {
+  integrationStatus: IntegrationStatus;
+  activatedAtMs: number | null;
+  lastSeenAtMs: number | null;
+  /** Alerts NEW or ACKED: an acknowledged alert still counts. */
+  activeAlerts: readonly { type: AlertType; severity: AlertSeverity }[];
+  /** The status before. */
+  status: Status;
+  statusSinceMs: number;
+}
+
+export interface DecidedStatus {
+  status: Status;
+  reason: StatusReason;
+  /** Changes only with the colour. */
+  sinceMs: number;
+}
+
+const statusOf: Readonly<Record<StatusReason, Status>> = {
+  PAUSED_AUTH_ERROR: 'GREY',
+  DISABLED_BY_OPERATOR: 'GREY',
+  PENDING_DOCS: 'GREY',
+  WAITING_FOR_FIRST_READING: 'GREY',
+  NOT_SEEN_24H: 'RED',
+  CRITICAL_ALERT: 'RED',
+  NOT_SEEN_2H: 'YELLOW',
+  LOW_GENERATION: 'YELLOW',
+  SEEN_RECENTLY: 'GREEN',
+};
+
+export function decideStatus(facts: StatusFacts, nowMs: number): DecidedStatus {
+  const reason = reasonOf(facts, nowMs);
+  const status = statusOf[reason];
+  return { status, reason, sinceMs: status === facts.status ? facts.statusSinceMs : nowMs };
+}
+
+/** In the order of the specification: the first that holds. */
+function reasonOf(facts: StatusFacts, nowMs: number): StatusReason {
+  const { integrationStatus, lastSeenAtMs, activeAlerts } = facts;
+  if (integrationStatus !== 'ACTIVE') return integrationStatus;
+  const isUnseen = isUnseenForADay(facts, nowMs);
+  if (lastSeenAtMs === null && !isUnseen) return 'WAITING_FOR_FIRST_READING';
+  if (isUnseen) return 'NOT_SEEN_24H';
+  if (activeAlerts.some((alert) => alert.severity === 'RED')) return 'CRITICAL_ALERT';
+  if (isUnseenForHours(facts, nowMs)) return 'NOT_SEEN_2H';
+  if (activeAlerts.some((alert) => alert.type === 'LOW_GENERATION')) return 'LOW_GENERATION';
+  return 'SEEN_RECENTLY';
+}
+
+/** Last seen more than 2 h ago, by the time that counts: of a DAYLIGHT plant only that in which it should be awake. */
+function isUnseenForHours(facts: StatusFacts, nowMs: number): boolean {
+  const { lastSeenAtMs } = facts;
+  return (
+    lastSeenAtMs === null ||
+    countedSilenceMs(facts, lastSeenAtMs, nowMs, yellowAfterMs) > yellowAfterMs
+  );
+}
+
+/** Last seen more than 24 h ago; or never seen, 24 h or more after it became ACTIVE. */
+export function isUnseenForADay(
+  facts: Pick<StatusFacts, 'activatedAtMs' | 'lastSeenAtMs'> & DaylightPlace,
+  nowMs: number,
+): boolean {
+  const { lastSeenAtMs, activatedAtMs } = facts;
+  if (lastSeenAtMs !== null)
+    return litDaysSilenceMs(facts, lastSeenAtMs, nowMs, redAfterMs) > redAfterMs;
+  return activatedAtMs !== null && nowMs - activatedAtMs >= redAfterMs;
+}
+
+/** Whether the plant was seen no longer ago than `ageMs`, inclusive, by the wall clock: the evidence of other rules. */
+export function isSeenWithin(ageMs: number, lastSeenAtMs: number | null, nowMs: number): boolean {
+  return lastSeenAtMs !== null && nowMs - lastSeenAtMs <= ageMs;
+}
+
+/** What the sentence of a status needs to name. */
+export interface SentenceFacts {
+  nowMs: number;
+  timezone: string;
+  lastSeenAtMs: number | null;
+  lastSeenSource: LastSeenSource | null;
+  activatedAtMs: number | null;
+  /** The error of the last poll; null when it had none, or there was none. */
+  lastError: string | null;
+  /** Messages of the active alerts of severity RED, and of LOW_GENERATION. */
+  redAlerts: readonly string[];
+  lowGenerationAlert: string | null;
+}
+
+/** The reason of a status as one or two sentences for people. */
+export function statusSentence(reason: StatusReason, facts: SentenceFacts): string {
+  switch (reason) {
+    case 'PAUSED_AUTH_ERROR':
+      return 'The vendor refuses the credentials of this account: store new ones and resume the plant.';
+    case 'DISABLED_BY_OPERATOR':
+      return 'Paused by an operator.';
+    case 'PENDING_DOCS':
+      return 'Not polled yet: its documents are not complete.';
+    case 'WAITING_FOR_FIRST_READING':
+      return waitingSentence(facts);
+    case 'NOT_SEEN_24H':
+      return facts.lastSeenAtMs === null ? neverSeenSentence(facts) : seenSentence(facts);
+    case 'CRITICAL_ALERT':
+      return criticalSentence(facts.redAlerts);
+    case 'LOW_GENERATION':
+      return facts.lowGenerationAlert ?? 'Generation is low compared with the last 7 days.';
+    case 'NOT_SEEN_2H':
+      return seenSentence(facts);
+    case 'SEEN_RECENTLY':
+      return `${seenSentence(facts)}${nightNote(facts)}`;
+  }
+}
+
+function waitingSentence({ lastError, activatedAtMs, timezone }: SentenceFacts): string {
+  const since = activatedAtMs === null ? '' : ` since ${localTimeText(activatedAtMs, timezone)}`;
+  const error = lastError === null ? '' : ` The last poll failed: ${sentenceOf(lastError)}`;
+  return `Waiting for the first reading${since}.${error}`;
+}
+
+function neverSeenSentence({ lastError, activatedAtMs, nowMs }: SentenceFacts): string {
+  const since =
+    activatedAtMs === null ? '' : `, ${durationText(nowMs - activatedAtMs)} after it was activated`;
+  const error = lastError === null ? '' : ` The last poll failed: ${sentenceOf(lastError)}`;
+  return `Never seen${since}.${error}`;
+}
+
+function seenSentence({ lastSeenAtMs, lastSeenSource, nowMs, timezone }: SentenceFacts): string {
+  if (lastSeenAtMs === null) return 'Never seen.';
+  const age = durationText(Math.max(0, nowMs - lastSeenAtMs));
+  const how = lastSeenSource === 'EVIDENCE' ? ' by its running inverters or rising totals' : '';
+  return `Last seen ${age} ago${how}, at ${localTimeText(lastSeenAtMs, timezone)}.`;
+}
+
+/** Of a plant that is GREEN though unseen for more than 2 h: only DAYLIGHT makes it so. */
+function nightNote({ lastSeenAtMs, nowMs }: SentenceFacts): string {
+  const isLong = lastSeenAtMs !== null && nowMs - lastSeenAtMs > yellowAfterMs;
+  return isLong ? ' Less than 2 h of that was daylight.' : '';
+}
+
+function criticalSentence(redAlerts: readonly string[]): string {
+  const [first] = redAlerts;
+  if (first === undefined) return 'A critical alert is open.';
+  const more = redAlerts.length - 1;
+  return more === 0 ? first : `${first} And ${more} more.`;
+}

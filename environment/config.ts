@@ -1,0 +1,425 @@
+import { createHash, createSecretKey } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { z } from 'zod';
+
+import type { MasterKey, MasterKeys } from '../db/sealing.ts';
+import { statusProfiles } from '../domain/plants/plant.ts';
+import { allQueues } from '../workflows/plants/messages.ts';
+
+/** Configuration: one schema over the environment, parsed once, every problem told at once. */
+
+/** The exit codes of every command. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  serviceAway: 69,
+  configuration: 78,
+} as const;
+
+/** An error for the person at the terminal: a sentence, and the exit code that goes with it. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number, options?: { cause?: unknown }) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+const packageRoot = fileURLToPath(new URL('../', import.meta.url));
+
+/** Where the embedded stack keeps its data when nothing else is said. */
+export const defaultDataDir = join(packageRoot, '.data');
+
+const masterKeyBytes = 32;
+const masterKey = z
+  .string()
+  .refine(
+    (text) =>
+      Buffer.from(text, 'base64').length === masterKeyBytes && /^[A-Za-z0-9+/]+={0,2}$/.test(text),
+    {
+      message: `must be ${masterKeyBytes} bytes in base64 (openssl rand -base64 32)`,
+    },
+  );
+
+/** As many as HMAC-SHA-256 gives: a shorter key would be the weaker part. */
+const jwtSecretBytesMin = 32;
+
+const seconds = z
+  .string()
+  .regex(/^\d+$/, 'must be a whole number of seconds')
+  .transform(Number)
+  .refine((value) => value >= 1 && value <= 86_400, 'must be 1 … 86400');
+
+/** Refused here where it is none: everything later would fail with the URL, and its password, in its message. */
+const urlOf = (...schemes: string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)) && URL.canParse(text),
+      {
+        message: `must be a URL that begins with ${schemes[0] ?? ''}:// (in a password, write # as %23, / as %2F, % as %25)`,
+      },
+    );
+
+/** The variables, their defaults and their meaning; the README's table is made from this. */
+export const environmentSchema = z.object({
+  DATABASE_URL: urlOf('postgres', 'postgresql').optional().describe('PostgreSQL, the record'),
+  REDIS_URL: urlOf('redis', 'rediss')
+    .optional()
+    .describe('Redis, the second guard; without it only the database guards'),
+  REDIS_KEY_PREFIX: z
+    .string()
+    .default('')
+    .describe('before every key, for a Redis that others use as well'),
+  TEMPORAL_ADDRESS: z.string().min(1).optional().describe('host:port of the Temporal frontend'),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('the Temporal namespace'),
+  TEMPORAL_UI_URL: urlOf('http', 'https')
+    .optional()
+    .describe("Temporal's Web UI, which the pages link to"),
+  INTEGRATION_MOCK_MODE: z
+    .string()
+    .optional()
+    .describe('must be `true`: this version speaks to recorded vendors only'),
+  MASTER_KEY_CURRENT: masterKey.optional().describe('seals vendor credentials; 32 bytes, base64'),
+  MASTER_KEY_PREVIOUS: masterKey
+    .optional()
+    .describe('still opens what it sealed, after a change of keys'),
+  POLL_INTERVAL_SECONDS: seconds.default(600).describe('polling interval of new plants'),
+  DEFAULT_STATUS_PROFILE: z
+    .enum(statusProfiles)
+    .default('STRICT')
+    .describe(
+      'how status treats the night of new plants: `STRICT`, or `DAYLIGHT` where their place is known',
+    ),
+  INCIDENT_PLANTS_MIN: z
+    .string()
+    .regex(/^[1-9]\d{0,5}$/, 'must be a whole number from 1')
+    .transform(Number)
+    .default(5)
+    .describe('a brand does not answer where so many of its plants, and a third of them, fail'),
+  INCIDENT_AFTER_SECONDS: seconds
+    .default(300)
+    .describe('and for so long, in at least two reconciliations'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('least level that is logged'),
+  WORKER_QUEUES: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((queue) => queue.trim())
+        .filter((queue) => queue !== ''),
+    )
+    .refine(
+      (queues) => queues.every((queue) => allQueues.includes(queue)),
+      `must be a comma-separated choice of ${allQueues.join(', ')}`,
+    )
+    .describe('task queues of this worker; empty: all'),
+  MAX_CACHED_WORKFLOWS: z
+    .string()
+    .regex(/^[1-9]\d{0,6}$/, 'must be a whole number from 1')
+    .transform(Number)
+    .optional()
+    .describe(
+      "loops of each brand's queue that a worker keeps in memory, 127 KB each; empty: as many as half of the memory holds, at least 2000",
+    ),
+  METRICS_ADDRESS: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:[\]\s]+):\d{1,5}$/, 'must be host:port, such as 127.0.0.1:9464')
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'has no such port')
+    .optional()
+    .describe(
+      "host:port where the worker serves `/metrics` (Prometheus: ours and Temporal's SDK's) and `/health`; empty: nowhere",
+    ),
+  API_HOST: z.string().min(1).default('127.0.0.1').describe('address on which the API listens'),
+  API_PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, 'must be a port number')
+    .transform(Number)
+    .refine((port) => port <= 65_535, 'must be 0 … 65535')
+    .default(8080)
+    .describe('its port; 0 takes a free one'),
+  JWT_SECRET: z
+    .string()
+    .refine(
+      (text) =>
+        /^[A-Za-z0-9+/]+={0,2}$/.test(text) &&
+        Buffer.from(text, 'base64').length >= jwtSecretBytesMin,
+      `must be at least ${jwtSecretBytesMin} bytes in base64 (openssl rand -base64 32)`,
+    )
+    .optional()
+    .describe('signs tokens and sessions of the API; at least 32 bytes, base64'),
+  PUBLIC_URL: urlOf('https', 'http')
+    .transform((text) => new URL(text))
+    .refine((url) => url.pathname === '/' && url.search === '' && url.hash === '', {
+      message: 'must have no path: the API is served at the root',
+    })
+    .transform((url) => url.origin)
+    .optional()
+    .describe('where people reach the API; with https its cookies are Secure'),
+  METRICS_TOKEN: z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .optional()
+    .describe(
+      "lets a scraper read the API's `/metrics` as bearer token; without it only operators, and clients on the same machine, may",
+    ),
+  TRUSTED_PROXIES: z
+    .string()
+    .regex(/^\d$/, 'must be 0 … 9')
+    .transform(Number)
+    .default(0)
+    .describe('so many proxies of yours stand before the API and append to X-Forwarded-For'),
+  WORKFLOW_THREADS: z
+    .enum(['lean', 'sdk'])
+    .default('lean')
+    .describe(
+      "`sdk`: Temporal's own time-out for workflow code and its stack traces in the Web UI, for twice the CPU",
+    ),
+});
+
+export type Environment = z.output<typeof environmentSchema>;
+
+/** What `.data/stack.json` says of a running embedded stack. */
+const stackFileSchema = z.object({
+  temporal_address: z.string(),
+  temporal_namespace: z.string().default('default'),
+  temporal_ui: z.string().nullable(),
+  database_url: z.string(),
+  redis_url: z.string().nullable(),
+  redis_key_prefix: z.string().default(''),
+  pid: z.number(),
+  master_key_file: z.string(),
+  jwt_key_file: z.string().nullable().default(null),
+  /** null until the API listens. */
+  api_url: z.string().nullable().default(null),
+});
+
+export type StackFile = z.output<typeof stackFileSchema>;
+
+export function stackFilePath(dataDir: string): string {
+  return join(dataDir, 'stack.json');
+}
+
+/** @throws CommandError 78 when the file is not what `start` writes. */
+export function readStackFile(dataDir: string): StackFile | null {
+  const path = stackFilePath(dataDir);
+  if (!existsSync(path)) return null;
+  try {
+    return stackFileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (cause) {
+    throw new CommandError(
+      `${path} cannot be read as a stack file: delete it and run \`npm start\` again`,
+      exitCodes.configuration,
+      { cause },
+    );
+  }
+}
+
+export interface Config extends Environment {
+  dataDir: string;
+  /** The embedded stack whose services are used, because the environment names none. */
+  stack: StackFile | null;
+  masterKeys: MasterKeys | null;
+}
+
+/** More than any value of ours has. */
+const valueFileBytesMax = 64 * 1024;
+
+/** Temporal's own variables that hold secrets; see `temporalSecurity`. */
+const temporalVariables = [
+  'TEMPORAL_API_KEY',
+  'TEMPORAL_TLS_CLIENT_CERT_DATA',
+  'TEMPORAL_TLS_CLIENT_KEY_DATA',
+  'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
+];
+
+/**
+ * The environment with each `NAME_FILE` replaced by `NAME`, the content of that file without the white space around it: so
+ * that a secret need not stand in an environment, which others can read.
+ *
+ * @throws CommandError 78 with every file that cannot be read, and every variable that is given twice.
+ */
+export function withFiles(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const filled = { ...env };
+  const problems: string[] = [];
+  for (const name of [...Object.keys(environmentSchema.shape), ...temporalVariables]) {
+    const fileName = `${name}_FILE`;
+    const path = env[fileName];
+    delete filled[fileName];
+    if (path === undefined || path === '') continue;
+    if (env[name] !== undefined && env[name] !== '') {
+      problems.push(`  ${name} and ${fileName} are both set: one of them is enough`);
+      continue;
+    }
+    const value = readValueFile(path);
+    if (value === null)
+      problems.push(`  ${fileName} names ${path}, which cannot be read as a value`);
+    else filled[name] = value;
+  }
+  if (problems.length > 0)
+    throw new CommandError(
+      `the environment is not right:\n${problems.join('\n')}`,
+      exitCodes.configuration,
+    );
+  return filled;
+}
+
+/** Null where the file is away, empty, or too large to be a value. */
+function readValueFile(path: string): string | null {
+  try {
+    if (statSync(path).size > valueFileBytesMax) return null;
+    const text = readFileSync(path, 'utf8').trim();
+    return text === '' ? null : text;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Reads the configuration. Where the environment names no service at all, the services of the embedded stack in `dataDir`
+ * are taken.
+ *
+ * @throws CommandError 78 with every problem, one a line.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultDataDir): Config {
+  const present = Object.fromEntries(
+    Object.entries(withFiles(env)).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = environmentSchema.safeParse(present);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(
+      (issue) => `  ${issue.path.join('.')} ${issue.message}`,
+    );
+    throw new CommandError(
+      `the environment is not right:\n${problems.join('\n')}`,
+      exitCodes.configuration,
+    );
+  }
+  const environment = parsed.data;
+  const namesNone =
+    environment.DATABASE_URL === undefined &&
+    environment.REDIS_URL === undefined &&
+    environment.TEMPORAL_ADDRESS === undefined;
+  const stack = namesNone ? readStackFile(dataDir) : null;
+  const filled: Environment =
+    stack === null
+      ? environment
+      : {
+          ...environment,
+          DATABASE_URL: stack.database_url,
+          ...(stack.redis_url === null ? {} : { REDIS_URL: stack.redis_url }),
+          REDIS_KEY_PREFIX: stack.redis_key_prefix,
+          TEMPORAL_ADDRESS: stack.temporal_address,
+          TEMPORAL_NAMESPACE: env['TEMPORAL_NAMESPACE'] || stack.temporal_namespace,
+        };
+  return { ...filled, dataDir, stack, masterKeys: masterKeysOf(filled, stack) };
+}
+
+function masterKeysOf(environment: Environment, stack: StackFile | null): MasterKeys | null {
+  const current =
+    environment.MASTER_KEY_CURRENT ??
+    (stack === null ? undefined : readKeyFile(stack.master_key_file));
+  if (current === undefined) return null;
+  return {
+    current: namedKey(current),
+    previous:
+      environment.MASTER_KEY_PREVIOUS === undefined
+        ? null
+        : namedKey(environment.MASTER_KEY_PREVIOUS),
+  };
+}
+
+function readKeyFile(path: string): string {
+  try {
+    return masterKey.parse(readFileSync(path, 'utf8').trim());
+  } catch {
+    throw new CommandError(
+      `the master key file ${path} cannot be read as ${masterKeyBytes} bytes in base64`,
+      exitCodes.configuration,
+    );
+  }
+}
+
+/** @throws CommandError 78 without a key. */
+export function requireJwtKey(config: Config): string {
+  const key =
+    config.JWT_SECRET ??
+    (config.stack?.jwt_key_file ? readJwtKey(config.stack.jwt_key_file) : null);
+  if (key === null) {
+    throw new CommandError(
+      `JWT_SECRET is not set: at least ${jwtSecretBytesMin} bytes in base64 (openssl rand -base64 32), with which the API signs tokens and sessions.`,
+      exitCodes.configuration,
+    );
+  }
+  return key;
+}
+
+function readJwtKey(path: string): string {
+  try {
+    return environmentSchema.shape.JWT_SECRET.unwrap().parse(readFileSync(path, 'utf8').trim());
+  } catch {
+    throw new CommandError(
+      `the key file ${path} cannot be read as ${jwtSecretBytesMin} bytes in base64`,
+      exitCodes.configuration,
+    );
+  }
+}
+
+/** A key is named by a digest of it, so that a wrong key is told from a damaged row. */
+export function namedKey(base64: string): MasterKey {
+  const bytes = Buffer.from(base64, 'base64');
+  return {
+    key: createSecretKey(bytes),
+    version: createHash('sha256')
+      .update('heliograph master key')
+      .update(bytes)
+      .digest('hex')
+      .slice(0, 12),
+  };
+}
+
+/** @throws CommandError 78 unless INTEGRATION_MOCK_MODE is `true`. */
+export function requireMockMode(config: Config): void {
+  if (config.INTEGRATION_MOCK_MODE !== 'true') {
+    throw new CommandError(
+      'INTEGRATION_MOCK_MODE must be `true`: this version polls recorded vendors only and opens no connection to a real one. Set INTEGRATION_MOCK_MODE=true.',
+      exitCodes.configuration,
+    );
+  }
+}
+
+/** @throws CommandError 78 with what is missing and where it comes from. */
+export function requireService<Name extends 'DATABASE_URL' | 'TEMPORAL_ADDRESS'>(
+  config: Pick<Config, Name | 'dataDir'>,
+  name: Name,
+): string {
+  const value = config[name];
+  if (value === undefined) {
+    throw new CommandError(
+      `${name} is not set and no embedded stack has written ${stackFilePath(config.dataDir)}: start one with \`npm start\`, or name the service in the environment.`,
+      exitCodes.configuration,
+    );
+  }
+  return value;
+}
+
+/** @throws CommandError 78 without a key. */
+export function requireMasterKeys(config: Config): MasterKeys {
+  if (config.masterKeys === null) {
+    throw new CommandError(
+      'MASTER_KEY_CURRENT is not set: 32 bytes in base64 (openssl rand -base64 32), the key that sealed the stored credentials.',
+      exitCodes.configuration,
+    );
+  }
+  return config.masterKeys;
+}

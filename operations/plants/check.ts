@@ -1,0 +1,432 @@
+import type { Client } from '@temporalio/client';
+import type { Kysely } from 'kysely';
+
+import {
+  type FlawedAlert,
+  findDoubledAlerts,
+  findFlawedAlerts,
+  hasDedupeIndex,
+} from '../../db/plants/check-alerts.ts';
+import {
+  type AuditWindow,
+  countSlots,
+  type DayBesideLedger,
+  findDaysUnlikeLedger,
+  findDoubledSlots,
+  findLedgerStart,
+  findOverlaps,
+  findStrayRows,
+  hasLedgerKey,
+  type LedgerScope,
+  listPlantsToWatch,
+  onOneSnapshot,
+} from '../../db/plants/check-ledger.ts';
+import type { Db } from '../../db/database.ts';
+import type { PlantLocks } from '../../db/lock.ts';
+import type { Database } from '../../db/tables.ts';
+import { plantOfWorkflowId, pollWorkflowId } from '../../workflows/plants/messages.ts';
+import { findGaps, judgeGaps, type JudgedGaps, type LostGap } from './check-gaps.ts';
+import { type AuditedLoops, auditedLoops, inBatches } from './check-loops.ts';
+
+/**
+ * The invariant checker: what must hold of the record, the loops and the locks, whatever happened to the system. It reads
+ * PostgreSQL, Temporal and Redis and changes nothing.
+ */
+
+export const violationKinds = [
+  'SLOT_MISSING',
+  'SLOT_DOUBLED',
+  'LEDGER_KEY_MISSING',
+  'POLL_WITHOUT_ROW',
+  'ROW_OFF_GRID',
+  'ROW_OUTSIDE_PERIOD',
+  'POLLS_OVERLAP',
+  'DAY_UNLIKE_LEDGER',
+  'ALERT_DOUBLED',
+  'ALERT_INDEX_MISSING',
+  'ALERT_EVENTS_BROKEN',
+  'ALERT_UNLIKE_EVENTS',
+  'LOOP_MISSING',
+  'LOOP_UNKNOWN',
+  'LOCK_WITHOUT_TTL',
+  'LOCK_UNKNOWN_OWNER',
+] as const;
+export type ViolationKind = (typeof violationKinds)[number];
+
+export interface Violation {
+  kind: ViolationKind;
+  plant_id: string | null;
+  /** ISO instant to look at; null where the violation has none. */
+  at: string | null;
+  sentence: string;
+}
+
+export interface AuditCounts {
+  /** = polled + skipped + missed + pending + lost */
+  slots_due: number;
+  polled: number;
+  skipped: number;
+  missed: number;
+  /** Without a row yet: their poll runs, or may still begin in time. */
+  pending: number;
+  /** Without a row. */
+  lost: number;
+  doubled: number;
+  /** Rows that claim a slot where none is due. */
+  strays: number;
+  overlapping: number;
+  /** START and MANUAL polls off the grid. */
+  unscheduled: number;
+  days: number;
+  alerts: number;
+  alert_events: number;
+  plants: number;
+  loops: number;
+  locks: number;
+}
+
+export interface AuditReport {
+  checked_from: string;
+  checked_to: string;
+  counts: AuditCounts;
+  violations: Violation[];
+  /** More was found than is listed; the counts are whole. */
+  truncated: boolean;
+}
+
+export interface AuditOptions {
+  db: Kysely<Database>;
+  locks: Pick<PlantLocks, 'list'>;
+  /** Default: the oldest kept row. */
+  fromMs?: number;
+  /** Default: now. Later than now on a clock that runs ahead. */
+  toMs?: number;
+}
+
+/** So many of a check are listed: who reads more has another problem than finding them. */
+const listedMax = 500;
+/** `started_at` is the workflow's time, `duration_ms` the worker's. */
+const clocksDifferMs = 5;
+/** The reconciliation starts loops every 30 s, and what changed is right within a minute (plants.md section 9). */
+const reconciledWithinMs = 60_000;
+
+/** Checks every invariant. @throws what the services throw when they are away. */
+export async function audit(options: AuditOptions & { client: Client }): Promise<AuditReport> {
+  return auditWith({ ...options, loops: auditedLoops(options.client) });
+}
+
+/** The same through ports. */
+export async function auditWith(
+  options: AuditOptions & { loops: AuditedLoops },
+): Promise<AuditReport> {
+  const { db, loops, locks } = options;
+  const toMs = options.toMs ?? Date.now();
+  const nowMs = Math.max(toMs, Date.now());
+  const ledger = await onOneSnapshot(db, async (trx) => {
+    const startMs = (await findLedgerStart(trx)) ?? toMs;
+    const fromMs = Math.min(Math.max(options.fromMs ?? startMs, startMs), toMs);
+    const scope = { fromMs, toMs, isKeyed: await hasLedgerKey(trx) };
+    return {
+      scope,
+      slots: await readSlots(trx, scope),
+      days: await readDays(trx, scope, startMs),
+      alerts: await readAlerts(trx, fromMs),
+    };
+  });
+  const gaps = await judgeGaps({ db, loops, scope: ledger.scope, nowMs }, ledger.slots.gaps);
+  const lost = gaps.slots.reduce((sum, gap) => sum + gap.slots, 0);
+  const fleet = await checkLoops(db, loops);
+  const locked = await checkLocks(loops, locks);
+  const parts = [tellGaps(gaps), ledger.slots, ledger.days, ledger.alerts, fleet, locked];
+  const { due, without, ...slots } = ledger.slots.counts;
+  return {
+    checked_from: new Date(ledger.scope.fromMs).toISOString(),
+    checked_to: new Date(ledger.scope.toMs).toISOString(),
+    counts: {
+      slots_due: due,
+      ...slots,
+      pending: without - lost,
+      lost,
+      ...ledger.days.counts,
+      ...ledger.alerts.counts,
+      ...fleet.counts,
+      ...locked.counts,
+    },
+    violations: parts.flatMap((part) => part.violations.slice(0, listedMax)),
+    truncated: parts.some((part) => part.truncated || part.violations.length > listedMax),
+  };
+}
+
+interface Found {
+  violations: Violation[];
+  truncated: boolean;
+}
+
+/** Slots and rows that are wrong in themselves, and the gaps, which are judged with the loops' help. */
+async function readSlots(db: Db, scope: LedgerScope) {
+  const { strays: strayRows, ...counts } = await countSlots(db, scope);
+  const gaps = await findGaps(db, scope, counts.without);
+  const doubled = counts.doubled > 0 ? await findDoubledSlots(db, scope, listedMax) : [];
+  const strays = strayRows > 0 ? await findStrayRows(db, scope, listedMax) : { rows: [], total: 0 };
+  const { overlaps, total: overlapping } = await findOverlaps(db, scope, clocksDifferMs, listedMax);
+  const violations: Violation[] = [
+    ...(scope.isKeyed ? [] : [ledgerKeyMissing]),
+    ...doubled.map(({ plantId, at, rows, covered }): Violation => ({
+      kind: 'SLOT_DOUBLED',
+      plant_id: plantId,
+      at,
+      sentence:
+        covered === 0
+          ? `${rows} rows for one slot.`
+          : `The slot has ${rows + covered} rows, ${covered} of them standing for several missed slots.`,
+    })),
+    ...strays.rows.map(({ plantId, at, trigger, outcome, grid }): Violation =>
+      grid === null
+        ? {
+            kind: 'ROW_OUTSIDE_PERIOD',
+            plant_id: plantId,
+            at,
+            sentence: `A ${trigger} row (${outcome}) at a time when the plant was not due.`,
+          }
+        : {
+            kind: 'ROW_OFF_GRID',
+            plant_id: plantId,
+            at,
+            sentence: `A ${trigger} row (${outcome}) off the plant's grid of ${grid.phaseMs} ms + n × ${grid.intervalS} s.`,
+          },
+    ),
+    ...overlaps.map(({ plantId, at, overlapMs }): Violation => ({
+      kind: 'POLLS_OVERLAP',
+      plant_id: plantId,
+      at,
+      sentence: `An earlier poll still ran for ${Math.round(overlapMs)} ms when this one began.`,
+    })),
+  ];
+  const truncated =
+    counts.doubled > doubled.length ||
+    strays.total > strays.rows.length ||
+    overlapping > overlaps.length;
+  return { violations, truncated, gaps, counts: { ...counts, strays: strays.total, overlapping } };
+}
+
+const ledgerKeyMissing: Violation = {
+  kind: 'LEDGER_KEY_MISSING',
+  plant_id: null,
+  at: null,
+  sentence:
+    'The database does not forbid a second row of one slot: the primary key of poll_logs is missing.',
+};
+
+function tellGaps({ slots, polls, truncated }: JudgedGaps): Found {
+  return {
+    truncated,
+    violations: [
+      ...slots.map((gap): Violation => ({
+        kind: 'SLOT_MISSING',
+        plant_id: gap.plantId,
+        at: iso(gap.firstMs),
+        sentence: gapSentence(gap),
+      })),
+      ...polls.map((poll): Violation => ({
+        kind: 'POLL_WITHOUT_ROW',
+        plant_id: poll.plantId,
+        at: iso(poll.firstMs),
+        sentence:
+          'A poll of this time is booked on the plant or its day, and the ledger has no row of it.',
+      })),
+    ],
+  };
+}
+
+function gapSentence({ slots, lastMs, newest, polling }: LostGap): string {
+  const what =
+    slots === 1 ? 'The slot has no row' : `${slots} slots up to ${iso(lastMs)} have no row`;
+  if (polling === 'NO_ANSWER') return `${what}, and the plant's loop does not answer.`;
+  return `${what}${newest ? ', and its loop is not at it' : ''}.`;
+}
+
+async function readDays(
+  db: Db,
+  window: AuditWindow,
+  ledgerStartMs: number,
+): Promise<Found & { counts: Pick<AuditCounts, 'days'> }> {
+  const { days, compared, total } = await findDaysUnlikeLedger(
+    db,
+    window,
+    ledgerStartMs,
+    listedMax,
+  );
+  return {
+    counts: { days: compared },
+    truncated: total > days.length,
+    violations: days.map((day) => ({
+      kind: 'DAY_UNLIKE_LEDGER',
+      plant_id: day.plantId,
+      at: null,
+      sentence: daySentence(day),
+    })),
+  };
+}
+
+function daySentence(day: DayBesideLedger): string {
+  const ledger = `${amount(day.ledgerEnergyKwh, 'kWh')}, ${amount(day.ledgerPeakPowerW, 'W')}`;
+  return `${day.date} holds ${amount(day.energyKwh, 'kWh')} and a peak of ${amount(day.peakPowerW, 'W')}; the highest of its polls are ${ledger}.`;
+}
+
+function amount(value: number | null, unit: string): string {
+  return value === null ? `no ${unit}` : `${value} ${unit}`;
+}
+
+async function readAlerts(
+  db: Db,
+  fromMs: number,
+): Promise<Found & { counts: Pick<AuditCounts, 'alerts' | 'alert_events'> }> {
+  const doubled = await findDoubledAlerts(db, listedMax);
+  const { alerts, total, alertsChecked, eventsChecked } = await findFlawedAlerts(
+    db,
+    fromMs,
+    listedMax,
+  );
+  const violations: Violation[] = [];
+  if (!(await hasDedupeIndex(db))) {
+    violations.push({
+      kind: 'ALERT_INDEX_MISSING',
+      plant_id: null,
+      at: null,
+      sentence:
+        'The database does not forbid a second active alert of one dedupe key: its unique index is missing.',
+    });
+  }
+  violations.push(
+    ...doubled.map(({ plantId, key, alertIds, startedAt }): Violation => ({
+      kind: 'ALERT_DOUBLED',
+      plant_id: plantId,
+      at: startedAt,
+      sentence: `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`,
+    })),
+    ...alerts.map((alert): Violation => ({
+      kind: ['NO_EVENT', 'STATE', 'SEVERITY'].includes(alert.flaw)
+        ? 'ALERT_UNLIKE_EVENTS'
+        : 'ALERT_EVENTS_BROKEN',
+      plant_id: alert.plantId,
+      at: alert.at,
+      sentence: alertSentence(alert),
+    })),
+  );
+  return {
+    violations,
+    truncated: total > alerts.length || doubled.length === listedMax,
+    counts: { alerts: alertsChecked, alert_events: eventsChecked },
+  };
+}
+
+function alertSentence({ alertId, flaw, state, severity, event, before }: FlawedAlert): string {
+  const step = event === null ? '' : `${event.from ?? 'nothing'} → ${event.to} ${event.severity}`;
+  const after = before === null ? '' : `after ${before.to} ${before.severity}`;
+  switch (flaw) {
+    case 'NO_EVENT':
+      return `Alert ${alertId} is ${state} ${severity} and has no event.`;
+    case 'FIRST':
+      return `The first event of alert ${alertId} is ${step}, not its rise to NEW.`;
+    case 'BROKEN':
+      return `Alert ${alertId} has the event ${step} ${after}: a transition between them is missing.`;
+    case 'REPEATED':
+      return `Alert ${alertId} has the event ${step} ${after}: nothing changed.`;
+    case 'LOWERED':
+      return `Alert ${alertId} has the event ${step} ${after}: nothing lowers an active alert.`;
+    case 'RISE':
+      return `Alert ${alertId} has the event ${step} ${after}: a rise makes an alert NEW.`;
+    case 'STATE':
+      return `Alert ${alertId} is ${state} and its last event says ${event?.to ?? 'nothing'}.`;
+    case 'SEVERITY':
+      return `Alert ${alertId} is ${severity} and its last event says ${event?.severity ?? 'nothing'}.`;
+  }
+}
+
+/** Every plant has one running loop, and nothing else has. The list may lag: a suspect is asked for by name. */
+async function checkLoops(
+  db: Kysely<Database>,
+  loops: AuditedLoops,
+): Promise<Found & { counts: Pick<AuditCounts, 'plants' | 'loops'> }> {
+  const listed = await loops.listRunning();
+  const plants = await listPlantsToWatch(db);
+  const plantIds = new Set(plants.map((plant) => plant.id));
+  const createdBeforeMs = Date.now() - reconciledWithinMs;
+  const unlisted = plants.filter((plant) => !listed.has(pollWorkflowId(plant.id)));
+  const missing = await keep(
+    unlisted,
+    async (plant) => !(await loops.isRunning(pollWorkflowId(plant.id))),
+  );
+  const strangers = [...listed].filter(
+    (workflowId) => !plantIds.has(plantOfWorkflowId(workflowId) ?? ''),
+  );
+  const running = await keep(strangers, (workflowId) => loops.isRunning(workflowId));
+  // A plant that was added while the list was read has every right to its loop.
+  const plantIdsNow =
+    running.length === 0
+      ? plantIds
+      : new Set((await listPlantsToWatch(db)).map((plant) => plant.id));
+  const unknown = running.filter(
+    (workflowId) => !plantIdsNow.has(plantOfWorkflowId(workflowId) ?? ''),
+  );
+  return {
+    counts: { plants: plants.length, loops: plants.length - missing.length + unknown.length },
+    truncated: false,
+    violations: [
+      ...missing
+        .filter((plant) => plant.createdAtMs < createdBeforeMs)
+        .map((plant): Violation => ({
+          kind: 'LOOP_MISSING',
+          plant_id: plant.id,
+          at: null,
+          sentence: `No workflow ${pollWorkflowId(plant.id)} runs.`,
+        })),
+      ...unknown.map((workflowId): Violation => ({
+        kind: 'LOOP_UNKNOWN',
+        plant_id: plantOfWorkflowId(workflowId),
+        at: null,
+        sentence: `The loop ${workflowId} runs and belongs to no plant.`,
+      })),
+    ],
+  };
+}
+
+async function keep<T>(items: readonly T[], test: (item: T) => Promise<boolean>): Promise<T[]> {
+  return inBatches(items, async (batch) => {
+    const passed = await Promise.all(batch.map(test));
+    return batch.filter((_, index) => passed[index]);
+  });
+}
+
+/** Every lock ends by itself and belongs to the loop of its plant in this cluster and namespace. */
+async function checkLocks(
+  loops: AuditedLoops,
+  locks: Pick<PlantLocks, 'list'>,
+): Promise<Found & { counts: Pick<AuditCounts, 'locks'> }> {
+  const held = await locks.list();
+  const domain = held.length === 0 ? '' : await loops.lockDomain();
+  const violations: Violation[] = [];
+  for (const { key, ttlMs, owner } of held) {
+    const plantId = key.replace(/^lock:plant:/, '');
+    if (ttlMs < 0)
+      violations.push({
+        kind: 'LOCK_WITHOUT_TTL',
+        plant_id: plantId,
+        at: null,
+        sentence: `${key} has no time to live.`,
+      });
+    if (owner !== `${domain}/${pollWorkflowId(plantId)}`) {
+      violations.push({
+        kind: 'LOCK_UNKNOWN_OWNER',
+        plant_id: plantId,
+        at: null,
+        sentence: `${key} belongs to ${owner}, not to the plant's loop in ${domain}.`,
+      });
+    }
+  }
+  return { violations, truncated: false, counts: { locks: held.length } };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,142 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createNetServer } from 'node:net';
+
+import { CommandError, exitCodes } from '../environment/config.ts';
+import type { Log } from '../environment/log.ts';
+
+/** `/metrics` and `/health` of a worker, on one address. Both are open to whoever reaches it: bind it where nobody else does. */
+
+export interface MetricsServer {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** The SDK's text is made in memory; what takes longer is not coming. */
+const sdkTimeoutMs = 2_000;
+
+/**
+ * Serves `/metrics` (ours, then those of Temporal's SDK) and `/health` (200 while every queue is served, else 503).
+ *
+ * @param options.sdkAddress host:port at which the SDK serves its own; null: ours alone.
+ * @throws CommandError 78 when the address cannot be had.
+ */
+export async function serveMetrics(options: {
+  address: string;
+  contentType: string;
+  own: () => Promise<string>;
+  sdkAddress: string | null;
+  isHealthy: () => boolean;
+  log: Log;
+}): Promise<MetricsServer> {
+  const server = createServer((request, response) => {
+    answer(request.url ?? '', request.method ?? '', response, options).catch((error: unknown) => {
+      options.log.error(
+        { errorName: error instanceof Error ? error.name : typeof error },
+        'metrics could not be told',
+      );
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    });
+  });
+  const { host, port } = addressOf(options.address);
+  try {
+    await listening(server, host, port);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new CommandError(
+      `METRICS_ADDRESS ${options.address} cannot be served (${code}): is it taken, or not an address of this machine?`,
+      exitCodes.configuration,
+      { cause },
+    );
+  }
+  // It serves for as long as the worker lives, and keeps it alive no longer.
+  server.unref();
+  const { port: bound } = server.address() as AddressInfo;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    close: () =>
+      new Promise((settle) => {
+        server.close(() => settle());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  url: string,
+  method: string,
+  response: ServerResponse,
+  options: Pick<
+    Parameters<typeof serveMetrics>[0],
+    'contentType' | 'own' | 'sdkAddress' | 'isHealthy'
+  >,
+): Promise<void> {
+  const path = url.split('?')[0];
+  if (method !== 'GET' || (path !== '/metrics' && path !== '/health')) {
+    response.writeHead(method === 'GET' ? 404 : 405).end();
+    return;
+  }
+  if (path === '/health') {
+    const healthy = options.isHealthy();
+    response
+      .writeHead(healthy ? 200 : 503, { 'content-type': 'application/json' })
+      .end(`${JSON.stringify({ status: healthy ? 'ok' : 'down' })}\n`);
+    return;
+  }
+  const [own, sdk] = await Promise.all([
+    options.own(),
+    options.sdkAddress === null ? null : readSdk(options.sdkAddress),
+  ]);
+  response.writeHead(200, { 'content-type': options.contentType });
+  response.end([own, ...(sdk === null ? [] : [sdk])].map(ended).join(''));
+}
+
+/** Null where the SDK does not answer: ours are told all the same, and what is missing is seen by its absence. */
+async function readSdk(address: string): Promise<string | null> {
+  try {
+    const response = await fetch(`http://${address}/metrics`, {
+      signal: AbortSignal.timeout(sdkTimeoutMs),
+    });
+    return response.ok ? await response.text() : null;
+  } catch {
+    return null;
+  }
+}
+
+function ended(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}
+
+/** host:port, as the configuration's schema has checked it. */
+function addressOf(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(':');
+  return {
+    host: address.slice(0, colon).replace(/^\[(.*)\]$/, '$1'),
+    port: Number(address.slice(colon + 1)),
+  };
+}
+
+/** A free address of this machine for the SDK, which must be told one and cannot tell which it took. */
+export async function freeLoopbackAddress(): Promise<string> {
+  const probe = createNetServer();
+  await listening(probe, '127.0.0.1', 0);
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((settle) => {
+    probe.close(settle);
+  });
+  return `127.0.0.1:${port}`;
+}
+
+function listening(
+  server: Server | ReturnType<typeof createNetServer>,
+  host: string,
+  port: number,
+): Promise<void> {
+  return new Promise((settle, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      settle();
+    });
+  });
+}

@@ -1,0 +1,179 @@
+import { Context } from '@temporalio/activity';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+import type { Breaker } from '../activities/plants/breaker.ts';
+import type {
+  FetchResult,
+  MissedArgs,
+  PlantActivities,
+  PollLogArgs,
+  WholePollArgs,
+  WholePollResult,
+} from '../activities/plants/contract.ts';
+import { brands, type Brand } from '../domain/plants/plant.ts';
+import { pollQueue } from '../workflows/plants/messages.ts';
+
+/**
+ * What a worker counts, for Prometheus. Labels are brands, steps, outcomes and triggers: lists of ours, never ids of plants,
+ * accounts or people. A step that runs again after a crash is counted again; the ledger in PostgreSQL is the record.
+ */
+export interface WorkerMetrics {
+  /** The activities of the brands' queues, counted and timed. */
+  measured(activities: PlantActivities): PlantActivities;
+  /** Redis did not answer a call in time. */
+  lockFailed(): void;
+  watch(breaker: Breaker): void;
+  /** Prometheus' text format. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+/** Where a step runs; the running activity's context says so. */
+export interface StepPlace {
+  taskQueue: string;
+  isLocal: boolean;
+}
+
+/** Local budgets are 2 s and 5 s, a regular fetch ends itself after 55 s. */
+const stepBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60];
+/** On the slot is within some tens of ms; a tenth of ten minutes is 60 s. */
+const lateBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 30, 60, 300];
+
+export function createWorkerMetrics(place: () => StepPlace = activityPlace): WorkerMetrics {
+  const register = new Registry();
+  collectDefaultMetrics({ register });
+  const registers = [register];
+  const steps = new Histogram({
+    name: 'heliograph_step_seconds',
+    help: 'Duration of the steps of polls and closings; path is local or regular, result ok or error.',
+    labelNames: ['step', 'path', 'result'] as const,
+    buckets: stepBuckets,
+    registers,
+  });
+  const fetches = new Histogram({
+    name: 'heliograph_fetch_seconds',
+    help: "Duration of the vendor's answers; outcome is READING or an adapter_error_type.",
+    labelNames: ['brand', 'outcome'] as const,
+    buckets: stepBuckets,
+    registers,
+  });
+  const polls = new Counter({
+    name: 'heliograph_polls_total',
+    help: 'Ledger rows of polls that this worker wrote.',
+    labelNames: ['brand', 'outcome', 'trigger'] as const,
+    registers,
+  });
+  const lateness = new Histogram({
+    name: 'heliograph_poll_late_seconds',
+    help: 'How long after its slot a scheduled poll began.',
+    labelNames: ['brand'] as const,
+    buckets: lateBuckets,
+    registers,
+  });
+  const rateLimits = new Counter({
+    name: 'heliograph_rate_limits_total',
+    help: 'Polls that ended by a rate limit; asked is no where the limit was known and nobody was asked.',
+    labelNames: ['brand', 'asked'] as const,
+    registers,
+  });
+  const lockFailures = new Counter({
+    name: 'heliograph_lock_failures_total',
+    help: 'Lock calls that Redis did not answer within 50 ms; polling went on without the lock.',
+    registers,
+  });
+
+  function observe(brand: Brand | null, step: string, args: unknown, result: unknown): void {
+    if (brand === null) return;
+    if (step === 'fetchReadings') observeFetch(brand, result as FetchResult);
+    if (step === 'pollWhole') observeWhole(brand, args as WholePollArgs, result as WholePollResult);
+    if (step === 'writePollLog') observePoll(brand, args as PollLogArgs);
+    if (step === 'writeMissed')
+      polls.inc({ brand, outcome: 'MISSED', trigger: 'SCHEDULE' }, missedSlots(args as MissedArgs));
+  }
+
+  function observeFetch(brand: Brand, result: FetchResult): void {
+    if (result.kind === 'READING')
+      fetches.observe({ brand, outcome: 'READING' }, result.durationMs / 1_000);
+    if (result.kind !== 'VENDOR_FAILURE') return;
+    const { asked, failure, durationMs } = result;
+    if (asked) fetches.observe({ brand, outcome: failure.type }, durationMs / 1_000);
+    if (failure.type === 'RATE_LIMIT_EXCEEDED')
+      rateLimits.inc({ brand, asked: asked ? 'yes' : 'no' });
+  }
+
+  function observeWhole(brand: Brand, args: WholePollArgs, result: WholePollResult): void {
+    // What only fetched is counted as a fetch here, and as a poll by the step that writes its row.
+    if (result.kind === 'FETCHED') observeFetch(brand, result.fetched);
+    if (result.kind !== 'ENDED') return;
+    const { poll } = result;
+    if (args.missed !== null)
+      polls.inc(
+        { brand, outcome: 'MISSED', trigger: 'SCHEDULE' },
+        missedSlots({ ...args, ...args.missed }),
+      );
+    fetches.observe({ brand, outcome: 'READING' }, poll.durationMs / 1_000);
+    observePoll(brand, { ...args, ...poll, jobType: 'POLL' });
+  }
+
+  function observePoll(brand: Brand, row: PollLogArgs): void {
+    if (row.jobType !== 'POLL') return;
+    const { outcome, trigger, startedAtMs, slotMs } = row;
+    polls.inc({ brand, outcome, trigger });
+    if (startedAtMs !== null && (trigger === 'SCHEDULE' || trigger === 'CATCH_UP'))
+      lateness.observe({ brand }, Math.max(0, startedAtMs - slotMs) / 1_000);
+  }
+
+  return {
+    measured(activities) {
+      const entries = Object.entries(activities) as [string, (args: unknown) => Promise<unknown>][];
+      return Object.fromEntries(
+        entries.map(([step, run]) => [
+          step,
+          async (args: unknown) => {
+            const { taskQueue, isLocal } = place();
+            const path = isLocal ? 'local' : 'regular';
+            const done = steps.startTimer({ step, path });
+            try {
+              const result = await run(args);
+              done({ result: 'ok' });
+              observe(brandOf(taskQueue), step, args, result);
+              return result;
+            } catch (error) {
+              done({ result: 'error' });
+              throw error;
+            }
+          },
+        ]),
+      ) as unknown as PlantActivities;
+    },
+    lockFailed: () => lockFailures.inc(),
+    watch(breaker) {
+      // Read when it is asked for: it registers itself.
+      void new Gauge({
+        name: 'heliograph_breaker_open',
+        help: '1 while the vendor of the brand counts as slow and is kept off the local path.',
+        labelNames: ['brand'] as const,
+        registers,
+        collect() {
+          for (const brand of brands) this.set({ brand }, breaker.isOpen(brand) ? 1 : 0);
+        },
+      });
+    },
+    text: () => register.metrics(),
+    contentType: register.contentType,
+  };
+}
+
+function activityPlace(): StepPlace {
+  const { taskQueue, isLocal } = Context.current().info;
+  return { taskQueue, isLocal };
+}
+
+function brandOf(taskQueue: string): Brand | null {
+  return brands.find((brand) => pollQueue(brand) === taskQueue) ?? null;
+}
+
+function missedSlots({ intervalMs, rows, overflow }: MissedArgs): number {
+  const listed = rows === null ? 0 : Math.round((rows.toMs - rows.fromMs) / intervalMs) + 1;
+  return listed + (overflow?.slots ?? 0);
+}
