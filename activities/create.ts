@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
 
 import type { IncidentLimits } from '../domain/plants/incidents.ts';
-import type { FleetActivities, PlantActivities } from './plants/contract.ts';
+import type { PlantActivities } from './plants/contract.ts';
+import type { FleetActivities } from './contract.ts';
 import { createDays } from './plants/days.ts';
 import type { ActivityDeps, CallContext } from './plants/deps.ts';
 import { guarded } from './failure.ts';

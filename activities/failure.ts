@@ -1,5 +1,8 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 
+import { codeOf, isServiceError } from '../db/service-error.ts';
+import { PlainError } from '../domain/plain-error.ts';
+
 /**
  * The one table of errors that leave an activity. Vendor errors are not here: they are values. Messages are redacted by
  * construction: of an unexpected error only its class, SQLSTATE and constraint come out, never its text, which may quote a
@@ -13,45 +16,6 @@ export const takeRegular = 'TAKE_REGULAR';
 /** A bug, a constraint, a missing key: ends the poll FAILED/UNKNOWN with its row. */
 export const unexpected = 'UNEXPECTED';
 
-/** SQLSTATE classes that pass: connection, transaction rollback, resources, operator intervention, system error. */
-const passingSqlClasses: ReadonlySet<string> = new Set(['08', '40', '53', '57', '58']);
-/** lock_not_available, the one code of its class that passes. */
-const passingSqlCodes: ReadonlySet<string> = new Set(['55P03']);
-const connectionCodes: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ENETUNREACH',
-  'EHOSTUNREACH',
-  'ENOENT',
-]);
-/** How pg says, without a code, that its connection went or that the pool had none in time. */
-const connectionMessages =
-  /connection terminated|connection timeout|timeout exceeded when trying to connect|client has encountered a connection error|server closed the connection|query read timeout|driver has already been destroyed/i;
-
-/** Whether the error says that one of our own services is away or busy, so that trying again can help. */
-export function isServiceError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = codeOf(error);
-  if (code !== null) {
-    if (connectionCodes.has(code)) return true;
-    if (/^[0-9A-Z]{5}$/.test(code))
-      return passingSqlClasses.has(code.slice(0, 2)) || passingSqlCodes.has(code);
-  }
-  if (connectionMessages.test(error.message)) return true;
-  return error instanceof AggregateError
-    ? error.errors.some(isServiceError)
-    : isServiceError(error.cause);
-}
-
-function codeOf(error: Error): string | null {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' ? code : null;
-}
-
 /** What is told of an error: its kind and codes, nothing of its text. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'an error that is no Error';
@@ -62,11 +26,6 @@ function describe(error: unknown): string {
     ...(code === null ? [] : [code]),
     ...(typeof constraint === 'string' ? [`constraint ${constraint}`] : []),
   ].join(' ');
-}
-
-/** An error of ours whose message was written to be read: it goes out as it stands. */
-export class PlainError extends Error {
-  override readonly name = 'PlainError';
 }
 
 /**

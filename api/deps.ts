@@ -3,7 +3,8 @@ import type { Kysely } from 'kysely';
 
 import type { SealedCredentials } from '../db/plants/credentials.ts';
 import type { Database } from '../db/tables.ts';
-import type { AdapterErrorType, Brand, StatusProfile } from '../domain/plants/plant.ts';
+import type { AdapterErrorType, Brand } from '../domain/plants/plant.ts';
+import type { StatusProfile } from '../domain/daylight.ts';
 
 /** The part of a structured log that the API uses: fields first, a constant message. */
 export interface ApiLog {

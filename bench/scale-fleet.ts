@@ -7,7 +7,7 @@ import type { BookedPoll } from '../domain/plants/changes.ts';
 import { nextSlotAfter, phaseMs } from '../domain/slots.ts';
 import { brands } from '../domain/plants/plant.ts';
 import { pollQueue } from '../workflows/plants/messages.ts';
-import type { LoopState } from '../workflows/plants/plant-monitor.ts';
+import type { LoopState } from '../workflows/plants/messages.ts';
 import type { BenchFleet } from './fleet.ts';
 
 /** A large fleet as it is after a week of polling, without a week of polling: set-based, and its loops started side by side. */

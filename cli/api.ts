@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createAdaptorServer } from '@hono/node-server';
 
 import { sealCredentials } from '../db/sealing.ts';
-import { isServiceError } from '../activities/failure.ts';
+import { isServiceError } from '../db/service-error.ts';
 import { createFixtureAdapter, registry } from '../adapters/clouds/registry.ts';
 import { SessionStore } from '../adapters/clouds/session.ts';
 import { createApp } from '../api/app.ts';

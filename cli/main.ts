@@ -34,7 +34,7 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
       io.stderr.write(`heliograph: ${error.message}\n`);
       return error.exitCode;
     }
-    const { isServiceError } = await import('../activities/failure.ts');
+    const { isServiceError } = await import('../db/service-error.ts');
     if (!isServiceError(error)) throw error;
     // 40: a deadlock, or a serialization failure.
     const isContended = String((error as { code?: unknown }).code).startsWith('40');

@@ -10,7 +10,8 @@ import {
   textLengthMax,
   visiblePattern,
 } from '../domain/plants/plant-draft.ts';
-import { type Brand, brands, type StatusProfile, statusProfiles } from '../domain/plants/plant.ts';
+import { type Brand, brands } from '../domain/plants/plant.ts';
+import { type StatusProfile, statusProfiles } from '../domain/daylight.ts';
 import { isValidTimezone } from '../domain/zone.ts';
 import { visibleText } from './render.ts';
 

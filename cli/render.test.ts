@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 
 import { createTestIo } from '../test/support/command-line.ts';
 import {
-  counted,
   energyCell,
   outputWidth,
   powerCell,
@@ -10,6 +9,7 @@ import {
   statusPaint,
   timeCell,
 } from './render.ts';
+import { counted } from '../domain/wording.ts';
 
 describe('colour', () => {
   const paintAt = (terminal: Parameters<typeof createTestIo>[0]) =>

@@ -61,8 +61,3 @@ export function secondsCell(at: Date | null, timezone: string): string {
   if (at === null) return nothing;
   return `${localTimeText(at.getTime(), timezone)}:${String(at.getUTCSeconds()).padStart(2, '0')}`;
 }
-
-/** "1 plant", "12 plants". */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
-}

@@ -3,7 +3,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 
 import { type MasterKey, openCredentials, sealCredentials } from './sealing.ts';
-import { PlainError } from '../activities/failure.ts';
+import { PlainError } from '../domain/plain-error.ts';
 
 const key = (version: string): MasterKey => ({ version, key: createSecretKey(randomBytes(32)) });
 const current = key('current');

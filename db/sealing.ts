@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
 
-import { PlainError } from '../activities/failure.ts';
+import { PlainError } from '../domain/plain-error.ts';
 
 /** Master keys: 32 bytes each. What `current` sealed is opened by its version, whichever of the two it is. */
 export interface MasterKeys {

@@ -15,12 +15,12 @@ import type {
   LastSeenSource,
   Outcome,
   Status,
-  StatusProfile,
   StatusReason,
   Trigger,
   AdapterErrorType,
-  LocalDate,
 } from '../domain/plants/plant.ts';
+import type { StatusProfile } from '../domain/daylight.ts';
+import type { LocalDate } from '../domain/zone.ts';
 import type { Reading } from '../domain/plants/reading.ts';
 
 /** The rows of PostgreSQL. Instants come out as `Date` and go in as `Date`; dates are `YYYY-MM-DD`; int8 is a number. */

@@ -1,4 +1,4 @@
-import type { LocalDate, StatusProfile } from './plants/plant.ts';
+import type { LocalDate } from './zone.ts';
 import { type Place, sunTimes } from './sun.ts';
 import { addDays, endOfDayMs, localDateAt, minuteMs, startOfDayMs } from './zone.ts';
 
@@ -7,6 +7,10 @@ import { addDays, endOfDayMs, localDateAt, minuteMs, startOfDayMs } from './zone
  * plant that sleeps would be YELLOW every night. DAYLIGHT counts for these 2 h only the time in which a plant that is well is
  * awake; the 24 h stay wall clock, but for days without such a time: polar night.
  */
+
+export const statusProfiles = ['STRICT', 'DAYLIGHT'] as const;
+/** How status treats the night: STRICT is the locked rules to the letter, DAYLIGHT counts only light for their 2 h. */
+export type StatusProfile = (typeof statusProfiles)[number];
 
 /** After sunrise an inverter wakes late, and before sunset it sleeps early: such time proves nothing. */
 const twilightMs = 45 * minuteMs;

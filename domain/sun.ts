@@ -1,5 +1,5 @@
 import { getTimes } from 'suncalc';
-import type { LocalDate } from './plants/plant.ts';
+import type { LocalDate } from './zone.ts';
 import { instantOf } from './zone.ts';
 
 /** Where a plant stands; the coordinates, in degrees, may be unknown. */

@@ -55,3 +55,8 @@ function decimalText(value: number): string {
 export function sentenceOf(message: string): string {
   return /[.!?]$/.test(message) ? message : `${message}.`;
 }
+
+/** "1 plant", "12 plants". */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

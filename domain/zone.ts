@@ -1,5 +1,4 @@
 import { Temporal } from 'temporal-polyfill';
-import type { LocalDate } from './plants/plant.ts';
 
 /**
  * The plant's own calendar and clock. A local day is the time from its first instant to the first instant of the next one,
@@ -10,6 +9,9 @@ import type { LocalDate } from './plants/plant.ts';
 export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
 export const dayMs = 24 * hourMs;
+
+/** A calendar date of a place, `YYYY-MM-DD`. */
+export type LocalDate = string;
 
 interface DaySpan {
   date: LocalDate;

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 import type { MasterKey, MasterKeys } from '../db/sealing.ts';
-import { statusProfiles } from '../domain/plants/plant.ts';
-import { allQueues } from '../workflows/plants/messages.ts';
+import { statusProfiles } from '../domain/daylight.ts';
+import { allQueues } from '../workflows/queues.ts';
 
 /** Configuration: one schema over the environment, parsed once, every problem told at once. */
 

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 
-import { isServiceError } from '../activities/failure.ts';
+import { isServiceError } from '../db/service-error.ts';
 import { openDatabase } from '../db/database.ts';
 import { findMissingTable } from '../db/migrate.ts';
 import type { Database } from '../db/tables.ts';

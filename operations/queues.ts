@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 
-import { allQueues } from '../workflows/plants/messages.ts';
+import { allQueues } from '../workflows/queues.ts';
 
 /** The task queues as Temporal sees them: who takes work from them, and what waits. */
 

@@ -13,10 +13,10 @@ import type {
 import type {
   AdapterErrorType,
   IntegrationStatus,
-  LocalDate,
   Outcome,
   Trigger,
 } from '../domain/plants/plant.ts';
+import type { LocalDate } from '../domain/zone.ts';
 import type { Reading } from '../domain/plants/reading.ts';
 import { dateAfter, dateAt, wallMinutesAt } from './calendar.ts';
 

@@ -1,7 +1,8 @@
 import type { FetchResult, Plan } from '../activities/plants/contract.ts';
 import type { Booked, BookedPoll } from '../domain/plants/changes.ts';
 import type { ClosingVerdict } from '../domain/plants/facts.ts';
-import type { IntegrationStatus, LocalDate, Trigger } from '../domain/plants/plant.ts';
+import type { IntegrationStatus, Trigger } from '../domain/plants/plant.ts';
+import type { LocalDate } from '../domain/zone.ts';
 import { afterAttempt } from '../domain/plants/retry.ts';
 import { catchUpWaitMsMax, type Grid, isLate, lateSlots, nextSlotAfter } from '../domain/slots.ts';
 import type { Checker, Polled } from './checker.ts';

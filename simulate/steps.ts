@@ -13,7 +13,7 @@ import { decideDay } from '../domain/plants/day.ts';
 import { isPossibleDayEnergy } from '../domain/plants/energy.ts';
 import type { ClosingVerdict, PollResult } from '../domain/plants/facts.ts';
 import { decideClosing } from '../domain/plants/low-generation.ts';
-import type { LocalDate } from '../domain/plants/plant.ts';
+import type { LocalDate } from '../domain/zone.ts';
 import { decideOrdinaryPoll, type OrdinaryBefore } from '../domain/plants/poll.ts';
 import type { DailyEnergy, Reading, VendorFailure } from '../domain/plants/reading.ts';
 import { decideRefresh } from '../domain/plants/refresh.ts';

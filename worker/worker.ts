@@ -12,7 +12,8 @@ import { createFleetActivities, createPlantActivities } from '../activities/crea
 import type { ActivityDeps, Checkpoint } from '../activities/plants/deps.ts';
 import { createVendors } from '../activities/plants/vendor.ts';
 import { createFixtureAdapter } from '../adapters/clouds/registry.ts';
-import { allQueues, fleetQueue } from '../workflows/plants/messages.ts';
+import { allQueues } from '../workflows/queues.ts';
+import { fleetQueue } from '../workflows/messages.ts';
 import { bundleWorkflows } from './bundle.ts';
 import {
   type Config,

@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 
-import type { FleetActivities, FleetReport } from '../activities/plants/contract.ts';
+import type { FleetActivities, FleetReport } from '../activities/contract.ts';
 
 const { reconcileFleet: reconcile } = proxyActivities<FleetActivities>({
   // A first start of 10,000 loops at 100 a second takes its time; a dead worker is noticed by the heartbeat.

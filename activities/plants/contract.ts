@@ -4,12 +4,12 @@ import type {
   AdapterErrorType,
   Brand,
   IntegrationStatus,
-  LocalDate,
   Outcome,
   Status,
   StatusReason,
   Trigger,
 } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import type { Reading, VendorFailure } from '../../domain/plants/reading.ts';
 
 /**
@@ -224,27 +224,4 @@ export interface PlantActivities {
   refreshDays(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<BackfillResult>;
   /** The closing's second half: the day's totals by local time, and the verdict on low generation. */
   closeDay(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<ClosingVerdict>;
-}
-
-/** What the reconciliation changed; empty lists when the fleet was right already. */
-export interface FleetReport {
-  plants: number;
-  started: string[];
-  ended: string[];
-  signalled: string[];
-  /** Plants whose loop was stuck, or not there while their number was right, and is another one now. */
-  restarted: string[];
-  resumed: string[];
-  reminded: number;
-  partitions: string[];
-  /** Incidents of brands that were opened or closed; `ALL` is our side. */
-  incidentsOpened: string[];
-  incidentsClosed: string[];
-  /** Alerts whose cost was estimated anew. */
-  estimated: number;
-}
-
-/** Activities of `queue:fleet`. */
-export interface FleetActivities {
-  reconcileFleet(args: { nowMs: number }): Promise<FleetReport>;
 }

@@ -13,14 +13,14 @@ import {
 import { totalsByTime } from '../../domain/plants/closing.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
 import { decideClosing } from '../../domain/plants/low-generation.ts';
-import type { LocalDate } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import { isPossibleDayEnergy } from '../../domain/plants/energy.ts';
 import type { DailyEnergy } from '../../domain/plants/reading.ts';
 import { decideRefresh } from '../../domain/plants/refresh.ts';
 import { addDays, endOfDayMs, localDateAt, startOfDayMs } from '../../domain/zone.ts';
 import type { BackfillArgs, BackfillResult } from './contract.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
-import { PlainError } from '../failure.ts';
+import { PlainError } from '../../domain/plain-error.ts';
 import { credentialsHeld, vendorFailure, vendorPlant } from './vendor.ts';
 import { readSeries } from './vendor-reading.ts';
 

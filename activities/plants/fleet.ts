@@ -10,7 +10,7 @@ import { findLossesDue, writeLosses } from '../../db/plants/losses.ts';
 import { endPauses } from '../../db/plants/plants.ts';
 import { estimateLoss } from '../../domain/plants/losses.ts';
 import type { IncidentLimits } from '../../domain/plants/incidents.ts';
-import type { FleetReport } from './contract.ts';
+import type { FleetReport } from '../contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { judgeIncidents } from './incidents.ts';
 import { evaluate } from './record.ts';

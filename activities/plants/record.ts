@@ -24,7 +24,7 @@ import type {
   SnapshotResult,
 } from './contract.ts';
 import type { ActivityDeps, CallContext } from './deps.ts';
-import { PlainError } from '../failure.ts';
+import { PlainError } from '../../domain/plain-error.ts';
 import { pollLogRow, writeOff } from './ledger.ts';
 import { giveLockBack } from './plant-lock.ts';
 

@@ -2,7 +2,7 @@ import type { PlantRef, VendorAdapter } from '../../adapters/clouds/contract.ts'
 import { alarmsDue, alarmsSince } from '../../domain/plants/alerts.ts';
 import { checkSummary } from '../../domain/plants/energy.ts';
 import type { PlantFacts } from '../../domain/plants/facts.ts';
-import type { LocalDate } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import type { DailyEnergy, Reading, VendorFailure } from '../../domain/plants/reading.ts';
 import { addDays } from '../../domain/zone.ts';
 import { vendorFailure } from './vendor.ts';

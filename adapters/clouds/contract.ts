@@ -1,4 +1,5 @@
-import type { AdapterErrorType, Brand, LocalDate } from '../../domain/plants/plant.ts';
+import type { AdapterErrorType, Brand } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../domain/plants/reading.ts';
 import type { SessionStore } from './session.ts';
 import type { Transport } from './transport.ts';

@@ -1,10 +1,10 @@
 import type { Context } from 'hono';
+import { html } from 'hono/html';
 
 import type { ApiEnv, Person } from '../env.ts';
 import { Problem } from '../problem.ts';
 import type { Html } from './components.ts';
 import { type AssetUrls, sheetPage } from './layout.ts';
-import { problemSheet } from '../people/sign-in-page.ts';
 
 /** How pages are answered and who gets them. */
 
@@ -71,4 +71,12 @@ export async function problemPage(
     requestId: problem.status >= 500 ? c.get('requestId') : null,
   });
   return c.html(sheetPage(problem.title, assets, content), problem.status);
+}
+
+/** A page that is not there, not allowed, or failed: what happened and where to go on. */
+function problemSheet(view: { title: string; detail: string; requestId: string | null }): Html {
+  return html`<h2>${view.title}</h2>
+    <p data-problem>${view.detail}</p>
+    ${view.requestId === null ? '' : html`<p class="muted">Request ${view.requestId}</p>`}
+    <p><a href="/">Back to the fleet</a></p>`;
 }

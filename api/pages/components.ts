@@ -1,6 +1,5 @@
 import { html } from 'hono/html';
 
-import type { Status } from '../../domain/plants/plant.ts';
 import { clockText, localTimeText } from '../../domain/wording.ts';
 import { localDateAt } from '../../domain/zone.ts';
 
@@ -9,7 +8,7 @@ import { localDateAt } from '../../domain/zone.ts';
 export type Html = ReturnType<typeof html>;
 
 /** A status, or that nobody has looked for too long. */
-export type MarkKind = Status | 'STALE';
+export type MarkKind = 'GREEN' | 'YELLOW' | 'RED' | 'GREY' | 'STALE';
 
 const words: Readonly<Record<MarkKind, string>> = {
   RED: 'RED',

@@ -1,8 +1,15 @@
 import { instant } from '../../db/database.ts';
 import { Problem } from '../problem.ts';
-import { spans } from '../plants/pages/alert-parts.ts';
 
 /** What the pages' forms say, checked. */
+
+/** For how long an acknowledgement, a pause or a silence may hold: seconds by the word. */
+export const spans = {
+  '1 h': 3_600,
+  '4 h': 4 * 3_600,
+  '24 h': 24 * 3_600,
+  '7 days': 7 * 24 * 3_600,
+} as const;
 
 const spansS: ReadonlySet<string> = new Set(Object.values(spans).map(String));
 

@@ -1,13 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { requirePerson } from '../auth/guard.ts';
+import { requirePerson, personOf } from '../auth/guard.ts';
 import { signOut } from '../auth/people.ts';
 import { clearSession, setSession } from '../auth/session.ts';
 import { changePassword, signInByPassword } from '../auth/sign-in.ts';
 import { issueToken, type SignedIn } from '../auth/tokens.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Person } from '../env.ts';
-import { personOf } from '../auth/guard.ts';
 import { problems } from '../problem.ts';
 import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 

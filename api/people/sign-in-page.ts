@@ -80,15 +80,3 @@ export function passwordForm(view: {
     </form>
     ${view.first ? html`<form method="post" action="/logout"><button type="submit">Sign out</button></form>` : html`<p><a href="/">Back to the fleet</a></p>`}`;
 }
-
-/** A page that is not there, not allowed, or failed: what happened and where to go on. */
-export function problemSheet(view: {
-  title: string;
-  detail: string;
-  requestId: string | null;
-}): Html {
-  return html`<h2>${view.title}</h2>
-    <p data-problem>${view.detail}</p>
-    ${view.requestId === null ? '' : html`<p class="muted">Request ${view.requestId}</p>`}
-    <p><a href="/">Back to the fleet</a></p>`;
-}

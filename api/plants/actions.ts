@@ -19,11 +19,8 @@ import {
   type PlantField,
   profileProblem,
 } from '../../domain/plants/plant-draft.ts';
-import {
-  fleetScheduleId,
-  type PollAnswer,
-  pollWorkflowId,
-} from '../../workflows/plants/messages.ts';
+import { type PollAnswer, pollWorkflowId } from '../../workflows/plants/messages.ts';
+import { fleetScheduleId } from '../../workflows/messages.ts';
 import type { ApiDeps, OpenedCredentials } from '../deps.ts';
 import type { FleetView } from './fleet-view.ts';
 import { Problem } from '../problem.ts';

@@ -2,7 +2,7 @@ import type { PlantView } from '../../db/plants/plants.ts';
 import type { RecentDays } from '../../db/plants/recent-days.ts';
 import type { DayQuality } from '../../domain/plants/facts.ts';
 import { decideClosing, decideRunningDay } from '../../domain/plants/low-generation.ts';
-import type { LocalDate } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import { isSeenWithin, yellowAfterMs } from '../../domain/plants/status.ts';
 import { addDays, localDateAt, minuteMs } from '../../domain/zone.ts';
 import { notPolledSince, plantJson } from './plant-view.ts';

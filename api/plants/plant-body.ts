@@ -9,7 +9,8 @@ import {
   textLengthMax,
   visiblePattern,
 } from '../../domain/plants/plant-draft.ts';
-import { brands, statusProfiles } from '../../domain/plants/plant.ts';
+import { brands } from '../../domain/plants/plant.ts';
+import { statusProfiles } from '../../domain/daylight.ts';
 import { isValidTimezone } from '../../domain/zone.ts';
 
 /** What requests may say of a plant: the limits of `domain/plants/plant-draft.ts`, as for flags and files. */

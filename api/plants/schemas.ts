@@ -9,8 +9,8 @@ import {
   brands,
   integrationStatuses,
   statuses,
-  statusProfiles,
 } from '../../domain/plants/plant.ts';
+import { statusProfiles } from '../../domain/daylight.ts';
 import { instantSchema } from '../route.ts';
 
 /** What goes out of several routes, as schemas and as the functions that make it: what is not named does not go out. */

@@ -3,7 +3,9 @@ import { sql } from 'kysely';
 import { type PollingPulse, readPulse } from '../../db/plants/polling.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { durationText } from '../../domain/wording.ts';
-import { allQueues, fleetQueue, pollQueue } from '../../workflows/plants/messages.ts';
+import { pollQueue } from '../../workflows/plants/messages.ts';
+import { allQueues } from '../../workflows/queues.ts';
+import { fleetQueue } from '../../workflows/messages.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type QueueView, readQueues } from '../../operations/queues.ts';
 

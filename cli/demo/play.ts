@@ -2,7 +2,7 @@ import type { FetchResult, PlantActivities } from '../../activities/plants/contr
 import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
 import { afterAttempt } from '../../domain/plants/retry.ts';
 import { type Grid, nextSlotAfter } from '../../domain/slots.ts';
-import type { PollCourse } from '../../workflows/plants/poll.ts';
+import type { PollCourse } from '../../workflows/plants/messages.ts';
 
 /**
  * Plays a plant's past through the production activities on a virtual clock: the same fetch, snapshot, alerts, closings and

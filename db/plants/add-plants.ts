@@ -5,7 +5,7 @@ import {
   type PlantDraft,
   profileProblem,
 } from '../../domain/plants/plant-draft.ts';
-import type { StatusProfile } from '../../domain/plants/plant.ts';
+import type { StatusProfile } from '../../domain/daylight.ts';
 import { type Decider, recordDecisions } from '../audit-log.ts';
 import { findAccounts, insertAccount, type replaceCredentials } from './credentials.ts';
 import type { Db } from '../database.ts';

@@ -2,7 +2,8 @@ import { type Selectable, sql } from 'kysely';
 
 import { isNight } from '../../domain/daylight.ts';
 import type { PlantFacts } from '../../domain/plants/facts.ts';
-import type { Brand, Status, StatusProfile } from '../../domain/plants/plant.ts';
+import type { Brand, Status } from '../../domain/plants/plant.ts';
+import type { StatusProfile } from '../../domain/daylight.ts';
 import { type Db, instant, ms } from '../database.ts';
 import { allPlants, type PlantScope } from '../scope.ts';
 import type { PlantsTable } from '../tables.ts';

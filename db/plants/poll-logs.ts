@@ -1,6 +1,6 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 
-import type { LocalDate } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import { type Db, instant } from '../database.ts';
 import type { PollLogsTable } from '../tables.ts';
 

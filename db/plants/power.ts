@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 
-import type { LocalDate } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import { type Db, instant } from '../database.ts';
 
 /** Mean power of a span of a plant-local day. */

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 
 import type { DayBefore, DayRow } from '../../domain/plants/facts.ts';
-import type { LocalDate } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import { type Db, instant, timestamp } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { SnapshotClaim } from '../tables.ts';

@@ -6,14 +6,8 @@ import type {
   DeviceFacts,
   LowGenerationStreak,
 } from './facts.ts';
-import type {
-  AdapterErrorType,
-  LastSeenSource,
-  LocalDate,
-  Outcome,
-  Status,
-  StatusReason,
-} from './plant.ts';
+import type { AdapterErrorType, LastSeenSource, Outcome, Status, StatusReason } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 
 /** What the rules of a poll decide; db only applies it. Instants are integer milliseconds since the epoch. */
 

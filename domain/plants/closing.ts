@@ -1,5 +1,5 @@
 import type { DayAtTime } from './facts.ts';
-import type { LocalDate } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 import { phaseMs } from '../slots.ts';
 import { addDays, instantOf, localDateAt, localMinutesAt, minuteMs } from '../zone.ts';
 

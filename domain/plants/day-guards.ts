@@ -1,6 +1,6 @@
 import { capacitySlack } from './energy.ts';
 import type { DayRow, PlantFacts } from './facts.ts';
-import type { LocalDate } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 import { energyText } from '../wording.ts';
 import { addDays, hourMs, startOfDayMs } from '../zone.ts';
 

@@ -7,7 +7,7 @@ import {
   roundingKwh,
 } from './day-guards.ts';
 import type { DayBefore, DayRow, PlantFacts } from './facts.ts';
-import type { LocalDate } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 import type { PlantSummary } from './reading.ts';
 import { type Place, sunTimes } from '../sun.ts';
 import { energyText } from '../wording.ts';

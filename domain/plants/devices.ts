@@ -1,6 +1,6 @@
 import type { DeviceFacts } from './facts.ts';
 import { median } from './low-generation.ts';
-import type { LocalDate } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 import type { DeviceReading } from './reading.ts';
 import { powerText } from '../wording.ts';
 import { addDays } from '../zone.ts';

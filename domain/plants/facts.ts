@@ -1,12 +1,7 @@
 import type { DeviceState, Reading, VendorFailure } from './reading.ts';
-import type {
-  IntegrationStatus,
-  LastSeenSource,
-  LocalDate,
-  Status,
-  StatusProfile,
-  StatusReason,
-} from './plant.ts';
+import type { IntegrationStatus, LastSeenSource, Status, StatusReason } from './plant.ts';
+import type { StatusProfile } from '../daylight.ts';
+import type { LocalDate } from '../zone.ts';
 
 /**
  * What the rules of a poll are told: the state before it and what the vendor answered. Instants are integer milliseconds

@@ -1,6 +1,6 @@
 import type { AlertType, DayQuality } from './facts.ts';
 import { median } from './low-generation.ts';
-import type { LocalDate } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 import { clearSkyShare, type Place } from '../sun.ts';
 import { addDays, endOfDayMs, localDateAt, localMinutesAt, startOfDayMs } from '../zone.ts';
 

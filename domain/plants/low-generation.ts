@@ -5,7 +5,7 @@ import type {
   DayRow,
   LowGenerationStreak,
 } from './facts.ts';
-import type { LocalDate } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 import { clearSkyShare, type Place } from '../sun.ts';
 import { clockText, energyText, percentText } from '../wording.ts';
 import { addDays, minuteMs } from '../zone.ts';

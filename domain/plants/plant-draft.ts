@@ -1,4 +1,5 @@
-import type { Brand, IntegrationStatus, StatusProfile } from './plant.ts';
+import type { Brand, IntegrationStatus } from './plant.ts';
+import type { StatusProfile } from '../daylight.ts';
 
 /** What people may write of a plant: the limits, for flags, files and requests alike. */
 

@@ -26,10 +26,6 @@ export type StatusReason =
   | 'LOW_GENERATION'
   | 'SEEN_RECENTLY';
 
-export const statusProfiles = ['STRICT', 'DAYLIGHT'] as const;
-/** How status treats the night: STRICT is the locked rules to the letter, DAYLIGHT counts only light for their 2 h. */
-export type StatusProfile = (typeof statusProfiles)[number];
-
 /** VENDOR: the newest measurement time that the vendor states. EVIDENCE: proof of life, where the vendor states none. */
 export type LastSeenSource = 'VENDOR' | 'EVIDENCE';
 
@@ -54,6 +50,3 @@ export const adapterErrorTypes = [
   'UNKNOWN',
 ] as const;
 export type AdapterErrorType = (typeof adapterErrorTypes)[number];
-
-/** A plant-local calendar date, `YYYY-MM-DD`. */
-export type LocalDate = string;

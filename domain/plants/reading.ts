@@ -1,4 +1,5 @@
-import type { AdapterErrorType, LocalDate } from './plant.ts';
+import type { AdapterErrorType } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 
 /**
  * What adapters give, whatever the vendor: power in W, energy in kWh, instants as ISO 8601 in UTC, dates of the plant's

@@ -1,6 +1,6 @@
 import { finalAgeDays, isSameTotal, roundingKwh } from './day-guards.ts';
 import type { DayRow } from './facts.ts';
-import type { LocalDate } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 import { energyText, percentText } from '../wording.ts';
 
 /** What the vendor's day series may do to a day that is over. */

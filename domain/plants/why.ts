@@ -14,11 +14,11 @@ import type {
   Brand,
   IntegrationStatus,
   LastSeenSource,
-  LocalDate,
   Outcome,
   Status,
   StatusReason,
 } from './plant.ts';
+import type { LocalDate } from '../zone.ts';
 import { decideStatus, yellowAfterMs } from './status.ts';
 import { addDays, localDateAt } from '../zone.ts';
 

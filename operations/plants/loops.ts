@@ -10,18 +10,11 @@ import {
   TypedSearchAttributes,
 } from '@temporalio/common';
 
-import type { Loops } from '../../activities/plants/fleet.ts';
 import { signalChanged } from './tell-loops.ts';
 import type { LoopPlant } from '../../db/plants/fleet.ts';
-import {
-  fleetQueue,
-  fleetScheduleId,
-  plantOfWorkflowId,
-  pollQueue,
-  pollWorkflowId,
-} from '../../workflows/plants/messages.ts';
-import type { monitorPlant, reconcileFleet } from '../../workflows/index.ts';
-import type { MonitorInput } from '../../workflows/plants/plant-monitor.ts';
+import { plantOfWorkflowId, pollQueue, pollWorkflowId } from '../../workflows/plants/messages.ts';
+import { fleetQueue, fleetScheduleId } from '../../workflows/messages.ts';
+import type { MonitorInput } from '../../workflows/plants/messages.ts';
 
 const plantBrandKey = defineSearchAttributeKey('PlantBrand', SearchAttributeType.KEYWORD);
 
@@ -35,14 +28,14 @@ const stuckAttempts = 4;
 export type LoopOptions = Pick<MonitorInput, 'pollsPerRun' | 'course' | 'wokenEarlyMs' | 'state'>;
 
 /** The loops as Temporal runs them. */
-export function createLoops(client: Client, options: LoopOptions = {}): Loops {
+export function createLoops(client: Client, options: LoopOptions = {}) {
   const query = `WorkflowType = 'monitorPlant' AND ExecutionStatus = 'Running'`;
   return {
-    async count() {
+    async count(): Promise<number> {
       return (await client.workflow.count(query)).count;
     },
 
-    async list() {
+    async list(): Promise<Set<string>> {
       const plantIds = new Set<string>();
       for await (const execution of client.workflow.list({ query })) {
         const plantId = plantOfWorkflowId(execution.workflowId);
@@ -51,11 +44,11 @@ export function createLoops(client: Client, options: LoopOptions = {}): Loops {
       return plantIds;
     },
 
-    async start(plant) {
+    async start(plant: LoopPlant): Promise<void> {
       await startLoop(client, plant, options);
     },
 
-    async restartStuck(plant) {
+    async restartStuck(plant: LoopPlant): Promise<boolean> {
       const handle = client.workflow.getHandle(pollWorkflowId(plant.id));
       try {
         const { raw, status } = await handle.describe();
@@ -71,7 +64,7 @@ export function createLoops(client: Client, options: LoopOptions = {}): Loops {
       return true;
     },
 
-    async signalChanged(plantId) {
+    async signalChanged(plantId: string): Promise<void> {
       await signalChanged(client, plantId);
     },
   };
@@ -83,7 +76,7 @@ export async function startLoop(
   plant: LoopPlant,
   options: LoopOptions = {},
 ): Promise<void> {
-  await client.workflow.start<typeof monitorPlant>('monitorPlant', {
+  await client.workflow.start<(input: MonitorInput) => Promise<void>>('monitorPlant', {
     workflowId: pollWorkflowId(plant.id),
     taskQueue: pollQueue(plant.brand),
     workflowIdConflictPolicy: 'USE_EXISTING',
@@ -111,7 +104,7 @@ export async function triggerReconciliation(client: Client): Promise<void> {
       policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
       action: {
         type: 'startWorkflow',
-        workflowType: 'reconcileFleet' satisfies typeof reconcileFleet.name,
+        workflowType: 'reconcileFleet',
         taskQueue: fleetQueue,
         workflowId: fleetScheduleId,
         args: [],

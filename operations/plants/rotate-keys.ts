@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 
 import { type MasterKeys, openCredentials, sealCredentials } from '../../db/sealing.ts';
-import { PlainError } from '../../activities/failure.ts';
+import { PlainError } from '../../domain/plain-error.ts';
 import type { Decider } from '../../db/audit-log.ts';
 import {
   countCredentials,

@@ -17,8 +17,9 @@ import { listFleet } from '../../db/plants/fleet.ts';
 import { readLateness } from '../../db/plants/polling.ts';
 import type { Database } from '../../db/tables.ts';
 import { brands } from '../../domain/plants/plant.ts';
-import { fleetQueue, fleetScheduleId, pollQueue } from '../../workflows/plants/messages.ts';
-import { counted } from '../../cli/render.ts';
+import { pollQueue } from '../../workflows/plants/messages.ts';
+import { fleetQueue, fleetScheduleId } from '../../workflows/messages.ts';
+import { counted } from '../../domain/wording.ts';
 
 /** How the system does, for those who run it: Temporal's own view of workers and loops, and the ledger's of polls. */
 

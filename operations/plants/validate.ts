@@ -7,7 +7,7 @@ import type { Database } from '../../db/tables.ts';
 import { nextSlotAfter } from '../../domain/slots.ts';
 import { pollQueue, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { type AuditedLoops, auditedLoops, inBatches, type Polling } from './check-loops.ts';
-import { counted } from '../../cli/render.ts';
+import { counted } from '../../domain/wording.ts';
 
 /** Whether every ACTIVE plant is watched now: it has its loop, and none of its slots is overdue. */
 

@@ -5,7 +5,7 @@ import { openLocks } from '../../environment/locks.ts';
 import type { RunningWorker } from '../../worker/worker.ts';
 import { findDays } from '../../db/plants/snapshots.ts';
 import { closingInstantMs, totalsCount } from '../../domain/plants/closing.ts';
-import type { LocalDate } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import { isOnGrid } from '../../domain/slots.ts';
 import { clearSkyShare, sunTimes } from '../../domain/sun.ts';
 import { addDays, instantOf, localDateAt, localMinutesAt } from '../../domain/zone.ts';

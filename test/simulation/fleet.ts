@@ -4,7 +4,8 @@ import {
   ordinaryDay,
   type SimulatedPlant,
 } from '../../adapters/clouds/recorded/fixture-day.ts';
-import type { Brand, LocalDate } from '../../domain/plants/plant.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import { phaseMs } from '../../domain/slots.ts';
 import { hourMs, minuteMs } from '../../domain/zone.ts';
 import type { Incident } from './vendor.ts';

@@ -220,6 +220,7 @@ export function testAdapter(kit: AdapterKit): void {
           packagedFixturesDir,
           '..',
           'adapters',
+          'clouds',
           brand.toLowerCase(),
           'README.md',
         );

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import { isServiceError } from '../../activities/failure.ts';
+import { isServiceError } from '../../db/service-error.ts';
 import { createApp, type App } from '../../api/app.ts';
 import { hashPassword } from '../../api/auth/passwords.ts';
 import { issueToken } from '../../api/auth/tokens.ts';

@@ -1,4 +1,4 @@
-import type { LocalDate } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import type { Credentials, VendorAdapter } from '../../adapters/clouds/contract.ts';
 import { SessionStore } from '../../adapters/clouds/session.ts';
 import type { TransportRequest, TransportResponse } from '../../adapters/clouds/transport.ts';

@@ -8,7 +8,7 @@ import {
 
 import type { BackfillResult } from '../../activities/plants/contract.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
-import type { LocalDate } from '../../domain/plants/plant.ts';
+import type { LocalDate } from '../../domain/zone.ts';
 import { afterAttempt } from '../../domain/plants/retry.ts';
 import { dayClosedSignal, pollWorkflowId } from './messages.ts';
 import { refreshDaysStep, sentenceOf, step } from './steps.ts';

@@ -1,5 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
+import type { Closing, PlantStanding } from '../../activities/plants/contract.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
 import type {
   AdapterErrorType,
@@ -10,6 +11,7 @@ import type {
   StatusReason,
   Trigger,
 } from '../../domain/plants/plant.ts';
+import type { Grid } from '../../domain/slots.ts';
 
 /** Ids, queues and messages of the workflows: everything that others need to speak with them. Names are LOCKED. */
 
@@ -20,16 +22,13 @@ const pollQueues = {
   DELE: 'queue:poll:dele',
 } as const satisfies Record<Brand, string>;
 
+/** The queues of all brands. */
+export const allPollQueues: readonly string[] = Object.values(pollQueues);
+
 /** The queue that carries everything of a brand's plants. */
 export function pollQueue(brand: Brand): string {
   return pollQueues[brand];
 }
-
-/** The queue of the fleet's reconciliation. */
-export const fleetQueue = 'queue:fleet';
-
-/** All queues, in the order of `WORKER_QUEUES`' documentation. */
-export const allQueues: readonly string[] = [...Object.values(pollQueues), fleetQueue];
 
 export function pollWorkflowId(plantId: string): string {
   return `poll:plant:${plantId}:latest`;
@@ -44,7 +43,41 @@ export function dailyWorkflowId(plantId: string, date: string): string {
   return `daily:plant:${plantId}:${date}`;
 }
 
-export const fleetScheduleId = 'fleet:reconcile';
+/**
+ * WHOLE: an ordinary poll is one step, woken a little before its slot; all others go on in single steps. STEPS: single steps
+ * from the start. Part of the workflow's input: a run keeps its course, so that histories of both replay.
+ */
+export type PollCourse = 'WHOLE' | 'STEPS';
+
+export interface MonitorInput {
+  v: 1;
+  plantId: string;
+  brand: Brand;
+  /** After how many polls the run continues as new; simulations under time skipping raise it. */
+  pollsPerRun?: number;
+  /** Absent in runs that began before polls had one: single steps. The next run is WHOLE unless this one is told otherwise. */
+  course?: PollCourse;
+  /** How long before its slot a WHOLE poll is woken at most; simulations under time skipping, where it costs real time, lower it. */
+  wokenEarlyMs?: number;
+  /** What the run before knew; absent at the start, and then everything is read from PostgreSQL. */
+  state?: LoopState;
+}
+
+/** What goes from run to run. Small, plain, versioned by the input's `v`. */
+export interface LoopState {
+  name: string;
+  integrationStatus: IntegrationStatus;
+  revision: number;
+  grid: Grid;
+  periodFromMs: number;
+  /** The newest slot that has its row; null before the first. */
+  lastSlotMs: number | null;
+  nextClosing: Closing | null;
+  /** The newest date whose closing was started. */
+  closedDate: string | null;
+  standing: PlantStanding | null;
+  lastPoll: PollAnswer | null;
+}
 
 /** What one poll came to. Field names are those of `poll_logs`. */
 export interface PollAnswer {

@@ -23,7 +23,7 @@ import {
 
 import type { Closing, MissedSlots, PlantStanding } from '../../activities/plants/contract.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
-import type { Brand, IntegrationStatus, Trigger } from '../../domain/plants/plant.ts';
+import type { IntegrationStatus, Trigger } from '../../domain/plants/plant.ts';
 import {
   catchUpWaitMsMax,
   type Grid,
@@ -34,6 +34,8 @@ import {
 } from '../../domain/slots.ts';
 import { closeDay } from './daily-close.ts';
 import {
+  type LoopState,
+  type MonitorInput,
   dailyWorkflowId,
   dayClosedSignal,
   pauseSignal,
@@ -46,7 +48,7 @@ import {
   type PollAnswer,
 } from './messages.ts';
 import { currentDetails } from './current-details.ts';
-import { type PollCourse, pollPlant } from './poll.ts';
+import { pollPlant } from './poll.ts';
 import { step, wokenEarlyMsMax } from './steps.ts';
 
 const plantStatusKey = defineSearchAttributeKey('PlantStatus', SearchAttributeType.KEYWORD);
@@ -72,36 +74,6 @@ const wokenEarlyPart = 1 / 8;
 /** What is counted of a loop's lag: at most so much, so that a worker's wrong clock changes little, and this part of an interval. */
 const lagMsMax = 2_500;
 const lagPart = 1 / 4;
-
-export interface MonitorInput {
-  v: 1;
-  plantId: string;
-  brand: Brand;
-  /** After how many polls the run continues as new; simulations under time skipping raise it. */
-  pollsPerRun?: number;
-  /** Absent in runs that began before polls had one: single steps. The next run is WHOLE unless this one is told otherwise. */
-  course?: PollCourse;
-  /** How long before its slot a WHOLE poll is woken at most; simulations under time skipping, where it costs real time, lower it. */
-  wokenEarlyMs?: number;
-  /** What the run before knew; absent at the start, and then everything is read from PostgreSQL. */
-  state?: LoopState;
-}
-
-/** What goes from run to run. Small, plain, versioned by the input's `v`. */
-export interface LoopState {
-  name: string;
-  integrationStatus: IntegrationStatus;
-  revision: number;
-  grid: Grid;
-  periodFromMs: number;
-  /** The newest slot that has its row; null before the first. */
-  lastSlotMs: number | null;
-  nextClosing: Closing | null;
-  /** The newest date whose closing was started. */
-  closedDate: string | null;
-  standing: PlantStanding | null;
-  lastPoll: PollAnswer | null;
-}
 
 /** What is to be done next, and when. */
 type Due =

@@ -10,7 +10,7 @@ import type {
 import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
 import type { Trigger } from '../../domain/plants/plant.ts';
 import { afterAttempt } from '../../domain/plants/retry.ts';
-import type { PollAnswer } from './messages.ts';
+import type { PollAnswer, PollCourse } from './messages.ts';
 import {
   fetchStep,
   type LocalBudget,
@@ -35,12 +35,6 @@ export interface PollRequest {
   /** A whole poll that the loop means to begin later. */
   postpone: boolean;
 }
-
-/**
- * WHOLE: an ordinary poll is one step, woken a little before its slot; all others go on in single steps. STEPS: single steps
- * from the start. Part of the workflow's input: a run keeps its course, so that histories of both replay.
- */
-export type PollCourse = 'WHOLE' | 'STEPS';
 
 /** What became of a poll. */
 interface PollEnd {

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
-import type { Brand, LocalDate } from '../../../domain/plants/plant.ts';
+import type { Brand } from '../../../domain/plants/plant.ts';
+import type { LocalDate } from '../../../domain/zone.ts';
 import type {
   AlarmsAnswer,
   DailyEnergy,

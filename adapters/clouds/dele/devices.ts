@@ -1,4 +1,4 @@
-import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type { LocalDate } from '../../../domain/zone.ts';
 import type {
   DeviceReading,
   DeviceState,

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type { LocalDate } from '../../../domain/zone.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { instantOf } from '../../../domain/zone.ts';
 import type {

@@ -1,4 +1,4 @@
-import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type { LocalDate } from '../../../domain/zone.ts';
 import { fnv1a32 } from '../../../domain/slots.ts';
 import { sunTimes } from '../../../domain/sun.ts';
 import { addDays, endOfDayMs, instantOf, localDateAt, startOfDayMs } from '../../../domain/zone.ts';

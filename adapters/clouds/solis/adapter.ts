@@ -1,4 +1,4 @@
-import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type { LocalDate } from '../../../domain/zone.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
 import {

@@ -1,3 +1,4 @@
+import { spans } from '../../pages/form.ts';
 import { html } from 'hono/html';
 
 import type { AlertView } from '../../../db/plants/alerts.ts';
@@ -44,14 +45,6 @@ export function alertState(alert: AlertView, nowMs: number): Html {
       }${alert.ack_comment === null ? '' : html`: “${alert.ack_comment}”`}`;
   }
 }
-
-/** For how long an acknowledgement, a pause or a silence may hold: seconds by the word. */
-export const spans = {
-  '1 h': 3_600,
-  '4 h': 4 * 3_600,
-  '24 h': 24 * 3_600,
-  '7 days': 7 * 24 * 3_600,
-} as const;
 
 export const spanOptions = (endless: string): Html =>
   html`<option value="">${endless}</option>

@@ -7,7 +7,7 @@ import { readPowerBins } from '../../../db/plants/power.ts';
 import type { PlantScope } from '../../../db/scope.ts';
 import { findDays, type StoredDay } from '../../../db/plants/snapshots.ts';
 import { median } from '../../../domain/plants/low-generation.ts';
-import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type { LocalDate } from '../../../domain/zone.ts';
 import { nextSlotAfter } from '../../../domain/slots.ts';
 import { addDays, dayMs, localDateAt } from '../../../domain/zone.ts';
 import { notPolledSince, plantSentence } from '../plant-view.ts';

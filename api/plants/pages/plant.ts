@@ -1,13 +1,8 @@
 import { html } from 'hono/html';
 
 import type { AlertView } from '../../../db/plants/alerts.ts';
-import type {
-  Brand,
-  IntegrationStatus,
-  LocalDate,
-  Outcome,
-  Status,
-} from '../../../domain/plants/plant.ts';
+import type { Brand, IntegrationStatus, Outcome, Status } from '../../../domain/plants/plant.ts';
+import type { LocalDate } from '../../../domain/zone.ts';
 import { durationText, powerText } from '../../../domain/wording.ts';
 import {
   ackMenu,

@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import { AddedMeanwhile, addPlants } from '../../../db/plants/add-plants.ts';
 import type { Database } from '../../../db/tables.ts';
 import type { PlantDraft } from '../../../domain/plants/plant-draft.ts';
-import type { StatusProfile } from '../../../domain/plants/plant.ts';
+import type { StatusProfile } from '../../../domain/daylight.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { terminalDecider } from '../../decider.ts';
 

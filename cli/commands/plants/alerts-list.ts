@@ -1,7 +1,7 @@
 import { type AlertView, listAlerts } from '../../../db/plants/alerts.ts';
 import { findPlant } from '../../../db/plants/plants.ts';
 import type { AlertState } from '../../../domain/plants/facts.ts';
-import { energyText } from '../../../domain/wording.ts';
+import { energyText, counted } from '../../../domain/wording.ts';
 import {
   type Command,
   type CommandContext,
@@ -11,7 +11,7 @@ import {
 } from '../../command.ts';
 import { exitCodes } from '../../../environment/config.ts';
 import { oneOf, plantFields, wholeNumber } from '../../plant-fields.ts';
-import { counted, nothing, outputWidth, statusPaint, timeCell, writeJson } from '../../render.ts';
+import { nothing, outputWidth, statusPaint, timeCell, writeJson } from '../../render.ts';
 import { readFlag, unknownPlant } from '../../selection.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 import { tableText } from '../../table.ts';

@@ -3,7 +3,7 @@ import { fillDays } from '../../../activities/plants/days.ts';
 import { createVendors } from '../../../activities/plants/vendor.ts';
 import { createFixtureAdapter } from '../../../adapters/clouds/registry.ts';
 import { findPlant } from '../../../db/plants/plants.ts';
-import type { LocalDate } from '../../../domain/plants/plant.ts';
+import type { LocalDate } from '../../../domain/zone.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
 import {
   type Command,
@@ -18,7 +18,8 @@ import {
   requireMasterKeys,
   requireMockMode,
 } from '../../../environment/config.ts';
-import { counted, energyCell, outputWidth, writeJson } from '../../render.ts';
+import { energyCell, outputWidth, writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { unknownPlant } from '../../selection.ts';
 import { checkMasterKeys, connectDatabase } from '../../../environment/services.ts';
 import { tableText } from '../../table.ts';

@@ -9,7 +9,8 @@ import { type Command, type CommandIo, usageError } from '../../command.ts';
 import { CommandError, exitCodes, requireMasterKeys } from '../../../environment/config.ts';
 import { parseCredentials, readInput } from './credential-input.ts';
 import { terminalDecider } from '../../decider.ts';
-import { counted, visibleText, writeJson } from '../../render.ts';
+import { visibleText, writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 import { tellLoops, toldNote } from './tell-loops.ts';
 

@@ -4,14 +4,8 @@ import { type Command, type CommandContext, type CommandIo, usageError } from '.
 import { exitCodes } from '../../../environment/config.ts';
 import { oneOf } from '../../plant-fields.ts';
 import { plantJson, plantSentence, statusWords } from '../../../api/plants/plant-view.ts';
-import {
-  counted,
-  energyCell,
-  outputWidth,
-  powerCell,
-  statusPaint,
-  writeJson,
-} from '../../render.ts';
+import { energyCell, outputWidth, powerCell, statusPaint, writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { readFilter, readFlag } from '../../selection.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 import { type Cell, tableText } from '../../table.ts';

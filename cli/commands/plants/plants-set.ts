@@ -6,7 +6,8 @@ import { type Command, type CommandContext, usageError } from '../../command.ts'
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { terminalDecider } from '../../decider.ts';
 import { plantFields } from '../../plant-fields.ts';
-import { counted, writeJson } from '../../render.ts';
+import { writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { confirmMany, findSelected } from './selected-plants.ts';
 import { readFlag, readSelection, type Selection, selectionOptions } from '../../selection.ts';
 import { connectDatabase } from '../../../environment/services.ts';

@@ -6,7 +6,7 @@ import { listPlants, type PlantView } from '../../../db/plants/plants.ts';
 import type { Database } from '../../../db/tables.ts';
 import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
-import { counted } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { type Selection, unknownPlant } from '../../selection.ts';
 
 /** The plants that are meant, worst first. @throws CommandError 1 where there is none. */

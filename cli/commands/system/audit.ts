@@ -16,7 +16,8 @@ import { type Command, type CommandContext, usageError } from '../../command.ts'
 import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
 import { openLocks } from '../../../environment/locks.ts';
 import { FieldProblem } from '../../plant-fields.ts';
-import { counted, visibleText, writeJson } from '../../render.ts';
+import { visibleText, writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { planRepairs, repair, type Repair } from '../../../operations/plants/repair.ts';
 import { agree } from '../plants/selected-plants.ts';
 import { readFlag } from '../../selection.ts';

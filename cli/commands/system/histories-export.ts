@@ -4,7 +4,8 @@ import { type Command, textFlag, usageError } from '../../command.ts';
 import { exitCodes } from '../../../environment/config.ts';
 import { exportHistories } from '../../../operations/plants/histories.ts';
 import { wholeNumber } from '../../plant-fields.ts';
-import { counted, visibleText, writeJson } from '../../render.ts';
+import { visibleText, writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { readFlag } from '../../selection.ts';
 import { withTemporal } from '../../../environment/temporal.ts';
 

@@ -5,7 +5,8 @@ import { type Command, usageError } from '../../command.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { listHistoryFiles } from '../../../operations/plants/histories.ts';
 import { createLog } from '../../../environment/log.ts';
-import { counted, visibleText, writeJson } from '../../render.ts';
+import { visibleText, writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { replayHistories } from '../../../worker/replay-histories.ts';
 import { installRuntime } from '../../../worker/worker.ts';
 

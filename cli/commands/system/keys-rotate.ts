@@ -1,7 +1,8 @@
 import { terminalDecider } from '../../decider.ts';
 import { type Command, usageError } from '../../command.ts';
 import { exitCodes, requireMasterKeys } from '../../../environment/config.ts';
-import { counted, visibleText, writeJson } from '../../render.ts';
+import { visibleText, writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { rotateKeys, type Rotation } from '../../../operations/plants/rotate-keys.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 

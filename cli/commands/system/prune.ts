@@ -13,7 +13,8 @@ import { type Command, type CommandContext, type CommandIo, usageError } from '.
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { terminalDecider } from '../../decider.ts';
 import { FieldProblem } from '../../plant-fields.ts';
-import { counted, outputWidth, writeJson } from '../../render.ts';
+import { outputWidth, writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { agree } from '../plants/selected-plants.ts';
 import { readFlag } from '../../selection.ts';
 import { connectDatabase } from '../../../environment/services.ts';

@@ -2,7 +2,8 @@ import { type Client, ServiceError } from '@temporalio/client';
 
 import { type Command, usageError } from '../../command.ts';
 import { type Config, exitCodes } from '../../../environment/config.ts';
-import { counted, visibleText, writeJson } from '../../render.ts';
+import { visibleText, writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 import { indented } from '../../table.ts';
 import { connectTemporal, temporalAway } from '../../../environment/temporal.ts';

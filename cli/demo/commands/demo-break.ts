@@ -7,7 +7,8 @@ import { type Command, type CommandContext, textFlag, usageError } from '../../c
 import { exitCodes, requireMockMode } from '../../../environment/config.ts';
 import { outagesReadEveryMs } from '../../../activities/plants/demo-outages.ts';
 import { plantFields } from '../../plant-fields.ts';
-import { counted, writeJson } from '../../render.ts';
+import { writeJson } from '../../render.ts';
+import { counted } from '../../../domain/wording.ts';
 import { readFlag } from '../../selection.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 import { tellLoops, toldNote } from '../../commands/plants/tell-loops.ts';
