@@ -90,7 +90,12 @@ export interface TestPlant {
   longitude?: number | null;
 }
 
-/** Adds a plant with an account and credentials of its own, or of the account that is named. @returns its id. */
+/**
+ * Adds a plant with an account and credentials of its own, or of the account that is named. A test that is run again takes
+ * the vendor's plant over from the run that failed, whose loop ends when it sees that its plant is gone.
+ *
+ * @returns its id.
+ */
 export async function addPlant(
   db: Kysely<Database>,
   config: Config,
@@ -112,6 +117,11 @@ export async function addPlant(
       sealCredentials(requireMasterKeys(config), accountId, demoCredentials(brand, accountId)),
     );
   }
+  await db
+    .deleteFrom('plants')
+    .where('brand', '=', brand)
+    .where('vendor_plant_id', '=', plant.vendorPlantId)
+    .execute();
   await insertPlants(db, [
     {
       id,

@@ -152,7 +152,8 @@ describe("a plant's loop", () => {
       trigger: 'CATCH_UP',
       outcome: 'OK',
     });
-    expect(rows.filter((row) => row.trigger === 'START')).toHaveLength(1);
+    // The plant became active once: only its first loop may begin with a START, and a slot may come before it.
+    expect(added.filter((row) => row.trigger === 'START')).toEqual([]);
     expect(ledgerFlaws(rows, plantId, 1_000)).toEqual([]);
     await loops.remove(plantId);
   });
