@@ -18,6 +18,7 @@ import {
   requireJwtKey,
   requireMasterKeys,
   requireMockMode,
+  webUiUrl,
 } from '../environment/config.ts';
 import type { Log } from '../environment/log.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
@@ -99,7 +100,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey
     publicUrl: config.PUBLIC_URL ?? null,
     trustedProxies: config.TRUSTED_PROXIES,
     metricsToken: config.METRICS_TOKEN ?? null,
-    temporalUiUrl: config.TEMPORAL_UI_URL ?? config.stack?.temporal_ui ?? null,
+    temporalUiUrl: webUiUrl(config),
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
     statusProfile: config.DEFAULT_STATUS_PROFILE,
     version: packageVersion(),

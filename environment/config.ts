@@ -398,6 +398,11 @@ export function requireMockMode(config: Config): void {
   }
 }
 
+/** Where people open the Temporal Web UI: as the environment says, else the embedded stack's; null where none is known. */
+export function webUiUrl({ TEMPORAL_UI_URL, stack }: Config): string | null {
+  return TEMPORAL_UI_URL ?? stack?.temporal_ui ?? null;
+}
+
 /** @throws CommandError 78 with what is missing and where it comes from. */
 export function requireService<Name extends 'DATABASE_URL' | 'TEMPORAL_ADDRESS'>(
   config: Pick<Config, Name | 'dataDir'>,

@@ -12,7 +12,6 @@ import { createFleetActivities, createPlantActivities } from '../activities/crea
 import type { ActivityDeps, Checkpoint } from '../activities/plants/deps.ts';
 import { createVendors } from '../activities/plants/vendor.ts';
 import { createFixtureAdapter } from '../adapters/clouds/registry.ts';
-import { allQueues } from '../workflows/queues.ts';
 import { fleetQueue } from '../workflows/messages.ts';
 import { bundleWorkflows } from './bundle.ts';
 import {
@@ -35,6 +34,7 @@ import {
 } from '../operations/plants/loops.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { connectTemporal, temporalAway, temporalSecurity } from '../environment/temporal.ts';
+import { servedQueues } from './queues.ts';
 import { cacheSize, heapProblem, thisMachine } from './workflow-cache.ts';
 import { stuckAfterMs, type ThreadWatch, withLeanThreads } from './workflow-threads.ts';
 
@@ -164,7 +164,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
       checkpoint: options.checkpoint ?? (async () => {}),
     };
-    const queues = config.WORKER_QUEUES.length > 0 ? config.WORKER_QUEUES : allQueues;
+    const served = servedQueues.filter(
+      ({ name }) => config.WORKER_QUEUES.length === 0 || config.WORKER_QUEUES.includes(name),
+    );
+    const queues = served.map(({ name }) => name);
     const workflowBundle = options.bundle ?? (await bundleWorkflows());
     const plantActivities =
       metrics?.measured(createPlantActivities(deps)) ?? createPlantActivities(deps);
@@ -173,6 +176,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       plantsMin: config.INCIDENT_PLANTS_MIN,
       afterMs: config.INCIDENT_AFTER_SECONDS * 1_000,
     });
+    const activities = { plants: plantActivities, fleet: fleetActivities };
     await releaseLoops(client, queues, log);
     hadWorkers = true;
     const cache = cacheSize(config);
@@ -180,14 +184,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     if (tooSmall !== null) log.warn({}, tooSmall);
     const createWorkers = () =>
       Promise.all(
-        queues.map((taskQueue) =>
+        served.map((queue) =>
           Worker.create({
             connection: connection as NativeConnection,
             namespace: config.TEMPORAL_NAMESPACE,
-            taskQueue,
+            taskQueue: queue.name,
             workflowBundle,
-            activities: taskQueue === fleetQueue ? fleetActivities : plantActivities,
-            maxCachedWorkflows: taskQueue === fleetQueue ? cache.fleetQueue : cache.perQueue,
+            activities: activities[queue.activities],
+            maxCachedWorkflows: queue.carriesLoops ? cache.perQueue : cache.fleetQueue,
             shutdownGraceTime,
             shutdownForceTime,
             maxConcurrentWorkflowTaskExecutions,

@@ -2,6 +2,7 @@ import { totalmem } from 'node:os';
 import v8 from 'node:v8';
 
 import type { Config } from '../environment/config.ts';
+import { servedQueues } from './queues.ts';
 
 /**
  * How many loops a worker keeps in memory. A loop that is not there when its slot comes is made again by replaying its run,
@@ -15,8 +16,8 @@ import type { Config } from '../environment/config.ts';
 const loopBytes = 127 * 1024;
 /** A worker without a loop. */
 const workerBytes = 500 * 1024 ** 2;
-/** The brands' queues. */
-const queues = 4;
+/** The queues that carry loops. */
+const queues = servedQueues.filter(({ carriesLoops }) => carriesLoops).length;
 /** What an unsized process keeps of each queue, however little memory it sees: 1 GB if all four are full. */
 const perQueueMin = 2_000;
 /** The reconciliation runs one workflow at a time. */

@@ -4,6 +4,7 @@ import { compress } from 'hono/compress';
 import { listAlerts } from '../../db/plants/alerts.ts';
 import { countMissedSlots, type SlotCount } from '../../db/plants/missed-slots.ts';
 import { readStrips } from '../../db/plants/strips.ts';
+import { workflowLink } from '../../operations/links.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { dayMs, minuteMs } from '../../domain/zone.ts';
 import type { Actions } from '../plants/actions.ts';
@@ -77,7 +78,11 @@ export function pageRoutes(
     const plantId = c.req.param('id');
     const view = await readPlantPage(deps.db, plantId, plantScope(person), {
       mayAct: viewerMay(person).act,
-      temporalUrl: temporalUrlOf(deps, plantId),
+      temporalUrl: workflowLink(
+        deps.temporalUiUrl,
+        deps.temporal.options.namespace,
+        pollWorkflowId(plantId),
+      ),
       nowMs: deps.clock(),
     });
     if (view === null) throw new Problem('not-found', 'There is no such plant.');
@@ -138,14 +143,6 @@ export function pageRoutes(
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));
   return routes;
-}
-
-/** The plant's loop in the Temporal Web UI; null where none is known. */
-function temporalUrlOf({ temporalUiUrl, temporal }: ApiDeps, plantId: string): string | null {
-  if (temporalUiUrl === null) return null;
-  const { namespace } = temporal.options;
-  const id = encodeURIComponent(pollWorkflowId(plantId));
-  return `${temporalUiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${id}`;
 }
 
 /** Reads at most once in `keptMs`, however many ask. */

@@ -1,6 +1,7 @@
 import { type PlantDetail, readPlantDetail } from '../../db/plants/plant-detail.ts';
 import { readRecentDays } from '../../db/plants/recent-days.ts';
 import type { PlantScope } from '../../db/scope.ts';
+import { workflowLink } from '../../operations/links.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type FleetRow, fleetRow } from './fleet-row.ts';
@@ -30,17 +31,6 @@ export async function readPlantPage(
     ...detail,
     row: fleetRow(detail.plant, recent.get(plantId), nowMs),
     workflowId,
-    workflowUrl: workflowUrl(deps, workflowId),
+    workflowUrl: workflowLink(deps.temporalUiUrl, deps.temporal.options.namespace, workflowId),
   };
-}
-
-function workflowUrl(
-  { temporal, temporalUiUrl }: Pick<ApiDeps, 'temporal' | 'temporalUiUrl'>,
-  workflowId: string,
-): string | null {
-  if (temporalUiUrl === null) return null;
-  const url = new URL(temporalUiUrl);
-  const namespace = encodeURIComponent(temporal.options.namespace);
-  url.pathname = `/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}`;
-  return url.href;
 }

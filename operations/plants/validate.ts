@@ -5,6 +5,7 @@ import { type QueueView, readQueues } from '../queues.ts';
 import { listWatchedPlants, type WatchedPlant } from '../../db/plants/operations.ts';
 import type { Database } from '../../db/tables.ts';
 import { nextSlotAfter } from '../../domain/slots.ts';
+import { fleetQueue } from '../../workflows/messages.ts';
 import { pollQueue, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { type AuditedLoops, auditedLoops, inBatches, type Polling } from './check-loops.ts';
 import { counted } from '../../domain/wording.ts';
@@ -133,7 +134,7 @@ function queueFindings(watched: readonly WatchedPlant[], unserved: ReadonlySet<s
   const plantsOf = Map.groupBy(watched, (plant) => pollQueue(plant.brand));
   return [...unserved]
     .map((queue): [string, number] => [queue, plantsOf.get(queue)?.length ?? 0])
-    .filter(([queue, plants]) => plants > 0 || !queue.startsWith('queue:poll:'))
+    .filter(([queue, plants]) => plants > 0 || queue === fleetQueue)
     .map(([queue, plants]) => ({
       kind: 'QUEUE_WITHOUT_WORKER',
       plant_id: null,

@@ -11,7 +11,8 @@ import type { ClosingVerdict } from '../../domain/plants/facts.ts';
 import type { LocalDate } from '../../domain/zone.ts';
 import { afterAttempt } from '../../domain/plants/retry.ts';
 import { dayClosedSignal, pollWorkflowId } from './messages.ts';
-import { refreshDaysStep, sentenceOf, step } from './steps.ts';
+import { sentenceOf } from '../steps.ts';
+import { refreshDaysStep, step } from './steps.ts';
 
 export interface DailyCloseInput {
   plantId: string;

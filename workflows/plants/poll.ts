@@ -11,15 +11,8 @@ import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
 import type { Trigger } from '../../domain/plants/plant.ts';
 import { afterAttempt } from '../../domain/plants/retry.ts';
 import type { PollAnswer, PollCourse } from './messages.ts';
-import {
-  fetchStep,
-  type LocalBudget,
-  localBudget,
-  sentenceOf,
-  step,
-  type StepPath,
-  wholePollStep,
-} from './steps.ts';
+import { type LocalBudget, localBudget, sentenceOf, type StepPath } from '../steps.ts';
+import { fetchStep, step, wholePollStep } from './steps.ts';
 
 export interface PollRequest {
   plantId: string;

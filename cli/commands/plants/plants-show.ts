@@ -8,7 +8,8 @@ import { durationText } from '../../../domain/wording.ts';
 import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
 import { alertsTable } from './alerts-list.ts';
 import { type Command, type CommandIo, usageError } from '../../command.ts';
-import { type Config, exitCodes } from '../../../environment/config.ts';
+import { workflowLink } from '../../../operations/links.ts';
+import { type Config, exitCodes, webUiUrl } from '../../../environment/config.ts';
 import { plantJson, plantSentence, statusWords } from '../../../api/plants/plant-view.ts';
 import {
   energyCell,
@@ -63,18 +64,12 @@ async function readShown(
   const detail = await readPlantDetail(db, allPlants, plantId, nowMs);
   if (detail === undefined) throw unknownPlant(plantId);
   const workflowId = pollWorkflowId(plantId);
-  return { ...detail, nowMs, workflowId, workflowUrl: workflowUrl(config, workflowId) };
-}
-
-/** Where the Temporal Web UI shows the plant's loop; null where no Web UI is known. */
-function workflowUrl(
-  { stack, TEMPORAL_NAMESPACE: namespace }: Config,
-  workflowId: string,
-): string | null {
-  if (stack?.temporal_ui == null) return null;
-  const url = new URL(stack.temporal_ui);
-  url.pathname = `/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}`;
-  return url.href;
+  return {
+    ...detail,
+    nowMs,
+    workflowId,
+    workflowUrl: workflowLink(webUiUrl(config), config.TEMPORAL_NAMESPACE, workflowId),
+  };
 }
 
 function shownJson(shown: Shown): object {
