@@ -2,7 +2,7 @@
  * Waits for so many ms and never a moment less: Node's own timers may end a millisecond early, and a vendor would be asked
  * before the slot, in the interval before.
  *
- * @throws the signal's reason as soon as it is aborted, also where nothing is to be waited for.
+ * @throws the signal's reason as soon as it is aborted, even when `ms` is 0.
  */
 export async function waitAtLeast(ms: number, signal: AbortSignal): Promise<void> {
   const endsAtMs = performance.now() + ms;

@@ -56,7 +56,7 @@ export interface ApiDeps {
   jwtKey: string;
   /** Where people reach the API when it is not where it listens; with https cookies are Secure. No slash at the end. */
   publicUrl: string | null;
-  /** So many proxies of ours stand in front and append to X-Forwarded-For; 0: the header is not believed. */
+  /** Number of trusted proxies in front of the API that append to X-Forwarded-For; 0: the header is ignored. */
   trustedProxies: number;
   /** Lets a scraper read the metrics; null: only operators, and clients on the same machine. */
   metricsToken: string | null;

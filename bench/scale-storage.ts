@@ -12,7 +12,7 @@ import { createFleetView } from '../api/plants/fleet-view.ts';
 import { type AuditReport, auditWith } from '../operations/plants/check.ts';
 import { type Config, requireMasterKeys } from '../environment/config.ts';
 import { createLog } from '../environment/log.ts';
-import { noPlantLocks } from '../db/lock.ts';
+import { noLocks } from '../db/lock.ts';
 import { listFleet } from '../db/plants/fleet.ts';
 import { countBrands } from '../db/plants/incidents.ts';
 import { findLossesDue } from '../db/plants/losses.ts';
@@ -130,7 +130,7 @@ function heapMb(): number {
 function reconciliation(db: Kysely<Database>, config: Config, plantIds: readonly string[]) {
   const deps = {
     db,
-    locks: noPlantLocks,
+    locks: noLocks,
     lockDomain: 'bench',
     vendors: createVendors({
       masterKeys: requireMasterKeys(config),

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 
 import { eventually } from '../test/support/fleet.ts';
-import { lockKey, openPlantLocks, type PlantLocks } from './lock.ts';
+import { lockKey, openLockClient, type Locks } from './lock.ts';
 
 const plantId = 'meadow';
 const [owner, stranger] = [
@@ -17,12 +17,12 @@ const lockCallMsMax = 250;
 
 describe('the lock of a plant', () => {
   const keyPrefix = `test-${randomUUID()}:`;
-  let locks: PlantLocks;
+  let locks: Locks;
   let redis: Redis;
 
   beforeAll(async () => {
     const url = inject('servers').redisUrl;
-    locks = openPlantLocks({ url, keyPrefix, onUnavailable: () => {} });
+    locks = openLockClient({ kind: 'plant', url, keyPrefix, onUnavailable: () => {} });
     redis = new Redis(url);
     await eventually(
       'the lock client to be connected',
@@ -33,15 +33,33 @@ describe('the lock of a plant', () => {
     locks.close();
     await redis.quit();
   });
-  beforeEach(() => redis.del(keyPrefix + lockKey(plantId)));
+  beforeEach(() => redis.del(keyPrefix + lockKey('plant', plantId)));
 
-  const stored = () => redis.get(keyPrefix + lockKey(plantId));
-  const ttlMs = () => redis.pttl(keyPrefix + lockKey(plantId));
+  const stored = () => redis.get(keyPrefix + lockKey('plant', plantId));
+  const ttlMs = () => redis.pttl(keyPrefix + lockKey('plant', plantId));
 
   test('is taken by the first, and refused to a stranger', async () => {
     expect(await locks.acquire(plantId, owner, 60_000)).toBe('FREE');
     expect(await locks.acquire(plantId, stranger, 60_000)).toBe('TAKEN');
     expect(await stored()).toBe(owner);
+  });
+
+  test('is another one than the lock of another kind with the same id', async () => {
+    const url = inject('servers').redisUrl;
+    const gateways = openLockClient({ kind: 'gateway', url, keyPrefix, onUnavailable: () => {} });
+    try {
+      await locks.acquire(plantId, owner, 60_000);
+      await eventually(
+        "the gateway's lock",
+        async () => (await gateways.acquire(plantId, stranger, 60_000)) === 'FREE',
+      );
+      expect(await stored()).toBe(owner);
+      expect((await gateways.list()).map(({ key }) => key)).toEqual([lockKey('gateway', plantId)]);
+      expect((await locks.list()).map(({ key }) => key)).toContain(lockKey('plant', plantId));
+    } finally {
+      await gateways.remove(plantId, stranger);
+      gateways.close();
+    }
   });
 
   test('lets its own owner in again at once, and renews the time to live', async () => {
@@ -84,7 +102,7 @@ describe('the lock of a plant', () => {
 
   test('is listed with its owner and time to live', async () => {
     await locks.acquire(plantId, owner, 60_000);
-    const [listed] = (await locks.list()).filter((lock) => lock.key === lockKey(plantId));
+    const [listed] = (await locks.list()).filter((lock) => lock.key === lockKey('plant', plantId));
     expect(listed).toMatchObject({ owner });
     expect(listed?.ttlMs).toBeGreaterThan(50_000);
   });
@@ -110,7 +128,7 @@ describe('without a Redis that answers', () => {
 
   async function timed(url: string): Promise<{ result: string; tookMs: number; told: number }> {
     let told = 0;
-    const locks = openPlantLocks({ url, onUnavailable: () => void (told += 1) });
+    const locks = openLockClient({ kind: 'plant', url, onUnavailable: () => void (told += 1) });
     const beganAt = performance.now();
     const result = await locks.acquire(plantId, owner, 60_000);
     const tookMs = performance.now() - beganAt;

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 
 /**
- * The second guard against polling a plant twice at once: `lock:plant:{plantId}` in Redis. Redis may vanish at any time;
+ * The second guard against doing something twice at once: `lock:{kind}:{id}` in Redis, such as `lock:plant:solis-canal`. Redis may vanish at any time;
  * the database's fence is what holds then.
  */
 
@@ -23,41 +23,46 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0`;
 
 interface LockCommands {
-  acquirePlantLock(key: string, owner: string, ttlMs: number): Promise<number>;
-  releasePlantLock(key: string, owner: string): Promise<number>;
+  acquireLock(key: string, owner: string, ttlMs: number): Promise<number>;
+  releaseLock(key: string, owner: string): Promise<number>;
 }
 
 /** FREE: nobody else's, and ours now. TAKEN: somebody else's. UNKNOWN: Redis could not say within 50 ms; polling goes on. */
 export type LockAnswer = 'FREE' | 'TAKEN' | 'UNKNOWN';
 
-export interface PlantLocks {
-  acquire(plantId: string, owner: string, ttlMs: number): Promise<LockAnswer>;
+/** The locks of one kind. */
+export interface Locks {
+  acquire(id: string, owner: string, ttlMs: number): Promise<LockAnswer>;
   /** Not waited for, never throws. */
-  release(plantId: string, owner: string): void;
+  release(id: string, owner: string): void;
   /** Every lock's key, time to live in ms (-1: none) and owner. For the audit, which waits longer than a poll does. */
   list(): Promise<{ key: string; ttlMs: number; owner: string }[]>;
   /** Deletes a lock that is still this owner's, for repairs. @returns whether there was one. */
-  remove(plantId: string, owner: string): Promise<boolean>;
+  remove(id: string, owner: string): Promise<boolean>;
   /** `maxmemory-policy`, or null where the server does not tell. */
   evictionPolicy(): Promise<string | null>;
   close(): void;
 }
 
-export function lockKey(plantId: string): string {
-  return `lock:plant:${plantId}`;
+/** @example lockKey('plant', 'solis-canal') === 'lock:plant:solis-canal' */
+export function lockKey(kind: string, id: string): string {
+  return `lock:${kind}:${id}`;
 }
 
 /**
  * Opens the lock client: no offline queue, no retries of a request, nothing sent again after a reconnect.
  *
+ * @param kind of the locks: "plant".
  * @param keyPrefix for a Redis that others use as well.
  * @param onUnavailable is told each time that Redis did not answer in time.
  */
-export function openPlantLocks(options: {
+export function openLockClient(options: {
+  kind: string;
   url: string;
   keyPrefix?: string;
   onUnavailable: (error: Error) => void;
-}): PlantLocks {
+}): Locks {
+  const { kind } = options;
   const redis = new Redis(options.url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -67,18 +72,18 @@ export function openPlantLocks(options: {
     connectTimeout: 2_000,
     ...(options.keyPrefix === undefined ? {} : { keyPrefix: options.keyPrefix }),
     scripts: {
-      acquirePlantLock: { lua: acquireScript, numberOfKeys: 1 },
-      releasePlantLock: { lua: releaseScript, numberOfKeys: 1 },
+      acquireLock: { lua: acquireScript, numberOfKeys: 1 },
+      releaseLock: { lua: releaseScript, numberOfKeys: 1 },
     },
   }) as Redis & LockCommands;
   // Connection errors are told by the calls that they hit.
   redis.on('error', () => {});
 
   return {
-    async acquire(plantId, owner, ttlMs) {
+    async acquire(id, owner, ttlMs) {
       try {
-        const mine = await redis.acquirePlantLock(
-          lockKey(plantId),
+        const mine = await redis.acquireLock(
+          lockKey(kind, id),
           owner,
           Math.max(1, Math.ceil(ttlMs)),
         );
@@ -88,9 +93,9 @@ export function openPlantLocks(options: {
         return 'UNKNOWN';
       }
     },
-    release(plantId, owner) {
+    release(id, owner) {
       redis
-        .releasePlantLock(lockKey(plantId), owner)
+        .releaseLock(lockKey(kind, id), owner)
         .catch((error: unknown) => options.onUnavailable(asError(error)));
     },
     async list() {
@@ -105,7 +110,7 @@ export function openPlantLocks(options: {
         const prefix = options.keyPrefix ?? '';
         const locks: { key: string; ttlMs: number; owner: string }[] = [];
         for await (const keys of client.scanStream({
-          match: `${prefix}${lockKey('*')}`,
+          match: `${prefix}${lockKey(kind, '*')}`,
           count: 500,
         })) {
           for (const key of keys as string[]) {
@@ -120,7 +125,7 @@ export function openPlantLocks(options: {
         client.disconnect();
       }
     },
-    async remove(plantId, owner) {
+    async remove(id, owner) {
       const client = new Redis(options.url, {
         lazyConnect: true,
         maxRetriesPerRequest: 0,
@@ -130,7 +135,7 @@ export function openPlantLocks(options: {
       client.on('error', () => {});
       try {
         await client.connect();
-        return (await client.eval(releaseScript, 1, lockKey(plantId), owner)) === 1;
+        return (await client.eval(releaseScript, 1, lockKey(kind, id), owner)) === 1;
       } finally {
         client.disconnect();
       }
@@ -184,7 +189,7 @@ async function toldEvictionPolicy(client: Redis): Promise<string | null> {
 }
 
 /** Where no Redis is configured: every lock is free. */
-export const noPlantLocks: PlantLocks = {
+export const noLocks: Locks = {
   acquire: async () => 'FREE',
   release: () => {},
   list: async () => [],

@@ -69,19 +69,21 @@ const urlOf = (...schemes: string[]) =>
 
 /** The variables, their defaults and their meaning; the README's table is made from this. */
 export const environmentSchema = z.object({
-  DATABASE_URL: urlOf('postgres', 'postgresql').optional().describe('PostgreSQL, the record'),
+  DATABASE_URL: urlOf('postgres', 'postgresql')
+    .optional()
+    .describe('URL of PostgreSQL, the record'),
   REDIS_URL: urlOf('redis', 'rediss')
     .optional()
-    .describe('Redis, the second guard; without it only the database guards'),
+    .describe('URL of Redis, the second guard; if empty, only the database guards'),
   REDIS_KEY_PREFIX: z
     .string()
     .default('')
-    .describe('before every key, for a Redis that others use as well'),
+    .describe('prefix of every Redis key, for a Redis that other programs use too'),
   TEMPORAL_ADDRESS: z.string().min(1).optional().describe('host:port of the Temporal frontend'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('the Temporal namespace'),
   TEMPORAL_UI_URL: urlOf('http', 'https')
     .optional()
-    .describe("Temporal's Web UI, which the pages link to"),
+    .describe("URL of Temporal's Web UI; the pages link to it"),
   INTEGRATION_MOCK_MODE: z
     .string()
     .optional()
@@ -89,27 +91,29 @@ export const environmentSchema = z.object({
   MASTER_KEY_CURRENT: masterKey.optional().describe('seals vendor credentials; 32 bytes, base64'),
   MASTER_KEY_PREVIOUS: masterKey
     .optional()
-    .describe('still opens what it sealed, after a change of keys'),
+    .describe('the key before the last change; opens credentials that it sealed'),
   POLL_INTERVAL_SECONDS: seconds.default(600).describe('polling interval of new plants'),
   DEFAULT_STATUS_PROFILE: z
     .enum(statusProfiles)
     .default('STRICT')
     .describe(
-      'how status treats the night of new plants: `STRICT`, or `DAYLIGHT` where their place is known',
+      'status profile of new plants: `STRICT`, or `DAYLIGHT` if their coordinates are known',
     ),
   INCIDENT_PLANTS_MIN: z
     .string()
     .regex(/^[1-9]\d{0,5}$/, 'must be a whole number from 1')
     .transform(Number)
     .default(5)
-    .describe('a brand does not answer where so many of its plants, and a third of them, fail'),
+    .describe(
+      'an incident of a brand needs at least this number of failing plants, and a third of the brand',
+    ),
   INCIDENT_AFTER_SECONDS: seconds
     .default(300)
-    .describe('and for so long, in at least two reconciliations'),
+    .describe('an incident opens after this time, in at least two reconciliations'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
-    .describe('least level that is logged'),
+    .describe('lowest level that is logged'),
   WORKER_QUEUES: z
     .string()
     .default('')
@@ -123,14 +127,14 @@ export const environmentSchema = z.object({
       (queues) => queues.every((queue) => allQueues.includes(queue)),
       `must be a comma-separated choice of ${allQueues.join(', ')}`,
     )
-    .describe('task queues of this worker; empty: all'),
+    .describe('task queues that this worker serves, comma-separated; if empty, all'),
   MAX_CACHED_WORKFLOWS: z
     .string()
     .regex(/^[1-9]\d{0,6}$/, 'must be a whole number from 1')
     .transform(Number)
     .optional()
     .describe(
-      "loops of each brand's queue that a worker keeps in memory, 127 KB each; empty: as many as half of the memory holds, at least 2000",
+      "number of loops of each brand's queue that a worker keeps in memory, 127 KB each; if empty, as many as fit into half of the memory, at least 2000",
     ),
   METRICS_ADDRESS: z
     .string()
@@ -147,7 +151,7 @@ export const environmentSchema = z.object({
     .transform(Number)
     .refine((port) => port <= 65_535, 'must be 0 … 65535')
     .default(8080)
-    .describe('its port; 0 takes a free one'),
+    .describe('port of the API; 0 takes a free one'),
   JWT_SECRET: z
     .string()
     .refine(
@@ -165,25 +169,25 @@ export const environmentSchema = z.object({
     })
     .transform((url) => url.origin)
     .optional()
-    .describe('where people reach the API; with https its cookies are Secure'),
+    .describe('URL at which people reach the API; with https, its cookies are Secure'),
   METRICS_TOKEN: z
     .string()
     .min(16, 'must have at least 16 characters')
     .optional()
     .describe(
-      "lets a scraper read the API's `/metrics` as bearer token; without it only operators, and clients on the same machine, may",
+      "bearer token with which a scraper reads the API's `/metrics`; if empty, only operators and clients on the same machine may read it",
     ),
   TRUSTED_PROXIES: z
     .string()
     .regex(/^\d$/, 'must be 0 … 9')
     .transform(Number)
     .default(0)
-    .describe('so many proxies of yours stand before the API and append to X-Forwarded-For'),
+    .describe('number of trusted proxies in front of the API that append to X-Forwarded-For'),
   WORKFLOW_THREADS: z
     .enum(['lean', 'sdk'])
     .default('lean')
     .describe(
-      "`sdk`: Temporal's own time-out for workflow code and its stack traces in the Web UI, for twice the CPU",
+      "`sdk` gives Temporal's own time-out for workflow code and its stack traces in the Web UI, at twice the CPU",
     ),
 });
 

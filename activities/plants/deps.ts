@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-import type { PlantLocks } from '../../db/lock.ts';
+import type { Locks } from '../../db/lock.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Breaker } from './breaker.ts';
 import type { Vendors } from './vendor.ts';
@@ -8,7 +8,7 @@ import type { Vendors } from './vendor.ts';
 /** What the activities of a worker work with; tests pass their own clock and transport here. */
 export interface ActivityDeps {
   db: Kysely<Database>;
-  locks: PlantLocks;
+  locks: Locks;
   /** `{Temporal cluster id}/{namespace}`: with the workflow id behind it, a lock's owner. */
   lockDomain: string;
   vendors: Vendors;

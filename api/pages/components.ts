@@ -45,13 +45,13 @@ export function statusMark(kind: MarkKind): Html {
   return html`<span class="status">${mark(kind)}<b>${words[kind]}</b></span>`;
 }
 
-/** A chart, drawn by the browser out of `series`, and the same as a table for who does not see it. */
+/** A chart, drawn by the browser out of `series`, and the same values as a table for people who cannot see it. */
 export interface Chart {
   /** What the browser's script draws, and the ends of the ids. */
   name: 'power' | 'energy' | 'polls';
   series: object;
   legend: Html;
-  /** What the drawing shows, for who does not see it. */
+  /** What the drawing shows, in words for people who cannot see it. */
   label: string;
   /** Of the table: what it is called among the page's regions, and its caption. */
   region: string;

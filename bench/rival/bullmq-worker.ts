@@ -5,7 +5,7 @@ import { loadConfig, requireMasterKeys, requireService } from '../../environment
 import { createLog } from '../../environment/log.ts';
 import { openLocks } from '../../environment/locks.ts';
 import { openDatabase } from '../../db/database.ts';
-import { noPlantLocks } from '../../db/lock.ts';
+import { noLocks } from '../../db/lock.ts';
 import { lastSlotAtOrBefore, phaseMs } from '../../domain/slots.ts';
 import { type Job, loadBullMq, type Queue } from './bullmq.ts';
 import { createJobActivities, pollByJob } from './bullmq-poll.ts';
@@ -40,7 +40,7 @@ const connection = { host, port: Number(port) };
 
 const deps: ActivityDeps = {
   db,
-  locks: isHardened ? openLocks(config, () => {}) : noPlantLocks,
+  locks: isHardened ? openLocks(config, () => {}) : noLocks,
   lockDomain: 'bullmq',
   vendors: createVendors({
     masterKeys: requireMasterKeys(config),

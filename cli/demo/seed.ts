@@ -7,7 +7,7 @@ import type { ActivityDeps } from '../../activities/plants/deps.ts';
 import { createVendors } from '../../activities/plants/vendor.ts';
 import { createFixtureAdapter, registry } from '../../adapters/clouds/registry.ts';
 import { findAccount, insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
-import { noPlantLocks } from '../../db/lock.ts';
+import { noLocks } from '../../db/lock.ts';
 import { findPlant, insertPlants, updatePlants } from '../../db/plants/plants.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
@@ -161,7 +161,7 @@ function createPlayer(options: SeedOptions, plantId: string): Player {
   let clockMs = 0;
   const deps: ActivityDeps = {
     db: options.db,
-    locks: noPlantLocks,
+    locks: noLocks,
     lockDomain: 'seed',
     vendors: createVendors({ masterKeys: options.masterKeys, openAdapter: createFixtureAdapter }),
     breaker: new Breaker(),

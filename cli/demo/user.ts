@@ -5,7 +5,7 @@ import { createSignInLink } from '../../api/auth/sign-in.ts';
 import { findUserByEmail, insertUser } from '../../db/people/users.ts';
 import type { Database } from '../../db/tables.ts';
 
-/** Who looks at the demo. Its password is random and told nobody: one comes in by a link. */
+/** The account of people who look at the demo. Has no known password; signs in by link only. */
 export const demoEmail = 'demo@localhost';
 
 /** Makes the demo's ADMIN, once. @returns a new sign-in link's token; older ones end. */

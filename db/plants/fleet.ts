@@ -44,7 +44,7 @@ export async function listSilentPlants(db: Db, nowMs: number): Promise<LoopPlant
 /**
  * Plants that are not polled and have an alert of which people may have to be told again: nobody but the reconciliation
  * reminds of them. Whether they are told, the rules decide; those left out here need no look: told of within the last hours,
- * taken in hand, or never announced for being there before us. Of plants that an operator paused nobody is reminded.
+ * taken in hand, or never announced for being there before us. Plants paused by an operator send no reminders.
  */
 export async function listPlantsToRemindOf(db: Db, nowMs: number): Promise<string[]> {
   const rows = await db

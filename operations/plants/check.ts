@@ -22,7 +22,7 @@ import {
   onOneSnapshot,
 } from '../../db/plants/check-ledger.ts';
 import type { Db } from '../../db/database.ts';
-import type { PlantLocks } from '../../db/lock.ts';
+import { lockKey, type Locks } from '../../db/lock.ts';
 import type { Database } from '../../db/tables.ts';
 import { plantOfWorkflowId, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { findGaps, judgeGaps, type JudgedGaps, type LostGap } from './check-gaps.ts';
@@ -96,7 +96,7 @@ export interface AuditReport {
 
 export interface AuditOptions {
   db: Kysely<Database>;
-  locks: Pick<PlantLocks, 'list'>;
+  locks: Pick<Locks, 'list'>;
   /** Default: the oldest kept row. */
   fromMs?: number;
   /** Default: now. Later than now on a clock that runs ahead. */
@@ -401,13 +401,13 @@ async function keep<T>(items: readonly T[], test: (item: T) => Promise<boolean>)
 /** Every lock ends by itself and belongs to the loop of its plant in this cluster and namespace. */
 async function checkLocks(
   loops: AuditedLoops,
-  locks: Pick<PlantLocks, 'list'>,
+  locks: Pick<Locks, 'list'>,
 ): Promise<Found & { counts: Pick<AuditCounts, 'locks'> }> {
   const held = await locks.list();
   const domain = held.length === 0 ? '' : await loops.lockDomain();
   const violations: Violation[] = [];
   for (const { key, ttlMs, owner } of held) {
-    const plantId = key.replace(/^lock:plant:/, '');
+    const plantId = key.slice(lockKey('plant', '').length);
     if (ttlMs < 0)
       violations.push({
         kind: 'LOCK_WITHOUT_TTL',

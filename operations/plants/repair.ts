@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
 import { type FleetPlant, listFleet } from '../../db/plants/fleet.ts';
-import type { PlantLocks } from '../../db/lock.ts';
+import { lockKey, type Locks } from '../../db/lock.ts';
 import { listUnseenChanges } from '../../db/plants/operations.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
@@ -26,7 +26,7 @@ export type Repair =
 export async function planRepairs(options: {
   db: Kysely<Database>;
   client: Client;
-  locks: Pick<PlantLocks, 'list'>;
+  locks: Pick<Locks, 'list'>;
 }): Promise<Repair[]> {
   return planRepairsWith({ ...options, loops: auditedLoops(options.client) });
 }
@@ -35,7 +35,7 @@ export async function planRepairs(options: {
 export async function planRepairsWith(options: {
   db: Kysely<Database>;
   loops: Pick<AuditedLoops, 'listRunning' | 'isRunning' | 'lockDomain'>;
-  locks: Pick<PlantLocks, 'list'>;
+  locks: Pick<Locks, 'list'>;
 }): Promise<Repair[]> {
   const { db, loops } = options;
   const listed = await loops.listRunning();
@@ -88,7 +88,7 @@ async function planLocks({
   const domain = held.length === 0 ? '' : await loops.lockDomain();
   const repairs: Repair[] = [];
   for (const { key, ttlMs, owner } of held) {
-    const plantId = key.replace(/^lock:plant:/, '');
+    const plantId = key.slice(lockKey('plant', '').length);
     const ownerId = owner.startsWith(`${domain}/`) ? owner.slice(domain.length + 1) : null;
     const isDead = ownerId !== null && !(await loops.isRunning(ownerId));
     if (ttlMs >= 0 && !isDead) continue;
@@ -113,7 +113,7 @@ export interface Repaired {
 /** Carries the repairs out, and lets the fleet be reconciled now. Each looks again first: what is right by now is left alone. */
 export async function repair(
   repairs: readonly Repair[],
-  options: { client: Client; locks: Pick<PlantLocks, 'remove'> },
+  options: { client: Client; locks: Pick<Locks, 'remove'> },
 ): Promise<Repaired> {
   const { client, locks } = options;
   const made = await inBatches(repairs, (batch) =>
@@ -127,7 +127,7 @@ export async function repair(
 async function repairOne(
   each: Repair,
   client: Client,
-  locks: Pick<PlantLocks, 'remove'>,
+  locks: Pick<Locks, 'remove'>,
 ): Promise<boolean> {
   switch (each.kind) {
     case 'START_LOOP':

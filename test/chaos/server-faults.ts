@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 
 import { isAlive } from '../../worker/dead-workers.ts';
-import { openPlantLocks } from '../../db/lock.ts';
+import { openLockClient } from '../../db/lock.ts';
 import type { ManagedServer } from '../../stack/up.ts';
 import { lockMsMax, timerMs } from '../support/promises.ts';
 import { countChanged, patiently, readRowTexts } from './ledger.ts';
@@ -80,7 +80,7 @@ function rowsAreAsBefore(scene: Scene, before: ReadonlyMap<string, string>): Aft
 
 export const breakRedis: Injector<FaultOf<RedisKind>> = async (fault, scene) => {
   const { stage, signal } = scene;
-  const locks = openPlantLocks({ url: stage.redisUrl, onUnavailable: () => {} });
+  const locks = openLockClient({ kind: 'plant', url: stage.redisUrl, onUnavailable: () => {} });
   try {
     await pause(0.2, signal);
     const mend = await breakIt(fault.kind, fault.lastsS, scene);

@@ -11,7 +11,7 @@ import { namedKey } from '../../environment/config.ts';
 import { demoCredentials } from '../../cli/demo/seed.ts';
 import { type Db } from '../../db/database.ts';
 import { insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
-import { noPlantLocks, type PlantLocks } from '../../db/lock.ts';
+import { noLocks, type Locks } from '../../db/lock.ts';
 import { insertPlants, type NewPlant } from '../../db/plants/plants.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import type { TestDatabase } from './database.ts';
@@ -23,7 +23,7 @@ export function testActivities(
   { db }: TestDatabase,
   options: {
     openAdapter?: OpenAdapter;
-    locks?: PlantLocks;
+    locks?: Locks;
     plantId?: string;
     isLocal?: boolean;
     signal?: AbortSignal;
@@ -31,7 +31,7 @@ export function testActivities(
   } = {},
 ): { activities: PlantActivities; setClock(ms: number): void } {
   let nowMs = Date.now();
-  const { openAdapter = createFixtureAdapter, locks = noPlantLocks, plantId = 'plant' } = options;
+  const { openAdapter = createFixtureAdapter, locks = noLocks, plantId = 'plant' } = options;
   const activities = createPlantActivities(
     {
       db,

@@ -11,7 +11,7 @@ import { expect } from 'vitest';
 
 import type { Checkpoint } from '../../activities/plants/deps.ts';
 import { audit } from '../../operations/plants/check.ts';
-import { openPlantLocks, type PlantLocks } from '../../db/lock.ts';
+import { openLockClient, type Locks } from '../../db/lock.ts';
 import type { PollLogRow } from '../../db/plants/poll-logs.ts';
 import type { Database } from '../../db/tables.ts';
 import { phaseMs } from '../../domain/slots.ts';
@@ -176,10 +176,11 @@ type Judged = Pick<TestFleet, 'db' | 'client' | 'config'>;
 /** Runs with the lock client of a fleet. */
 export async function withLocks<Result>(
   { config }: Pick<Judged, 'config'>,
-  run: (locks: PlantLocks) => Promise<Result>,
+  run: (locks: Locks) => Promise<Result>,
 ): Promise<Result> {
   if (config.REDIS_URL === undefined) throw new Error('a test fleet has a Redis');
-  const locks = openPlantLocks({
+  const locks = openLockClient({
+    kind: 'plant',
     url: config.REDIS_URL,
     keyPrefix: config.REDIS_KEY_PREFIX,
     onUnavailable: () => {},

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openPlantLocks } from '../../db/lock.ts';
+import { openLockClient } from '../../db/lock.ts';
 import type { PollLogRow } from '../../db/plants/poll-logs.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { startLoop } from '../../operations/plants/loops.ts';
@@ -154,7 +154,11 @@ describe('servers that go away and come back', () => {
       mend: () => Promise<void>,
     ): Promise<void> {
       await through(async () => {
-        const locks = openPlantLocks({ url: stack.redisUrl, onUnavailable: () => {} });
+        const locks = openLockClient({
+          kind: 'plant',
+          url: stack.redisUrl,
+          onUnavailable: () => {},
+        });
         try {
           await eventually('a lock', async () => (await locks.acquire('x', 'test', 1)) === 'FREE');
           await breakIt();

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 
-import { lockKey, openPlantLocks } from '../../../db/lock.ts';
+import { lockKey, openLockClient } from '../../../db/lock.ts';
 import { createTestIo } from '../../../test/support/command-line.ts';
 import {
   addPlant,
@@ -112,13 +112,14 @@ describe('of the locks in Redis', () => {
   beforeAll(() => {
     redis = new Redis(redisUrl, { keyPrefix: fleet.config.REDIS_KEY_PREFIX });
   });
-  afterEach(() => redis.del(lockKey('meadow')));
+  afterEach(() => redis.del(lockKey('plant', 'meadow')));
   afterAll(() => redis.disconnect());
 
   test("the loop's own is as it should be", async () => {
     const { clusterId } = await fleet.client.workflowService.getClusterInfo({});
     const owner = `${clusterId}/${fleet.client.options.namespace}/${pollWorkflowId('meadow')}`;
-    const locks = openPlantLocks({
+    const locks = openLockClient({
+      kind: 'plant',
       url: redisUrl,
       keyPrefix: fleet.config.REDIS_KEY_PREFIX,
       onUnavailable: () => {},
@@ -131,7 +132,7 @@ describe('of the locks in Redis', () => {
   });
 
   test("one without an end and somebody's are found", async () => {
-    await redis.set(lockKey('meadow'), 'somebody');
+    await redis.set(lockKey('plant', 'meadow'), 'somebody');
     const { code, report } = await run();
     expect(code).toBe(exitCodes.failed);
     expect(kindsOf(report)).toEqual(['LOCK_UNKNOWN_OWNER', 'LOCK_WITHOUT_TTL']);

@@ -4,7 +4,7 @@ import { type Client, ServiceError } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 import { Temporal } from 'temporal-polyfill';
 
-import type { PlantLocks } from '../../../db/lock.ts';
+import type { Locks } from '../../../db/lock.ts';
 import type { Database } from '../../../db/tables.ts';
 import {
   audit as runAudit,
@@ -79,7 +79,7 @@ async function runOnServices(config: Config, window: Window): Promise<AuditRepor
 interface Services {
   db: Kysely<Database>;
   client: Client;
-  locks: Pick<PlantLocks, 'list' | 'remove'>;
+  locks: Pick<Locks, 'list' | 'remove'>;
 }
 
 async function onServices<Result>(
@@ -88,7 +88,7 @@ async function onServices<Result>(
 ): Promise<Result> {
   const db = await connectDatabase(config);
   let client: Client | null = null;
-  let locks: PlantLocks | null = null;
+  let locks: Locks | null = null;
   try {
     client = await connectTemporal(config);
     locks = openLocks(config, () => {});

@@ -162,9 +162,14 @@ describe('without a worker', () => {
     test('audit --fix deletes those without an end or of a dead owner, and leaves those of others', async () => {
       const { clusterId } = await cli.fleet.client.workflowService.getClusterInfo({});
       const domain = `${clusterId}/${cli.fleet.client.options.namespace}`;
-      await redis.set(lockKey('endless'), 'somebody');
-      await redis.set(lockKey('dead'), `${domain}/${pollWorkflowId('dead')}`, 'PX', 600_000);
-      await redis.set(lockKey('foreign'), 'other/cluster/loop', 'PX', 600_000);
+      await redis.set(lockKey('plant', 'endless'), 'somebody');
+      await redis.set(
+        lockKey('plant', 'dead'),
+        `${domain}/${pollWorkflowId('dead')}`,
+        'PX',
+        600_000,
+      );
+      await redis.set(lockKey('plant', 'foreign'), 'other/cluster/loop', 'PX', 600_000);
       const { stdout } = await cli.run(['audit', '--fix', '--yes', '--json']);
       const { repairs, repaired } = JSON.parse(stdout) as {
         repairs: { kind: string; plant_id: string }[];
@@ -175,9 +180,9 @@ describe('without a worker', () => {
         'FREE_LOCK endless',
       ]);
       expect(repaired).toEqual({ done: 2, needless: 0 });
-      expect(await redis.exists(lockKey('dead'), lockKey('endless'))).toBe(0);
-      expect(await redis.exists(lockKey('foreign'))).toBe(1);
-      await redis.del(lockKey('foreign'));
+      expect(await redis.exists(lockKey('plant', 'dead'), lockKey('plant', 'endless'))).toBe(0);
+      expect(await redis.exists(lockKey('plant', 'foreign'))).toBe(1);
+      await redis.del(lockKey('plant', 'foreign'));
     });
   });
 });
