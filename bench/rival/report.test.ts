@@ -120,7 +120,7 @@ describe('the report', () => {
   });
 });
 
-describe('the digest of the README', () => {
+describe('the digest', () => {
   test('has a line for each row and a column for each engine, with medians and ranges', () => {
     const digest = digestMarkdown(
       reportOf(

@@ -92,7 +92,7 @@ const drift: Measure = { title: 'drift, ms', of: (result) => result.drift_ms, ..
 
 const allMeasures = [...measures, recovery, drift];
 
-/** What the README shows of a row that has these figures. */
+/** What the digest shows of a row that has these figures. */
 const digestMeasures: readonly (readonly [Measure['title'], string])[] = [
   ['polls/s', 'polls/s'],
   ['CPU ms a poll, machine', 'ms CPU a poll'],
@@ -106,7 +106,7 @@ const digestMeasures: readonly (readonly [Measure['title'], string])[] = [
 /** Rows that offer more than can be polled: what they show is how much is, and not when. */
 const throughputRows: readonly string[] = ['sustained', 'overload'];
 
-/** The table of the README: a line for each row, a column for each engine; in bold what is better. */
+/** The digest: a line for each row, a column for each engine; in bold what is better. */
 export function digestMarkdown({ results, ...report }: Report): string {
   const { versions } = report;
   const lines = rows.flatMap(({ name, title }) => {
@@ -116,7 +116,7 @@ export function digestMarkdown({ results, ...report }: Report): string {
     return [`| ${[title, ...cells].join(' | ')} |`];
   });
   return [
-    `BullMQ ${versions.bullmq} on ${versions.cores} cores, ${versions.cpu}, ${report.measured_at.slice(0, 10)}; ${runsText(report)}; in bold: better by more than a tenth and in every run, Heliograph against BullMQ; [every figure](docs/bench-rival.md):`,
+    `BullMQ ${versions.bullmq} on ${versions.cores} cores, ${versions.cpu}, ${report.measured_at.slice(0, 10)}; ${runsText(report)}; in bold: better by more than a tenth and in every run, Heliograph against BullMQ:`,
     '',
     `| ${['', ...engines.map((engine) => engineTitles[engine])].join(' | ')} |`,
     `| ${['', ...engines].map(() => '---').join(' | ')} |`,
