@@ -125,7 +125,6 @@ const layers: Record<string, Layer> = {
   worker: {
     imports: ['domain', 'db', 'adapters', 'activities', 'workflows', 'operations', 'environment'],
     packages: ['**'],
-    lists: ['queues.ts'],
     message: 'the worker imports neither api nor cli.',
   },
   stack: {
@@ -134,10 +133,10 @@ const layers: Record<string, Layer> = {
     message: 'the stack knows nothing of the product.',
   },
   simulate: {
-    imports: ['domain', 'adapters', 'activities', 'workflows', 'db/sealing'],
+    imports: ['domain', 'adapters', 'activities', 'db/sealing'],
     packages: ['node:*', 'temporal-polyfill'],
     message:
-      'a simulation needs no server: it imports domain, adapters and the pure parts of workflows and activities.',
+      'a simulation needs no server: it imports domain, adapters and what activities ask of vendors.',
   },
 };
 

@@ -46,6 +46,7 @@ const wrong: readonly (readonly [file: string, specifier: string])[] = [
   ['worker/a.ts', '../api/app.ts'],
   ['stack/a.ts', '../domain/slots.ts'],
   ['simulate/a.ts', '../db/plants/plants.ts'],
+  ['simulate/a.ts', '../workflows/plants/poll.ts'],
   ['simulate/oracle.ts', '../domain/plants/status.ts'],
 ];
 
@@ -64,7 +65,7 @@ const right: readonly (readonly [file: string, specifier: string])[] = [
   ['api/auth/a.ts', '../../db/people/users.ts'],
   ['api/app.ts', './plants/schemas.ts'],
   ['worker/queues.ts', '../activities/create.ts'],
-  ['simulate/a.ts', '../workflows/plants/messages.ts'],
+  ['simulate/a.ts', '../db/sealing.ts'],
 ];
 
 describe('who may import whom', () => {
