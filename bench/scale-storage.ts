@@ -139,6 +139,7 @@ function reconciliation(db: Kysely<Database>, config: Config, plantIds: readonly
     breaker: new Breaker(),
     clock: Date.now,
     log: createLog('error'),
+    pollCourse: 'WHOLE' as const,
     checkpoint: async () => {},
   };
   const loops = {

@@ -12,7 +12,7 @@ export interface Step {
 }
 
 const worker = 'worker/worker.ts';
-const loop = 'workflows/plants/plant-monitor.ts';
+const loop = 'workflows/plants/loop.ts';
 const server = 'stack/temporal.ts';
 const wholePoll = 'activities/plants/whole-poll.ts';
 
@@ -22,7 +22,11 @@ export const steps: readonly Step[] = [
     is: 'KEPT',
     title: 'an ordinary poll is one local activity (but four)',
     edits: [
-      { file: 'operations/plants/loops.ts', from: `course: 'WHOLE',`, to: `course: 'STEPS',` },
+      {
+        file: 'workflows/plants/poll.ts',
+        from: "request.course === 'WHOLE' && request.path",
+        to: 'request.path !== request.path && request.path',
+      },
     ],
   },
   {
@@ -52,7 +56,13 @@ export const steps: readonly Step[] = [
     name: 'early',
     is: 'KEPT',
     title: 'woken before the slot',
-    edits: [{ file: loop, from: 'wokenEarlyPart = 1 / 8', to: 'wokenEarlyPart = 0' }],
+    edits: [
+      {
+        file: 'workflows/plants/decisions.ts',
+        from: 'wokenEarlyPart = 1 / 8',
+        to: 'wokenEarlyPart = 0',
+      },
+    ],
   },
   {
     name: 'sixteen',

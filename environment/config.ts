@@ -183,6 +183,12 @@ export const environmentSchema = z.object({
     .transform(Number)
     .default(0)
     .describe('number of trusted proxies in front of the API that append to X-Forwarded-For'),
+  POLL_COURSE: z
+    .enum(['whole', 'steps'])
+    .default('whole')
+    .describe(
+      "how polls run: `whole` makes an ordinary poll one step, which is cheapest; `steps` makes each step an activity that Temporal's Web UI shows; each loop takes a change at its next run",
+    ),
   WORKFLOW_THREADS: z
     .enum(['lean', 'sdk'])
     .default('lean')

@@ -161,6 +161,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       }),
       breaker: new Breaker(),
       clock: Date.now,
+      pollCourse: config.POLL_COURSE === 'steps' ? 'STEPS' : 'WHOLE',
       log,
       checkpoint: options.checkpoint ?? (async () => {}),
     };

@@ -1,6 +1,5 @@
 import {
   type ActivityInterfaceFor,
-  ApplicationFailure,
   isCancellation,
   log,
   proxyActivities,
@@ -94,14 +93,4 @@ export function stepsOf<Activities extends Contract<Activities>>(): Steps<Activi
     return (regular[name] as Run)(args);
   }
   return { regular, local, step };
-}
-
-/** One sentence of an error, for the ledger: the innermost message, which the activities have redacted. */
-export function sentenceOf(error: unknown): string {
-  let innermost = error;
-  while (innermost instanceof Error && innermost.cause instanceof Error)
-    innermost = innermost.cause;
-  if (innermost instanceof ApplicationFailure || innermost instanceof Error)
-    return innermost.message;
-  return 'unknown error';
 }

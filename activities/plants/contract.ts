@@ -17,6 +17,12 @@ import type { Reading, VendorFailure } from '../../domain/plants/reading.ts';
  * bundle. Every activity is idempotent by its key. Instants are integer ms since the epoch.
  */
 
+/**
+ * How polls go. WHOLE: an ordinary poll is one local step, and only one that is out of the ordinary goes on in single steps.
+ * STEPS: each step of a poll is an activity of its own, which the Web UI shows with its result.
+ */
+export type PollCourse = 'WHOLE' | 'STEPS';
+
 /** Which poll of which plant: `slotMs` is its identity in ledger and fences, nothing else. */
 export interface PollKey {
   plantId: string;
@@ -131,6 +137,8 @@ export interface PlantStanding {
   openAlerts: number;
   /** A revision that the loop has not seen: it looks again. */
   revision: number;
+  /** The worker's setting, for the loop's next run. Absent: WHOLE, so that an ordinary poll's result stays short. */
+  course?: 'STEPS';
 }
 
 export interface ReconcileResult extends PlantStanding {

@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Locks } from '../../db/lock.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Breaker } from './breaker.ts';
+import type { PollCourse } from './contract.ts';
 import type { Vendors } from './vendor.ts';
 
 /** What the activities of a worker work with; tests pass their own clock and transport here. */
@@ -15,6 +16,8 @@ export interface ActivityDeps {
   breaker: Breaker;
   /** The worker's clock, ms since the epoch. */
   clock: () => number;
+  /** How the loops' next runs poll. */
+  pollCourse: PollCourse;
   log: ActivityLog;
   /** Called at named points of a poll; does nothing but in tests that kill a worker there. */
   checkpoint: (name: Checkpoint) => Promise<void>;

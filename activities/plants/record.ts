@@ -47,11 +47,11 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
     async reconcileAlerts(args: ReconcileArgs): Promise<ReconcileResult> {
       const result = await reconcile(deps, args);
       await deps.checkpoint('after alerts commit');
-      return result;
+      return withCourse(deps, result);
     },
 
     async evaluatePlant(args: EvaluateArgs): Promise<PlantStanding> {
-      return evaluate(deps, args);
+      return withCourse(deps, await evaluate(deps, args));
     },
 
     async writePollLog(args: PollLogArgs): Promise<void> {
@@ -227,6 +227,14 @@ async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
 async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
   if (args.result.kind !== 'FAILURE' || args.result.failure.type !== 'AUTH_FAILED') return true;
   return (await findCredentialsVersion(db, row.vendor_account_id)) === args.credentialsVersion;
+}
+
+/** With the worker's setting, for the loop's next run. */
+export function withCourse<Standing extends PlantStanding>(
+  { pollCourse }: Pick<ActivityDeps, 'pollCourse'>,
+  standing: Standing,
+): Standing {
+  return pollCourse === 'STEPS' ? { ...standing, course: 'STEPS' } : standing;
 }
 
 /** The plant as it is stored. */

@@ -18,7 +18,7 @@ import { answerWithoutVendor, askVendor, refuseWhileSlow, unknownPlant } from '.
 import { grouped } from '../grouped.ts';
 import { pollLogRow } from './ledger.ts';
 import { takeLock } from './plant-lock.ts';
-import { decidedStanding, endPoll, tellChange } from './record.ts';
+import { decidedStanding, endPoll, tellChange, withCourse } from './record.ts';
 import { waitAtLeast } from '../wait.ts';
 
 /** As many plants as one statement takes: more would only delay the first of them. */
@@ -84,7 +84,7 @@ export function createWholePoll(deps: ActivityDeps, context: () => CallContext) 
     await deps.checkpoint('after ledger commit');
     tellChange(deps, before.fetch.plant, changes);
     endPoll(deps, call, { ...args, outcome: whole.poll.outcome });
-    return { kind: 'ENDED', poll: whole.poll, standing };
+    return { kind: 'ENDED', poll: whole.poll, standing: withCourse(deps, standing) };
   };
 }
 

@@ -2,16 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { ApplicationFailure } from '@temporalio/common';
 
-import type {
-  FetchResult,
-  PlantActivities,
-  WholePollArgs,
-  WholePollResult,
-} from '../../activities/plants/contract.ts';
+import type { PlantActivities } from '../../activities/plants/contract.ts';
 import { createPlantActivities } from '../../activities/create.ts';
 import type { ActivityDeps, CallContext } from '../../activities/plants/deps.ts';
-import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
-import { afterAttempt } from '../../domain/plants/retry.ts';
+import { type PollEffects, pollPlant } from '../../workflows/plants/poll.ts';
 
 export interface JobPoll {
   jobId: string;
@@ -21,8 +15,6 @@ export interface JobPoll {
   /** From 1. */
   attempt: number;
 }
-
-const ledger = { trigger: 'SCHEDULE', requestedAtMs: null } as const;
 
 /** The vendor failed in a way that is worth another attempt: BullMQ makes it. */
 export class WorthAnotherAttempt extends Error {
@@ -54,91 +46,58 @@ export function createJobActivities(deps: ActivityDeps): JobActivities {
 }
 
 /**
- * One poll as a job: the same steps as in Heliograph's loop, by the same functions, so with the same statements.
+ * One poll as a job: the course of Heliograph's loop, so the same steps with the same statements.
  *
  * @throws WorthAnotherAttempt
  */
 export async function pollByJob(jobs: JobActivities, poll: JobPoll): Promise<void> {
-  const { plantId, slotMs, intervalMs } = poll;
-  const nowMs = Date.now();
-  const key = { plantId, slotMs, intervalMs, nowMs, ...ledger };
-  const whole = await jobs.forJob(poll.jobId, true, () => pollWhole(jobs.activities, key));
-  if (whole?.kind === 'ENDED') return;
-  const begun = whole?.kind === 'FETCHED' ? whole.fetched : null;
-  await jobs.forJob(poll.jobId, false, () => pollInSteps(jobs.activities, poll, begun, nowMs));
+  const { jobId, plantId, slotMs, intervalMs, attempt } = poll;
+  const step =
+    <Args, Result>(run: (args: Args) => Promise<Result>, isLocal = false) =>
+    (args: Args) =>
+      jobs.forJob(jobId, isLocal, () => run(args));
+  const { activities } = jobs;
+  await pollPlant(
+    {
+      plantId,
+      slotMs,
+      intervalMs,
+      trigger: 'SCHEDULE',
+      course: 'WHOLE',
+      path: 'LOCAL_FIRST',
+      requestedAtMs: null,
+      requestId: undefined,
+      missed: null,
+      isPostponed: false,
+      attemptsBefore: attempt - 1,
+    },
+    {
+      nowMs: Date.now,
+      // The course waits only before another attempt, which BullMQ makes.
+      sleep: () => Promise.reject(new WorthAnotherAttempt('the vendor failed')),
+      pollWhole: (args) => step(pollWhole(activities), true)(args),
+      fetchReadings: (args) => step(activities.fetchReadings)(args),
+      steps: () => ({
+        writeMissed: step(activities.writeMissed),
+        upsertSnapshot: step(activities.upsertSnapshot),
+        backfillDays: step(activities.backfillDays),
+        reconcileAlerts: step(activities.reconcileAlerts),
+        writePollLog: step(activities.writePollLog),
+      }),
+      endsPoll: () => true,
+      log: { warn: () => {}, error: () => {} },
+    },
+  );
 }
 
 /** As in Heliograph's loop, null where it did not finish: the vendor hangs, and is asked again with more time. */
-async function pollWhole(
-  activities: PlantActivities,
-  args: Omit<WholePollArgs, 'missed'>,
-): Promise<WholePollResult | null> {
-  try {
-    return await activities.pollWhole({ ...args, missed: null });
-  } catch (error) {
-    if (error instanceof ApplicationFailure) return null;
-    throw error;
-  }
-}
-
-async function pollInSteps(
-  activities: PlantActivities,
-  poll: JobPoll,
-  begun: FetchResult | null,
-  startedAtMs: number,
-): Promise<void> {
-  const { plantId, slotMs, intervalMs, attempt } = poll;
-  const result =
-    begun ?? (await activities.fetchReadings({ plantId, slotMs, intervalMs, nowMs: Date.now() }));
-  if (result.kind === 'VENDOR_FAILURE' && result.asked) {
-    const isWorthIt = afterAttempt(result.failure, attempt).next === 'RETRY';
-    if (isWorthIt) throw new WorthAnotherAttempt(result.failure.type);
-  }
-  const booked = await book(activities, poll, startedAtMs, result);
-  await activities.writePollLog({ plantId, slotMs, jobType: 'POLL', ...ledger, ...booked });
-}
-
-type Row = Pick<BookedPoll, 'errorType' | 'error' | 'attempts'> & {
-  outcome: BookedPoll['outcome'] | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE';
-  startedAtMs: number | null;
-  durationMs: number | null;
-  booked: Booked | null;
-};
-
-async function book(
-  activities: PlantActivities,
-  { plantId, slotMs, attempt }: JobPoll,
-  startedAtMs: number,
-  result: FetchResult,
-): Promise<Row> {
-  if (result.kind === 'ALREADY_BOOKED') return result.poll;
-  if (result.kind !== 'READING' && result.kind !== 'VENDOR_FAILURE') {
-    const nothing = { durationMs: null, attempts: 0, errorType: null, error: null, booked: null };
-    return { outcome: result.kind, startedAtMs: null, ...nothing };
-  }
-  const { nowMs, durationMs, credentialsVersion } = result;
-  let booked: Booked | null = null;
-  if (result.kind === 'READING') {
-    const { reading } = result;
-    const snapshot = await activities.upsertSnapshot({ plantId, slotMs, nowMs, reading });
-    booked = snapshot.booked;
-    const dates = snapshot.gaps;
-    if (dates.length > 0)
-      await activities.backfillDays({ plantId, dates, nowMs, source: 'BACKFILL' });
-  }
-  const { poll } = await activities.reconcileAlerts({
-    plantId,
-    slotMs,
-    nowMs,
-    startedAtMs,
-    durationMs,
-    attempts: attempt,
-    result:
-      result.kind === 'READING'
-        ? { kind: 'READING', reading: result.reading }
-        : { kind: 'FAILURE', failure: result.failure },
-    credentialsVersion,
-    booked,
-  });
-  return poll;
+function pollWhole(activities: PlantActivities): PollEffects['pollWhole'] {
+  return async (args) => {
+    try {
+      return await activities.pollWhole(args);
+    } catch (error) {
+      if (error instanceof ApplicationFailure) return null;
+      throw error;
+    }
+  };
 }

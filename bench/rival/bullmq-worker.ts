@@ -49,6 +49,7 @@ const deps: ActivityDeps = {
   breaker: new Breaker(),
   clock: Date.now,
   log,
+  pollCourse: 'WHOLE',
   checkpoint: async () => {},
 };
 

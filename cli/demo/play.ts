@@ -1,8 +1,6 @@
-import type { FetchResult, PlantActivities } from '../../activities/plants/contract.ts';
-import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
-import { afterAttempt } from '../../domain/plants/retry.ts';
+import type { PlantActivities, PollCourse } from '../../activities/plants/contract.ts';
 import { type Grid, nextSlotAfter } from '../../domain/slots.ts';
-import type { PollCourse } from '../../workflows/plants/messages.ts';
+import { type PollEffects, pollPlant } from '../../workflows/plants/poll.ts';
 
 /**
  * Plays a plant's past through the production activities on a virtual clock: the same fetch, snapshot, alerts, closings and
@@ -57,99 +55,46 @@ export async function playPlant(
 
 /** @returns the revision that the alert step saw; null where it did not run. */
 async function playPoll(
-  { activities, course = 'WHOLE' }: Player,
+  player: Player,
   plantId: string,
   slotMs: number,
   intervalMs: number,
 ): Promise<number | null> {
-  let begun: FetchResult | null = null;
-  if (course === 'WHOLE') {
-    const whole = await activities.pollWhole({
+  const end = await pollPlant(
+    {
       plantId,
       slotMs,
       intervalMs,
-      nowMs: slotMs,
       trigger: 'SCHEDULE',
+      course: player.course ?? 'WHOLE',
+      path: 'LOCAL_FIRST',
       requestedAtMs: null,
+      requestId: undefined,
       missed: null,
-    });
-    if (whole.kind === 'ENDED') return whole.standing.revision;
-    if (whole.kind === 'FETCHED') begun = whole.fetched;
-  }
-  const { result, attempts } = await fetchAll(activities, plantId, slotMs, intervalMs, begun);
-  const key = { plantId, slotMs } as const;
-  const row = { ...key, jobType: 'POLL', trigger: 'SCHEDULE', requestedAtMs: null } as const;
-  if (result.kind !== 'READING' && result.kind !== 'VENDOR_FAILURE') {
-    const outcome = result.kind === 'ALREADY_BOOKED' ? result.poll.outcome : result.kind;
-    const poll: Partial<BookedPoll> = result.kind === 'ALREADY_BOOKED' ? result.poll : {};
-    await activities.writePollLog({
-      ...row,
-      outcome,
-      startedAtMs: poll.startedAtMs ?? null,
-      durationMs: poll.durationMs ?? null,
-      attempts: poll.attempts ?? 0,
-      errorType: poll.errorType ?? null,
-      error: poll.error ?? null,
-      booked: poll.booked ?? null,
-    });
-    return null;
-  }
-  let booked: Booked | null = null;
-  if (result.kind === 'READING') {
-    const snapshot = await activities.upsertSnapshot({
-      ...key,
-      nowMs: result.nowMs,
-      reading: result.reading,
-    });
-    booked = snapshot.booked;
-    if (snapshot.gaps.length > 0)
-      await activities.backfillDays({
-        plantId,
-        dates: snapshot.gaps,
-        nowMs: result.nowMs,
-        source: 'BACKFILL',
-      });
-  }
-  const { poll, revision } = await activities.reconcileAlerts({
-    ...key,
-    nowMs: result.nowMs,
-    startedAtMs: slotMs,
-    durationMs: result.durationMs,
-    attempts,
-    result:
-      result.kind === 'READING'
-        ? { kind: 'READING', reading: result.reading }
-        : { kind: 'FAILURE', failure: result.failure },
-    credentialsVersion: result.credentialsVersion,
-    booked,
-  });
-  await activities.writePollLog({
-    ...row,
-    outcome: poll.outcome,
-    startedAtMs: poll.startedAtMs,
-    durationMs: poll.durationMs,
-    attempts: poll.attempts,
-    errorType: poll.errorType,
-    error: poll.error,
-    booked: poll.booked,
-  });
-  return revision;
+      isPostponed: false,
+    },
+    effectsAt(player, slotMs),
+  );
+  return end?.standing?.revision ?? null;
 }
 
-async function fetchAll(
-  activities: PlantActivities,
-  plantId: string,
-  slotMs: number,
-  intervalMs: number,
-  begun: FetchResult | null,
-): Promise<{ result: FetchResult; attempts: number }> {
-  for (let attempts = 1, first = begun; ; attempts += 1, first = null) {
-    const result =
-      first ?? (await activities.fetchReadings({ plantId, slotMs, intervalMs, nowMs: slotMs }));
-    if (result.kind !== 'VENDOR_FAILURE') return { result, attempts };
-    if (!result.asked) return { result, attempts: attempts - 1 };
-    if (afterAttempt(result.failure, attempts).next === 'DONE') return { result, attempts };
-  }
+/** The activities themselves, on a clock that stands at `nowMs` until a poll waits. */
+function effectsAt({ activities, setClock }: Player, nowMs: number): PollEffects {
+  let clockMs = nowMs;
+  return {
+    nowMs: () => clockMs,
+    sleep(ms) {
+      clockMs += ms;
+      setClock(clockMs);
+      return Promise.resolve();
+    },
+    pollWhole: (args) => activities.pollWhole(args),
+    fetchReadings: (args) => activities.fetchReadings(args),
+    steps: () => activities,
+    // An error ends the play; so nothing is left to log.
+    endsPoll: () => true,
+    log: { warn: () => {}, error: () => {} },
+  };
 }
 
 async function playClosing(

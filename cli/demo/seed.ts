@@ -167,6 +167,7 @@ function createPlayer(options: SeedOptions, plantId: string): Player {
     breaker: new Breaker(),
     clock: () => clockMs,
     log: options.log,
+    pollCourse: 'WHOLE',
     checkpoint: async () => {},
   };
   const { signal } = new AbortController();

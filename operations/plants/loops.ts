@@ -82,10 +82,9 @@ export async function startLoop(
     workflowIdConflictPolicy: 'USE_EXISTING',
     args: [
       {
-        v: 1,
+        v: 2,
         plantId: plant.id,
         brand: plant.brand,
-        course: 'WHOLE',
         ...options,
       },
     ],

@@ -96,8 +96,8 @@ describe('replay', () => {
   test('a poll with another step before its log does not pass', async () => {
     const reordered = await changedBundle(scratch, {
       file: 'workflows/plants/poll.ts',
-      from: "await step('writePollLog', row, localBudget(request.path));",
-      to: "await step('evaluatePlant', { plantId: row.plantId, nowMs: 0, revision: 0, closing: null }); await step('writePollLog', row);",
+      from: 'await effects.steps(path).writePollLog(row);',
+      to: "await effects.steps(path).backfillDays({ plantId, dates: [], nowMs: 0, source: 'BACKFILL' }); await effects.steps(path).writePollLog(row);",
     });
     expect(await replay(reordered, 'monitorPlant/ordinary-polls')).toMatch(
       /nondeterminism|non-determin/i,
@@ -108,9 +108,9 @@ describe('replay', () => {
     const name = 'monitorPlant/whole-slot-in-time';
     expect(await replay(bundle, name, givenOutAgain(readHistory(name), 10_000))).toBeNull();
     const byItsOwnTime = await changedBundle(scratch, {
-      file: 'workflows/plants/plant-monitor.ts',
-      from: "if (course === 'WHOLE') {",
-      to: "if (course === 'WHOLE' && !waits) {",
+      file: 'workflows/plants/loop.ts',
+      from: "const isAskedFirst = this.#courseNow() === 'WHOLE' || !due.isPostponed;",
+      to: 'const isAskedFirst = !due.isPostponed;',
     });
     expect(await replay(byItsOwnTime, name)).toBeNull();
     expect(await replay(byItsOwnTime, name, givenOutAgain(readHistory(name), 10_000))).toMatch(
@@ -121,8 +121,8 @@ describe('replay', () => {
   test('workflow code that does not come back is noticed in a lean thread', async () => {
     const spinning = await changedBundle(scratch, {
       file: 'workflows/plants/plant-monitor.ts',
-      from: 'let lookAgain = state === null;',
-      to: 'for (let n = 0; n < 12e9; n += 1); let lookAgain = state === null;',
+      from: 'hear(loop, plantId);',
+      to: 'for (let n = 0; n < 12e9; n += 1); hear(loop, plantId);',
     });
     let stuck = 0;
     const { watch } = await withLeanThreads(

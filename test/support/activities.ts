@@ -41,6 +41,7 @@ export function testActivities(
       breaker: new Breaker(),
       clock: () => nowMs,
       log: { info: () => {}, warn: () => {}, error: () => {} },
+      pollCourse: 'WHOLE',
       checkpoint: options.checkpoint ?? (async () => {}),
     },
     () => ({

@@ -45,7 +45,7 @@ async function freezeOnce(fleet: TestFleet, step: WrittenStep): Promise<void> {
     await startLoop(
       fleet.client,
       { id: plantId, name: plantId, brand: chaosBrand },
-      { course: step === 'whole' ? 'WHOLE' : 'STEPS' },
+      { course: step === 'whole' ? 'WHOLE' : 'STEPS', pollsPerRun: 1_000 },
     );
     await eventually('polls', async () => (await polled(fleet)).length >= 2, 60_000);
     await frozen.arm();

@@ -30,8 +30,8 @@ test(
       // It would poll in single steps where the history has a poll in one.
       const bundle = await changedBundle(scratch, {
         file: 'workflows/plants/poll.ts',
-        from: "const whole = request.course === 'WHOLE' && request.path === 'LOCAL_FIRST';",
-        to: 'const whole = false;',
+        from: "const isWhole = request.course === 'WHOLE' && request.path === 'LOCAL_FIRST';",
+        to: 'const isWhole = false;',
       });
       // As if it had been silent for minutes.
       await fleet.db

@@ -8,10 +8,10 @@ import {
 
 import type { BackfillResult } from '../../activities/plants/contract.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
+import { innermostMessage } from '../../domain/plain-error.ts';
 import type { LocalDate } from '../../domain/zone.ts';
 import { afterAttempt } from '../../domain/plants/retry.ts';
 import { dayClosedSignal, pollWorkflowId } from './messages.ts';
-import { sentenceOf } from '../steps.ts';
 import { refreshDaysStep, step } from './steps.ts';
 
 export interface DailyCloseInput {
@@ -64,7 +64,7 @@ async function refresh(
     } catch (error) {
       if (isCancellation(error)) throw error;
       // A closing goes on without the series: the days are asked again at the next one.
-      return { days: [], failure: { type: 'UNKNOWN', message: sentenceOf(error) }, attempts };
+      return { days: [], failure: { type: 'UNKNOWN', message: innermostMessage(error) }, attempts };
     }
     if (result.failure === null) return { ...result, attempts };
     const after = afterAttempt(result.failure, attempts);

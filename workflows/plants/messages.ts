@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
-import type { Closing, PlantStanding } from '../../activities/plants/contract.ts';
+import type { Closing, PlantStanding, PollCourse } from '../../activities/plants/contract.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
 import type {
   AdapterErrorType,
@@ -43,21 +43,19 @@ export function dailyWorkflowId(plantId: string, date: string): string {
   return `daily:plant:${plantId}:${date}`;
 }
 
-/**
- * WHOLE: an ordinary poll is one step, woken a little before its slot; all others go on in single steps. STEPS: single steps
- * from the start. Part of the workflow's input: a run keeps its course, so that histories of both replay.
- */
-export type PollCourse = 'WHOLE' | 'STEPS';
-
 export interface MonitorInput {
-  v: 1;
+  /** 1: the single steps of a poll are local first, as they were before they became a setting. 2: they are regular. */
+  v: 1 | 2;
   plantId: string;
   brand: Brand;
-  /** After how many polls the run continues as new; simulations under time skipping raise it. */
+  /** The run continues as new after this many polls; simulations under time skipping raise it. */
   pollsPerRun?: number;
-  /** Absent in runs that began before polls had one: single steps. The next run is WHOLE unless this one is told otherwise. */
+  /**
+   * How the polls of this run go; the run keeps it. Absent at a loop's first start: the run takes the worker's setting, which
+   * comes with its first evaluation. Absent in version 1: STEPS.
+   */
   course?: PollCourse;
-  /** How long before its slot a WHOLE poll is woken at most; simulations under time skipping, where it costs real time, lower it. */
+  /** A WHOLE poll wakes at most this long before its slot, ms; simulations under time skipping, where it costs real time, lower it. */
   wokenEarlyMs?: number;
   /** What the run before knew; absent at the start, and then everything is read from PostgreSQL. */
   state?: LoopState;

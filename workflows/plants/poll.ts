@@ -1,18 +1,25 @@
-import { isCancellation, log, sleep } from '@temporalio/workflow';
-
 import type {
+  FetchArgs,
   FetchResult,
   MissedSlots,
+  PlantActivities,
   PlantStanding,
+  PollCourse,
   PollLogArgs,
   WholePollArgs,
+  WholePollResult,
 } from '../../activities/plants/contract.ts';
 import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
 import type { Trigger } from '../../domain/plants/plant.ts';
 import { afterAttempt } from '../../domain/plants/retry.ts';
-import type { PollAnswer, PollCourse } from './messages.ts';
-import { type LocalBudget, localBudget, sentenceOf, type StepPath } from '../steps.ts';
-import { fetchStep, step, wholePollStep } from './steps.ts';
+import { innermostMessage } from '../../domain/plain-error.ts';
+import type { PollAnswer } from './messages.ts';
+import type { StepPath } from '../steps.ts';
+
+/**
+ * The course of a poll, as steps over injected effects. The workflow runs it in Temporal; the player of past days, the
+ * simulation and the bench of the rival run it without.
+ */
 
 export interface PollRequest {
   plantId: string;
@@ -23,14 +30,40 @@ export interface PollRequest {
   intervalMs: number;
   path: StepPath;
   course: PollCourse;
-  /** Older slots that nobody polled, to be written off with this poll; null where there are none. */
+  /** Older slots that nobody polled: they become MISSED with this poll. null: none. */
   missed: MissedSlots | null;
-  /** A whole poll that the loop means to begin later. */
-  postpone: boolean;
+  /** A poll in one step that the loop will begin later. */
+  isPostponed: boolean;
+  /** Attempts that an earlier run of this poll made; 0 unless said. */
+  attemptsBefore?: number;
+}
+
+type PollStep =
+  | 'writeMissed'
+  | 'upsertSnapshot'
+  | 'backfillDays'
+  | 'reconcileAlerts'
+  | 'writePollLog';
+
+/** What a poll needs of the world. */
+export interface PollEffects {
+  nowMs(): number;
+  sleep(ms: number): Promise<void>;
+  /** The whole poll in one step. null: it did not finish, and the single steps find out what it did. */
+  pollWhole(args: WholePollArgs): Promise<WholePollResult | null>;
+  fetchReadings(args: FetchArgs, path: StepPath): Promise<FetchResult>;
+  /** The other steps; those of one call share what time they may take while they are local. */
+  steps(path: StepPath): Pick<PlantActivities, PollStep>;
+  /** True for an error that ends the poll without a row: a cancellation. Any other makes a FAILED row. */
+  endsPoll(error: unknown): boolean;
+  log: {
+    warn(message: string, fields: Record<string, unknown>): void;
+    error(message: string, fields: Record<string, unknown>): void;
+  };
 }
 
 /** What became of a poll. */
-interface PollEnd {
+export interface PollEnd {
   answer: PollAnswer;
   /** null where the alert step did not run. */
   standing: PlantStanding | null;
@@ -48,68 +81,72 @@ interface Fetched {
 }
 
 /**
- * One poll: fetch, snapshot, gaps, alerts and status, and its row of the ledger, whatever happened. Throws nothing but
- * cancellation. null: postponed.
+ * One poll: fetch, snapshot, gaps, alerts and status, and its row of the ledger, whatever happens.
+ *
+ * @returns null where it was postponed: nothing was done.
+ * @throws only what `endsPoll` names.
  */
-export async function pollPlant(request: PollRequest): Promise<PollEnd | null> {
-  const whole = request.course === 'WHOLE' && request.path === 'LOCAL_FIRST';
-  const result = whole ? await wholePollStep(wholePollArgs(request)) : null;
-  if (result?.kind === 'ENDED') {
-    const { poll, standing } = result;
-    return endOf(ledgerRow(request, poll), standing);
-  }
+export async function pollPlant(
+  request: PollRequest,
+  effects: PollEffects,
+): Promise<PollEnd | null> {
+  const isWhole = request.course === 'WHOLE' && request.path === 'LOCAL_FIRST';
+  const result = isWhole ? await effects.pollWhole(wholePollArgs(request, effects.nowMs())) : null;
+  if (result?.kind === 'ENDED') return endOf(ledgerRow(request, result.poll), result.standing);
   if (result?.kind === 'LATER') return null;
   const { plantId, intervalMs, missed } = request;
-  if (missed !== null) await step('writeMissed', { plantId, intervalMs, ...missed });
-  return pollInSteps(request, result?.kind === 'FETCHED' ? result.fetched : null);
+  if (missed !== null)
+    await effects.steps('LOCAL_FIRST').writeMissed({ plantId, intervalMs, ...missed });
+  return pollInSteps(request, effects, result?.kind === 'FETCHED' ? result.fetched : null);
 }
 
-function wholePollArgs(request: PollRequest): WholePollArgs {
-  const { plantId, slotMs, intervalMs, trigger, requestedAtMs, requestId, missed, postpone } =
-    request;
+function wholePollArgs(request: PollRequest, nowMs: number): WholePollArgs {
+  const { plantId, slotMs, intervalMs, trigger, requestedAtMs, requestId, missed } = request;
   return {
     plantId,
     slotMs,
     intervalMs,
-    nowMs: Date.now(),
+    nowMs,
     trigger,
     requestedAtMs,
     missed,
-    ...(postpone ? { postpone } : {}),
+    ...(request.isPostponed ? { postpone: true } : {}),
     ...(requestId === undefined ? {} : { requestId }),
   };
 }
 
 /** @param begun what the vendor has said to the poll's one step; null where nobody was asked. */
-async function pollInSteps(request: PollRequest, begun: FetchResult | null): Promise<PollEnd> {
+async function pollInSteps(
+  request: PollRequest,
+  effects: PollEffects,
+  begun: FetchResult | null,
+): Promise<PollEnd> {
+  const { plantId, slotMs, path } = request;
   // Woken early for one step that could not be: single steps begin on the slot.
-  if (begun === null && request.slotMs > Date.now()) await sleep(request.slotMs - Date.now());
-  const startedAtMs = begun === null || !('nowMs' in begun) ? Date.now() : begun.nowMs;
+  const earlyMs = slotMs - effects.nowMs();
+  if (begun === null && earlyMs > 0) await effects.sleep(earlyMs);
+  const startedAtMs = begun === null || !('nowMs' in begun) ? effects.nowMs() : begun.nowMs;
   let fetched: Fetched | null = null;
   let poll: BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE';
   let standing: PlantStanding | null = null;
   try {
-    fetched = await fetchAll(request, begun);
-    ({ poll, standing } = await book(request, startedAtMs, fetched));
+    fetched = await fetchAll(request, effects, begun);
+    ({ poll, standing } = await book(request, effects, startedAtMs, fetched));
   } catch (error) {
-    if (isCancellation(error)) throw error;
-    log.error('a poll ended by an error of ours', {
-      plantId: request.plantId,
-      slotMs: request.slotMs,
-      error,
-    });
+    if (effects.endsPoll(error)) throw error;
+    effects.log.error('a poll ended by an error of ours', { plantId, slotMs, error });
     poll = {
       outcome: 'FAILED',
       errorType: 'UNKNOWN',
-      error: sentenceOf(error),
+      error: innermostMessage(error),
       booked: fetched?.booked ?? null,
       startedAtMs,
-      durationMs: Date.now() - startedAtMs,
+      durationMs: effects.nowMs() - startedAtMs,
       attempts: fetched?.attempts ?? 1,
     };
   }
   const row = ledgerRow(request, poll);
-  await step('writePollLog', row, localBudget(request.path));
+  await effects.steps(path).writePollLog(row);
   return endOf(row, standing);
 }
 
@@ -119,39 +156,40 @@ function endOf(row: PollLogArgs, standing: PlantStanding | null): PollEnd {
   return { answer: pollAnswer(row, standing), standing, endedAtMs };
 }
 
-/** At most two attempts; the second 5 s later and regular, after a rate limit's time where that is short. */
-async function fetchAll(request: PollRequest, begun: FetchResult | null): Promise<Fetched> {
-  let attempts = 0;
+/** At most two attempts: the second is regular, 5 s later or, where that is short, after a rate limit's time. */
+async function fetchAll(
+  request: PollRequest,
+  effects: PollEffects,
+  begun: FetchResult | null,
+): Promise<Fetched> {
+  const { plantId, slotMs, intervalMs, course, path, attemptsBefore = 0 } = request;
+  let attempts = attemptsBefore;
   let durationMs = 0;
   for (let first = begun; ; first = null) {
-    const { plantId, slotMs, intervalMs } = request;
+    const isFirst = attempts === attemptsBefore && course === 'STEPS';
     const result =
       first ??
-      (await fetchStep(
-        { plantId, slotMs, intervalMs, nowMs: Date.now() },
-        attempts === 0 && request.course === 'STEPS' ? request.path : 'REGULAR',
+      (await effects.fetchReadings(
+        { plantId, slotMs, intervalMs, nowMs: effects.nowMs() },
+        isFirst ? path : 'REGULAR',
       ));
     if (result.kind === 'READING' || result.kind === 'VENDOR_FAILURE')
       durationMs += result.durationMs;
-    if (result.kind !== 'VENDOR_FAILURE') {
-      return {
-        result,
-        attempts: result.kind === 'READING' ? attempts + 1 : attempts,
-        durationMs,
-        booked: null,
-      };
-    }
-    if (!result.asked) return { result, attempts, durationMs, booked: null };
-    attempts += 1;
+    const isAsked = result.kind === 'READING' || (result.kind === 'VENDOR_FAILURE' && result.asked);
+    if (isAsked) attempts += 1;
+    const fetched = { result, attempts, durationMs, booked: null };
+    if (result.kind !== 'VENDOR_FAILURE' || !result.asked) return fetched;
     const after = afterAttempt(result.failure, attempts);
-    if (after.next === 'DONE') return { result, attempts, durationMs, booked: null };
-    await sleep(after.waitMs);
+    if (after.next === 'DONE') return fetched;
+    await effects.sleep(after.waitMs);
     durationMs += after.waitMs;
   }
 }
 
+/** Snapshot, gaps, alerts and status of what the vendor said. */
 async function book(
   request: PollRequest,
+  effects: PollEffects,
   startedAtMs: number,
   fetched: Fetched,
 ): Promise<{
@@ -160,61 +198,46 @@ async function book(
 }> {
   const { plantId, slotMs } = request;
   const { result, attempts, durationMs } = fetched;
-  switch (result.kind) {
-    case 'SKIPPED_LOCKED':
-    case 'SKIPPED_INACTIVE':
-      return { poll: result.kind, standing: null };
-    case 'ALREADY_BOOKED':
-      return { poll: result.poll, standing: null };
-    case 'READING':
-    case 'VENDOR_FAILURE': {
-      const budget = localBudget(request.path);
-      const { nowMs, credentialsVersion } = result;
-      if (result.kind === 'READING') {
-        const snapshot = await step(
-          'upsertSnapshot',
-          { plantId, slotMs, nowMs, reading: result.reading },
-          budget,
-        );
-        fetched.booked = snapshot.booked;
-        if (snapshot.gaps.length > 0) await fillGaps(plantId, snapshot.gaps, nowMs, budget);
-      }
-      const reconciled = await step(
-        'reconcileAlerts',
-        {
-          plantId,
-          slotMs,
-          nowMs,
-          startedAtMs,
-          durationMs,
-          attempts,
-          result:
-            result.kind === 'READING'
-              ? { kind: 'READING', reading: result.reading }
-              : { kind: 'FAILURE', failure: result.failure },
-          credentialsVersion,
-          booked: fetched.booked,
-        },
-        budget,
-      );
-      const { poll, ...standing } = reconciled;
-      return { poll, standing };
-    }
+  if (result.kind === 'ALREADY_BOOKED') return { poll: result.poll, standing: null };
+  if (result.kind !== 'READING' && result.kind !== 'VENDOR_FAILURE')
+    return { poll: result.kind, standing: null };
+  const steps = effects.steps(request.path);
+  const { nowMs, credentialsVersion } = result;
+  if (result.kind === 'READING') {
+    const { reading } = result;
+    const { booked, gaps } = await steps.upsertSnapshot({ plantId, slotMs, nowMs, reading });
+    fetched.booked = booked;
+    if (gaps.length > 0) await fillGaps(plantId, gaps, nowMs, { effects, steps });
   }
+  const { poll, ...standing } = await steps.reconcileAlerts({
+    plantId,
+    slotMs,
+    nowMs,
+    startedAtMs,
+    durationMs,
+    attempts,
+    result:
+      result.kind === 'READING'
+        ? { kind: 'READING', reading: result.reading }
+        : { kind: 'FAILURE', failure: result.failure },
+    credentialsVersion,
+    booked: fetched.booked,
+  });
+  return { poll, standing };
 }
 
-/** A failing series changes neither outcome nor failure count; the tries are recorded by the activity. */
+/** A failing series changes neither outcome nor failure count; the activity records the tries. */
 async function fillGaps(
   plantId: string,
   dates: string[],
   nowMs: number,
-  budget: LocalBudget,
+  { effects, steps }: { effects: PollEffects; steps: Pick<PlantActivities, 'backfillDays'> },
 ): Promise<void> {
   try {
-    await step('backfillDays', { plantId, dates, nowMs, source: 'BACKFILL' }, budget);
+    await steps.backfillDays({ plantId, dates, nowMs, source: 'BACKFILL' });
   } catch (error) {
-    if (isCancellation(error)) throw error;
-    log.warn('days could not be filled', { plantId, dates, error });
+    if (effects.endsPoll(error)) throw error;
+    effects.log.warn('days could not be filled', { plantId, dates, error });
   }
 }
 

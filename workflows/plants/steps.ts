@@ -1,11 +1,14 @@
-import { isCancellation, log } from '@temporalio/workflow';
+import { isCancellation, log, sleep } from '@temporalio/workflow';
 
 import type {
+  FetchArgs,
+  FetchResult,
   PlantActivities,
   WholePollArgs,
   WholePollResult,
 } from '../../activities/plants/contract.ts';
-import { type StepPath, stepsOf } from '../steps.ts';
+import { localBudget, type StepPath, stepsOf } from '../steps.ts';
+import type { PollEffects } from './poll.ts';
 
 /** The steps of plants. The vendor's calls have budgets of their own. */
 
@@ -13,12 +16,6 @@ import { type StepPath, stepsOf } from '../steps.ts';
 const localFetchBudgetMs = 2_000;
 /** Reading before, 2 s for the vendor, writing after; then 8 s, after which a workflow task must be extended, are not over. */
 const localPollBudgetMs = 7_000;
-
-/**
- * A poll in one step is woken at most so long before its slot: enough for a busy server and worker to bring it to its vendor
- * call in time, which then begins on the slot itself.
- */
-export const wokenEarlyMsMax = 500;
 
 const { regular, local, step: plantStep } = stepsOf<PlantActivities>();
 const localFetch = local(localFetchBudgetMs);
@@ -31,8 +28,27 @@ export const step: <
   ...args: Parameters<typeof plantStep<Name>>
 ) => ReturnType<typeof plantStep<Name>> = plantStep;
 
-/** The whole poll in one local step; null where it did not finish: nothing is known then, and the single steps find out. */
-export async function wholePollStep(args: WholePollArgs): Promise<WholePollResult | null> {
+/** A poll's steps in Temporal. */
+export const pollEffects: PollEffects = {
+  nowMs: () => Date.now(),
+  sleep: (ms) => sleep(ms),
+  pollWhole,
+  fetchReadings,
+  steps(path) {
+    const budget = localBudget(path);
+    return {
+      writeMissed: (args) => step('writeMissed', args, budget),
+      upsertSnapshot: (args) => step('upsertSnapshot', args, budget),
+      backfillDays: (args) => step('backfillDays', args, budget),
+      reconcileAlerts: (args) => step('reconcileAlerts', args, budget),
+      writePollLog: (args) => step('writePollLog', args, budget),
+    };
+  },
+  endsPoll: isCancellation,
+  log,
+};
+
+async function pollWhole(args: WholePollArgs): Promise<WholePollResult | null> {
   try {
     return await localPoll.pollWhole(args);
   } catch (error) {
@@ -44,11 +60,8 @@ export async function wholePollStep(args: WholePollArgs): Promise<WholePollResul
   }
 }
 
-/** The fetch, local first. `REGULAR` for a second attempt, which is regular from the start. */
-export async function fetchStep(
-  args: Parameters<PlantActivities['fetchReadings']>[0],
-  path: StepPath,
-): ReturnType<PlantActivities['fetchReadings']> {
+/** The fetch, local first; a second attempt is regular. */
+async function fetchReadings(args: FetchArgs, path: StepPath): Promise<FetchResult> {
   if (path === 'LOCAL_FIRST') {
     try {
       return await localFetch.fetchReadings(args);

@@ -28,6 +28,8 @@ import { demoIntervalS, wholeNumberFlag } from './seed.ts';
 
 /** Where the API listens unless API_PORT says otherwise, or somebody else does. */
 const apiPortUsual = 8080;
+/** Up to this many plants, polls run in steps unless POLL_COURSE says otherwise: the Web UI then shows each of them. */
+const plantsInStepsMax = 500;
 
 /** `heliograph start`: everything that a development machine needs, in one process tree. */
 export const start: Command = {
@@ -70,7 +72,9 @@ export const start: Command = {
       const upStack = stack;
       writeStackFile(dataDir, upStack, keyFiles, null);
       const env = await childEnvironment(given, upStack, keyFiles);
-      const signInToken = await prepare(loadConfig(env, dataDir), { generated, intervalS, say });
+      const demo = { generated, intervalS, say };
+      const { plants, signInToken } = await prepare(loadConfig(env, dataDir), demo);
+      env['POLL_COURSE'] ||= plants <= plantsInStepsMax ? 'steps' : 'whole';
       if (stopping.signal.aborted) return exitCodes.done;
       await runChildren(env, stopping.signal, say, (apiUrl) => {
         writeStackFile(dataDir, upStack, keyFiles, apiUrl);
@@ -175,11 +179,11 @@ function demoIncidents(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   };
 }
 
-/** @returns the token of a link that signs the demo's user in. */
+/** @returns the number of plants, and the token of a link that signs the demo's user in. */
 async function prepare(
   config: Config,
   demo: { generated: number; intervalS: number; say: (line: string) => void },
-): Promise<string> {
+): Promise<{ plants: number; signInToken: string }> {
   const db = await connectDatabase(config, { needTables: false });
   try {
     const applied = await migrateToLatest(db);
@@ -193,8 +197,9 @@ async function prepare(
       log: createLog('error', process.stderr),
       progress: demo.say,
     });
-    demo.say(`${(await listPlants(db)).length} plants`);
-    return await demoSignIn(db);
+    const plants = (await listPlants(db)).length;
+    demo.say(`${plants} plants`);
+    return { plants, signInToken: await demoSignIn(db) };
   } finally {
     await db.destroy();
   }
