@@ -133,10 +133,16 @@ const layers: Record<string, Layer> = {
     message: 'the stack knows nothing of the product.',
   },
   simulate: {
-    imports: ['domain', 'adapters', 'activities', 'db/sealing'],
+    imports: [
+      'domain',
+      'adapters',
+      'activities',
+      'db/sealing',
+      'workflows/plants/(loop|poll|closing|messages).ts',
+    ],
     packages: ['node:*', 'temporal-polyfill'],
     message:
-      'a simulation needs no server: it imports domain, adapters and what activities ask of vendors.',
+      'a simulation needs no server: it imports domain, adapters, what activities ask of vendors, and the loop without Temporal.',
   },
 };
 

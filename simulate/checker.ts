@@ -6,7 +6,8 @@ import { DaysCheck } from './check-days.ts';
 import { checkLedger } from './check-ledger.ts';
 import type { Ledger } from './ledger.ts';
 import type { Life, PlantLife } from './life.ts';
-import type { FailedAttempt } from './loop.ts';
+import type { PollAnswer } from '../workflows/plants/messages.ts';
+import type { FailedAttempt } from './poll.ts';
 import { statusOf } from './oracle.ts';
 import type { Steps } from './steps.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
@@ -18,6 +19,12 @@ const traceMax = 24;
 /** A second attempt comes after so long, and a rate limit is waited out up to this (plants.md). */
 const secondAttemptWaitMs = 5_000;
 const rateLimitWaitMsMax = 60_000;
+/** Longer than a poll waits for anything. */
+const answeredWithinMs = 4 * 3_600_000;
+/** More requests than this at once are a burst, which shares one poll; some come in its last moment. */
+const burstRequestsMax = 12;
+/** A request that comes while a poll begins may be served by it. */
+const startToleranceMs = 5;
 const neverRetried: readonly string[] = ['AUTH_FAILED', 'PLANT_NOT_FOUND', 'INVALID_DATA_FORMAT'];
 
 /** An invariant does not hold. */
@@ -141,6 +148,8 @@ export class Checker {
     if (expected.decidedMs !== null && slotMs <= expected.decidedMs)
       this.#fail(plantId, `${iso(slotMs)} was polled after ${iso(expected.decidedMs)}`);
     expected.decidedMs = slotMs;
+    if (nowMs < slotMs)
+      this.#fail(plantId, `${iso(slotMs)} was asked for before, at ${iso(nowMs)}`);
     this.#judgeAttempts(plantId, polled);
     if (result.kind === 'READING') expected.days.afterPoll(nowMs);
     this.#judgeReadings(plantId, expected, polled);
@@ -172,6 +181,36 @@ export class Checker {
     this.counts.closings += 1;
     this.filled(plantId);
     this.#of(plantId).days.afterClosing(date, atMs, verdict);
+  }
+
+  /** A request to poll was served. `answer` null: refused. */
+  answered(plantId: string, askedAtMs: number, answer: PollAnswer | null): void {
+    const { integrationStatus } = this.#ledger.findPlant(plantId);
+    if (answer === null) {
+      if (integrationStatus === 'ACTIVE') this.#fail(plantId, 'a request was refused');
+      return;
+    }
+    const slotMs = Date.parse(answer.scheduled_for);
+    const row = this.#ledger.polls(plantId).findLast((one) => one.slotMs === slotMs);
+    if (row === undefined)
+      return this.#fail(plantId, `answered with ${iso(slotMs)}, without a row`);
+    // A poll that was skipped says when it was due.
+    const startedAtMs = row.startedAtMs ?? Math.max(slotMs, askedAtMs);
+    if (startedAtMs + startToleranceMs < askedAtMs)
+      this.#fail(plantId, `a request of ${iso(askedAtMs)} was answered with ${iso(startedAtMs)}`);
+  }
+
+  /** A requested poll begins while so many wait who came within the last second. */
+  polledInBurst(plantId: string, waiting: number, atMs: number): void {
+    if (waiting > burstRequestsMax)
+      this.#fail(plantId, `polled at ${iso(atMs)}, in the middle of a burst of ${waiting}`);
+  }
+
+  /** When all is over. */
+  leftWaiting(plantId: string, sinceMs: number | null, { toMs, outages }: Life): void {
+    if (sinceMs === null || outages.some((outage) => outage.toMs > sinceMs)) return;
+    if (toMs - sinceMs > answeredWithinMs)
+      this.#fail(plantId, `a request of ${iso(sinceMs)} has no answer`);
   }
 
   logged(plantId: string, slotMs: number, nowMs: number): void {

@@ -1,5 +1,6 @@
 import type { Brand } from '../domain/plants/plant.ts';
 import { dateAfter, dayLengthMs, firstInstantOf, sunOf } from './calendar.ts';
+import { firstSlotFrom } from './grid.ts';
 import { type Random, randomOf } from './random.ts';
 
 /** What a seed makes: one vendor account with its plants, and everything that will happen to them. */
@@ -98,6 +99,8 @@ export type PersonAct = { atMs: number } & (
   | { kind: 'ACK'; untilMs: number | null }
   | { kind: 'SILENCE'; untilMs: number }
   | { kind: 'BACKFILL'; days: number }
+  /** Pause and resume as the Web UI of Temporal sends them. */
+  | { kind: 'SIGNAL'; to: 'ACTIVE' | 'DISABLED_BY_OPERATOR' }
   | { kind: 'POLL' }
   | { kind: 'CREDENTIALS' }
 );
@@ -147,6 +150,8 @@ export interface Life {
   outages: readonly (Span & { isCold: boolean })[];
   /** The worker's clock is off by so much. */
   clockJumps: readonly (Span & { offMs: number })[];
+  /** POLL_COURSE is `steps`; else it is `whole`. */
+  stepsSpans: readonly Span[];
   /** The vendor wants other credentials from then on; until a person has stored them. */
   passwords: readonly number[];
   /** That a step's commit is followed by a crash. */
@@ -183,13 +188,16 @@ export function drawLife(seed: string, days: number): Life {
     accountId: `account-${seed}`,
     plants: plants.map((plant) => ({
       ...plant,
-      acts: [...plant.acts, ...credentialActs(random, passwords)].toSorted(
-        (a, b) => a.atMs - b.atMs,
-      ),
+      acts: [
+        ...plant.acts,
+        ...credentialActs(random, passwords),
+        ...(isCalm ? [] : drawMessages(plant, span)),
+      ].toSorted((a, b) => a.atMs - b.atMs),
     })),
     faults: isCalm ? [] : [...drawFaults(random, span), ...drawLostPages(seed, plants)],
     outages: isCalm ? [] : withLostEvening(seed, where, span, drawOutages(random, span)),
     clockJumps: isCalm ? [] : drawJumps(random, span),
+    stepsSpans: drawStepsSpans(seed, span),
     passwords,
     crashShare: isCalm ? 0 : random.pick([0, 0.005, 0.02]),
     lateShare: isCalm ? 0 : random.pick([0, 0.1, 0.5]),
@@ -331,6 +339,37 @@ function drawActs(random: Random, span: Span): PersonAct[] {
   for (const atMs of times(random.int(0, 3), at))
     acts.push({ kind: 'BACKFILL', atMs, days: random.int(2, 9) });
   for (const atMs of times(random.int(0, 5), at)) acts.push({ kind: 'POLL', atMs });
+  return acts;
+}
+
+/** The setting is one all the time, or changes on the way. */
+function drawStepsSpans(seed: string, span: Span): Span[] {
+  const random = randomOf(seed, 'course');
+  const changedMs = within(random, span);
+  return random.pick([
+    [],
+    [span],
+    [{ ...span, toMs: changedMs }],
+    [{ ...span, fromMs: changedMs }],
+  ]);
+}
+
+/** What comes through Temporal: bursts of requests, some at a slot, and the Web UI's pause and resume. */
+function drawMessages({ id, intervalS }: PlantLife, span: Span): PersonAct[] {
+  const random = randomOf(id, 'messages');
+  const acts: PersonAct[] = [];
+  for (const atMs of times(random.int(0, 2), () => within(random, span))) {
+    // Half of them come up to a slot.
+    const slotMs = firstSlotFrom(id, intervalS * 1_000, atMs);
+    const fromMs = random.chance(0.5) ? atMs : slotMs - random.int(0, 6_000);
+    const everyMs = random.int(5, 60);
+    const requests = random.int(30, 400);
+    for (let n = 0; n < requests; n += 1) acts.push({ kind: 'POLL', atMs: fromMs + n * everyMs });
+  }
+  for (const atMs of times(random.int(0, 1), () => within(random, span))) {
+    acts.push({ kind: 'SIGNAL', to: 'DISABLED_BY_OPERATOR', atMs });
+    acts.push({ kind: 'SIGNAL', to: 'ACTIVE', atMs: atMs + random.int(1, 40 * hourMs) });
+  }
   return acts;
 }
 

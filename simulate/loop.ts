@@ -1,85 +1,63 @@
-import type { FetchResult, Plan } from '../activities/plants/contract.ts';
-import type { Booked, BookedPoll } from '../domain/plants/changes.ts';
+import type { Closing, PlantStanding } from '../activities/plants/contract.ts';
 import type { ClosingVerdict } from '../domain/plants/facts.ts';
-import type { IntegrationStatus, Trigger } from '../domain/plants/plant.ts';
-import type { LocalDate } from '../domain/zone.ts';
-import { afterAttempt } from '../domain/plants/retry.ts';
-import { catchUpWaitMsMax, type Grid, isLate, lateSlots, nextSlotAfter } from '../domain/slots.ts';
-import type { Checker, Polled } from './checker.ts';
-import type { VendorFailure } from '../domain/plants/reading.ts';
+import { makeClosing } from '../workflows/plants/closing.ts';
+import { type LoopEffects, PlantLoop, type Turn } from '../workflows/plants/loop.ts';
+import type { MonitorInput } from '../workflows/plants/messages.ts';
+import { type PollEnd, pollPlant, type PollRequest } from '../workflows/plants/poll.ts';
+import type { Checker } from './checker.ts';
 import { isWithin, type Life, type PlantLife } from './life.ts';
+import { type Claimed, SimulatedPoll } from './poll.ts';
 import { randomOf } from './random.ts';
-import { bookedRow, type Steps, type WholeBefore } from './steps.ts';
-import type { Heard, SimulatedVendor } from './vendor.ts';
+import type { Steps } from './steps.ts';
+import type { SimulatedVendor } from './vendor.ts';
 
 /**
- * A plant's loop on a virtual clock: what `workflows/plants/plant-monitor.ts`, `poll.ts` and `daily-close.ts` do, without Temporal.
- * It is cut off between any two steps, left without a worker, and told of people's changes while it polls.
+ * The product's loop of one plant on a virtual clock, over steps without servers. Its worker dies between any two steps, is
+ * away for hours, and is late; people decide things while it polls.
  */
 
 const minuteMs = 60_000;
 const stepMs = 5;
-const secondAttemptLatencyMs = 30;
-/** Of the polls. */
-const singleStepsShare = 0.2;
 /** How long a worker is gone when it dies between two steps. */
 const crashMsMax = 15_000;
-/** Every so often the fleet's reconciliation evaluates plants that are not polled. */
+/** The fleet's reconciliation evaluates plants that are not polled so often. */
 const remindEveryMs = 30 * minuteMs;
 const reconcileEveryMs = 30_000;
+/** The loop pauses for a second in a burst; at its end that second is over. */
+const burstPauseMs = 900;
+/** People may ask at this many moments of a wait. */
+const momentsOfWait = 40;
 
 /** The worker died here. What was committed stays. */
 class Crash extends Error {}
 
-interface LoopState {
-  integrationStatus: IntegrationStatus;
-  revision: number;
-  grid: Grid;
-  periodFromMs: number;
-  lastSlotMs: number | null;
-  nextClosing: { date: LocalDate; atMs: number } | null;
-  closedDate: LocalDate | null;
-}
-
-type Due =
-  | { kind: 'SLOT' | 'START' | 'MANUAL' | 'UNPAUSE' | 'REMIND'; atMs: number }
-  | { kind: 'CLOSING'; atMs: number; date: LocalDate };
-
-interface Fetched {
-  result: FetchResult;
-  attempts: number;
-  durationMs: number;
-  heard: Heard | null;
-  failed: FailedAttempt[];
-}
-
-/** An attempt that failed, and how long it was waited before the next one; null: there was none. */
-export interface FailedAttempt {
-  failure: VendorFailure;
-  waitedMs: number | null;
-}
-
-/** What people do meanwhile: applied between two steps as well. */
+/** What people do meanwhile: carried out between two steps as well. */
 export type Meanwhile = (nowMs: number) => void;
+
+interface Request {
+  number: number;
+  askedAtMs: number;
+}
 
 export class Loop {
   readonly life: PlantLife;
   /** The loop's own now: it does one thing after the other. */
   nowMs: number;
-  lookAgain = true;
-  asked = false;
   readonly #world: Life;
   readonly #steps: Steps;
   readonly #vendor: SimulatedVendor;
   readonly #checker: Checker;
   readonly #meanwhile: Meanwhile;
-  #state: LoopState | null = null;
-  #startDue = false;
-  #missedClosings: { date: LocalDate; atMs: number }[] = [];
+  #loop: PlantLoop;
+  /** What the loop waits for; null: its next turn comes at once. */
+  #waits: Extract<Turn, { kind: 'WAIT' }> | null = null;
+  /** Verdicts that no loop has evaluated. */
   #verdicts: ClosingVerdict[] = [];
+  #requests: Request[] = [];
   #remindedAtMs = 0;
-  /** What the vendor said in the attempt whose reading a slot has claimed. */
-  #heardOf: { slotMs: number; nowMs: number; heard: Heard } | null = null;
+  #claimed: Claimed | null = null;
+  /** How often the poll that runs now was begun. */
+  #run = 0;
 
   constructor(
     world: Life,
@@ -95,15 +73,35 @@ export class Loop {
     this.#vendor = vendor;
     this.#checker = checker;
     this.#meanwhile = meanwhile;
+    this.#loop = this.#begin();
+  }
+
+  // People
+
+  ask(): void {
+    this.#requests.push({ number: this.#loop.ask(), askedAtMs: this.nowMs });
+  }
+
+  lookAgain(): void {
+    this.#loop.lookAgain();
+  }
+
+  /** As the Web UI's signals do it. */
+  wishIntegration(to: 'ACTIVE' | 'DISABLED_BY_OPERATOR'): void {
+    this.#loop.wishIntegration(to);
   }
 
   /** When it does something next. */
   nextAt(): number {
-    if (this.#isFlagged()) return this.nowMs;
-    return Math.max(this.nowMs, this.#nextDue().atMs);
+    return Math.min(this.#loopAt(), this.#choreOfPaused().atMs);
   }
 
-  /** No worker until then. */
+  #loopAt(): number {
+    if (this.#waits === null || this.#loop.hasWork()) return this.nowMs;
+    return Math.max(this.nowMs, this.#waits.untilMs ?? Infinity);
+  }
+
+  /** No worker until then. A cold one has forgotten the loop. */
   sleepUntil(atMs: number, isCold: boolean): void {
     this.nowMs = atMs;
     if (isCold) this.#forget();
@@ -111,406 +109,244 @@ export class Loop {
 
   /** One thing. */
   async turn(): Promise<void> {
-    this.nowMs = this.nextAt();
+    const chore = this.#choreOfPaused();
+    if (chore.atMs < this.#loopAt()) return this.#doChore(chore);
+    this.#wake();
     try {
-      if (this.lookAgain || this.#state === null) return this.#look();
-      const verdict = this.#verdicts.shift();
-      if (verdict !== undefined) return this.#evaluate(this.#state, verdict);
-      await this.#doDue(this.#nextDue(), this.#state);
+      const turn = await this.#loop.turn();
+      if (turn.kind === 'WAIT') this.#waits = turn;
+      if (turn.kind === 'NEW_RUN') this.#loop = this.#begin(copyOf(turn.input));
+      this.#judgeRequests();
     } catch (error) {
       if (!(error instanceof Crash)) throw error;
       this.#forget();
     }
   }
 
-  #isFlagged(): boolean {
-    return (
-      this.#state === null ||
-      this.lookAgain ||
-      this.#verdicts.length > 0 ||
-      (this.asked && this.#state.integrationStatus === 'ACTIVE')
-    );
-  }
-
-  #forget(): void {
-    this.#state = null;
-    this.lookAgain = true;
-    this.#startDue = false;
-    // Signals wait in Temporal; a verdict that was not taken yet is still there.
-  }
-
-  #nextDue(): Due {
-    const state = this.#state;
-    if (state === null) return { kind: 'START', atMs: this.nowMs };
-    const closing = this.#missedClosings[0] ?? state.nextClosing;
-    let due: Due =
-      closing === null ? { kind: 'SLOT', atMs: Infinity } : { kind: 'CLOSING', ...closing };
-    if (state.integrationStatus !== 'ACTIVE') {
-      this.asked = false;
-      return this.#nextOfPaused(due);
-    }
-    const slotMs = nextSlotAfter(
-      state.grid,
-      Math.max(state.lastSlotMs ?? 0, state.periodFromMs - 1),
-    );
-    if (slotMs < due.atMs) due = { kind: 'SLOT', atMs: slotMs };
-    if (slotMs > this.nowMs) {
-      if (this.#startDue) return { kind: 'START', atMs: this.nowMs };
-      if (this.asked && due.atMs > this.nowMs) return { kind: 'MANUAL', atMs: this.nowMs };
-    }
-    return due;
-  }
-
-  /** What the fleet's reconciliation does for a plant that is not polled. */
-  #nextOfPaused(due: Due): Due {
-    const { pausedUntilMs } = this.#steps.ledger.findPlant(this.life.id);
-    const remindMs = Math.max(this.nowMs, this.#remindedAtMs + remindEveryMs);
-    let next = due;
-    if (remindMs < next.atMs) next = { kind: 'REMIND', atMs: remindMs };
-    if (pausedUntilMs !== null) {
-      const atMs = Math.ceil(pausedUntilMs / reconcileEveryMs) * reconcileEveryMs;
-      if (atMs <= next.atMs) next = { kind: 'UNPAUSE', atMs };
-    }
-    return next;
-  }
-
-  async #doDue(due: Due, state: LoopState): Promise<void> {
-    switch (due.kind) {
-      case 'CLOSING':
-        return this.#close(due, state);
-      case 'SLOT':
-        return this.#pollSlot(due.atMs, state);
-      case 'START':
-      case 'MANUAL': {
-        const startsAtMs = Math.max(this.nowMs, (state.lastSlotMs ?? 0) + 1);
-        this.nowMs = Math.max(this.nowMs + 1, startsAtMs);
-        return this.#poll(state, startsAtMs, due.kind);
-      }
-      case 'UNPAUSE':
-        this.#steps.ledger.resumePlant(this.life.id, this.nowMs);
-        this.lookAgain = true;
-        return;
-      case 'REMIND': {
-        this.#remindedAtMs = this.nowMs;
-        const changes = this.#steps.evaluatePlant(this.life.id, this.nowMs, null, null);
-        this.#checker.evaluated(this.life.id, this.nowMs, changes, null);
-        this.nowMs += stepMs;
-      }
-    }
-  }
-
-  #look(): void {
-    this.lookAgain = false;
-    const plan = this.#steps.planPlant(this.life.id, this.nowMs);
-    const before = this.#state;
-    const closedDate = before?.closedDate ?? null;
-    this.#state = {
-      integrationStatus: plan.integrationStatus,
-      revision: plan.revision,
-      grid: { intervalMs: plan.intervalMs, phaseMs: plan.phaseMs },
-      periodFromMs: plan.periodFromMs,
-      lastSlotMs: Math.max(plan.lastSlotMs ?? 0, before?.lastSlotMs ?? 0) || null,
-      nextClosing: plan.nextClosing,
-      closedDate,
-    };
-    this.#startDue = plan.startDue;
-    this.#missedClosings = missedOf(plan, closedDate);
-    this.nowMs += stepMs;
-    if (before === null || before.revision !== plan.revision) this.#evaluate(this.#state, null);
-  }
-
-  #evaluate(state: LoopState, closing: ClosingVerdict | null): void {
-    const { id } = this.life;
-    const changes = this.#steps.evaluatePlant(id, this.nowMs, state.revision, closing);
-    this.#checker.evaluated(id, this.nowMs, changes, closing);
-    if (this.#steps.ledger.findPlant(id).revision !== state.revision) this.lookAgain = true;
-    this.nowMs += stepMs;
-  }
-
-  async #close({ date, atMs }: { date: LocalDate; atMs: number }, state: LoopState): Promise<void> {
-    const { id } = this.life;
-    const startedAtMs = this.nowMs;
-    if (!this.#steps.ledger.hasDailyLog(id, atMs)) {
-      const nowMs = this.#clock(startedAtMs);
-      let failure = await this.#steps.refreshDays(id, date, nowMs);
-      let attempts = 1;
-      if (failure !== null) {
-        const after = afterAttempt(failure, attempts);
-        if (after.next === 'RETRY') {
-          attempts += 1;
-          this.nowMs += after.waitMs;
-          failure = await this.#steps.refreshDays(id, date, this.#clock(this.nowMs));
-        }
-      }
-      this.nowMs += stepMs;
-      const verdict = this.#steps.closeDay(id, date);
-      this.#checker.closed(id, date, atMs, verdict);
-      this.#steps.ledger.insertPollLog({
-        plantId: id,
-        jobType: 'DAILY',
-        slotMs: atMs,
-        trigger: startedAtMs - atMs > minuteMs ? 'CATCH_UP' : 'SCHEDULE',
-        outcome: failure === null ? 'OK' : 'PARTIAL',
-        startedAtMs,
-        durationMs: this.nowMs - startedAtMs,
-        attempts,
-        slotsMissed: null,
-        errorType: failure?.type ?? null,
-        error: failure?.message ?? (verdict.severity === null ? verdict.note : null),
-        booked: null,
-      });
-      this.#verdicts.push(verdict);
-    }
-    if (state.closedDate === null || date > state.closedDate) state.closedDate = date;
-    if (this.#missedClosings[0]?.date === date) this.#missedClosings.shift();
-    else this.lookAgain = true;
-  }
-
-  async #pollSlot(slotMs: number, state: LoopState): Promise<void> {
-    this.nowMs += this.#lateness(slotMs, state.grid.intervalMs);
-    const dueSince = () =>
-      lateSlots(state.grid, Math.max(state.lastSlotMs ?? 0, state.periodFromMs - 1), this.nowMs);
-    const late = dueSince();
-    if (late === null) return;
-    const isOneLate = isLate(state.grid, late.catchUp, this.nowMs);
-    const isCatchingUp = late.missedCount > 0 || late.overflowCount > 0 || isOneLate;
-    const waitMsMax = catchUpWaitMsMax(state.grid, this.nowMs);
-    if (isOneLate && waitMsMax > 0) {
-      const share = randomOf(this.life.id, 'catch up', slotMs).next();
-      this.nowMs += Math.max(1, Math.floor(share * waitMsMax));
-    }
-    const slots = dueSince() ?? late;
-    if (slots.missedCount > 0) {
-      const { missedFromMs: fromMs, missedToMs: toMs, overflowFromMs } = slots;
-      this.#steps.writeOff(this.life.id, {
-        intervalMs: state.grid.intervalMs,
-        rows: fromMs === null || toMs === null ? null : { fromMs, toMs },
-        overflow:
-          overflowFromMs === null ? null : { slotMs: overflowFromMs, slots: slots.overflowCount },
-      });
-    }
-    await this.#poll(state, slots.catchUp, isCatchingUp ? 'CATCH_UP' : 'SCHEDULE');
+  /** The timer fires; where a worker is busy, late. */
+  #wake(): void {
+    const waits = this.#waits;
+    this.#waits = null;
+    if (waits === null || waits.untilMs === null || this.#loop.hasWork()) return;
+    this.nowMs = Math.max(this.nowMs, waits.untilMs);
+    if (waits.dueKind === 'SLOT') this.nowMs += this.#lateness(waits.untilMs);
   }
 
   /** Mostly none; some ms; and at times, where a worker is busy, up to two intervals. */
-  #lateness(slotMs: number, intervalMs: number): number {
+  #lateness(dueMs: number): number {
     if (this.#world.lateShare === 0) return 0;
-    const random = randomOf(this.life.id, 'late', slotMs);
+    const random = randomOf(this.life.id, 'late', dueMs);
     if (!random.chance(this.#world.lateShare)) return 0;
-    return random.chance(0.04) ? random.int(1, 2 * intervalMs) : random.int(1, 250);
+    const { pollIntervalS } = this.#steps.ledger.findPlant(this.life.id);
+    return random.chance(0.04) ? random.int(1, 2_000 * pollIntervalS) : random.int(1, 250);
   }
 
-  async #poll(state: LoopState, slotMs: number, trigger: Trigger): Promise<void> {
-    this.#startDue = false;
-    this.asked = false;
-    for (let run = 0; ; run += 1) {
+  #begin(input?: MonitorInput): PlantLoop {
+    const { id: plantId, brand } = this.life;
+    return new PlantLoop(input ?? { v: 2, plantId, brand }, this.#effects());
+  }
+
+  /** Messages wait in Temporal: the loop that follows gets them. */
+  #forget(): void {
+    this.#loop = this.#begin();
+    this.#waits = null;
+    for (const verdict of this.#verdicts) this.#loop.takeVerdict(verdict);
+    this.#requests = this.#requests.map(({ askedAtMs }) => ({
+      number: this.#loop.ask(),
+      askedAtMs,
+    }));
+  }
+
+  #effects(): LoopEffects {
+    const { id } = this.life;
+    const steps = this.#steps;
+    return {
+      nowMs: () => this.nowMs,
+      random: () => randomOf(id, 'share', this.nowMs).next(),
+      sleep: async (ms) => this.#pass(ms),
+      waitUntil: async (holds, ms) => {
+        const endMs = this.nowMs + ms;
+        while (this.nowMs < endMs && !holds())
+          this.#pass(Math.min(endMs - this.nowMs, Math.ceil(ms / momentsOfWait)));
+      },
+      planPlant: async ({ nowMs }) => {
+        const plan = steps.planPlant(id, nowMs);
+        this.nowMs += stepMs;
+        return plan;
+      },
+      evaluatePlant: async ({ nowMs, revision, closing }) => {
+        const changes = steps.evaluatePlant(id, nowMs, revision, closing);
+        this.#checker.evaluated(id, nowMs, changes, closing);
+        this.#verdicts = this.#verdicts.filter(({ date }) => date !== closing?.date);
+        const standing = this.#standing();
+        this.nowMs += stepMs;
+        return standing;
+      },
+      setIntegration: async ({ to, nowMs }) => {
+        if (to === 'ACTIVE') steps.ledger.resumePlant(id, nowMs);
+        else steps.ledger.pausePlant(id, null);
+        this.nowMs += stepMs;
+      },
+      poll: (request) => this.#poll(request),
+      startClosing: (closing) => this.#close(closing),
+      showDetails: () => {},
+      showStatus: () => {},
+      isHistoryLong: () => false,
+      areHandlersFinished: () => this.#requests.length === 0,
+    };
+  }
+
+  /** The plant as the last step left it, and the worker's setting. */
+  #standing(): PlantStanding {
+    const plant = this.#steps.ledger.findPlant(this.life.id);
+    const { status, statusReason, statusSinceMs, lastSeenAtMs, revision } = plant;
+    const isSteps = this.#world.stepsSpans.some((span) => isWithin(this.nowMs, span));
+    return {
+      status,
+      statusReason,
+      statusSinceMs,
+      lastSeenAtMs,
+      revision,
+      openAlerts: 0,
+      ...(isSteps ? { course: 'STEPS' as const } : {}),
+    };
+  }
+
+  /** The poll, again and again while its worker dies in it; or never, where nobody follows who knows of it. */
+  async #poll(request: PollRequest): Promise<PollEnd | null> {
+    const { slotMs, trigger, intervalMs } = request;
+    if (trigger === 'MANUAL') this.#judgeBurst();
+    for (this.#run = 0; ; this.#run += 1) {
+      const effects = this.#pollEffects(slotMs);
       try {
-        await this.#pollOnce(slotMs, trigger, run);
-        break;
+        return await pollPlant(request, effects);
       } catch (error) {
         if (!(error instanceof Crash)) throw error;
-        const random = randomOf(this.life.id, 'crash', slotMs, run);
+        const random = randomOf(this.life.id, 'crash', slotMs, this.#run);
         this.nowMs += random.int(200, crashMsMax);
         // A poll off the grid is known by its start, which Temporal keeps: it is always taken up again.
         const isOnGrid = trigger === 'SCHEDULE' || trigger === 'CATCH_UP';
         // Near the end nobody would be left to write its row.
-        const hasSuccessor = this.nowMs + 4 * state.grid.intervalMs < this.#world.toMs;
+        const hasSuccessor = this.nowMs + 4 * intervalMs < this.#world.toMs;
         if (isOnGrid && hasSuccessor && random.chance(0.3)) {
-          // The worker stays away, and whoever follows knows nothing.
-          this.nowMs += random.int(0, 3 * state.grid.intervalMs);
+          this.nowMs += random.int(0, 3 * intervalMs);
           throw error;
         }
+      } finally {
+        this.#claimed = effects.claimed;
       }
     }
-    state.lastSlotMs = slotMs;
-    if (this.#steps.ledger.findPlant(this.life.id).revision !== state.revision)
-      this.lookAgain = true;
   }
 
-  async #pollOnce(slotMs: number, trigger: Trigger, run: number): Promise<void> {
+  /** While many wait and many more come, the loop waits for the end of the burst. */
+  #judgeBurst(): void {
+    const came = this.#requests.filter(({ askedAtMs }) => askedAtMs > this.nowMs - burstPauseMs);
+    this.#checker.polledInBurst(this.life.id, came.length, this.nowMs);
+  }
+
+  #pollEffects(slotMs: number): SimulatedPoll {
+    const world = {
+      steps: this.#steps,
+      vendor: this.#vendor,
+      checker: this.#checker,
+      standing: () => this.#standing(),
+      time: {
+        nowMs: () => this.nowMs,
+        clockMs: () => this.#clock(),
+        pass: (ms: number) => this.#pass(ms),
+        committed: (step: string, at: number) => this.#committed(step, at),
+      },
+    };
+    return new SimulatedPoll(world, slotMs, this.#claimed);
+  }
+
+  /** Starts the closing, and waits for its end, which the product does not. */
+  async #close(closing: Closing): Promise<void> {
     const { id } = this.life;
-    const startedAtMs = this.nowMs;
-    // A slow vendor is left to the regular path, and so are loops that began before there was another.
-    const isWhole = !randomOf(id, 'steps', slotMs).chance(singleStepsShare);
-    const before = isWhole ? this.#steps.readWholeBefore(id, this.#clock(startedAtMs)) : null;
-    const fetched = await this.#fetchAll(slotMs);
-    this.#step('fetch', slotMs, run);
-    const poll =
-      this.#bookWhole(slotMs, startedAtMs, fetched, before) ??
-      (await this.#book(slotMs, startedAtMs, fetched, run));
-    const row =
-      typeof poll === 'string'
-        ? { ...skippedRow(id, slotMs, trigger), outcome: poll }
-        : bookedRow(id, slotMs, trigger, poll);
-    this.#steps.ledger.insertPollLog(row);
-    this.#checker.logged(id, slotMs, this.nowMs);
-    this.#step('log', slotMs, run);
-  }
-
-  async #fetchAll(slotMs: number): Promise<Fetched> {
-    let attempts = 0;
-    let durationMs = 0;
-    const failed: FailedAttempt[] = [];
-    for (;;) {
-      this.#vendor.takeHeard();
-      const result = await this.#steps.fetchReadings(this.life.id, slotMs, this.#clock(this.nowMs));
-      const heard = this.#vendor.takeHeard();
-      if (result.kind === 'READING' || result.kind === 'VENDOR_FAILURE') {
-        durationMs += result.durationMs;
-        this.nowMs += result.durationMs;
-      }
-      if (result.kind !== 'VENDOR_FAILURE') {
-        const isReading = result.kind === 'READING';
-        return {
-          result,
-          attempts: isReading ? attempts + 1 : attempts,
-          durationMs,
-          heard: isReading ? this.#remember(slotMs, result.nowMs, heard) : null,
-          failed,
-        };
-      }
-      if (!result.asked) return { result, attempts, durationMs, heard, failed };
-      attempts += 1;
-      const after = afterAttempt(result.failure, attempts);
-      const waitedMs = after.next === 'DONE' ? null : after.waitMs;
-      failed.push({ failure: result.failure, waitedMs });
-      if (after.next === 'DONE') return { result, attempts, durationMs, heard, failed };
-      durationMs += after.waitMs;
-      this.nowMs += after.waitMs + secondAttemptLatencyMs;
-    }
-  }
-
-  /** A reading that a slot has claimed before a crash is what the vendor said then. */
-  #remember(slotMs: number, nowMs: number, heard: Heard): Heard {
-    const known = this.#heardOf;
-    if (
-      known !== null &&
-      known.slotMs === slotMs &&
-      known.nowMs === nowMs &&
-      heard.summary === null
-    )
-      return known.heard;
-    this.#heardOf = { slotMs, nowMs, heard };
-    return heard;
-  }
-
-  /** An ordinary poll in one step; null leaves it to the single steps. */
-  #bookWhole(
-    slotMs: number,
-    startedAtMs: number,
-    fetched: Fetched,
-    before: WholeBefore | null,
-  ): BookedPoll | null {
-    const { result, attempts, durationMs, heard } = fetched;
-    if (before === null || result.kind !== 'READING' || attempts > 1) return null;
-    const { id } = this.life;
-    const { nowMs, reading } = result;
-    const written = this.#steps.writeWhole(
-      { plantId: id, slotMs, nowMs, startedAtMs, durationMs, reading },
-      before,
-    );
-    if (written === null) return null;
-    const { poll, booked, changes } = written;
-    this.#checker.snapshotTaken(id, slotMs, nowMs, reading, booked, heard);
-    const answer = { kind: 'READING', reading } as const;
-    this.#tellPolled(fetched, { slotMs, nowMs, result: answer, booked, changes });
-    return poll;
-  }
-
-  #tellPolled(
-    { result, heard, attempts, failed }: Fetched,
-    decided: Pick<Polled, 'slotMs' | 'nowMs' | 'result' | 'booked' | 'changes'>,
-  ): void {
-    const version = 'credentialsVersion' in result ? result.credentialsVersion : null;
-    const areCredentialsCurrent = this.#steps.ledger.credentialsVersion === version;
-    this.#checker.polled(this.life.id, {
-      ...decided,
-      heard,
-      attempts,
-      failed,
-      areCredentialsCurrent,
+    const { date, atMs } = closing;
+    const steps = this.#steps;
+    if (steps.ledger.hasDailyLog(id, atMs)) return;
+    const verdict = await makeClosing(id, closing, {
+      nowMs: () => this.nowMs,
+      sleep: async (ms) => void (this.nowMs += ms),
+      endsPoll: () => true,
+      refreshDays: async () => {
+        const failure = await steps.refreshDays(id, date, this.#clock());
+        this.nowMs += stepMs;
+        return { days: [], failure };
+      },
+      closeDay: async () => {
+        const closed = steps.closeDay(id, date);
+        this.#checker.closed(id, date, atMs, closed);
+        return closed;
+      },
+      writePollLog: async (row) => void steps.ledger.insertPollLog({ ...row, slotsMissed: null }),
     });
+    this.#verdicts.push(verdict);
+    this.#loop.takeVerdict(verdict);
   }
 
-  async #book(
-    slotMs: number,
-    startedAtMs: number,
-    fetched: Fetched,
-    run: number,
-  ): Promise<BookedPoll | 'SKIPPED_LOCKED' | 'SKIPPED_INACTIVE'> {
-    const { result, attempts, durationMs, heard } = fetched;
+  /** Each request is answered by a poll that began after it; one of a paused plant is refused. */
+  #judgeRequests(): void {
+    const served = this.#requests.filter(({ number }) => this.#loop.isServed(number));
+    if (served.length === 0) return;
+    this.#requests = this.#requests.filter((request) => !served.includes(request));
+    for (const { askedAtMs } of served)
+      this.#checker.answered(this.life.id, askedAtMs, this.#loop.answer);
+  }
+
+  /** Requests that nobody has answered yet. */
+  get waitingSinceMs(): number | null {
+    return this.#requests[0]?.askedAtMs ?? null;
+  }
+
+  /** What the fleet's reconciliation does for a plant that is not polled. */
+  #choreOfPaused(): { kind: 'UNPAUSE' | 'REMIND'; atMs: number } {
+    const { pausedUntilMs, integrationStatus } = this.#steps.ledger.findPlant(this.life.id);
+    if (integrationStatus === 'ACTIVE') return { kind: 'REMIND', atMs: Infinity };
+    const remindMs = Math.max(this.nowMs, this.#remindedAtMs + remindEveryMs);
+    const unpauseMs =
+      pausedUntilMs === null
+        ? Infinity
+        : Math.ceil(pausedUntilMs / reconcileEveryMs) * reconcileEveryMs;
+    return unpauseMs <= remindMs
+      ? { kind: 'UNPAUSE', atMs: Math.max(this.nowMs, unpauseMs) }
+      : { kind: 'REMIND', atMs: remindMs };
+  }
+
+  #doChore({ kind, atMs }: { kind: 'UNPAUSE' | 'REMIND'; atMs: number }): void {
     const { id } = this.life;
-    if (result.kind === 'ALREADY_BOOKED') return result.poll;
-    if (result.kind !== 'READING' && result.kind !== 'VENDOR_FAILURE') return result.kind;
-    const { nowMs, credentialsVersion } = result;
-    let booked: Booked | null = null;
-    let gaps: LocalDate[] = [];
-    if (result.kind === 'READING') {
-      ({ booked, gaps } = this.#steps.upsertSnapshot(id, slotMs, nowMs, result.reading));
-      this.#checker.snapshotTaken(id, slotMs, nowMs, result.reading, booked, heard);
-      this.#step('snapshot', slotMs, run);
-      if (gaps.length > 0) {
-        await this.#steps.fillDays(id, gaps, 'BACKFILL', nowMs);
-        this.#checker.filled(id);
-        this.#step('backfill', slotMs, run);
-      }
+    this.nowMs = Math.max(this.nowMs, atMs);
+    if (kind === 'UNPAUSE') {
+      this.#steps.ledger.resumePlant(id, this.nowMs);
+      this.#loop.lookAgain();
+      return;
     }
-    const outcome =
-      result.kind === 'READING'
-        ? ({ kind: 'READING', reading: result.reading } as const)
-        : ({ kind: 'FAILURE', failure: result.failure } as const);
-    const { poll, changes } = this.#steps.reconcileAlerts({
-      plantId: id,
-      slotMs,
-      nowMs,
-      startedAtMs,
-      durationMs,
-      attempts,
-      result: outcome,
-      credentialsVersion,
-      booked,
-    });
-    if (changes !== null)
-      this.#tellPolled(fetched, { slotMs, nowMs, result: outcome, booked, changes });
-    this.#step('reconcile', slotMs, run);
-    return poll;
-  }
-
-  /** A step was committed: time passes, people do things, and the worker may die. */
-  #step(name: string, slotMs: number, run: number): void {
+    this.#remindedAtMs = this.nowMs;
+    const changes = this.#steps.evaluatePlant(id, this.nowMs, null, null);
+    this.#checker.evaluated(id, this.nowMs, changes, null);
     this.nowMs += stepMs;
+  }
+
+  #pass(ms: number): void {
+    this.nowMs += ms;
     this.#meanwhile(this.nowMs);
+  }
+
+  #committed(step: string, slotMs: number): void {
+    this.#pass(stepMs);
     const { crashShare } = this.#world;
-    if (crashShare > 0 && randomOf(this.life.id, name, slotMs, run).chance(crashShare))
-      throw new Crash(name);
+    if (crashShare > 0 && randomOf(this.life.id, step, slotMs, this.#run).chance(crashShare))
+      throw new Crash(step);
   }
 
-  /** The later of the workflow's time and the worker's clock. */
-  #clock(workflowMs: number): number {
-    const jump = this.#world.clockJumps.find((one) => isWithin(workflowMs, one));
-    return Math.max(workflowMs, workflowMs + (jump?.offMs ?? 0));
+  #clock(): number {
+    const jump = this.#world.clockJumps.find((one) => isWithin(this.nowMs, one));
+    return Math.max(this.nowMs, this.nowMs + (jump?.offMs ?? 0));
   }
 }
 
-function missedOf(
-  plan: Extract<Plan, { kind: 'PLAN' }>,
-  closedDate: LocalDate | null,
-): { date: LocalDate; atMs: number }[] {
-  return plan.missedClosings.filter(({ date }) => closedDate === null || date > closedDate);
-}
-
-function skippedRow(plantId: string, slotMs: number, trigger: Trigger) {
-  return {
-    plantId,
-    jobType: 'POLL',
-    slotMs,
-    trigger,
-    startedAtMs: null,
-    durationMs: null,
-    attempts: 0,
-    slotsMissed: null,
-    errorType: null,
-    error: null,
-    booked: null,
-  } as const;
+/** As Temporal hands it to the next run. */
+function copyOf(input: MonitorInput): MonitorInput {
+  return JSON.parse(JSON.stringify(input)) as MonitorInput;
 }

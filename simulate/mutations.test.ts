@@ -14,7 +14,7 @@ import { type Mutation, mutations } from './mutations.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 /** What the simulation needs of the product. */
-const folders = ['domain', 'adapters', 'activities', 'db', 'simulate', 'package.json'];
+const folders = ['domain', 'adapters', 'activities', 'db', 'workflows', 'simulate', 'package.json'];
 /** Most are found by the first few; a calm unchanged copy lives all of them. */
 const seeds = 40;
 const args = [

@@ -1,4 +1,4 @@
-/** Planted bugs: one text of `domain/` replaced by another. The simulation must find each within a few seeds. */
+/** Planted bugs: one text of the rules, the loop or the course of a poll replaced by another. The simulation must find each within a few seeds. */
 export interface Mutation {
   name: string;
   file: string;
@@ -174,5 +174,77 @@ export const mutations: readonly Mutation[] = [
     file: 'domain/plants/alerts.ts',
     from: 'if (isRefused(result) && isOwn) {',
     to: 'if (isRefused(result) && isOwn && plant.consecutiveFailures > 99) {',
+  },
+  {
+    name: 'a postponed poll counts as polled',
+    file: 'workflows/plants/loop.ts',
+    from: '        isOver = false;',
+    to: '',
+  },
+  {
+    name: 'a new run forgets its newest slot',
+    file: 'workflows/plants/loop.ts',
+    from: "return { kind: 'NEW_RUN', input };",
+    to: "return { kind: 'NEW_RUN', input: { ...input, state: { ...state, lastSlotMs: null } } };",
+  },
+  {
+    name: 'a poll serves requests that came after it began',
+    file: 'workflows/plants/loop.ts',
+    from: 'requests.served = serves;',
+    to: 'requests.served = requests.asked;',
+  },
+  {
+    name: 'a requested poll passes over the slot that came up',
+    file: 'workflows/plants/loop.ts',
+    from: "if (this.#nextDue().kind !== 'MANUAL') return;",
+    to: '',
+  },
+  {
+    name: 'the older slots of a late loop have no row',
+    file: 'workflows/plants/decisions.ts',
+    from: 'missed: missedOf(late),',
+    to: 'missed: null,',
+  },
+  {
+    name: 'a burst is polled request by request',
+    file: 'workflows/plants/decisions.ts',
+    from: 'return requests > burstRequests;',
+    to: 'return requests > 1e9;',
+  },
+  {
+    name: 'slots come before every closing',
+    file: 'workflows/plants/decisions.ts',
+    from: 'wakeMs < due.atMs)',
+    to: 'wakeMs > due.atMs)',
+  },
+  {
+    name: 'a request to a paused plant is never answered',
+    file: 'workflows/plants/loop.ts',
+    from: "if (state.integrationStatus !== 'ACTIVE' && this.#isAsked()) this.#refuseRequests();",
+    to: '',
+  },
+  {
+    name: 'single steps begin before their slot',
+    file: 'workflows/plants/poll.ts',
+    from: 'if (begun === null && earlyMs > 0) await effects.sleep(earlyMs);',
+    to: '',
+  },
+  {
+    name: 'the second attempt comes at once',
+    file: 'workflows/plants/poll.ts',
+    from: 'await effects.sleep(after.waitMs);',
+    to: '',
+  },
+  {
+    name: 'missing days are not filled',
+    file: 'workflows/plants/poll.ts',
+    from: 'if (gaps.length > 0)',
+    to: 'if (gaps.length > 99)',
+  },
+  {
+    name: 'a poll that was booked before its worker died reads as skipped',
+    file: 'workflows/plants/poll.ts',
+    from: 'return { poll: result.poll, standing: null };',
+    to: "return { poll: 'SKIPPED_LOCKED', standing: null };",
   },
 ];

@@ -71,12 +71,13 @@ async function live(
         backfills.push({ plantId: next.plant.id, days: next.act.days, atMs: nowMs });
       else decide(next.act, next.plant, steps, checker, loop);
       // Credentials are the account's.
-      if (next.act.kind === 'CREDENTIALS') for (const one of loops) one.lookAgain = true;
-      else if (loop !== undefined && next.act.kind !== 'BACKFILL') loop.lookAgain = true;
+      if (next.act.kind === 'CREDENTIALS') for (const one of loops) one.lookAgain();
+      else if (!['BACKFILL', 'POLL', 'SIGNAL'].includes(next.act.kind)) loop?.lookAgain();
     }
   };
   const loops = vendors.map((vendor) => new Loop(life, steps, vendor, checker, meanwhile));
   let turnsInPlace = 0;
+  let turnedAtMs = life.fromMs;
   for (;;) {
     const loop = loops.reduce((a, b) => (b.nextAt() < a.nextAt() ? b : a));
     const atMs = loop.nextAt();
@@ -84,11 +85,13 @@ async function live(
     if (actMs <= atMs) {
       meanwhile(actMs);
       for (const one of loops) one.nowMs = Math.max(one.nowMs, actMs);
-    } else if (atMs >= life.toMs) return;
-    else if (!sleepThroughOutage(life, loop, atMs)) {
-      const beforeMs = loop.nowMs;
+    } else if (atMs >= life.toMs) {
+      for (const one of loops) checker.leftWaiting(one.life.id, one.waitingSinceMs, life);
+      return;
+    } else if (!sleepThroughOutage(life, loop, atMs)) {
       await loop.turn();
-      turnsInPlace = loop.nowMs === beforeMs ? turnsInPlace + 1 : 0;
+      turnsInPlace = loop.nowMs === turnedAtMs ? turnsInPlace + 1 : 0;
+      turnedAtMs = loop.nowMs;
       if (turnsInPlace > turnsInPlaceMax) throw new Error('the loop turns and no time passes');
     }
     for (const { plantId, days, atMs: askedMs } of backfills.splice(0)) {
@@ -137,7 +140,10 @@ function decide(
       steps.storeCredentials(act.atMs);
       break;
     case 'POLL':
-      if (loop !== undefined) loop.asked = true;
+      loop?.ask();
+      return;
+    case 'SIGNAL':
+      loop?.wishIntegration(act.to);
       break;
     case 'ACK': {
       const open = ledger.alerts(id).filter(({ state }) => state !== 'RESOLVED');

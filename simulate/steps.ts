@@ -1,7 +1,12 @@
 import { createSecretKey } from 'node:crypto';
 
 import { AdapterError } from '../adapters/clouds/contract.ts';
-import type { FetchResult, Plan, ReconcileArgs } from '../activities/plants/contract.ts';
+import type {
+  FetchResult,
+  MissedSlots,
+  Plan,
+  ReconcileArgs,
+} from '../activities/plants/contract.ts';
 import { createVendors, vendorFailure, type Vendors } from '../activities/plants/vendor.ts';
 import { sealCredentials, type MasterKeys } from '../db/sealing.ts';
 import { readPlant, readSeries } from '../activities/plants/vendor-reading.ts';
@@ -393,6 +398,16 @@ export class Steps {
     const period = { fromMs, ...grid, reason };
     this.ledger.replacePeriod(plantId, nowMs, period);
     return { period, lastSlotMs };
+  }
+
+  /** Whether one of the slots was booked before its worker died, though it may have no row: then it was not missed. */
+  isMissedBooked(plantId: string, { rows, overflow }: MissedSlots): boolean {
+    const fromMs = overflow?.slotMs ?? rows?.fromMs;
+    const toMs = rows?.toMs ?? overflow?.slotMs;
+    if (fromMs === undefined || toMs === undefined) return false;
+    const { lastSlotMs } = this.ledger.findPlant(plantId);
+    if (lastSlotMs !== null && lastSlotMs >= fromMs) return true;
+    return this.ledger.findClaims(plantId, { fromMs, toMs }).length > 0;
   }
 
   /** MISSED rows; but a slot whose poll was booked before its worker died was not missed. */

@@ -1,5 +1,6 @@
 import type { PlantActivities, PollCourse } from '../../activities/plants/contract.ts';
 import { type Grid, nextSlotAfter } from '../../domain/slots.ts';
+import { makeClosing } from '../../workflows/plants/closing.ts';
 import { type PollEffects, pollPlant } from '../../workflows/plants/poll.ts';
 
 /**
@@ -38,7 +39,10 @@ export async function playPlant(
     nowMs = atMs;
     player.setClock(nowMs);
     if (closing !== null && closing.atMs <= slotMs) {
-      await playClosing(player.activities, plantId, closing, plan.revision);
+      const effects = { ...effectsAt(player, nowMs), ...player.activities };
+      const verdict = await makeClosing(plantId, closing, effects);
+      const { revision } = plan;
+      await player.activities.evaluatePlant({ plantId, nowMs, revision, closing: verdict });
       plan = await look();
       continue;
     }
@@ -95,30 +99,4 @@ function effectsAt({ activities, setClock }: Player, nowMs: number): PollEffects
     endsPoll: () => true,
     log: { warn: () => {}, error: () => {} },
   };
-}
-
-async function playClosing(
-  activities: PlantActivities,
-  plantId: string,
-  closing: { date: string; atMs: number },
-  revision: number,
-): Promise<void> {
-  const { date, atMs } = closing;
-  const { failure } = await activities.refreshDays({ plantId, date, nowMs: atMs });
-  const verdict = await activities.closeDay({ plantId, date, nowMs: atMs });
-  await activities.writePollLog({
-    plantId,
-    slotMs: atMs,
-    jobType: 'DAILY',
-    trigger: 'SCHEDULE',
-    outcome: failure === null ? 'OK' : 'PARTIAL',
-    startedAtMs: atMs,
-    requestedAtMs: null,
-    durationMs: 0,
-    attempts: 1,
-    errorType: failure?.type ?? null,
-    error: failure?.message ?? (verdict.severity === null ? verdict.note : null),
-    booked: null,
-  });
-  await activities.evaluatePlant({ plantId, nowMs: atMs, revision, closing: verdict });
 }

@@ -136,9 +136,9 @@ describe('replay', () => {
 
   test('a closing that closes before it refreshes does not pass', async () => {
     const reordered = await changedBundle(scratch, {
-      file: 'workflows/plants/daily-close.ts',
-      from: 'const refreshed = await refresh(plantId, date);',
-      to: "await step('closeDay', { plantId, date, nowMs: Date.now() }); const refreshed = await refresh(plantId, date);",
+      file: 'workflows/plants/closing.ts',
+      from: 'const { failure, attempts } = await',
+      to: 'await effects.closeDay({ plantId, date, nowMs: 0 }); const { failure, attempts } = await',
     });
     expect(await replay(reordered, 'closeDay/ordinary-closing')).toMatch(
       /nondeterminism|non-determin/i,
