@@ -138,7 +138,10 @@ const layers: Record<string, Layer> = {
       'adapters',
       'activities',
       'db/sealing',
-      'workflows/plants/(loop|poll|closing|messages).ts',
+      'workflows/loop',
+      'workflows/poll',
+      'workflows/closing',
+      'workflows/messages',
     ],
     packages: ['node:*', 'temporal-polyfill'],
     message:

@@ -46,7 +46,7 @@ const wrong: readonly (readonly [file: string, specifier: string])[] = [
   ['worker/a.ts', '../api/app.ts'],
   ['stack/a.ts', '../domain/slots.ts'],
   ['simulate/a.ts', '../db/plants/plants.ts'],
-  ['simulate/a.ts', '../workflows/plants/poll.ts'],
+  ['simulate/a.ts', '../workflows/plants/plant-monitor.ts'],
   ['simulate/oracle.ts', '../domain/plants/status.ts'],
 ];
 
@@ -66,6 +66,7 @@ const right: readonly (readonly [file: string, specifier: string])[] = [
   ['api/app.ts', './plants/schemas.ts'],
   ['worker/queues.ts', '../activities/create.ts'],
   ['simulate/a.ts', '../db/sealing.ts'],
+  ['simulate/a.ts', '../workflows/plants/loop.ts'],
 ];
 
 describe('who may import whom', () => {

@@ -70,6 +70,26 @@ export const historyCases: readonly HistoryCase[] = [
   },
   {
     workflow: 'monitorPlant',
+    name: 'steps-ordinary-polls',
+    async run(tools) {
+      const plant = { vendorPlantId: ordinarySolis(9), intervalS: 2 };
+      const plantId = await tools.loops.add(plant, { course: 'STEPS' });
+      await tools.loops.untilPolled(plantId, 4);
+      return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
+    name: 'steps-second-attempt',
+    async run(tools) {
+      const plant = { vendorPlantId: '1298491919448631828' };
+      const failing = await tools.loops.add(plant, { course: 'STEPS' });
+      await tools.loops.untilPolled(failing, 1);
+      return current(tools, failing);
+    },
+  },
+  {
+    workflow: 'monitorPlant',
     name: 'whole-local-fetch-cut',
     async run(tools) {
       const vendorPlantId = ordinarySolis(2);
