@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 
-import { AdapterError } from '../adapters/clouds/contract.ts';
+import { AdapterError } from '../adapters/clouds/adapter-error.ts';
 import type { FetchResult, Plan, ReconcileArgs } from '../activities/plants/contract.ts';
 import { createVendors, vendorFailure, type Vendors } from '../activities/plants/vendor.ts';
 import { sealCredentials, type MasterKeys } from '../db/sealing.ts';

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 
-import { AdapterError } from '../../adapters/clouds/contract.ts';
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { takeProbe } from '../../db/plants/incidents.ts';
 import { type FetchBefore, readFetchBefore } from '../../db/plants/polls.ts';
 import type { LockAnswer } from '../../db/lock.ts';

@@ -1,4 +1,4 @@
-import { AdapterError } from './contract.ts';
+import { AdapterError } from './adapter-error.ts';
 
 /** What a login gave: the token, and the host that the vendor wants further calls on. Never logged, never stored. */
 export interface Session {

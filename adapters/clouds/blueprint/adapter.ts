@@ -8,14 +8,14 @@ import type {
   RefusedField,
   VendorAlarm,
 } from '../../../domain/plants/reading.ts';
-import {
-  AdapterError,
-  type AdapterDefinition,
-  type AdapterDeps,
-  type Capabilities,
-  type ConnectionTest,
-  type PlantRef,
-  type VendorAdapter,
+import { AdapterError } from '../adapter-error.ts';
+import type {
+  AdapterDefinition,
+  AdapterDeps,
+  Capabilities,
+  ConnectionTest,
+  PlantRef,
+  VendorAdapter,
 } from '../contract.ts';
 import { cleanText, decimalsOf, mergeAlarms, requireEnergyKwh, toNumber } from '../fields.ts';
 import { check, parseJson } from '../json.ts';

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { AdapterDeps } from '../contract.ts';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import type { Session } from '../session.ts';
 import type { TransportResponse } from '../transport.ts';
