@@ -27,11 +27,12 @@ import { openLocks } from '../environment/locks.ts';
 import type { Log } from '../environment/log.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import {
-  createLoops,
-  ensureSearchAttributes,
+  createPlantLoops,
   type LoopOptions,
-  triggerReconciliation,
+  plantSearchAttributes,
 } from '../operations/plants/loops.ts';
+import { triggerReconciliation } from '../operations/reconciliation.ts';
+import { ensureSearchAttributes } from '../operations/search-attributes.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { connectTemporal, temporalAway, temporalSecurity } from '../environment/temporal.ts';
 import { servedQueues } from './queues.ts';
@@ -146,7 +147,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     client = await connectTemporal(config);
     connection = await connectTemporalNative(config);
     await warnOfEviction(config, locks, log);
-    await ensureSearchAttributes(client);
+    await ensureSearchAttributes(client, plantSearchAttributes);
     const deps: ActivityDeps = {
       db,
       locks,
@@ -172,10 +173,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const plantActivities =
       metrics?.measured(createPlantActivities(deps)) ?? createPlantActivities(deps);
     metrics?.watch(deps.breaker);
-    const fleetActivities = createFleetActivities(deps, createLoops(client, options.loops), {
-      plantsMin: config.INCIDENT_PLANTS_MIN,
-      afterMs: config.INCIDENT_AFTER_SECONDS * 1_000,
-    });
+    const fleetActivities = createFleetActivities(
+      deps,
+      { plants: createPlantLoops(client, options.loops) },
+      {
+        plantsMin: config.INCIDENT_PLANTS_MIN,
+        afterMs: config.INCIDENT_AFTER_SECONDS * 1_000,
+      },
+    );
     const activities = { plants: plantActivities, fleet: fleetActivities };
     await releaseLoops(client, queues, log);
     hadWorkers = true;

@@ -9,7 +9,8 @@ import type {
   WholePollResult,
 } from '../../activities/plants/contract.ts';
 import { createPlantActivities } from '../../activities/create.ts';
-import type { ActivityDeps, CallContext } from '../../activities/plants/deps.ts';
+import type { CallContext } from '../../activities/deps.ts';
+import type { ActivityDeps } from '../../activities/plants/deps.ts';
 import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
 import { afterAttempt } from '../../domain/plants/retry.ts';
 
