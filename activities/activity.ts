@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 
 import type { ActivityLog, CallContext } from './deps.ts';
-import { guarded } from './failure.ts';
+import { toApplicationFailure, unexpected } from './failure.ts';
 
 /** What every activity has around its work: a heartbeat, errors as Temporal gets them, and a log line for errors of ours. */
 
@@ -21,37 +22,33 @@ export function activityContext(): CallContext {
 }
 
 /**
- * Makes activities of plain functions.
+ * Makes activities of plain functions. One that is regular is heard every few seconds while it runs; a local one lives within
+ * its workflow task and is not.
  *
  * @example
  * const activity = activityMaker(log, activityContext);
  * return { closeDay: activity('closing the day', days.closeDay) };
  */
 export function activityMaker(log: ActivityLog, context: () => CallContext) {
-  const onError = (error: unknown, attempting: string) =>
-    log.error({ attempting, ...errorFields(error) }, 'an activity met an error of ours');
   return <Args, Result>(
     attempting: string,
     run: (args: Args) => Promise<Result>,
-    options: { neverGiveUp?: boolean } = {},
-  ) => guarded(attempting, beating(context, run), { onError, ...options });
-}
-
-/** The activity, heard every few seconds while it runs; a local one lives within its workflow task and is not. */
-function beating<Args, Result>(
-  context: () => CallContext,
-  run: (args: Args) => Promise<Result>,
-): (args: Args) => Promise<Result> {
-  return async (args) => {
-    const { isLocal, heartbeat } = context();
-    if (isLocal) return run(args);
-    const beat = setInterval(heartbeat, heartbeatMs);
-    try {
-      return await run(args);
-    } finally {
-      clearInterval(beat);
-    }
-  };
+    { neverGiveUp = false } = {},
+  ) =>
+    async (args: Args): Promise<Result> => {
+      const { isLocal, heartbeat } = context();
+      const beat = isLocal ? undefined : setInterval(heartbeat, heartbeatMs);
+      try {
+        return await run(args);
+      } catch (error) {
+        const failure = toApplicationFailure(error, attempting, neverGiveUp);
+        if (failure instanceof ApplicationFailure && failure.type === unexpected)
+          log.error({ attempting, ...errorFields(error) }, 'an activity met an error of ours');
+        throw failure;
+      } finally {
+        clearInterval(beat);
+      }
+    };
 }
 
 /** What a log may say of an error: never its text, which may quote a row or a header. */

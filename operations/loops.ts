@@ -37,12 +37,10 @@ export function createLoops<Subject extends { id: string }>(
 ) {
   const { workflowType, workflowIdOf } = kind;
   return {
-    /** How many loops run, as the visibility store has them: a moment old. */
     async count(): Promise<number> {
       return (await client.workflow.count(runningQuery(workflowType))).count;
     },
 
-    /** The subjects of all loops that run, from the same store. */
     async list(): Promise<Set<string>> {
       const ids = [...(await listRunning(client, workflowType))].map(kind.subjectOf);
       return new Set(ids.filter((id) => id !== null));
@@ -50,11 +48,7 @@ export function createLoops<Subject extends { id: string }>(
 
     start,
 
-    /**
-     * Ends a loop whose workflow task fails again and again, and starts another; starts one where none runs.
-     *
-     * @returns false where the loop is well: then nothing was done.
-     */
+    /** Starts one where none runs, too. @returns false where the loop is well: then nothing was done. */
     async restartStuck(subject: Subject): Promise<boolean> {
       const handle = client.workflow.getHandle(workflowIdOf(subject.id));
       try {

@@ -31,7 +31,7 @@ import {
   type LoopOptions,
   plantSearchAttributes,
 } from '../operations/plants/loops.ts';
-import { triggerReconciliation } from '../operations/reconciliation.ts';
+import { triggerReconciliation } from '../operations/fleet-schedule.ts';
 import { ensureSearchAttributes } from '../operations/search-attributes.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { connectTemporal, temporalAway, temporalSecurity } from '../environment/temporal.ts';

@@ -17,6 +17,8 @@ import {
 
 /** The loops of plants: one `monitorPlant` for each plant, on its brand's queue. */
 
+export const monitorPlantType = 'monitorPlant';
+
 const plantBrandKey = defineSearchAttributeKey('PlantBrand', SearchAttributeType.KEYWORD);
 
 /** What people filter plants' loops by; a loop sets its `PlantStatus` itself. */
@@ -27,7 +29,7 @@ export type LoopOptions = Pick<MonitorInput, 'pollsPerRun' | 'course' | 'wokenEa
 
 export function createPlantLoops(client: Client, options: LoopOptions = {}) {
   const kind: LoopKind<LoopPlant> = {
-    workflowType: 'monitorPlant',
+    workflowType: monitorPlantType,
     workflowIdOf: pollWorkflowId,
     subjectOf: plantOfWorkflowId,
     changedSignal: plantChangedSignal,

@@ -9,7 +9,7 @@ import type { Database } from '../../db/tables.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { plantOfWorkflowId, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { type AuditedLoops, auditedLoops, inBatches } from './check-loops.ts';
-import { triggerReconciliation } from '../reconciliation.ts';
+import { triggerReconciliation } from '../fleet-schedule.ts';
 import { startLoop } from './loops.ts';
 
 /**
