@@ -16,12 +16,7 @@ export interface LoopKind<Subject extends { id: string }> {
   /** The other way round; null for a workflow that has another name, such as one that was started by hand. */
   subjectOf(workflowId: string): string | null;
   /** The queue and the input of a subject's loop, and what people see of it in the Web UI. */
-  startOf(subject: Subject): Pick<
-    WorkflowOptions,
-    'taskQueue' | 'memo' | 'staticSummary' | 'typedSearchAttributes'
-  > & {
-    args: [input: object];
-  };
+  startOf(subject: Subject): Omit<WorkflowOptions, 'workflowId'> & { args: [input: object] };
   /** Tells a loop to look at its subject again. */
   changedSignal: SignalDefinition;
 }

@@ -48,11 +48,6 @@ const shutdownForceTime = '6s';
  * of their cache, and make it worse by replaying them.
  */
 const stickyQueueScheduleToStartTimeout = '10s';
-/**
- * Workflow tasks of a queue that run at once: each is held from before its slot until its rows are written, some 0.7 s, so
- * that a queue may have 50 polls a second. More at once would only make each of them slower in an overload.
- */
-const maxConcurrentWorkflowTaskExecutions = 40;
 
 export interface RunningWorker {
   /** Resolves when all workers have stopped; rejects when one fails. */
@@ -196,10 +191,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
             taskQueue: queue.name,
             workflowBundle,
             activities: activities[queue.activities],
-            maxCachedWorkflows: queue.carriesLoops ? cache.perQueue : cache.fleetQueue,
+            maxCachedWorkflows: queue.cached === 'LOOPS' ? cache.perQueue : queue.cached,
             shutdownGraceTime,
             shutdownForceTime,
-            maxConcurrentWorkflowTaskExecutions,
+            maxConcurrentWorkflowTaskExecutions: queue.places,
             stickyQueueScheduleToStartTimeout,
           }),
         ),
