@@ -53,6 +53,7 @@ function pondWorld(wantedIds: readonly string[], runningIds: readonly string[] =
   const reconcileLoops = createLoopReconciler(
     loops,
     {
+      kind: 'ponds',
       listWanted: async () => [...world.wanted.values()],
       listSilent: async () => world.silent,
     },
@@ -110,7 +111,7 @@ describe('loops of any kind', () => {
     ];
     world.stuck.add('b');
     expect((await reconcile()).report.restarted).toEqual(['b']);
-    expect(world.logged).toEqual([{ ids: ['b'] }]);
+    expect(world.logged).toEqual([{ ponds: ['b'] }]);
   });
 
   test('while their number is right the loops are counted, and listed every ten minutes', async () => {

@@ -67,6 +67,8 @@ export interface Loops<Subject> {
 
 /** The rows that want loops of one kind. */
 export interface LoopRows<Subject> {
+  /** What the log calls them: `plants`. */
+  kind: string;
   /** All of them; `changed`: the loop has not yet seen what people changed. */
   listWanted(): Promise<(Subject & { changed: boolean })[]>;
   /** Those that their loop should have served and has not, or a sample of them: the loop may be stuck. */
@@ -89,7 +91,7 @@ export interface LoopsReport {
  * Brings the loops of one kind in line with the rows that want them.
  *
  * @example
- * const reconcileLoops = createLoopReconciler(loops, { listWanted, listSilent }, deps);
+ * const reconcileLoops = createLoopReconciler(loops, { kind: 'plants', listWanted, listSilent }, deps);
  * const { started } = await reconcileLoops(nowMs);
  */
 export function createLoopReconciler<Subject extends { id: string }>(
@@ -124,7 +126,10 @@ export function createLoopReconciler<Subject extends { id: string }>(
     const restarted: string[] = [];
     for (const subject of silent) if (await loops.restartStuck(subject)) restarted.push(subject.id);
     if (restarted.length > 0)
-      log.error({ ids: restarted }, 'loops that no worker could go on with were started anew');
+      log.error(
+        { [rows.kind]: restarted },
+        'loops that no worker could go on with were started anew',
+      );
     return restarted;
   }
 }

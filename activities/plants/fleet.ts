@@ -26,6 +26,7 @@ export function createPlantsReconciler(
 ): Reconciler {
   const { db, log } = deps;
   const rows = {
+    kind: 'plants',
     listWanted: () => listFleet(db),
     listSilent: (nowMs: number) => listSilentPlants(db, nowMs),
   };
