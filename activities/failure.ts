@@ -51,21 +51,3 @@ export function toApplicationFailure(
   const message = error instanceof PlainError ? error.message : `${attempting}: ${describe(error)}`;
   return ApplicationFailure.create({ message, type: unexpected, nonRetryable: !neverGiveUp });
 }
-
-/** The activity with its errors translated. */
-export function guarded<Args, Result>(
-  attempting: string,
-  run: (args: Args) => Promise<Result>,
-  options: { neverGiveUp?: boolean; onError?: (error: unknown, attempting: string) => void } = {},
-): (args: Args) => Promise<Result> {
-  return async (args) => {
-    try {
-      return await run(args);
-    } catch (error) {
-      const failure = toApplicationFailure(error, attempting, options.neverGiveUp ?? false);
-      if (failure instanceof ApplicationFailure && failure.type === unexpected)
-        options.onError?.(error, attempting);
-      throw failure;
-    }
-  };
-}

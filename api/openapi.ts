@@ -1,7 +1,9 @@
-import type { App } from './app.ts';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+
+import type { ApiEnv } from './env.ts';
 
 /** The OpenAPI document, made from the routes that are served. */
-export function openApiDocument(app: App, version: string): object {
+export function openApiDocument(app: OpenAPIHono<ApiEnv>, version: string): object {
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { type Kysely, sql } from 'kysely';
 
 import { Breaker } from '../activities/plants/breaker.ts';
-import { createFleet } from '../activities/plants/fleet.ts';
+import { createPlantsReconciler } from '../activities/plants/fleet.ts';
 import { createVendors } from '../activities/plants/vendor.ts';
 import { createFixtureAdapter } from '../adapters/clouds/registry.ts';
 import { createFleetView } from '../api/plants/fleet-view.ts';
@@ -150,8 +150,8 @@ function reconciliation(db: Kysely<Database>, config: Config, plantIds: readonly
     signalChanged: async () => {},
   };
   const limits = { plantsMin: 5, afterMs: 300_000 };
-  const { reconcileFleet } = createFleet(deps, loops, () => {}, limits);
-  return () => reconcileFleet({ nowMs: Date.now() });
+  const reconcile = createPlantsReconciler(deps, loops, limits);
+  return () => reconcile(Date.now());
 }
 
 /** An account whose credentials were refused an hour ago, and told of. */
@@ -221,7 +221,7 @@ async function timeReads(
   reads.push(
     await time(
       `reconciliation, ${refusedPlants} plants paused by a refusal`,
-      async () => `${(await reconcile()).reminded} looked at`,
+      async () => `${String((await reconcile())['reminded'])} looked at`,
     ),
   );
   return reads;

@@ -13,6 +13,7 @@ export interface Step {
 
 const worker = 'worker/worker.ts';
 const loop = 'workflows/plants/loop.ts';
+const queues = 'worker/queues.ts';
 const server = 'stack/temporal.ts';
 const wholePoll = 'activities/plants/whole-poll.ts';
 
@@ -104,13 +105,7 @@ export const steps: readonly Step[] = [
     name: 'slots',
     is: 'KEPT',
     title: '40 workflow tasks of a queue at once (but 12)',
-    edits: [
-      {
-        file: worker,
-        from: 'maxConcurrentWorkflowTaskExecutions = 40',
-        to: 'maxConcurrentWorkflowTaskExecutions = 12',
-      },
-    ],
+    edits: [{ file: queues, from: `'LOOPS', places: 40`, to: `'LOOPS', places: 12` }],
   },
   {
     name: 'lean',
@@ -144,8 +139,8 @@ export const steps: readonly Step[] = [
     edits: [
       {
         file: worker,
-        from: 'maxConcurrentWorkflowTaskExecutions,\n            sticky',
-        to: `maxConcurrentWorkflowTaskExecutions,
+        from: 'queue.places,\n            sticky',
+        to: `queue.places,
             workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: 3 },
             activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
             sticky`,
@@ -156,13 +151,7 @@ export const steps: readonly Step[] = [
     name: 'all-slots',
     is: 'TRIED',
     title: '200 workflow tasks of a queue at once',
-    edits: [
-      {
-        file: worker,
-        from: 'maxConcurrentWorkflowTaskExecutions = 40',
-        to: 'maxConcurrentWorkflowTaskExecutions = 200',
-      },
-    ],
+    edits: [{ file: queues, from: `'LOOPS', places: 40`, to: `'LOOPS', places: 200` }],
   },
   {
     name: 'plain-timers',

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 
-import { AdapterError } from '../adapters/clouds/contract.ts';
+import { AdapterError } from '../adapters/clouds/adapter-error.ts';
 import type {
   FetchResult,
   MissedSlots,

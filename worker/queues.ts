@@ -1,15 +1,27 @@
-import { fleetQueue } from '../workflows/messages.ts';
-import { allPollQueues } from '../workflows/plants/messages.ts';
+import { queuesByActivities } from '../workflows/queues.ts';
 
-/** What a worker serves: one entry for each task queue. The activities are those of `activities/create.ts`, by their key. */
-export interface ServedQueue {
-  name: string;
-  activities: 'plants' | 'fleet';
-  /** Whether it carries one long-lived loop for each plant, which stay in the cache. */
-  carriesLoops: boolean;
+/** How a worker serves each task queue. A queue that is not in this table cannot be compiled. */
+
+interface Service {
+  /** Workflows that stay in memory; `LOOPS`: one long-lived loop for each row, as many as the memory holds. */
+  cached: number | 'LOOPS';
+  /** Workflow tasks that run at once. */
+  places: number;
 }
 
-export const servedQueues: readonly ServedQueue[] = [
-  ...allPollQueues.map((name) => ({ name, activities: 'plants', carriesLoops: true }) as const),
-  { name: fleetQueue, activities: 'fleet', carriesLoops: false },
-];
+type Activities = keyof typeof queuesByActivities;
+
+const services: Readonly<Record<Activities, Service>> = {
+  // A task is held from before its slot until its rows are written, some 0.7 s, so that a queue may have 50 polls a second.
+  // More at once would only make each of them slower in an overload.
+  plants: { cached: 'LOOPS', places: 40 },
+  // The reconciliation runs one workflow at a time.
+  fleet: { cached: 10, places: 40 },
+};
+
+/** One entry for each queue; `activities` is the key of what it carries. */
+export const servedQueues: readonly (Service & { name: string; activities: Activities })[] = (
+  Object.keys(services) as Activities[]
+).flatMap((activities) =>
+  queuesByActivities[activities].map((name) => ({ name, activities, ...services[activities] })),
+);

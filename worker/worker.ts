@@ -27,11 +27,12 @@ import { openLocks } from '../environment/locks.ts';
 import type { Log } from '../environment/log.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import {
-  createLoops,
-  ensureSearchAttributes,
+  createPlantLoops,
   type LoopOptions,
-  triggerReconciliation,
+  plantSearchAttributes,
 } from '../operations/plants/loops.ts';
+import { triggerReconciliation } from '../operations/fleet-schedule.ts';
+import { ensureSearchAttributes } from '../operations/search-attributes.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { connectTemporal, temporalAway, temporalSecurity } from '../environment/temporal.ts';
 import { servedQueues } from './queues.ts';
@@ -47,11 +48,6 @@ const shutdownForceTime = '6s';
  * of their cache, and make it worse by replaying them.
  */
 const stickyQueueScheduleToStartTimeout = '10s';
-/**
- * Workflow tasks of a queue that run at once: each is held from before its slot until its rows are written, some 0.7 s, so
- * that a queue may have 50 polls a second. More at once would only make each of them slower in an overload.
- */
-const maxConcurrentWorkflowTaskExecutions = 40;
 
 export interface RunningWorker {
   /** Resolves when all workers have stopped; rejects when one fails. */
@@ -146,7 +142,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     client = await connectTemporal(config);
     connection = await connectTemporalNative(config);
     await warnOfEviction(config, locks, log);
-    await ensureSearchAttributes(client);
+    await ensureSearchAttributes(client, plantSearchAttributes);
     const deps: ActivityDeps = {
       db,
       locks,
@@ -173,10 +169,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const plantActivities =
       metrics?.measured(createPlantActivities(deps)) ?? createPlantActivities(deps);
     metrics?.watch(deps.breaker);
-    const fleetActivities = createFleetActivities(deps, createLoops(client, options.loops), {
-      plantsMin: config.INCIDENT_PLANTS_MIN,
-      afterMs: config.INCIDENT_AFTER_SECONDS * 1_000,
-    });
+    const fleetActivities = createFleetActivities(
+      deps,
+      { plants: createPlantLoops(client, options.loops) },
+      {
+        plantsMin: config.INCIDENT_PLANTS_MIN,
+        afterMs: config.INCIDENT_AFTER_SECONDS * 1_000,
+      },
+    );
     const activities = { plants: plantActivities, fleet: fleetActivities };
     await releaseLoops(client, queues, log);
     hadWorkers = true;
@@ -192,10 +192,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
             taskQueue: queue.name,
             workflowBundle,
             activities: activities[queue.activities],
-            maxCachedWorkflows: queue.carriesLoops ? cache.perQueue : cache.fleetQueue,
+            maxCachedWorkflows: queue.cached === 'LOOPS' ? cache.perQueue : queue.cached,
             shutdownGraceTime,
             shutdownForceTime,
-            maxConcurrentWorkflowTaskExecutions,
+            maxConcurrentWorkflowTaskExecutions: queue.places,
             stickyQueueScheduleToStartTimeout,
           }),
         ),

@@ -17,11 +17,9 @@ const loopBytes = 127 * 1024;
 /** A worker without a loop. */
 const workerBytes = 500 * 1024 ** 2;
 /** The queues that carry loops. */
-const queues = servedQueues.filter(({ carriesLoops }) => carriesLoops).length;
+const queues = servedQueues.filter(({ cached }) => cached === 'LOOPS').length;
 /** What an unsized process keeps of each queue, however little memory it sees: 1 GB if all four are full. */
 const perQueueMin = 2_000;
-/** The reconciliation runs one workflow at a time. */
-const fleetQueueLoops = 10;
 /** Of the memory: the rest is for services beside the worker, and for the system. */
 const memoryPart = 1 / 2;
 /** Workflow code, and what a replay needs at once, in the heap of a thread. */
@@ -48,7 +46,6 @@ export function thisMachine(): Machine {
 export interface CacheSize {
   /** Loops of each brand's queue. */
   perQueue: number;
-  fleetQueue: number;
   /** What a workflow thread's heap must be allowed to grow to, MB. */
   threadHeapMb: number;
 }
@@ -64,7 +61,6 @@ export function cacheSize(
   const heapBytes = threadBytes + perQueue * loopBytes * heapRoom;
   return {
     perQueue,
-    fleetQueue: fleetQueueLoops,
     threadHeapMb: Math.ceil(Math.max(machine.heapLimit, heapBytes) / 1024 ** 2),
   };
 }

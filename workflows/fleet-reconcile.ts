@@ -9,7 +9,7 @@ const { reconcileFleet: reconcile } = proxyActivities<FleetActivities>({
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
-/** Makes what runs in Temporal what PostgreSQL says: one loop for each plant, and each told of what changed. */
+/** Makes what runs in Temporal what PostgreSQL says: one loop for each row that wants one, each told of what changed. */
 export async function reconcileFleet(): Promise<FleetReport> {
   return reconcile({ nowMs: Date.now() });
 }

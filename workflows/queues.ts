@@ -1,5 +1,8 @@
 import { fleetQueue } from './messages.ts';
 import { allPollQueues } from './plants/messages.ts';
 
-/** All queues, in the order of `WORKER_QUEUES`' documentation. */
-export const allQueues: readonly string[] = [...allPollQueues, fleetQueue];
+/** All task queues, by the activities that they carry (the keys are those of `worker/queues.ts`). */
+export const queuesByActivities = { plants: allPollQueues, fleet: [fleetQueue] } as const;
+
+/** In the order of `WORKER_QUEUES`' documentation. */
+export const allQueues: readonly string[] = Object.values(queuesByActivities).flat();

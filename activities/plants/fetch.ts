@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 
-import { AdapterError } from '../../adapters/clouds/contract.ts';
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { takeProbe } from '../../db/plants/incidents.ts';
 import { type FetchBefore, readFetchBefore } from '../../db/plants/polls.ts';
 import type { LockAnswer } from '../../db/lock.ts';
@@ -8,7 +8,8 @@ import { plantFacts } from '../../db/plants/plants.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import type { VendorFailure } from '../../domain/plants/reading.ts';
 import type { FetchArgs, FetchResult } from './contract.ts';
-import type { ActivityDeps, CallContext } from './deps.ts';
+import type { CallContext } from '../deps.ts';
+import type { ActivityDeps } from './deps.ts';
 import { takeRegular } from '../failure.ts';
 import { takeLock } from './plant-lock.ts';
 import { credentialsHeld, vendorFailure, vendorPlant } from './vendor.ts';

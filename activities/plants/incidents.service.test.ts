@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { AdapterError } from '../../adapters/clouds/contract.ts';
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
 import { playPlant } from '../../cli/demo/play.ts';
 import { listIncidents } from '../../db/plants/incidents.ts';

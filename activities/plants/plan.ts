@@ -12,7 +12,8 @@ import { lateSlots, nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { endOfDayMs, localDateAt, startOfDayMs } from '../../domain/zone.ts';
 import { writeOff } from './ledger.ts';
 import type { Closing, Plan, PlanArgs, SetIntegrationArgs } from './contract.ts';
-import type { ActivityDeps, CallContext } from './deps.ts';
+import type { CallContext } from '../deps.ts';
+import type { ActivityDeps } from './deps.ts';
 import type { Db } from '../../db/database.ts';
 import type { PlantRow } from '../../db/plants/plants.ts';
 

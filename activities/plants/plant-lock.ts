@@ -1,6 +1,7 @@
 import type { LockAnswer } from '../../db/lock.ts';
 import type { FetchArgs } from './contract.ts';
-import type { ActivityDeps, CallContext } from './deps.ts';
+import type { CallContext } from '../deps.ts';
+import type { ActivityDeps } from './deps.ts';
 
 /** The lock outlives two intervals: a poll that is longer has its slot fenced by the database. */
 const lockIntervals = 2;

@@ -23,7 +23,8 @@ import type {
   SnapshotArgs,
   SnapshotResult,
 } from './contract.ts';
-import type { ActivityDeps, CallContext } from './deps.ts';
+import type { CallContext } from '../deps.ts';
+import type { ActivityDeps } from './deps.ts';
 import { PlainError } from '../../domain/plain-error.ts';
 import { pollLogRow, writeOff } from './ledger.ts';
 import { giveLockBack } from './plant-lock.ts';

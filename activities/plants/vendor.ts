@@ -1,8 +1,5 @@
-import {
-  AdapterError,
-  type Credentials,
-  type VendorAdapter,
-} from '../../adapters/clouds/contract.ts';
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
+import type { Credentials, VendorAdapter } from '../../adapters/clouds/contract.ts';
 import { SessionStore } from '../../adapters/clouds/session.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import type { VendorFailure } from '../../domain/plants/reading.ts';

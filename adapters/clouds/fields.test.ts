@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { VendorAlarm } from '../../domain/plants/reading.ts';
-import { AdapterError } from './contract.ts';
+import { AdapterError } from './adapter-error.ts';
 import {
   alarmsMax,
   cleanText,

@@ -1,5 +1,5 @@
 import type { AlarmsAnswer, VendorAlarm, VendorSeverity } from '../../domain/plants/reading.ts';
-import { AdapterError } from './contract.ts';
+import { AdapterError } from './adapter-error.ts';
 
 /** Texts with which vendors say "no value" (vendors.md: Solis "--", Huawei "N/A"). */
 const noValueTexts = new Set(['', '-', '--', 'n/a', 'null']);

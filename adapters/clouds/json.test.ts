@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { AdapterError } from './contract.ts';
+import { AdapterError } from './adapter-error.ts';
 import { bodyCharactersMax, bodyDepthMax, check, parseJson } from './json.ts';
 
 function refusal(run: () => unknown): AdapterError {

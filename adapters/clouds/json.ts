@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { AdapterError } from './contract.ts';
+import { AdapterError } from './adapter-error.ts';
 
 /** The longest body that is parsed: alarm pages and month series stay far below, and a hostile one must not fill the memory. */
 export const bodyCharactersMax = 1_048_576;

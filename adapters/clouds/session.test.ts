@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { AdapterError } from './contract.ts';
-import { SessionStore, type Session } from './session.ts';
+import { AdapterError } from './adapter-error.ts';
+import { AccountSession, requireCredential, SessionStore, type Session } from './session.ts';
 
 const session = (token: string): Session => ({
   token,
@@ -111,5 +111,88 @@ describe('SessionStore', () => {
     give('one');
     await asked;
     expect(new SessionStore().current).toBeNull();
+  });
+});
+
+describe('AccountSession', () => {
+  /** An account whose n-th login gives the token `n`, and what was requested with which token. */
+  function account() {
+    let logins = 0;
+    const requested: string[] = [];
+    const { signal } = new AbortController();
+    const ofAccount = new AccountSession({ session: new SessionStore(), signal }, async () => {
+      logins += 1;
+      return session(String(logins));
+    });
+    /** The vendor takes these tokens and calls every other one expired. */
+    const request =
+      (...taken: string[]) =>
+      async ({ token }: Session) => {
+        requested.push(token);
+        if (taken.includes(token)) return `answer to ${token}`;
+        throw new AdapterError('AUTH_FAILED', 'the session is gone', { sessionExpired: true });
+      };
+    return { ofAccount, request, requested };
+  }
+
+  test('logs in before the first request only', async () => {
+    const { ofAccount, request, requested } = account();
+    expect(await ofAccount.call(request('1'), 'denied')).toBe('answer to 1');
+    await ofAccount.call(request('1'), 'denied');
+    expect(requested).toEqual(['1', '1']);
+  });
+
+  test('renews an expired session once and sends the request again', async () => {
+    const { ofAccount, request, requested } = account();
+    expect(await ofAccount.call(request('2'), 'denied')).toBe('answer to 2');
+    expect(requested).toEqual(['1', '2']);
+  });
+
+  test('calls it AUTH_FAILED where the renewed session is called expired as well', async () => {
+    const { ofAccount, request, requested } = account();
+    await expect(ofAccount.call(request(), 'path: denied')).rejects.toMatchObject({
+      type: 'AUTH_FAILED',
+      message: 'path: denied',
+      sessionExpired: false,
+      cause: { message: 'the session is gone' },
+    });
+    expect(requested).toEqual(['1', '2']);
+  });
+
+  test('spends no login where none can help', async () => {
+    const { ofAccount, request, requested } = account();
+    await expect(ofAccount.call(request('2'), 'no right', 0)).rejects.toThrow('no right');
+    expect(requested).toEqual(['1']);
+  });
+
+  test('passes every other error on', async () => {
+    const { ofAccount } = account();
+    const error = new AdapterError('VENDOR_ERROR', 'HTTP status 500');
+    await expect(ofAccount.call(() => Promise.reject(error), 'denied')).rejects.toBe(error);
+  });
+
+  test('logs in anew when it is asked to, though the session is good', async () => {
+    const { ofAccount, request } = account();
+    await ofAccount.call(request('1'), 'denied');
+    expect((await ofAccount.logIn()).token).toBe('2');
+  });
+});
+
+describe('requireCredential', () => {
+  test('gives the field as it was stored, spaces included', () => {
+    expect(requireCredential({ password: ' p ' }, 'password')).toBe(' p ');
+  });
+
+  test.each([
+    ['is not there', {}, undefined],
+    ['is empty', { host: '' }, undefined],
+    ['is what the brand calls absent', { host: ' ' }, (value: string) => value.trim() === ''],
+  ])('is AUTH_FAILED where the field %s', (_, credentials, isAbsent) => {
+    expect(() => requireCredential(credentials, 'host', isAbsent)).toThrow(
+      expect.objectContaining({
+        type: 'AUTH_FAILED',
+        message: "the account's credentials lack host",
+      }),
+    );
   });
 });

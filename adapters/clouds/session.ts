@@ -1,4 +1,4 @@
-import { AdapterError } from './contract.ts';
+import { AdapterError } from './adapter-error.ts';
 
 /** What a login gave: the token, and the host that the vendor wants further calls on. Never logged, never stored. */
 export interface Session {
@@ -55,6 +55,70 @@ export class SessionStore {
       this.#login = null;
     }
   }
+}
+
+/**
+ * What one call chain of an account does with its session: log in where there is none, send a request with it, and log in
+ * once more where the vendor calls it expired.
+ */
+export class AccountSession {
+  readonly #store: SessionStore;
+  readonly #signal: AbortSignal;
+  readonly #login: () => Promise<Session>;
+
+  /** @param login One login at the vendor; throws AdapterError where it is refused. */
+  constructor(
+    { session, signal }: { session: SessionStore; signal: AbortSignal },
+    login: () => Promise<Session>,
+  ) {
+    this.#store = session;
+    this.#signal = signal;
+    this.#login = login;
+  }
+
+  /** Logs in anew, whatever session there is: the only proof that the credentials are still good. */
+  async logIn(): Promise<Session> {
+    return this.#store.acquire(this.#store.current, this.#login, this.#signal);
+  }
+
+  /**
+   * What `request` gives with the account's session; an expired session is renewed, and the request sent again.
+   *
+   * @param denied The sentence of the AUTH_FAILED that is thrown where the session is called expired after the last renewal.
+   * @param renewals 0 where a new login cannot help: the first call of expiry is AUTH_FAILED at once.
+   * @throws AdapterError of the login or of `request`.
+   */
+  async call<T>(
+    request: (session: Session) => Promise<T>,
+    denied: string,
+    renewals: 0 | 1 = 1,
+  ): Promise<T> {
+    let session = await this.#store.acquire(null, this.#login, this.#signal);
+    for (let left = renewals; ; left -= 1) {
+      try {
+        return await request(session);
+      } catch (error) {
+        if (!(error instanceof AdapterError && error.sessionExpired)) throw error;
+        if (left === 0) throw new AdapterError('AUTH_FAILED', denied, { cause: error });
+      }
+      session = await this.#store.acquire(session, this.#login, this.#signal);
+    }
+  }
+}
+
+/**
+ * One field of the account's credentials.
+ *
+ * @throws AdapterError AUTH_FAILED where it is absent.
+ */
+export function requireCredential(
+  credentials: Readonly<Record<string, string>>,
+  name: string,
+  isAbsent: (value: string) => boolean = (value) => value === '',
+): string {
+  const value = credentials[name];
+  if (value !== undefined && !isAbsent(value)) return value;
+  throw new AdapterError('AUTH_FAILED', `the account's credentials lack ${name}`);
 }
 
 /** The promise's outcome, or the signal's reason, whichever comes first. */

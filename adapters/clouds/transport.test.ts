@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { AdapterError } from './contract.ts';
+import { AdapterError } from './adapter-error.ts';
 import { requestTimeoutMs, send, type Transport, type TransportRequest } from './transport.ts';
 
 const request: TransportRequest = {

@@ -1,4 +1,4 @@
-import { AdapterError } from './contract.ts';
+import { AdapterError } from './adapter-error.ts';
 
 /** One HTTP request as the vendor would see it. */
 export interface TransportRequest {

@@ -4,7 +4,8 @@ import { ApplicationFailure } from '@temporalio/common';
 
 import type { PlantActivities } from '../../activities/plants/contract.ts';
 import { createPlantActivities } from '../../activities/create.ts';
-import type { ActivityDeps, CallContext } from '../../activities/plants/deps.ts';
+import type { CallContext } from '../../activities/deps.ts';
+import type { ActivityDeps } from '../../activities/plants/deps.ts';
 import { type PollEffects, pollPlant } from '../../workflows/plants/poll.ts';
 
 export interface JobPoll {

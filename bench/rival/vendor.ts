@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { AdapterError } from '../../adapters/clouds/contract.ts';
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
 import { requestTimeoutMs } from '../../adapters/clouds/transport.ts';
 import { drawMood, type VendorTemper } from './latency.ts';

@@ -1,6 +1,8 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 
 import { plantStateQuery, pollWorkflowId } from '../../workflows/plants/messages.ts';
+import { listRunning } from '../loops.ts';
+import { monitorPlantType } from './loops.ts';
 
 /** The slot of the poll that a loop is at, ms; null: none. NO_ANSWER: no worker answers for it. */
 export type Polling = number | null | 'NO_ANSWER';
@@ -36,13 +38,7 @@ export async function inBatches<T, R>(
 export function auditedLoops(client: Client): AuditedLoops {
   const { namespace } = client.options;
   return {
-    async listRunning() {
-      const workflowIds = new Set<string>();
-      const query = `WorkflowType = 'monitorPlant' AND ExecutionStatus = 'Running'`;
-      for await (const { workflowId } of client.workflow.list({ query }))
-        workflowIds.add(workflowId);
-      return workflowIds;
-    },
+    listRunning: () => listRunning(client, monitorPlantType),
 
     async isRunning(workflowId) {
       try {

@@ -9,7 +9,8 @@ import type { Database } from '../../db/tables.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { plantOfWorkflowId, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { type AuditedLoops, auditedLoops, inBatches } from './check-loops.ts';
-import { startLoop, triggerReconciliation } from './loops.ts';
+import { triggerReconciliation } from '../fleet-schedule.ts';
+import { startLoop } from './loops.ts';
 
 /**
  * Repairs what the reconciliation may: loops that are missing or have no plant, changes that no loop has seen, locks that

@@ -1,10 +1,11 @@
-import { type Client, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, ServiceError } from '@temporalio/client';
 
 import {
   plantChangedSignal,
   pollNowSignal,
   pollWorkflowId,
 } from '../../workflows/plants/messages.ts';
+import { signalLoop } from '../loops.ts';
 
 /** Signals under way at once. */
 const signalsAtOnce = 20;
@@ -13,13 +14,7 @@ const requestMsMax = 10_000;
 
 /** Tells a plant's loop to look again. @returns false where none runs: the reconciliation starts it. */
 export async function signalChanged(client: Client, plantId: string): Promise<boolean> {
-  try {
-    await client.workflow.getHandle(pollWorkflowId(plantId)).signal(plantChangedSignal);
-    return true;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
+  return signalLoop(client, pollWorkflowId(plantId), plantChangedSignal);
 }
 
 /**

@@ -1,4 +1,5 @@
-import { AdapterError, type Credentials } from '../../adapters/clouds/contract.ts';
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
+import type { Credentials } from '../../adapters/clouds/contract.ts';
 import type {
   Transport,
   TransportRequest,

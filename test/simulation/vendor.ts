@@ -1,5 +1,5 @@
 import type { OpenAdapter } from '../../activities/plants/vendor.ts';
-import { AdapterError } from '../../adapters/clouds/contract.ts';
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
 import type { AdapterErrorType } from '../../domain/plants/plant.ts';
 

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  AdapterError,
-  type AdapterDefinition,
-  type Credentials,
-  type PlantRef,
-  type VendorAdapter,
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
+import type {
+  AdapterDefinition,
+  Credentials,
+  PlantRef,
+  VendorAdapter,
 } from '../../adapters/clouds/contract.ts';
 import { alarmsMax } from '../../adapters/clouds/fields.ts';
 import { measure, ordinaryDay, type DayKnobs } from '../../adapters/clouds/recorded/fixture-day.ts';

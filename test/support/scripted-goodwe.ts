@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import { AdapterError, type PlantRef, type VendorAdapter } from '../../adapters/clouds/contract.ts';
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
+import type { PlantRef, VendorAdapter } from '../../adapters/clouds/contract.ts';
 import { SessionStore } from '../../adapters/clouds/session.ts';
 import type { TransportRequest, TransportResponse } from '../../adapters/clouds/transport.ts';
 import { goodwe } from '../../adapters/clouds/goodwe/adapter.ts';

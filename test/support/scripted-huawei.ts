@@ -1,8 +1,5 @@
-import {
-  AdapterError,
-  type AdapterDeps,
-  type VendorAdapter,
-} from '../../adapters/clouds/contract.ts';
+import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
+import type { AdapterDeps, VendorAdapter } from '../../adapters/clouds/contract.ts';
 import { SessionStore } from '../../adapters/clouds/session.ts';
 import type { TransportRequest, TransportResponse } from '../../adapters/clouds/transport.ts';
 import { huawei } from '../../adapters/clouds/huawei/adapter.ts';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startLoop, triggerReconciliation } from '../../operations/plants/loops.ts';
+import { startLoop } from '../../operations/plants/loops.ts';
+import { triggerReconciliation } from '../../operations/fleet-schedule.ts';
 import type { RunningWorker } from '../../worker/worker.ts';
 import { phaseMs } from '../../domain/slots.ts';
 import { plantChangedSignal } from '../../workflows/plants/messages.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
-import { createLoops } from '../../operations/plants/loops.ts';
+import { createPlantLoops } from '../../operations/plants/loops.ts';
 import { changedBundle } from '../support/changed-bundle.ts';
 import { createTestFleet, eventually } from '../support/fleet.ts';
 import { ledgerFlaws, testLoops } from '../support/loops.ts';
@@ -76,10 +76,10 @@ test(
       await loops.untilPolled(plantId, 1);
       await loops.handle(plantId).terminate('by hand');
       const plant = { id: plantId, name: 'Plant', brand: 'SOLIS' } as const;
-      expect(await createLoops(fleet.client).restartStuck(plant)).toBe(true);
+      expect(await createPlantLoops(fleet.client).restartStuck(plant)).toBe(true);
       const { runId } = await loops.handle(plantId).describe();
       // One that is well is left alone.
-      expect(await createLoops(fleet.client).restartStuck(plant)).toBe(false);
+      expect(await createPlantLoops(fleet.client).restartStuck(plant)).toBe(false);
       expect((await loops.handle(plantId).describe()).runId).toBe(runId);
     } finally {
       await stopWorker(worker);

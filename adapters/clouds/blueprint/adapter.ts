@@ -8,19 +8,19 @@ import type {
   RefusedField,
   VendorAlarm,
 } from '../../../domain/plants/reading.ts';
-import {
-  AdapterError,
-  type AdapterDefinition,
-  type AdapterDeps,
-  type Capabilities,
-  type ConnectionTest,
-  type PlantRef,
-  type VendorAdapter,
+import { AdapterError } from '../adapter-error.ts';
+import type {
+  AdapterDefinition,
+  AdapterDeps,
+  Capabilities,
+  ConnectionTest,
+  PlantRef,
+  VendorAdapter,
 } from '../contract.ts';
 import { cleanText, decimalsOf, mergeAlarms, requireEnergyKwh, toNumber } from '../fields.ts';
 import { check, parseJson } from '../json.ts';
 import { retryAfterMs } from '../retry-after.ts';
-import type { Session } from '../session.ts';
+import { AccountSession, type Session } from '../session.ts';
 import { send } from '../transport.ts';
 import {
   alarmsSchema,
@@ -43,9 +43,11 @@ const capabilities: Capabilities = {
 
 class BlueprintAdapter implements VendorAdapter {
   readonly #deps: AdapterDeps;
+  readonly #session: AccountSession;
 
   constructor(deps: AdapterDeps) {
     this.#deps = deps;
+    this.#session = new AccountSession(deps, () => this.#login());
   }
 
   capabilities(): Capabilities {
@@ -53,9 +55,8 @@ class BlueprintAdapter implements VendorAdapter {
   }
 
   async testConnection(): Promise<ConnectionTest> {
-    const { session, signal } = this.#deps;
     try {
-      await session.acquire(session.current, () => this.#login(), signal);
+      await this.#session.logIn();
       return { ok: true, errorType: null, message: 'the vendor accepts the login' };
     } catch (error) {
       return error instanceof AdapterError
@@ -104,21 +105,10 @@ class BlueprintAdapter implements VendorAdapter {
 
   /** The validated `data` of one endpoint; an expired session is renewed once. */
   async #call<T>(path: string, body: Readonly<Record<string, unknown>>, schema: z.ZodType<T>) {
-    const { session, signal } = this.#deps;
-    const first = await session.acquire(null, () => this.#login(), signal);
-    try {
-      return check(schema, await this.#post(path, body, first.token), path);
-    } catch (error) {
-      if (!(error instanceof AdapterError && error.sessionExpired)) throw error;
-    }
-    const renewed = await session.acquire(first, () => this.#login(), signal);
-    try {
-      return check(schema, await this.#post(path, body, renewed.token), path);
-    } catch (error) {
-      if (!(error instanceof AdapterError && error.sessionExpired)) throw error;
-      const message = `${path}: a session just opened is called expired`;
-      throw new AdapterError('AUTH_FAILED', message, { cause: error });
-    }
+    return this.#session.call(
+      async ({ token }) => check(schema, await this.#post(path, body, token), path),
+      `${path}: a session just opened is called expired`,
+    );
   }
 
   async #login(): Promise<Session> {

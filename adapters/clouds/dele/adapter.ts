@@ -7,14 +7,14 @@ import type {
   RefusedField,
 } from '../../../domain/plants/reading.ts';
 import { addDays, dayMs, localDateAt } from '../../../domain/zone.ts';
-import {
-  AdapterError,
-  type AdapterDefinition,
-  type AdapterDeps,
-  type Capabilities,
-  type ConnectionTest,
-  type PlantRef,
-  type VendorAdapter,
+import { AdapterError } from '../adapter-error.ts';
+import type {
+  AdapterDefinition,
+  AdapterDeps,
+  Capabilities,
+  ConnectionTest,
+  PlantRef,
+  VendorAdapter,
 } from '../contract.ts';
 import { mergeAlarms, requireEnergyKwh, toNumber } from '../fields.ts';
 import { DeyeClient } from './client.ts';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type * as z from 'zod';
 import type { AdapterDeps } from '../contract.ts';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import { retryAfterMs } from '../retry-after.ts';
-import type { Session } from '../session.ts';
+import { AccountSession, requireCredential, type Session } from '../session.ts';
 import { send, type TransportResponse } from '../transport.ts';
 import {
   codeOf,
@@ -29,9 +29,11 @@ const personalCompanyId = '0';
  */
 export class DeyeClient {
   readonly #deps: AdapterDeps;
+  readonly #session: AccountSession;
 
   constructor(deps: AdapterDeps) {
     this.#deps = deps;
+    this.#session = new AccountSession(deps, () => this.#login());
   }
 
   /**
@@ -47,39 +49,32 @@ export class DeyeClient {
     schema: z.ZodType<T>,
     options: { renew: boolean } = { renew: true },
   ): Promise<T> {
-    const { session, signal } = this.#deps;
-    const first = await session.acquire(null, () => this.#login(), signal);
-    try {
-      return check(schema, await this.#request(first, path, body), path);
-    } catch (error) {
-      if (!isExpiry(error)) throw error;
-      if (!options.renew) throw denied(`${path}: the app has no right to it`, error);
-    }
-    const renewed = await session.acquire(first, () => this.#login(), signal);
-    try {
-      return check(schema, await this.#request(renewed, path, body), path);
-    } catch (error) {
-      if (!isExpiry(error)) throw error;
-      throw denied(`${path}: a token just issued is called invalid`, error);
-    }
+    const denied = options.renew
+      ? 'a token just issued is called invalid'
+      : 'the app has no right to it';
+    return this.#session.call(
+      async (session) => check(schema, await this.#request(session, path, body), path),
+      `${path}: ${denied}`,
+      options.renew ? 1 : 0,
+    );
   }
 
-  /** Logs in anew, whatever session there is: the only proof that the credentials are still good. */
   async logIn(): Promise<void> {
-    const { session, signal } = this.#deps;
-    await session.acquire(session.current, () => this.#login(), signal);
+    await this.#session.logIn();
   }
 
   /** The vendor's refresh tokens are unreliable, so an old token is never refreshed: this is the only way to a new one. */
   async #login(): Promise<Session> {
-    const apiHost = apiHostOf(this.#field('host'));
-    const appId = encodeURIComponent(this.#field('appId'));
-    const password = createHash('sha256').update(this.#field('password')).digest('hex');
+    const { credentials } = this.#deps;
+    const field = (name: string) => requireCredential(credentials, name, isBlank);
+    const apiHost = apiHostOf(field('host'));
+    const appId = encodeURIComponent(field('appId'));
+    const password = createHash('sha256').update(field('password')).digest('hex');
     const response = await this.#post(`${apiHost}/v1.0/account/token?appId=${appId}`, null, {
-      appSecret: this.#field('appSecret'),
-      email: this.#field('email'),
+      appSecret: field('appSecret'),
+      email: field('email'),
       password,
-      companyId: this.#deps.credentials['companyId']?.trim() || personalCompanyId,
+      companyId: credentials['companyId']?.trim() || personalCompanyId,
     });
     const answer = this.#open(response, 'account/token', true);
     const { accessToken } = check(tokenSchema, answer, 'account/token');
@@ -129,14 +124,10 @@ export class DeyeClient {
     }
     throw refusalOf(refused, envelope);
   }
+}
 
-  #field(name: string): string {
-    const value = this.#deps.credentials[name];
-    if (value === undefined || value.trim() === '') {
-      throw new AdapterError('AUTH_FAILED', `the account's credentials lack ${name}`);
-    }
-    return value;
-  }
+function isBlank(value: string): boolean {
+  return value.trim() === '';
 }
 
 /** "No upload records" in the form of every answer: lists are empty, values not said. */
@@ -171,12 +162,4 @@ function apiHostOf(host: string): string {
     throw new AdapterError('AUTH_FAILED', `the account's host is none of ${regions.join(', ')}`);
   }
   return `https://${region}-${cloudDomain}`;
-}
-
-function denied(message: string, cause: unknown): AdapterError {
-  return new AdapterError('AUTH_FAILED', message, { cause });
-}
-
-function isExpiry(error: unknown): boolean {
-  return error instanceof AdapterError && error.sessionExpired;
 }

@@ -7,7 +7,7 @@ import type {
   VendorSeverity,
 } from '../../../domain/plants/reading.ts';
 import { addDays } from '../../../domain/zone.ts';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { cleanText, requireEnergyKwh, toNumber } from '../fields.ts';
 import type { WireAlert, WireLatest } from './wire.schema.ts';
 

@@ -1,5 +1,5 @@
 import type { AdapterErrorType } from '../../../domain/plants/plant.ts';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import type { WireEnvelope } from './wire.schema.ts';
 
 /** The answer went well. In the Solarman variant `code` is null instead and `success` true. */

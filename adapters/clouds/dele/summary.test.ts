@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { jsonResponse } from '../recorded/vendor-side.ts';
 import {
   history,

@@ -1,7 +1,7 @@
 import type { LocalDate } from '../../../domain/zone.ts';
 import type { VendorAlarm, VendorSeverity } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { cleanText, toNumber } from '../fields.ts';
 import { portalInstantMs } from './portal-time.ts';
 import type { AlarmRecord } from './wire.schema.ts';

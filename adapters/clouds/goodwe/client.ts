@@ -1,7 +1,8 @@
 import type * as z from 'zod';
-import { AdapterError, type AdapterDeps } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
+import type { AdapterDeps } from '../contract.ts';
 import { check, parseJson } from '../json.ts';
-import type { Session } from '../session.ts';
+import { AccountSession, requireCredential, type Session } from '../session.ts';
 import { send } from '../transport.ts';
 import {
   isSuccess,
@@ -31,9 +32,11 @@ const loginToken = JSON.stringify({ version: '3.1.1', client: 'ios', language: '
 /** SEMS's session and envelope: logs in when needed, sends the token, tells refusals apart, opens `data`. */
 export class GoodweClient {
   readonly #deps: AdapterDeps;
+  readonly #session: AccountSession;
 
   constructor(deps: AdapterDeps) {
     this.#deps = deps;
+    this.#session = new AccountSession(deps, () => this.#login());
   }
 
   /**
@@ -43,23 +46,10 @@ export class GoodweClient {
    * @throws AdapterError by the table of refusals.ts; INVALID_DATA_FORMAT for bodies that are no envelope.
    */
   async call(path: Path, body: Readonly<Record<string, unknown>>): Promise<unknown> {
-    const first = await this.#session(null);
-    try {
-      return (await this.#request(first, path, body)).data;
-    } catch (error) {
-      if (!isExpiry(error)) throw error;
-    }
-    const renewed = await this.#session(first);
-    try {
-      return (await this.#request(renewed, path, body)).data;
-    } catch (error) {
-      if (!isExpiry(error)) throw error;
-      throw new AdapterError(
-        'AUTH_FAILED',
-        `${nameOf(path)}: refused with a session just opened; the account has no access here, or the plant was moved to SEMS+`,
-        { cause: error },
-      );
-    }
+    return this.#session.call(
+      async (session) => (await this.#request(session, path, body)).data,
+      `${nameOf(path)}: refused with a session just opened; the account has no access here, or the plant was moved to SEMS+`,
+    );
   }
 
   /** As `call`, with `data` validated. */
@@ -71,19 +61,13 @@ export class GoodweClient {
     return check(schema, await this.call(path, body), nameOf(path));
   }
 
-  /** Logs in anew, whatever session there is: the only proof that the credentials are still good. */
   async logIn(): Promise<Session> {
-    return this.#session(this.#deps.session.current);
-  }
-
-  /** The account's session; a new one where the current one is `failed`. */
-  async #session(failed: Session | null): Promise<Session> {
-    const { session, signal } = this.#deps;
-    return session.acquire(failed, () => this.#login(), signal);
+    return this.#session.logIn();
   }
 
   async #login(): Promise<Session> {
-    const body = { account: this.#field('account'), pwd: this.#field('password') };
+    const field = (name: string) => requireCredential(this.#deps.credentials, name);
+    const body = { account: field('account'), pwd: field('password') };
     const envelope = await this.#post(`${portalBase}/${paths.login}`, loginToken, body, 'login');
     const login = loginSchema.safeParse(envelope.data);
     if (!login.success) {
@@ -137,14 +121,6 @@ export class GoodweClient {
     if (!isSuccess(envelope.data.code)) throw refusalOf(what, envelope.data.code, kind);
     return envelope.data;
   }
-
-  #field(name: string): string {
-    const value = this.#deps.credentials[name];
-    if (value === undefined || value === '') {
-      throw new AdapterError('AUTH_FAILED', `the account's credentials lack ${name}`);
-    }
-    return value;
-  }
 }
 
 /** The last step of a path: what a message calls it. */
@@ -181,8 +157,4 @@ function asciiJson(value: unknown): string {
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-function isExpiry(error: unknown): boolean {
-  return error instanceof AdapterError && error.sessionExpired;
 }

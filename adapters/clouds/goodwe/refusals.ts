@@ -1,4 +1,4 @@
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { retryAfterMs } from '../retry-after.ts';
 import type { TransportResponse } from '../transport.ts';
 

@@ -10,7 +10,7 @@ import type {
   PlantRef,
   VendorAdapter,
 } from '../contract.ts';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { mergeAlarms } from '../fields.ts';
 import type { SessionStore } from '../session.ts';
 import { HuaweiClient } from './client.ts';

@@ -1,8 +1,8 @@
 import type * as z from 'zod';
 import type { AdapterDeps } from '../contract.ts';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
-import type { Session } from '../session.ts';
+import { AccountSession, requireCredential, type Session } from '../session.ts';
 import type { TransportResponse } from '../transport.ts';
 import { send } from '../transport.ts';
 import type { HuaweiPath } from './refusals.ts';
@@ -18,9 +18,11 @@ const cloudDomain = 'fusionsolar.huawei.com';
  */
 export class HuaweiClient {
   readonly #deps: AdapterDeps;
+  readonly #session: AccountSession;
 
   constructor(deps: AdapterDeps) {
     this.#deps = deps;
+    this.#session = new AccountSession(deps, () => this.#login());
   }
 
   /**
@@ -33,41 +35,21 @@ export class HuaweiClient {
     body: Readonly<Record<string, unknown>>,
     schema: z.ZodType<T>,
   ): Promise<T> {
-    const { session, signal } = this.#deps;
-    const first = await session.acquire(null, () => this.#login(), signal);
-    try {
-      return check(schema, await this.#request(first, path, body), path);
-    } catch (error) {
-      if (!isExpiry(error)) throw error;
-    }
-    const renewed = await session.acquire(first, () => this.#login(), signal);
-    try {
-      return check(schema, await this.#request(renewed, path, body), path);
-    } catch (error) {
-      if (!isExpiry(error)) throw error;
-      throw new AdapterError('AUTH_FAILED', `${path}: a session just opened is called expired`, {
-        cause: error,
-      });
-    }
+    return this.#session.call(
+      async (session) => check(schema, await this.#request(session, path, body), path),
+      `${path}: a session just opened is called expired`,
+    );
   }
 
-  /** Logs in anew, whatever session there is: the only proof that the credentials are still good. */
   async logIn(): Promise<void> {
-    const { session, signal } = this.#deps;
-    await session.acquire(session.current, () => this.#login(), signal);
+    await this.#session.logIn();
   }
 
   async #login(): Promise<Session> {
-    const apiHost = apiHostOf(this.#field('host'));
-    const response = await this.#post(
-      apiHost,
-      'login',
-      {},
-      {
-        userName: this.#field('userName'),
-        systemCode: this.#field('systemCode'),
-      },
-    );
+    const field = (name: string) => requireCredential(this.#deps.credentials, name);
+    const apiHost = apiHostOf(field('host'));
+    const login = { userName: field('userName'), systemCode: field('systemCode') };
+    const response = await this.#post(apiHost, 'login', {}, login);
     // How Huawei says "wrong user name or system code": HTTP 200 and nothing in it.
     if (response.status === 200 && response.body.trim() === '') {
       throw new AdapterError('AUTH_FAILED', 'login: refused, wrong user name or system code');
@@ -115,14 +97,6 @@ export class HuaweiClient {
     if (refusal !== null) throw refusal;
     return response;
   }
-
-  #field(name: string): string {
-    const value = this.#deps.credentials[name];
-    if (value === undefined || value === '') {
-      throw new AdapterError('AUTH_FAILED', `the account's credentials lack ${name}`);
-    }
-    return value;
-  }
 }
 
 /** `data` of a success; everything else is thrown as what it means. */
@@ -160,8 +134,4 @@ function apiHostOf(host: string): string {
     throw new AdapterError('AUTH_FAILED', `the account's host is no sub-domain of ${cloudDomain}`);
   }
   return `https://${subDomain}.${cloudDomain}`;
-}
-
-function isExpiry(error: unknown): boolean {
-  return error instanceof AdapterError && error.sessionExpired;
 }

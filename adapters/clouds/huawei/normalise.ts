@@ -8,7 +8,7 @@ import type {
   VendorSeverity,
 } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { cleanText, decimalsOf, requireEnergyKwh, toNumber } from '../fields.ts';
 import type { WireAlarm, WireDayRow, WireDevice, WireItems } from './wire.schema.ts';
 

@@ -1,7 +1,8 @@
 import type { AdapterErrorType, Brand } from '../../../domain/plants/plant.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
-import { AdapterError, type AdapterDeps } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
+import type { AdapterDeps } from '../contract.ts';
 import { readRecording, type RecordedExchange, type Recording } from './recording.ts';
 import { registry } from '../registry.ts';
 import { SessionStore } from '../session.ts';

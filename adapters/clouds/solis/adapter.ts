@@ -1,14 +1,14 @@
 import type { LocalDate } from '../../../domain/zone.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
-import {
-  AdapterError,
-  type AdapterDefinition,
-  type AdapterDeps,
-  type Capabilities,
-  type ConnectionTest,
-  type PlantRef,
-  type VendorAdapter,
+import { AdapterError } from '../adapter-error.ts';
+import type {
+  AdapterDefinition,
+  AdapterDeps,
+  Capabilities,
+  ConnectionTest,
+  PlantRef,
+  VendorAdapter,
 } from '../contract.ts';
 import { mergeAlarms, toNumber } from '../fields.ts';
 import { check } from '../json.ts';

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
-import { AdapterError, type AdapterDeps } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
+import type { AdapterDeps } from '../contract.ts';
 import { check, parseJson } from '../json.ts';
 import { retryAfterMs } from '../retry-after.ts';
 import { send, type TransportResponse } from '../transport.ts';

@@ -9,7 +9,7 @@ import type {
   VendorSeverity,
 } from '../../../domain/plants/reading.ts';
 import { localDateAt, localMinutesAt } from '../../../domain/zone.ts';
-import { AdapterError } from '../contract.ts';
+import { AdapterError } from '../adapter-error.ts';
 import { cleanText, decimalsOf, requireEnergyKwh, toNumber } from '../fields.ts';
 import type { Alarm, Inverter, Station } from './wire.schema.ts';
 

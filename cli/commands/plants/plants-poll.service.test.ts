@@ -7,7 +7,8 @@ import {
 } from '../../../test/support/command-fleet.ts';
 import { eventually, type TestPlant } from '../../../test/support/fleet.ts';
 import { startTestWorker, stopWorker } from '../../../test/support/workers.ts';
-import { ensureSearchAttributes, startLoop } from '../../../operations/plants/loops.ts';
+import { plantSearchAttributes, startLoop } from '../../../operations/plants/loops.ts';
+import { ensureSearchAttributes } from '../../../operations/search-attributes.ts';
 import type { RunningWorker } from '../../../worker/worker.ts';
 
 let cli: CommandFleet;
@@ -28,7 +29,7 @@ describe('plants poll', () => {
       code: 1,
       stderr: expect.stringContaining('its loop is not running'),
     });
-    await ensureSearchAttributes(cli.fleet.client);
+    await ensureSearchAttributes(cli.fleet.client, plantSearchAttributes);
     await eventually('a loop', () =>
       startLoop(cli.fleet.client, { id, name: id, brand: 'SOLIS' }).then(
         () => true,

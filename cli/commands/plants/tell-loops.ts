@@ -2,7 +2,7 @@ import { type Client, ServiceError } from '@temporalio/client';
 
 import { signalLoops } from '../../../operations/plants/tell-loops.ts';
 import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
-import { triggerReconciliation } from '../../../operations/plants/loops.ts';
+import { triggerReconciliation } from '../../../operations/fleet-schedule.ts';
 import { counted } from '../../../domain/wording.ts';
 import { connectTemporal } from '../../../environment/temporal.ts';
 

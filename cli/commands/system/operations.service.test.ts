@@ -8,7 +8,8 @@ import { eventually } from '../../../test/support/fleet.ts';
 import { testLoops, type TestLoops } from '../../../test/support/loops.ts';
 import { startTestWorker, stopWorker } from '../../../test/support/workers.ts';
 import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
-import { ensureSearchAttributes, startLoop } from '../../../operations/plants/loops.ts';
+import { plantSearchAttributes, startLoop } from '../../../operations/plants/loops.ts';
+import { ensureSearchAttributes } from '../../../operations/search-attributes.ts';
 import type { SystemStatus } from '../../../operations/plants/status.ts';
 import type { RunningWorker } from '../../../worker/worker.ts';
 
@@ -20,7 +21,7 @@ let worker: RunningWorker | null = null;
 
 beforeAll(async () => {
   cli = await createCommandFleet();
-  await ensureSearchAttributes(cli.fleet.client);
+  await ensureSearchAttributes(cli.fleet.client, plantSearchAttributes);
   loops = testLoops(cli.fleet);
 });
 afterEach(async () => {

@@ -1,0 +1,14 @@
+import type { LoopPlant } from '../db/plants/fleet.ts';
+import type { IncidentLimits } from '../domain/plants/incidents.ts';
+import type { Loops, Reconciler } from './fleet.ts';
+import type { ActivityDeps } from './plants/deps.ts';
+import { createPlantsReconciler } from './plants/fleet.ts';
+
+/** The contexts' parts in the reconciliation of the fleet, in the order of their turns. */
+export function createReconcilers(
+  deps: ActivityDeps,
+  loops: { plants: Loops<LoopPlant> },
+  limits: IncidentLimits,
+): Reconciler[] {
+  return [createPlantsReconciler(deps, loops.plants, limits)];
+}
