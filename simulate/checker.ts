@@ -15,7 +15,7 @@ import type { Heard, SimulatedVendor } from './vendor.ts';
 
 const tenMinutesMs = 600_000;
 const traceMax = 24;
-/** A second attempt comes after so long, and a rate limit is waited out up to this (plants.md). */
+/** A second attempt comes after so long, and a rate limit is waited out up to this. */
 const secondAttemptWaitMs = 5_000;
 const rateLimitWaitMsMax = 60_000;
 const neverRetried: readonly string[] = ['AUTH_FAILED', 'PLANT_NOT_FOUND', 'INVALID_DATA_FORMAT'];
@@ -63,7 +63,7 @@ export interface Counts {
   polls: number;
   evaluations: number;
   closings: number;
-  /** Times at which a vendor's word was false and no guard of the specification can know it. */
+  /** Times at which a vendor's word was false and no guard can know it. */
   beyondGuards: number;
 }
 

@@ -1,4 +1,4 @@
-/** The words of a plant: plants.md of the specification, section 1. Values are those of the database, the API and the CLI. */
+/** The words of a plant. Their values are those of the database, the API and the CLI. */
 
 export const brands = ['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'] as const;
 /** DELE is Deye (DeyeCloud). */
