@@ -116,7 +116,7 @@ export function digestMarkdown({ results, ...report }: Report): string {
     return [`| ${[title, ...cells].join(' | ')} |`];
   });
   return [
-    `BullMQ ${versions.bullmq} on ${versions.cores} cores, ${versions.cpu}, ${report.measured_at.slice(0, 10)}; ${runsText(report)}; in bold: better by more than a tenth and in every run, Heliograph against BullMQ:`,
+    `BullMQ ${versions.bullmq} on ${versions.cores} cores, ${versions.cpu}, ${report.measured_at.slice(0, 10)}; ${runsText(report)}; bold marks the better of Heliograph and BullMQ, when it is better by more than a tenth and in every run:`,
     '',
     `| ${['', ...engines.map((engine) => engineTitles[engine])].join(' | ')} |`,
     `| ${['', ...engines].map(() => '---').join(' | ')} |`,
@@ -167,7 +167,7 @@ export function reportMarkdown(report: Report): string {
   ]);
   const table = [header, header.map((_, n) => (n < 2 ? '---' : '---:')), ...lines];
   return [
-    `${report.is_quick ? '**A trial with --quick: its figures say nothing.** ' : ''}Measured ${report.measured_at.slice(0, 10)} in ${report.minutes} min, ${runsText(report)}, seed ${report.seed}: Heliograph ${versions.heliograph} (Temporal SDK ${versions.temporal_sdk}), BullMQ ${versions.bullmq}, Node ${versions.node}, PostgreSQL ${versions.postgresql}, Redis ${versions.redis}, ${versions.cores} × ${versions.cpu}. How: [bench/rival](../bench/rival/README.md).`,
+    `${report.is_quick ? '**A trial with --quick: its figures mean nothing.** ' : ''}Measured ${report.measured_at.slice(0, 10)} in ${report.minutes} min, ${runsText(report)}, seed ${report.seed}: Heliograph ${versions.heliograph} (Temporal SDK ${versions.temporal_sdk}), BullMQ ${versions.bullmq}, Node ${versions.node}, PostgreSQL ${versions.postgresql}, Redis ${versions.redis}, ${versions.cores} × ${versions.cpu}. How: [bench/rival](../bench/rival/README.md).`,
     '',
     ...table.map((cells) => `| ${cells.join(' | ')} |`),
     '',
