@@ -5,7 +5,7 @@ import { allPollQueues } from '../workflows/plants/messages.ts';
 export interface ServedQueue {
   name: string;
   activities: 'plants' | 'fleet';
-  /** Whether it carries one long-lived loop for each plant, which stay in the cache. */
+  /** Whether it carries the plants' long-lived loops, which stay in the cache. */
   carriesLoops: boolean;
 }
 
