@@ -1,6 +1,6 @@
 /**
- * What made the loop cheaper, each as an edit that takes it back (KEPT), and what was tried and is not in the product, each as
- * an edit that puts it in (TRIED). `bench/steps.ts` measures a copy of the product with one edit against one without.
+ * Optimisations of the loop, each as an edit that undoes it (KEPT), and ideas that are not in the product, each as an edit that
+ * adds it (TRIED). `bench/steps.ts` measures a copy of the product with one edit against one without.
  */
 export interface Step {
   name: string;
