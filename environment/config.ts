@@ -71,12 +71,10 @@ const urlOf = (...schemes: string[]) =>
 export const environmentSchema = z.object({
   DATABASE_URL: urlOf('postgres', 'postgresql')
     .optional()
-    .describe('URL of PostgreSQL, which holds the record'),
+    .describe('URL of PostgreSQL, the record'),
   REDIS_URL: urlOf('redis', 'rediss')
     .optional()
-    .describe(
-      'URL of Redis, which holds locks as a second guard; if empty, only the database guards',
-    ),
+    .describe('URL of Redis, the second guard; if empty, only the database guards'),
   REDIS_KEY_PREFIX: z
     .string()
     .default('')
@@ -90,9 +88,7 @@ export const environmentSchema = z.object({
     .string()
     .optional()
     .describe('must be `true`: this version talks to recorded vendors only'),
-  MASTER_KEY_CURRENT: masterKey
-    .optional()
-    .describe('key that seals vendor credentials; 32 bytes, base64'),
+  MASTER_KEY_CURRENT: masterKey.optional().describe('seals vendor credentials; 32 bytes, base64'),
   MASTER_KEY_PREVIOUS: masterKey
     .optional()
     .describe('previous master key; opens credentials that it sealed'),
@@ -146,7 +142,7 @@ export const environmentSchema = z.object({
     .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'has no such port')
     .optional()
     .describe(
-      "host:port where the worker serves `/health` and `/metrics` (Prometheus; Heliograph's own and those of Temporal's SDK); if empty, nowhere",
+      "host:port where the worker serves `/health` and `/metrics` (Prometheus; also those of Temporal's SDK); if empty, nowhere",
     ),
   API_HOST: z.string().min(1).default('127.0.0.1').describe('address on which the API listens'),
   API_PORT: z
@@ -165,7 +161,7 @@ export const environmentSchema = z.object({
       `must be at least ${jwtSecretBytesMin} bytes in base64 (openssl rand -base64 32)`,
     )
     .optional()
-    .describe('key that signs tokens and sessions of the API; at least 32 bytes, base64'),
+    .describe('signs tokens and sessions of the API; at least 32 bytes, base64'),
   PUBLIC_URL: urlOf('https', 'http')
     .transform((text) => new URL(text))
     .refine((url) => url.pathname === '/' && url.search === '' && url.hash === '', {

@@ -38,9 +38,8 @@ export const dynamicConfig = {
 };
 
 /**
- * Go's runtime below the server (docs/decisions/0010). It trades memory for CPU: garbage collection runs a third as
- * often while memory is not short. It gets half of the cores: with more its scheduler searches for work in vain, and the
- * worker needs cores too.
+ * Go's runtime below the server (docs/decisions/0010). Garbage collection runs a third as often while memory is
+ * not short. It gets half of the cores: with more its scheduler searches for work in vain, and the worker needs cores.
  */
 export const goRuntime = {
   GOGC: '300',
