@@ -212,7 +212,7 @@ function isFailing(count: BrandCount, { plantsMin }: IncidentLimits): boolean {
   return count.plantsFailed >= plantsMin && failsBy(count, opensFromOneIn);
 }
 
-/** Whether at least one in `share` of the brand's plants fails. */
+/** Whether at least one in `oneIn` of the brand's plants fails. */
 function failsBy({ plantsFailed, plantsActive }: BrandCount, oneIn: number): boolean {
   return plantsFailed * oneIn >= plantsActive;
 }
