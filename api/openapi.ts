@@ -1,6 +1,6 @@
 import type { App } from './app.ts';
 
-/** The OpenAPI document, made from the routes that are served. */
+/** The OpenAPI document, built from the served routes. */
 export function openApiDocument(app: App, version: string): object {
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
@@ -15,7 +15,7 @@ export function openApiDocument(app: App, version: string): object {
   return JSON.parse(JSON.stringify(document), withoutFlags) as object;
 }
 
-/** The generator writes `/u` behind patterns with that flag; in JSON Schema patterns are Unicode anyway, and have no flags. */
+/** The generator writes `/u` behind patterns with that flag; patterns of JSON Schema are always Unicode and have no flags. */
 function withoutFlags(key: string, value: unknown): unknown {
   return key === 'pattern' && typeof value === 'string' ? value.replace(/\/u$/, '') : value;
 }
