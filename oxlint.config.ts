@@ -312,7 +312,7 @@ export default defineConfig({
               {
                 group: ['**/domain/**', '**/adapters/**', '**/workflows/**', '**/activities/**'],
                 allowTypeImports: true,
-                message: 'the oracle is written from the specification, not from the rules.',
+                message: 'the oracle is written from what is required, not from the rules.',
               },
             ],
           },

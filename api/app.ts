@@ -27,12 +27,12 @@ import { plantActionRoutes } from './plants/actions-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
 import { healthRoutes } from './system/routes.ts';
 
-/** No body that people or programs send us is longer. */
+/** The longest accepted request body, bytes. */
 const bodyBytesMax = 64 * 1024;
 
 export type App = OpenAPIHono<ApiEnv>;
 
-/** The whole API as a function from Request to Response; it opens nothing and listens nowhere. */
+/** Builds the whole API as a function from Request to Response; it opens no connection and does not listen. */
 export function createApp(deps: ApiDeps): App {
   const app: App = new OpenAPIHono<ApiEnv>();
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
@@ -62,7 +62,7 @@ export function createApp(deps: ApiDeps): App {
   app.route('/api/v1', integrationRoutes(deps));
   app.route('/api/v1', healthRoutes(deps, health, metrics));
   app.get('/api/v1/openapi.json', (c) => c.json(openApiDocument(app, deps.version)));
-  // Where orchestrators and scrapers look first; the document tells of one of the two addresses.
+  // The root paths that orchestrators and scrapers try first; the OpenAPI document lists only /api/v1.
   app.route('/', new Hono<ApiEnv>().route('/', healthRoutes(deps, health, metrics)));
 
   const assets = createAssets();
@@ -99,7 +99,7 @@ function requestIds(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
   };
 }
 
-/** No inline script or style, nothing from elsewhere, nobody frames us, nothing leaks by the referrer. */
+/** Security headers: no inline script or style, no foreign content, no framing, no referrer. */
 function secured(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
   const self = ["'self'"];
   const none = ["'none'"];
@@ -119,12 +119,12 @@ function secured(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
     },
     xFrameOptions: 'DENY',
     referrerPolicy: 'same-origin',
-    // Only where people reach us over https: on plain http browsers must ignore it anyway.
+    // Only with https: on plain http browsers must ignore it anyway.
     strictTransportSecurity: deps.publicUrl?.startsWith('https://') === true,
   });
 }
 
-/** Whatever was thrown, as a problem; what nobody expected is logged whole and answered without details. */
+/** Turns any thrown value into a problem; an unexpected one is logged in full and answered without details. */
 function toProblem(error: unknown, c: Context<ApiEnv>, deps: ApiDeps): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof HTTPException) return ofHttpException(error);
@@ -140,23 +140,23 @@ function toProblem(error: unknown, c: Context<ApiEnv>, deps: ApiDeps): Problem {
     return new Problem('service-away', 'Temporal does not answer: try again.', { retryAfterS: 5 });
   }
   deps.log.error({ ...fields, error: describe(error) }, 'a request failed');
-  return new Problem('unexpected', 'The log knows more, by the request id.');
+  return new Problem('unexpected', 'See the log at this request id.');
 }
 
 function ofHttpException(error: HTTPException): Problem {
   if (error.status === 400)
-    return new Problem('malformed-body', 'The body cannot be read as what it says it is.');
+    return new Problem('malformed-body', 'The body does not match its content type.');
   if (error.status === 413) return new Problem('body-too-large', 'The body is too large.');
   if (error.status === 415)
     return new Problem('media-type-not-supported', 'Send application/json.');
-  return new Problem('unexpected', 'The log knows more, by the request id.', { cause: error });
+  return new Problem('unexpected', 'See the log at this request id.', { cause: error });
 }
 
 function errorName(error: unknown): string {
   return error instanceof Error ? error.name : 'unknown';
 }
 
-/** The stack without the message: that one may quote a row. */
+/** The stack without the message, because the message may quote a row. */
 function describe(error: unknown): {
   name: string;
   code: unknown;

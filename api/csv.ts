@@ -7,7 +7,7 @@ import type { ApiEnv } from './env.ts';
 
 type Cell = string | number | boolean | null;
 
-/** Whether the table is wanted as CSV: by `?format=csv`, or by `Accept`. */
+/** Whether the request wants CSV: by `?format=csv` or by `Accept`. */
 export function wantsCsv(c: Context<ApiEnv>): boolean {
   const format = c.req.query('format');
   if (format !== undefined) return format === 'csv';
@@ -15,7 +15,7 @@ export function wantsCsv(c: Context<ApiEnv>): boolean {
   return accepts(c, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv';
 }
 
-/** A spreadsheet takes what begins so for a formula. */
+/** A spreadsheet reads text with this start as a formula. */
 const formulaStart = /^[=+\-@\t\r]/;
 
 /** Text that a spreadsheet could run gets a leading `'`; numbers are numbers. */
@@ -26,7 +26,7 @@ function csvCell(value: Cell): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** The rows under the names of the first one's members, or `columns` where there may be none. */
+/** The rows under the member names of the first row, or `columns` if there may be no row. */
 export function csvText<Row extends Readonly<Record<string, Cell>>>(
   columns: readonly (keyof Row & string)[],
   rows: readonly Row[],

@@ -2,11 +2,11 @@ import { z } from '@hono/zod-openapi';
 
 import { Problem } from './problem.ts';
 
-/** Cursors: where a page ended, opaque to who carries it to the next request. */
+/** Cursors: the end of a page, opaque to the client that sends it with the next request. */
 
 type Part = string | number | null;
 
-/** More is no cursor of ours. */
+/** Maximum length of a cursor. */
 const cursorLengthMax = 600;
 const partsSchema = z.array(z.union([z.string(), z.number(), z.null()])).max(12);
 
@@ -16,7 +16,7 @@ export function writeCursor(list: string, position: readonly Part[] | null): str
   return Buffer.from(JSON.stringify([list, ...position])).toString('base64url');
 }
 
-/** The position behind which a page begins; null without a cursor. Throws Problem 422. */
+/** The position after which a page begins; null without a cursor. Throws Problem 422. */
 export function readCursor(list: string, cursor: string | undefined): Part[] | null {
   if (cursor === undefined) return null;
   try {
@@ -32,7 +32,7 @@ export function readCursor(list: string, cursor: string | undefined): Part[] | n
   });
 }
 
-/** The same, of positions that are numbers only. Throws Problem 422. */
+/** The same for positions that consist of numbers. Throws Problem 422. */
 export function readNumberCursor(list: string, cursor: string | undefined): number[] | null {
   const position = readCursor(list, cursor);
   if (position === null) return null;
@@ -41,7 +41,7 @@ export function readNumberCursor(list: string, cursor: string | undefined): numb
   throw new Problem('invalid-request', 'cursor: not a cursor of this list');
 }
 
-/** The query parameters of a list that comes in pages. */
+/** The query parameters of a paged list. */
 export const pageQuery = {
   limit: z.coerce
     .number()
@@ -49,10 +49,10 @@ export const pageQuery = {
     .min(1)
     .max(200)
     .default(50)
-    .openapi({ description: 'how many at most' }),
+    .openapi({ description: 'maximum number of entries' }),
   cursor: z
     .string()
     .max(cursorLengthMax)
     .optional()
-    .openapi({ description: '`next_cursor` of the page before' }),
+    .openapi({ description: '`next_cursor` of the previous page' }),
 };

@@ -14,27 +14,27 @@ export interface ApiLog {
   error(fields: object, message: string): void;
 }
 
-/** What a vendor answered to a login with the given credentials. `message` is one sentence, redacted. */
+/** A vendor's answer to a login with the given credentials. `message` is one sentence, redacted. */
 export interface ConnectionAnswer {
   ok: boolean;
   errorType: AdapterErrorType | null;
   message: string;
 }
 
-/** Opened credentials, as a person hands them over. Never stored, logged or answered. */
+/** Credentials as a person enters them. Never stored unsealed, logged or returned. */
 export type OpenedCredentials = Readonly<Record<string, string>>;
 
-/** What Redis told of itself; `evictionPolicy` null where it does not tell. */
+/** The state of Redis; `evictionPolicy` is null if Redis does not report it. */
 export interface RedisAnswer {
   evictionPolicy: string | null;
 }
 
-/** Everything that the API needs of the world; the composition root gives it. */
+/** All dependencies of the API; `cli/api.ts` supplies them. */
 export interface ApiDeps {
   db: Kysely<Database>;
   /** Connects when first used and again after an outage; its calls fail with ServiceError while Temporal is away. */
   temporal: Client;
-  /** null where no Redis is configured. Rejects while Redis is away. */
+  /** null if no Redis is configured. Rejects while Redis is away. */
   askRedis: (() => Promise<RedisAnswer>) | null;
   /** Seals credentials for storing, with the current master key. */
   seal: (accountId: string, credentials: OpenedCredentials) => Omit<SealedCredentials, 'version'>;
@@ -54,7 +54,7 @@ export interface ApiDeps {
   log: ApiLog;
   /** Signs tokens and sessions (HS256): at least 32 random bytes, in base64. */
   jwtKey: string;
-  /** Where people reach the API when it is not where it listens; with https cookies are Secure. No slash at the end. */
+  /** URL at which people reach the API, if it differs from the listening address; with https, cookies are Secure. No slash at the end. */
   publicUrl: string | null;
   /** Number of trusted proxies in front of the API that append to X-Forwarded-For; 0: the header is ignored. */
   trustedProxies: number;

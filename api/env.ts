@@ -5,17 +5,17 @@ import type { Decider } from '../db/audit-log.ts';
 import type { PlantScope } from '../db/scope.ts';
 import type { Role } from '../db/tables.ts';
 
-/** Who asks. */
+/** The person who sends the request. */
 export interface Person {
   userId: number;
   email: string;
   role: Role;
-  /** Whose plants a CUSTOMER sees; null for the other roles. */
+  /** The customer whose plants a CUSTOMER sees; null for other roles. */
   customerId: string | null;
   mustChangePassword: boolean;
 }
 
-/** How a person is known: by a bearer token, or by the session cookie of the pages. */
+/** How the request identifies the person: a bearer token, or the pages' session cookie. */
 export interface Identity {
   person: Person;
   by: 'TOKEN' | 'SESSION';
@@ -23,28 +23,28 @@ export interface Identity {
 
 export interface ApiEnv {
   Variables: {
-    /** Taken from `x-request-id` where that is a plain word, else made; answered and logged. */
+    /** From `x-request-id` if that is a plain word, else generated; returned and logged. */
     requestId: string;
-    /** Where the request comes from: an IPv4 address, or the /64 of an IPv6 one. */
+    /** The request's origin: an IPv4 address, or the /64 of an IPv6 one. */
     address: string;
-    /** Who asks, looked up at most once a request; null without a valid token or session. Does not refuse anybody. */
+    /** Finds the person at most once a request; null without a valid token or session. It refuses nobody. */
     identify: () => Promise<Identity | null>;
     /** Set by `requireRole`. */
     person: Person;
   };
-  /** Absent in tests, where no socket is. */
+  /** Absent in tests without a socket. */
   Bindings: Partial<HttpBindings>;
 }
 
-/** What a person may see: a CUSTOMER own plants only, the others all. */
+/** The plants that a person may see: a CUSTOMER own plants only, others all. */
 export function plantScope(person: Person): PlantScope {
   if (person.role !== 'CUSTOMER') return { customerId: null };
-  // The database holds the same by a constraint; without a customer this must never widen to all.
+  // A constraint of the database ensures the same. A missing customer must never mean all plants.
   if (person.customerId === null) throw new Error('a CUSTOMER without a customer_id');
   return { customerId: person.customerId };
 }
 
-/** Who acts by this request, and on which plants; only behind `requireRole`. */
+/** The person who acts and the plants they may act on; only after `requireRole`. */
 export function actingOf(c: Context<ApiEnv>): { by: Decider; scope: PlantScope } {
   const person = c.get('person');
   return {

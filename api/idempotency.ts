@@ -7,19 +7,19 @@ import type { ApiDeps } from './deps.ts';
 import type { ApiEnv } from './env.ts';
 import { Problem, type ProblemKind } from './problem.ts';
 
-/** `Idempotency-Key`: the same request with the same key is carried out once, and answered twice. */
+/** `Idempotency-Key`: the same request with the same key runs once and gets the same answer again. */
 
-/** The problem of something that was begun: it is the answer, also the second time. */
+/** A problem of work that began: it is also the answer to the second request. */
 const finalProblem: ProblemKind = 'answer-not-in-time';
 
-/** What is stored: the value, or the problem that stands for it. */
+/** The stored answer: a value or a problem. */
 type Stored<Value> = { value: Value } | { problem: { kind: ProblemKind; detail: string } };
 
 /**
- * Runs the request, or gives what the same one came to within the last 24 h. A problem that says that nothing was done
- * frees the key.
+ * Runs the request, or returns the answer of the same request within the last 24 h. A problem without any effect frees the
+ * key.
  *
- * @throws Problem 409 while the first one runs, 422 where the key belongs to another request.
+ * @throws Problem 409 while the first request runs, 422 if the key belongs to another request.
  */
 export async function idempotently<Value>(
   c: Context<ApiEnv>,

@@ -17,7 +17,7 @@ export function openApiDocument(app: OpenAPIHono<ApiEnv>, version: string): obje
   return JSON.parse(JSON.stringify(document), withoutFlags) as object;
 }
 
-/** The generator writes `/u` behind patterns with that flag; in JSON Schema patterns are Unicode anyway, and have no flags. */
+/** The generator writes `/u` behind patterns with that flag; patterns of JSON Schema are always Unicode and have no flags. */
 function withoutFlags(key: string, value: unknown): unknown {
   return key === 'pattern' && typeof value === 'string' ? value.replace(/\/u$/, '') : value;
 }

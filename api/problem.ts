@@ -4,9 +4,9 @@ import type { ZodError } from 'zod';
 
 import type { ApiEnv } from './env.ts';
 
-/** Errors as people and programs get them: RFC 9457, `application/problem+json`. */
+/** Errors for people and programs: RFC 9457, `application/problem+json`. */
 
-/** Every kind of problem, with the status and title that go with it. `type` is `urn:heliograph:problem:<kind>`. */
+/** Every kind of problem with its status and title. `type` is `urn:heliograph:problem:<kind>`. */
 const kinds = {
   'malformed-body': [400, 'The body is not what its content type says'],
   'not-signed-in': [401, 'Sign in first'],
@@ -14,23 +14,23 @@ const kinds = {
   'role-not-sufficient': [403, 'Your role does not allow this'],
   'password-change-required': [403, 'Change your password first'],
   'cross-site-request': [403, 'The request comes from another site'],
-  'not-found': [404, 'There is nothing here'],
+  'not-found': [404, 'Not found'],
   'method-not-allowed': [405, 'This method is not served here'],
   conflict: [409, 'The request does not fit the present state'],
   'precondition-failed': [412, 'It has changed since you read it'],
   'body-too-large': [413, 'The body is too large'],
-  'media-type-not-supported': [415, 'This content type is not taken'],
+  'media-type-not-supported': [415, 'This content type is not accepted'],
   'invalid-request': [422, 'The request is not valid'],
   'too-many-requests': [429, 'Too many requests'],
   unexpected: [500, 'Something went wrong here'],
-  'service-away': [503, 'A service that this needs is away'],
+  'service-away': [503, 'A service that this needs does not answer'],
   'answer-not-in-time': [504, 'The answer did not come in time'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type ProblemKind = keyof typeof kinds;
 type ProblemStatus = (typeof kinds)[ProblemKind][0];
 
-/** A problem to be answered: throw it from anywhere below the app. */
+/** A problem as an exception: throw it anywhere below the app. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly kind: ProblemKind;
@@ -40,7 +40,7 @@ export class Problem extends Error {
   readonly extra: Readonly<Record<string, unknown>>;
   readonly retryAfterS: number | null;
 
-  /** @param detail one sentence for the person who asked; goes out as it stands. */
+  /** @param detail one sentence for the person who asked; sent unchanged. */
   constructor(
     kind: ProblemKind,
     detail: string,
@@ -66,12 +66,12 @@ export const problemSchema = z
     errors: z
       .array(z.object({ in: z.string(), path: z.string(), message: z.string() }))
       .optional()
-      .openapi({ description: 'what is not valid, one entry each' }),
+      .openapi({ description: 'one entry for each invalid value' }),
   })
   .loose()
   .openapi('Problem');
 
-/** The problem as an answer. */
+/** The problem as a response. */
 export function problemResponse(c: Context<ApiEnv>, problem: Problem): Response {
   return c.body(
     JSON.stringify({
@@ -92,10 +92,10 @@ export function problemResponse(c: Context<ApiEnv>, problem: Problem): Response 
   );
 }
 
-/** More would help nobody. */
+/** Maximum number of listed errors. */
 const errorsMax = 20;
 
-/** What the schemas say of a request, as a problem; values are not told back. */
+/** A schema's errors as a problem; it does not repeat the values. */
 export function invalidRequest(part: string, error: Pick<ZodError, 'issues'>): Problem {
   const errors = error.issues.slice(0, errorsMax).map((issue) => ({
     in: part,
@@ -115,14 +115,14 @@ const meanings = {
   400: 'malformed body',
   401: 'no valid token or session',
   403: 'the role is not sufficient, the password must be changed first, or the request comes from another site',
-  404: 'there is no such thing, or not for you',
+  404: 'does not exist, or is not visible to you',
   409: 'does not fit the present state',
   412: 'changed since it was read',
   413: 'the body is too large',
-  415: 'content type not taken',
+  415: 'content type not accepted',
   422: 'not valid; `errors` says what',
   429: 'too many requests; `Retry-After` says for how long',
-  503: 'a service that this needs is away',
+  503: 'a service that this needs does not answer',
   504: 'the answer did not come in time',
 } as const;
 
@@ -132,7 +132,7 @@ interface DocumentedProblem {
   content: typeof problemContent;
 }
 
-/** The documented errors of a route: spread it into `responses`. 401, 403 and 503 go with every route behind a role. */
+/** The documented errors of a route: spread it into `responses`. Every route with a role has 401, 403 and 503. */
 export function problems<Status extends DocumentedStatus>(
   ...statuses: Status[]
 ): Record<Status, DocumentedProblem> {

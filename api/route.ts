@@ -8,7 +8,7 @@ import { invalidRequest } from './problem.ts';
 
 /** Building blocks of routes: `createRoute({ method, path, ...access('OPERATOR'), request, responses })`. */
 
-/** A group of routes; validation that fails is answered as a problem, 422. */
+/** A group of routes; a failed validation is answered with a problem, 422. */
 export function newRoutes(): OpenAPIHono<ApiEnv> {
   return new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {
@@ -17,7 +17,7 @@ export function newRoutes(): OpenAPIHono<ApiEnv> {
   });
 }
 
-/** Who may call a route: at least this role, or anybody. Also what the OpenAPI document says of it (`x-role`). */
+/** Who may call a route: at least this role, or anybody. Also sets `x-role` in the OpenAPI document. */
 export function access(role: Role | 'PUBLIC'): {
   'x-role': Role | 'PUBLIC';
   security: { bearer: string[] }[];
@@ -28,14 +28,14 @@ export function access(role: Role | 'PUBLIC'): {
     : { 'x-role': role, security: [{ bearer: [] }], middleware: [requireRole(role)] };
 }
 
-/** A JSON body that must be there. Give a strict object: unknown members are refused. */
+/** A required JSON body. Pass a strict object, so that unknown members are refused. */
 export function jsonBody<Schema extends z.ZodType>(
   schema: Schema,
 ): { required: true; content: { 'application/json': { schema: Schema } } } {
   return { required: true, content: { 'application/json': { schema } } };
 }
 
-/** A JSON answer. The schema is the allow-list: `answer(schema, value)` drops whatever it does not name. */
+/** A JSON answer. The schema is the allow-list: `answer(schema, value)` drops all members that it does not name. */
 export function jsonAnswer<Schema extends z.ZodType>(
   schema: Schema,
   description: string,
@@ -43,5 +43,5 @@ export function jsonAnswer<Schema extends z.ZodType>(
   return { description, content: { 'application/json': { schema } } };
 }
 
-/** An instant as it goes out: ISO 8601 in UTC. */
+/** An instant in a response: ISO 8601 in UTC. */
 export const instantSchema = z.string().openapi({ format: 'date-time' });

@@ -14,13 +14,13 @@ import { countProgress, readLateness, readVersions, rounded } from './readings.t
 import { type BenchWorker, startBenchWorker } from './worker.ts';
 
 /**
- * `npm run bench:api -- [--plants 1000] [--polls-per-s 30] [--seconds 30] [--connections 8] [--json FILE]`: how quickly the
- * fleet's list is answered, alone and while the fleet is polled, and what the reading costs the polls. A stack, a worker and
- * an API of its own.
+ * `npm run bench:api -- [--plants 1000] [--polls-per-s 30] [--seconds 30] [--connections 8] [--json FILE]`: measures how
+ * quickly the API answers the fleet's list, alone and during polling, and what the reads cost the polls. It uses a stack, a
+ * worker and an API of its own.
  *
- * Four spans, one after the other: polls alone (`polls_alone`); the list read at the wanted rate while plants are polled
- * (`at_rate`), whose lateness is compared with that; the list read as fast as it goes while plants are polled (`at_most`); and,
- * the worker stopped, the wanted rate again (`at_rate_alone`), whose p99 the p99 while polling is compared with.
+ * Four spans, one after the other: polls alone (`polls_alone`); reads at the wanted rate during polling (`at_rate`), whose
+ * lateness is compared with the first span; reads as fast as possible during polling (`at_most`); and, with the worker
+ * stopped, reads at the wanted rate (`at_rate_alone`), whose p99 is compared with the p99 during polling.
  */
 
 interface Arguments {
@@ -31,9 +31,9 @@ interface Arguments {
   jsonFile: string | null;
 }
 
-/** Wanted: see the acceptance of the API. */
+/** The required rate and ratios. */
 const wanted = { requestsPerS: 300, p99Ratio: 3, latenessRatio: 2 };
-/** Below this, latenesses are noise of the machine, and their ratio says nothing. */
+/** Below this, lateness is noise of the machine, and a ratio means nothing. */
 const latenessFloorMs = 10;
 const path = '/api/v1/plants?limit=100';
 const email = 'bench@example.org';
@@ -137,7 +137,7 @@ function get(agent: Agent, url: string, token: string): Promise<number> {
 /**
  * Reads the list over all connections for a span.
  *
- * @param perS so many requests a second at most; null: as many as go.
+ * @param perS maximum number of requests a second; null: as many as possible.
  */
 async function readList(
   { url, token, connections }: { url: string; token: string; connections: number },
@@ -178,7 +178,7 @@ async function addReader(fleet: BenchFleet): Promise<void> {
     fleet.db,
     {
       email,
-      // Nobody signs in with it.
+      // No person signs in with it.
       passwordHash: '-',
       role: 'OPERATOR',
       customerId: null,
@@ -189,7 +189,7 @@ async function addReader(fleet: BenchFleet): Promise<void> {
   );
 }
 
-/** A token for the span to come. */
+/** A token for the next span. */
 async function tokenFor({ db, env }: BenchFleet): Promise<string> {
   const user = await findUserByEmail(db, email);
   if (user === undefined) throw new Error('the reader of the bench is gone');
@@ -262,7 +262,7 @@ async function bench(args: Arguments, signal: AbortSignal) {
 
 type Result = Awaited<ReturnType<typeof bench>>;
 
-/** What is not as it should be; empty when all is. */
+/** The unmet requirements; empty if all are met. */
 function misses(result: Result): string[] {
   return [
     ...(result.at_most.list.requests_per_s < wanted.requestsPerS

@@ -21,11 +21,11 @@ import { type BenchWorker, startBenchWorker } from './worker.ts';
 
 /**
  * `npm run bench -- --plants N --polls M --interval S [--cold] [--json FILE]`: N generated ordinary plants on a stack of its
- * own, polled by the production worker until N × M polls were made. With --cold the worker is killed afterwards, and what
- * the first poll of each plant costs a worker that knows none of them is measured too.
+ * own, polled by the production worker until N × M polls were made. With --cold the bench then kills the worker and
+ * measures the first poll of each plant by a worker that knows no loop.
  *
- * More plants than can be polled in their interval (300 every second) show the throughput, and how evenly the plants share
- * it: what is MISSED is counted, and is not lost. Fewer (1,000 every minute) show the lateness.
+ * More plants than can be polled in their interval (300 every second) show the throughput and how evenly the plants share
+ * it: MISSED slots are counted and are not lost. Fewer (1,000 every minute) show the lateness.
  */
 
 interface Arguments {
@@ -36,14 +36,14 @@ interface Arguments {
   jsonFile: string | null;
 }
 
-/** Two runs of a loop, so that the average holds as many continue-as-new as it should. */
+/** Two runs of a loop, so that the average has the right share of continue-as-new. */
 const pollsDefault = 16;
-/** Plants whose histories are weighed, before and after. */
+/** Number of plants whose histories are measured, before and after. */
 const weighedPlants = 20;
 const progressPauseMs = 2_000;
-/** A phase that takes longer than so many times what it should has failed. */
+/** A phase fails when it takes this many times its expected time. */
 const patience = 20;
-/** And never less than this: a cold start compiles and fills days. */
+/** Minimum time limit, because a cold start compiles and fills days. */
 const phaseLimitMsMin = 300_000;
 
 function readArguments(): Arguments {
@@ -76,7 +76,7 @@ interface Running {
   signal: AbortSignal;
 }
 
-/** Waits for so many polls, or so many plants polled, since `sinceMs`; tells how far it is. */
+/** Waits for a number of polls, or of polled plants, since `sinceMs`, and reports progress. */
 async function untilPolled(
   { fleet, worker, signal }: Running,
   what: string,
@@ -99,7 +99,7 @@ async function untilPolled(
   }
 }
 
-/** What a poll costs and how punctual it is, over M polls of each plant. */
+/** Measures cost and lateness over M polls of each plant. */
 async function measure(running: Running, pollsPerPlant: number) {
   const { fleet, worker } = running;
   const { db, plantIds } = fleet;
@@ -129,7 +129,7 @@ async function measure(running: Running, pollsPerPlant: number) {
   };
 }
 
-/** How a worker that has no loop in its cache gets every plant back on its slots. */
+/** Measures how a worker without cached loops brings every plant back on its slots. */
 async function measureCold(running: Running) {
   const { fleet, worker } = running;
   const { db, intervalMs } = fleet;
@@ -149,8 +149,8 @@ async function measureCold(running: Running) {
 }
 
 /**
- * Audits what was due until now. Loops that are behind write their MISSED rows when they get to poll: it is waited until each
- * has, so that what is lost then is lost.
+ * Audits the slots due until now. Late loops write their MISSED rows at their next poll, so this waits until each loop has
+ * polled; slots without a row are then really lost.
  */
 async function auditFleet({ fleet, worker, signal }: Running) {
   const { db, client, config, plantIds } = fleet;
@@ -176,8 +176,8 @@ async function bench(args: Arguments, signal: AbortSignal) {
   try {
     worker = await startBenchWorker(fleet.env, signal);
     say(`polling ${args.plants} plants every ${args.intervalS} s`);
-    // The first poll of a plant (its first alarms, gaps of three days) is no part of what is measured.
-    // Then each has its next one on its slot, so that what waits behind the first ones is over too.
+    // The first poll of a plant (its first alarms, gaps of three days) is not measured.
+    // Then each plant polls once more on its slot, so that the backlog of the first polls is over too.
     for (const sinceMs of [() => 0, () => Date.now()])
       await untilPolled({ fleet, worker, signal }, 'warming up', sinceMs(), {
         plants: args.plants,

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 
-/** Progress is for people: standard output holds the result alone. */
+/** Prints progress to standard error; standard output has only the result. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
@@ -10,16 +10,15 @@ export function writeJson(file: string, result: unknown): void {
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
 }
 
-/** What was asked for makes no sense; its message says what would. */
+/** The arguments make no sense; the message says what would. */
 export class UsageError extends Error {}
 
 /**
- * A bench as a command: Ctrl-C stops what it started, the result goes to standard output as text and, where asked for, to a
- * file as JSON. Sets the exit code: 0; 1 where the result is not as it must be, or there is none; 2 where what
- * was asked for makes no sense; 130 after Ctrl-C.
+ * Runs a bench as a command. Ctrl-C stops its processes. The result goes to standard output as text and, with --json, to a
+ * file. Sets the exit code: 0; 1 if the result fails a requirement or is missing; 2 for wrong arguments; 130 after Ctrl-C.
  *
- * @param run reads the arguments and measures; ends what it started when the signal comes. Its jsonFile is null where none
- *   is asked for, or where it has written it.
+ * @param run reads the arguments and measures; stops its processes on the signal. Its jsonFile is null without --json, or if
+ *   it has written the file itself.
  */
 export async function runBench<Result>(
   name: string,
@@ -51,7 +50,7 @@ export async function runBench<Result>(
   }
 }
 
-/** An option that there is not, or one without its value. */
+/** An unknown option, or one without its value. */
 function isOfParseArgs(error: unknown): boolean {
   return String((error as { code?: unknown } | null)?.code).startsWith('ERR_PARSE_ARGS_');
 }

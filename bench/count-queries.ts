@@ -1,18 +1,18 @@
 import { isMainThread } from 'node:worker_threads';
 
 /**
- * Loaded into the worker by the bench (`node --import`): counts every wait for PostgreSQL, BEGIN and COMMIT included, and
- * tells the count when asked over the channel to the parent.
+ * Loaded into the worker by the bench (`node --import`): counts every wait for PostgreSQL, including BEGIN and COMMIT, and
+ * sends the count over the channel to the parent on request.
  */
 
 /** What the parent sends. */
 export const waitsQuestion = 'how many waits for PostgreSQL?';
 
-// The threads that run workflows load this file as well, and have no database.
+// The threads that run workflows load this file too, but have no database.
 if (isMainThread && process.send !== undefined) {
   const { default: pg } = await import('pg');
   let waits = 0;
-  // Looked up on the prototype at each call, so that it is in place before any pool is opened.
+  // Looked up on the prototype at each call, so that it works before any pool is opened.
   const prototype = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown };
   const { query } = prototype;
   prototype.query = function counted(this: unknown, ...args: unknown[]) {

@@ -14,10 +14,10 @@ import { migrateToLatest } from '../db/migrate.ts';
 import type { Database } from '../db/tables.ts';
 import { bringUpStack, type Stack } from '../stack/up.ts';
 
-/** A stack of its own with a fleet of generated ordinary plants, which nobody polls yet. */
+/** Starts a stack with a fleet of generated ordinary plants, which no worker polls yet. */
 export interface BenchFleet {
   stack: Stack;
-  /** One connection, so that what the bench itself asks can be left out of what PostgreSQL cost. */
+  /** One connection, so that the bench's own queries can be subtracted from PostgreSQL's cost. */
   db: Kysely<Database>;
   /** PostgreSQL's process behind that connection. */
   ownBackendPid: number;
@@ -30,7 +30,7 @@ export interface BenchFleet {
   stop(): Promise<void>;
 }
 
-/** What fits into one statement's parameters. */
+/** Number of plants that fit into one statement's parameters. */
 const plantsPerInsert = 1_000;
 
 export async function startFleet(options: {
@@ -49,7 +49,7 @@ export async function startFleet(options: {
     const stack = await bringUpStack({
       dataDir,
       log: options.say,
-      // Not a stray TEMPORAL_ADDRESS of the shell's: only `bench/temporal-store.ts` gives another server.
+      // Ignores a TEMPORAL_ADDRESS of the shell; only `bench/temporal-store.ts` names another server.
       env: { PATH, HOME, XDG_CACHE_HOME, TEMPORAL_ADDRESS: BENCH_TEMPORAL_ADDRESS },
       temporalUi: false,
       signal: options.signal,

@@ -15,7 +15,7 @@ interface ProcessStat {
 function readStat(pid: number): ProcessStat | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold spaces: fields are counted behind it.
+    // The name in parentheses may contain spaces, so fields count from its end.
     const fields = text
       .slice(text.lastIndexOf(')') + 2)
       .split(' ')
@@ -24,7 +24,7 @@ function readStat(pid: number): ProcessStat | null {
     const ticks = fields.slice(11, 15).reduce((sum, value) => sum + value, 0);
     return { pid, parent, cpuMs: (ticks * 1_000) / ticksPerSecond };
   } catch {
-    // It ended between two looks.
+    // It ended between two reads.
     return null;
   }
 }

@@ -10,14 +10,14 @@ import type { BenchFleet } from './fleet.ts';
 import { cpuMsOf, machineBusyMs } from './processes.ts';
 import type { BenchWorker } from './worker.ts';
 
-/** What the bench reads: from the ledger, the histories and /proc, never from counters of the loop's own. */
+/** Reads the bench's figures from the ledger, the histories and /proc, never from the loop's own counters. */
 
 type Cpu = Record<'worker' | 'temporal' | 'postgresql' | 'redis' | 'machine', number | null>;
 
-/** Everything that only grows, at one instant. */
+/** All growing counters at one instant. */
 export interface Reading {
   atMs: number;
-  /** Rows of polls that asked a vendor. */
+  /** Rows of polls with a vendor request. */
   polls: number;
   waits: number;
   /** null: not a process of this stack. */
@@ -86,7 +86,7 @@ export async function countProgress(
   return result.rows[0] ?? { plants: 0, polls: 0 };
 }
 
-/** How many plants have a row of `atMs` or later: what was due to them before that is settled. */
+/** Number of plants with a row at `atMs` or later; all their earlier slots are settled. */
 export async function countSettled(db: Kysely<Database>, atMs: number): Promise<number> {
   const { plants } = await db
     .selectFrom('poll_logs')
@@ -97,7 +97,7 @@ export async function countSettled(db: Kysely<Database>, atMs: number): Promise<
   return plants;
 }
 
-/** How evenly an overload is borne: the polls of the plant that was polled least, of the middle one, and of the one polled most. */
+/** How evenly plants share an overload: the polls of the least polled, the median and the most polled plant. */
 export interface Shares {
   min: number;
   p50: number;
@@ -126,7 +126,7 @@ export interface Lateness {
   max_ms: number;
 }
 
-/** Of the polls of slots that began in the window, from the slot to their start; null without any. */
+/** Lateness (slot to start) of the polls of slots in the window; null without any. */
 export async function readLateness(
   db: Kysely<Database>,
   fromMs: number,
@@ -142,7 +142,7 @@ export async function readLateness(
   return row === undefined || row.polls === 0 ? null : row;
 }
 
-/** The histories of some plants so far, all their runs, beside their polls. */
+/** The size of some plants' histories so far, over all their runs, and their number of polls. */
 export interface Histories {
   events: number;
   transitions: number;
@@ -177,7 +177,7 @@ export async function weighHistories(
   return histories;
 }
 
-/** What the figures were made with. */
+/** The versions behind the figures. */
 export async function readVersions({ client, db, stack }: BenchFleet) {
   const { rows } = await sql<{ server_version: string }>`show server_version`.execute(db);
   const { serverVersion } = await client.workflowService.getClusterInfo({});

@@ -10,14 +10,14 @@ import { pollQueue } from '../workflows/plants/messages.ts';
 import type { LoopState } from '../workflows/plants/messages.ts';
 import type { BenchFleet } from './fleet.ts';
 
-/** A large fleet as it is after a week of polling, without a week of polling: set-based, and its loops started side by side. */
+/** Builds a large fleet as after a week of polling, by set-based SQL, and starts its loops concurrently. */
 
-/** Snapshots of 20,000 plants take longer than the pool allows a statement of a poll. */
+/** Statement time-out: snapshots of 20,000 plants take longer than the pool's limit for polls. */
 const statementTimeout = '10min';
-/** A low total: whatever hour it is, no plant is at less than 30 % of it, and no alert is raised by the bench itself. */
+/** A low total, so that at any hour every plant has at least 30 % of it and the bench raises no alert. */
 const pastTotalKwh = 1;
 const pastDays = 7;
-/** Requests to Temporal under way at once. */
+/** Number of concurrent requests to Temporal. */
 const startsAtOnce = 64;
 
 const lastPoll: BookedPoll = {
@@ -31,8 +31,8 @@ const lastPoll: BookedPoll = {
 };
 
 /**
- * Gives every plant its last week's days, its alarms' last answer and a first poll, so that the polls to come are ordinary
- * ones: no first poll, no gap to fill, no day's worth of alarms.
+ * Gives every plant its last week's days, its alarms' last answer and a first poll, so that all later polls are ordinary:
+ * no first poll, no gap to fill, no day of alarms to read.
  */
 export async function giveAPast(db: Kysely<Database>): Promise<void> {
   await db.transaction().execute(async (trx) => {
@@ -62,9 +62,9 @@ export async function giveAPast(db: Kysely<Database>): Promise<void> {
 /**
  * Starts every plant's loop.
  *
- * @param how FIRST: as production does it, each loop looks at its plant. RUNNING: as a loop goes on in its next run, with
- *   what the run before knew; several times quicker, and the polls that follow are the same.
- * @returns how long that took, s, and when the first slots come: with RUNNING so late that all loops have begun by then.
+ * @param how FIRST: as in production, each loop looks at its plant. RUNNING: as a loop continues in its next run, with the
+ *   state of the previous run; several times quicker, with the same polls afterwards.
+ * @returns the duration, s, and the time of the first slots; with RUNNING late enough for all loops to have begun.
  */
 export async function startLoops(
   fleet: BenchFleet,
@@ -87,10 +87,10 @@ export async function startLoops(
   return { startedS: (performance.now() - beganAt) / 1_000, slotsFromMs };
 }
 
-/** What a loop's start and first workflow task take of a machine of two cores: polls would be in their way. */
+/** Time for a loop's start and first workflow task on two cores, during which polls would disturb. */
 const beginMsEach = 35;
 
-/** Opens each plant's period with its first slot after `fromMs`, and gives what its loop would know by then. */
+/** Opens each plant's period with its first slot after `fromMs`, and returns the state that its loop would have. */
 async function openPeriods(
   { db, plantIds, intervalMs }: BenchFleet,
   fromMs: number,
@@ -138,7 +138,7 @@ async function openPeriods(
   );
 }
 
-/** How many loops have looked at their plant. */
+/** Number of loops that have looked at their plant. */
 export async function countPlanned(db: Kysely<Database>): Promise<number> {
   const { plants } = await db
     .selectFrom('plants')
@@ -148,7 +148,7 @@ export async function countPlanned(db: Kysely<Database>): Promise<number> {
   return plants;
 }
 
-/** How many workflow tasks wait for a worker. */
+/** Number of workflow tasks that wait for a worker. */
 export async function countWaitingTasks({ client }: BenchFleet): Promise<number> {
   const counts = await Promise.all(
     brands.map(pollQueue).map(async (name) => {

@@ -9,7 +9,7 @@ import { type Restart, returnOf } from './scale-restart.ts';
 const jsonPath = fileURLToPath(new URL('../docs/scale.json', import.meta.url));
 const pagePath = fileURLToPath(new URL('../docs/scale.md', import.meta.url));
 
-/** Fleets that no single machine carries: what they take is multiplied, not measured. */
+/** Fleets too large for one machine: their figures are calculated, not measured. */
 const projected = [100_000, 1_000_000];
 const projectedIntervalS = 600;
 const slotsPerYear = (365 * 86_400) / projectedIntervalS;
@@ -17,11 +17,11 @@ const retentionDays = 90;
 const monthDaysMax = 31;
 /** A shard's writes follow one another: at 5 ms each it does 200/s, of which a tenth leaves timers room to be punctual. */
 const shardTransitionsPerS = 20;
-/** Lock and release of a poll, and the look whether the lock is still ours. */
+/** Lock and release of a poll, including the check that the lock is still ours. */
 const redisCallsPerPoll = 2;
-/** What a continue-as-new adds to each of the sixteen polls of its run; a short watch holds few of them. */
+/** Share of a continue-as-new in each of the sixteen polls of its run; a short measurement has few of them. */
 const continueAsNewTransitions = 4 / 16;
-/** A run that has ended is kept for so long. */
+/** Retention of ended runs. */
 const temporalRetentionHours = 24;
 /** Half a core stays free for catching up after an outage. */
 const coreShare = 0.5;
@@ -155,7 +155,7 @@ function plantYear({ storage }: ScaleFigures) {
   const ledger = slotsPerYear * storage.year.bytes_per_row;
   return {
     ledger,
-    // Rows that are deleted leave their place in the oldest month's partition empty, until it is dropped.
+    // Deleted rows leave unused space in the oldest month's partition until it is dropped.
     keptLedger: (ledger * (retentionDays + monthDaysMax)) / 365,
     days: 365 * storage.snapshot_bytes,
   };
@@ -199,7 +199,7 @@ function readsTable({ storage }: ScaleFigures): string {
   );
 }
 
-/** What a fleet takes by the figures of the largest one that was measured. */
+/** The needs of a fleet by the figures of the largest one that was measured. */
 function projection(figures: ScaleFigures): string {
   const size = figures.sizes.findLast(({ cached_per_queue: cached }) => cached === null);
   const year = plantYear(figures);
@@ -284,7 +284,7 @@ const tables: Record<string, (figures: ScaleFigures) => string> = {
   projection,
 };
 
-/** The page with its tables as the figures have them. */
+/** The page with tables from the figures. */
 export function withTables(page: string, figures: ScaleFigures): string {
   return page.replaceAll(
     /(<!-- table (\w+) -->\n)[\s\S]*?(<!-- \/table -->)/g,

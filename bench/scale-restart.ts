@@ -7,47 +7,47 @@ import type { BenchFleet } from './fleet.ts';
 import { cpuMsPerPoll, type Lateness, read, readLateness, rounded } from './readings.ts';
 import { type BenchWorker, startBenchWorker } from './worker.ts';
 
-/** A worker goes, another comes that knows no loop: how long until slots are polled in time again, and what each costs. */
+/** Replaces a worker by one that knows no loop, and measures the time until slots are polled in time again and the cost of each poll. */
 
 const samplePauseMs = 2_000;
-/** A fleet is back when the slots of so long a span were polled in time. */
+/** A fleet is back when all slots of a span of this length were polled in time. */
 const windowMs = 10_000;
-/** Twice the ordinary lateness, but no less than what is wanted of an ordinary day. */
+/** Twice the ordinary lateness, but at least the target for an ordinary day. */
 const lateFactorMax = 2;
 const lateFloorMs = 100;
 
-/** One look at a worker that came back. */
+/** One sample after the restart. */
 interface Sample {
-  /** Since the worker before was told to go. */
+  /** Time since the old worker was told to end. */
   after_s: number;
-  /** Slots that were due since then and have no row. */
+  /** Slots due since then without a row. */
   backlog: number;
-  /** Of the slots of the last 10 s. */
+  /** Lateness of the slots of the last 10 s. */
   late_p99_ms: number | null;
 }
 
 export interface Restart {
-  /** How the worker before was ended. */
+  /** The signal that ended the old worker. */
   signal: 'SIGKILL' | 'SIGTERM';
-  /** Until it was gone, and until the new one polled its queues, s. */
+  /** Time until it was gone, and until the new one polled its queues, s. */
   gone_after_s: number;
   started_after_s: number;
-  /** Slots are in time below this. */
+  /** A slot is in time below this lateness. */
   late_limit_ms: number;
   backlog_max: number;
   backlog_at_end: number;
-  /** Polls of the new worker while it was watched: the first of each loop, as long as that is shorter than the interval. */
+  /** Polls of the new worker in the run: the first poll of each loop, if the run is shorter than the interval. */
   polls: number;
   cpu_ms_per_poll: ReturnType<typeof cpuMsPerPoll>;
   lateness: Lateness | null;
   samples: Sample[];
 }
 
-/** What the samples of a restart say of its end. */
+/** The end of a restart, according to its samples. */
 export interface Return {
-  /** Until slots were polled in time again, and for ten seconds more; null: not while it was watched. */
+  /** Time until slots were polled in time again for ten seconds; null: not within the run. */
   backAfterS: number | null;
-  /** Looks after that at which the p99 was above the limit once more, and the worst of them. */
+  /** Later samples with a p99 above the limit, and the worst of them. */
   lateAgain: number;
   looks: number;
   worstMs: number;
@@ -119,8 +119,8 @@ export async function measureRestart(
 }
 
 /**
- * p99 of the slots (not of the polls) of a span: a slot without a row is as late as it is by now, so that what is not polled
- * at all is not overlooked.
+ * p99 of the slots (not of the polls) of a span: a slot without a row counts with its present lateness, so that missing
+ * polls are not overlooked.
  */
 async function readSlotLateness(
   { db, plantIds, intervalMs }: BenchFleet,

@@ -30,21 +30,21 @@ import { startFleet } from './fleet.ts';
 import { readVersions, rounded } from './readings.ts';
 import { giveAPast } from './scale-fleet.ts';
 
-/** What a fleet's record weighs, how long whoever reads all of it takes, and what a prune costs; without loops. */
+/** Measures the size of a fleet's record, the duration of reads of the whole fleet, and the cost of a prune; without loops. */
 
 const plants = 20_000;
 const intervalS = 600;
-/** Plants that get a whole year of rows, so that months and a prune are as they are. */
+/** Number of plants with a whole year of rows, for realistic months and a realistic prune. */
 const yearPlants = 40;
 const yearDays = 365;
 const keptDays = 90;
 const statementTimeout = '20min';
-/** Polls a second that go on during the prune. */
+/** Polls a second during the prune. */
 const insertPauseMs = 10;
 
 /**
- * The ledger of the plants over a span as their polls would have written it: in the order of time, so that the indexes are as
- * full as they get.
+ * The ledger of the plants over a span as their polls would have written it: in the order of time, which fills the indexes
+ * as in production.
  */
 async function writeLedger(
   db: Kysely<Database>,
@@ -104,7 +104,7 @@ interface Read {
   note: string;
 }
 
-/** Runs it once to warm up, then once for the figure. A read that fails is one that breaks at this size. */
+/** Runs it once to warm up, then once for the figure. A read that fails breaks at this size. */
 async function time(what: string, run: () => Promise<unknown>): Promise<Read> {
   try {
     await run();
@@ -126,7 +126,7 @@ function heapMb(): number {
   return process.memoryUsage().heapUsed / 1024 ** 2;
 }
 
-/** The reconciliation as the worker runs it, with loops that all run already. */
+/** The reconciliation as the worker runs it, with all loops running. */
 function reconciliation(db: Kysely<Database>, config: Config, plantIds: readonly string[]) {
   const deps = {
     db,
@@ -154,10 +154,10 @@ function reconciliation(db: Kysely<Database>, config: Config, plantIds: readonly
   return () => reconcile(Date.now());
 }
 
-/** An account whose credentials were refused an hour ago, and told of. */
+/** An account whose credentials were refused an hour ago; the alert was announced. */
 const refusedPlants = 1_000;
 
-/** A brand's account that is paused: who reminds of its alerts is the reconciliation. */
+/** A paused account of a brand: the reconciliation reminds of its alerts. */
 async function pauseAccount(db: Kysely<Database>): Promise<void> {
   await sql`
     update plants set integration_status = 'PAUSED_AUTH_ERROR'
@@ -255,7 +255,7 @@ async function weighDays(db: Kysely<Database>, plantIds: readonly string[]): Pro
   return rounded((await sizeOf(db, 'days_of_a_year')) / Number(result.numAffectedRows ?? 1));
 }
 
-/** Prunes while rows go on coming, and tells how long those took. */
+/** Prunes while polls write rows, and returns how long those took. */
 async function measurePrune(db: Kysely<Database>, url: string) {
   const polling = openDatabase({ url, poolSize: 1 });
   const insertMs: number[] = [];
@@ -323,7 +323,7 @@ export async function measureStorage(signal: AbortSignal) {
     const reads = await timeReads(db, fleet.config, plantIds, nowMs);
     say(`  a year of ${yearPlants} plants`);
     const yearIds = plantIds.slice(0, yearPlants);
-    // What is there of them lies within the last day.
+    // Their existing rows are within the last day.
     const year = await writeLedger(db, yearIds, nowMs - yearDays * dayMs, nowMs - dayMs);
     const dayRowBytes = await weighDays(db, yearIds);
     const current = new Date(nowMs).toISOString().slice(0, 7).replace('-', '_');

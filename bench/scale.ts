@@ -24,14 +24,14 @@ import { type BenchWorker, startBenchWorker } from './worker.ts';
 
 /**
  * `npm run bench:scale -- [--plants 1000,5000,20000] [--polls-per-s 16.667] [--seconds 120] [--restart SIGKILL,SIGTERM]
- * [--watch 60] [--cached N] [--first-start] [--storage] [--json FILE]`: how Heliograph grows with the fleet, on a stack of its own for each
- * size. The interval is chosen so that the polls a second are alike: what differs is what the size costs.
+ * [--watch 60] [--cached N] [--first-start] [--storage] [--json FILE]`: measures how cost grows with the fleet, on a stack of its own
+ * for each size. The interval keeps the polls a second equal, so that the sizes differ only by their own cost.
  *
  * The figures of a size and interval replace those of the same in FILE and leave the others, so that sizes can be measured one at a
  * time. `bench/scale-report.ts` makes the tables of docs/scale.md from that file.
  *
- * --restart ends the worker so and measures how a cold one gets the fleet back. --cached runs the worker with that
- * MAX_CACHED_WORKFLOWS. --first-start starts the loops as production does, which takes the longest part of the bench. --storage measures what rows weigh, how long whole-fleet reads and a prune take, without loops.
+ * --restart ends the worker with that signal and measures how a cold one brings the fleet back. --cached runs the worker with that
+ * MAX_CACHED_WORKFLOWS. --first-start starts the loops as production does, which takes the longest part of the bench. --storage measures the size of rows and the duration of whole-fleet reads and a prune, without loops.
  */
 
 interface Arguments {
@@ -46,12 +46,12 @@ interface Arguments {
   jsonFile: string | null;
 }
 
-/** Histories that are weighed before and after. */
+/** Number of histories measured before and after. */
 const weighedPlants = 30;
 const progressPauseMs = 5_000;
-/** Loops of 20,000 plants look at them for some minutes. */
+/** Time limit: the loops of 20,000 plants need some minutes to look at their plants. */
 const startLimitMs = 900_000;
-/** After the last loop has looked; then polls are all there is. */
+/** Wait after the last loop has looked, so that only polls run. */
 const settleMs = 20_000;
 
 function readArguments(): Arguments {
@@ -97,10 +97,10 @@ function readArguments(): Arguments {
   };
 }
 
-/** A loop that is woken for its slot, or has just been polled, would be weighed with a part of a poll. */
+/** A loop that is waking or has just polled would be measured with a part of a poll. */
 const weighedBeforeMs = 5_000;
 
-/** Plants whose slots come soon, but not at once: their loops poll while it is measured, and nothing of it has begun. */
+/** Plants whose slots come soon, but not at once: their whole next poll falls into the measurement. */
 function soonPolled({ plantIds, intervalMs }: BenchFleet, nowMs: number): string[] {
   const slotOf = (id: string) =>
     nextSlotAfter({ intervalMs, phaseMs: phaseMs(id, intervalMs) }, nowMs + weighedBeforeMs);
@@ -112,7 +112,7 @@ function fileBytes(folder: string, name: string): number {
   return existsSync(path) ? statSync(path).size : 0;
 }
 
-/** How long the reconciliations took that ended since `sinceMs`, s; the oldest first. */
+/** Durations of the reconciliations that ended since `sinceMs`, s; oldest first. */
 async function readReconciliations({ client }: BenchFleet, sinceMs: number): Promise<number[]> {
   const took: number[] = [];
   const query = `WorkflowType = 'reconcileFleet' AND CloseTime > '${new Date(sinceMs).toISOString()}'`;
@@ -122,7 +122,7 @@ async function readReconciliations({ client }: BenchFleet, sinceMs: number): Pro
   return took;
 }
 
-/** Fewer workflow tasks than this wait at any moment of ordinary polling. */
+/** At any moment of ordinary polling fewer workflow tasks than this wait. */
 const waitingTasksMin = 5;
 
 async function untilBegun(
@@ -143,7 +143,7 @@ async function untilBegun(
   }
 }
 
-/** Gives its figures as soon as they are there, and again with each restart. */
+/** Returns its figures as soon as they exist, and again after each restart. */
 async function* measureSize(args: Arguments, plants: number, signal: AbortSignal) {
   const intervalS = Math.max(1, Math.round(plants / args.pollsPerS));
   say(`${plants} plants every ${intervalS} s: bringing up a stack of its own`);
@@ -239,7 +239,7 @@ async function readDatabaseBytes({ db }: BenchFleet): Promise<number> {
   return rows[0]?.bytes ?? 0;
 }
 
-/** What the ledger says of slots that nobody polled, and of polls that failed. */
+/** Slots without a poll and failed polls, from the ledger. */
 async function readLosses({ db }: BenchFleet) {
   const { rows } = await sql<{ missed: number; failed: number; late: number }>`
     select coalesce(sum(slots_missed), 0)::bigint as missed, count(*) filter (where outcome = 'FAILED') as failed,
@@ -251,7 +251,7 @@ async function readLosses({ db }: BenchFleet) {
 type Size = ReturnType<typeof measureSize> extends AsyncGenerator<infer Figures> ? Figures : never;
 type Storage = Awaited<ReturnType<typeof measureStorage>>;
 
-/** What `--json` keeps, over several runs. */
+/** The content of the file of `--json`, over several runs. */
 export interface ScaleFigures {
   sizes: Size[];
   storage: Storage | null;
@@ -263,7 +263,7 @@ export function readFigures(file: string): ScaleFigures {
     : { sizes: [], storage: null };
 }
 
-/** Writes each figure as soon as it is there: a long bench that is cut off has not measured in vain. */
+/** Writes each figure at once, so that an interrupted bench loses none. */
 function keep(file: string | null, fresh: { size?: Size; storage?: Storage }): void {
   if (file === null) return;
   const kept = readFigures(file);

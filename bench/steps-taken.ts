@@ -1,6 +1,6 @@
 /**
- * What made the loop cheaper, each as an edit that takes it back (KEPT), and what was tried and is not in the product, each as
- * an edit that puts it in (TRIED). `bench/steps.ts` measures a copy of the product with one edit against one without.
+ * Optimisations of the loop, each as an edit that undoes it (KEPT), and ideas that are not in the product, each as an edit that
+ * adds it (TRIED). `bench/steps.ts` measures a copy of the product with one edit against one without.
  */
 export interface Step {
   name: string;
@@ -159,11 +159,9 @@ export const steps: readonly Step[] = [
     title: 'timers without a summary for the Web UI',
     edits: [
       {
-        file: loop,
-        from: `Math.max(1, due.atMs - Date.now()), {
-        summary: due.kind === 'CLOSING' ? 'closing' : 'slot',
-      });`,
-        to: 'Math.max(1, due.atMs - Date.now()));',
+        file: 'workflows/plants/plant-monitor.ts',
+        from: 'untilMs - Date.now()), { summary });',
+        to: 'untilMs - Date.now()));',
       },
     ],
   },

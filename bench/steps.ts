@@ -18,20 +18,20 @@ import { runBench, say, UsageError } from './command.ts';
 import { type Step, steps } from './steps-taken.ts';
 
 /**
- * `npm run bench:steps -- [--only NAME,NAME] [--runs N] [--profile throughput|punctual] [--json FILE]`: what each step that made the loop cheaper is worth by
- * itself. Copies of the product, each with one edit of `steps-taken.ts`, run `npm run bench` in turn with unchanged ones
- * between them; every second run goes backwards. Needs a machine on which nothing else runs, and 90 s for each copy.
+ * `npm run bench:steps -- [--only NAME,NAME] [--runs N] [--profile throughput|punctual] [--json FILE]`: measures what each optimisation
+ * of the loop is worth. Copies of the product, each with one edit of `steps-taken.ts`, run `npm run bench` in turn, with
+ * unchanged copies between them; every second run goes backwards. Needs an otherwise idle machine, and 90 s for each copy.
  */
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const profiles = {
-  /** More plants than can be polled: what a poll costs, over two runs of each loop, so that each holds its continue-as-new. */
+  /** More plants than can be polled: shows the cost of a poll, over two runs of each loop, so that each includes its continue-as-new. */
   throughput: ['--plants', '300', '--polls', '32', '--interval', '1'],
-  /** 16.7 polls/s: how late they are. */
+  /** 16.7 polls/s: shows lateness. */
   punctual: ['--plants', '250', '--polls', '4', '--interval', '15'],
 } as const;
 type Profile = keyof typeof profiles;
-/** An unchanged copy after so many changed ones. */
+/** An unchanged copy follows this number of changed ones. */
 const changedInARow = 3;
 const leftOut = new Set(['node_modules', '.git', '.data']);
 
@@ -171,7 +171,7 @@ function figure(results: readonly Measured[], of: (result: Measured) => number |
   return least === most ? String(middle) : `${middle} (${least} – ${most})`;
 }
 
-/** The table: the product as it is, then each step's other side. */
+/** The table: the unchanged product, then each edit. */
 export function stepsMarkdown({ rounds, profile }: StepsReport): string {
   const head = [
     'the loop',

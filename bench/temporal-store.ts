@@ -19,8 +19,8 @@ import { cpuMsOf } from './processes.ts';
 
 /**
  * `node bench/temporal-store.ts --store sqlite|postgresql --shards N [-- ARGUMENTS OF bench.ts]`: the bench over Temporal's production server
- * on another store. What the server and its store cost is told at the end, from the start of the bench to its end; of the
- * bench's own figures only "the whole machine" holds them.
+ * on another store. It prints the CPU time of the server and its store at the end, for the whole bench; of the bench's
+ * own figures only "the whole machine" includes them.
  */
 
 const { values, positionals } = parseArgs({
@@ -37,7 +37,7 @@ if (!/^[1-9]\d{0,3}$/.test(values.shards))
 const folder = mkdtempSync(join(tmpdir(), 'heliograph-store-'));
 const startMsMax = 60_000;
 
-/** A port below those that systems give out by themselves: Temporal keeps its members' ports in PostgreSQL as two signed bytes. */
+/** A port below the ephemeral range, because Temporal stores its members' ports in PostgreSQL as signed 16-bit numbers. */
 async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(10_000, 30_000);
@@ -208,7 +208,7 @@ try {
       '--address',
       address,
     ]);
-  // The namespace is known to every part of the server after a while.
+  // Every part of the server knows the namespace only after a while.
   await delay(10_000);
   const before = {
     server: cpuMsOf(server.pid ?? 0),

@@ -6,29 +6,29 @@ import { waitsQuestion } from './count-queries.ts';
 
 const mainPath = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const counterPath = fileURLToPath(new URL('./count-queries.ts', import.meta.url));
-/** Its own limit for what runs is 6 s. */
+/** The worker's own limit for running work is 6 s. */
 const stopMsMax = 10_000;
 
-/** The production worker in a process of its own, so that what it costs can be read apart from everything else. */
+/** Runs the production worker in a separate process, so that its cost can be measured alone. */
 export interface BenchWorker {
   pid: number;
-  /** Waits for PostgreSQL since it started. */
+  /** Number of waits for PostgreSQL since its start. */
   countWaits(): Promise<number>;
-  /** Rejects when the worker ends by itself; settles no earlier than that. */
+  /** Rejects when the worker ends by itself; does not settle before. */
   ended: Promise<never>;
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
 
-/** Starts the worker and waits until it says that it polls; ends it when `signal` comes before that. */
+/** Starts the worker and waits until it reports that it polls; ends it if `signal` comes before that. */
 export async function startBenchWorker(
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<BenchWorker> {
   const child = spawn(process.execPath, ['--import', counterPath, mainPath, 'worker'], {
     env,
-    // Its own process group: Ctrl-C reaches the bench alone, which stops things in order. Without the bench it ends as well.
+    // Its own process group: Ctrl-C reaches only the bench, which stops everything in order. The worker ends when the bench ends.
     detached: true,
-    // Its lines are for people: standard output holds the result alone.
+    // The worker's lines are for people: standard output has only the result.
     stdio: ['ignore', process.stderr.fd, 'inherit', 'ipc'],
   });
   let isExpected = false;
@@ -37,7 +37,7 @@ export async function startBenchWorker(
     if (isExpected) return new Promise<never>(() => {});
     throw new Error(`the worker ended by itself (${child.signalCode ?? `code ${child.exitCode}`})`);
   });
-  // Whoever races with it hears of it; nobody else has to.
+  // Marks the rejection as handled; callers that race with it still see it.
   ended.catch(() => {});
   try {
     await Promise.race([once(child, 'message', { signal }), ended]);

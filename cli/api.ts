@@ -24,20 +24,20 @@ import type { Log } from '../environment/log.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { openTemporal } from '../environment/temporal.ts';
 
-/** Composes the API with the real world and serves it. */
+/** Connects the API with its real services and serves it. */
 
-/** Requests that run when the process is told to stop have this long to end. */
+/** Time for running requests to end at a stop, ms. */
 const stopMsMax = 8_000;
-/** Slower requests than any of ours: who sends a header or a body for longer only holds the connection. */
+/** Time limits for receiving headers and body; no legitimate request is slower. */
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 20_000;
-/** Longer than the proxies in front keep theirs, who would else send into a connection that just closed. */
+/** Longer than proxies in front keep idle connections; otherwise a proxy could send into a connection that just closed. */
 const keepAliveTimeoutMs = 75_000;
-/** A vendor's login takes at most so long. */
+/** Time limit of a vendor's login, ms. */
 const connectionTestMs = 20_000;
 
 export interface RunningApi {
-  /** `http://host:port`, as it listens. */
+  /** `http://host:port` on which it listens. */
   url: string;
   stop(): Promise<void>;
 }
@@ -45,7 +45,7 @@ export interface RunningApi {
 /**
  * Serves the API.
  *
- * @throws CommandError 78 for a wrong configuration, 69 while PostgreSQL is away or the port is taken; Temporal and Redis may
+ * @throws CommandError 78 for a wrong configuration, 69 if PostgreSQL is away or the port is taken; Temporal and Redis may
  * be away.
  */
 export async function startApi(config: Config, log: Log): Promise<RunningApi> {
@@ -74,7 +74,7 @@ export async function startApi(config: Config, log: Log): Promise<RunningApi> {
   }
 }
 
-/** What the API needs beside its database. */
+/** The API's dependencies other than the database. */
 export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey'> {
   const redisUrl = config.REDIS_URL;
   const brands = Object.entries(registry) as [Brand, (typeof registry)[Brand]][];
@@ -143,7 +143,7 @@ async function listen(
   return { server, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
 }
 
-/** Takes nothing new, lets what runs end within its time, then ends it. */
+/** Accepts no new requests, waits for running ones up to the limit, then closes their connections. */
 async function closeServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     const force = setTimeout(() => {

@@ -8,7 +8,7 @@ import {
   loadConfig,
 } from '../environment/config.ts';
 
-/** What a command may use of its process; tests pass their own. */
+/** The parts of the process that a command may use; tests pass their own. */
 export interface CommandIo {
   env: NodeJS.ProcessEnv;
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
@@ -18,7 +18,7 @@ export interface CommandIo {
 
 type OptionsConfig = NonNullable<ParseArgsConfig['options']>;
 
-/** One command. Each lives in a file of `commands/` that is named like it. */
+/** One command. Its file in `commands/` has the same name. */
 export interface Command {
   /** `plants list`: one or two words. */
   name: string;
@@ -30,12 +30,12 @@ export interface Command {
 }
 
 export interface CommandContext {
-  /** The given flags; of a `multiple` one, an array. */
+  /** The given flags; an array for a `multiple` one. */
   values: Record<string, string | boolean | (string | boolean)[] | undefined>;
   positionals: string[];
   json: boolean;
   io: CommandIo;
-  /** Parsed when first asked for. @throws CommandError 78 */
+  /** Parsed at the first access. @throws CommandError 78 */
   config(): Config;
   dataDir: string;
 }
@@ -63,7 +63,7 @@ export function parseCommand(
     });
   } catch (cause) {
     const [reason] = (cause as Error).message.split('. ');
-    throw usageError(command, reason ?? 'the flags are not right');
+    throw usageError(command, reason ?? 'the flags are not valid');
   }
   const values = parsed.values as CommandContext['values'];
   if (values['help'] === true) return 'HELP';
@@ -79,7 +79,7 @@ export function parseCommand(
   };
 }
 
-/** `--latitude -33.9` names a value, not a flag: parseArgs understands it as `--latitude=-33.9` only. */
+/** Rewrites `--latitude -33.9` to `--latitude=-33.9`, because parseArgs would read the value as a flag. */
 function joinNegativeNumbers(args: readonly string[], options: OptionsConfig): string[] {
   const joined: string[] = [];
   for (const arg of args) {

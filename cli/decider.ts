@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 
 import type { Decider } from '../db/audit-log.ts';
 
-/** Who decides at this terminal, for the audit log. */
+/** The person at this terminal, for the audit log. */
 export function terminalDecider(): Decider {
   return { actor: `cli:${userName()}`, requestId: null };
 }
@@ -11,7 +11,7 @@ function userName(): string {
   try {
     return userInfo().username;
   } catch {
-    // A container's user need not have a name.
+    // A container's user may have no name.
     return String(process.getuid?.() ?? 'unknown');
   }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command for people. The sources are TypeScript that Node 24 runs as it stands; where the host's Node is another, the
-// one that npm brought is used.
+// The `heliograph` command. Node 24 runs the TypeScript sources directly; if the host's Node has another version, this starts
+// the Node that npm installed.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module from 'node:module';
@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const major = Number(process.versions.node.split('.')[0]);
-// What is compiled once need not be compiled for every command: a fifth of a second of each.
+// Caches compiled code, which saves each command a fifth of a second.
 const compileCache = fileURLToPath(new URL('../node_modules/.cache/heliograph', import.meta.url));
 
 if (major === 24) {

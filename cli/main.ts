@@ -40,7 +40,7 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
     const isContended = String((error as { code?: unknown }).code).startsWith('40');
     io.stderr.write(
       isContended
-        ? 'heliograph: somebody changed the same rows at the same time, and nothing was changed here: run it again\n'
+        ? 'heliograph: another process changed the same rows at the same time, so nothing was changed: run it again\n'
         : 'heliograph: the database went away while the command ran\n',
     );
     return exitCodes.serviceAway;
@@ -56,12 +56,12 @@ function findCommand(args: readonly string[]): CommandEntry | undefined {
 function overview(): string {
   const width = Math.max(...commands.map((command) => command.name.length));
   const lines = commands.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
-  return `heliograph: durable monitoring of solar fleets\n\n${lines.join('\n')}\n\n\`heliograph COMMAND --help\` tells its flags; --json prints data for machines; --data DIR names an embedded stack's folder.\n`;
+  return `heliograph: durable monitoring of solar fleets\n\n${lines.join('\n')}\n\n\`heliograph COMMAND --help\` lists its flags; --json prints data for machines; --data DIR names an embedded stack's folder.\n`;
 }
 
 /** Runs the command line of this process and sets its exit code. */
 export async function main(): Promise<void> {
-  // `heliograph plants list | head` is no failure: whoever reads has read enough.
+  // `heliograph plants list | head` is no failure: the reader has read enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(exitCodes.done);
     throw error;

@@ -15,14 +15,14 @@ import { type StatusProfile, statusProfiles } from '../domain/daylight.ts';
 import { isValidTimezone } from '../domain/zone.ts';
 import { visibleText } from './render.ts';
 
-/** What people write of a plant, read value by value: flags and the columns of a file are read alike. */
+/** Reads the values that people write about a plant; flags and file columns use the same readers. */
 
-/** The value cannot be. The message goes behind the name of the flag or column: "must be …, not …". */
+/** The value is invalid. The message follows the name of the flag or column: "must be …, not …". */
 export class FieldProblem extends Error {
   override readonly name = 'FieldProblem';
 }
 
-/** So much of a wrong value is told back. */
+/** Number of characters of a wrong value that an error shows. */
 const quotedLengthMax = 60;
 
 function wrong(what: string, text: string): FieldProblem {
@@ -32,7 +32,7 @@ function wrong(what: string, text: string): FieldProblem {
   return new FieldProblem(`must be ${what}, not ${shown === '' ? 'empty' : shown}`);
 }
 
-/** One of a few words, in capitals or not. */
+/** One of a few words, in any case. */
 export function oneOf<Value extends string>(values: readonly Value[]): (text: string) => Value {
   const what = `${values.slice(0, -1).join(', ')} or ${values.at(-1) ?? ''}`;
   return (text) => {
@@ -57,7 +57,7 @@ function decimal(what: string, isPossible: (value: number) => boolean): (text: s
   };
 }
 
-/** An empty value says that there is none. */
+/** An empty value means none. */
 function orNone<Value>(read: (text: string) => Value): (text: string) => Value | null {
   return (text) => (text === '' ? null : read(text));
 }
@@ -74,7 +74,7 @@ function vendorPlantId(text: string): string {
   )(text);
 }
 
-/** Zones that are ones: asking takes 0.1 ms, and a file names the same few in all its lines. */
+/** A cache of valid zones: a check takes 0.1 ms, and a file repeats the same few. */
 const validTimezones = new Set<string>();
 
 function timezone(text: string): string {
@@ -132,7 +132,7 @@ export const requiredFields = [
   'timezone',
 ] as const satisfies readonly PlantField[];
 
-/** Reads all values of a plant; every problem is told, not only the first. Empty optional values count as not said. */
+/** Reads all values of a plant and reports every problem. Empty optional values count as absent. */
 export function readPlantDraft(
   texts: Readonly<Partial<Record<PlantField, string>>>,
 ): { draft: PlantDraft; problems: [] } | { draft: null; problems: DraftProblem[] } {

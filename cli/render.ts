@@ -6,10 +6,10 @@ import type { CommandIo } from './command.ts';
 
 /** Values as the terminal shows them. Times are the plant's own, by its clock. */
 
-/** What is not known. */
+/** Text for an unknown value. */
 export const nothing = '–';
 
-/** Where the terminal does not say how wide it is, and where there is none. */
+/** Width if the terminal does not report one, or without a terminal. */
 const widthDefault = 100;
 
 export function outputWidth({ stdout }: CommandIo): number {
@@ -22,8 +22,8 @@ export function writeJson({ stdout }: CommandIo, value: unknown): void {
 }
 
 /**
- * The text without what a terminal would obey: names and vendors' words come from elsewhere. Control characters become
- * spaces; marks that turn the direction of writing go.
+ * The text without characters that control a terminal, because names and vendors' words come from outside. Control
+ * characters become spaces; marks that change the writing direction are removed.
  */
 export function visibleText(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, ' ').replaceAll(/[\u202a-\u202e\u2066-\u2069]/gu, '');
@@ -36,7 +36,7 @@ const statusColour = {
   GREY: 'gray',
 } as const satisfies Record<Status, string>;
 
-/** Paints a text in a status' colour where the output is a terminal that shows colours; the word is always there as well. */
+/** Paints a text in a status' colour if the output is a terminal with colours. The word is always there as well. */
 export function statusPaint({ stdout, env }: CommandIo): (status: Status, text: string) => string {
   const isPlain = stdout.isTTY !== true || Boolean(env['NO_COLOR']) || env['TERM'] === 'dumb';
   if (isPlain) return (_, text) => text;
@@ -56,7 +56,7 @@ export function timeCell(at: Date | null, timezone: string): string {
   return at === null ? nothing : localTimeText(at.getTime(), timezone);
 }
 
-/** "2026-06-01 13:40:07": where minutes do not tell two slots apart. */
+/** "2026-06-01 13:40:07": used when minutes cannot tell two slots apart. */
 export function secondsCell(at: Date | null, timezone: string): string {
   if (at === null) return nothing;
   return `${localTimeText(at.getTime(), timezone)}:${String(at.getUTCSeconds()).padStart(2, '0')}`;

@@ -2,11 +2,11 @@ import { Temporal } from 'temporal-polyfill';
 
 import { type Command, type CommandContext, textFlag, usageError } from './command.ts';
 
-/** What people say beside a decision: until when, and why. */
+/** Reads what people add to a decision: an end and a reason. */
 
 const wordsLengthMax = 200;
 
-/** `--until`, a time to come. @throws CommandError 2 */
+/** `--until`, a future time. @throws CommandError 2 */
 export function readUntil(
   context: CommandContext,
   command: Command,
@@ -31,7 +31,7 @@ export function readInstant(command: Command, flag: string, text: string): Date 
   }
 }
 
-/** `--reason`, `--comment`: one line; null where nothing is said. @throws CommandError 2 */
+/** `--reason`, `--comment`: one line; null if absent. @throws CommandError 2 */
 export function readWords(context: CommandContext, command: Command, flag: string): string | null {
   const text = textFlag(context, flag)?.trim() ?? '';
   if (text.length > wordsLengthMax)

@@ -4,7 +4,7 @@ import { CommandError, exitCodes } from '../environment/config.ts';
 import { FieldProblem, plantFields } from './plant-fields.ts';
 import { visibleText } from './render.ts';
 
-/** Which plants a command means: one by its id, or all of a brand, a customer or an account. */
+/** Selects the plants of a command: one by its id, or all of a brand, a customer or an account. */
 
 export const selectionOptions = {
   brand: { type: 'string' },
@@ -15,13 +15,13 @@ export const selectionOptions = {
 
 export interface Selection {
   filter: PlantFilter;
-  /** The plant that was named by its id; null where a filter may match many. */
+  /** The plant named by its id; null if filters select the plants. */
   plantId: string | null;
   /** "solis-canal", "brand SOLIS and customer noord". */
   words: string;
 }
 
-/** The value of a flag as a reader understands it. @throws CommandError 2 with the flag's name. */
+/** The value of a flag, read by a reader. @throws CommandError 2 with the flag's name. */
 export function readFlag<Value>(
   context: CommandContext,
   command: Command,

@@ -1,17 +1,17 @@
 import { visibleText } from './render.ts';
 
-/** Tables for people: aligned, in as many columns of the terminal as there are, nothing cut off. */
+/** Tables for people: aligned, as wide as the terminal, with nothing cut off. */
 
 export interface Column {
   title: string;
   align?: 'left' | 'right';
 }
 
-/** A cell, and how it is painted once its place is known. */
+/** A cell and its painter, which runs after the alignment. */
 export type Cell = string | { text: string; paint: (text: string) => string };
 
 const gap = '  ';
-/** The last column is wrapped, but never to less than this: below it every word would stand alone. */
+/** Minimum width of the wrapped last column. */
 const lastWidthMin = 30;
 
 const segmenter = new Intl.Segmenter();
@@ -19,9 +19,9 @@ const segmenter = new Intl.Segmenter();
 const wideCharacter =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\uff01-\uff60\uffe0-\uffe6]/u;
 
-/** How many columns of a terminal a text takes. */
+/** Number of terminal columns that a text takes. */
 export function textWidth(text: string): number {
-  // Most texts are plain, and to part a text into graphemes takes long.
+  // A fast path, because most texts are ASCII and splitting into graphemes is slow.
   if (/^[ -~]*$/.test(text)) return text.length;
   let width = 0;
   for (const { segment } of segmenter.segment(text)) width += wideCharacter.test(segment) ? 2 : 1;
@@ -29,8 +29,8 @@ export function textWidth(text: string): number {
 }
 
 /**
- * The table's lines, each ended. The last column is wrapped so that lines keep within `widthMax` where that can be; the
- * others are as wide as they must be.
+ * The table as lines. The last column wraps so that lines fit into `widthMax` if possible; the others are as wide as their
+ * content.
  */
 export function tableText(
   columns: readonly Column[],
@@ -71,7 +71,7 @@ export function factsText(facts: readonly (readonly [name: string, value: string
     .join('');
 }
 
-/** Every line two columns further in. */
+/** Indents every line by two columns. */
 export function indented(text: string): string {
   return text.replaceAll(/^(?=.)/gm, gap);
 }
@@ -90,7 +90,7 @@ function padded(cell: Cell | undefined, width: number, align: Column['align']): 
   return align === 'right' ? room + painted(cell, text) : painted(cell, text) + room;
 }
 
-/** Broken at spaces; a word that is longer than the line stays whole, so that ids and links can be copied. */
+/** Breaks at spaces; a word longer than the line stays whole, so that ids and links can be copied. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes what temporal-compose.yml takes as secrets, once: what is there already is kept.
+# Creates the secrets of temporal-compose.yml, once: existing ones are kept.
 #   deploy/make-secrets.sh [FOLDER]
 set -eu
 folder=${1:-secrets}
-# The folder is its owner's. The files in it can be read by the containers, who have other users and no way through the folder.
+# Only the owner can enter the folder. Its files are readable by all, because containers mount them and run as other users.
 mkdir -p "$folder"
 chmod 700 "$folder"
 umask 022
@@ -17,7 +17,7 @@ keep() {
   fi
 }
 
-# Hexadecimal: it stands in a URL.
+# Hexadecimal, because it is part of a URL.
 keep database_password "$(openssl rand -hex 24)"
 keep database_url "postgres://heliograph:$(cat "$folder/database_password")@postgres:5432/heliograph"
 keep temporal_database_password "$(openssl rand -hex 24)"

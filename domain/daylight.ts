@@ -3,19 +3,19 @@ import { type Place, sunTimes } from './sun.ts';
 import { addDays, endOfDayMs, localDateAt, minuteMs, startOfDayMs } from './zone.ts';
 
 /**
- * The night of the status profile DAYLIGHT. Inverters and their loggers sleep without light, so that by the locked 2 h every
- * plant that sleeps would be YELLOW every night. DAYLIGHT counts for these 2 h only the time in which a plant that is well is
- * awake; the 24 h stay wall clock, but for days without such a time: polar night.
+ * The night of the status profile DAYLIGHT. Inverters and loggers sleep without light, so every
+ * sleeping plant would be YELLOW after 2 h of night. DAYLIGHT counts toward these 2 h only the time in which a healthy plant
+ * is awake. The 24 h stay wall clock, except for days without such a time (polar night).
  */
 
 export const statusProfiles = ['STRICT', 'DAYLIGHT'] as const;
-/** How status treats the night: STRICT is the locked rules to the letter, DAYLIGHT counts only light for their 2 h. */
+/** How status treats the night: STRICT counts all time, DAYLIGHT counts only daylight toward the 2 h. */
 export type StatusProfile = (typeof statusProfiles)[number];
 
-/** After sunrise an inverter wakes late, and before sunset it sleeps early: such time proves nothing. */
+/** Time around sunrise and sunset proves nothing: an inverter may wake later and sleep earlier. */
 const twilightMs = 45 * minuteMs;
 
-/** When a plant's silence begins to count, and how its place has light. */
+/** The instant from which a plant's silence counts, and the light at its place. */
 export interface DaylightPlace extends Place {
   statusProfile: StatusProfile;
 }
@@ -25,7 +25,7 @@ interface Span {
   toMs: number;
 }
 
-/** When a plant that is well is awake on a local day: from sunrise + 45 min to sunset − 45 min; null: never on that day. */
+/** The time in which a healthy plant is awake on a local day: sunrise + 45 min to sunset − 45 min; null: none on that day. */
 function lightOf(date: LocalDate, place: Place & Coordinates): Span | null {
   const { timezone, latitude, longitude } = place;
   const { sunriseMs, sunsetMs, polar } = sunTimes(date, timezone, latitude, longitude);
@@ -41,7 +41,7 @@ interface Coordinates {
   longitude: number;
 }
 
-/** The place where its night is known and counts: DAYLIGHT with coordinates; null for STRICT. */
+/** The plant's place, if its night is known and counts: DAYLIGHT with coordinates; null for STRICT. */
 function lightPlace(place: DaylightPlace): (Place & Coordinates) | null {
   const { statusProfile, timezone, latitude, longitude } = place;
   if (statusProfile !== 'DAYLIGHT' || latitude === null || longitude === null) return null;
@@ -49,10 +49,10 @@ function lightPlace(place: DaylightPlace): (Place & Coordinates) | null {
 }
 
 /**
- * How long the plant has been unseen by the count of the locked 2 h: wall clock where STRICT; where DAYLIGHT only time
- * between sunrise + 45 min and sunset − 45 min. Never more than the wall clock.
+ * How long the plant has been unseen, ms, as the 2 h rule counts it: wall clock for STRICT; for DAYLIGHT only time between
+ * sunrise + 45 min and sunset − 45 min. Never more than the wall clock.
  *
- * @param limitMs counting stops once it is beyond this, and is not begun where it cannot be; null: it is counted to the end.
+ * @param limitMs counting stops beyond this and does not begin when it cannot be reached; null: counts to the end.
  */
 export function countedSilenceMs(
   place: DaylightPlace,
@@ -74,8 +74,8 @@ export function countedSilenceMs(
 }
 
 /**
- * How long the plant has been unseen by the count of the locked 24 h: wall clock, but for the local days of DAYLIGHT plants
- * on which there is no light that counts.
+ * How long the plant has been unseen, ms, as the 24 h rule counts it: wall clock, without the local days on which a DAYLIGHT
+ * plant has no light that counts.
  *
  * @param limitMs as above.
  */
@@ -99,8 +99,8 @@ export function litDaysSilenceMs(
 }
 
 /**
- * The local dates whose light may touch the span: in high summer a sunset may fall after its date's midnight, and where a
- * place lies far from its zone's meridian a sunrise before it.
+ * The local dates whose light may touch the span. In high summer a sunset may fall after its date's midnight; far from the
+ * zone's meridian a sunrise may fall before it.
  */
 function* datesOf(fromMs: number, toMs: number, timezone: string): Generator<LocalDate> {
   const last = addDays(localDateAt(toMs, timezone), 1);
@@ -108,12 +108,12 @@ function* datesOf(fromMs: number, toMs: number, timezone: string): Generator<Loc
     yield date;
 }
 
-/** Whether the sun is down at the place, for the moon beside a colour; null where the place is unknown. */
+/** Whether the sun is down at the place (pages show a moon beside the colour); null when the place is unknown. */
 export function isNight(place: Place, atMs: number): boolean | null {
   const { timezone, latitude, longitude } = place;
   if (latitude === null || longitude === null) return null;
   const today = localDateAt(atMs, timezone);
-  // The sunset of a high summer's day may be to come after midnight; the next sunrise may be before it.
+  // In high summer yesterday's sunset may still be ahead after midnight, and tomorrow's sunrise may come before midnight.
   return [addDays(today, -1), today, addDays(today, 1)].every((date) => {
     const { sunriseMs, sunsetMs, polar } = sunTimes(date, timezone, latitude, longitude);
     if (polar !== null) return date !== today || polar === 'NIGHT';

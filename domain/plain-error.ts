@@ -1,4 +1,4 @@
-/** An error of ours whose message was written to be read: it goes out as it stands. */
+/** An error whose message is written for people: it is shown unchanged. */
 export class PlainError extends Error {
   override readonly name = 'PlainError';
 }

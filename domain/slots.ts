@@ -11,7 +11,7 @@ export interface Grid {
   phaseMs: number;
 }
 
-/** The slots that fell due while nobody polled: the newest is polled late, the others are recorded as MISSED. */
+/** The slots that fell due while no loop polled: the newest is polled late, the others are recorded as MISSED. */
 export interface LateSlots {
   /** The newest due slot. */
   catchUp: number;
@@ -25,13 +25,13 @@ export interface LateSlots {
   overflowFromMs: number | null;
 }
 
-/** Ten weeks at ten minutes: after that the exact list of misses serves nobody, and one row says how many there were. */
+/** Ten weeks at ten minutes. An older list of misses is of no use; one row has their number. */
 export const missedRowsMax = 10_000;
 /** A slot is late, and not merely delayed by a busy worker, when more than this part of the interval has passed. */
 const lateIntervalPart = 1 / 10;
-/** Late loops spread their first poll over this part of the interval, so that a fleet that returns makes no storm. */
+/** Late loops spread their first poll over this part of the interval, so that a returning fleet does not poll all at once. */
 const catchUpIntervalPart = 1 / 6;
-/** A spread of less than this spreads nothing: plants polled so often are late because their worker is, and poll at once. */
+/** Below this a spread has no effect: plants with such short intervals poll at once. */
 const catchUpSpreadMsMin = 1_000;
 
 const fnvOffsetBasis = 0x811c9dc5;
@@ -48,7 +48,7 @@ export function fnv1a32(text: string): number {
   return hash >>> 0;
 }
 
-/** The sandbox of a workflow need not have a TextEncoder, so the four lengths are written out. */
+/** A workflow's sandbox may lack TextEncoder, so this writes out the four lengths. */
 function utf8Bytes(codePoint: number): number[] {
   if (codePoint < 0x80) return [codePoint];
   if (codePoint < 0x800) return [0xc0 | (codePoint >> 6), continuation(codePoint)];
@@ -73,7 +73,7 @@ export function phaseMs(plantId: string, intervalMs: number): number {
   return fnv1a32(plantId) % intervalMs;
 }
 
-/** How long after the last slot `atMs` is, 0 on the slot itself; also right before the epoch. */
+/** How long after the last slot `atMs` is, ms; 0 on the slot itself. Also correct before the epoch. */
 function sinceSlotMs(grid: Grid, atMs: number): number {
   const rest = (atMs - grid.phaseMs) % grid.intervalMs;
   return rest < 0 ? rest + grid.intervalMs : rest;
@@ -93,7 +93,7 @@ export function isOnGrid(grid: Grid, atMs: number): boolean {
   return sinceSlotMs(grid, atMs) === 0;
 }
 
-/** What is due in (`fromExclusiveMs`, `nowMs`]; null when nothing is. */
+/** The slots due in (`fromExclusiveMs`, `nowMs`]; null if there are none. */
 export function lateSlots(grid: Grid, fromExclusiveMs: number, nowMs: number): LateSlots | null {
   const first = nextSlotAfter(grid, fromExclusiveMs);
   const catchUp = lastSlotAtOrBefore(grid, nowMs);
@@ -116,7 +116,7 @@ export function isLate(grid: Grid, slotMs: number, nowMs: number): boolean {
   return nowMs - slotMs > grid.intervalMs * lateIntervalPart;
 }
 
-/** The longest time for which a late loop may wait before it polls, ms: it begins before its next slot is due. 0: at once. */
+/** The longest time that a late loop may wait before it polls, ms, so that it begins before its next slot. 0: at once. */
 export function catchUpWaitMsMax(grid: Grid, nowMs: number): number {
   const spreadMs = Math.floor(grid.intervalMs * catchUpIntervalPart);
   if (spreadMs < catchUpSpreadMsMin) return 0;

@@ -2,7 +2,7 @@ import { getTimes } from 'suncalc';
 import type { LocalDate } from './zone.ts';
 import { instantOf } from './zone.ts';
 
-/** Where a plant stands; the coordinates, in degrees, may be unknown. */
+/** A plant's place; its coordinates, in degrees, may be unknown. */
 export interface Place {
   timezone: string;
   latitude: number | null;
@@ -13,11 +13,11 @@ export interface SunTimes {
   /** null: the sun does not cross the horizon on that day. */
   sunriseMs: number | null;
   sunsetMs: number | null;
-  /** Which of the two it is where the sun does not cross the horizon, else null. */
+  /** DAY or NIGHT if the sun does not cross the horizon, else null. */
   polar: 'DAY' | 'NIGHT' | null;
 }
 
-/** A fleet asks for the same day of the same places all day long; a calculation takes 13 µs. */
+/** A cache, because a fleet asks for the same day of the same places all day, and a calculation takes 13 µs. */
 const sunTimesKeptMax = 16_384;
 const sunTimesByDay = new Map<string, SunTimes>();
 
@@ -49,7 +49,7 @@ export function sunTimes(
 
 /**
  * The share of a cloudless day's energy that is in by `atMs`, 0 … 1: the integral of a half-cosine between sunrise and
- * sunset. null where the place is unknown, and where the sun does not rise or set.
+ * sunset. null if the place is unknown, or the sun does not rise or set.
  */
 export function clearSkyShare(atMs: number, date: LocalDate, place: Place): number | null {
   const { timezone, latitude, longitude } = place;

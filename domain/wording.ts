@@ -1,8 +1,8 @@
 import { dayMs, hourMs, localDateAt, localMinutesAt, minuteMs } from './zone.ts';
 
-/** Values as people read them: always with their unit, no more digits than anyone needs. */
+/** Values as text for people: with their unit and few digits. */
 
-/** Keeps 0.29 × 100 from reading as 28. */
+/** Keeps 0.29 × 100 from becoming 28. */
 const percentRounding = 1e-9;
 
 /** "12.3 kWh". */
@@ -15,12 +15,12 @@ export function powerText(powerW: number): string {
   return Math.abs(powerW) < 1_000 ? `${Math.round(powerW)} W` : `${decimalText(powerW / 1_000)} kW`;
 }
 
-/** "24 %", of a ratio: rounded down, so that what is below a limit never reads as the limit. */
+/** "24 %" from a ratio, rounded down, so that a value below a limit never reads as the limit. */
 export function percentText(ratio: number): string {
   return `${Math.floor(ratio * 100 + percentRounding)} %`;
 }
 
-/** "40 s", "35 min", "11 h", "3 days": rounded down, so that "24 h" is never said too early. */
+/** "40 s", "35 min", "11 h", "3 days": rounded down, so that "24 h" never appears too early. */
 export function durationText(durationMs: number): string {
   if (durationMs < minuteMs) return `${Math.floor(durationMs / 1_000)} s`;
   if (durationMs < 2 * hourMs) return `${Math.floor(durationMs / minuteMs)} min`;
@@ -46,12 +46,12 @@ export function sinceText(atMs: number, timezone: string, nowMs: number): string
   return isToday ? clockText(atMs, timezone) : localTimeText(atMs, timezone);
 }
 
-/** One decimal, and an exponent only where a vendor's number is beyond reading anyway. */
+/** One decimal; an exponent only for absurdly large numbers of a vendor. */
 function decimalText(value: number): string {
   return Math.abs(value) >= 1e15 ? value.toExponential(1) : value.toFixed(1);
 }
 
-/** A vendor's message as the sentence that it becomes part of: with its full stop, once. */
+/** A vendor's message as a sentence with exactly one full stop. */
 export function sentenceOf(message: string): string {
   return /[.!?]$/.test(message) ? message : `${message}.`;
 }

@@ -19,10 +19,10 @@ interface DaySpan {
   endMs: number;
 }
 
-/** The same local times are asked over and over, by every plant of a zone, and the zone database is slow: 12 µs a question. */
+/** A cache, because every plant of a zone asks for the same local times, and the zone database takes 12 µs each time. */
 const instantsKeptMax = 4_096;
 const instants = new Map<string, number>();
-/** The day that was asked last in each zone: mostly the one that is asked next. Bounded by the number of zones. */
+/** The last requested day of each zone, usually also the next one. Bounded by the number of zones. */
 const lastDayByZone = new Map<string, DaySpan>();
 
 /** The plant-local date of an instant. */
@@ -30,7 +30,7 @@ export function localDateAt(atMs: number, timezone: string): LocalDate {
   const last = lastDayByZone.get(timezone);
   if (last !== undefined && atMs >= last.startMs && atMs < last.endMs) return last.date;
   const wallDate = zoned(atMs, timezone).toPlainDate().toString();
-  // A clock set back across midnight (Goose Bay, 2010) shows yesterday's date again; the day that has begun goes on.
+  // A clock set back across midnight (Goose Bay, 2010) shows yesterday's date again; the day that has begun continues.
   const nextDate = addDays(wallDate, 1);
   const date = atMs >= startOfDayMs(nextDate, timezone) ? nextDate : wallDate;
   const span = {
@@ -64,7 +64,7 @@ export function endOfDayMs(date: LocalDate, timezone: string): number {
   return startOfDayMs(addDays(date, 1), timezone);
 }
 
-/** The date `days` later (earlier where negative), by the calendar alone. */
+/** The date `days` later (earlier if negative), by the calendar alone. */
 export function addDays(date: LocalDate, days: number): LocalDate {
   return new Date(Date.parse(`${date}T00:00:00Z`) + days * dayMs).toISOString().slice(0, 10);
 }
@@ -76,8 +76,8 @@ export function localMinutesAt(atMs: number, timezone: string): number {
 }
 
 /**
- * The instant at which the plant's clock shows `hhmm` ("23:50") on a date, ms: the earlier of two where the clock is set
- * back, unless the later is asked for; moved on by the gap where the clock skips it.
+ * The instant at which the plant's clock shows `hhmm` ("23:50") on a date, ms: the earlier of two if the clock is set
+ * back, unless `which` asks for the later; moved forward by the gap if the clock skips it.
  */
 export function instantOf(
   date: LocalDate,

@@ -9,7 +9,7 @@ import type { MasterKey, MasterKeys } from '../db/sealing.ts';
 import { statusProfiles } from '../domain/daylight.ts';
 import { allQueues } from '../workflows/queues.ts';
 
-/** Configuration: one schema over the environment, parsed once, every problem told at once. */
+/** Reads the configuration: one schema for all environment variables, parsed once. An error names every problem. */
 
 /** The exit codes of every command. */
 export const exitCodes = {
@@ -20,7 +20,7 @@ export const exitCodes = {
   configuration: 78,
 } as const;
 
-/** An error for the person at the terminal: a sentence, and the exit code that goes with it. */
+/** An error for the person at the terminal: a sentence and an exit code. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: number;
@@ -33,7 +33,7 @@ export class CommandError extends Error {
 
 const packageRoot = fileURLToPath(new URL('../', import.meta.url));
 
-/** Where the embedded stack keeps its data when nothing else is said. */
+/** Default data folder of the embedded stack. */
 export const defaultDataDir = join(packageRoot, '.data');
 
 const masterKeyBytes = 32;
@@ -47,7 +47,7 @@ const masterKey = z
     },
   );
 
-/** As many as HMAC-SHA-256 gives: a shorter key would be the weaker part. */
+/** The output length of HMAC-SHA-256; a shorter key would be the weaker part. */
 const jwtSecretBytesMin = 32;
 
 const seconds = z
@@ -56,7 +56,7 @@ const seconds = z
   .transform(Number)
   .refine((value) => value >= 1 && value <= 86_400, 'must be 1 … 86400');
 
-/** Refused here where it is none: everything later would fail with the URL, and its password, in its message. */
+/** Refuses text that is no URL here, because later errors would show the text with its password. */
 const urlOf = (...schemes: string[]) =>
   z
     .string()
@@ -67,7 +67,7 @@ const urlOf = (...schemes: string[]) =>
       },
     );
 
-/** The variables, their defaults and their meaning; the README's table is made from this. */
+/** The variables, their defaults and their meaning. `npm run gen` writes the README's table from this. */
 export const environmentSchema = z.object({
   DATABASE_URL: urlOf('postgres', 'postgresql')
     .optional()
@@ -87,11 +87,11 @@ export const environmentSchema = z.object({
   INTEGRATION_MOCK_MODE: z
     .string()
     .optional()
-    .describe('must be `true`: this version speaks to recorded vendors only'),
+    .describe('must be `true`: this version talks to recorded vendors only'),
   MASTER_KEY_CURRENT: masterKey.optional().describe('seals vendor credentials; 32 bytes, base64'),
   MASTER_KEY_PREVIOUS: masterKey
     .optional()
-    .describe('the key before the last change; opens credentials that it sealed'),
+    .describe('previous master key; opens credentials that it sealed'),
   POLL_INTERVAL_SECONDS: seconds.default(600).describe('polling interval of new plants'),
   DEFAULT_STATUS_PROFILE: z
     .enum(statusProfiles)
@@ -142,7 +142,7 @@ export const environmentSchema = z.object({
     .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'has no such port')
     .optional()
     .describe(
-      "host:port where the worker serves `/metrics` (Prometheus: ours and Temporal's SDK's) and `/health`; empty: nowhere",
+      "host:port where the worker serves `/health` and `/metrics` (Prometheus; also those of Temporal's SDK); if empty, nowhere",
     ),
   API_HOST: z.string().min(1).default('127.0.0.1').describe('address on which the API listens'),
   API_PORT: z
@@ -199,7 +199,7 @@ export const environmentSchema = z.object({
 
 export type Environment = z.output<typeof environmentSchema>;
 
-/** What `.data/stack.json` says of a running embedded stack. */
+/** The content of `.data/stack.json`, which describes a running embedded stack. */
 const stackFileSchema = z.object({
   temporal_address: z.string(),
   temporal_namespace: z.string().default('default'),
@@ -220,7 +220,7 @@ export function stackFilePath(dataDir: string): string {
   return join(dataDir, 'stack.json');
 }
 
-/** @throws CommandError 78 when the file is not what `start` writes. */
+/** Null if there is no file. @throws CommandError 78 if `start` did not write it. */
 export function readStackFile(dataDir: string): StackFile | null {
   const path = stackFilePath(dataDir);
   if (!existsSync(path)) return null;
@@ -237,12 +237,12 @@ export function readStackFile(dataDir: string): StackFile | null {
 
 export interface Config extends Environment {
   dataDir: string;
-  /** The embedded stack whose services are used, because the environment names none. */
+  /** The embedded stack whose services are used if the environment names none. */
   stack: StackFile | null;
   masterKeys: MasterKeys | null;
 }
 
-/** More than any value of ours has. */
+/** Longer than any valid value. */
 const valueFileBytesMax = 64 * 1024;
 
 /** Temporal's own variables that hold secrets; see `temporalSecurity`. */
@@ -254,8 +254,8 @@ const temporalVariables = [
 ];
 
 /**
- * The environment with each `NAME_FILE` replaced by `NAME`, the content of that file without the white space around it: so
- * that a secret need not stand in an environment, which others can read.
+ * The environment with each `NAME_FILE` replaced by `NAME`, whose value is the trimmed content of that file. So a secret need
+ * not be in the environment, which others can read.
  *
  * @throws CommandError 78 with every file that cannot be read, and every variable that is given twice.
  */
@@ -284,7 +284,7 @@ export function withFiles(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return filled;
 }
 
-/** Null where the file is away, empty, or too large to be a value. */
+/** Null if the file is missing, empty, or too large to be a value. */
 function readValueFile(path: string): string | null {
   try {
     if (statSync(path).size > valueFileBytesMax) return null;
@@ -296,8 +296,8 @@ function readValueFile(path: string): string | null {
 }
 
 /**
- * Reads the configuration. Where the environment names no service at all, the services of the embedded stack in `dataDir`
- * are taken.
+ * Reads the configuration. If the environment names no service at all, it uses the services of the embedded stack in
+ * `dataDir`.
  *
  * @throws CommandError 78 with every problem, one a line.
  */
@@ -385,7 +385,7 @@ function readJwtKey(path: string): string {
   }
 }
 
-/** A key is named by a digest of it, so that a wrong key is told from a damaged row. */
+/** Names a key by its digest, so that a wrong key can be told from a damaged row. */
 export function namedKey(base64: string): MasterKey {
   const bytes = Buffer.from(base64, 'base64');
   return {
@@ -408,12 +408,12 @@ export function requireMockMode(config: Config): void {
   }
 }
 
-/** Where people open the Temporal Web UI: as the environment says, else the embedded stack's; null where none is known. */
+/** URL of the Temporal Web UI: from the environment, else the embedded stack's; null if neither is known. */
 export function webUiUrl({ TEMPORAL_UI_URL, stack }: Config): string | null {
   return TEMPORAL_UI_URL ?? stack?.temporal_ui ?? null;
 }
 
-/** @throws CommandError 78 with what is missing and where it comes from. */
+/** @throws CommandError 78 that names the missing variable and where it comes from. */
 export function requireService<Name extends 'DATABASE_URL' | 'TEMPORAL_ADDRESS'>(
   config: Pick<Config, Name | 'dataDir'>,
   name: Name,

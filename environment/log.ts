@@ -3,7 +3,7 @@ import pretty from 'pino-pretty';
 
 export type Log = pino.Logger;
 
-/** Fields that never come out, wherever they stand: the last net, since nothing that is logged holds them. */
+/** Fields that the log removes at any depth: a last safety net, because no code logs them. */
 const redactedPaths = [
   'credentials',
   'password',
@@ -15,7 +15,7 @@ const redactedPaths = [
   'jwtKey',
 ].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
-/** JSON lines for machines; lines for people where the output is a terminal. */
+/** JSON lines for machines; readable lines if the output is a terminal. */
 export function createLog(
   level: 'debug' | 'info' | 'warn' | 'error',
   stream: NodeJS.WriteStream = process.stdout,

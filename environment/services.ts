@@ -13,7 +13,7 @@ import {
   requireService,
 } from './config.ts';
 
-/** Opens the services that a command needs, each with a sentence and an exit code when it is away. */
+/** Opens the services that a command needs; an error has a sentence and an exit code. */
 
 /** host:port of a URL, without user and password. */
 function hostOf(url: string): string {
@@ -21,7 +21,7 @@ function hostOf(url: string): string {
 }
 
 /**
- * A pool on the database, seen to answer.
+ * Opens a pool on the database and checks that it answers.
  *
  * @throws CommandError 69 when it is away, 78 when it is not set or has no tables.
  */
@@ -59,9 +59,9 @@ function codeOf(error: unknown): string {
 }
 
 /**
- * Whether the master keys open what is stored.
+ * Checks that the master keys open the stored credentials.
  *
- * @throws CommandError 78 naming the first account that they do not.
+ * @throws CommandError 78 that names the first account that they do not open.
  */
 export async function checkMasterKeys(db: Kysely<Database>, config: Config): Promise<void> {
   const keys = requireMasterKeys(config);

@@ -4,7 +4,7 @@ import { CommandError, type Config, exitCodes, requireService, withFiles } from 
 
 const temporalConnectTimeout = '5s';
 
-/** Temporal did not answer, as the person at the terminal is told. */
+/** The error for the person at the terminal when Temporal does not answer. */
 export function temporalAway(config: Config, cause: unknown): CommandError {
   return new CommandError(
     `Temporal at ${config.TEMPORAL_ADDRESS ?? ''} cannot be reached: is it running, and is TEMPORAL_ADDRESS right?`,
@@ -14,7 +14,7 @@ export function temporalAway(config: Config, cause: unknown): CommandError {
 }
 
 /**
- * A client for commands. Temporal's own TLS and key variables are read by their own names.
+ * A client for commands. It reads Temporal's own TLS and key variables by Temporal's names.
  *
  * @throws CommandError 69 when Temporal is away, 78 when it is not set or has no such namespace.
  */
@@ -34,9 +34,9 @@ export async function connectTemporal(config: Config): Promise<Client> {
 }
 
 /**
- * Runs with a client of its own, closed afterwards.
+ * Calls the function with a new client and closes the client afterwards.
  *
- * @throws CommandError as `connectTemporal`, and 69 when Temporal goes away meanwhile.
+ * @throws CommandError as `connectTemporal`, and 69 when Temporal goes away during the call.
  */
 export async function withTemporal<Result>(
   config: Config,
@@ -52,19 +52,19 @@ export async function withTemporal<Result>(
   }
 }
 
-/** gRPC's code for what does not exist. */
+/** gRPC's code for "not found". */
 const grpcNotFound = 5;
-/** gRPC's code for what this key may not do. */
+/** gRPC's code for "permission denied". */
 const grpcPermissionDenied = 7;
 
-/** @throws CommandError 78 for a namespace that does not exist: every later call would fail with less to say. */
+/** @throws CommandError 78 for a namespace that does not exist: every later call would fail with a less helpful message. */
 async function checkNamespace(connection: Connection, config: Config): Promise<void> {
   const namespace = config.TEMPORAL_NAMESPACE;
   try {
     await connection.workflowService.describeNamespace({ namespace });
   } catch (cause) {
     if ((cause as { code?: unknown }).code !== grpcNotFound) {
-      // Whoever may not describe a namespace may still use it.
+      // A client that may not describe a namespace may still use it.
       if ((cause as { code?: unknown }).code === grpcPermissionDenied) return;
       throw cause;
     }
@@ -78,9 +78,9 @@ async function checkNamespace(connection: Connection, config: Config): Promise<v
 }
 
 /**
- * A client for a process that goes on while Temporal is away: it connects when first used, and again after an outage. Its
- * calls fail with ServiceError; give each a deadline. The SDK's own retries are off: they go on beyond a call's deadline, and
- * one that is still to come when the connection is closed throws where nobody can catch it.
+ * A client for a process that keeps running while Temporal is away. It connects when first used, and again after an outage.
+ * Its calls fail with ServiceError; give each a deadline. The SDK's own retries are off: they continue after a call's
+ * deadline, and a retry that is pending when the connection closes throws where no code can catch it.
  *
  * @throws CommandError 78 when TEMPORAL_ADDRESS is not set.
  */
@@ -92,7 +92,7 @@ export function openTemporal(
   return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
 }
 
-/** TEMPORAL_API_KEY, TEMPORAL_TLS and the certificate variables, by Temporal's own names. */
+/** TLS and key settings from TEMPORAL_API_KEY, TEMPORAL_TLS and the certificate variables. */
 export function temporalSecurity(): { apiKey?: string; tls?: boolean | TemporalTls } {
   const env = withFiles(process.env);
   const apiKey = env['TEMPORAL_API_KEY'];

@@ -16,7 +16,7 @@ import {
 import type { SeriesCall } from './steps.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
 
-/** Judges what is booked to which day: by the specification's guards, and by what the plant has truly made. */
+/** Judges what is booked to which day: by the oracle's guards, and by what the plant has truly made. */
 
 const hourMs = 3_600_000;
 /** A vendor shows one decimal. */
@@ -178,7 +178,7 @@ export class DaysCheck {
     this.#counts.beyondGuards += 1;
   }
 
-  /** After the series was asked: each day as the specification says. */
+  /** After the series was asked: each day as the oracle says. */
   afterSeries(call: SeriesCall): void {
     for (const date of call.dates) this.#asked.add(date);
     const plant = this.#ledger.findPlant(this.#plantId);

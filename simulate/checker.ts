@@ -16,7 +16,7 @@ import type { Heard, SimulatedVendor } from './vendor.ts';
 
 const tenMinutesMs = 600_000;
 const traceMax = 24;
-/** A second attempt comes after so long, and a rate limit is waited out up to this (plants.md). */
+/** A second attempt comes after so long, and a rate limit is waited out up to this. */
 const secondAttemptWaitMs = 5_000;
 const rateLimitWaitMsMax = 60_000;
 /** Longer than a poll waits for anything. */
@@ -70,7 +70,7 @@ export interface Counts {
   polls: number;
   evaluations: number;
   closings: number;
-  /** Times at which a vendor's word was false and no guard of the specification can know it. */
+  /** Times at which a vendor's word was false and no guard can know it. */
   beyondGuards: number;
 }
 

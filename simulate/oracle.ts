@@ -5,7 +5,7 @@ import type { LedgerPlant, StoredDay } from './ledger.ts';
 import type { PlantLife } from './life.ts';
 
 /**
- * The rules once more, written from the specification and not from `domain/`: slower, plainer, with a calendar of its own.
+ * The rules once more, written from what is required and not from `domain/`: slower, plainer, with a calendar of its own.
  * What the two disagree about is a mistake in one of them.
  */
 

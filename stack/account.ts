@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { run, type Account } from './process.ts';
 import { StackError } from './stack-error.ts';
 
-/** Users that exist on Linux and macOS without our doing; the first one there is taken. */
+/** Users that Linux and macOS have by default; the first that exists is used. */
 const unprivileged = ['postgres', 'nobody', 'daemon'];
 
 export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** PostgreSQL refuses to run as root: an unprivileged user of this machine. Null for everybody else: they run it themselves. */
+/** PostgreSQL refuses to run as root: returns an unprivileged user of this machine. Null if this process is not root and runs PostgreSQL itself. */
 export function unprivilegedAccount(): Account | null {
   if (!isRoot()) return null;
   for (const name of unprivileged) {
@@ -27,9 +27,9 @@ function idOf(option: '-u' | '-g', name: string): number | null {
   return asked.status === 0 ? Number(asked.stdout) : null;
 }
 
-/** Whether `account` can reach this folder and write in it: tried, because modes alone do not tell (ACLs, mounts). */
+/** Whether `account` can reach this folder and write in it: tried, because modes alone do not show it (ACLs, mounts). */
 export async function mayEnter(account: Account, folder: string): Promise<boolean> {
-  // By its full name: folders of root's PATH may be closed to them.
+  // By its full name: the account may not be able to enter folders of root's PATH.
   const script = 'test -w "$1" && test -x "$1"';
   const { code } = await run('/bin/sh', ['-c', script, 'sh', folder], { account });
   return code === 0;

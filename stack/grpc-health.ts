@@ -3,10 +3,10 @@ import { connect } from 'node:http2';
 const answerLimitMs = 1_000;
 /** https://github.com/grpc/grpc/blob/master/doc/health-checking.md: `HealthCheckResponse.status`, field 1, 1 = SERVING. */
 const servingAnswer = Buffer.from([0x08, 0x01]);
-/** Of a gRPC message: a flag (compressed or not) and the length in 32 bits. */
+/** The prefix of a gRPC message: a flag (compressed or not) and the length in 32 bits. */
 const frameHeaderBytes = 5;
 
-/** Asks a gRPC server on `host:port`, without TLS, whether `service` is SERVING. False also when nobody answers. */
+/** Asks a gRPC server on `host:port`, without TLS, whether `service` is SERVING. False also without an answer. */
 export function isServing(address: string, service: string): Promise<boolean> {
   const name = Buffer.from(service);
   // Field 1, length-delimited; names are shorter than 128 bytes.

@@ -5,20 +5,20 @@ import { DatabaseSync } from 'node:sqlite';
 import { messageOf, StackError } from './stack-error.ts';
 
 export interface Lock {
-  /** Gives the lock back; more than once does no harm. */
+  /** Releases the lock; may be called more than once. */
   release(): void;
 }
 
-/** SQLITE_BUSY: someone else holds the lock. */
+/** SQLITE_BUSY: another process holds the lock. */
 const sqliteBusy = 5;
 
-/** A lock whose database handle were collected as garbage would be given back silently. */
+/** Keeps database handles alive: garbage collection of a handle would silently release its lock. */
 const held = new Set<DatabaseSync>();
 
 /**
- * Takes the lock that `file` stands for, or answers null when a living process (this one included) holds it.
- * It is SQLite's exclusive lock, thus the kernel's: it ends with the process however that dies, so there is no stale lock to
- * recognise and no race between two who recognise it.
+ * Takes the lock of `file`, or returns null when a living process (this one included) holds it. It is SQLite's exclusive
+ * lock, hence the kernel's: it ends with the process, however that dies. So there are no stale locks, and no races between
+ * processes that detect one.
  */
 export function tryLock(file: string): Lock | null {
   let database: DatabaseSync;
@@ -44,7 +44,7 @@ export function tryLock(file: string): Lock | null {
 
 const lockPauseMs = 200;
 
-/** Takes the lock as soon as its holder gives it back. `onWait` is called once, when there is a holder. */
+/** Takes the lock as soon as its holder releases it. Calls `onWait` once if there is a holder. */
 export async function waitForLock(
   file: string,
   options: { onWait?: () => void; signal?: AbortSignal | undefined } = {},
@@ -76,7 +76,7 @@ export function claimDataDir(dataDir: string): Lock {
   };
 }
 
-/** ` (process 4711)`; empty when the owner is only just starting or stopping. */
+/** ` (process 4711)`; empty while the owner starts or stops. */
 function ownerOf(ownerFile: string): string {
   try {
     return ` (process ${readFileSync(ownerFile, 'utf8').trim()})`;

@@ -3,12 +3,12 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { StackError } from './stack-error.ts';
 
-/** All servers of the stack listen here and nowhere else. */
+/** The only address on which servers of the stack listen. */
 export const loopback = '127.0.0.1';
 
 /**
  * Above the ports of well-known services, below Linux's range for outgoing connections (32768 up), where any port may be taken
- * at any moment. Temporal's tables, too, hold ports as 16-bit signed numbers.
+ * at any moment. Temporal's tables hold ports as signed 16-bit numbers.
  */
 const lowestPort = 20_000;
 const highestPort = 31_999;
@@ -21,7 +21,7 @@ export type PortName =
   | 'temporalHttp'
   | 'temporalMetrics';
 
-/** Nobody listens on this port of 127.0.0.1, nor on the same of all addresses. */
+/** Whether no program listens on this port, on 127.0.0.1 or on all addresses. */
 export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
@@ -37,8 +37,8 @@ export function isPortFree(port: number): Promise<boolean> {
 }
 
 /**
- * The ports of one data folder. They are remembered in `file`, so that addresses survive restarts; where the search for new ones
- * begins depends on `seed`, so that stacks of different folders do not race for the same port.
+ * The ports of one data folder. `file` stores them, so that addresses survive restarts. `seed` sets where the search for new
+ * ones begins, so that stacks of different folders do not race for the same port.
  */
 export class PortBook {
   readonly #file: string;
@@ -52,7 +52,7 @@ export class PortBook {
     this.#next = lowestPort + (hash % (highestPort - lowestPort + 1));
   }
 
-  /** The port of last time if it is free, else a free one, which is remembered from now on. */
+  /** The stored port if it is free, else another free one, which it stores. */
   async claim(name: PortName): Promise<number> {
     const remembered = this.#ports.get(name);
     if (remembered !== undefined && (await isPortFree(remembered))) return remembered;
@@ -60,7 +60,7 @@ export class PortBook {
       const port = this.#next;
       this.#next = port === highestPort ? lowestPort : port + 1;
       if ([...this.#ports.values()].includes(port)) continue;
-      // Taken before the check, so that two claims at once never probe the same port.
+      // Reserved before the check, so that two concurrent claims never probe the same port.
       this.#ports.set(name, port);
       if (await isPortFree(port)) {
         this.#save();
@@ -76,7 +76,7 @@ export class PortBook {
   }
 }
 
-/** An unreadable file counts as none: ports are a convenience. */
+/** Treats an unreadable file as absent, because stored ports are only a convenience. */
 function readPorts(file: string): Map<string, number> {
   try {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));

@@ -34,8 +34,8 @@ export function embeddedPackageDir(): string {
 }
 
 /**
- * PostgreSQL's programs where `account` (null: we ourselves) can run them: those of the npm package, else a copy of them, in
- * `cacheDir` or, for another account, in a folder of the machine.
+ * PostgreSQL's programs where `account` (null: this process's user) can run them: those of the npm package, else a copy
+ * in `cacheDir` or, for another account, in a folder of the machine.
  */
 export async function findPostgresBinaries(
   account: Account | null,
@@ -60,7 +60,7 @@ export async function findPostgresBinaries(
   return binariesIn(copy);
 }
 
-/** Folders of the machine, for what another account must be able to enter; the first is the one that nobody tidies up. */
+/** Folders of the machine that every account can enter; no system job cleans the first one. */
 const machineFolders = ['/var/lib/heliograph', '/var/tmp/heliograph', join(tmpdir(), 'heliograph')];
 
 /** A folder that every user may enter and only root may write to. Only for root. */
@@ -69,7 +69,7 @@ export function machineFolder(): string {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o755 });
       const found = lstatSync(folder);
-      // In /tmp anybody could have made it before us, to have us run their programs.
+      // In /tmp another user could have created it first, to make root run that user's programs.
       if (!found.isDirectory() || found.uid !== 0) continue;
       chmodSync(folder, 0o755);
       return folder;
@@ -142,7 +142,7 @@ async function copyBinaries(packaged: string, copy: string): Promise<void> {
   }
 }
 
-/** A strict umask, or node_modules that only their owner may read, must not follow the copy. */
+/** The copy must not inherit a strict umask, or modes of node_modules that only the owner may read. */
 function openForAll(folder: string): void {
   chmodSync(folder, 0o755);
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -153,19 +153,19 @@ function openForAll(folder: string): void {
 }
 
 /**
- * The symbolic links among the libraries, which npm packages cannot hold: the package's install script makes them, and npm may
- * have been told not to run it. Best effort: whether the programs run is tried afterwards.
+ * Creates the symbolic links among the libraries. npm packages cannot contain links, and npm may not have run the package's
+ * install script that creates them. Best effort: the caller tries afterwards whether the programs run.
  */
 function linkLibraries(native: string): void {
   try {
     const links: unknown = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8'));
     for (const { source, target } of links as { source: string; target: string }[]) {
-      // Both are given from the package's folder (`native/lib/…`) and lie in the same one.
+      // Both paths start at the package's folder (`native/lib/…`) and are in the same folder.
       const link = join(native, relative('native', target));
       if (lstatSync(link, { throwIfNoEntry: false }) === undefined)
         symlinkSync(basename(source), link);
     }
   } catch {
-    // Not every platform has the list; a read-only folder is copied.
+    // Not every platform has the list; a read-only folder is copied later.
   }
 }

@@ -20,18 +20,18 @@ import { machineFolder } from './postgres-binaries.ts';
 import type { Account } from './process.ts';
 import { messageOf, StackError } from './stack-error.ts';
 
-/** Where PostgreSQL's files lie, and as whom it runs. */
+/** The folder of PostgreSQL's files, and the user that runs it. */
 export interface PostgresHome {
-  /** Belongs to `account` where there is one. */
+  /** Belongs to `account` if there is one. */
   dir: string;
-  /** Null: we run it ourselves. */
+  /** Null: this process's user runs it. */
   account: Account | null;
 }
 
 /**
- * The folder `postgres` of the data folder. For root it belongs to the unprivileged user who runs PostgreSQL; where that user
- * cannot enter the data folder (a clone in root's home), `postgres` is a symbolic link to a folder where they can. So whoever
- * deletes the data folder starts with an empty database in either case.
+ * The folder `postgres` of the data folder. For root it belongs to the unprivileged user that runs PostgreSQL. If that user
+ * cannot enter the data folder (a clone in root's home), `postgres` is a symbolic link to a folder that the user can enter.
+ * In both cases the database is empty after the data folder was deleted.
  */
 export async function preparePostgresHome(
   dataDir: string,
@@ -44,10 +44,10 @@ export async function preparePostgresHome(
     mkdirSync(home, { recursive: true, mode: 0o700 });
     return { dir: realpathSync(home), account };
   }
-  // Only to pass through: what is secret in it has a mode of its own.
+  // Only for passing through: secret files in it have their own mode.
   chmodSync(dataDir, statSync(dataDir).mode | 0o001);
   if (!existsSync(home)) {
-    // A link whose folder somebody has removed.
+    // A link whose folder was removed.
     rmSync(home, { force: true });
     mkdirSync(home, { mode: 0o700 });
     chownSync(home, account.uid, account.gid);
@@ -62,7 +62,7 @@ export async function preparePostgresHome(
   return { dir, account };
 }
 
-/** For root: whoever owns the files that are there already, else an unprivileged user. */
+/** For root: the owner of the existing files, else an unprivileged user. */
 function accountFor(home: string): Account | null {
   const account = unprivilegedAccount();
   const found = existsSync(home) ? statSync(home) : null;
@@ -71,7 +71,7 @@ function accountFor(home: string): Account | null {
   return { name, uid: found.uid, gid: found.gid };
 }
 
-/** Moves `home` to where `account` may enter, and leaves a link. */
+/** Moves `home` to a folder that `account` may enter, and leaves a link. */
 function moveOut(home: string, account: Account, ephemeral: boolean): void {
   const base = ephemeral ? tmpdir() : machineFolder();
   const target = mkdtempSync(join(base, 'heliograph-postgres-'));
@@ -89,6 +89,6 @@ function moveOut(home: string, account: Account, ephemeral: boolean): void {
       { cause: error },
     );
   }
-  // For whoever finds the folder and wonders.
+  // Explains the folder to people who find it.
   writeFileSync(join(target, 'belongs-to'), `${home}\n`);
 }

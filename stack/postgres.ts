@@ -23,7 +23,7 @@ const pidFileName = 'postgres.pid';
 const userName = 'heliograph';
 const databaseName = 'heliograph';
 
-/** Fast shutdown (open transactions are rolled back), then immediate (recovery at the next start), then none at all. */
+/** Fast shutdown (open transactions are rolled back), then immediate (recovery at the next start), then SIGKILL. */
 const ending: readonly EndingStep[] = [
   { signal: 'SIGINT', patienceMs: 4_500 },
   { signal: 'SIGQUIT', patienceMs: 1_500 },
@@ -32,7 +32,7 @@ const ending: readonly EndingStep[] = [
 
 export interface PostgresOptions {
   dataDir: string;
-  /** For a copy of PostgreSQL's programs, should one be needed. */
+  /** For a copy of PostgreSQL's programs, if one is needed. */
   cacheDir: string;
   ephemeral: boolean;
   ports: PortBook;
@@ -45,7 +45,7 @@ export interface Postgres {
   server: ServerProcess;
 }
 
-/** Starts PostgreSQL on 127.0.0.1, after making its files (database and superuser `heliograph`) where there are none. */
+/** Starts PostgreSQL on 127.0.0.1, and first creates its files (database and superuser `heliograph`) if there are none. */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const { dataDir, ephemeral, ports, log, signal } = options;
   const home = await preparePostgresHome(dataDir, ephemeral, log);
@@ -73,8 +73,8 @@ function specOf(
   const settings = [
     `listen_addresses=${loopback}`,
     'unix_socket_directories=',
-    // Survives the death of the server, not of the machine. `synchronous_commit` stays on in either case: without it a killed
-    // server forgets what it has acknowledged.
+    // Survives the death of the server, not of the machine. `synchronous_commit` stays on in both cases: without it a killed
+    // server forgets what it confirmed.
     ...(ephemeral ? ['fsync=off', 'full_page_writes=off'] : []),
   ];
   return {
@@ -97,7 +97,7 @@ function specOf(
   };
 }
 
-/** PostgreSQL's own word on its state: lines of its pid file, see src/include/utils/pidfile.h. */
+/** PostgreSQL's own state: lines of its pid file, see src/include/utils/pidfile.h. */
 const pidFileLines = { pid: 0, status: 7 };
 
 function readPostmasterFile(cluster: string): string[] | null {
@@ -117,8 +117,8 @@ function isServing(cluster: string, pid: number): boolean {
 }
 
 /**
- * Ends a PostgreSQL that runs on our files without being in our pid file. And where its number was given to another program since
- * (after a restart of the machine, say), the file must not keep PostgreSQL from starting.
+ * Ends a PostgreSQL that runs on our files but is not in our pid file. If another program now has its process number (after
+ * a restart of the machine, for example), PostgreSQL's own pid file must not prevent a start.
  */
 async function endForeignPostmaster(cluster: string): Promise<void> {
   const lines = readPostmasterFile(cluster);
@@ -128,8 +128,8 @@ async function endForeignPostmaster(cluster: string): Promise<void> {
   if (identity === null) return;
   const command = commandLineOf(pid);
   if (!command.includes('postgres') || !command.includes(cluster)) {
-    // PostgreSQL disregards the number of its parent, and goes on to check the file's shared memory: removing the file instead
-    // would skip that check.
+    // PostgreSQL ignores the number of its parent process and then checks the file's shared memory. Removing the file would
+    // skip that check.
     lines[pidFileLines.pid] = String(process.pid);
     writeFileSync(join(cluster, 'postmaster.pid'), lines.join('\n'));
     return;
@@ -145,9 +145,9 @@ async function endForeignPostmaster(cluster: string): Promise<void> {
 }
 
 /**
- * After the death of a server its children, too, end when they next look, but one that is busy with a long query does not look,
- * and as long as it lives the next server refuses to start. They are known by their title and by PostgreSQL's habit of working in
- * its data folder. Without /proc, they are waited for.
+ * Ends the children of a dead server. They end by themselves when they next check, but a child in a long query does not
+ * check, and while it lives the next server refuses to start. Their title and their working directory, the data folder,
+ * identify them. Without /proc it only waits for them.
  */
 function endStrayChildren(cluster: string): void {
   if (process.platform !== 'linux') return;
@@ -157,12 +157,12 @@ function endStrayChildren(cluster: string): void {
     try {
       if (readlinkSync(`/proc/${entry}/cwd`) === cluster) sendSignal(pid, 'SIGKILL');
     } catch {
-      // Somebody else's, or gone by now.
+      // Another user's, or already gone.
     }
   }
 }
 
-/** Makes the database files unless they are there, and answers the superuser's password. */
+/** Creates the database files if they are missing, and returns the superuser's password. */
 async function prepareCluster(
   cluster: string,
   home: PostgresHome,
@@ -191,7 +191,7 @@ function newPassword(): string {
 
 const unfinishedPrefix = 'data.new';
 
-/** All or nothing: what a crash leaves half made has another name and is thrown away by the next start. */
+/** All or nothing: a crash leaves incomplete files under another name, and the next start deletes them. */
 async function createCluster(
   cluster: string,
   password: string,

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, messageOf, StackError } from './stack-error.ts';
 
-/** A user of this machine to run a program as. */
+/** A user of this machine that runs a program. */
 export interface Account {
   name: string;
   uid: number;
@@ -29,8 +29,8 @@ export function isExecutableFile(file: string): boolean {
 }
 
 /**
- * What servers see of our environment. PG*, TEMPORAL_* and the like would change what they do; LC_ALL keeps their messages
- * in the language that we look for.
+ * The environment that servers get. Variables such as PG* and TEMPORAL_* would change their behaviour; LC_ALL keeps their
+ * messages in the language that this code searches for.
  */
 export function serverEnvironment(): NodeJS.ProcessEnv {
   const kept = ['PATH', 'HOME', 'TMPDIR'];
@@ -52,7 +52,7 @@ export interface RunOptions {
 
 const givenUpPatienceMs = 2_000;
 
-/** Runs a program to its end; `output` is what it wrote to both streams. Rejects when it could not be run or was given up. */
+/** Runs a program to its end; `output` is what it wrote to both streams. Rejects if it cannot be run or is aborted. */
 export function run(
   command: string,
   args: string[],
@@ -73,10 +73,10 @@ export function run(
     };
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
-    // A program that ends without reading its input is judged by its exit code.
+    // The exit code judges a program that ends without reading its input.
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
-    // Given up is answered when the program has ended, not before: nothing is to be left running.
+    // An abort rejects only when the program has ended, so that nothing keeps running.
     const giveUp = (): void => {
       child.kill('SIGTERM');
       setTimeout(() => child.kill('SIGKILL'), givenUpPatienceMs).unref();
@@ -93,8 +93,8 @@ export function run(
 }
 
 /**
- * Something that is equal for the same process only, also after its number was given to another; null when there is no such
- * process any more. A zombie counts as gone.
+ * An identity of a process that differs from a later process with the same number; null if the process does not exist. A
+ * zombie counts as gone.
  */
 export function processIdentity(pid: number): string | null {
   if (process.platform !== 'linux') {
@@ -104,7 +104,7 @@ export function processIdentity(pid: number): string | null {
   }
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in brackets may hold anything; after it come the state and, 19 fields on, the start in ticks since boot.
+    // The name in brackets may contain any characters. After it comes the state and, 19 fields later, the start in ticks since boot.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return null;
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -130,8 +130,8 @@ export function commandLineOf(pid: number): string {
 let setprivFile: string | null | undefined;
 
 /**
- * The command and its first arguments, arranged (on Linux) so that the kernel sends the program `signal` when this process
- * dies, however that happens. The kernel watches the thread that started it: call it from the main thread.
+ * The command and its first arguments such that, on Linux, the kernel sends the program `signal` when this process dies for
+ * any reason. The kernel watches the thread that started the program: call this from the main thread.
  */
 export function dyingWithParent(signal: NodeJS.Signals, command: string): [string, string[]] {
   if (setprivFile === undefined) {
@@ -148,7 +148,7 @@ export function dyingWithParent(signal: NodeJS.Signals, command: string): [strin
 
 export interface EndingStep {
   signal: NodeJS.Signals;
-  /** Time for it to end after this signal. */
+  /** Time to end after this signal, ms. */
   patienceMs: number;
 }
 
@@ -161,7 +161,7 @@ export async function endProcess(
   for (const { signal, patienceMs } of steps) {
     if (isGone()) return true;
     send(signal);
-    // A process that someone has stopped (SIGSTOP) would not see the signal.
+    // A stopped process (SIGSTOP) would not see the signal.
     if (signal !== 'SIGKILL') send('SIGCONT');
     if (await becomes(isGone, patienceMs)) return true;
   }
@@ -170,7 +170,7 @@ export async function endProcess(
 
 const pollPauseMs = 10;
 
-/** Whether `condition` comes true within `limitMs`. */
+/** Whether `condition` becomes true within `limitMs`. */
 export async function becomes(condition: () => boolean, limitMs: number): Promise<boolean> {
   const untilMs = performance.now() + limitMs;
   while (!condition()) {

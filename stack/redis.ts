@@ -9,7 +9,7 @@ import { endOrphan, ServerProcess } from './server.ts';
 import { messageOf } from './stack-error.ts';
 import { startOnFreePorts } from './start.ts';
 
-/** Valkey is Redis under its other name. */
+/** Valkey is a fork of Redis with the same protocol. */
 const programs = ['redis-server', 'valkey-server'];
 const pidFileName = 'redis.pid';
 const defaultPort = 6379;
@@ -24,7 +24,7 @@ export interface RedisOptions {
   dataDir: string;
   ports: PortBook;
   path: string | undefined;
-  /** Where a Redis that is not ours is looked for; 6379 by default. */
+  /** Port on which to look for an existing Redis; 6379 by default. */
   sharedPort?: number;
   log: (line: string) => void;
   signal?: AbortSignal | undefined;
@@ -33,12 +33,12 @@ export interface RedisOptions {
 export interface Redis {
   /** Null: there is none. */
   url: string | null;
-  /** Before every key, where the Redis is not ours alone; else empty. */
+  /** Prefix of every key if other programs share the Redis; else empty. */
   keyPrefix: string;
   server: ServerProcess | null;
 }
 
-/** A Redis of our own, else the one on this machine, else none: it only saves vendor calls that PostgreSQL would refuse to book. */
+/** Starts a Redis, else uses the one on this machine, else none. Redis only saves vendor calls that PostgreSQL would refuse to book. */
 export async function startRedis(options: RedisOptions): Promise<Redis> {
   const { dataDir, log, signal, sharedPort = defaultPort } = options;
   await endOrphan('Redis', join(dataDir, pidFileName), ending);
@@ -87,7 +87,7 @@ function startOwn(program: string, { dataDir, ports, log, signal }: RedisOptions
   });
 }
 
-/** Locks live for minutes: nothing is kept on disk, and nothing is evicted before its time. */
+/** Locks last minutes: keep nothing on disk, and evict nothing before it expires. */
 function argumentsOf(port: number, folder: string): string[] {
   const settings = {
     port: String(port),
@@ -101,13 +101,13 @@ function argumentsOf(port: number, folder: string): string[] {
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
 }
 
-/** Somebody else's Redis may have taken the port while ours was starting. */
+/** Another Redis may have taken the port while ours was starting. */
 async function isServedBy(port: number, pid: number): Promise<boolean> {
   const info = await ask(port, 'INFO server');
   return info !== null && info.split(/\r?\n/).includes(`process_id:${pid}`);
 }
 
-/** The answer to one command, as Redis writes it; null when nobody answers in time. */
+/** The raw answer to one command; null without an answer in time. */
 export async function ask(port: number, command: string): Promise<string | null> {
   const socket = connect({ port, host: loopback });
   socket.setTimeout(answerLimitMs, () => socket.destroy(new Error('no answer in time')));
@@ -115,7 +115,7 @@ export async function ask(port: number, command: string): Promise<string | null>
   socket.on('data', (chunk) => {
     answer += chunk.toString();
   });
-  // QUIT: the end of the answer is the end of the connection.
+  // After QUIT the connection ends with the answer.
   socket.write(`${command}\r\nQUIT\r\n`);
   try {
     await once(socket, 'close');

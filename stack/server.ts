@@ -22,9 +22,9 @@ import { codeOf, messageOf, StackError } from './stack-error.ts';
 
 /** A server that the stack has started. */
 export interface ManagedServer {
-  /** Its process; after `stop` the number of the process that was. */
+  /** Its process number; after `stop` that of the ended process. */
   readonly pid: number;
-  /** Ends it: in order, or by `signal` where one is given. Does nothing when it has ended already. */
+  /** Ends it gracefully, or with `signal` if given. Does nothing if it has ended. */
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port with the same data, and waits until it serves. */
   start(): Promise<void>;
@@ -36,23 +36,23 @@ export interface ServerSpec {
   command: string;
   args: string[];
   cwd: string;
-  /** Settings of its own; the user's go before them. */
+  /** Its own environment variables; the user's take precedence. */
   env?: Readonly<Record<string, string>>;
   account: Account | null;
-  /** Takes both output streams. */
+  /** The file for both output streams. */
   logFile: string;
-  /** Remembers the process, so that one that outlived us is found and ended. */
+  /** Stores the process, so that a server that outlived this process is found and ended. */
   pidFile: string;
-  /** How it is ended, gently first. The patiences together stay below the 8 s that a stack may need for stopping. */
+  /** The signals that end it, gentlest first. Their time limits together stay below the 8 s in which a stack must stop. */
   ending: readonly EndingStep[];
-  /** Whether the process with this pid, and no other, serves. Asked every few milliseconds. */
+  /** Whether the process with this pid, and no other, serves. Called every few milliseconds. */
   isReady: (pid: number) => Promise<boolean>;
-  /** A start that ends with such a message is tried again until the time is up, after `clear` has done what it can. */
+  /** A start that fails with such a message is repeated until the time is up, each time after `clear`. */
   passingTrouble?: { message: RegExp; clear: () => void };
   log: (line: string) => void;
 }
 
-/** The process ended, or did not serve in time; `logTail` is what it said since it was started. */
+/** The process ended, or did not serve in time; `logTail` is its output since the start. */
 export class ServerStartError extends StackError {
   override name = 'ServerStartError';
   readonly logTail: string;
@@ -63,19 +63,19 @@ export class ServerStartError extends StackError {
   }
 }
 
-/** What every server says whose port is taken. */
+/** The message of every server whose port is taken. */
 export const portTaken = /address already in use/i;
 
-/** Crash recovery of a big database takes time; what takes longer than this has failed. */
+/** Crash recovery of a big database takes time; a longer start has failed. */
 const startLimitMs = 60_000;
 const readyPauseMs = 15;
 const troublePauseMs = 100;
-/** Beyond this a log is set aside (as `.1`) at the next start. */
+/** A larger log is renamed (to `.1`) at the next start. */
 const logBytesMax = 5_000_000;
 const logTailChars = 1_500;
 const afterSignalMs = 2_000;
 
-/** Servers that run: what is left of them ends with this process also where the kernel does not see to it. */
+/** Running servers: they end with this process even if the kernel does not end them. */
 const running = new Set<ServerProcess>();
 process.on('exit', () => {
   for (const server of running) server.signalNow();
@@ -85,7 +85,7 @@ export class ServerProcess implements ManagedServer {
   readonly #spec: ServerSpec;
   #child: ChildProcess | null = null;
   #pid = 0;
-  /** It serves, and nobody has asked it to end: an end now is news. */
+  /** It serves and was not asked to end, so an end is unexpected. */
   #expected = false;
 
   constructor(spec: ServerSpec) {
@@ -127,7 +127,7 @@ export class ServerProcess implements ManagedServer {
     if (!gone) throw new StackError(`${this.#spec.name} (process ${this.#pid}) does not end.`);
   }
 
-  /** For the end of this process, when nothing can be awaited. */
+  /** For the end of this process, when waiting is impossible. */
   signalNow(): void {
     this.#child?.kill(this.#spec.ending[0]?.signal ?? 'SIGTERM');
   }
@@ -169,7 +169,7 @@ export class ServerProcess implements ManagedServer {
     const child = spawn(file, [...prefix, ...args], {
       cwd,
       env: { ...this.#spec.env, ...serverEnvironment() },
-      // In a group of its own: a terminal's Ctrl-C goes to us, who stop things in order.
+      // In its own process group: a terminal's Ctrl-C reaches only this process, which stops servers in order.
       detached: true,
       stdio: ['ignore', log, log],
       ...(account ? { uid: account.uid, gid: account.gid } : {}),
@@ -211,8 +211,8 @@ function setAsideBigLog(logFile: string): void {
 }
 
 /**
- * Ends the server that an earlier process of ours, killed perhaps, has left behind, and only that one. To be done before ports
- * are claimed: it still has them.
+ * Ends the server that an earlier, perhaps killed, process of ours left behind, and no other. Call it before claiming ports,
+ * because the old server still uses them.
  */
 export async function endOrphan(
   name: string,
@@ -236,7 +236,7 @@ export async function endOrphan(
   rmSync(pidFile, { force: true });
 }
 
-/** Null also when it makes no sense. */
+/** Null also for malformed content. */
 function readPidFile(file: string): { pid: number; identity: string } | null {
   try {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
@@ -249,7 +249,7 @@ function readPidFile(file: string): { pid: number; identity: string } | null {
   }
 }
 
-/** Signals a process that may be gone by now. */
+/** Signals a process that may already be gone. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

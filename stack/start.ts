@@ -1,9 +1,9 @@
 import { portTaken, ServerStartError } from './server.ts';
 
-/** Somebody may take a port between our look and the server's; more often than this it is no coincidence. */
+/** Another program may take a port between our check and the server's start; more often than this is no coincidence. */
 const attemptsMax = 5;
 
-/** Runs `attempt`, which claims ports and starts a server on them, again where a port was taken in between. */
+/** Runs `attempt`, which claims ports and starts a server on them, and repeats it when a port was taken in between. */
 export async function startOnFreePorts<T>(
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,

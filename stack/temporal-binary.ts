@@ -7,9 +7,9 @@ import { waitForLock } from './lock.ts';
 import { findOnPath, isExecutableFile, run, serverEnvironment } from './process.ts';
 import { messageOf, StackError } from './stack-error.ts';
 
-/** The oldest server whose features we use: time skipping came with 1.32. */
+/** The oldest usable server version: time skipping came with 1.32. */
 const serverVersionMin = [1, 32, 0] as const;
-/** Go versions before this one cannot fetch the version that go.mod asks for. */
+/** Older Go versions cannot fetch the version that go.mod requires. */
 const goVersionMin = [1, 21, 0] as const;
 const askLimitMs = 10_000;
 const progressPauseMs = 10_000;
@@ -23,8 +23,8 @@ export type TemporalSource =
   | { kind: 'build'; go: string; file: string };
 
 /**
- * The Temporal server to run: the one built before, else `temporal` on the PATH, else one that is yet to be built with Go.
- * A StackError says what to install when there is none of these.
+ * Finds the Temporal server to run: an earlier build, else `temporal` on the PATH, else one to build with Go. A StackError
+ * says what to install if none of these is possible.
  */
 export function findTemporal(env: PlacesEnvironment): TemporalSource {
   const { file, version } = lookForTemporal(env);
@@ -37,12 +37,12 @@ export function findTemporal(env: PlacesEnvironment): TemporalSource {
   throw new StackError(missing(version, goVersion));
 }
 
-/** The Temporal program that could be run at once; null when there is none. */
+/** The Temporal program that can run at once; null if there is none. */
 export function installedTemporal(env: PlacesEnvironment): string | null {
   return lookForTemporal(env).file;
 }
 
-/** `version` is that of a program on the PATH, also where it is too old to be `file`. */
+/** `version` is that of the program on the PATH, even if it is too old to be `file`. */
 function lookForTemporal(env: PlacesEnvironment): {
   file: string | null;
   version: number[] | null;
@@ -55,7 +55,7 @@ function lookForTemporal(env: PlacesEnvironment): {
   return { file: newEnough ? onPath : null, version };
 }
 
-/** One sentence with both ways out. */
+/** One sentence with both remedies. */
 function missing(temporal: number[] | null, go: number[] | null): string {
   const found = [
     temporal ? `the \`temporal\` on the PATH has server ${temporal.join('.')}` : null,
@@ -68,7 +68,7 @@ function missing(temporal: number[] | null, go: number[] | null): string {
   );
 }
 
-/** In the user's cache, by what it is built from: another version is another file. */
+/** The file in the user's cache, named by its sources: another version is another file. */
 function builtFile(env: PlacesEnvironment): string {
   const hash = createHash('sha256')
     .update(readFileSync(join(moduleDir, 'go.mod')))
@@ -94,7 +94,7 @@ function versionIn(text: string, pattern: RegExp): number[] | null {
 }
 
 function outputOf(command: string, args: string[]): string {
-  // Asked inside a module, Go would fetch the version that go.mod names and answer with that one.
+  // Inside a module, Go would fetch and report the version that go.mod names.
   const env = { ...process.env, GOTOOLCHAIN: 'local' };
   const asked = spawnSync(command, args, { encoding: 'utf8', cwd: '/', env, timeout: askLimitMs });
   return asked.stdout ?? '';
@@ -108,7 +108,7 @@ function isAtLeast(version: readonly number[], wanted: readonly number[]): boole
   return true;
 }
 
-/** The file of the server, built first where it must be: 3 to 4 minutes, once for this user of the machine. */
+/** The server's file. Builds it first if needed: 3 to 4 minutes, once for each user of the machine. */
 export async function provideTemporal(
   source: TemporalSource,
   log: (line: string) => void,
@@ -168,7 +168,7 @@ async function build(
   }
 }
 
-/** The user's own (proxies, module cache), without what would build something else. An empty GOFLAGS would fall back to the one of `go env -w`. */
+/** The user's environment (proxies, module cache), without variables that change the build. An empty GOFLAGS would fall back to that of `go env -w`. */
 function goEnvironment(): NodeJS.ProcessEnv {
   const { GOOS: _os, GOARCH: _arch, ...kept } = process.env;
   return {

@@ -7,9 +7,9 @@ import { endOrphan, ServerProcess } from './server.ts';
 import { startOnFreePorts } from './start.ts';
 import { provideTemporal, type TemporalSource } from './temporal-binary.ts';
 
-/** It needs about 1 s when nothing keeps it. */
+/** A stop takes about 1 s when nothing delays it. */
 const patienceMs = 4_000;
-/** Its state is on disk at any moment: tests, which stop it often, do not wait. */
+/** Its state is always on disk, so tests, which stop it often, do not wait. */
 const ephemeralPatienceMs = 200;
 
 function endingOf(ephemeral: boolean): readonly EndingStep[] {
@@ -21,25 +21,25 @@ function endingOf(ephemeral: boolean): readonly EndingStep[] {
 
 const pidFileName = 'temporal.pid';
 
-/** By which workflows are found; added to the namespace when it is first made. */
+/** Search attributes of workflows; added to the namespace when it is created. */
 const searchAttributes = ['PlantBrand=Keyword', 'PlantStatus=Keyword'];
 
-/** What every server of ours is told, whatever its store. */
+/** Settings for every server, independent of its store. */
 export const dynamicConfig = {
-  // By default a timer fires up to 1 s late. Polls are woken 500 ms before their slot: within that, rarer looks at the timers
-  // of many plants cost the server least.
+  // By default a timer fires up to 1 s late. Polls wake 500 ms before their slot; within that time,
+  // checking the timers of many plants less often costs the server least.
   'history.timerProcessorMaxTimeShift': '"100ms"',
-  // Three looks within a second are taken for a stuck queue, whose timers then wait for seconds in a slower one. 0: never.
+  // Three checks within a second count as a stuck queue, whose timers then wait for seconds in a slower one. 0: never.
   'history.queueReaderStuckCriticalAttempts': '0',
-  // 10,000 by default, of which a burst to one plant leaves nothing for the `pause` behind it; a loop begins a new run anyway.
+  // The default, 10,000, lets a burst of signals to one plant block the `pause` behind it; a loop begins a new run anyway.
   'history.maximumSignalsPerExecution': '20000',
-  // start-dev holds 8,096 workflows in memory, other servers 128,000: a bigger fleet would be read from disk at every poll.
+  // start-dev holds 8,096 workflows in memory, other servers 128,000: the loops of a bigger fleet would be read from disk at every poll.
   'history.hostLevelCacheMaxSize': '128000',
 };
 
 /**
- * Go's runtime below the server (docs/decisions/0010). Memory for CPU: its garbage is collected a third as often, as long as
- * memory is not short. Half of the cores: on all of them it looks for work where there is none, and the worker needs its own.
+ * Go's runtime below the server (docs/decisions/0010). Garbage collection runs a third as often while memory is
+ * not short. It gets half of the cores: with more its scheduler searches for work in vain, and the worker needs cores.
  */
 export const goRuntime = {
   GOGC: '300',
@@ -62,7 +62,7 @@ export interface TemporalOptions {
 export interface Temporal {
   address: string;
   uiUrl: string | null;
-  /** The program that was started; it is the `temporal` CLI as well. */
+  /** The program that was started; it is also the `temporal` CLI. */
   binary: string;
   server: ServerProcess;
 }
@@ -111,7 +111,7 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
   });
 }
 
-/** Part of a URL, in which it is not escaped. It is run in the data folder, so the bare name always works; the path tells more. */
+/** Becomes part of a URL without escaping. The server runs in the data folder, so the bare name always works; the path says more. */
 function databaseFile(dataDir: string): string {
   return /[?#%]/.test(dataDir) ? 'temporal.db' : join(dataDir, 'temporal.db');
 }
@@ -121,7 +121,7 @@ function argumentsOf(options: TemporalOptions, ports: TemporalPorts): string[] {
   const config: Record<string, string> = { ...dynamicConfig };
   if (timeSkipping) {
     config['frontend.WorkflowTimeSkippingEnabled'] = 'true';
-    // Each skip waits for it.
+    // Each time skip waits for this interval.
     config['history.timerProcessorMaxTimeShift'] = '"10ms"';
   }
   // OFF loses data with the machine, NORMAL and OFF neither with the process.
@@ -139,7 +139,7 @@ function argumentsOf(options: TemporalOptions, ports: TemporalPorts): string[] {
     ...pragmas.map((each) => `--sqlite-pragma=${each}`),
     ...searchAttributes.map((each) => `--search-attribute=${each}`),
     ...Object.entries(config).map(([key, value]) => `--dynamic-config-value=${key}=${value}`),
-    // The user's own settings of the CLI have no say here.
+    // Ignores the user's own settings of the CLI.
     '--disable-config-file',
     '--disable-config-env',
   ];

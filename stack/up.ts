@@ -15,7 +15,7 @@ import { findTemporal, installedTemporal } from './temporal-binary.ts';
 export { StackError } from './stack-error.ts';
 export type { ManagedServer } from './server.ts';
 
-/** The services that the environment gives: they are used, not started. Empty counts as not given. */
+/** The services that the environment names: they are used, not started. Empty counts as absent. */
 export interface StackEnvironment extends PlacesEnvironment {
   DATABASE_URL?: string | undefined;
   REDIS_URL?: string | undefined;
@@ -24,27 +24,27 @@ export interface StackEnvironment extends PlacesEnvironment {
 }
 
 export interface StackOptions {
-  /** Everything lives in here; created where it is missing. */
+  /** The folder of all data; created if missing. */
   dataDir: string;
-  /** Takes lines for people: what takes long, and what is not as they might expect. */
+  /** Receives lines for people about slow steps and surprises. */
   log: (line: string) => void;
-  /** By default no service is given. PATH and XDG_CACHE_HOME, where missing, are those of this process. */
+  /** By default no service is given. If missing, PATH and XDG_CACHE_HOME are those of this process. */
   env?: StackEnvironment;
   /** Temporal lets workflows skip time. For tests only. */
   timeSkipping?: boolean;
   /** Default true. */
   temporalUi?: boolean;
-  /** For tests: what is written survives the servers' death, but not the machine's. */
+  /** For tests: written data survive the death of the servers, but not of the machine. */
   ephemeral?: boolean;
-  /** Gives up starting: what has been started is stopped, and `bringUpStack` rejects. */
+  /** Aborts the start: started servers stop, and `bringUpStack` rejects. */
   signal?: AbortSignal;
 }
 
 export interface Stack {
   databaseUrl: string;
-  /** Null: there is no Redis on this machine, which has been said. */
+  /** Null: there is no Redis on this machine; the log says so. */
   redisUrl: string | null;
-  /** Before every key; not empty where the Redis is shared with others, who must not be flushed. */
+  /** Prefix of every key; not empty if other programs share the Redis, which then must not be flushed. */
   redisKeyPrefix: string;
   temporalAddress: string;
   temporalNamespace: string;
@@ -53,17 +53,17 @@ export interface Stack {
   postgres: ManagedServer | null;
   redis: ManagedServer | null;
   temporal: ManagedServer | null;
-  /** The `temporal` program (server and CLI); null where there is none and none was needed. */
+  /** The `temporal` program (server and CLI); null if there is none and none was needed. */
   temporalBinary: string | null;
-  /** Ends all that was started, within 8 s; more than once does no harm. */
+  /** Stops all started servers within 8 s; may be called more than once. */
   stop(): Promise<void>;
 }
 
 const defaultNamespace = 'default';
-/** What takes longer is announced. */
+/** Slower steps are announced. */
 const slowMs = 2_000;
 
-/** Throws a StackError of one sentence when something is missing that could not be got by `bringUpStack`. Starts nothing. */
+/** Throws a StackError of one sentence if something is missing that `bringUpStack` cannot supply. Starts nothing. */
 export function checkPrerequisites(env: StackEnvironment): void {
   if (!env.DATABASE_URL) {
     embeddedPackageDir();
@@ -73,8 +73,8 @@ export function checkPrerequisites(env: StackEnvironment): void {
 }
 
 /**
- * Brings up PostgreSQL, Redis and Temporal, except those that the environment gives, and answers when all serve. Call it from the
- * main thread: the servers end with the thread that started them. Rejects with a StackError; then nothing is left running.
+ * Starts PostgreSQL, Redis and Temporal, except those that the environment names, and resolves when all serve. Call it from
+ * the main thread: the servers end with the thread that started them. Rejects with a StackError; then nothing keeps running.
  */
 export async function bringUpStack(options: StackOptions): Promise<Stack> {
   const env = complete(options.env ?? {});
@@ -116,7 +116,7 @@ async function startAll(
     ports: new PortBook(join(dataDir, 'ports.json'), dataDir),
   };
   const namespace = env.TEMPORAL_NAMESPACE || defaultNamespace;
-  /** One failure ends the others' starting. */
+  /** One failure aborts the other starts. */
   const starting = async <T extends { server: ManagedServer | null }>(
     name: string,
     start: () => Promise<T>,
@@ -159,7 +159,7 @@ async function startAll(
           }),
         ),
   ] as const;
-  // Nothing is to be left half started: a failure is reported when the others have ended as well.
+  // A failure is reported after the others have ended, so that nothing keeps running.
   await Promise.allSettled(all);
   const [postgres, redis, temporal] = await Promise.all(all);
   return {
@@ -183,13 +183,13 @@ async function stopAll(servers: ManagedServer[]): Promise<void> {
   }
 }
 
-/** The environment's own programs and cache folder, where `env` does not say otherwise. */
+/** The program path and cache folder of this process, unless `env` has its own. */
 function complete(env: StackEnvironment): StackEnvironment {
   const { PATH, XDG_CACHE_HOME, HOME } = process.env;
   return { PATH, XDG_CACHE_HOME, HOME, ...env };
 }
 
-/** Its real path: what is remembered by it must not depend on how it was spelt. */
+/** Its real path: stored facts must not depend on how the path was written. */
 function makeDataDir(dataDir: string): string {
   const wanted = resolve(dataDir);
   try {

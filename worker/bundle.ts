@@ -17,22 +17,22 @@ import { promisify } from 'node:util';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundle } from '@temporalio/worker';
 
 /**
- * The workflows as one file, which every worker runs. Compiling takes two seconds and leaves 200 MB behind in the process
- * that does it: it is done once for a state of the sources, by a process of its own, and kept beside the dependencies.
+ * Compiles the workflows into one file that every worker runs. Compiling takes two seconds and leaves 200 MB in the process
+ * that does it. So a separate process does it once for each state of the sources and keeps the file beside the dependencies.
  */
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const cacheDir = join(root, 'node_modules/.cache/heliograph');
-/** Everything that may be in the bundle; `package-lock.json` stands for the SDK. */
+/** Everything that may be in the bundle; `package-lock.json` represents the SDK. */
 const sources = ['workflows', 'domain', 'activities/plants/contract.ts', 'package-lock.json'];
-/** Bundles of old states stay until their folder is emptied; a machine that compiles takes no longer than this. */
+/** Time limit of compiling, ms; another process may be compiling meanwhile. */
 const compileMsMax = 120_000;
 
-/** The bundle of the sources as they are; compiled where nobody has yet. */
+/** The bundle of the current sources; compiles it if no process has. */
 export async function bundleWorkflows(): Promise<WorkflowBundle> {
   const file = join(cacheDir, `workflows-${stateOfSources()}.js`);
   if (existsSync(file)) return { code: readFileSync(file, 'utf8') };
-  // An installation that cannot be written to: every process compiles for itself.
+  // The installation is read-only: every process compiles for itself.
   if (!isWritable(cacheDir)) return compile();
   await promisify(execFile)(process.execPath, [import.meta.filename, file], {
     timeout: compileMsMax,
@@ -56,7 +56,7 @@ function isWritable(folder: string): boolean {
   }
 }
 
-/** A digest of the sources and of what compiles them. */
+/** A digest of the sources and of the compiler. */
 function stateOfSources(): string {
   const hash = createHash('sha256').update(process.version);
   for (const source of sources) {
@@ -72,12 +72,12 @@ function stateOfSources(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-// Run by `bundleWorkflows`, and by an image that is built: `node worker/bundle.ts` compiles for the place where it is looked for.
+// `bundleWorkflows` and the build of an image run `node worker/bundle.ts`, which compiles to the place where workers look.
 if (import.meta.main) {
   const file = process.argv[2] ?? join(cacheDir, `workflows-${stateOfSources()}.js`);
   const { code } = await compile();
   mkdirSync(dirname(file), { recursive: true });
-  // Complete or not there: another process may look at the same time.
+  // Renamed when complete, because another process may look at the same time.
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, code);
   renameSync(draft, file);

@@ -4,23 +4,23 @@ import type { Client } from '@temporalio/client';
 
 /**
  * Temporal offers a loop's next task to the worker that knows the loop, on a queue of that worker alone (a sticky queue). It
- * notices only after ten seconds that nobody asks there any more, and until then every slot that comes waits for ten seconds.
- * A worker that was stopped gives its queues back; for one that died, the next worker on the same machine does it here.
+ * notices only after ten seconds that no worker polls that queue, so until then every slot waits for ten seconds. A stopped
+ * worker gives its queues back; for one that died, the next worker on the same machine does it here.
  */
 
-/** So many loops of each queue are looked at; each names the worker that knows it. */
+/** Number of loops of each queue to look at; each names the worker that knows it. */
 const loopsPerQueue = 20;
-/** Among its newest events stands a loop's newest task. */
+/** Number of newest events among which a loop's newest task is. */
 const newestEvents = 12;
-/** The SDK's own names: the identity of the process, and something unique. */
+/** The SDK's names of sticky queues: the identity of the process and a unique part. */
 const stickyName = /^(\d+)@(.+)-[0-9a-f]{32}$/;
 
 /**
- * Gives the queues of dead workers back, as they would have done themselves.
+ * Gives back the sticky queues of dead workers.
  *
- * @param queues whose loops may have been theirs.
- * @param hadWorkers whether this process has had workers. If not, a worker with its number was another's: in a container the
- *   next process often has the number of the one before it.
+ * @param queues task queues whose loops the dead workers may have run.
+ * @param hadWorkers whether this process has had workers. If not, a worker with this process number was an earlier process:
+ *   in a container the next process often has the same number.
  * @returns the sticky queues that were given back.
  * @throws ServiceError when Temporal is away.
  */
@@ -45,7 +45,7 @@ export async function releaseDeadWorkers(
   return dead;
 }
 
-/** The queues that the newest tasks of some loops went to: sticky ones, or the common one. */
+/** The queues to which the newest tasks of some loops went: sticky ones, or the common one. */
 async function newestQueues(client: Client, queue: string): Promise<string[]> {
   const { namespace } = client.options;
   const { executions } = await client.workflowService.listWorkflowExecutions({
@@ -66,7 +66,7 @@ async function newestQueues(client: Client, queue: string): Promise<string[]> {
   );
 }
 
-/** Of this machine, and gone. */
+/** Whether it is of this machine and gone. */
 function isOfDeadProcess(queue: string, hadWorkers: boolean): boolean {
   const [, pid, host] = stickyName.exec(queue) ?? [];
   if (pid === undefined || host !== hostname()) return false;
@@ -79,7 +79,7 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Somebody else's, which we may not signal.
+    // Another user's process, which this one may not signal.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

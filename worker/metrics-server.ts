@@ -4,21 +4,21 @@ import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { CommandError, exitCodes } from '../environment/config.ts';
 import type { Log } from '../environment/log.ts';
 
-/** `/metrics` and `/health` of a worker, on one address. Both are open to whoever reaches it: bind it where nobody else does. */
+/** `/metrics` and `/health` of a worker, on one address. Everybody who reaches the address can read both, so bind it to a private one. */
 
 export interface MetricsServer {
   url: string;
   close(): Promise<void>;
 }
 
-/** The SDK's text is made in memory; what takes longer is not coming. */
+/** Time limit for the SDK's text, which comes from memory. */
 const sdkTimeoutMs = 2_000;
 
 /**
- * Serves `/metrics` (ours, then those of Temporal's SDK) and `/health` (200 while every queue is served, else 503).
+ * Serves `/metrics` (Heliograph's, then those of Temporal's SDK) and `/health` (200 while every queue is served, else 503).
  *
- * @param options.sdkAddress host:port at which the SDK serves its own; null: ours alone.
- * @throws CommandError 78 when the address cannot be had.
+ * @param options.sdkAddress host:port at which the SDK serves its metrics; null: only Heliograph's.
+ * @throws CommandError 78 when the address cannot be bound.
  */
 export async function serveMetrics(options: {
   address: string;
@@ -32,7 +32,7 @@ export async function serveMetrics(options: {
     answer(request.url ?? '', request.method ?? '', response, options).catch((error: unknown) => {
       options.log.error(
         { errorName: error instanceof Error ? error.name : typeof error },
-        'metrics could not be told',
+        'metrics could not be served',
       );
       if (!response.headersSent) response.writeHead(500);
       response.end();
@@ -49,7 +49,7 @@ export async function serveMetrics(options: {
       { cause },
     );
   }
-  // It serves for as long as the worker lives, and keeps it alive no longer.
+  // The server does not keep the process alive.
   server.unref();
   const { port: bound } = server.address() as AddressInfo;
   return {
@@ -91,7 +91,7 @@ async function answer(
   response.end([own, ...(sdk === null ? [] : [sdk])].map(ended).join(''));
 }
 
-/** Null where the SDK does not answer: ours are told all the same, and what is missing is seen by its absence. */
+/** Null if the SDK does not answer: Heliograph's metrics are served anyway, without the SDK's. */
 async function readSdk(address: string): Promise<string | null> {
   try {
     const response = await fetch(`http://${address}/metrics`, {
@@ -116,7 +116,7 @@ function addressOf(address: string): { host: string; port: number } {
   };
 }
 
-/** A free address of this machine for the SDK, which must be told one and cannot tell which it took. */
+/** A free address of this machine for the SDK, which needs a fixed port and cannot report one that it chose. */
 export async function freeLoopbackAddress(): Promise<string> {
   const probe = createNetServer();
   await listening(probe, '127.0.0.1', 0);

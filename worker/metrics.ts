@@ -14,8 +14,8 @@ import { brands, type Brand } from '../domain/plants/plant.ts';
 import { pollQueue } from '../workflows/plants/messages.ts';
 
 /**
- * What a worker counts, for Prometheus. Labels are brands, steps, outcomes and triggers: lists of ours, never ids of plants,
- * accounts or people. A step that runs again after a crash is counted again; the ledger in PostgreSQL is the record.
+ * The metrics of a worker, for Prometheus. Labels are brands, steps, outcomes and triggers: short fixed lists, never ids of
+ * plants, accounts or people. A step that runs again after a crash is counted again; the ledger in PostgreSQL is the record.
  */
 export interface WorkerMetrics {
   /** The activities of the brands' queues, counted and timed. */
@@ -28,7 +28,7 @@ export interface WorkerMetrics {
   readonly contentType: string;
 }
 
-/** Where a step runs; the running activity's context says so. */
+/** Whether a step runs locally or regularly, from the running activity's context. */
 export interface StepPlace {
   taskQueue: string;
   isLocal: boolean;
@@ -36,7 +36,7 @@ export interface StepPlace {
 
 /** Local budgets are 2 s and 5 s, a regular fetch ends itself after 55 s. */
 const stepBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60];
-/** On the slot is within some tens of ms; a tenth of ten minutes is 60 s. */
+/** A punctual poll is some tens of ms late; a tenth of ten minutes is 60 s. */
 const lateBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 30, 60, 300];
 
 export function createWorkerMetrics(place: () => StepPlace = activityPlace): WorkerMetrics {
@@ -72,13 +72,13 @@ export function createWorkerMetrics(place: () => StepPlace = activityPlace): Wor
   });
   const rateLimits = new Counter({
     name: 'heliograph_rate_limits_total',
-    help: 'Polls that ended by a rate limit; asked is no where the limit was known and nobody was asked.',
+    help: 'Polls that ended by a rate limit; asked is no if the limit was known and no request was made.',
     labelNames: ['brand', 'asked'] as const,
     registers,
   });
   const lockFailures = new Counter({
     name: 'heliograph_lock_failures_total',
-    help: 'Lock calls that Redis did not answer within 50 ms; polling went on without the lock.',
+    help: 'Lock calls that Redis did not answer within 50 ms; polling continued without the lock.',
     registers,
   });
 
@@ -102,7 +102,7 @@ export function createWorkerMetrics(place: () => StepPlace = activityPlace): Wor
   }
 
   function observeWhole(brand: Brand, args: WholePollArgs, result: WholePollResult): void {
-    // What only fetched is counted as a fetch here, and as a poll by the step that writes its row.
+    // A step that only fetched counts as a fetch here; the step that writes the row counts the poll.
     if (result.kind === 'FETCHED') observeFetch(brand, result.fetched);
     if (result.kind !== 'ENDED') return;
     const { poll } = result;
@@ -148,7 +148,7 @@ export function createWorkerMetrics(place: () => StepPlace = activityPlace): Wor
     },
     lockFailed: () => lockFailures.inc(),
     watch(breaker) {
-      // Read when it is asked for: it registers itself.
+      // Read at each scrape; it registers itself.
       void new Gauge({
         name: 'heliograph_breaker_open',
         help: '1 while the vendor of the brand counts as slow and is kept off the local path.',

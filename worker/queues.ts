@@ -12,8 +12,8 @@ interface Service {
 type Activities = keyof typeof queuesByActivities;
 
 const services: Readonly<Record<Activities, Service>> = {
-  // A task is held from before its slot until its rows are written, some 0.7 s, so that a queue may have 50 polls a second.
-  // More at once would only make each of them slower in an overload.
+  // A task is held from before its slot until its rows are written, about 0.7 s, so a queue can have 50 polls a second. More
+  // at once would only slow down each of them in an overload.
   plants: { cached: 'LOOPS', places: 40 },
   // The reconciliation runs one workflow at a time.
   fleet: { cached: 10, places: 40 },

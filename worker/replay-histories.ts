@@ -2,14 +2,14 @@ import { Worker, type WorkflowBundle } from '@temporalio/worker';
 
 import { readHistories } from '../operations/plants/histories.ts';
 
-/** The replay gate: today's workflows must come out of yesterday's histories, command for command. */
+/** Replays recorded histories: today's workflows must give the same commands as the histories. */
 
 export interface Replayed {
   replayed: number;
   failed: { file: string; sentence: string }[];
 }
 
-/** @param progress is told after every history. */
+/** @param progress called after every history. */
 export async function replayHistories(
   files: readonly string[],
   workflowBundle: WorkflowBundle,

@@ -4,22 +4,22 @@ import { fileURLToPath } from 'node:url';
 import { CommandError, exitCodes } from '../environment/config.ts';
 
 const mainPath = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
-/** A child that ends by itself is started again, but not for ever. */
+/** Number of starts of a child that ends by itself. */
 const startsMax = 5;
-/** A child has this long to finish what runs; its own limit is shorter. */
+/** Time for a child to finish its work; its own limit is shorter. */
 const stopMsMax = 8_500;
 
 export interface Supervised {
   /** The command that it runs: `worker`. */
   command: string;
   env: NodeJS.ProcessEnv;
-  /** Takes what the child says when it serves, each time that it was started. */
+  /** Receives the child's message each time it starts to serve. */
   onStarted: (message: unknown) => void;
 }
 
 /**
- * Runs a command of ours as a child until told to stop; one that dies by itself is started again. Resolves when it was told to
- * stop and has stopped.
+ * Runs a Heliograph command as a child process and restarts it when it dies. Resolves when it was told to stop and has
+ * stopped.
  *
  * @throws CommandError when the child ends too often, or for its configuration.
  */
@@ -31,8 +31,8 @@ export async function supervise(
   for (let starts = 1; !stopping.aborted; starts += 1) {
     const running = spawn(process.execPath, [mainPath, child.command], {
       env: child.env,
-      // Its own process group: Ctrl-C reaches this process alone, which stops the children before the servers. The channel
-      // ends with this process, and the child with the channel.
+      // Its own process group: Ctrl-C reaches only this process, which stops the children before the servers. The channel
+      // closes when this process ends, and the child then ends too.
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

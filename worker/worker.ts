@@ -39,13 +39,13 @@ import { servedQueues } from './queues.ts';
 import { cacheSize, heapProblem, thisMachine } from './workflow-cache.ts';
 import { stuckAfterMs, type ThreadWatch, withLeanThreads } from './workflow-threads.ts';
 
-/** Longer than a regular fetch's own limit would hold up every deploy; what is cut is tried again elsewhere. */
+/** Time for running activities to finish at a stop. A regular fetch may take longer; another worker then repeats it. */
 const shutdownGraceTime = '5s';
-/** After this the process ends whatever still runs. */
+/** After this the process ends even if something still runs. */
 const shutdownForceTime = '6s';
 /**
- * A dead worker's cached loops go to others after this. Shorter, and an overload that queues for longer would throw loops out
- * of their cache, and make it worse by replaying them.
+ * After this time a dead worker's cached loops go to others. With a shorter time, an overload that queues tasks for longer
+ * would evict loops from their cache, and the replays would make it worse.
  */
 const stickyQueueScheduleToStartTimeout = '10s';
 
@@ -65,11 +65,11 @@ export interface WorkerOptions {
   checkpoint?: (name: Checkpoint) => Promise<void>;
   /** Tests let vendors hang. */
   openAdapter?: typeof createFixtureAdapter;
-  /** How the loops poll that it starts; default: as in production. */
+  /** The course of polls in loops that it starts; default: as in production. */
   loops?: LoopOptions;
   /** Whether the fleet is reconciled once at the start; default true. */
   reconcile?: boolean;
-  /** Counts what the worker does; default: nobody counts. */
+  /** Counts what the worker does; default: no metrics. */
   metrics?: WorkerMetrics;
 }
 
@@ -78,9 +78,9 @@ let runtimeInstalled = false;
 let hadWorkers = false;
 
 /**
- * Temporal's own lines go into our log; signals are ours to handle. Once a process.
+ * Sends Temporal's log lines to our log and keeps signal handling to ourselves. Once for each process.
  *
- * @param sdkMetricsAddress host:port where the SDK serves its metrics; null: it keeps none.
+ * @param sdkMetricsAddress host:port where the SDK serves its metrics; null: none.
  */
 export function installRuntime(log: Log, sdkMetricsAddress: string | null = null): void {
   if (runtimeInstalled) return;
@@ -116,7 +116,7 @@ export function installRuntime(log: Log, sdkMetricsAddress: string | null = null
 /**
  * Starts the workers of all queues, or of those in WORKER_QUEUES.
  *
- * @throws CommandError 78 for a wrong configuration, 69 for a service that is away; then nothing was started.
+ * @throws CommandError 78 for a wrong configuration, 69 for a service that is away; nothing runs then.
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { config, log, metrics } = options;
@@ -132,7 +132,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     lockFailures.add();
   });
   const lockFailures = throttled((count) =>
-    log.warn({ calls: count }, 'Redis did not answer in time: polling goes on without its lock'),
+    log.warn({ calls: count }, 'Redis did not answer in time: polling continues without its lock'),
   );
   let connection: NativeConnection | null = null;
   let client: Client | null = null;
@@ -210,7 +210,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       if (lean.threads === 0)
         log.warn(
           {},
-          'this version of the SDK names its workflow threads otherwise: they are not lean',
+          'this version of the SDK names its workflow threads differently: they are not lean',
         );
     } else {
       workers = await createWorkers();
@@ -245,22 +245,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   }
 }
 
-/** Makes a restart after a crash as quick as one after a stop; without it the loops wait for ten seconds. */
+/** Makes a restart after a crash as quick as after a stop; without it the loops wait for ten seconds. */
 async function releaseLoops(client: Client, queues: readonly string[], log: Log): Promise<void> {
   try {
     const released = await releaseDeadWorkers(client, queues, { hadWorkers });
     if (released.length > 0)
-      log.info({ queues: released.length }, 'loops of a worker that died here are taken over');
+      log.info({ queues: released.length }, 'took over the loops of a worker that died here');
   } catch (error) {
-    log.warn({ error }, 'loops of workers that died here wait until Temporal notices');
+    log.warn({ error }, 'loops of workers that died here wait until Temporal notices it');
   }
 }
 
-/** A loop that never comes back would hold its thread for ever: another process goes on with the others' work. */
+/** A loop that never returns would hold its thread for ever, so the process ends and another takes over. */
 function stuck(log: Log): void {
   log.error(
     {},
-    `workflow code did not come back for ${stuckAfterMs / 1_000} s: the worker ends, so that another takes over (with WORKFLOW_THREADS=sdk only the task of that workflow fails)`,
+    `workflow code did not return for ${stuckAfterMs / 1_000} s: the worker ends, so that another takes over (with WORKFLOW_THREADS=sdk only the task of that workflow fails)`,
   );
   process.exit(exitCodes.failed);
 }
@@ -292,12 +292,12 @@ async function warnOfEviction(
   log: Log,
 ): Promise<void> {
   if (config.REDIS_URL === undefined) {
-    log.warn({}, 'no REDIS_URL: plants are guarded by the database alone');
+    log.warn({}, 'no REDIS_URL: only the database guards the plants');
     return;
   }
   const policy = await locks.evictionPolicy();
   if (policy === null)
-    log.warn({}, 'Redis does not tell its maxmemory-policy (or is away): it must be noeviction');
+    log.warn({}, 'Redis does not show its maxmemory-policy (or is away): it must be noeviction');
   else if (policy !== 'noeviction')
     log.warn(
       { policy },
@@ -305,7 +305,7 @@ async function warnOfEviction(
     );
 }
 
-/** Tells of many alike events at most once in ten seconds. */
+/** Reports many similar events at most once in ten seconds. */
 function throttled(tell: (count: number) => void): { add(): void } {
   let count = 0;
   let toldAt = -Infinity;

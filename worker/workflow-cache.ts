@@ -5,31 +5,31 @@ import type { Config } from '../environment/config.ts';
 import { servedQueues } from './queues.ts';
 
 /**
- * How many loops a worker keeps in memory. A loop that is not there when its slot comes is made again by replaying its run,
- * which costs twice the CPU of an ordinary poll: a fleet should fit.
+ * Sets how many loops a worker keeps in memory. A loop that is not in memory at its slot is rebuilt by replaying its run,
+ * which costs twice the CPU of an ordinary poll, so a fleet should fit.
  *
- * The SDK has a cache for each queue, and a thread with a heap of its own for the workflows of each. So the limit is one for
- * each queue, and it is a limit: a brand of 300 plants takes 300 loops of memory.
+ * The SDK has a cache for each queue, and a thread with a heap of its own for the workflows of each. So the limit is for
+ * each queue, and only an upper limit: a brand of 300 plants uses the memory of 300 loops.
  */
 
-/** Resident memory of a cached loop that waits for its slot: measured, see docs/scale.md. */
+/** Resident memory of a cached loop that waits for its slot, as measured in docs/scale.md. */
 const loopBytes = 127 * 1024;
-/** A worker without a loop. */
+/** Memory of a worker without loops. */
 const workerBytes = 500 * 1024 ** 2;
 /** The queues that carry loops. */
 const queues = servedQueues.filter(({ cached }) => cached === 'LOOPS').length;
-/** What an unsized process keeps of each queue, however little memory it sees: 1 GB if all four are full. */
+/** Minimum number of loops of each queue, even with little memory: 1 GB if all four queues are full. */
 const perQueueMin = 2_000;
-/** Of the memory: the rest is for services beside the worker, and for the system. */
+/** Share of the memory; the rest is for other services and the system. */
 const memoryPart = 1 / 2;
-/** Workflow code, and what a replay needs at once, in the heap of a thread. */
+/** Heap of a thread for workflow code and a running replay. */
 const threadBytes = 200 * 1024 ** 2;
-/** A heap that is full to its limit collects garbage all the time. */
+/** Spare factor: a heap near its limit collects garbage all the time. */
 const heapRoom = 1.5;
 
-/** What the process may take. */
+/** The memory available to the process. */
 export interface Machine {
-  /** Bytes; of a container its limit. */
+  /** Bytes; in a container its limit. */
   memory: number;
   /** Bytes that V8 gives to each heap of the process. */
   heapLimit: number;
@@ -46,11 +46,11 @@ export function thisMachine(): Machine {
 export interface CacheSize {
   /** Loops of each brand's queue. */
   perQueue: number;
-  /** What a workflow thread's heap must be allowed to grow to, MB. */
+  /** Heap limit that a workflow thread needs, MB. */
   threadHeapMb: number;
 }
 
-/** By MAX_CACHED_WORKFLOWS, else by the memory: a fleet of 20,000 plants of four brands fits where 6 GB are. */
+/** The cache size by MAX_CACHED_WORKFLOWS, else by the memory: 20,000 plants of four brands fit into 6 GB. */
 export function cacheSize(
   config: Pick<Config, 'MAX_CACHED_WORKFLOWS'>,
   machine: Machine = thisMachine(),
@@ -65,7 +65,7 @@ export function cacheSize(
   };
 }
 
-/** `--max-old-space-size` holds for every thread, whatever it is started with: a sentence where it is too small, else null. */
+/** `--max-old-space-size` applies to every thread and overrides its own limit. Returns a sentence if it is too small, else null. */
 export function heapProblem({ perQueue }: CacheSize, machine: Machine): string | null {
   const flags = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
   const needed = threadBytes + perQueue * loopBytes;

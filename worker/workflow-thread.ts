@@ -6,17 +6,17 @@ import { workerData } from 'node:worker_threads';
 import type { LeanThreadData } from './workflow-threads.ts';
 
 /**
- * The first file of a lean workflow thread: takes the two conveniences away, then runs the SDK's own file.
+ * The first file of a lean workflow thread: removes two features of the SDK, then runs the SDK's own file.
  *
- * - The SDK records a stack for every promise that a workflow makes, for the stack-trace query of the Web UI. Where the hook
- *   for that is not to be had it goes on without, with one warning on the console, which is kept quiet here.
- * - It runs every call into workflow code with a time-out, for which Node starts a thread a call. The counter replaces it.
+ * - The SDK records a stack for every promise that a workflow makes, for the stack-trace query of the Web UI. Without the
+ *   hook for that it continues with one warning on the console, which is suppressed here.
+ * - It runs every call into workflow code with a time-out, for which Node starts a thread at each call. The counter replaces it.
  */
 
 const { file, crossings } = workerData as LeanThreadData;
 const counter = new Int32Array(crossings);
 
-/* oxlint-disable no-console -- the SDK's own warning, which would come once for every thread, is what is taken away */
+/* oxlint-disable no-console -- suppresses the SDK's own warning, which would come once for every thread */
 v8.promiseHooks.createHook = () => {
   const { warn } = console;
   console.warn = () => {

@@ -2,16 +2,16 @@ import threads from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The SDK runs workflows in threads of its own, and spends nine tenths of their CPU on two conveniences that have no switch
- * (docs/decisions/0007). Lean threads run the same file of the SDK without them, and bring the guard that one of them was:
- * each thread says when it goes into workflow code and when it comes out, and a thread that stays in is noticed here.
+ * The SDK runs workflows in threads of its own and spends nine tenths of their CPU on two features that cannot be switched off
+ * (docs/decisions/0007). Lean threads run the same file of the SDK without them. They replace the time-out, one of the two:
+ * each thread counts entries into and exits from workflow code, and this file detects a thread that does not return.
  */
 
-/** What a lean thread is started with. */
+/** The start data of a lean thread. */
 export interface LeanThreadData {
-  /** The SDK's own file of the thread. */
+  /** The SDK's own file for the thread. */
   file: string;
-  /** One Int32: raised on the way into workflow code and on the way out, so that it is odd while within. */
+  /** One Int32, incremented at each entry into and exit from workflow code, so it is odd while inside. */
   crossings: SharedArrayBuffer;
 }
 
@@ -20,7 +20,7 @@ const sdkThread =
   /[\\/]@temporalio[\\/]worker[\\/]lib[\\/]workflow[\\/]workflow-worker-thread\.js$/;
 
 const watchPauseMs = 1_000;
-/** The time a workflow task has: after that Temporal gives it to another worker, which would be stuck by it as well. */
+/** The time-out of a workflow task, after which Temporal gives it to another worker, which would get stuck too. */
 export const stuckAfterMs = 10_000;
 
 export interface ThreadWatch {
@@ -31,8 +31,8 @@ export interface ThreadWatch {
  * Runs `create`; the workflow threads that it starts are lean.
  *
  * @param onStuck called once for each thread that has been within one call of workflow code for `afterMs`.
- * @param heapMb what the heap of each thread may grow to: it is the thread's own, and holds the cached workflows of its queue.
- *   Node's `--max-old-space-size` overrides it. Default: V8's own limit.
+ * @param heapMb heap limit of each thread, which holds the cached workflows of its queue. Node's `--max-old-space-size` overrides it.
+ *   Default: V8's own limit.
  * @returns what `create` returns, the watch over its threads, and how many of them are lean.
  */
 export async function withLeanThreads<T>(
@@ -70,7 +70,7 @@ export async function withLeanThreads<T>(
   }
 }
 
-/** Looks at every counter once a second, also at those that come later: odd and unchanged for `afterMs` is stuck. */
+/** Checks every counter once a second, including later ones: odd and unchanged for `afterMs` means stuck. */
 export function watchThreads(
   crossings: readonly Int32Array[],
   onStuck: () => void,

@@ -231,11 +231,11 @@ async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<b
 }
 
 /** With the worker's setting, for the loop's next run. */
-export function withCourse<Standing extends PlantStanding>(
+export function withCourse<Told extends PlantStanding>(
   { pollCourse }: Pick<ActivityDeps, 'pollCourse'>,
-  standing: Standing,
-): Standing {
-  return pollCourse === 'STEPS' ? { ...standing, course: 'STEPS' } : standing;
+  told: Told,
+): Told {
+  return pollCourse === 'STEPS' ? { ...told, course: 'STEPS' } : told;
 }
 
 /** The plant as it is stored. */

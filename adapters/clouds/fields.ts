@@ -58,7 +58,7 @@ export function cleanText(value: unknown, maxLength = 300): string {
   return clean.length <= maxLength ? clean : `${[...clean].slice(0, maxLength - 1).join('')}…`;
 }
 
-/** The most alarms of one plant that leave the fetch (specification, plants.md section 5). */
+/** The most alarms of one plant that leave the fetch. */
 export const alarmsMax = 50;
 
 const worstFirst: readonly VendorSeverity[] = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'];

@@ -25,7 +25,7 @@ export type Transport = (
   options: { signal: AbortSignal },
 ) => Promise<TransportResponse>;
 
-/** The most that one vendor request may take (specification, plants.md section 2). */
+/** The most that one vendor request may take. */
 export const requestTimeoutMs = 8_000;
 
 /**

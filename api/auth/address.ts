@@ -5,10 +5,10 @@ import type { Context } from 'hono';
 import type { ApiEnv } from '../env.ts';
 
 /**
- * Where a request comes from, as the limits count it: an IPv4 address, or the first 64 bits of an IPv6 one, all of which
- * one household or server has.
+ * The origin of a request, as rate limits count it: an IPv4 address, or the first 64 bits of an IPv6 one, because one household
+ * or server has all addresses below them.
  *
- * @param trustedProxies so many of ours append to X-Forwarded-For: the entry that the outermost of them wrote is taken.
+ * @param trustedProxies number of proxies that append to X-Forwarded-For; the outermost one's entry is used.
  */
 export function addressOf(c: Context<ApiEnv>, trustedProxies: number): string {
   const socket = c.env?.incoming?.socket.remoteAddress ?? 'none';
@@ -19,7 +19,7 @@ export function addressOf(c: Context<ApiEnv>, trustedProxies: number): string {
 
 function counted(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  // Longer than any address: a header that holds something else.
+  // Longer than any address: the header has something else.
   if (!isIPv6(plain)) return plain.slice(0, 45);
   const [head = '', tail = ''] = plain.split('%')[0]?.split('::') ?? [];
   const left = head === '' ? [] : head.split(':');

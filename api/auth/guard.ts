@@ -9,7 +9,7 @@ import { findPerson } from './people.ts';
 import { readSession, setSession } from './session.ts';
 import { isRenewalDue, readToken } from './tokens.ts';
 
-/** Who asks, and whether they may. */
+/** Identifies the person of a request and checks their role. */
 
 const rank = { CUSTOMER: 0, OPERATOR: 1, ADMIN: 2 } as const satisfies Record<Role, number>;
 
@@ -37,7 +37,7 @@ export function identification(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
 async function identified(c: Context<ApiEnv>, deps: ApiDeps): Promise<Identity | null> {
   const authorization = c.req.header('authorization');
   if (authorization !== undefined) {
-    // A request that shows a token is judged by it alone.
+    // A request with a token is judged by the token alone.
     const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization)?.[1];
     const user = token === undefined ? undefined : await userOf(deps, token, 'api');
     return user === undefined ? null : { person: personOf(user.row), by: 'TOKEN' };
@@ -60,8 +60,8 @@ async function userOf(deps: ApiDeps, token: string, audience: 'api' | 'pages') {
 }
 
 /**
- * Lets pass who is signed in with at least this role, and sets `person`. Who must change the password first is not let
- * through. Throws Problem: 401, 403.
+ * Admits people who are signed in with at least this role, and sets `person`. Refuses people who must change their password
+ * first. Throws Problem: 401, 403.
  */
 export function requireRole(role: Role): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
@@ -69,7 +69,7 @@ export function requireRole(role: Role): MiddlewareHandler<ApiEnv> {
     if (person.mustChangePassword)
       throw new Problem(
         'password-change-required',
-        'Nothing else is allowed before POST /api/v1/auth/change-password.',
+        'Call POST /api/v1/auth/change-password first.',
       );
     if (rank[person.role] < rank[role])
       throw new Problem('role-not-sufficient', `This needs the role ${role}.`);
@@ -78,7 +78,7 @@ export function requireRole(role: Role): MiddlewareHandler<ApiEnv> {
   };
 }
 
-/** Lets pass who is signed in, also before the password is changed: for changing it, and for signing out. */
+/** Admits everybody who is signed in, even before the password is changed: for changing it, and for signing out. */
 export function requirePerson(): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     c.set('person', await signedIn(c));
@@ -91,19 +91,19 @@ async function signedIn(c: Context<ApiEnv>): Promise<Person> {
   if (identity === null)
     throw new Problem(
       'not-signed-in',
-      'A bearer token of POST /api/v1/auth/login, or a session, is needed.',
+      'This needs a bearer token from POST /api/v1/auth/login, or a session.',
     );
   return identity.person;
 }
 
 /**
- * Refuses writes that another site makes a browser send (CSRF). Programs with a bearer token, and programs that are no
- * browser and send neither `Sec-Fetch-Site` nor `Origin` nor a cookie, pass.
+ * Refuses writes that another site makes a browser send (CSRF). It admits programs with a bearer token, and programs other than
+ * browsers that send neither `Sec-Fetch-Site` nor `Origin` nor a cookie.
  */
 export function sameOriginWrites(deps: Pick<ApiDeps, 'publicUrl'>): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     if (!safeMethods.has(c.req.method) && !isOwnWrite(c, deps.publicUrl))
-      throw new Problem('cross-site-request', 'Writes are taken from our own pages only.');
+      throw new Problem('cross-site-request', 'Only our own pages may send writes.');
     await next();
   };
 }

@@ -2,20 +2,20 @@ import { randomInt } from 'node:crypto';
 
 import { hash, verify } from '@node-rs/bcrypt';
 
-/** Passwords: bcrypt. */
+/** Checks, hashes and generates passwords; hashes are bcrypt. */
 
-/** About 0.3 s of one core: what guessing costs, too. */
+/** About 0.3 s of one core, which each guess costs as well. */
 export const bcryptCost = 12;
 export const charactersMin = 12;
-/** bcrypt looks at no more. */
+/** bcrypt ignores further bytes. */
 const bytesMax = 72;
 
-/** Why this may not be a new password; null when it may. */
+/** Why this cannot be a new password; null if it can. */
 export function passwordFault(password: string): string | null {
   if ([...password].length < charactersMin)
     return `a password has at least ${charactersMin} characters`;
   if (Buffer.byteLength(password) > bytesMax) return `a password has at most ${bytesMax} bytes`;
-  // bcrypt would end at a NUL.
+  // bcrypt stops at a NUL.
   if (/\p{Cc}/u.test(password)) return 'a password has no control characters';
   return null;
 }
@@ -24,13 +24,13 @@ export async function hashPassword(password: string): Promise<string> {
   return hash(password, { cost: bcryptCost });
 }
 
-/** A hash that no password fits (it is of random bytes), at the same cost. */
+/** A hash of random bytes, which no password fits, at the same cost. */
 let nobodysHash: Promise<string> | null = null;
 
 /**
- * Whether the password fits the hash. Without a hash (there is no such user) it takes as long and says no.
+ * Whether the password fits the hash. Without a hash (no such user) it returns false after the same time.
  *
- * @param verifyHash is told in tests that it really ran.
+ * @param verifyHash lets tests see that the comparison ran.
  */
 export async function isPasswordRight(
   password: string,
@@ -38,13 +38,13 @@ export async function isPasswordRight(
   verifyHash: typeof verify = verify,
 ): Promise<boolean> {
   const compared = passwordHash ?? (await (nobodysHash ??= hashPassword(generatePassword())));
-  // bcrypt would compare the first 72 bytes only: what is longer is refused, and takes as long.
+  // bcrypt would compare the first 72 bytes only, so a longer password is refused, after the same time.
   const isTooLong = Buffer.byteLength(password) > bytesMax || password.includes('\0');
   const fits = await verifyHash(isTooLong ? '' : password, compared);
   return fits && passwordHash !== null && !isTooLong;
 }
 
-/** Without letters and digits that look alike. */
+/** Without similar letters and digits. */
 const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
 
 /** 20 random characters of 32 in groups of five: 100 bits. */

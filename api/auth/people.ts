@@ -6,13 +6,13 @@ import type { ApiDeps } from '../deps.ts';
 import type { SignedIn } from './tokens.ts';
 
 /**
- * Who is behind a token, looked up at most once a second for each: a page that refreshes, or a program that reads the fleet,
- * would else cost a query more with every request. So what another process changes (a reset by the command line, say) holds
- * after a second; what this process changes holds at once.
+ * Finds the person of a token, with at most one query a second for each, so that pages that refresh do not add a query to every
+ * request. A change by another process (a reset on the command line, for example) takes effect within a second, a change by
+ * this process at once.
  */
 
 const keptMs = 1_000;
-/** More people than ask within a second. */
+/** Size of the cache: more people than send requests within a second. */
 const keptMax = 1_000;
 
 interface Kept {
@@ -32,7 +32,7 @@ function keptOf(db: Kysely<Database>): Map<string, Kept> {
 
 const keyOf = ({ userId, sessionVersion }: SignedIn) => `${userId}:${sessionVersion}`;
 
-/** The user whose sessions are still those; undefined for a disabled user and for ended sessions. */
+/** The user, if the session version is still valid; undefined for a disabled user and for ended sessions. */
 export async function findPerson(
   deps: Pick<ApiDeps, 'db' | 'clock'>,
   who: SignedIn,
@@ -44,12 +44,12 @@ export async function findPerson(
   const user = findSessionUser(deps.db, who.userId, who.sessionVersion);
   if (people.size >= keptMax) people.clear();
   people.set(keyOf(who), { atMs: nowMs, user });
-  // A failed look-up is not kept.
+  // Failed queries are not cached.
   user.catch(() => people.delete(keyOf(who)));
   return user;
 }
 
-/** Call it when sessions of a user ended here. */
+/** Call this when this process ended sessions of a user. */
 export function forgetPeople(deps: Pick<ApiDeps, 'db'>): void {
   keptByDatabase.delete(deps.db);
 }

@@ -13,7 +13,7 @@ function isSecure(deps: SessionDeps): boolean {
   return deps.publicUrl?.startsWith('https://') === true;
 }
 
-/** Browsers take `__Host-` only from https and for this host alone. */
+/** Browsers accept `__Host-` cookies only over https and only for this host. */
 function cookieName(deps: SessionDeps): string {
   return isSecure(deps) ? '__Host-heliograph' : 'heliograph';
 }
@@ -29,7 +29,7 @@ export async function setSession(
   setCookie(c, cookieName(deps), value, {
     path: '/',
     httpOnly: true,
-    // Lax, not Strict: a link to a plant in a mail shall find its reader signed in. Writes are guarded beside it.
+    // Lax, not Strict, so that a link to a plant in a mail opens signed in. `guard.ts` protects writes.
     sameSite: 'Lax',
     secure: isSecure(deps),
     maxAge: sessionTtlS,

@@ -26,23 +26,23 @@ import { forgetPeople } from './people.ts';
 import { hashPassword, isPasswordRight, passwordFault } from './passwords.ts';
 import type { SignedIn } from './tokens.ts';
 
-/** Signing in, for the JSON routes and the pages alike. */
+/** Signs people in, for JSON routes and pages. */
 
-/** Refused attempts are counted over this long. */
+/** Window in which refused attempts count, ms. */
 const windowMs = 15 * 60_000;
 /**
- * How many refused attempts close what, until the oldest leaves the window. By account and address together first: who
- * guesses from elsewhere locks out himself. The account's own limit is what a swarm of addresses meets.
+ * Limits of refused attempts, which hold until the oldest attempt leaves the window. The limit by account and address comes
+ * first: a guesser elsewhere locks out only the guesser's address. The account's own limit stops guesses from many addresses.
  */
 export const attemptsMax = { pair: 10, address: 50, account: 100 } as const;
 
 type SignInDeps = Pick<ApiDeps, 'db' | 'clock'>;
 
 /**
- * Checks e-mail address and password. Throws Problem: 429 after too many refused attempts, 401 for a wrong one, which takes
- * as long for an address that nobody has.
+ * Checks e-mail address and password. Throws Problem: 429 after too many refused attempts, 401 for a wrong one, after the same
+ * time for an unknown e-mail address.
  *
- * @param attempt.address where the request comes from.
+ * @param attempt.address the origin of the request.
  */
 export async function signInByPassword(
   deps: SignInDeps,
@@ -52,7 +52,7 @@ export async function signInByPassword(
   const nowMs = deps.clock();
   const at = instant(nowMs);
   const counted = { email: normalEmail(attempt.email).slice(0, 254), address: attempt.address };
-  // Counted before it is judged: of many guesses at once, none passes uncounted.
+  // Counts before judging, so that of many concurrent guesses none passes uncounted.
   const failureId = await insertLoginFailure(deps.db, counted, at);
   await refuseWhenTooMany(deps, counted, failureId, nowMs);
   const user = await findUserByEmail(deps.db, attempt.email);
@@ -70,7 +70,7 @@ export async function signInByPassword(
   return user;
 }
 
-/** @throws Problem 429, with when it is worth trying again. */
+/** @throws Problem 429, with the time to wait. */
 async function refuseWhenTooMany(
   deps: SignInDeps,
   attempt: { email: string; address: string },
@@ -83,7 +83,7 @@ async function refuseWhenTooMany(
     counts.address <= attemptsMax.address &&
     counts.account <= attemptsMax.account;
   if (isWithin) return;
-  // Not judged, so not counted: else whoever keeps trying would keep it closed for ever.
+  // Not judged, so not counted; otherwise repeated attempts would keep the account closed for ever.
   await deleteLoginFailure(deps.db, failureId);
   const freeAtMs = (counts.oldestAt?.getTime() ?? nowMs) + windowMs;
   throw new Problem('too-many-requests', 'Too many refused attempts to sign in: wait a while.', {
@@ -92,10 +92,10 @@ async function refuseWhenTooMany(
 }
 
 /**
- * A person's own new password; every session and token ends. Throws Problem: 401 when the present one is wrong, 422 when the
- * new one is none, 429 after too many wrong ones.
+ * Changes a person's own password and ends every session and token. Throws Problem: 401 if the present one is wrong, 422 if the
+ * new one is invalid, 429 after too many wrong ones.
  *
- * @returns the sessions that hold from now on.
+ * @returns the session version that is valid from now on.
  */
 export async function changePassword(
   deps: SignInDeps,
@@ -126,7 +126,7 @@ export async function changePassword(
     );
   forgetPeople(deps);
   if (sessionVersion === null)
-    throw new Problem('conflict', 'The password was changed meanwhile by somebody else.');
+    throw new Problem('conflict', 'Somebody else changed the password at the same time.');
   return { userId: user.id, sessionVersion };
 }
 
@@ -136,11 +136,11 @@ function invalidPassword(message: string): Problem {
   });
 }
 
-/** A sign-in link works this long. */
+/** Lifetime of a sign-in link. */
 export const linkTtlMs = 60 * 60_000;
 const linkTokenBytes = 32;
 
-/** A new link's token; older links of the user end. Only its digest is stored. */
+/** Creates a link and returns its token; older links of the user end. Only its digest is stored. */
 export async function createSignInLink(
   deps: { db: Db; clock: () => number },
   userId: number,
@@ -155,12 +155,12 @@ export async function createSignInLink(
   return token;
 }
 
-/** Whose link it is, without using it up: for the page that asks before it signs in. null: it works no more. */
+/** The user of a link, without using it up, for the page that asks before it signs in. null: the link is no longer valid. */
 export async function peekSignInLink(deps: SignInDeps, token: string): Promise<UserRow | null> {
   return (await findSignInLink(deps.db, digest(token), deps.clock())) ?? null;
 }
 
-/** Signs in by a link, once. null: it works no more. */
+/** Signs in with a link, once. null: the link is no longer valid. */
 export async function signInByLink(deps: SignInDeps, token: string): Promise<UserRow | null> {
   const user = await useSignInLink(deps.db, digest(token), deps.clock());
   if (user === undefined) return null;

@@ -1,13 +1,13 @@
 import { sign, verify } from 'hono/jwt';
 import { z } from 'zod';
 
-/** Tokens: JWT, HS256, of two audiences that never stand for each other. */
+/** Signs and reads tokens: JWT, HS256, with two audiences; a token of one is invalid for the other. */
 
-/** A bearer token lives this long; then the program signs in again. */
+/** Lifetime of a bearer token; then the program signs in again. */
 export const tokenTtlS = 15 * 60;
-/** A session that is not used for so long ends. */
+/** An unused session ends after this time. */
 const sessionIdleS = 60 * 60;
-/** A session ends so long after its sign-in, however much it was used. */
+/** A session ends this long after its sign-in, even if it is in use. */
 export const sessionTtlS = 12 * 60 * 60;
 /** A session's cookie is renewed when it is older than this, not with every request. */
 const sessionRenewAfterS = 5 * 60;
@@ -34,7 +34,7 @@ export interface SignedIn {
   sessionVersion: number;
 }
 
-/** A token for programs, and when it ends. */
+/** A token for programs, and its end. */
 export async function issueToken(
   key: TokenKey,
   who: SignedIn,
@@ -77,7 +77,7 @@ async function signed(key: TokenKey, claims: Record<string, string | number>): P
 
 const issuer = 'heliograph';
 
-/** What a token says, where its signature, audience and time are right; null for any other. */
+/** The content of a token with valid signature, audience and time; null for any other. */
 export async function readToken(
   key: TokenKey,
   token: string,
@@ -86,7 +86,7 @@ export async function readToken(
 ): Promise<Claims | null> {
   let payload: unknown;
   try {
-    // Times are judged below, by the given clock.
+    // The code below checks times by the given clock.
     payload = await verify(token, key.jwtKey, {
       alg: 'HS256',
       iss: issuer,

@@ -6,14 +6,14 @@ import { Problem } from '../problem.ts';
 import type { Html } from './components.ts';
 import { type AssetUrls, sheetPage } from './layout.ts';
 
-/** How pages are answered and who gets them. */
+/** Answers page requests and finds their viewer. */
 
-/** Whether the request is a browser's for a page, and not a program's for JSON. */
+/** Whether a browser requests a page, rather than a program JSON. */
 export function wantsPage(c: Context): boolean {
   return !c.req.path.startsWith('/api/') && (c.req.header('accept') ?? '').includes('text/html');
 }
 
-/** A page is its viewer's alone, and of this moment. */
+/** A page is private to its viewer and must not be cached. */
 export async function answerPage(
   c: Context,
   content: Html,
@@ -23,13 +23,13 @@ export async function answerPage(
   return c.html(content, status);
 }
 
-/** Where to come back to after an action: a path of ours, nothing else. */
+/** The path to return to after an action: only paths of this site. */
 export function ownPath(value: unknown, fallback: string): string {
   // A second slash or a backslash would lead a browser to another host.
   return typeof value === 'string' && /^\/(?![/\\])[^\\\s]*$/.test(value) ? value : fallback;
 }
 
-/** The person of the page. @throws Problem which, for a browser, becomes the way to the sign-in or to the new password. */
+/** The person who views the page. @throws Problem, which leads a browser to the sign-in or to the change of password. */
 export async function viewerOf(c: Context<ApiEnv>): Promise<Person> {
   const identity = await c.get('identify')();
   if (identity === null) throw new Problem('not-signed-in', 'Sign in first.');
@@ -38,7 +38,7 @@ export async function viewerOf(c: Context<ApiEnv>): Promise<Person> {
   return identity.person;
 }
 
-/** As `viewerOf`, for what only operators and administrators may do or see. */
+/** As `viewerOf`, for operators and administrators only. */
 export async function staffOf(c: Context<ApiEnv>): Promise<Person> {
   const person = await viewerOf(c);
   if (person.role === 'CUSTOMER')
@@ -46,7 +46,7 @@ export async function staffOf(c: Context<ApiEnv>): Promise<Person> {
   return person;
 }
 
-/** A problem as a page; who is not signed in, or must change the password, is led there instead. */
+/** A problem as a page; redirects people who are not signed in, or must change their password. */
 export async function problemPage(
   c: Context<ApiEnv>,
   problem: Problem,
@@ -73,7 +73,7 @@ export async function problemPage(
   return c.html(sheetPage(problem.title, assets, content), problem.status);
 }
 
-/** A page that is not there, not allowed, or failed: what happened and where to go on. */
+/** A page for something missing, forbidden or failed: what happened, and a link back. */
 function problemSheet(view: { title: string; detail: string; requestId: string | null }): Html {
   return html`<h2>${view.title}</h2>
     <p data-problem>${view.detail}</p>

@@ -7,8 +7,8 @@ import { Hono } from 'hono';
 import type { AssetUrls } from './layout.ts';
 
 /**
- * The pages' own files and the two libraries out of node_modules, read once at start. Their names carry the hash of their
- * content: a browser may keep them for ever, and a new version has a new name.
+ * The pages' files and two libraries from node_modules, read once at the start. Their names contain a hash of their content:
+ * browsers may cache them for ever, and a new version has a new name.
  */
 const require = createRequire(import.meta.url);
 
@@ -32,7 +32,7 @@ const own = (name: string): URL => new URL(`../public/${name}`, import.meta.url)
 const css = 'text/css; charset=utf-8';
 const js = 'text/javascript; charset=utf-8';
 
-/** The URLs for the layout and the routes that serve them. @throws where a file is missing: the API does not start. */
+/** The URLs for the layout, and the routes that serve them. @throws if a file is missing, so that the API does not start. */
 export function createAssets(): { urls: AssetUrls; routes: Hono } {
   const assets = {
     css: load('app.css', css, own('app.css')),

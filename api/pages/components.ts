@@ -3,11 +3,11 @@ import { html } from 'hono/html';
 import { clockText, localTimeText } from '../../domain/wording.ts';
 import { localDateAt } from '../../domain/zone.ts';
 
-/** The small parts that every page is made of: pure functions of what they show. */
+/** The small parts of every page, as pure functions. */
 
 export type Html = ReturnType<typeof html>;
 
-/** A status, or that nobody has looked for too long. */
+/** A status, or that the plant was not polled for too long. */
 export type MarkKind = 'GREEN' | 'YELLOW' | 'RED' | 'GREY' | 'STALE';
 
 const words: Readonly<Record<MarkKind, string>> = {
@@ -18,7 +18,7 @@ const words: Readonly<Record<MarkKind, string>> = {
   STALE: 'not polled',
 };
 
-/** ■ RED, ▲ YELLOW, ● GREEN, ○ GREY, ▨ not polled: a shape beside its word, so that colour never speaks alone. */
+/** ■ RED, ▲ YELLOW, ● GREEN, ○ GREY, ▨ not polled: a shape beside its word, so that colour is never the only sign. */
 export function mark(kind: MarkKind): Html {
   return html`<svg class="mark ${kind}" viewBox="0 0 12 12" aria-hidden="true">
     ${shape(kind)}
@@ -45,15 +45,15 @@ export function statusMark(kind: MarkKind): Html {
   return html`<span class="status">${mark(kind)}<b>${words[kind]}</b></span>`;
 }
 
-/** A chart, drawn by the browser out of `series`, and the same values as a table for people who cannot see it. */
+/** A chart that the browser draws from `series`, and a table with the same values for people who cannot see it. */
 export interface Chart {
-  /** What the browser's script draws, and the ends of the ids. */
+  /** The kind of chart for the browser's script; also the suffix of the ids. */
   name: 'power' | 'energy' | 'polls';
   series: object;
   legend: Html;
-  /** What the drawing shows, in words for people who cannot see it. */
+  /** A description of the chart for people who cannot see it. */
   label: string;
-  /** Of the table: what it is called among the page's regions, and its caption. */
+  /** The table's name among the page's regions, and its caption. */
   region: string;
   caption: string;
   head: Html;
@@ -74,7 +74,7 @@ export function chart({ name, series, legend, label, region, caption, head, rows
         class="plot"
         id="plot-${name}"
         role="img"
-        aria-label="${label}; the table below holds the same"
+        aria-label="${label}; the table below has the same values"
         hx-morph-skip
       ></div>
     </div>
@@ -98,21 +98,21 @@ export function chart({ name, series, legend, label, region, caption, head, rows
     </details>`;
 }
 
-/** A tick: the event is over. */
+/** A tick for an event that is over. */
 export function doneMark(): Html {
   return html`<svg class="mark plain" viewBox="0 0 12 12" aria-hidden="true">
     <path d="m1.5 6.5 3 3 6-7" />
   </svg>`;
 }
 
-/** Night at the plant: stands beside the colour and changes nothing about it. */
+/** A moon for night at the plant, beside the colour, which it does not change. */
 export function moon(): Html {
   return html`<svg class="moon" viewBox="0 0 12 12" role="img" aria-label="night at the plant">
     <path d="M8.8 9.9A5 5 0 0 1 5.2.9 5.4 5.4 0 1 0 11.3 7.6 5 5 0 0 1 8.8 9.9Z" />
   </svg>`;
 }
 
-/** A dash for a figure that is missing, with the reason on hover, tap and for a screen reader. */
+/** A dash for a missing figure, with the reason on hover, on tap and for a screen reader. */
 export function missing(reason: string, options: { words?: string; left?: boolean } = {}): Html {
   return html`<span
     class="tip ${options.left === true ? 'left' : ''}"
@@ -127,9 +127,9 @@ export function figure(value: number | null, digits: number, reason: string): Ht
   return value === null ? missing(reason) : html`${decimal(value, digits)}`;
 }
 
-/** "8,412", "0.4": a thin grouping of thousands, always the same digits after the point. */
+/** "8,412", "0.4": thousands grouped, with a fixed number of digits after the point. */
 export function decimal(value: number, digits: number): string {
-  // Rounds a small negative to 0, not to -0.
+  // Rounds a small negative number to 0, not to -0.
   const rounded = Number(value.toFixed(digits)) + 0;
   return rounded
     .toLocaleString('en-GB', { minimumFractionDigits: digits, maximumFractionDigits: digits })
@@ -160,7 +160,7 @@ export function whenText(atMs: number, timezone: string, nowMs: number): string 
 
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
 
-/** An instant as people at the plant say it, for machines in its attribute. */
+/** An instant in the plant's local time, with the ISO instant in an attribute for machines. */
 export function time(atMs: number, timezone: string, nowMs: number): Html {
   const iso = new Date(atMs).toISOString();
   return html`<time datetime="${iso}" title="${localTimeText(atMs, timezone)} ${timezone}"
@@ -168,7 +168,7 @@ export function time(atMs: number, timezone: string, nowMs: number): Html {
   >`;
 }
 
-/** The product's sign: a mirror that throws the sun. */
+/** The product's sign: a mirror that reflects the sun. */
 export function logo(): Html {
   return html`<svg
     viewBox="0 0 16 16"
@@ -184,7 +184,7 @@ export function logo(): Html {
   </svg>`;
 }
 
-/** JSON in an attribute: the page's script reads it, nothing executes it. */
+/** JSON in an attribute, which the page's script reads and nothing executes. */
 function dataAttribute(value: unknown): string {
   return JSON.stringify(value);
 }

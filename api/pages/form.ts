@@ -1,9 +1,9 @@
 import { instant } from '../../db/database.ts';
 import { Problem } from '../problem.ts';
 
-/** What the pages' forms say, checked. */
+/** Reads and checks the fields of the pages' forms. */
 
-/** For how long an acknowledgement, a pause or a silence may hold: seconds by the word. */
+/** Durations that the forms offer for an acknowledgement, a pause or a silence, in seconds by their word. */
 export const spans = {
   '1 h': 3_600,
   '4 h': 4 * 3_600,
@@ -13,7 +13,7 @@ export const spans = {
 
 const spansS: ReadonlySet<string> = new Set(Object.values(spans).map(String));
 
-/** Text of a field, trimmed; null of an empty one. @throws Problem when it is too long. */
+/** Text of a field, trimmed; null if empty. @throws Problem when it is too long. */
 export function textField(value: unknown, name: string, lengthMax: number): string | null {
   const text = typeof value === 'string' ? value.trim() : '';
   if (text.length > lengthMax)
@@ -21,7 +21,7 @@ export function textField(value: unknown, name: string, lengthMax: number): stri
   return text === '' ? null : text;
 }
 
-/** The end of one of the spans that the forms offer; null of none: without an end. */
+/** The end of one of the offered durations; null: without an end. */
 export function untilField(value: unknown, nowMs: number): Date | null {
   if (value === undefined || value === '') return null;
   if (typeof value !== 'string' || !spansS.has(value))

@@ -3,13 +3,13 @@ import { html } from 'hono/html';
 import type { Role } from '../../db/tables.ts';
 import { type Html, logo } from './components.ts';
 
-/** Who looks at the page; null before the sign-in. */
+/** The viewer of the page; null before the sign-in. */
 export interface Viewer {
   email: string;
   role: Role;
 }
 
-/** What the viewer's role lets them do: a button that would be refused is not shown. */
+/** What the viewer's role allows; the page hides buttons that would be refused. */
 export function viewerMay(viewer: Viewer): { act: boolean; seeSystem: boolean } {
   const isStaff = viewer.role !== 'CUSTOMER';
   return { act: isStaff, seeSystem: isStaff };
@@ -27,18 +27,18 @@ export interface AssetUrls {
 
 export interface PageFrame {
   title: string;
-  /** Which link of the head is this page. */
+  /** The link in the header that is this page. */
   section: 'fleet' | 'alerts' | 'system' | null;
   viewer: Viewer;
   assets: AssetUrls;
-  /** When the page was made, as it is said where it cannot be made again. */
+  /** When the page was rendered; shown if a refresh fails. */
   renderedAt: string;
   /** How often the page renews itself, s; null: never. */
   refreshS: number | null;
   charts?: boolean;
 }
 
-// Only what a page needs: no inline script or style, refused answers are not swapped in, a hung request ends.
+// Limits htmx to what a page needs: no inline script or style, no swap of error responses, a time-out for requests.
 const htmxConfig = JSON.stringify({
   includeIndicatorCSS: false,
   defaultTimeout: 40_000,
@@ -99,7 +99,7 @@ export function page(frame: PageFrame, content: Html): Html {
     </html>`;
 }
 
-/** A small page with one thing on it: sign-in, a new password, an error. */
+/** A small page with one item: sign-in, a new password, or an error. */
 export function sheetPage(title: string, assets: AssetUrls, content: Html): Html {
   return html`<!doctype html>
     <html lang="en">

@@ -30,12 +30,12 @@ import { sessionPages } from '../people/session-pages.ts';
 /** How often a page renews itself, s. */
 const refreshS = 10;
 const alertsPageSize = 200;
-/** A slot without a row is not missed so soon: its poll may be under way. */
+/** A younger slot without a row is not missed, because its poll may still run. */
 const slotGraceMs = 2 * minuteMs;
-/** Counting a day's slots of a large fleet costs a tenth of a second: not at every renewal of every page. */
+/** Counting a day's slots of a large fleet takes a tenth of a second, so pages share a count for this time. */
 const missedKeptMs = 30_000;
 
-/** All pages, and the forms on them, which call the functions that the JSON routes call. */
+/** Serves all pages and their forms, which call the same functions as the JSON routes. */
 export function pageRoutes(
   deps: ApiDeps,
   fleet: FleetView,
@@ -44,7 +44,7 @@ export function pageRoutes(
   assets: AssetUrls,
 ): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
-  // A hundred rows are 250 KB of much the same text, every ten seconds.
+  // Compresses: a hundred rows are 250 KB of similar text, every ten seconds.
   routes.use(compress());
 
   async function show(
@@ -66,7 +66,7 @@ export function pageRoutes(
       nowMs,
       maySeeSystem: viewerMay(person).seeSystem,
     });
-    // Whatever the form sent, the address bar shows the short form.
+    // The address bar shows the short form of what the form sent.
     const isRenewal = c.req.header('x-renewal') !== undefined;
     if (c.req.header('hx-request') === 'true' && !isRenewal)
       c.header('hx-push-url', fleetHref(query, {}));
@@ -123,7 +123,7 @@ export function pageRoutes(
   routes.get('/system', async (c) => {
     const person = await staffOf(c);
     const [system, slotsMissed] = await Promise.all([readSystem(deps, health), missedSlots()]);
-    // The running minute is not over: its count would read as a fall.
+    // Leaves out the running minute, whose partial count would look like a drop.
     const minutes = system.minutes.slice(0, -1);
     const content = systemContent({
       state: system.health.state,
@@ -145,7 +145,7 @@ export function pageRoutes(
   return routes;
 }
 
-/** Reads at most once in `keptMs`, however many ask. */
+/** Reads at most once in `keptMs`, for any number of callers. */
 function keptFor(
   keptMs: number,
   clock: () => number,
@@ -157,7 +157,7 @@ function keptFor(
     if (kept === null || nowMs - kept.atMs > keptMs) {
       const reading = { atMs: nowMs, value: read(nowMs) };
       kept = reading;
-      // A failure is told to who asked, and not kept.
+      // A failure reaches its callers and is not cached.
       reading.value.catch(() => {
         if (kept === reading) kept = null;
       });

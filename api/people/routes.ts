@@ -10,7 +10,7 @@ import type { Person } from '../env.ts';
 import { problems } from '../problem.ts';
 import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 
-/** Longer than bcrypt reads, and still a bound. */
+/** An upper limit, above the 72 bytes that bcrypt reads. */
 const passwordCharactersMax = 1_024;
 const roleSchema = z.enum(['ADMIN', 'OPERATOR', 'CUSTOMER']);
 const emailSchema = z.string().min(3).max(254);
@@ -24,7 +24,7 @@ const tokenSchema = z
     customer_id: z.string().nullable(),
     must_change_password: z
       .boolean()
-      .openapi({ description: 'true: nothing else is allowed before POST /auth/change-password' }),
+      .openapi({ description: 'true: the API allows only POST /auth/change-password first' }),
   })
   .openapi('Token');
 
@@ -50,14 +50,14 @@ const login = createRoute({
   },
 });
 
-/** Who must change the password may still do this, and sign out. */
+/** Allowed for people who must change their password; signing out is too. */
 const signedIn = { ...access('CUSTOMER'), middleware: [requirePerson()] };
 
 const change = createRoute({
   method: 'post',
   path: '/auth/change-password',
   tags: ['auth'],
-  summary: 'Change your own password: all tokens and sessions end, a new token is answered',
+  summary: 'Change your own password: all tokens and sessions end; the answer has a new token',
   ...signedIn,
   request: {
     body: jsonBody(

@@ -12,11 +12,11 @@ import { answerPage, ownPath } from '../pages/answer.ts';
 import { type AssetUrls, sheetPage } from '../pages/layout.ts';
 import { passwordForm, signInForm } from './sign-in-page.ts';
 
-/** Signing in and out, and a person's own password, as pages. */
+/** Pages for signing in and out, and for a person's own password. */
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-/** What the form said wrong is told above its button; anything else is not the form's matter. */
+/** Shows an error in the form's input above its button; rethrows any other error. */
 function formProblem(error: unknown): Problem {
   if (error instanceof Problem && [401, 409, 422, 429].includes(error.status)) return error;
   throw error;
@@ -51,7 +51,7 @@ export function sessionPages(deps: ApiDeps, assets: AssetUrls): Hono<ApiEnv> {
     }
   });
 
-  // A link may be fetched by a mail program before its reader: looking does not use it up, the button does.
+  // A mail program may fetch the link before its reader does, so only the button uses it up.
   routes.get('/sign-in', async (c) => {
     const token = text(c.req.query('token'));
     const user = await peekSignInLink(deps, token);
@@ -122,11 +122,11 @@ export function sessionPages(deps: ApiDeps, assets: AssetUrls): Hono<ApiEnv> {
 function linkEnded(): Problem {
   return new Problem(
     'not-found',
-    'This sign-in link works no more: it was used, or its hour is over. Ask for a new one.',
+    'This sign-in link is no longer valid: it was used, or its hour is over. Ask for a new one.',
   );
 }
 
-/** The routes' words for programs, as the form says them. */
+/** Turns the routes' messages for programs into messages for the form. */
 function passwordError(problem: Problem): string {
   if (problem.kind === 'sign-in-refused') return 'The current password is wrong.';
   return problem.message.replace('new_password: ', '').replace(/^./, (c) => c.toUpperCase());

@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 
 import type { Html } from '../pages/components.ts';
 
-/** Two fields, one button, the error above the button. */
+/** The sign-in form and the password form: fields, one button, the error above the button. */
 export function signInForm(view: {
   email: string;
   error: string | null;
@@ -34,7 +34,7 @@ export function signInForm(view: {
   </form>`;
 }
 
-/** @param view.first a first sign-in, which asks for a new password before anything else. */
+/** @param view.first a first sign-in, which must choose a new password. */
 export function passwordForm(view: {
   email: string;
   first: boolean;
@@ -43,7 +43,7 @@ export function passwordForm(view: {
 }): Html {
   return html`<h2>${view.first ? 'Choose your own password' : 'Change password'}</h2>
     <p class="muted">
-      ${view.first ? 'The one you signed in with was only lent. ' : ''}At least ${view.lengthMin}
+      ${view.first ? 'The one you signed in with was temporary. ' : ''}At least ${view.lengthMin}
       characters.
     </p>
     <form method="post" action="/password">

@@ -11,7 +11,7 @@ export interface FleetFilter {
   stale?: boolean | undefined;
 }
 
-/** Columns by which a list can be sorted; `worst` is the order of section 4 of the specification. */
+/** Columns by which a list can be sorted; `worst` is the order of the fleet list. */
 const sortKeys = {
   worst: (row) => row.worst_key,
   name: (row) => [row.name.toLocaleLowerCase('en')],

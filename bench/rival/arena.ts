@@ -16,7 +16,7 @@ import { bringUpStack } from '../../stack/up.ts';
 import type { JudgedPlant } from './judge.ts';
 import { type BenchRedis, startBenchRedis } from './redis.ts';
 
-/** The servers of one row and one engine, with a fleet that nobody polls yet. Nothing is left of it afterwards. */
+/** Starts the servers of one row and one engine, with a fleet that no worker polls yet. Nothing remains afterwards. */
 export interface Arena {
   dir: string;
   db: Kysely<Database>;
@@ -31,7 +31,7 @@ export interface Arena {
 }
 
 export interface ArenaOptions {
-  /** BullMQ has no use for it: it does not even run. */
+  /** BullMQ does not use it, so it does not run. */
   needsTemporal: boolean;
   isRedisDurable: boolean;
   plants: number;
@@ -40,7 +40,7 @@ export interface ArenaOptions {
 }
 
 const nowhere = '127.0.0.1:1';
-/** What fits into one statement's parameters. */
+/** Number of plants that fit into one statement's parameters. */
 const plantsPerInsert = 1_000;
 
 export async function openArena(options: ArenaOptions): Promise<Arena> {
@@ -107,7 +107,7 @@ async function readPostgresVersion(db: Kysely<Database>): Promise<string> {
   return rows[0]?.server_version ?? 'unknown';
 }
 
-/** An account for each plant: a refusal, which closes its account for a while, is to delay nobody else. */
+/** An account for each plant, because a refusal closes the account for a while and would delay other plants. */
 async function addPlants(
   db: Kysely<Database>,
   env: NodeJS.ProcessEnv,

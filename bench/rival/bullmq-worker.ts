@@ -14,21 +14,21 @@ import { createVendorStub, readVendorSettings } from './vendor.ts';
 /**
  * The rival: one job scheduler a plant, one queue, one worker. README.md says why each setting is what it is.
  *
- * With BENCH_RIVAL_HARDENED=true it has what its users add by hand: a lock a plant, and schedulers that are looked after.
+ * With BENCH_RIVAL_HARDENED=true it has what its users add by hand: a lock for each plant, and a check of the schedulers.
  */
 
 const queueName = 'polls';
-/** Polls wait for others nearly all of their time: more than two cores can have in flight. */
+/** Polls mostly wait for vendor and database, so far more can run than there are cores. */
 const concurrency = 500;
-/** Both 30 s by default: a dead worker's jobs are taken up after about 6 s instead of up to 60 s. */
+/** Both 30 s by default: another worker takes a dead worker's jobs after about 6 s instead of up to 60 s. */
 const lockDurationMs = 5_000;
 const stalledIntervalMs = 5_000;
-/** A job that two deploys in a row interrupt is no poison. */
+/** Two deploys in a row must not fail a job for good. */
 const maxStalledCount = 3;
 const kept = { removeOnComplete: { count: 1_000 }, removeOnFail: { count: 1_000 } };
 /** As in Heliograph: a second attempt 5 s after the first. */
 const attempts = { attempts: 2, backoff: { type: 'fixed', delay: 5_000 } } as const;
-/** How often the hardened one looks for schedulers that are gone. */
+/** Interval at which the hardened worker restores missing schedulers. */
 const reconcilePauseMs = 10_000;
 
 const isHardened = process.env['BENCH_RIVAL_HARDENED'] === 'true';
@@ -73,14 +73,14 @@ async function processJob(job: Job): Promise<void> {
   });
 }
 
-/** The id of a scheduler's job ends with the instant that it is for: its slot. */
+/** The id of a scheduler's job ends with its slot. */
 function slotOf(job: Job, intervalMs: number): number {
   if (job.name === 'start') return Date.now();
   const atMs = Number(job.id.slice(job.id.lastIndexOf(':') + 1));
   return lastSlotAtOrBefore({ intervalMs, phaseMs: phaseMs(job.data.plantId, intervalMs) }, atMs);
 }
 
-/** Only what is missing is added: to upsert a scheduler that is there takes its next job away and puts it on the slot after. */
+/** Adds only missing schedulers: an upsert of an existing one removes its next job and puts it on the slot after. */
 async function addMissingSchedulers(queue: Queue): Promise<void> {
   const there = new Set((await queue.getJobSchedulers(0, -1)).map(({ key }) => key));
   const missing = plants.filter(({ id }) => !there.has(id));
@@ -95,12 +95,12 @@ async function addMissingSchedulers(queue: Queue): Promise<void> {
   );
 }
 
-const onError = (error: Error) => log.debug({ errorName: error.name }, 'BullMQ met an error');
+const onError = (error: Error) => log.debug({ errorName: error.name }, 'BullMQ reported an error');
 const bullMq = await loadBullMq();
 const queue = new bullMq.Queue(queueName, { connection });
 queue.on('error', onError);
 await addMissingSchedulers(queue);
-// As in Heliograph, a new plant is polled at once and not only on its first slot.
+// As in Heliograph, a new plant is polled at once, not only on its first slot.
 const fresh = plants.filter(({ last_slot: lastSlot }) => lastSlot === null);
 await queue.addBulk(
   fresh.map(({ id }) => ({ name: 'start', data: { plantId: id }, opts: { ...attempts, ...kept } })),
@@ -119,7 +119,7 @@ const reconciling = isHardened
   ? setInterval(() => void addMissingSchedulers(queue).catch(onError), reconcilePauseMs)
   : undefined;
 
-/** Takes no new jobs, finishes those that run. */
+/** Takes no new jobs and finishes running ones. */
 async function stop(): Promise<never> {
   clearInterval(reconciling);
   await worker.close();

@@ -1,6 +1,6 @@
 /**
- * The part of BullMQ that the bench's worker uses. Its package is installed by the bench, below this folder, and is absent from
- * a fresh clone: so the types are written down here, and the package is loaded by a name that the compiler does not follow.
+ * The part of BullMQ that the bench's worker uses. The bench installs the package below this folder, so a fresh clone lacks
+ * it. This file therefore declares the types and loads the package by a name that the compiler does not resolve.
  */
 
 export interface Job {
@@ -58,7 +58,7 @@ interface BullMq {
   ) => Worker;
 }
 
-/** @throws Error when the bench has not installed it. */
+/** @throws Error if the bench has not installed it. */
 export async function loadBullMq(): Promise<BullMq> {
   const name: string = 'bullmq';
   return (await import(name)) as BullMq;

@@ -2,7 +2,7 @@ import { nextSlotAfter } from '../../domain/slots.ts';
 import type { VendorCall } from './vendor-log.ts';
 
 /**
- * What a run was worth: slots that were fixed before it, against the vendor's own log and the rows of the ledger. The same
+ * Judges a run: compares the slots, fixed before the run, with the vendor's own log and the rows of the ledger. It is the same
  * for both engines.
  */
 
@@ -28,21 +28,21 @@ export interface Evidence {
 
 export interface Verdict {
   slots_due: number;
-  /** Slots in whose own interval the vendor was asked, and that are not lost. */
+  /** Slots with a request in their own interval that are not lost. */
   polled: number;
-  /** Slots that were asked for only after their interval: answers that a later interval had too many of. */
+  /** Slots answered only after their interval, by surplus answers of a later interval. */
   polled_late: number;
-  /** Slots that nobody asked for, with a row that says so. */
+  /** Slots without a request, with a row that says so. */
   recorded: number;
-  /** Slots without an answer, and no row says so: nobody asked, or who asked in vain was never heard of again. */
+  /** Slots without an answer and without a row: no request, or only failed ones. */
   lost: number;
   /** Answers beyond one for each slot. */
   doubled: number;
   /** Requests that began while another of the same plant was open. */
   overlapping: number;
-  /** From the slot to its first request, of slots that were asked for within their interval, the last ones too; null without any. */
+  /** From the slot to its first request, for slots with a request in their interval, including the last ones; null without any. */
   lateness: Percentiles | null;
-  /** Answers that were asked for within the window. */
+  /** Answers to requests within the window. */
   answers: number;
   answers_per_s: number;
 }
@@ -53,13 +53,13 @@ export interface Percentiles {
   max_ms: number;
 }
 
-/** One slot and what the vendor saw of it. */
+/** One slot and its requests at the vendor. */
 export interface JudgedSlot {
   plantId: string;
   slotMs: number;
   /** From the slot to the first request in its interval; null: none. */
   lateMs: number | null;
-  /** False for the last slot of a plant, whose interval the window cuts: it may yet be asked for, later than is well. */
+  /** False for a plant's last slot, whose interval the window cuts: a late request may still come. */
   isWhole: boolean;
 }
 
@@ -108,18 +108,18 @@ export function judge(evidence: Evidence): { verdict: Verdict; slots: JudgedSlot
   };
 }
 
-/** A request that hangs and its second attempt, or a queue of some seconds: whoever is that much behind answers for older slots. */
+/** Covers a hanging request with its second attempt, or a queue of some seconds: answers this late count for older slots. */
 const leadMs = 30_000;
 
-/** A slot in whose own interval nobody was answered. */
+/** A slot without an answer in its own interval. */
 interface Unanswered {
   slotMs: number;
   isServedLate: boolean;
 }
 
 /**
- * Every request belongs to the interval in which it began. An answer beyond the first of an interval makes up for the newest
- * slot before it that has none; where there is none, it is a poll too many.
+ * Every request belongs to the interval in which it began. A second answer within an interval counts for the newest
+ * earlier slot that has none; if there is none, it is doubled.
  */
 function judgePlant(
   plant: JudgedPlant,
@@ -131,7 +131,7 @@ function judgePlant(
   const unanswered: Unanswered[] = [];
   let doubled = 0;
   let next = 0;
-  // Who is behind when the window begins answers for a slot before it: those are followed, and not judged.
+  // An engine that is behind at the start of the window answers for slots before it: those are tracked, not judged.
   const leadFromMs = Math.min(fromMs, Math.max(fromMs - leadMs, calls[0]?.beganAtMs ?? fromMs));
   for (let slotMs = nextSlotAfter(plant, leadFromMs - 1); ; slotMs += plant.intervalMs) {
     if (slotMs > toMs - limitMsMax) return { slots, unanswered, doubled };
@@ -158,7 +158,7 @@ function judgePlant(
   }
 }
 
-/** A call whose worker died has no end: it overlaps with nothing. */
+/** A call whose worker died has no end and overlaps with nothing. */
 function countOverlapping(calls: readonly VendorCall[], fromMs: number, toMs: number): number {
   let overlapping = 0;
   let openUntilMs = -Infinity;
@@ -169,7 +169,7 @@ function countOverlapping(calls: readonly VendorCall[], fromMs: number, toMs: nu
   return overlapping;
 }
 
-/** The smallest value that so many of the values do not exceed. */
+/** The smallest value that this share of the values does not exceed. */
 export function percentiles(values: readonly number[]): Percentiles | null {
   if (values.length === 0) return null;
   const sorted = values.toSorted((a, b) => a - b);
@@ -177,17 +177,17 @@ export function percentiles(values: readonly number[]): Percentiles | null {
   return { p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1) };
 }
 
-/** What recovers is judged over so long a time, again and again. */
+/** Length of the windows in which recovery is judged, ms. */
 const recoveryWindowMs = 3_000;
-/** A window is well when so many of its slots were polled within the limit: single slow polls belong to every day. */
+/** Share of a window's slots that must be polled within the limit; single slow polls are normal. */
 const wellShare = 0.95;
-/** The limit is twice what it was before the fault, but within these. */
+/** The limit is twice the lateness before the fault, within these bounds. */
 const limitMsMin = 100;
 const limitMsMax = 2_000;
 
 /**
- * From the fault to the first slot from which on every 3 s are well again: 95 % of the slots were polled within twice the p99
- * lateness of before the fault. 0: nothing was ever unwell. null: not recovered by the end.
+ * Time from the fault to the first slot from which on in every 3 s at least 95 % of the slots are polled within twice the p99
+ * lateness before the fault. 0: never disturbed. null: not recovered by the end.
  */
 export function recoveryMs(slots: readonly JudgedSlot[], faultAtMs: number): number | null {
   const before = slots.filter(({ slotMs }) => slotMs < faultAtMs).flatMap((s) => s.lateMs ?? []);
@@ -201,19 +201,19 @@ export function recoveryMs(slots: readonly JudgedSlot[], faultAtMs: number): num
   let recovered: number | null = null;
   for (let begin = after.length - 1; begin >= 0; begin -= 1) {
     const beginMs = after[begin]?.slotMs ?? faultAtMs;
-    // What is left of the run is no whole window.
+    // The rest of the run is shorter than a window.
     if (beginMs > lastMs - recoveryWindowMs) continue;
     const window = after.slice(begin).filter(({ slotMs }) => slotMs < beginMs + recoveryWindowMs);
     if (window.filter(isWell).length < wellShare * window.length) break;
     recovered = begin;
   }
   if (recovered === null || recovered === 0) return recovered;
-  // The few late ones that a window may begin with are not yet well.
+  // Skips the few late slots with which a good window may begin.
   const first = after.slice(recovered).find(isWell);
   return first === undefined ? null : first.slotMs - faultAtMs;
 }
 
-/** Cycles at either end over which lateness is compared. */
+/** Number of cycles at each end whose lateness is compared. */
 const driftCycles = 50;
 
 /** How much later the last 50 cycles began than the first 50, median against median, ms; null for too few cycles. */

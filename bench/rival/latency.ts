@@ -1,6 +1,6 @@
 import { fnv1a32 } from '../../domain/slots.ts';
 
-/** How the vendor of the bench answers: drawn from a seed, so that both engines meet the same vendor. */
+/** Draws the answers of the bench's vendor from a seed, so that both engines meet the same vendor. */
 
 /** ORDINARY: slow now and then, hangs, refuses. CALM: the same latency, nothing else. STEADY: always `ms`. */
 export type VendorTemper = { kind: 'ORDINARY' | 'CALM' } | { kind: 'STEADY'; ms: number };
@@ -11,7 +11,7 @@ export interface VendorMood {
   latencyMs: number;
 }
 
-/** A vendor's cloud as issue and README name it: half of the answers within 80 ms, one of a hundred after 900 ms. */
+/** Latency as README.md describes it: half of the answers within 80 ms, one in a hundred after more than 900 ms. */
 const p50Ms = 80;
 const p99Ms = 900;
 const hangShare = 0.01;

@@ -11,9 +11,9 @@ const report = JSON.parse(readFileSync(fileOf('docs/bench-rival.json'), 'utf8'))
 if (report.is_quick) throw new Error('a trial with --quick is not published');
 writeFileSync(
   fileOf('docs/bench-rival.md'),
-  `# Side by side with BullMQ
+  `# Heliograph and BullMQ compared
 
-Both poll the same plants of the same vendor, one after the other on the same machine, and the vendor's own log judges both. The worker on BullMQ is tuned as its documentation advises. *Hardened by hand* is BullMQ with the locks and repairs that careful users build around it. *Doubled* is an answer that was asked for again; the ledger never has a second row.
+Heliograph and a worker on BullMQ poll the same plants of the same vendor, one after the other on the same machine. The vendor's own log judges both. The BullMQ worker is tuned as BullMQ's documentation advises. *Hardened by hand* is BullMQ with the locks and repairs that careful users build around it. *Doubled* counts answers that were requested a second time; the ledger has no second row of them. *Lost* counts slots without an answer and without a row.
 
 ${digestMarkdown(report)}
 ## Every figure

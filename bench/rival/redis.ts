@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 
 import { findOnPath } from '../../stack/process.ts';
 
-/** A Redis of a row's own, which may be killed and started again on its port and folder. */
+/** Starts a Redis for one row, which may be killed and started again on its port and folder. */
 export interface BenchRedis {
   url: string;
   pid(): number;
@@ -20,7 +20,7 @@ export interface BenchRedis {
 
 const readyMsMax = 10_000;
 
-/** @param isDurable append-only file, written through every second: what BullMQ's documentation asks for. Else memory alone. */
+/** @param isDurable append-only file, synced every second, as BullMQ's documentation advises; else memory only. */
 export async function startBenchRedis(dir: string, isDurable: boolean): Promise<BenchRedis> {
   const program = ['redis-server', 'valkey-server']
     .map((name) => findOnPath(name, process.env['PATH']))

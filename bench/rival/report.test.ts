@@ -104,7 +104,7 @@ describe('the report', () => {
     expect(winsOf(markdown, 'Heliograph')).toEqual(['3× overload: lost 0 against 900']);
   });
 
-  test('shows the median with its range, and "never" for what did not recover', () => {
+  test('shows the median with its range, and "never" for a row that did not recover', () => {
     const runs = [7_000, 5_000, 9_000].map((ms) =>
       resultOf('flushall', 'heliograph', { recovery_ms: ms }),
     );

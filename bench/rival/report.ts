@@ -2,7 +2,7 @@ import { rows } from './rows.ts';
 import type { RowResult } from './run.ts';
 import { type Engine, engines } from './supervisor.ts';
 
-/** Everything that a bench found, as it is written to the file of --json. */
+/** The content of the file of --json: all figures of a bench. */
 export interface Report {
   measured_at: string;
   minutes: number;
@@ -31,11 +31,11 @@ const engineTitles: Record<Engine, string> = {
 /** One figure of a row. */
 interface Measure {
   title: string;
-  /** null: says nothing in this run. */
+  /** null: not measured in this run. */
   of: (result: RowResult) => number | null;
   better: 'LESS' | 'MORE';
   digits: number;
-  /** A difference below this is none, whatever its share. */
+  /** A smaller difference does not count, whatever its share. */
   noise: number;
 }
 
@@ -75,9 +75,9 @@ const measures: readonly Measure[] = [
   { title: 'overlapping', of: (result) => result.overlapping, ...count },
 ];
 
-/** Rows whose fault is recovered from; null is "never" there. */
+/** Rows with a fault, in which a null recovery means "never". */
 const isFaulty = (name: string) => rows.find((row) => row.name === name)?.fault != null;
-/** More than any row watches: stands for "never" where medians are made. */
+/** Longer than any row; represents "never" in medians. */
 const neverMs = Number.MAX_SAFE_INTEGER;
 
 const recovery: Measure = {
@@ -92,7 +92,7 @@ const drift: Measure = { title: 'drift, ms', of: (result) => result.drift_ms, ..
 
 const allMeasures = [...measures, recovery, drift];
 
-/** What the digest shows of a row that has these figures. */
+/** The figures of the digest with their units. */
 const digestMeasures: readonly (readonly [Measure['title'], string])[] = [
   ['polls/s', 'polls/s'],
   ['CPU ms a poll, machine', 'ms CPU a poll'],
@@ -103,10 +103,10 @@ const digestMeasures: readonly (readonly [Measure['title'], string])[] = [
   ['recovery, s', 's to recover'],
   ['drift, ms', 'ms drift'],
 ];
-/** Rows that offer more than can be polled: what they show is how much is, and not when. */
+/** Rows with more plants than can be polled: they show throughput, not lateness. */
 const throughputRows: readonly string[] = ['sustained', 'overload'];
 
-/** The digest: a line for each row, a column for each engine; in bold what is better. */
+/** The digest: a line for each row, a column for each engine; the better figure is bold. */
 export function digestMarkdown({ results, ...report }: Report): string {
   const { versions } = report;
   const lines = rows.flatMap(({ name, title }) => {
@@ -116,7 +116,7 @@ export function digestMarkdown({ results, ...report }: Report): string {
     return [`| ${[title, ...cells].join(' | ')} |`];
   });
   return [
-    `BullMQ ${versions.bullmq} on ${versions.cores} cores, ${versions.cpu}, ${report.measured_at.slice(0, 10)}; ${runsText(report)}; in bold: better by more than a tenth and in every run, Heliograph against BullMQ:`,
+    `BullMQ ${versions.bullmq} on ${versions.cores} cores, ${versions.cpu}, ${report.measured_at.slice(0, 10)}; ${runsText(report)}; bold marks the better of Heliograph and BullMQ, when it is better by more than a tenth and in every run:`,
     '',
     `| ${['', ...engines.map((engine) => engineTitles[engine])].join(' | ')} |`,
     `| ${['', ...engines].map(() => '---').join(' | ')} |`,
@@ -156,7 +156,7 @@ function runsText({ runs }: Pick<Report, 'runs'>): string {
   return runs === 1 ? 'one run' : `${runs} runs: median (least – most)`;
 }
 
-/** The report for people: the table, and in which figures either is better. */
+/** The report for people: the table, and the figures in which either engine is better. */
 export function reportMarkdown(report: Report): string {
   const { versions } = report;
   const header = ['', 'engine', ...allMeasures.map(({ title }) => title)];
@@ -167,7 +167,7 @@ export function reportMarkdown(report: Report): string {
   ]);
   const table = [header, header.map((_, n) => (n < 2 ? '---' : '---:')), ...lines];
   return [
-    `${report.is_quick ? '**A trial with --quick: its figures say nothing.** ' : ''}Measured ${report.measured_at.slice(0, 10)} in ${report.minutes} min, ${runsText(report)}, seed ${report.seed}: Heliograph ${versions.heliograph} (Temporal SDK ${versions.temporal_sdk}), BullMQ ${versions.bullmq}, Node ${versions.node}, PostgreSQL ${versions.postgresql}, Redis ${versions.redis}, ${versions.cores} × ${versions.cpu}. How: [bench/rival](../bench/rival/README.md).`,
+    `${report.is_quick ? '**A trial with --quick: its figures mean nothing.** ' : ''}Measured ${report.measured_at.slice(0, 10)} in ${report.minutes} min, ${runsText(report)}, seed ${report.seed}: Heliograph ${versions.heliograph} (Temporal SDK ${versions.temporal_sdk}), BullMQ ${versions.bullmq}, Node ${versions.node}, PostgreSQL ${versions.postgresql}, Redis ${versions.redis}, ${versions.cores} × ${versions.cpu}. How: [bench/rival](../bench/rival/README.md).`,
     '',
     ...table.map((cells) => `| ${cells.join(' | ')} |`),
     '',
@@ -197,7 +197,7 @@ function valuesOf(measure: Measure, results: readonly RowResult[]): number[] {
   return results.flatMap((result) => measure.of(result) ?? []).toSorted((a, b) => a - b);
 }
 
-/** Of an even number, the mean of the middle two. */
+/** The median; for an even number of values the mean of the middle two. */
 export function median(sorted: readonly number[]): number | null {
   const middle = sorted.length / 2;
   const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
@@ -214,12 +214,12 @@ function figureText(measure: Measure, results: readonly RowResult[]): string {
   return least === most ? text(middle) : `${text(middle)} (${text(least)} – ${text(most)})`;
 }
 
-/** The share by which a median must be better to be called so. */
+/** The share by which a median must be better to count. */
 const betterShare = 0.1;
 
 /**
- * Who is better in a figure of a row, Heliograph or BullMQ as its documentation advises it: by the medians, and also the
- * worst run of the one against the best of the other.
+ * The better engine in a figure of a row, Heliograph or BullMQ as documented: its median is better, and its worst run is better
+ * than the other's best.
  *
  * @param results of one row, by every engine.
  */
@@ -236,7 +236,7 @@ function betterOf(measure: Measure, results: readonly RowResult[]): 'heliograph'
   return (measure.better === 'LESS') === isOursLess ? 'heliograph' : 'bullmq';
 }
 
-/** In which figures of which rows either of the two is better. */
+/** Lists the figures in which either of the two is better. */
 function comparisonLines(results: readonly RowResult[]): string[] {
   const section = (winner: 'heliograph' | 'bullmq') => {
     const loser = winner === 'bullmq' ? 'heliograph' : 'bullmq';

@@ -12,18 +12,18 @@ import { runRow, type RowResult } from './run.ts';
 import { type Engine, engines } from './supervisor.ts';
 
 /**
- * `npm run bench:rival -- [--runs N] [--only ROW[,ROW]] [--engine NAME] [--quick] [--seed S] [--json FILE]`: Heliograph and a BullMQ worker,
- * one after the other on servers of their own, over the same vendor. Markdown on standard output; how it is measured stands in
- * bench/rival/README.md.
+ * `npm run bench:rival -- [--runs N] [--only ROW[,ROW]] [--engine NAME] [--quick] [--seed S] [--json FILE]`: runs Heliograph and a
+ * BullMQ worker, one after the other, on servers of their own over the same vendor. Prints Markdown. bench/rival/README.md
+ * explains the method.
  */
 
 const folder = fileURLToPath(new URL('./', import.meta.url));
 const seedDefault = 1;
-/** --quick: these rows, watched for a part of their time. Shows that everything works; no figure of it says anything. */
+/** --quick: these rows for a part of their time. It shows that everything works; its figures mean nothing. */
 const quickRows = ['baseline', 'slow'];
 const quickPart = 0.3;
 const quickEngines = 2;
-/** Lasts as long as all the others, and hardly varies: it is run once, however many runs there are. */
+/** Runs only once: it lasts as long as all other rows together and hardly varies. */
 const onceRow = 'drift';
 
 interface Arguments {
@@ -77,7 +77,7 @@ function readArguments(): Arguments {
   };
 }
 
-/** Installs the rival where it stands; scripts of its packages are not run. */
+/** Installs BullMQ in bench/rival without running its packages' scripts. */
 function installRival(): void {
   say('installing the rival in bench/rival');
   const { status } = spawnSync(
@@ -135,12 +135,12 @@ async function bench(args: Arguments, signal: AbortSignal): Promise<Report> {
     };
     for (const row of args.rows) {
       if (row.name === onceRow && run > 1) continue;
-      // Whoever goes second finds warmer files: they take turns.
+      // The second engine finds warmer file caches, so the order alternates.
       const order = run % 2 === 1 ? row.engines : row.engines.toReversed();
       if (row.isTogether === true) await allOf(order.map((engine) => one(row, engine)));
       else for (const engine of order) await one(row, engine);
     }
-    // What breaks a bench of hours off does not take the runs that are complete.
+    // An error in a bench of hours does not discard the complete runs.
     if (args.jsonFile !== null) writeJson(args.jsonFile, report(run));
   }
   return report(args.runs);
@@ -159,7 +159,7 @@ function readVersions({ postgresql, redis }: Arena['versions']): Report['version
   };
 }
 
-/** All of them to their end, so that nothing is left running; then the first failure. */
+/** Waits for all of them, so that nothing keeps running, then throws the first failure. */
 async function allOf(ones: readonly Promise<void>[]): Promise<void> {
   for (const ending of await Promise.allSettled(ones)) {
     if (ending.status === 'rejected') throw ending.reason;

@@ -5,26 +5,26 @@ import type { BenchRedis } from './redis.ts';
 import { type Engine, engines } from './supervisor.ts';
 import type { Supervisor } from './supervisor.ts';
 
-/** What is done to both engines, a row of the table each. */
+/** The rows of the comparison: the load and the fault of each. */
 
 export interface Row {
   name: string;
   title: string;
-  /** By engine where their strengths differ. */
+  /** Number of plants; depends on the engine in rows at full load. */
   plants(engine: Engine, sustained: Sustained): number;
   intervalS: number;
   temper: VendorTemper;
-  /** How long is watched, from the moment when every plant was polled once. */
+  /** Length of the run, ms, from the moment when every plant was polled once. */
   watchMs: number;
-  /** So long after that the fault comes. */
+  /** Time from then to the fault, ms. */
   faultAfterMs: number;
   fault: ((subject: Subject) => Promise<unknown>) | null;
   /** Whether BullMQ's Redis keeps an append-only file; Heliograph's never does. */
   isRedisDurable: boolean;
   engines: readonly Engine[];
-  /** All engines at the same time: for a load that costs next to nothing and a row that is long. */
+  /** Runs all engines at the same time: for a long row with a tiny load. */
   isTogether?: true;
-  /** Drift is judged over so many cycles. */
+  /** Number of cycles over which drift is judged. */
   cycles?: number;
 }
 
@@ -42,7 +42,7 @@ const usual = { plants: () => 250, intervalS: 15, temper: { kind: 'ORDINARY' } }
 const faulty = { ...usual, faultAfterMs: 8_000, isRedisDurable: true, engines: plain } as const;
 const calm = { faultAfterMs: 0, fault: null, isRedisDurable: true, engines: plain } as const;
 
-/** More than either can poll: so many every second. */
+/** More plants every second than either engine can poll. */
 const saturating: Record<Engine, number> = {
   heliograph: 300,
   bullmq: 1_500,
@@ -50,7 +50,7 @@ const saturating: Record<Engine, number> = {
 };
 const overload = 3;
 const driftCycles = 500;
-/** A start-up that takes a Redis or a worker away takes it for a second. */
+/** Time for which Redis is away, ms. */
 const awayMs = 1_000;
 
 /** In the order in which they run: the overload is measured against what was sustained before. */

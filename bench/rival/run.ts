@@ -10,29 +10,29 @@ import type { Row, Sustained } from './rows.ts';
 import { type Engine, startSupervisor, type Supervisor } from './supervisor.ts';
 import { readVendorLog } from './vendor-log.ts';
 
-/** One row for one engine, once. */
+/** Runs one row for one engine, once. */
 export interface RowResult extends Verdict {
   row: string;
   engine: Engine;
   plants: number;
   interval_s: number;
   seconds: number;
-  /** From the fault until slots are polled in time again; null: not within what was watched, or no fault. */
+  /** From the fault until slots are polled in time again, ms; null: not within the run, or no fault. */
   recovery_ms: number | null;
   drift_ms: number | null;
-  /** What an answer cost: of the whole machine, and of worker and servers alone. Only without a fault, and alone. */
+  /** CPU time of an answer: of the whole machine, and of worker and servers only. Only in rows without a fault that run alone. */
   cpu_ms_per_poll: { machine: number; processes: number } | null;
-  /** How often the worker ended by itself. */
+  /** Number of times that the worker ended by itself. */
   crashes: number;
 }
 
 const warmUpMsMax = 300_000;
 const lookPauseMs = 250;
-/** A loop that is behind writes down what it missed when it polls next: so many intervals are waited for that, and so long at least. */
+/** A late loop writes its missed slots at its next poll; the bench waits this number of intervals for it, and at least this time. */
 const settleIntervals = 3;
-/** Two requests that hang, and the pause between them. */
+/** Two hanging requests and the pause between them. */
 const settleMsMin = 30_000;
-/** Whoever writes nothing for so long is no longer at work: a plant that is waited for may hang in a request of 8 s. */
+/** An engine that writes nothing for this time has finished; a plant may hang in a request for 8 s. */
 const silenceMs = 15_000;
 
 export async function runRow(
@@ -56,7 +56,7 @@ export async function runRow(
     const vendor = { logFile, seed, temper: row.temper };
     supervisor = await startSupervisor({ engine, env: arena.env, vendor });
     await untilAllPolled(arena, signal);
-    // Then everything has run once, loops and jobs are on their slots, and what the first polls left is done.
+    // By then everything has run once, loops and jobs are on their slots, and the work of the first polls is done.
     await delay(row.intervalS * 1_000, undefined, { signal });
     const watched = await watch(row, { arena, supervisor, signal, part: options.watchPart });
     await settle(arena, watched.toMs, row.intervalS * 1_000, signal);
@@ -89,7 +89,7 @@ export async function runRow(
   }
 }
 
-/** The first poll of a plant (its first alarms, gaps of three days) is no part of what is measured. */
+/** The first poll of a plant (its first alarms, gaps of three days) is not measured. */
 async function untilAllPolled({ db, plants }: Arena, signal: AbortSignal): Promise<void> {
   const endsAt = performance.now() + warmUpMsMax;
   for (;;) {
@@ -155,8 +155,8 @@ function perPoll(cpuMs: { machine: number; processes: number }, polls: number) {
 }
 
 /**
- * Until every plant has a row of its last judged slot or of a later one, and so of all that was missed before; or nobody
- * writes any more.
+ * Waits until every plant has a row of its last judged slot or a later one, and so of all earlier missed slots, or until
+ * nothing writes any more.
  */
 async function settle(
   { db, plants }: Arena,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { type VendorSettings, vendorVariable } from './vendor.ts';
 
-/** The rivals. The hardened one has a lock a plant and looks after its schedulers, which its users build by hand. */
+/** The engines. The hardened one has a lock for each plant and checks its schedulers, as users build it by hand. */
 export const engines = ['heliograph', 'bullmq', 'bullmq-hardened'] as const;
 export type Engine = (typeof engines)[number];
 
@@ -15,26 +15,26 @@ const workerFile: Record<Engine, string> = {
   'bullmq-hardened': './bullmq-worker.ts',
 };
 
-/** What a service manager waits before it starts a dead process again. */
+/** Delay before a service manager restarts a dead process, ms. */
 const restartPauseMs = 1_000;
-/** What it waits for an end before it kills: Docker's default. */
+/** Time that it waits for an end before it kills: Docker's default. */
 const stopMsMax = 10_000;
 const startMsMax = 60_000;
 
-/** An engine's worker under a service manager: what ends by itself is started again. */
+/** An engine's worker under a service manager, which restarts it when it ends by itself. */
 export interface Supervisor {
-  /** Of the process that runs now; null between two. */
+  /** The number of the running process; null between two. */
   pid(): number | null;
-  /** How often it ended by itself. */
+  /** Number of times that it ended by itself. */
   crashes(): number;
-  /** SIGKILL; the service manager notices. */
+  /** Kills it with SIGKILL; the service manager notices. */
   kill(): Promise<void>;
   /** Stops it and starts the next one, as a deploy does. */
   deploy(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts the worker and waits until it says that it polls. */
+/** Starts the worker and waits until it reports that it polls. */
 export async function startSupervisor(options: {
   engine: Engine;
   env: NodeJS.ProcessEnv;
@@ -58,7 +58,7 @@ export async function startSupervisor(options: {
           [vendorVariable]: JSON.stringify(vendor),
           BENCH_RIVAL_HARDENED: String(options.engine === 'bullmq-hardened'),
         },
-        // Ctrl-C reaches the bench alone, which stops things in order. Without the bench it ends as well.
+        // Ctrl-C reaches only the bench, which stops everything in order. The worker ends when the bench ends.
         detached: true,
         stdio: ['ignore', process.stderr.fd, 'inherit', 'ipc'],
       },

@@ -1,8 +1,8 @@
 import { openSync, readFileSync, writeSync } from 'node:fs';
 
 /**
- * The vendor's own log: one append-only file of a row, in which both engines' vendors write each request of a plant's summary
- * as it comes and as it ends. Everything that is said of punctuality is read from it.
+ * The vendor's own log: one append-only file for each row, in which the vendor writes the begin and the end of each request
+ * for a plant's summary. All figures about punctuality come from it.
  */
 
 /** One request as the vendor saw it. */
@@ -18,13 +18,13 @@ export interface VendorCall {
 
 type Ending = 'ANSWERED' | 'FAILED';
 
-/** Writes at once and through: what was written survives the death of its writer. */
+/** Writes unbuffered, so that the log survives the death of its writer. */
 export interface VendorLog {
   begin(plant: string): number;
   end(call: number, ending: Ending): void;
 }
 
-/** @param generation which start of the worker this is: calls are numbered within it. */
+/** @param generation number of this start of the worker, within which calls are numbered. */
 export function openVendorLog(file: string, generation: number): VendorLog {
   const descriptor = openSync(file, 'a');
   let calls = 0;
@@ -40,12 +40,12 @@ export function openVendorLog(file: string, generation: number): VendorLog {
   };
 }
 
-/** Every call of the log, in the order in which they began. */
+/** All calls of the log, in the order of their begin. */
 export function readVendorLog(file: string): VendorCall[] {
   return parseVendorLog(readFileSync(file, 'utf8'));
 }
 
-/** @throws Error for a line that is none. A last line that was cut in the middle is left out. */
+/** Ignores an incomplete last line. @throws Error for any other malformed line. */
 export function parseVendorLog(text: string): VendorCall[] {
   const calls = new Map<string, VendorCall>();
   for (const line of text.split('\n').slice(0, -1)) {

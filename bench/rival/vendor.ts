@@ -6,12 +6,12 @@ import { requestTimeoutMs } from '../../adapters/clouds/transport.ts';
 import { drawMood, type VendorTemper } from './latency.ts';
 import { openVendorLog } from './vendor-log.ts';
 
-/** What a worker of the bench is told of its vendor, in the environment. */
+/** The vendor's settings for a worker, passed in its environment. */
 export interface VendorSettings {
   logFile: string;
   seed: number;
   temper: VendorTemper;
-  /** Which start of the worker of this row. */
+  /** Number of this start of the worker within the row. */
   generation: number;
 }
 
@@ -21,12 +21,12 @@ export function readVendorSettings(env: NodeJS.ProcessEnv): VendorSettings {
   return JSON.parse(env[vendorVariable] ?? '') as VendorSettings;
 }
 
-/** Shorter than the pause before the second attempt: it costs that pause and nothing more. */
+/** Shorter than the pause before the second attempt, so it costs only that pause. */
 const retryAfterMs = 1_000;
 
 /**
- * The production adapters over the fixtures, behind a vendor's latency. Summaries are written into the vendor's log and may
- * hang or be refused; series and alarms are only as slow.
+ * The production adapters over the fixtures, behind a vendor's latency. Requests for summaries are logged and may hang
+ * or be refused; series and alarms only have the latency.
  */
 export function createVendorStub(settings: VendorSettings): typeof createFixtureAdapter {
   const { seed, temper, generation } = settings;
@@ -36,7 +36,7 @@ export function createVendorStub(settings: VendorSettings): typeof createFixture
   function draw(plant: string) {
     const call = (callsOf.get(plant) ?? 0) + 1;
     callsOf.set(plant, call);
-    // Nothing is measured before every plant was polled once: that is not held up.
+    // Measuring begins after every plant was polled once, so first polls are never delayed.
     const isFirst = generation === 0 && call === 1 && temper.kind === 'ORDINARY';
     return drawMood(isFirst ? { kind: 'CALM' } : temper, seed, `${plant}/${generation}/${call}`);
   }

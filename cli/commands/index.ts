@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-/** A command before its file is loaded: nobody who lists plants waits for the worker's modules. */
+/** A command before its file is loaded, so that `plants list` does not load the worker's modules. */
 export interface CommandEntry {
   name: string;
   /** One line for the overview. */
@@ -32,22 +32,22 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'seed',
-    summary: "make the demo's twelve plants with their past, once, and generated ones",
+    summary: "create the demo's twelve plants with their past, once, and generated ones",
     load: async () => (await import('../demo/commands/seed.ts')).seed,
   },
   {
     name: 'plants list',
-    summary: 'the fleet, worst first',
+    summary: 'list the fleet, worst first',
     load: async () => (await import('./plants/plants-list.ts')).plantsList,
   },
   {
     name: 'plants show',
-    summary: 'everything that is known of one plant',
+    summary: 'show everything known about one plant',
     load: async () => (await import('./plants/plants-show.ts')).plantsShow,
   },
   {
     name: 'plants poll',
-    summary: 'have plants polled now, and tell what came of it',
+    summary: 'poll plants now and print the outcome',
     load: async () => (await import('./plants/plants-poll.ts')).plantsPoll,
   },
   {
@@ -82,17 +82,17 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'plants backfill',
-    summary: 'fill past days from the series of the vendor',
+    summary: "fill past days from the vendor's series",
     load: async () => (await import('./plants/plants-backfill.ts')).plantsBackfill,
   },
   {
     name: 'why',
-    summary: 'the rule behind the colour of a plant, and all that it was told; --at a time',
+    summary: "explain a plant's colour: the rule and its inputs, now or --at a time",
     load: async () => (await import('./plants/why.ts')).why,
   },
   {
     name: 'alerts list',
-    summary: 'open alerts, the worst first; --history shows resolved ones',
+    summary: 'list open alerts, worst first; --history shows resolved ones',
     load: async () => (await import('./plants/alerts-list.ts')).alertsList,
   },
   {
@@ -112,7 +112,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'users list',
-    summary: 'who may sign in',
+    summary: 'list people who may sign in',
     load: async () => (await import('./people/users-list.ts')).usersList,
   },
   {
@@ -122,17 +122,17 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'users remove',
-    summary: 'let somebody sign in no more',
+    summary: "end somebody's access",
     load: async () => (await import('./people/users-remove.ts')).usersRemove,
   },
   {
     name: 'users link',
-    summary: 'make an address that signs somebody in once',
+    summary: 'create a link that signs somebody in once',
     load: async () => (await import('./people/users-link.ts')).usersLink,
   },
   {
     name: 'demo break',
-    summary: 'take a recorded vendor away for a while, and see the incident come and go',
+    summary: 'take a recorded vendor away for a while, which opens and closes an incident',
     load: async () => (await import('../demo/commands/demo-break.ts')).demoBreak,
   },
   {
@@ -142,32 +142,32 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'audit',
-    summary: 'check that no slot was lost or polled twice, and what else must always hold',
+    summary: 'check that no slot was lost or polled twice, and all other invariants',
     load: async () => (await import('./system/audit.ts')).audit,
   },
   {
     name: 'status',
-    summary: 'workers, loops, polls and lateness of the last hour, and what is wrong with them',
+    summary: 'show workers, loops, polls and lateness of the last hour, problems first',
     load: async () => (await import('./system/status.ts')).status,
   },
   {
     name: 'validate',
-    summary: 'whether every ACTIVE plant has its loop and no overdue slot',
+    summary: 'check that every ACTIVE plant has its loop and no overdue slot',
     load: async () => (await import('./system/validate.ts')).validate,
   },
   {
     name: 'prune',
-    summary: 'take old rows of the ledger away; shows what would go, and asks',
+    summary: 'delete old rows of the ledger, after showing them and asking',
     load: async () => (await import('./system/prune.ts')).prune,
   },
   {
     name: 'histories export',
-    summary: 'write the histories of running loops to files, for the replay gate',
+    summary: 'write the histories of running loops to files, for histories replay',
     load: async () => (await import('./system/histories-export.ts')).historiesExport,
   },
   {
     name: 'histories replay',
-    summary: 'whether this code replays exported histories: the gate before a deploy',
+    summary: 'check before a deploy that this code replays exported histories',
     load: async () => (await import('./system/histories-replay.ts')).historiesReplay,
   },
   {

@@ -4,11 +4,11 @@ import { type Decider, recordDecisions } from '../audit-log.ts';
 import { type Db, instant } from '../database.ts';
 import type { Role, UsersTable } from '../tables.ts';
 
-/** People who sign in. */
+/** Reads and writes people who sign in, their refused attempts and their sign-in links. */
 
 export type UserRow = Selectable<UsersTable>;
 
-/** A user as operators see one: no hash. */
+/** A user without the password hash, as operators see it. */
 export type UserView = Pick<
   UserRow,
   | 'id'
@@ -21,12 +21,12 @@ export type UserView = Pick<
   | 'last_login_at'
 >;
 
-/** E-mail addresses are kept in small letters, so that nobody has two accounts by accident. */
+/** E-mail addresses are stored in lower case, so that nobody has two accounts by accident. */
 export function normalEmail(email: string): string {
   return email.trim().toLowerCase();
 }
 
-/** @param email as typed. @returns also users who are disabled. */
+/** @param email as typed. @returns the user, even a disabled one. */
 export async function findUserByEmail(db: Db, email: string): Promise<UserRow | undefined> {
   return db
     .selectFrom('users')
@@ -35,7 +35,7 @@ export async function findUserByEmail(db: Db, email: string): Promise<UserRow | 
     .executeTakeFirst();
 }
 
-/** The user whose sessions are still those of `sessionVersion`; undefined for a disabled user and for ended sessions. */
+/** The user, if `sessionVersion` is still valid; undefined for a disabled user and for ended sessions. */
 export async function findSessionUser(
   db: Db,
   userId: number,
@@ -106,11 +106,11 @@ export async function insertUser(
 }
 
 /**
- * A new password: all sessions and tokens of the user end.
+ * Sets a new password and ends all sessions and tokens of the user.
  *
- * @param change.expectedHash changes nothing unless this is the stored one: two changes at once do not both win.
- * @param change.enable a reset lets a disabled user in again.
- * @returns the new session version; null when there is no such user, or the hash was another.
+ * @param change.expectedHash changes nothing unless this is the stored hash, so that of two concurrent changes one fails.
+ * @param change.enable a reset enables a disabled user again.
+ * @returns the new session version; null if there is no such user, or the hash differs.
  */
 export async function replacePassword(
   trx: Db,
@@ -147,7 +147,7 @@ export async function replacePassword(
   return row.session_version;
 }
 
-/** Lets a user in no more and ends all sessions; the row stays, since the audit log names it. @returns false when there is none enabled. */
+/** Disables a user and ends all sessions; the row stays, because the audit log refers to it. @returns false if no enabled user exists. */
 export async function disableUser(
   trx: Db,
   userId: number,
@@ -189,18 +189,18 @@ export async function endSessions(db: Db, userId: number): Promise<void> {
     .execute();
 }
 
-/** Notes a sign-in. */
+/** Stores the time of a sign-in. */
 export async function noteLogin(db: Db, userId: number, at: Date): Promise<void> {
   await db.updateTable('users').set({ last_login_at: at }).where('id', '=', userId).execute();
 }
 
 /** Refused attempts since an instant, as the limits count them. */
 export interface FailureCounts {
-  /** Of this account from this address; of this account; of this address. */
+  /** By this account from this address; by this account; from this address. */
   pair: number;
   account: number;
   address: number;
-  /** The oldest of those counted: when it falls out of the window, one more attempt is free. */
+  /** The oldest counted attempt: when it leaves the window, one more attempt is allowed. */
   oldestAt: Date | null;
 }
 
@@ -232,7 +232,7 @@ export async function countLoginFailures(
   };
 }
 
-/** Notes a refused attempt. @returns the row's id, by which an attempt that turns out right is taken back. */
+/** Stores a refused attempt. @returns the row's id, with which a successful attempt is removed again. */
 export async function insertLoginFailure(
   db: Db,
   attempt: { email: string; address: string },
@@ -250,12 +250,12 @@ export async function deleteLoginFailure(db: Db, id: number): Promise<void> {
   await db.deleteFrom('login_failures').where('id', '=', id).execute();
 }
 
-/** Forgets attempts from before an instant; nothing counts them any more. */
+/** Deletes attempts before an instant, which no limit counts any more. */
 export async function forgetLoginFailures(db: Db, beforeMs: number): Promise<void> {
   await db.deleteFrom('login_failures').where('at', '<', instant(beforeMs)).execute();
 }
 
-/** Keeps a link's digest. */
+/** Stores a link's digest. */
 export async function insertSignInLink(
   db: Db,
   link: { tokenHash: Buffer; userId: number; expiresAt: Date },
@@ -271,7 +271,7 @@ export async function insertSignInLink(
     .execute();
 }
 
-/** Whose link this is, while it still works. */
+/** The user of a valid link. */
 export async function findSignInLink(
   db: Db,
   tokenHash: Buffer,
@@ -288,7 +288,7 @@ export async function findSignInLink(
     .executeTakeFirst();
 }
 
-/** Uses a link up: of two at once, one gets the user. */
+/** Uses a link up: of two concurrent calls one gets the user. */
 export async function useSignInLink(
   db: Db,
   tokenHash: Buffer,
@@ -311,7 +311,7 @@ export async function useSignInLink(
     .executeTakeFirst();
 }
 
-/** Links of the user that were not used yet work no more: a new one takes their place. */
+/** Invalidates unused links of the user, because a new link replaces them. */
 export async function deleteSignInLinks(db: Db, userId: number): Promise<void> {
   await db.deleteFrom('sign_in_links').where('user_id', '=', userId).execute();
 }

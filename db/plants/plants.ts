@@ -189,7 +189,7 @@ const isIncidentOnly = sql<boolean>`
   (i.since is not null and a.own = 0 and not (p.status in ('RED', 'YELLOW') and p.status_since < i.since))`;
 
 /**
- * Worst first (specification, plants.md section 4): RED; GREY with an active RED alert; YELLOW; GREEN with open alerts;
+ * Worst first: RED; GREY with an active RED alert; YELLOW; GREEN with open alerts;
  * plants whose brand does not answer and that have no cause of their own; GREEN; other GREY; within each the unacknowledged
  * first, then the oldest. The one expression of that order: each part is a number or a text that JavaScript orders as
  * PostgreSQL does.

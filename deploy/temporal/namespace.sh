@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the namespace, once. A server that has just come up may need some moments more than its health says.
+# Creates the namespace, once. A server that has just started may need a moment longer than its health check says.
 set -eu
 tries=0
 until temporal operator namespace describe --address "$TEMPORAL_ADDRESS" --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1 ||

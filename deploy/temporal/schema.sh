@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings Temporal's two databases to the schema of this version. Done again, it changes nothing.
+# Brings Temporal's two databases to the schema of this version. A second run changes nothing.
 set -eu
 SQL_PASSWORD=$(cat "$POSTGRES_PWD_FILE")
 export SQL_PASSWORD
@@ -11,7 +11,7 @@ tool() {
 }
 
 prepare() {
-  # A database that is there already is no failure; what else is wrong is told by the next step.
+  # An existing database is no failure; the next step reports any other error.
   tool "$1" create || true
   tool "$1" setup-schema -v 0.0
   tool "$1" update-schema --schema-name "$2"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Temporal takes its password from the environment alone: it is put there here, where nobody but the server sees it.
+# Temporal reads its password only from the environment, so this script sets it for the server alone.
 set -eu
 POSTGRES_PWD=$(cat "$POSTGRES_PWD_FILE")
 export POSTGRES_PWD
-# No authoriser of its own: only what may be trusted with every workflow can reach its network.
+# The server has no authoriser: only services trusted with every workflow can reach its network.
 exec temporal-server --allow-no-auth start

@@ -12,10 +12,10 @@ import { createLog } from '../../environment/log.ts';
 /** Writes docs/openapi.json from the routes: `npm run gen`. A test fails when the two differ. */
 
 const documentPath = fileURLToPath(new URL('../openapi.json', import.meta.url));
-/** Nobody listens there, and nobody is asked: routes are only listed. */
+/** An address without a server: the routes are only listed, no service is called. */
 const nowhere = '127.0.0.1:9';
 
-/** The document as it should be. */
+/** The document, from the routes. */
 export async function generateOpenApi(): Promise<string> {
   const db = openDatabase({ url: `postgresql://nobody@${nowhere}/none` });
   const world = outerWorld(loadConfig({ TEMPORAL_ADDRESS: nowhere }));

@@ -20,7 +20,7 @@ export function configurationTable(): string {
   return `| variable | default | meaning |\n|---|---|---|\n${rows.join('')}`;
 }
 
-/** The README as it should be. */
+/** The README with the current table. */
 export function withConfigurationTable(readme: string): string {
   return readme.replace(
     marked,

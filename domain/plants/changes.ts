@@ -9,11 +9,11 @@ import type {
 import type { AdapterErrorType, LastSeenSource, Outcome, Status, StatusReason } from './plant.ts';
 import type { LocalDate } from '../zone.ts';
 
-/** What the rules of a poll decide; db only applies it. Instants are integer milliseconds since the epoch. */
+/** The decisions of a poll's rules; db only applies them. Instants are integer milliseconds since the epoch. */
 
-/** The values of a poll after the guards: they go to the poll log. */
+/** The values of a poll after the guards, as the poll log stores them. */
 export interface Booked {
-  /** The date that the energy belongs to; null where it was refused as another day's. */
+  /** The date that the energy belongs to; null when it was refused as another day's. */
   bookedDate: LocalDate | null;
   todayEnergyKwh: number | null;
   powerW: number | null;
@@ -21,8 +21,8 @@ export interface Booked {
   /** The vendor's measurement time, ms. */
   sourceTimeMs: number | null;
   /**
-   * The plant's newest sign of life in this answer, ms: the measurement time, or, where the vendor states none, the
-   * attempt's time if there is proof of life; null where there is neither.
+   * The plant's newest sign of life in this answer, ms: the measurement time; if the vendor states none, the attempt's time,
+   * given proof of life; null without either.
    */
   seenAtMs: number | null;
   seenSource: LastSeenSource | null;
@@ -30,11 +30,11 @@ export interface Booked {
 
 export interface DayChanges {
   booked: Booked;
-  /** The row of `booked.bookedDate` as it must be afterwards; null: nothing is written. */
+  /** The row of `booked.bookedDate` after the poll; null: nothing is written. */
   row: DayRow | null;
-  /** Dates of D-3 … D-1 whose series must be asked now, oldest first; often empty. */
+  /** Dates of D-3 … D-1 whose series must be requested now, oldest first; often empty. */
   gaps: LocalDate[];
-  /** For the log: why a value was not booked. */
+  /** Why a value was not booked, for the log. */
   note: string | null;
 }
 
@@ -65,31 +65,31 @@ export interface NewAlert extends AlertKey {
   startedAtMs: number;
   /** One sentence for people. */
   message: string;
-  /** Of a vendor alarm: the vendor's own level and words. */
+  /** For a vendor alarm: the vendor's own level and words. */
   vendorLevel: string | null;
   vendorText: string | null;
   muted: boolean;
-  /** Inherited from an alert of the same key that ended within 6 h, or now where it is announced. */
+  /** Inherited from an alert of the same key that ended within 6 h; now, if this alert is announced. */
   lastNotifiedAtMs: number | null;
 }
 
 /** Each change of an alert with its announcement, in the order in which they are applied. */
 export type AlertChange =
   | { kind: 'RAISE'; alert: NewAlert; announce: Announcement | null }
-  /** Seen again, with what the vendor now says of it. */
+  /** Seen again, with the vendor's newest words. */
   | { kind: 'SEEN'; id: ActiveAlert['id'] }
-  /** A worse severity; an ACKED alert becomes NEW again by it. Its announcement takes the place of those not due yet. */
+  /** A worse severity; it makes an ACKED alert NEW again. Its announcement replaces those not due yet. */
   | { kind: 'RISE'; id: ActiveAlert['id']; severity: AlertSeverity; announce: Announcement | null }
   /** An acknowledgement whose `until` has passed. */
   | { kind: 'ACK_ENDED'; id: ActiveAlert['id'] }
-  /** Announced again: the last time is over 6 h ago, or a silence ended. */
+  /** Announced again: the last announcement is over 6 h old, or a silence ended. */
   | { kind: 'REMIND'; id: ActiveAlert['id']; announce: Announcement }
   | {
       kind: 'RESOLVE';
       id: ActiveAlert['id'];
       atMs: number;
       reason: string;
-      /** Its announcements that were not due yet are dropped, and with them the memory of having been told. */
+      /** Announcements that are not due yet are dropped and no longer count as made. */
       dropPending: boolean;
       announce: Announcement | null;
     }
@@ -111,7 +111,7 @@ export interface PollChanges {
   alerts: AlertsChanges;
 }
 
-/** A poll as it was booked: for the ledger, for whoever asked, and to repeat its answer after a crash. */
+/** A poll as it was booked: for the ledger, for the person who asked, and to repeat its answer after a crash. */
 export interface BookedPoll {
   outcome: Extract<Outcome, 'OK' | 'PARTIAL' | 'FAILED'>;
   errorType: AdapterErrorType | null;

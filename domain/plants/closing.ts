@@ -3,13 +3,13 @@ import type { LocalDate } from '../zone.ts';
 import { phaseMs } from '../slots.ts';
 import { addDays, instantOf, localDateAt, localMinutesAt, minuteMs } from '../zone.ts';
 
-/** The end of a plant-local day: when it is closed, and its totals by local time, with which later days are compared. */
+/** The end of a plant-local day: when it closes, and its totals by local time, to which later days are compared. */
 
 /** Late enough for the sun to be down everywhere, early enough for the date to be the day's own. */
 const closingLocalTime = '23:50';
-/** Closings of a fleet spread over this time; they stay before midnight. */
+/** A fleet's closings spread over this time and stay before midnight. */
 const closingSpreadMs = 9 * minuteMs;
-/** How many dates back missed closings are made good. */
+/** Missed closings are made up for this number of dates back. */
 const missedClosingsMax = 3;
 const totalsStepMinutes = 10;
 /** 00:00, 00:10 … 24:00. */
@@ -20,7 +20,7 @@ export interface DueClosing {
   atMs: number;
 }
 
-/** When a plant's day is closed: at 23:50 by its clock (the later one where there are two), spread by its id, ms. */
+/** When a plant's day closes, ms: at 23:50 by its clock (the later one if there are two), spread by its id. */
 export function closingInstantMs(plantId: string, date: LocalDate, timezone: string): number {
   return instantOf(date, closingLocalTime, timezone, 'later') + phaseMs(plantId, closingSpreadMs);
 }
@@ -34,7 +34,7 @@ export function nextClosing(plantId: string, timezone: string, nowMs: number): D
   return { date, atMs: closingInstantMs(plantId, date, timezone) };
 }
 
-/** The newest 3 closings that were due at `nowMs`, oldest first; whether the plant was active on a date is for the caller. */
+/** The newest 3 closings that were due at `nowMs`, oldest first. The caller checks whether the plant was active on a date. */
 export function closingsPassed(plantId: string, timezone: string, nowMs: number): DueClosing[] {
   const today = localDateAt(nowMs, timezone);
   const passed: DueClosing[] = [];
@@ -47,12 +47,12 @@ export function closingsPassed(plantId: string, timezone: string, nowMs: number)
 }
 
 /**
- * What was known of a day's total at local 00:00, 00:10 … 24:00, kWh: 145 values, each the highest total measured by then,
- * null before the first. An hour that the clock repeats counts by what the clock showed; one that it skips repeats the value
- * before it.
+ * A day's total at local 00:00, 00:10 … 24:00, kWh: 145 values, each the highest total measured by then, null before the
+ * first. In an hour that the clock repeats, both passes count for the times that the clock showed; an hour that it skips
+ * repeats the value before it.
  *
- * @param points totals booked to the day with their measurement times, any order. One measured after the day has ended (by
- * a clock that is fast) counts at 24:00, one of an earlier date not at all.
+ * @param points totals booked to the day with their measurement times, any order. One measured after the day's end (by a
+ * fast clock) counts at 24:00, one of an earlier date not at all.
  */
 export function totalsByTime(
   points: readonly { atMs: number; totalKwh: number }[],
@@ -74,14 +74,14 @@ export function totalsByTime(
   });
 }
 
-/** A part of a day's totals by local time, from the mark `firstMark` on: 0 is 00:00, 1 is 00:10. */
+/** A part of a day's totals by local time, starting at the mark `firstMark`: 0 is 00:00, 1 is 00:10. */
 export interface MarkedDay {
   date: LocalDate;
   firstMark: number;
   totalsKwh: (number | null)[];
 }
 
-/** Each day's total at the local time of day of an instant, between the two marks around it; null where a mark is missing. */
+/** Each day's total at the local time of day of an instant, interpolated between the two marks around it; null when a mark is missing. */
 export function totalsAtTime(
   days: readonly MarkedDay[],
   atMs: number,

@@ -5,35 +5,35 @@ import { energyText } from '../wording.ts';
 import { addDays, hourMs, startOfDayMs } from '../zone.ts';
 
 /**
- * To which day a total belongs. All four vendors show yesterday's total as today's around dawn, with old measurement times
- * or with fresh ones, so a total is a day's own only when nothing speaks against it.
+ * Decides to which day a total belongs. All four vendors show yesterday's total as today's around dawn, with old or with
+ * fresh measurement times, so a total is a day's own only when nothing contradicts it.
  */
 
-/** Vendors' totals come with one decimal: two that differ by no more are the same total. */
+/** Vendors' totals have one decimal: two totals that differ by no more than that are the same. */
 const sameTotalKwh = 0.1;
-/** Keeps sums of decimals from missing a limit by the machine's rounding. */
+/** Keeps sums of decimals from missing a limit by floating-point rounding. */
 export const roundingKwh = 1e-6;
 /** The lifetime total and the day's total come from different counters of the vendor. */
 const lifetimeSlack = 1.01;
-/** A day is corrected up to this age; then it is FINAL. Also how far back polls fill days by themselves. */
+/** A day is corrected up to this age; then it is FINAL. Polls fill gaps up to the same age. */
 export const finalAgeDays = 3;
 
-/** A total on its way to a day. */
+/** A total for which a day is sought. */
 export interface Candidate {
   /** The plant-local date of `atMs`. */
   date: LocalDate;
   energyKwh: number;
-  /** null: the vendor gave none, or one below what it gave before. */
+  /** null: the vendor gave none, or a lower one than before. */
   lifetimeKwh: number | null;
   lifetimeResolutionKwh: number;
-  /** The measurement time, or the attempt's where the vendor states none; never in the future. */
+  /** The measurement time; the attempt's time if the vendor states none. Never in the future. */
   atMs: number;
 }
 
 /** The rows to which a candidate is compared. */
 export interface ComparedDays {
   today: LocalDate;
-  /** The row of the candidate's date; null where it has none yet. */
+  /** The row of the candidate's date; null when there is none yet. */
   row: DayRow | null;
   /** Rows of the 7 days before that date, newest first. */
   earlier: readonly DayRow[];
@@ -65,21 +65,21 @@ export function refusalOf(
   return null;
 }
 
-/** Whether two totals are the same as far as vendors' decimals go: they differ by at most 0.1 kWh. */
+/** Whether two totals are the same within the vendors' precision: they differ by at most 0.1 kWh. */
 export function isSameTotal(aKwh: number, bKwh: number): boolean {
   return Math.abs(aKwh - bKwh) <= sameTotalKwh + roundingKwh;
 }
 
 /**
  * Whether a total is yesterday's, shown again: equal to the last one of the day before while the lifetime total stands
- * still. Where no lifetime total can tell, it is yesterday's until it differs: until the day has a total of its own.
+ * still. Without a lifetime total to compare, an equal total counts as yesterday's until the day has a total of its own.
  *
- * A zero is never yesterday's: whatever it was meant to say, 0 kWh is true of a day that has just begun.
+ * A zero is never yesterday's: 0 kWh is true of a day that has just begun.
  */
 function isCarriedOver(candidate: Candidate, { row, earlier }: ComparedDays): boolean {
   const [previous] = earlier;
   if (previous === undefined || candidate.energyKwh === 0) return false;
-  // The vendor's counter shows what it last counted, which the series may have corrected since.
+  // The vendor's counter shows its last count; the series may have corrected that day since.
   const live = earlier.find((day) => day.liveEnergyKwh !== null);
   const isSame = [previous.todayEnergyKwh, live?.liveEnergyKwh ?? null].some(
     (totalKwh) => totalKwh !== null && isSameTotal(totalKwh, candidate.energyKwh),
@@ -91,7 +91,7 @@ function isCarriedOver(candidate: Candidate, { row, earlier }: ComparedDays): bo
   return lifetimeTells ? riseKwh <= 0 : (row?.liveEnergyKwh ?? 0) === 0;
 }
 
-/** The most that a day can have made by the lifetime total, kWh; null where no earlier day has one. */
+/** The most energy that the lifetime total allows for a day, kWh; null when no earlier day has a lifetime total. */
 function lifetimeRiseMax(candidate: Candidate, earlier: readonly DayRow[]): number | null {
   const since = earlier.find((day) => day.lifetimeEnergyKwh !== null);
   const riseKwh = lifetimeRise(candidate, since);

@@ -14,25 +14,25 @@ import { energyText } from '../wording.ts';
 import { addDays, endOfDayMs, hourMs, instantOf, localDateAt, minuteMs } from '../zone.ts';
 
 /**
- * What a reading writes to the days of a plant. Guards decide which day it speaks of (`day-guards.ts`); what they refuse
- * writes nothing: the day gets its row from its first own reading, or from the vendor's series (`refresh.ts`).
+ * What a reading writes to the days of a plant. Guards decide to which day it belongs (`day-guards.ts`). A refused reading
+ * writes nothing: a day gets its row from its first own reading, or from the vendor's series (`refresh.ts`).
  */
 
-/** How many days before its own a total is compared with. */
+/** A total is compared with this number of days before its own. */
 const comparedDays = 7;
-/** After a silence as long as this, days that were asked in vain may have been uploaded. */
+/** After a silence of this length the vendor may have data for days that it had none for before. */
 const longAbsenceMs = 2 * hourMs;
-/** What still comes in the last 90 minutes of sun is too little to change a verdict on the day. */
+/** The last 90 minutes of sun give too little energy to change a verdict on the day. */
 const completeBeforeSunsetMs = 90 * minuteMs;
-/** Where the sun sets around midnight or after, a day must still be able to become complete before it ends. */
+/** Even when the sun sets around midnight or later, a day must be able to become complete before it ends. */
 const completeBeforeMidnightMs = hourMs;
 const noDataNote = 'The logger is offline and the vendor gave no data: nothing is booked.';
-/** Where the sun says nothing: the place is unknown, or the sun does not set. */
+/** Used when the place is unknown, or the sun does not set. */
 const completeFromLocalTime = '17:00';
 
 /**
- * Whether a day is complete by its newest measurement: at or after sunset − 90 min (17:00 local where the place is
- * unknown). A day whose value came from the vendor's series is complete in any case; its row says so.
+ * Whether a day is complete by its newest measurement: at or after sunset − 90 min (17:00 local if the place is
+ * unknown). A day with a value from the vendor's series is always complete; its row says so.
  */
 export function isComplete(
   date: LocalDate,
@@ -58,12 +58,12 @@ function completeFromMs(date: LocalDate, place: Place): number {
 
 /**
  * Books a checked summary (`checkSummary`): which day its total belongs to, that day's row afterwards, and the days of
- * D-3 … D-1 whose series must be asked. `nowMs` is the attempt's clock.
+ * D-3 … D-1 whose series must be requested. `nowMs` is the attempt's clock.
  */
 export function decideDay(before: DayBefore, summary: PlantSummary, nowMs: number): DayChanges {
   const { plant } = before;
   const sourceTimeMs = summary.lastSeenAt === null ? null : Date.parse(summary.lastSeenAt);
-  // A clock that is a few minutes fast must not book the evening to tomorrow.
+  // A clock that is a few minutes fast must not book the evening to the next day.
   const atMs = Math.min(sourceTimeMs ?? nowMs, nowMs);
   const date = localDateAt(atMs, plant.timezone);
   const today = localDateAt(nowMs, plant.timezone);
@@ -122,7 +122,7 @@ function comparedTo(date: LocalDate, today: LocalDate, days: readonly DayRow[]):
 
 interface AcceptedLifetime {
   energyKwh: number | null;
-  /** It is below what was known: a counter that fell, or was replaced, counts as absent until the days before are past. */
+  /** It is below the known total: a counter that fell or was replaced counts as absent until the compared days are past. */
   fell: boolean;
   rose: boolean;
 }
@@ -143,10 +143,10 @@ function hasTotalRisen({ energyKwh }: Candidate, row: DayRow | null): boolean {
 }
 
 /**
- * The vendor's measurement time; or, where it states none, the attempt's time when an inverter runs with power, or a total
- * has risen since the last accepted reading. A time that was refused as impossible is not replaced by anything.
+ * The vendor's measurement time; or, if it states none, the attempt's time when an inverter runs with power, or a total has
+ * risen since the last accepted reading. Nothing replaces a time that was refused as impossible.
  *
- * @param hasRisen of a total that was booked: a refused one leaves no mark, and shown again would prove life for ever.
+ * @param hasRisen only for a booked total: a refused one is not stored, so a repetition of it would prove life for ever.
  */
 function signOfLife(
   summary: PlantSummary,
@@ -164,12 +164,12 @@ function signOfLife(
     : { seenAtMs: null, seenSource: null };
 }
 
-/** Whether live readings still make the day's total: it runs, or the series has not spoken. */
+/** Whether live readings still set the day's total: the day runs, or the series has given no value. */
 function isOpen(days: ComparedDays, date: LocalDate): boolean {
   return days.row === null || days.row.quality === 'LIVE' || date === days.today;
 }
 
-/** The ledger holds the day's total, which never falls; of a day that the series closed, what the reading said. */
+/** The value for the ledger: the day's total, which never falls; for a day that the series closed, the reading's own value. */
 function bookedTotal(days: ComparedDays, candidate: Candidate, row: DayRow): number {
   return isOpen(days, candidate.date) ? row.todayEnergyKwh : candidate.energyKwh;
 }
@@ -219,7 +219,7 @@ function noteOf(row: DayRow | null, candidate: Candidate, lifetimeFell: boolean)
   return lifetimeFell ? 'The lifetime total fell: it was left out.' : null;
 }
 
-/** Days of D-3 … D-1 without a complete row, oldest first; those asked in vain only when the plant is back from a silence. */
+/** Days of D-3 … D-1 without a complete row, oldest first; days without data before only when the plant is back from a silence. */
 function gapsOf(
   before: DayBefore,
   daysAfter: readonly DayRow[],

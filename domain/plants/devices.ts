@@ -6,34 +6,34 @@ import { powerText } from '../wording.ts';
 import { addDays } from '../zone.ts';
 
 /**
- * DEVICE_DOWN: one inverter of several gives nothing while the others produce. The siblings are the proof that there is
- * light; a plant with one inverter has none, and is left to LOW_GENERATION.
+ * DEVICE_DOWN: one inverter of several gives nothing while the others produce. The siblings prove that there is light. A
+ * plant with one inverter has no siblings; LOW_GENERATION covers it.
  */
 
-/** Of the device's own highest power: below it, dawn and dusk decide which inverter still gives anything. */
+/** Share of the device's own highest power. Below it, at dawn and dusk, some inverters give nothing without a fault. */
 const siblingsAbovePart = 1 / 10;
-/** One poll in which an inverter restarts is no fault. */
+/** An inverter that restarts misses one poll; that is no fault. */
 const downPollsMin = 3;
-/** The highest power is looked for on today and the 7 days before it. */
+/** The highest power is taken from today and the 7 days before. */
 const peakDays = 7;
 
-/** What a poll says of a plant's devices. */
+/** A poll's findings about a plant's devices. */
 export interface DecidedDevices {
-  /** As they are kept; null: the plant shows fewer than two, and never showed more. */
+  /** As stored; null: the plant shows fewer than two, and never showed more. */
   devices: readonly DeviceFacts[] | null;
-  /** Devices that are down by three fresh polls or more. */
+  /** Devices that were down in three or more fresh polls in a row. */
   down: { sn: string; message: string }[];
   /** Devices that give power. */
   producing: string[];
-  /** Devices that the vendor has not listed for a week: nobody will see them produce. */
+  /** Devices that the vendor has not listed for a week: no poll will see them produce again. */
   gone: string[];
 }
 
 /**
  * Judges the devices of one answered poll.
  *
- * @param readings as answered; fewer than two leave what is known as it is: some vendors tell of devices apart.
- * @param isFresh the plant's measurement is newer than the last poll's. Any other answer repeats what was judged already.
+ * @param readings as answered; fewer than two change nothing, because some vendors list devices in another answer.
+ * @param isFresh the plant's measurement is newer than the last poll's. Any other answer repeats one that was judged already.
  */
 export function decideDevices(
   before: readonly DeviceFacts[] | null,
@@ -66,7 +66,7 @@ export function decideDevices(
 
 interface Seen {
   facts: DeviceFacts;
-  /** null: the answer says nothing new of it. */
+  /** null: the answer has nothing new about it. */
   gives: 'POWER' | 'NOTHING' | null;
 }
 
@@ -77,7 +77,7 @@ function look(
   from: LocalDate,
 ): Seen {
   const measuredAtMs = reading.measuredAt === null ? null : Date.parse(reading.measuredAt);
-  // A value of an earlier measurement is not this poll's; a vendor that states no time is believed.
+  // A value of an earlier measurement does not count for this poll; a value without a time does.
   const isOld =
     measuredAtMs !== null && before?.measuredAtMs != null && measuredAtMs <= before.measuredAtMs;
   const powerW = isOld ? null : reading.powerW;
@@ -91,7 +91,7 @@ function look(
       todayEnergyKwh: reading.todayEnergyKwh,
       state: reading.state,
       measuredAtMs,
-      // A day on which it was listed counts, even without power: it is still there.
+      // A day on which it was listed counts, even without power: the device still exists.
       peaksW: { ...peaksW, [today]: Math.max(peaksW[today] ?? 0, peakW) },
       downStreak: before?.downStreak ?? 0,
     },
@@ -112,7 +112,7 @@ function recent(
   return Object.fromEntries(Object.entries(peaksW).filter(([date]) => date >= from));
 }
 
-/** The device with its row of polls in which it was down; and what that says, where this poll continues it. */
+/** The device with its number of polls in a row in which it was down, and the finding if this poll continues them. */
 function judge(device: Seen, all: readonly Seen[]): { facts: DeviceFacts; message: string | null } {
   const { facts, gives } = device;
   if (gives === null) return { facts, message: null };
@@ -129,7 +129,7 @@ function judge(device: Seen, all: readonly Seen[]): { facts: DeviceFacts; messag
   return { facts: { ...facts, downStreak }, message };
 }
 
-/** Its own highest power; of a device that gave none in all these days, what its siblings have at most, by their median. */
+/** Its own highest power, W; for a device that gave none in all these days, the median of its siblings' highest power. */
 function usualPeakW(facts: DeviceFacts, siblings: readonly Seen[]): number {
   const peakOf = ({ peaksW }: DeviceFacts) => Math.max(0, ...Object.values(peaksW));
   const own = peakOf(facts);

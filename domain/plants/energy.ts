@@ -3,27 +3,27 @@ import { durationText, energyText, powerText } from '../wording.ts';
 import { minuteMs } from '../zone.ts';
 
 /**
- * What cannot be true is not recorded. Today's energy is what a plant is judged and paid by, so an impossible one refuses
- * the whole answer; an impossible power, time or lifetime total costs only its field.
+ * Refuses impossible values. A plant is judged and paid by today's energy, so an impossible one refuses the whole answer; an
+ * impossible power, time or lifetime total drops only its field.
  */
 
-/** Panels in cold, clear air exceed their rating for a while, and ratings are typed in by hand: a fifth above is let pass. */
+/** Panels in cold, clear air exceed their rating for a while, and people type ratings in by hand: a fifth above passes. */
 export const capacitySlack = 1.2;
 /** Power peaks at cloud edges go higher than any average. */
 const powerSlack = 1.5;
-/** Inverters draw a little at night; that is no generation and no error. */
+/** Inverters draw a little power at night; that is neither generation nor an error. */
 const nightDrawShare = 0.01;
-/** Where the capacity is unknown: the night draw of 100 kW of inverters. */
+/** For an unknown capacity: the night draw of 100 kW of inverters. */
 const nightDrawWUnknownCapacity = 1_000;
-/** Where the capacity is unknown: one full day of the largest single plant, 1 GW. */
+/** For an unknown capacity: one full day of the largest single plant, 1 GW. */
 const dayEnergyKwhMaxUnknownCapacity = 24_000_000;
 const powerWMaxUnknownCapacity = 1_000_000_000;
 /** No plant has run for a century: a larger lifetime total is a wrong unit. */
 const lifetimeDaysMax = 36_525;
-/** Loggers' clocks are a few minutes off; more is a wrong clock or a wrong zone. */
+/** Loggers' clocks are a few minutes off; more means a wrong clock or a wrong zone. */
 const timeAheadMsMax = 10 * minuteMs;
 
-/** Whether a plant can have produced `energyKwh` in one day. A null capacity is an unknown one. */
+/** Whether a plant can have produced `energyKwh` in one day. A null capacity is unknown. */
 export function isPossibleDayEnergy(
   energyKwh: number,
   installedCapacityKw: number | null,
@@ -32,8 +32,8 @@ export function isPossibleDayEnergy(
 }
 
 /**
- * The summary without its impossible fields, each with a sentence in `refused` (which makes the poll PARTIAL); or, where
- * today's energy is impossible, INVALID_DATA_FORMAT. `nowMs` is the attempt's clock.
+ * The summary without its impossible fields, each with a sentence in `refused` (which makes the poll PARTIAL); or
+ * INVALID_DATA_FORMAT when today's energy is impossible. `nowMs` is the attempt's clock.
  */
 export function checkSummary(
   summary: PlantSummary,

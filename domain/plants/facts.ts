@@ -4,7 +4,7 @@ import type { StatusProfile } from '../daylight.ts';
 import type { LocalDate } from '../zone.ts';
 
 /**
- * What the rules of a poll are told: the state before it and what the vendor answered. Instants are integer milliseconds
+ * The inputs of a poll's rules: the state before it and the vendor's answer. Instants are integer milliseconds
  * since the epoch (`…AtMs`), dates are the plant's.
  */
 
@@ -17,7 +17,7 @@ export interface PlantFacts {
   installedCapacityKw: number | null;
   pollIntervalS: number;
   integrationStatus: IntegrationStatus;
-  /** When it last became ACTIVE; null while it never was. */
+  /** When it last became ACTIVE; null if it never was. */
   activatedAtMs: number | null;
   status: Status;
   statusReason: StatusReason;
@@ -27,7 +27,7 @@ export interface PlantFacts {
   consecutiveFailures: number;
   alertsSilencedUntilMs: number | null;
   statusProfile: StatusProfile;
-  /** Its inverters as last answered; null while it has shown fewer than two. */
+  /** Its inverters as last answered; null if it never showed two. */
   devices: readonly DeviceFacts[] | null;
   /** Consecutive verdicts on low generation during the day; null before the first. */
   lowGenerationStreak: LowGenerationStreak | null;
@@ -38,14 +38,14 @@ export interface PlantFacts {
 /** Consecutive equal verdicts of the running day, newest last. */
 export interface LowGenerationStreak {
   date: LocalDate;
-  /** How many verdicts in a row said below 30 % (or, `below` false, at or above it). */
+  /** Number of verdicts in a row below 30 % (if `below` is false: at or above 30 %). */
   verdicts: number;
   below: boolean;
-  /** Of a row of verdicts below: how many of the newest in a row said below 10 %. */
+  /** If `below`: how many of the newest verdicts in a row were below 10 %. */
   belowTen: number;
 }
 
-/** What is kept of one inverter of a plant that has several. */
+/** The stored facts of one inverter of a plant that has several. */
 export interface DeviceFacts {
   sn: string;
   /** As it was last answered. */
@@ -55,7 +55,7 @@ export interface DeviceFacts {
   measuredAtMs: number | null;
   /** The highest power seen of each of the last 8 local dates, W. */
   peaksW: Readonly<Record<LocalDate, number>>;
-  /** In how many fresh polls in a row it gave nothing while its siblings produced. */
+  /** Number of fresh polls in a row in which it gave nothing while its siblings produced. */
   downStreak: number;
 }
 
@@ -73,14 +73,14 @@ export interface DayRow {
   /** Its newest measurement lies at or after sunset − 90 min, or its value came from the vendor's day series. */
   complete: boolean;
   lastSeenAtMs: number | null;
-  /** The last total that a live reading booked, whatever the series said since; null where none did. */
+  /** The last total that a live reading booked, even if the series changed the day since; null if none did. */
   liveEnergyKwh: number | null;
 }
 
 /** One of the last 7 days before today, for the median at a local time. */
 export interface DayAtTime {
   date: LocalDate;
-  /** The plant's own total at the same local time of that day, kWh; null where the closing stored none. */
+  /** The plant's total at the same local time of that day, kWh; null when the closing stored none. */
   totalAtTimeKwh: number | null;
 }
 
@@ -88,7 +88,7 @@ export type AlertType = 'OFFLINE' | 'LOW_GENERATION' | 'MOCK_FAULT' | 'API_ERROR
 export type AlertSeverity = 'YELLOW' | 'RED';
 export type AlertState = 'NEW' | 'ACKED' | 'RESOLVED';
 
-/** The dedupe key apart from the plant (LOCKED): `(plant_id, type, vendor_alarm_code, device_sn)`. */
+/** The dedupe key without the plant. The whole key is `(plant_id, type, vendor_alarm_code, device_sn)`. */
 export interface AlertKey {
   type: AlertType;
   vendorAlarmCode: string | null;
@@ -101,25 +101,25 @@ export interface ActiveAlert extends AlertKey {
   state: 'NEW' | 'ACKED';
   startedAtMs: number;
   lastSeenAtMs: number;
-  /** With ACKED: until when, if a person said so. */
+  /** With ACKED: until when, if a person named a time. */
   ackedUntilMs: number | null;
   lastNotifiedAtMs: number | null;
-  /** The earliest `not_before` of its announcements that were not dropped; null where it was never announced. */
+  /** The earliest `not_before` of its announcements that were not dropped; null if it was never announced. */
   announcedNotBeforeMs: number | null;
-  /** Was open before the plant was first asked: recorded, never announced. */
+  /** Already open at the plant's first poll: recorded, never announced. */
   muted: boolean;
 }
 
-/** An alert that ended in the last hours: a new one of the same key inherits when it was announced. */
+/** An alert that ended in the last hours: a new one of the same key inherits its announcement time. */
 export interface EndedAlert extends AlertKey {
-  /** A RED alert is announced although a YELLOW one of its key was. */
+  /** A RED alert is announced even when a YELLOW one of its key was announced. */
   severity: AlertSeverity;
   startedAtMs: number;
   resolvedAtMs: number;
   lastNotifiedAtMs: number | null;
 }
 
-/** What the day's closing says of low generation; `ratio` is the day's total over the median. */
+/** The closing's verdict on low generation; `ratio` is the day's total divided by the median. */
 export interface ClosingVerdict {
   date: LocalDate;
   /** null: no verdict, `note` says why. */
@@ -128,13 +128,13 @@ export interface ClosingVerdict {
   note: string;
 }
 
-/** What became of asking the vendor. */
+/** The result of asking the vendor. */
 export type PollResult =
   | { kind: 'READING'; reading: Reading }
   | {
       kind: 'FAILURE';
       failure: VendorFailure;
-      /** Whether the refused credentials are still the stored ones; only then AUTH_FAILED pauses. */
+      /** Whether the refused credentials are still the stored ones; AUTH_FAILED pauses only then. */
       credentialsCurrent: boolean;
     };
 
@@ -143,7 +143,7 @@ export interface DayBefore {
   plant: PlantFacts;
   /** The rows that exist of today (the plant's date at `now`) and the 7 days before it, any order. */
   days: readonly DayRow[];
-  /** Days whose series was asked without success since the last closing or the last long absence. */
+  /** Days whose series gave no value since the last closing or the last long absence. */
   askedInVain: readonly LocalDate[];
 }
 
@@ -155,9 +155,9 @@ export interface AlertsBefore {
   /** The last 7 days before today, for the running day's comparison at the measurement's local time. */
   daysAtTime: readonly DayAtTime[];
   active: readonly ActiveAlert[];
-  /** The open incident of its brand, or of all brands; null where they answer. */
+  /** The open incident of its brand, or of all brands; null when there is none. */
   incident: {
-    /** Its brand's refused credentials are held back: they pause nobody. */
+    /** Refused credentials of its brand are held: they pause no account. */
     held: boolean;
   } | null;
   /** Alerts of this plant resolved within the last 6 h, and stored vendor alarms that began within the alarm window. */

@@ -4,52 +4,52 @@ import { clockText, localTimeText } from '../wording.ts';
 import { hourMs, localDateAt, minuteMs } from '../zone.ts';
 
 /**
- * A brand that does not answer: one incident instead of an alarm for each plant. Judged by the reconciliation of the fleet
- * over each active plant's newest poll; any error but PLANT_NOT_FOUND counts, which is the plant's own.
+ * A brand that does not answer is one incident instead of an alarm for each plant. The fleet's reconciliation judges it by
+ * each active plant's newest poll. Any error counts except PLANT_NOT_FOUND, which concerns the plant alone.
  */
 
-/** What an incident takes. */
+/** The conditions of an incident. */
 export interface IncidentLimits {
-  /** At least so many plants of the brand fail. */
+  /** Minimum number of failing plants of the brand. */
   plantsMin: number;
-  /** For so long, ms, and in at least two reconciliations. */
+  /** Minimum duration, ms; also at least two reconciliations. */
   afterMs: number;
 }
 export const incidentLimits: IncidentLimits = { plantsMin: 5, afterMs: 5 * minuteMs };
 
-/** It opens while at least one in so many plants of the brand fails. */
+/** It opens while at least one in this number of the brand's plants fails. */
 const opensFromOneIn = 3;
-/** It closes when fewer than one in so many have failed for one interval. */
+/** It closes when fewer than one in this number have failed for one interval. */
 const closesBelowOneIn = 10;
 const sightingsMin = 2;
-/** Alerts that are kept but not announced meanwhile: the incident speaks for them. */
+/** Alerts of these types are stored but not announced during an incident: the incident covers them. */
 export const withheldTypes: ReadonlySet<AlertType> = new Set([
   'OFFLINE',
   'API_ERROR',
   'LOW_GENERATION',
 ]);
-/** "Our side" takes two brands that fail, and none that answers. */
+/** "Our side" needs at least two failing brands and none that answers. */
 const brandsMin = 2;
-/** One refused account has a wrong password; three at once have a vendor with an outage of its own. */
+/** One refused account may have a wrong password; three at once mean that the vendor's sign-in is out of order. */
 export const refusedAccountsMin = 3;
-/** While credentials are held back, one plant tries its own so often. */
+/** While credentials are held, one plant tries its own at this interval. */
 export const probeAfterMs = hourMs;
 
-/** A brand's newest polls, those that are no older than two intervals and a minute. */
+/** A brand's newest polls that are at most two intervals and a minute old. */
 export interface BrandCount {
   brand: Brand;
   plantsActive: number;
   plantsFailed: number;
   /** Failed plants by error. */
   errors: Partial<Record<AdapterErrorType, number>>;
-  /** Accounts whose credentials were refused, by a request that was made, since the last release. */
+  /** Accounts whose credentials a request was refused for since the last release. */
   accountsRefused: number;
   /** The median interval of its plants, ms. */
   intervalMs: number;
 }
 
 export interface Incident {
-  /** null before it is written. */
+  /** null until it is written. */
   id: number | null;
   /** null: all brands, our side. */
   brand: Brand | null;
@@ -67,17 +67,17 @@ export interface Incident {
 }
 
 export interface DecidedIncidents {
-  /** Suspected, open or just closed ones, as they must be written. */
+  /** Suspected, open or just closed incidents, as they must be stored. */
   incidents: Incident[];
-  /** Ids of suspicions that came to nothing. */
+  /** Ids of suspicions that ended. */
   forgotten: number[];
 }
 
 /**
- * Follows the incidents of the fleet by one reconciliation.
+ * Advances the incidents of the fleet by one reconciliation.
  *
  * @param before suspected and open ones.
- * @param probesAnswered ids of incidents whose held credentials were tried by one plant, and accepted.
+ * @param probesAnswered ids of incidents in which one plant tried held credentials and the vendor accepted them.
  */
 export function decideIncidents(
   before: readonly Incident[],
@@ -106,7 +106,7 @@ export function decideIncidents(
         brand: null,
         count: all,
         isFailing: isOurs,
-        // One brand that answers shows that it is not our side.
+        // A brand that answers shows that the fault is not ours.
         isRecovering: polled.some((count) => !failsBy(count, closesBelowOneIn)),
         isProbeAnswered: answered(ours),
       },
@@ -117,10 +117,10 @@ export function decideIncidents(
   for (const count of counts) {
     const known = ofBrand(count.brand);
     const isOpen = known !== null && known.openedAtMs !== null;
-    // What all brands have is not said of each; an incident that was there before goes on.
+    // An incident of all brands opens none for each brand; one that was open before continues.
     if (isOurs && !isOpen) continue;
     const fails = isFailing(count, limits);
-    // A brand that goes on failing when others answer again has been failing since then.
+    // A brand that still fails when others answer again has failed since the incident of all began.
     const begun = known ?? (fails && ours !== null ? begunWith(ours) : null);
     followed.push(
       follow(
@@ -143,7 +143,7 @@ export function decideIncidents(
   return {
     incidents,
     forgotten: before.flatMap(({ id, brand, openedAtMs }) =>
-      // An open incident of a brand that has no plant any more stays: nobody says that it is over.
+      // An open incident stays when its brand has no plants left: nothing shows that it is over.
       id === null || kept.has(id) || (openedAtMs !== null && !counted.has(brand)) ? [] : [id],
     ),
   };
@@ -157,7 +157,7 @@ interface Seen {
   isProbeAnswered: boolean;
 }
 
-/** One incident, one reconciliation later; null where there is none, or the suspicion came to nothing. */
+/** One incident, one reconciliation later; null if there is none, or the suspicion ended. */
 function follow(
   before: Incident | null,
   { brand, count, isFailing: fails, isRecovering, isProbeAnswered }: Seen,
@@ -192,7 +192,7 @@ function follow(
   return hold({ ...seen, recoveringSinceMs }, count.accountsRefused, isProbeAnswered, nowMs);
 }
 
-/** Refused credentials of three accounts are held back, until the one plant that tries has been answered. */
+/** Credentials are held once those of three accounts were refused, until the one plant that tries is accepted. */
 function hold(
   incident: Incident,
   accountsRefused: number,
@@ -200,7 +200,7 @@ function hold(
   nowMs: number,
 ): Incident {
   if (incident.heldAtMs === null) {
-    // They were refused just now: the first try is an hour away.
+    // They were refused just now: the first try comes in an hour.
     return accountsRefused >= refusedAccountsMin
       ? { ...incident, heldAtMs: nowMs, probedAtMs: nowMs }
       : incident;
@@ -212,12 +212,12 @@ function isFailing(count: BrandCount, { plantsMin }: IncidentLimits): boolean {
   return count.plantsFailed >= plantsMin && failsBy(count, opensFromOneIn);
 }
 
-/** Whether at least one in so many of the brand's plants fails. */
+/** Whether at least one in `oneIn` of the brand's plants fails. */
 function failsBy({ plantsFailed, plantsActive }: BrandCount, oneIn: number): boolean {
   return plantsFailed * oneIn >= plantsActive;
 }
 
-/** The suspicion of a brand that began with the incident of all. */
+/** The suspicion of a brand, dated from the incident of all brands. */
 function begunWith(ours: Incident): Incident {
   return { ...ours, id: null, openedAtMs: null, recoveringSinceMs: null, heldAtMs: null };
 }
@@ -245,7 +245,7 @@ function sumOf(counts: readonly BrandCount[]): Omit<BrandCount, 'brand'> {
   };
 }
 
-/** "HUAWEI not answering since 10:00." by the plant's clock; with brand null: no vendor answers, which is our side. */
+/** "HUAWEI not answering since 10:00." by the plant's clock; for a null brand: no vendor answers, so the fault is ours. */
 export function incidentSentence(
   brand: Brand | null,
   sinceMs: number,

@@ -5,8 +5,8 @@ import { clearSkyShare, type Place } from '../sun.ts';
 import { addDays, endOfDayMs, localDateAt, localMinutesAt, startOfDayMs } from '../zone.ts';
 
 /**
- * What an alert costs: the energy that the plant's usual days would have given since it began, less what was produced. The
- * usual days are the plant's own, so that its shade and its panels are in them; the weather is not. Always an estimate.
+ * What an alert costs: the energy of the plant's usual days since it began, minus what was produced. The usual days are the
+ * plant's own, so they include its shade and its panels, but not the weather. Always an estimate.
  */
 
 /** As LOW_GENERATION: the usual day is a median of at least 3 and at most 7 days. */
@@ -19,7 +19,7 @@ const dayMinutes = 24 * 60;
 export interface UsualDay {
   date: LocalDate;
   todayEnergyKwh: number;
-  /** Its totals at local 00:00, 00:10 … 24:00; null where the closing stored none. */
+  /** Its totals at local 00:00, 00:10 … 24:00; null when the closing stored none. */
   totalsByTime: readonly (number | null)[] | null;
 }
 
@@ -31,7 +31,7 @@ export interface LossDay {
   lastSeenAtMs: number | null;
 }
 
-/** What an estimate needs of an alert and its plant. */
+/** The inputs of an estimate, from an alert and its plant. */
 export interface LossFacts {
   type: AlertType;
   startedAtMs: number;
@@ -41,20 +41,20 @@ export interface LossFacts {
   /** The newest complete days before the date on which it began, at most 7. */
   usualDays: readonly UsualDay[];
   days: readonly LossDay[];
-  /** Totals that polls booked to the first and to the last date. */
+  /** Totals that polls booked to the first and the last date. */
   points: readonly { date: LocalDate; atMs: number; totalKwh: number }[];
 }
 
-/** kWh; one of them at most. Both null: nothing says what is usual. */
+/** kWh; at most one is set. Both null: no usual day is known. */
 export interface Loss {
   estimatedLostKwh: number | null;
-  /** Of OFFLINE and API_ERROR: nobody saw the plant, and it may well have produced. Late data lower it. */
+  /** For OFFLINE and API_ERROR: no poll saw the plant, and it may have produced. Late data lower the value. */
   atRiskKwh: number | null;
 }
 
 const unseenTypes: ReadonlySet<AlertType> = new Set(['OFFLINE', 'API_ERROR']);
 
-/** Σ max(0, usual − produced), day by day, so that the clouds of an hour are not counted against the sun of the next. */
+/** Σ max(0, usual − produced), summed by day, so that a sunny hour makes up for a cloudy one. */
 export function estimateLoss(facts: LossFacts, nowMs: number): Loss {
   const isUnseen = unseenTypes.has(facts.type);
   const { timezone } = facts.place;
@@ -75,16 +75,16 @@ export function estimateLoss(facts: LossFacts, nowMs: number): Loss {
     : { estimatedLostKwh: lostKwh, atRiskKwh: null };
 }
 
-/** What has not been measured yet is not lost yet. */
+/** Energy that is not measured yet does not count as lost. */
 function measuredUntil({ days, startedAtMs }: LossFacts, nowMs: number): number {
   const newestMs = Math.max(startedAtMs, ...days.map((day) => day.lastSeenAtMs ?? -Infinity));
   return Math.min(nowMs, newestMs);
 }
 
-/** What is usually in by an instant of a date, kWh. */
+/** The usual energy until an instant of a date, kWh. */
 type Usual = (date: LocalDate, atMs: number) => number;
 
-/** By the median of the usual days at the local time; else their median total by the clear-sky day; else null. */
+/** The median of the usual days at the local time; else their median total times the clear-sky share; else null. */
 function usualCurve(days: readonly UsualDay[], place: Place): Usual | null {
   const curves = days.flatMap(({ totalsByTime }) => (totalsByTime === null ? [] : [totalsByTime]));
   if (curves.length >= usualDaysMin) {
@@ -104,14 +104,14 @@ function minutesOf(date: LocalDate, atMs: number, timezone: string): number {
   return atMs >= endOfDayMs(date, timezone) ? dayMinutes : localMinutesAt(atMs, timezone);
 }
 
-/** Between two marks of a day, kWh; before the first total of the day nothing was in. */
+/** Energy between two marks of a day, kWh; before the day's first total it is 0. */
 function valueAt(curve: readonly (number | null)[], mark: number): number {
   const below = curve[Math.floor(mark)] ?? 0;
   const above = curve[Math.ceil(mark)] ?? below;
   return below + (above - below) * (mark - Math.floor(mark));
 }
 
-/** What the plant made between two instants of a date, as far as anybody knows, kWh. */
+/** The plant's energy between two instants of a date, as far as known, kWh. */
 function producedKwh(
   { days, points, place }: LossFacts,
   usual: Usual,
@@ -125,7 +125,7 @@ function producedKwh(
   const highestKwh = Math.max(0, ...booked.map(({ totalKwh }) => totalKwh));
   const startMs = startOfDayMs(date, place.timezone);
   const endMs = endOfDayMs(date, place.timezone);
-  // A day that is known by its total alone, or got more of it later, was made in the hours in which it usually is.
+  // If only the day's total is known, or part of it came later, spread it over the usual hours.
   const wholeKwh = usual(date, endMs) - usual(date, startMs);
   const isLate = day.quality !== 'LIVE' && day.todayEnergyKwh > highestKwh;
   const byUsual = (atMs: number) =>

@@ -11,28 +11,26 @@ import { clockText, energyText, percentText } from '../wording.ts';
 import { addDays, minuteMs } from '../zone.ts';
 
 /**
- * LOW_GENERATION (LOCKED: below 30 % of the 7-day median YELLOW, below 10 % RED), comparing like with like on fresh
- * evidence: a full day with full days, a running day with the plant's own days at the same local time. A running total
- * against full days would alarm every plant every morning, a frozen one every plant whose logger is away.
+ * LOW_GENERATION: below 30 % of the 7-day median is YELLOW, below 10 % RED. It compares a full day with full days, and a
+ * running day with the plant's own days at the same local time, by fresh measurements only. A running total compared with
+ * full days would alarm every plant every morning; a stale one would alarm every plant whose logger is away.
  */
 
-/** LOCKED. */
 const yellowBelowRatio = 0.3;
-/** LOCKED. */
 const redBelowRatio = 0.1;
 const medianDays = 7;
-/** A median of fewer days is one odd day's word. */
+/** In a median of fewer days one odd day decides. */
 const completeDaysMin = 3;
-/** The running day is judged from the time on at which half of a day is usually in: before it, clouds decide. */
+/** The running day is judged from the time at which half of a usual day is in; earlier, clouds decide. */
 const judgedFromMedianPart = 1 / 2;
-/** An older measurement says how the logger is, not how the plant is. */
+/** An older measurement shows the state of the logger, not of the plant. */
 const measurementAgeMsMax = 30 * minuteMs;
-/** So many equal verdicts in a row raise or resolve: one cloud does neither. */
+/** Number of equal verdicts in a row that raise or resolve, so that one cloud does neither. */
 const verdictsInARow = 3;
-/** Keeps decimals such as 0.9 of 3 kWh from missing "30 %" by the machine's rounding. */
+/** Keeps ratios such as 0.9 of 3 kWh from missing "30 %" by floating-point rounding. */
 const ratioRounding = 1e-9;
 
-/** The middle of the values, the mean of the two middle ones where their number is even; null of none. */
+/** The middle of the values, the mean of the two middle ones if their number is even; null if there are none. */
 export function median(values: readonly number[]): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)];
@@ -59,7 +57,7 @@ function usualDay(
 /**
  * Judges a day at its closing: its total against the median of the last 7 days.
  *
- * @param days the rows of the day and of the 7 days before it, any order; others are left out of account.
+ * @param days the rows of the day and of the 7 days before it, any order; others are ignored.
  */
 export function decideClosing(date: LocalDate, days: readonly DayRow[]): ClosingVerdict {
   const none = (note: string): ClosingVerdict => ({ date, severity: null, ratio: null, note });
@@ -85,9 +83,9 @@ function severityOf(ratio: number): AlertSeverity | 'NORMAL' {
 /** A running day, as a poll knows it. */
 export interface RunningDay {
   today: LocalDate;
-  /** Today's total as booked; null where the reading was refused or booked to another day. */
+  /** Today's total as booked; null if the reading was refused or booked to another day. */
   totalKwh: number | null;
-  /** When it was measured; null where nothing says so. */
+  /** When it was measured; null if unknown. */
   measuredAtMs: number | null;
   slotMs: number;
   /** Whether the plant was seen within 2 h. */
@@ -98,16 +96,16 @@ export interface RunningDay {
 }
 
 export interface RunningVerdict {
-  /** null: no verdict, neither way; `note` says why. */
+  /** null: no verdict; `note` says why. */
   verdict: 'BELOW_TEN' | 'BELOW_THIRTY' | 'NORMAL' | null;
   note: string;
-  /** The total over what is usually in by then; null without a verdict. */
+  /** The total divided by the usual total at that time; null without a verdict. */
   ratio: number | null;
-  /** No verdict because too little of the day is due yet. */
+  /** No verdict, because too little of the day is due yet. */
   isTooEarly: boolean;
 }
 
-/** Judges the running day: the total so far against what is usually in at this time of day. */
+/** Judges the running day: its total so far against the usual total at this time of day. */
 export function decideRunningDay(day: RunningDay): RunningVerdict {
   const none = (note: string, isTooEarly = false): RunningVerdict => ({
     verdict: null,
@@ -145,8 +143,8 @@ function verdictOf(ratio: number): NonNullable<RunningVerdict['verdict']> {
 }
 
 /**
- * What is usually in at the measurement's time of day, kWh: the median of the plant's own totals at that local time on the
- * complete days; where fewer than 3 have one, the usual day times the clear-sky share; null where the place is unknown too.
+ * The usual total at the measurement's time of day, kWh: the median of the plant's own totals at that local time on the
+ * complete days; if fewer than 3 have one, the usual day times the clear-sky share; null if the place is unknown too.
  */
 function usualByNow(
   day: RunningDay,
@@ -161,7 +159,7 @@ function usualByNow(
   return share === null ? null : usual.medianKwh * share;
 }
 
-/** The row of verdicts with one more: equal ones of one day. (A poll without a verdict leaves the row as it is.) */
+/** The row of equal verdicts of one day with one more. (A poll without a verdict does not change the row.) */
 export function streak(
   before: LowGenerationStreak | null,
   date: LocalDate,
@@ -178,7 +176,7 @@ export function streak(
   };
 }
 
-/** What a row of verdicts says: a severity to raise, NORMAL to resolve, null while it is too short for either. */
+/** What a row of verdicts means: a severity to raise, NORMAL to resolve, null while it is too short. */
 export function streakSays(current: LowGenerationStreak): AlertSeverity | 'NORMAL' | null {
   if (current.verdicts < verdictsInARow) return null;
   if (!current.below) return 'NORMAL';

@@ -1,26 +1,26 @@
 import type { Brand, IntegrationStatus } from './plant.ts';
 import type { StatusProfile } from '../daylight.ts';
 
-/** What people may write of a plant: the limits, for flags, files and requests alike. */
+/** What people may write about a plant, with the limits that hold for flags, files and requests. */
 
 /** As in the database's own check. */
 export const intervalSecondsMax = 86_400;
 export const capacityKwMax = 10_000_000;
-/** Longer names, ids and reasons serve nobody. */
+/** Maximum length of names, ids and reasons. */
 export const textLengthMax = 200;
 
 export const plantIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-/** One line with something to see. */
+/** One line with at least one visible character. */
 export const visiblePattern = /^[^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\p{Z}][^\p{Cc}\p{Cs}]*$/u;
 export const oneWordPattern = /^[^\s\p{Cc}\p{Cs}]+$/u;
 
-/** Statuses in which a plant can begin; the others come of what happens to it. */
+/** Statuses in which a plant can start; the others follow from events. */
 export const firstStatuses = [
   'ACTIVE',
   'PENDING_DOCS',
 ] as const satisfies readonly IntegrationStatus[];
 
-/** A plant as it was written: what is not said is settled by its account and the configuration. */
+/** A plant as a person wrote it; its account and the configuration supply what is absent. */
 export interface PlantDraft {
   id: string;
   name: string;
@@ -34,13 +34,13 @@ export interface PlantDraft {
   capacity_kw: number | null;
   /** null: the interval of new plants. */
   interval: number | null;
-  /** null: ACTIVE where the account has credentials. */
+  /** null: ACTIVE if the account has credentials. */
   status: (typeof firstStatuses)[number] | null;
-  /** null or not said: the profile of new plants, where the place is known; else STRICT. */
+  /** null or absent: the profile of new plants if the place is known; else STRICT. */
   status_profile?: StatusProfile | null;
 }
 
-/** Why a plant at that place cannot have the profile; null where it can. */
+/** Why a plant at that place cannot have the profile; null if it can. */
 export function profileProblem(
   profile: StatusProfile,
   place: { latitude: number | null; longitude: number | null },
@@ -51,7 +51,7 @@ export function profileProblem(
     : 'is DAYLIGHT, which needs latitude and longitude to know the night';
 }
 
-/** The values of a draft; the columns of a file are named like them. */
+/** The values of a draft; a file's columns have the same names. */
 export type PlantField = keyof PlantDraft;
 
 export interface DraftProblem {

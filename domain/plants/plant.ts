@@ -1,4 +1,4 @@
-/** The words of a plant: plants.md of the specification, section 1. Values are those of the database, the API and the CLI. */
+/** The words of a plant. Their values are those of the database, the API and the CLI. */
 
 export const brands = ['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'] as const;
 /** DELE is Deye (DeyeCloud). */
@@ -10,7 +10,7 @@ export const integrationStatuses = [
   'DISABLED_BY_OPERATOR',
   'PENDING_DOCS',
 ] as const;
-/** Owned by people, except that a vendor's refusal of the credentials sets PAUSED_AUTH_ERROR. */
+/** People set it, except that a vendor's refusal of the credentials sets PAUSED_AUTH_ERROR. */
 export type IntegrationStatus = (typeof integrationStatuses)[number];
 
 export const statuses = ['GREEN', 'YELLOW', 'RED', 'GREY'] as const;
@@ -29,7 +29,7 @@ export type StatusReason =
 /** VENDOR: the newest measurement time that the vendor states. EVIDENCE: proof of life, where the vendor states none. */
 export type LastSeenSource = 'VENDOR' | 'EVIDENCE';
 
-/** What made a poll happen. START is the first poll after activation or resume, CATCH_UP the newest of several late slots. */
+/** The reason for a poll. START is the first poll after activation or resume, CATCH_UP the newest of several late slots. */
 export type Trigger = 'SCHEDULE' | 'START' | 'MANUAL' | 'CATCH_UP';
 
 export type Outcome =

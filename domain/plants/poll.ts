@@ -4,17 +4,17 @@ import { decideDay } from './day.ts';
 import type { AlertsBefore, DayAtTime, DayBefore, PollResult } from './facts.ts';
 import type { Reading } from './reading.ts';
 
-/** Everything that the rules of a poll are told. `days` are those before it. */
+/** All inputs of a poll's rules. `days` are those before the poll. */
 export type PollBefore = DayBefore & AlertsBefore;
 
 /**
  * Every decision of one poll: what is booked, which alerts change, the status. db only applies the result, and a
- * simulation needs no database. A poll in one step decides so; one in single steps decides the same two halves one after the
- * other.
+ * simulation needs no database. A poll in one step calls this; a poll in single steps takes the same two halves one after
+ * the other.
  *
  * @param slotMs the slot, or the start of a manual poll.
  * @param nowMs the clock of the attempt that gave the result.
- * @param daysAtTime the days at the measurement's time of day, where that was not known before the answer.
+ * @param daysAtTime the days at the measurement's time of day, if that was not known before the answer.
  */
 export function decidePoll(
   before: PollBefore,
@@ -37,9 +37,9 @@ export function decidePoll(
   return { outcome, error, day, alerts };
 }
 
-/** What an ordinary poll is decided by, read before the vendor was asked. */
+/** The inputs that decide an ordinary poll, read before the vendor was asked. */
 export interface OrdinaryBefore {
-  /** All that the rules are told but the days at the measurement's time of day, which is not known yet. */
+  /** All inputs of the rules except the days at the measurement's time of day, which is not known yet. */
   rules: Omit<PollBefore, 'daysAtTime'>;
   /** From when on `rules.ended` is complete, ms: vendor alarms that reach further back need another look. */
   endedSinceMs: number;
@@ -48,7 +48,7 @@ export interface OrdinaryBefore {
 /**
  * The decisions of an ordinary poll, which is written in one step.
  *
- * @returns null for any other, which single steps write: gaps, any change of an alert, alarms that reach further back.
+ * @returns null for any other poll, which single steps write: gaps, any change of an alert, alarms that reach further back.
  */
 export function decideOrdinaryPoll(
   { rules, endedSinceMs }: OrdinaryBefore,

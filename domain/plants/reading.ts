@@ -2,7 +2,7 @@ import type { AdapterErrorType } from './plant.ts';
 import type { LocalDate } from '../zone.ts';
 
 /**
- * What adapters give, whatever the vendor: power in W, energy in kWh, instants as ISO 8601 in UTC, dates of the plant's
+ * What adapters return, for every vendor: power in W, energy in kWh, instants as ISO 8601 in UTC, dates of the plant's
  * zone. `null` means "the vendor did not say", never 0.
  */
 
@@ -24,13 +24,13 @@ export interface RefusedField {
 }
 
 export interface PlantSummary {
-  /** Required of a vendor that has data; null only where it says that the logger is offline and gives none. */
+  /** Required of a vendor that has data; null only if the vendor says that the logger is offline. */
   todayEnergyKwh: number | null;
   powerW: number | null;
   lifetimeEnergyKwh: number | null;
   /** The step in which the vendor counts the lifetime total (8.824 MWh counts in steps of 1 kWh); null without a total. */
   lifetimeResolutionKwh: number | null;
-  /** The newest measurement time that the vendor states; null where it states none. */
+  /** The newest measurement time that the vendor states; null if it states none. */
   lastSeenAt: string | null;
   devices: DeviceReading[];
   refused: RefusedField[];
@@ -49,12 +49,12 @@ export interface VendorAlarm {
   code: string;
   deviceSn: string | null;
   severity: VendorSeverity;
-  /** The vendor's own level, as it came ("3", "lev 1"). */
+  /** The vendor's own level, unchanged ("3", "lev 1"). */
   vendorLevel: string;
   /** The vendor's words, without control characters, at most 300 characters. */
   text: string;
   startedAt: string;
-  /** null while it is open, or where the vendor does not say when it ended. */
+  /** null while it is open, or if the vendor does not say when it ended. */
   endedAt: string | null;
   open: boolean;
   /** A pure communication alarm (a list per brand): YELLOW at most. */
@@ -76,7 +76,7 @@ export interface VendorFailure {
 }
 
 /**
- * One answered poll: the summary, and the alarms where they were asked (`null` where their time had not come). Travels
+ * One answered poll: the summary, and the alarms if they were requested (else `null`). Travels
  * through the workflow's history and stays under 4 KB.
  */
 export interface Reading {

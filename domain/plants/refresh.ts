@@ -5,27 +5,27 @@ import { energyText, percentText } from '../wording.ts';
 
 /** What the vendor's day series may do to a day that is over. */
 
-/** Below this share of a complete LIVE day the series is more likely to lack data than the plant to have made less. */
+/** Below this share of a complete LIVE day, missing data in the series are more likely than a lower production. */
 const lowerShareMin = 0.95;
 
 /** What a refresh from the vendor's series does to a day. */
 export interface Refresh {
-  /** The day's row afterwards; null: it stays as it is. */
+  /** The day's row afterwards; null: unchanged. */
   row: DayRow | null;
-  /** Whether the day's energy changed, or was filled: a row of `snapshot_revisions`. */
+  /** Whether the day's energy changed or was filled, which writes a row of `snapshot_revisions`. */
   revision: boolean;
-  /** A lower total that the next refresh must confirm, to be stored; null clears the stored one. */
+  /** A lower total to store, which the next refresh must confirm; null clears the stored one. */
   proposalKwh: number | null;
   /** One sentence for the log. */
   note: string;
 }
 
 /**
- * Decides what the series' value does to a day: fill it, correct it, lower it with care, and at D+3 make it FINAL. Never
- * null, never 0 over a positive value, and not less than 95 % of a complete LIVE day unless two refreshes agree.
+ * Decides what the series' value does to a day: fill it, correct it, lower it, and at D+3 make it FINAL. It never writes
+ * null, never 0 over a positive value, and never less than 95 % of a complete LIVE day unless two refreshes agree.
  *
- * @param row the day's row; null where it has none.
- * @param seriesKwh the series' value; null where the vendor has none.
+ * @param row the day's row; null if there is none.
+ * @param seriesKwh the series' value; null if the vendor has none.
  * @param ageDays how many days ago the day was, by the plant's calendar: 1 for D-1.
  * @param previousProposalKwh the lower total that the last refresh proposed.
  */

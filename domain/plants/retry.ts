@@ -3,14 +3,14 @@ import type { AdapterErrorType } from './plant.ts';
 /** What the loop does after a vendor's failure. Workflows import this file: types are its only imports. */
 export type AfterAttempt = { next: 'DONE' } | { next: 'RETRY'; waitMs: number };
 
-/** A third attempt would only eat into the vendor's request budget: the next slot is the third attempt. */
+/** A third attempt would only use up the vendor's request budget; the next slot tries again anyway. */
 const attemptsMax = 2;
 /** Long enough for a hiccup to pass, short enough for the poll to stay near its slot. */
 const secondAttemptWaitMs = 5_000;
-/** A longer rate limit is left to the next slot, so that no poll grows into the one after it. */
+/** A poll does not wait for a longer rate limit, so that it does not run into the next slot. */
 const rateLimitWaitMsMax = 60_000;
 
-/** Repeating these makes them worse (vendors lock accounts) or changes nothing. */
+/** A repetition makes these errors worse (vendors lock accounts) or changes nothing. */
 const neverRetried: ReadonlySet<AdapterErrorType> = new Set([
   'AUTH_FAILED',
   'PLANT_NOT_FOUND',
@@ -18,8 +18,8 @@ const neverRetried: ReadonlySet<AdapterErrorType> = new Set([
 ]);
 
 /**
- * Decides on another attempt; `attemptsMade` counts the failed one. A rate limit is waited out up to 60 s, inclusive; one
- * whose end the vendor does not name is left to the next slot.
+ * Decides on another attempt; `attemptsMade` includes the failed one. It waits for a rate limit of up to 60 s, inclusive. A
+ * rate limit without a stated end ends the poll.
  */
 export function afterAttempt(
   failure: { type: AdapterErrorType; retryAfterMs?: number | undefined },

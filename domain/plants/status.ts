@@ -4,7 +4,7 @@ import type { IntegrationStatus, LastSeenSource, Status, StatusReason } from './
 import { durationText, localTimeText, sentenceOf } from '../wording.ts';
 import { hourMs } from '../zone.ts';
 
-/** The colour of a plant (LOCKED): derived at every evaluation, never set by hand. */
+/** The colour of a plant. It is derived at every evaluation and never set by hand. */
 
 /** Older than this, exclusive: YELLOW. */
 export const yellowAfterMs = 2 * hourMs;
@@ -47,7 +47,7 @@ export function decideStatus(facts: StatusFacts, nowMs: number): DecidedStatus {
   return { status, reason, sinceMs: status === facts.status ? facts.statusSinceMs : nowMs };
 }
 
-/** In the order of the specification: the first that holds. */
+/** Reasons in the order of precedence: the first that holds decides. */
 function reasonOf(facts: StatusFacts, nowMs: number): StatusReason {
   const { integrationStatus, lastSeenAtMs, activeAlerts } = facts;
   if (integrationStatus !== 'ACTIVE') return integrationStatus;
@@ -60,7 +60,7 @@ function reasonOf(facts: StatusFacts, nowMs: number): StatusReason {
   return 'SEEN_RECENTLY';
 }
 
-/** Last seen more than 2 h ago, by the time that counts: of a DAYLIGHT plant only that in which it should be awake. */
+/** Last seen more than 2 h ago; for a DAYLIGHT plant only time in which it should be awake counts. */
 function isUnseenForHours(facts: StatusFacts, nowMs: number): boolean {
   const { lastSeenAtMs } = facts;
   return (
@@ -80,12 +80,12 @@ export function isUnseenForADay(
   return activatedAtMs !== null && nowMs - activatedAtMs >= redAfterMs;
 }
 
-/** Whether the plant was seen no longer ago than `ageMs`, inclusive, by the wall clock: the evidence of other rules. */
+/** Whether the plant was seen within `ageMs`, inclusive, by the wall clock. Other rules use this as evidence. */
 export function isSeenWithin(ageMs: number, lastSeenAtMs: number | null, nowMs: number): boolean {
   return lastSeenAtMs !== null && nowMs - lastSeenAtMs <= ageMs;
 }
 
-/** What the sentence of a status needs to name. */
+/** The facts that the sentence of a status names. */
 export interface SentenceFacts {
   nowMs: number;
   timezone: string;
@@ -143,7 +143,7 @@ function seenSentence({ lastSeenAtMs, lastSeenSource, nowMs, timezone }: Sentenc
   return `Last seen ${age} ago${how}, at ${localTimeText(lastSeenAtMs, timezone)}.`;
 }
 
-/** Of a plant that is GREEN though unseen for more than 2 h: only DAYLIGHT makes it so. */
+/** For a plant that is GREEN although unseen for more than 2 h, which only DAYLIGHT allows. */
 function nightNote({ lastSeenAtMs, nowMs }: SentenceFacts): string {
   const isLong = lastSeenAtMs !== null && nowMs - lastSeenAtMs > yellowAfterMs;
   return isLong ? ' Less than 2 h of that was daylight.' : '';

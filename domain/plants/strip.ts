@@ -1,14 +1,14 @@
 import type { Outcome } from './plant.ts';
 import { type Grid, lastSlotAtOrBefore } from '../slots.ts';
 
-/** The newest slots of a plant as a strip of ticks: whether it was polled as it should have been. */
+/** The newest slots of a plant as a strip of ticks, which shows whether each was polled on time. */
 
 export const stripSlots = 24;
-/** A slot polled up to this late is on time, however short the interval is. */
+/** A poll up to this late is on time, even for a very short interval. */
 const lateMsMin = 30_000;
 const lateIntervalPart = 1 / 10;
 
-/** A time in which a plant was due, on its grid: from `fromMs` until before `toMs`, or until now. */
+/** A span in which a plant was due, on its grid: from `fromMs` to before `toMs`, or to now. */
 export interface SlotPeriod extends Grid {
   fromMs: number;
   toMs: number | null;
@@ -20,7 +20,7 @@ export type TickKind = 'ok' | 'late' | 'failed' | 'skipped' | 'missed' | 'due';
 export interface StripTick {
   slotMs: number;
   kind: TickKind;
-  /** How late the poll began, ms; null where nothing was polled. */
+  /** How late the poll began, ms; null if there was no poll. */
   lateMs: number | null;
 }
 
@@ -31,7 +31,7 @@ export interface SlotRow {
   lateMs: number | null;
 }
 
-/** A poll that began more than this after its slot was late, ms: 30 s, or a tenth of the interval where that is more. */
+/** A poll that began more than this after its slot was late, ms: 30 s, or a tenth of the interval if that is longer. */
 export function lateAfterMs(intervalMs: number): number {
   return Math.max(lateMsMin, intervalMs * lateIntervalPart);
 }
@@ -54,16 +54,16 @@ function dueSlots(periods: readonly SlotPeriod[], nowMs: number): DueSlot[] {
   return slots;
 }
 
-/** The oldest slot of the strip, ms; null of a plant that was never due. @param periods newest first. */
+/** The oldest slot of the strip, ms; null for a plant that was never due. @param periods newest first. */
 export function stripFrom(periods: readonly SlotPeriod[], nowMs: number): number | null {
   return dueSlots(periods, nowMs).at(-1)?.slotMs ?? null;
 }
 
 /**
- * The strip, oldest slot first. A slot that has no row is missed as soon as it is late: nothing has to have written that.
+ * The strip, oldest slot first. A slot without a row is missed as soon as it is late, even if nothing wrote a MISSED row.
  *
  * @param periods newest first.
- * @param rows of the ledger since `stripFrom`, any order; others than slots are left out.
+ * @param rows of the ledger since `stripFrom`, any order; rows that are no slots are ignored.
  */
 export function stripTicks(
   periods: readonly SlotPeriod[],

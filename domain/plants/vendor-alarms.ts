@@ -6,14 +6,14 @@ import { dayMs, hourMs } from '../zone.ts';
 
 /** What a vendor's answer about alarms does to the plant's alerts of type MOCK_FAULT. */
 
-/** An answer reaches back this far before what it must cover: vendors' lists lag. */
+/** A request reaches back this much further than it must, because vendors' lists lag. */
 const windowOverlapMs = hourMs;
-/** How far before its activation a plant's alarms are asked; what was open before that is recorded, not announced. */
+/** How far before its activation a plant's alarms are requested; alarms open before that are recorded, not announced. */
 const firstWindowMs = dayMs;
-/** A poll that runs a little earlier after its slot than the last one did must not wait for the next slot. */
+/** Tolerance, so that a poll that runs slightly earlier after its slot than the last one still requests alarms. */
 const dueEarlyPart = 1 / 10;
 
-/** Whether the alarms are to be asked now: once in `alarmIntervalS` since the last complete answer. */
+/** Whether to request the alarms now: `alarmIntervalS` seconds after the last complete answer. */
 export function alarmsDue(
   plant: Pick<PlantFacts, 'alarmsCompleteAtMs'>,
   alarmIntervalS: number,
@@ -25,7 +25,7 @@ export function alarmsDue(
 }
 
 /**
- * From when on alarms are asked, ms: an hour before the oldest active one began or the last complete answer was given,
+ * The start of the alarms to request, ms: an hour before the oldest active one began or the last complete answer came,
  * whichever is earlier; the first time, a day before the plant was activated.
  */
 export function alarmsSince(
@@ -46,8 +46,8 @@ function firstSinceMs(plant: Pick<PlantFacts, 'activatedAtMs'>, nowMs: number): 
 }
 
 /**
- * Reports and resolves vendor alarms. One resolves when the vendor says that it is closed, or when a complete answer that
- * covers its start no longer holds it; an incomplete answer resolves nothing by silence.
+ * Reports and resolves vendor alarms. An alarm resolves when the vendor says that it is closed, or when a complete
+ * answer that covers its start no longer has it. Absence from an incomplete answer resolves nothing.
  */
 export function reconcileVendorAlarms(
   book: AlertBook,
@@ -113,7 +113,7 @@ function latest(aMs: number | null, bMs: number | null): number | null {
   return aMs === null || bMs === null ? (aMs ?? bMs) : Math.max(aMs, bMs);
 }
 
-/** CRITICAL and HIGH are RED; a pure communication alarm never is, since 2 h and 24 h are what judges communication. */
+/** CRITICAL and HIGH are RED; a pure communication alarm never is, because the rules of 2 h and 24 h judge communication. */
 function severityOf(alarm: VendorAlarm): AlertSeverity {
   const isSevere = alarm.severity === 'CRITICAL' || alarm.severity === 'HIGH';
   return isSevere && !alarm.communication ? 'RED' : 'YELLOW';
@@ -145,14 +145,14 @@ function closeAlarm(
   const endedAtMs = alarm.endedAtMs ?? nowMs;
   const active = before.active.find((alert) => isSameKey(alert, alarm.key));
   if (active !== undefined) {
-    // A record that ended before the active alert began speaks of an earlier one.
+    // A record that ended before the active alert began belongs to an earlier one.
     if (endedAtMs >= active.startedAtMs) {
       book.resolve(alarm.key, 'The vendor says that it is closed.', endedAtMs);
     }
     return;
   }
   const isKnown = before.ended.some((other) => isSameIncident(other, alarm, endedAtMs));
-  // What began before the window was either seen in an earlier answer, or is none of ours.
+  // An alarm that began before the window was in an earlier answer, or began before the plant's first request.
   if (!isKnown && alarm.startedAtMs >= sinceMs) book.recordEnded(conditionOf(alarm), endedAtMs);
 }
 

@@ -22,9 +22,9 @@ import type { LocalDate } from '../zone.ts';
 import { decideStatus, yellowAfterMs } from './status.ts';
 import { addDays, localDateAt } from '../zone.ts';
 
-/** Why a plant has, or had, its colour: the rule, what it was told, and what cannot be said any more. */
+/** Why a plant has, or had, its colour: the rule, its inputs, and what is no longer known. */
 
-/** An alert as it was at the instant, with how it came to be so. */
+/** An alert as it was at the instant, with its events until then. */
 export interface WhyAlert {
   id: number;
   type: AlertType;
@@ -45,7 +45,7 @@ export interface WhyAlert {
   }[];
 }
 
-/** The newest poll before the instant, out of the ledger: the vendor's answer that decided. */
+/** The newest poll before the instant, from the ledger: the vendor's answer that decided. */
 export interface WhyPoll {
   scheduled_for: string;
   outcome: Outcome;
@@ -60,12 +60,12 @@ export interface WhyPoll {
 /** What is known of a plant at an instant. */
 export interface WhyFacts {
   atMs: number;
-  /** True: the present, of which nothing has to be reconstructed. */
+  /** True: the present, so nothing is reconstructed. */
   isNow: boolean;
   brand: Brand;
-  /** As people own it now; what the loop owns, as it was at the instant as far as that is known. */
+  /** What people set, as it is now; what the loop writes, as it was at the instant, as far as known. */
   plant: PlantFacts;
-  /** null: no period covers the instant, and nobody can say. */
+  /** null: unknown, because no period covers the instant. */
   integrationStatus: IntegrationStatus | null;
   alerts: WhyAlert[];
   poll: WhyPoll | null;
@@ -75,18 +75,18 @@ export interface WhyFacts {
   /** Dates of these days that were changed after the instant. */
   changedLater: LocalDate[];
   incident: { brand: Brand | null; sinceMs: number } | null;
-  /** Decisions of people about the plant after the instant: columns that were other then. */
+  /** Columns that people changed after the instant. */
   decidedLater: string[];
 }
 
 export interface Why {
   plant_id: string;
   at: string;
-  /** null: it cannot be said. */
+  /** null: unknown. */
   status: Status | null;
   status_reason: StatusReason | null;
   rule: string;
-  /** What the rule was told. */
+  /** The inputs of the rule. */
   inputs: {
     integration_status: IntegrationStatus | null;
     status_profile: PlantFacts['statusProfile'];
@@ -95,7 +95,7 @@ export interface Why {
     last_seen_source: LastSeenSource | null;
     /** By the wall clock, s; null: never seen. */
     unseen_s: number | null;
-    /** By the count of the 2 h and of the 24 h: other than the wall clock only where DAYLIGHT. */
+    /** As the 2 h rule and the 24 h rule count; differs from the wall clock only for DAYLIGHT. */
     unseen_s_for_2h: number | null;
     unseen_s_for_24h: number | null;
   };
@@ -108,7 +108,7 @@ export interface Why {
     days: { date: LocalDate; today_energy_kwh: number; total_at_time_kwh: number | null }[];
   };
   incident: { brand: Brand | null; since: string; sentence: string } | null;
-  /** What is not known of that instant, and what stands for it. */
+  /** What is not known about that instant, and what is used instead. */
   limits: string[];
 }
 
@@ -124,7 +124,7 @@ const rules: Readonly<Record<StatusReason, string>> = {
   SEEN_RECENTLY: 'GREEN: seen within 2 h, and no active alert of severity RED or LOW_GENERATION.',
 };
 
-/** Judges the instant by the rules of today, and says what it could not be told. */
+/** Judges the instant by today's rules and lists the missing inputs. */
 export function explain(facts: WhyFacts): Why {
   const { atMs, plant, integrationStatus, alerts, incident } = facts;
   const decided =

@@ -18,7 +18,7 @@ import { type AuditedLoops, inBatches, type Polling } from './check-loops.ts';
 
 /** Two gaps for each plant of a fleet of 10,000: all that may still be pending are looked at. */
 const gapsMax = 20_000;
-/** A late loop waits at most this part of its interval before it polls (plants.md section 2). */
+/** A late loop waits at most this part of its interval before it polls. */
 const catchUpIntervalPart = 1 / 6;
 /** The local fetch (2 s), the pause before a second attempt (5 s) and the other steps (5 s): of longer polls their loop tells. */
 const usualPollMs = 12_000;

@@ -107,7 +107,7 @@ export interface AuditOptions {
 const listedMax = 500;
 /** `started_at` is the workflow's time, `duration_ms` the worker's. */
 const clocksDifferMs = 5;
-/** The reconciliation starts loops every 30 s, and what changed is right within a minute (plants.md section 9). */
+/** The reconciliation starts loops every 30 s, and what changed is right within a minute. */
 const reconciledWithinMs = 60_000;
 
 /** Checks every invariant. @throws what the services throw when they are away. */

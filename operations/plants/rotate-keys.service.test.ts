@@ -72,7 +72,7 @@ test('every account is sealed with the current key, holds what it held, and nobo
   const { code, stdout, stderr } = await run(second, first);
   expect({ code, stdout }).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^3 accounts of 3 sealed anew/),
+    stdout: expect.stringMatching(/^3 accounts of 3 sealed again/),
   });
   expect(stdout + stderr).not.toMatch(/canary/);
   const keys = { current: namedKey(second), previous: null };
@@ -137,7 +137,7 @@ test('what neither key opens stays as it was, is named, and does not keep the ot
   const [, before] = await rows();
   const { code, stdout } = await run(second, first);
   expect(code).toBe(1);
-  expect(stdout).toMatch(/^2 accounts of 3 sealed anew/);
+  expect(stdout).toMatch(/^2 accounts of 3 sealed again/);
   expect(stdout).toMatch(/not done: the credentials of account b were sealed with master key/);
   expect((await rows())[1]).toEqual(before);
 });

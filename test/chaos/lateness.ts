@@ -13,7 +13,7 @@ export const windowMs = 10_000;
 const stepMs = 500;
 /** A window of fewer slots says nothing. */
 const slotsMin = 20;
-/** What is wanted of a fleet anyway (quality.md): whoever is so punctual has recovered, however good it was before. */
+/** What is wanted of a fleet anyway: whoever is so punctual has recovered, however good it was before. */
 const punctualMs = 100;
 
 export interface Lateness {

@@ -44,7 +44,7 @@ describe('the schedule of a seed', () => {
     }
   });
 
-  test('lets faults last longer in more minutes, up to what the specification names', () => {
+  test('lets faults last longer in more minutes, up to what production must survive', () => {
     const hangs = (minutes: number) =>
       seeds.flatMap((seed) =>
         faultsOf(seed, minutes).flatMap((fault) =>

@@ -81,7 +81,7 @@ export interface Schedule {
 /** In so many minutes every kind has its turn; what lasts for a while lasts the shorter in fewer, and longer in more. */
 export const fullMinutes = 5;
 const shortestPart = 0.4;
-/** In twenty minutes faults last as long as the specification names. */
+/** In twenty minutes faults last as long as production must survive. */
 const longestPart = 4;
 
 /** A window of recovery, and the moment until its rows are there. */

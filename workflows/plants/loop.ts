@@ -5,7 +5,7 @@ import type {
   PollCourse,
 } from '../../activities/plants/contract.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
-import type { IntegrationStatus, Status, Trigger } from '../../domain/plants/plant.ts';
+import type { IntegrationStatus, Status } from '../../domain/plants/plant.ts';
 import {
   dueSlotPoll,
   type Due,

@@ -13,7 +13,7 @@ import type {
 } from '../../domain/plants/plant.ts';
 import type { Grid } from '../../domain/slots.ts';
 
-/** Ids, queues and messages of the workflows: everything that others need to speak with them. Names are LOCKED. */
+/** Ids, queues and messages of the workflows: everything that others need to speak with them. Names never change. */
 
 const pollQueues = {
   SOLIS: 'queue:poll:solis',

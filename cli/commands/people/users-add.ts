@@ -12,7 +12,7 @@ import { passwordLine, passwordOptions, readEmail, readNewPassword } from './use
 
 const roles = ['ADMIN', 'OPERATOR', 'CUSTOMER'] as const satisfies readonly Role[];
 
-/** `heliograph users add EMAIL`: somebody who may sign in, with a password to be changed at once. */
+/** `heliograph users add EMAIL`: adds a person who may sign in; the password must be changed at the first sign-in. */
 export const usersAdd: Command = {
   name: 'users add',
   usage: `EMAIL --role ADMIN|OPERATOR|CUSTOMER [--customer C] [--password-stdin] [--json]`,
@@ -25,7 +25,7 @@ export const usersAdd: Command = {
     if ((role === 'CUSTOMER') !== (customerId !== null))
       throw usageError(
         usersAdd,
-        'a CUSTOMER, and nobody else, has a --customer, whose plants they see',
+        '--customer names the customer whose plants a CUSTOMER sees; only the role CUSTOMER needs it',
       );
     const config = context.config();
     const given = await readNewPassword(context);
@@ -38,7 +38,7 @@ export const usersAdd: Command = {
         .execute((trx) => insertUser(trx, user, terminalDecider(), new Date()));
       if (id === null)
         throw new CommandError(
-          `${email} is a user already: \`heliograph users reset\` gives a new password`,
+          `${email} is already a user: \`heliograph users reset\` gives a new password`,
           exitCodes.failed,
         );
     } finally {

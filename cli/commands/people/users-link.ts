@@ -7,7 +7,7 @@ import { writeJson } from '../../render.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 import { readEmail, requireUser } from './users.ts';
 
-/** `heliograph users link EMAIL`: an address that signs in once, for an hour. */
+/** `heliograph users link EMAIL`: creates a link that signs in once, within an hour. */
 export const usersLink: Command = {
   name: 'users link',
   usage: 'EMAIL [--json]',
@@ -18,7 +18,7 @@ export const usersLink: Command = {
     const origin = config.PUBLIC_URL ?? config.stack?.api_url ?? null;
     if (origin === null)
       throw new CommandError(
-        'PUBLIC_URL is not set: where do people reach the API?',
+        'PUBLIC_URL is not set: it must be the URL at which people reach the API',
         exitCodes.configuration,
       );
     const db = await connectDatabase(config);

@@ -5,13 +5,13 @@ import { nothing, outputWidth, timeCell, visibleText, writeJson } from '../../re
 import { connectDatabase } from '../../../environment/services.ts';
 import { tableText } from '../../table.ts';
 
-/** `heliograph users list`: who may sign in. */
+/** `heliograph users list`: lists people who may sign in. */
 export const usersList: Command = {
   name: 'users list',
   usage: '[--json]',
   options: {},
   async run(context) {
-    if (context.positionals.length > 0) throw usageError(usersList, 'it lists all of them');
+    if (context.positionals.length > 0) throw usageError(usersList, 'it lists all: name none');
     const db = await connectDatabase(context.config());
     try {
       const users = await listUsers(db);

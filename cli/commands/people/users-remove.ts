@@ -6,7 +6,7 @@ import { writeJson } from '../../render.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 import { readEmail, requireUser } from './users.ts';
 
-/** `heliograph users remove EMAIL`: signs in no more, at once; the audit log keeps who it was. */
+/** `heliograph users remove EMAIL`: ends a person's access at once; the audit log keeps the name. */
 export const usersRemove: Command = {
   name: 'users remove',
   usage: 'EMAIL [--json]',
@@ -19,12 +19,12 @@ export const usersRemove: Command = {
       const isRemoved = await db
         .transaction()
         .execute((trx) => disableUser(trx, id, terminalDecider(), new Date()));
-      if (!isRemoved) throw new CommandError(`${email} is removed already`, exitCodes.failed);
+      if (!isRemoved) throw new CommandError(`${email} is already removed`, exitCodes.failed);
     } finally {
       await db.destroy();
     }
     if (context.json) writeJson(context.io, { email, removed: true });
-    else context.io.stdout.write(`${email} may sign in no more; every session and token ended\n`);
+    else context.io.stdout.write(`${email} can no longer sign in; every session and token ended\n`);
     return exitCodes.done;
   },
 };

@@ -7,7 +7,7 @@ import { writeJson } from '../../render.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 import { passwordLine, passwordOptions, readEmail, readNewPassword, requireUser } from './users.ts';
 
-/** `heliograph users reset EMAIL`: a new password; every session ends; who was removed may sign in again. */
+/** `heliograph users reset EMAIL`: sets a new password and ends every session; a removed person may sign in again. */
 export const usersReset: Command = {
   name: 'users reset',
   usage: 'EMAIL [--password-stdin] [--json]',

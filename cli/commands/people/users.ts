@@ -8,20 +8,20 @@ import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { readToEnd } from '../plants/credential-input.ts';
 import { visibleText } from '../../render.ts';
 
-/** What the commands about users have in common. */
+/** Shared parts of the commands about users. */
 
-/** Of `users add` and `users reset`. */
+/** Options of `users add` and `users reset`. */
 export const passwordOptions = { 'password-stdin': { type: 'boolean' } } as const;
 
 const inputCharactersMax = 4_096;
 
-/** The one address that a command names. @throws CommandError 2 */
+/** The single address that a command names. @throws CommandError 2 */
 export function readEmail(context: CommandContext, command: Command): string {
   const [text, ...more] = context.positionals;
   if (text === undefined || more.length > 0) throw usageError(command, 'name one e-mail address');
   const email = normalEmail(text);
   if (!/^[^@\s]+@[^@\s]+$/.test(email) || email.length > 254)
-    throw usageError(command, `${visibleText(text)} is no e-mail address`);
+    throw usageError(command, `${visibleText(text)} is not an e-mail address`);
   return email;
 }
 
@@ -30,16 +30,16 @@ export async function requireUser(db: Kysely<Database>, email: string): Promise<
   const user = await findUserByEmail(db, email);
   if (user === undefined)
     throw new CommandError(
-      `there is no user ${visibleText(email)}: \`heliograph users add\` makes one`,
+      `there is no user ${visibleText(email)}: \`heliograph users add\` creates one`,
       exitCodes.failed,
     );
   return user;
 }
 
 /**
- * The first line of standard input with `--password-stdin`, else a generated password, which must be shown, once.
+ * The first line of standard input with `--password-stdin`, else a generated password, which the caller must show once.
  *
- * @throws CommandError 2 for a password that is none; no message holds it.
+ * @throws CommandError 2 for an invalid password; no message contains it.
  */
 export async function readNewPassword(
   context: CommandContext,
@@ -49,7 +49,7 @@ export async function readNewPassword(
   const { stdin } = context.io;
   if (stdin.isTTY === true)
     throw new CommandError(
-      'a terminal would show the password: redirect it to standard input, or leave --password-stdin out to have one made',
+      'a terminal would show the password: redirect a file to standard input, or omit --password-stdin to get a generated one',
       exitCodes.usage,
     );
   const text = await readToEnd(stdin, inputCharactersMax, 'a password');
@@ -62,6 +62,6 @@ export async function readNewPassword(
 /** The line that shows a generated password; empty for one that the person gave. */
 export function passwordLine(given: { password: string; isGenerated: boolean }): string {
   return given.isGenerated
-    ? `password, shown this once and to be changed at the first sign-in: ${given.password}\n`
+    ? `password, shown only once, to be changed at the first sign-in: ${given.password}\n`
     : '';
 }

@@ -3,7 +3,7 @@ import type { Command } from '../../command.ts';
 import { exitCodes } from '../../../environment/config.ts';
 import { createLog } from '../../../environment/log.ts';
 
-/** `heliograph api`: serves until it is told to stop. */
+/** `heliograph api`: serves the API and its pages until it is told to stop. */
 export const api: Command = {
   name: 'api',
   usage: '',
@@ -17,12 +17,12 @@ export const api: Command = {
       const stop = (signal: NodeJS.Signals) => {
         if (isStopping) return;
         isStopping = true;
-        log.info({ signal }, 'API stops: what runs is finished first');
+        log.info({ signal }, 'API stops: running requests finish first');
         resolve();
       };
       process.once('SIGINT', stop);
       process.once('SIGTERM', stop);
-      // Started by `heliograph start`: ends with it, however that ends.
+      // A child of `heliograph start` ends with its parent, even when that is killed.
       process.once('disconnect', () => stop('SIGTERM'));
       process.send?.({ started: running.url });
     });

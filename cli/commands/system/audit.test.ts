@@ -59,7 +59,7 @@ describe('the report', () => {
   test('says what was checked', () => {
     expect(auditText(clean)).toBe(`checked 2026-11-01T00:00:00.000Z to 2026-11-02T00:00:00.000Z
   slots due            1440  1437 polled, 0 skipped, 1 missed, 1 pending, 1 lost
-  polls between slots     2  asked for, or the first after a start
+  polls between slots     2  requested by people, or the first after a start
   rows at fault           0  0 doubled, 0 where nothing was due, 0 overlapping
   live days              12  compared with their polls
   alerts                  5  with 1 event

@@ -25,7 +25,7 @@ import { connectDatabase } from '../../../environment/services.ts';
 import { indented } from '../../table.ts';
 import { connectTemporal, temporalAway } from '../../../environment/temporal.ts';
 
-/** `heliograph audit`: whether what must always hold does hold. */
+/** `heliograph audit`: checks the invariants and, with `--fix`, repairs loops and locks. */
 export const audit: Command = {
   name: 'audit',
   usage: '[--from TIME] [--to TIME] [--fix [--yes]] [--json]',
@@ -110,14 +110,14 @@ async function onServices<Result>(
   }
 }
 
-/** Loops that were told to end, or to look again, are given so long before the audit is made again. */
+/** Time for loops to end or to look again after a repair, before the audit runs again. */
 const settleMsMax = 10_000;
 const settlePauseMs = 500;
 
-/** `--fix`: the report, what would be repaired, and, once that is agreed to, the repairs and the report after them. */
+/** `--fix`: shows the report and the repairs, asks, repairs, and shows the report again. */
 async function fix(context: CommandContext, window: Window): Promise<number> {
   if (context.json && context.values['yes'] !== true)
-    throw usageError(audit, '--fix --json asks nobody: say --yes as well');
+    throw usageError(audit, '--fix --json does not ask: add --yes');
   return onServices(context.config(), async (services) => {
     const before = await runAudit({ ...services, ...window });
     const repairs = await planRepairs(services);
@@ -133,7 +133,7 @@ async function fix(context: CommandContext, window: Window): Promise<number> {
       const waiting =
         remaining.length === 0
           ? ''
-          : `not seen yet, which takes a running worker:\n${indented(remaining.map(({ sentence }) => `${visibleText(sentence)}\n`).join(''))}`;
+          : `not effective yet, because a worker must run:\n${indented(remaining.map(({ sentence }) => `${visibleText(sentence)}\n`).join(''))}`;
       context.io.stdout.write(
         `\n${counted(repaired.done, 'repair')} made, ${repaired.needless} needless by then\n${waiting}\n${auditText(after)}`,
       );
@@ -142,7 +142,7 @@ async function fix(context: CommandContext, window: Window): Promise<number> {
   });
 }
 
-/** @returns the repairs that are still wanted when the time is up. */
+/** @returns the repairs that are still needed when the time is up. */
 async function untilRepaired(services: Services): Promise<Repair[]> {
   const endsAt = performance.now() + settleMsMax;
   for (;;) {
@@ -153,36 +153,36 @@ async function untilRepaired(services: Services): Promise<Repair[]> {
 }
 
 function repairsText(repairs: readonly Repair[]): string {
-  if (repairs.length === 0) return 'nothing is to be repaired here\n';
+  if (repairs.length === 0) return 'there is nothing to repair here\n';
   const lines = repairs.map(({ sentence }) => `${visibleText(sentence)}\n`);
-  return `to be repaired, without a change to ledger, days or alerts\n${indented(lines.join(''))}`;
+  return `repairs, which do not change ledger, days or alerts:\n${indented(lines.join(''))}`;
 }
 
 function redisAway({ REDIS_URL: url }: Config, cause: unknown): never {
   const host = url === undefined ? '' : new URL(url).host;
   throw new CommandError(
-    `Redis at ${host} cannot be reached, and the locks are in it: is it running, and is REDIS_URL right?`,
+    `Redis at ${host} cannot be reached, and it holds the locks: is it running, and is REDIS_URL right?`,
     exitCodes.serviceAway,
     { cause },
   );
 }
 
-/** What a person does about a violation. */
+/** The remedy for each kind of violation. */
 const whatToDo: Readonly<Record<ViolationKind, string>> = {
   SLOT_MISSING:
-    "where the loop does not answer, start a worker for its queue; where it is not at it, an overloaded worker may be behind, and a later audit tells; else see the loop's history of that time in the Temporal Web UI.",
+    "if the loop does not answer, start a worker for its queue; if it answers, an overloaded worker may be behind, and a later audit shows it; else see the loop's history of that time in the Temporal Web UI.",
   SLOT_DOUBLED:
-    'only rows written by hand or without their primary key come twice: look at poll_logs of that plant and time.',
+    'only rows written by hand or without the primary key can be doubled: look at poll_logs of that plant and time.',
   LEDGER_KEY_MISSING:
     'delete the second rows, then restore the primary key of poll_logs as in db/migrations.',
   POLL_WITHOUT_ROW:
     "the row was deleted, or the poll was cut off after its alert step: see the loop's history of that time.",
   ROW_OFF_GRID:
-    'compare plant_periods with the workflow_id and run_id of the row: another grid was polled than the one in force.',
+    'compare plant_periods with the workflow_id and run_id of the row: the poll used another grid than the one in force.',
   ROW_OUTSIDE_PERIOD:
-    'compare plant_periods with the workflow_id and run_id of the row: it was polled while the plant was not due.',
+    'compare plant_periods with the workflow_id and run_id of the row: the poll ran while the plant was not due.',
   POLLS_OVERLAP:
-    'compare the run_id of the two rows: two loops, or a loop and somebody else, polled at once.',
+    'compare the run_id of the two rows: two loops, or a loop and another program, polled at the same time.',
   DAY_UNLIKE_LEDGER:
     "the day was changed by something other than a poll; the closing corrects it from the vendor's series.",
   ALERT_DOUBLED: 'resolve all but the oldest by hand, then restore the unique index.',
@@ -190,16 +190,16 @@ const whatToDo: Readonly<Record<ViolationKind, string>> = {
   ALERT_EVENTS_BROKEN:
     'alerts or their events were changed by something other than the loop and the commands.',
   ALERT_UNLIKE_EVENTS:
-    'the alert was changed without an event: alerts are changed by the loop and the commands alone.',
+    'the alert was changed without an event: only the loop and the commands may change alerts.',
   LOOP_MISSING:
     'a running worker starts it within a minute; if it does not, see fleet:reconcile in the Temporal Web UI.',
   LOOP_UNKNOWN:
-    'a running worker ends the loop of a deleted plant within a minute; one with a name of its own was started by hand: terminate it.',
-  LOCK_WITHOUT_TTL: 'somebody else wrote the key: delete it.',
+    'a running worker ends the loop of a deleted plant within a minute; one with another workflow id was started by hand: terminate it.',
+  LOCK_WITHOUT_TTL: 'another program wrote the key: delete it.',
   LOCK_UNKNOWN_OWNER: 'a second cluster or namespace polls the same plants: stop one of them.',
 };
 
-/** The report for people: what was checked, then what is wrong, by kind, each kind with what to do about it. */
+/** The report for people: the checks, then the violations by kind, each kind with its remedy. */
 export function auditText(report: AuditReport): string {
   return [
     `checked ${report.checked_from} to ${report.checked_to}\n`,
@@ -217,7 +217,7 @@ function checkedText(counts: AuditReport['counts']): string {
       counts.slots_due,
       `${counts.polled} polled, ${counts.skipped} skipped, ${counts.missed} missed, ${counts.pending} pending, ${counts.lost} lost`,
     ],
-    ['polls between slots', counts.unscheduled, 'asked for, or the first after a start'],
+    ['polls between slots', counts.unscheduled, 'requested by people, or the first after a start'],
     [
       'rows at fault',
       faults,
@@ -247,7 +247,7 @@ function violationsText({ violations, truncated }: AuditReport): string {
   return `${counted(violations.length, 'violation')}${more}\n${sections.join('')}`;
 }
 
-/** Owners of locks and keys of alerts come from elsewhere. */
+/** Makes owners of locks and keys of alerts safe to print. */
 function violationLine({ plant_id: plantId, at, sentence }: Violation): string {
   const where = [plantId, at].filter((part) => part !== null).join(' ');
   return `${visibleText(where === '' ? sentence : `${where}: ${sentence}`)}\n`;

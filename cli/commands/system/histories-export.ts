@@ -13,7 +13,7 @@ const plantsDefault = 50;
 const plantsMax = 10_000;
 const folderDefault = 'histories';
 
-/** `heliograph histories export`: what the replay gate replays, from the running system. */
+/** `heliograph histories export`: writes histories of the running system for `histories replay`. */
 export const historiesExport: Command = {
   name: 'histories export',
   usage: `[ID…|--plants N] [--out DIR] [--json]
@@ -24,7 +24,7 @@ export const historiesExport: Command = {
     const count = wholeNumber('a whole number of plants', 1, plantsMax);
     const plants = readFlag(context, historiesExport, 'plants', count);
     if (plantIds.length > 0 && plants !== undefined)
-      throw usageError(historiesExport, 'name plants, or say how many: not both');
+      throw usageError(historiesExport, 'name plants or a number of plants, not both');
     const folder = resolve(textFlag(context, 'out') ?? folderDefault);
     const { exported, missing } = await withTemporal(context.config(), (client) =>
       exportHistories({

@@ -10,7 +10,7 @@ import { counted } from '../../../domain/wording.ts';
 import { replayHistories } from '../../../worker/replay-histories.ts';
 import { installRuntime } from '../../../worker/worker.ts';
 
-/** `heliograph histories replay`: the gate before a deploy. */
+/** `heliograph histories replay`: checks before a deploy that this code replays exported histories. */
 export const historiesReplay: Command = {
   name: 'histories replay',
   usage: 'DIR [--json]',
@@ -20,10 +20,10 @@ export const historiesReplay: Command = {
     if (folder === undefined || more.length > 0)
       throw usageError(historiesReplay, 'name the folder of the exported histories');
     const files = existsSync(folder) ? listHistoryFiles(folder) : [];
-    // A gate without anything to judge must not let anything pass.
+    // Without histories the check must fail.
     if (files.length === 0)
       throw new CommandError(
-        `there are no histories in ${folder}: \`heliograph histories export\` makes them`,
+        `there are no histories in ${folder}: \`heliograph histories export\` writes them`,
         exitCodes.failed,
       );
     installRuntime(createLog('error', process.stderr));
@@ -36,7 +36,7 @@ export const historiesReplay: Command = {
           `${replayed - failed.length} of ${counted(replayed, 'history', 'histories')} replayed\n`,
           failed.length === 0
             ? ''
-            : 'this code must not be deployed over the workflows that wrote these histories: put the change behind patched() (CONTRIBUTING.md)\n',
+            : 'do not deploy this code over the workflows that wrote these histories: put the change behind patched() (CONTRIBUTING.md)\n',
         ].join(''),
       );
     return failed.length === 0 ? exitCodes.done : exitCodes.failed;

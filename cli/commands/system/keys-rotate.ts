@@ -6,14 +6,14 @@ import { counted } from '../../../domain/wording.ts';
 import { rotateKeys, type Rotation } from '../../../operations/plants/rotate-keys.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 
-/** `heliograph keys rotate`: what MASTER_KEY_PREVIOUS opens is sealed with MASTER_KEY_CURRENT. */
+/** `heliograph keys rotate`: seals everything that MASTER_KEY_PREVIOUS opens with MASTER_KEY_CURRENT. */
 export const keysRotate: Command = {
   name: 'keys rotate',
   usage: '[--json]',
   options: {},
   async run(context) {
     if (context.positionals.length > 0)
-      throw usageError(keysRotate, 'all accounts are done: name none');
+      throw usageError(keysRotate, 'the command rotates all accounts: name none');
     const config = context.config();
     const keys = requireMasterKeys(config);
     const db = await connectDatabase(config);
@@ -38,13 +38,13 @@ export const keysRotate: Command = {
 
 function rotationText({ key_version: version, accounts, resealed, failed }: Rotation): string {
   const lines = [
-    `${counted(resealed, 'account')} of ${accounts} sealed anew; key ${version} is the current one`,
+    `${counted(resealed, 'account')} of ${accounts} sealed again; the current key is ${version}`,
     ...failed.map(({ sentence }) => `not done: ${visibleText(sentence)}`),
   ];
   lines.push(
     failed.length === 0
       ? 'everything is sealed with MASTER_KEY_CURRENT: MASTER_KEY_PREVIOUS is no longer needed'
-      : 'keep MASTER_KEY_PREVIOUS: set the key that sealed these accounts as MASTER_KEY_PREVIOUS and run this again, or store their credentials anew with `heliograph plants credentials`',
+      : 'keep MASTER_KEY_PREVIOUS: set the key that sealed these accounts as MASTER_KEY_PREVIOUS and run this again, or store their credentials again with `heliograph plants credentials`',
   );
   return `${lines.join('\n')}\n`;
 }

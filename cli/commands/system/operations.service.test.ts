@@ -147,7 +147,7 @@ describe('without a worker', () => {
     expect((await loops.handle(missing).describe()).status.name).toBe('RUNNING');
     expect(done.stdout).toContain('2 repairs made, 0 needless by then');
     // Nobody is there who could look: it says so, and the ledger was not touched.
-    expect(done.stdout).toContain('not seen yet, which takes a running worker');
+    expect(done.stdout).toContain('not effective yet, because a worker must run');
     expect(await cli.fleet.db.selectFrom('poll_logs').selectAll().execute()).toEqual([]);
   }, 60_000);
 

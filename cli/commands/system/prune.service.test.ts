@@ -183,7 +183,7 @@ describe('a dry run', () => {
 });
 
 describe('a prune', () => {
-  test('leaves a clean audit, which begins where the ledger does, and keeps what is still asked for', async () => {
+  test('leaves a clean audit, which begins where the ledger does, and keeps what is still needed', async () => {
     const { db } = cli.fleet;
     const before = await audit();
     expect(before.violations).toEqual([]);
@@ -353,20 +353,20 @@ describe('beside polling', () => {
     );
     expect(result).toMatchObject({
       code: 1,
-      stderr: 'heliograph: another `heliograph prune` is at it\n',
+      stderr: 'heliograph: another `heliograph prune` is running\n',
     });
   });
 });
 
 test.each([
-  [[], 'older than what?'],
+  [[], '--older-than is missing'],
   [['--older-than', '7d'], '--older-than must be at least 8d'],
   [['--older-than', '0d'], '--older-than must be at least 8d'],
   [['--older-than', '90'], '--older-than must be a number of days'],
   [['--older-than', '-90d'], '--older-than must be a number of days'],
   [['--older-than', '99999999d'], '--older-than must be a number of days'],
-  [['--older-than', '90d', '--yes', '--dry-run'], 'say one'],
-  [['--older-than', '90d', '--json'], 'say --dry-run or --yes'],
+  [['--older-than', '90d', '--yes', '--dry-run'], 'give only one'],
+  [['--older-than', '90d', '--json'], 'add --dry-run or --yes'],
   [['--older-than', '90d', 'steady'], 'name no plant'],
   [['--older-than', '90d', '--brand', 'SOLIS'], "Unknown option '--brand'"],
 ])('%j is a wrong call', async (flags, sentence) => {

@@ -21,15 +21,15 @@ import { connectDatabase } from '../../../environment/services.ts';
 import { indented, tableText } from '../../table.ts';
 
 /**
- * Rules read the ledger back for up to a week: a closing may come three dates late, and estimates take what was booked until
- * four days after an alert. A day is added for the zones of the world.
+ * Rules read up to a week of the ledger: a closing may come three dates late, and estimates use bookings until four days after
+ * an alert. One more day covers all time zones.
  */
 const olderThanDaysMin = 8;
 const olderThanDaysMax = 36_500;
-/** What takes longer says how far it is, as often. */
+/** A longer prune reports its progress at this interval. */
 const progressPauseMs = 2_000;
 
-/** `heliograph prune`: old rows of the ledger go, after a look at what that would be. */
+/** `heliograph prune`: deletes old rows of the ledger after showing them and asking. */
 export const prune: Command = {
   name: 'prune',
   usage: '--older-than DAYSd [--dry-run|--yes] [--json]',
@@ -44,7 +44,7 @@ export const prune: Command = {
     try {
       return await onPruneSession(db, async (session) => {
         const at = new Date();
-        // Whole days in UTC, so that what is shown now is what goes a minute later.
+        // Whole days in UTC, so that a confirmation a minute later deletes what was shown.
         const lineMs = Math.floor((at.getTime() - wish.days * dayMs) / dayMs) * dayMs;
         const plan = await planPrune(session, lineMs);
         if (!context.json) context.io.stdout.write(planText(plan, context.io));
@@ -75,13 +75,13 @@ export const prune: Command = {
   },
 };
 
-/** What else people read of the errors of a prune. */
+/** Errors of a prune as sentences for people. */
 function refusal(error: unknown): unknown {
   if (error instanceof PruneRunsError)
-    return new CommandError('another `heliograph prune` is at it', exitCodes.failed);
+    return new CommandError('another `heliograph prune` is running', exitCodes.failed);
   if (error instanceof LedgerInUseError)
     return new CommandError(
-      `${error.message}, so its month could not be taken away (is that \`heliograph audit\`?): run this again, what is done stays done`,
+      `${error.message}, so its month could not be taken away (is that \`heliograph audit\`?): run this again; finished work stays done`,
       exitCodes.failed,
       { cause: error },
     );
@@ -90,15 +90,15 @@ function refusal(error: unknown): unknown {
 
 function readWish(context: CommandContext): { days: number; isDryRun: boolean } {
   if (context.positionals.length > 0)
-    throw usageError(prune, 'the ledger of the whole fleet is pruned: name no plant');
+    throw usageError(prune, 'the command prunes the ledger of the whole fleet: name no plant');
   const days = readFlag(context, prune, 'older-than', readDays);
-  if (days === undefined) throw usageError(prune, 'older than what? Say --older-than 90d');
+  if (days === undefined) throw usageError(prune, '--older-than is missing, such as 90d');
   const isDryRun = context.values['dry-run'] === true;
   const isAgreed = context.values['yes'] === true;
   if (isDryRun && isAgreed)
-    throw usageError(prune, '--dry-run changes nothing, and --yes agrees to changes: say one');
+    throw usageError(prune, '--dry-run changes nothing and --yes agrees to changes: give only one');
   if (context.json && !isDryRun && !isAgreed)
-    throw usageError(prune, '--json asks nobody: say --dry-run or --yes as well');
+    throw usageError(prune, '--json does not ask: add --dry-run or --yes');
   return { days, isDryRun };
 }
 
@@ -150,7 +150,7 @@ function planText(plan: PrunePlan, io: CommandIo): string {
     outputWidth(io) - 2,
   );
   const stay = months.some((month) => month.stay > 0)
-    ? "rows that stay are each plant's newest ones and others that are still asked for\n"
+    ? "rows that stay are each plant's newest ones and others that are still needed\n"
     : '';
   return `older than ${isoOf(plan)}\n${indented(table)}${stay}`;
 }
@@ -164,7 +164,7 @@ function spaceText(bytes: number): string {
   return megabytes >= 1_000 ? `${(megabytes / 1_000).toFixed(1)} GB` : `${megabytes.toFixed(1)} MB`;
 }
 
-/** Says how far it is, at most every two seconds, and not at all of what is quicker. */
+/** Reports progress at most every two seconds; a quicker prune reports none. */
 function progressTo({ io, json }: CommandContext): (progress: PruneProgress) => void {
   let toldAt = performance.now();
   return ({ rowsDone, rowsTotal }) => {

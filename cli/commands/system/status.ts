@@ -10,7 +10,7 @@ import { readSystemStatus, type SystemStatus } from '../../../operations/plants/
 import { indented, tableText } from '../../table.ts';
 import { connectTemporal, temporalAway } from '../../../environment/temporal.ts';
 
-/** `heliograph status`: workers, loops and polls, and what is wrong with them. */
+/** `heliograph status`: shows workers, loops and polls, problems first. */
 export const status: Command = {
   name: 'status',
   usage: '[--detailed] [--json]',
@@ -19,7 +19,7 @@ export const status: Command = {
     if (context.positionals.length > 0)
       throw usageError(
         status,
-        'it is of the whole system: `heliograph plants show ID` is of one plant',
+        'the command shows the whole system: `heliograph plants show ID` shows one plant',
       );
     const seen = await runOnServices(context.config());
     if (context.json) writeJson(context.io, seen);
@@ -71,7 +71,7 @@ export function statusText(
       'missed, 24 h',
       missed.unwritten === 0
         ? counted(missed.written, 'slot')
-        : `${counted(missed.written + missed.unwritten, 'slot')}, ${missed.unwritten} of them of plants that are not polled now`,
+        : `${counted(missed.written + missed.unwritten, 'slot')}, ${missed.unwritten} of them from plants that are not polled now`,
     ],
     ['reconciled', reconciliation.last_run_at ?? nothing],
     [

@@ -13,14 +13,14 @@ import {
   type Validation,
 } from '../../../operations/plants/validate.ts';
 
-/** `heliograph validate`: whether every ACTIVE plant is watched now. */
+/** `heliograph validate`: checks that every ACTIVE plant is watched now. */
 export const validate: Command = {
   name: 'validate',
   usage: '[--json]',
   options: {},
   async run(context) {
     if (context.positionals.length > 0)
-      throw usageError(validate, 'the whole fleet is looked at: name no plant');
+      throw usageError(validate, 'the command checks the whole fleet: name no plant');
     const validation = await runOnServices(context.config());
     if (context.json) writeJson(context.io, validation);
     else context.io.stdout.write(validationText(validation));
@@ -41,19 +41,19 @@ async function runOnServices(config: Config): Promise<Validation> {
   }
 }
 
-/** What a person does about a finding. */
+/** The remedy for each finding. */
 const whatToDo: Readonly<Record<FindingKind, string>> = {
   QUEUE_WITHOUT_WORKER:
     'start a worker for it (`heliograph worker`, with WORKER_QUEUES empty or naming it); a worker that was killed is still listed for a minute.',
   LOOP_MISSING:
     'a running worker starts it within a minute; `heliograph audit --fix` starts it now.',
   NOT_PLANNED:
-    "see the loop's newest events in the Temporal Web UI; `heliograph audit --fix` has it look again.",
+    "see the loop's newest events in the Temporal Web UI; `heliograph audit --fix` makes it look again.",
   SLOT_OVERDUE:
-    'what explains it stands behind it; where nothing does, see the loop in the Temporal Web UI and the log of its worker.',
+    'the explanation follows it; without one, see the loop in the Temporal Web UI and the log of its worker.',
 };
 
-/** Of a kind, so many are listed for people; `--json` has them all. */
+/** Number of findings of a kind that the text lists; `--json` has all. */
 const listedMax = 20;
 
 export function validationText(validation: Validation): string {

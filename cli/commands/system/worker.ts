@@ -31,12 +31,12 @@ export const worker: Command = {
     const stop = (signal: NodeJS.Signals) => {
       if (stopping) return;
       stopping = true;
-      log.info({ signal }, 'worker stops: what runs is finished first');
+      log.info({ signal }, 'worker stops: running work finishes first');
       stopPolling();
     };
     process.once('SIGINT', stop);
     process.once('SIGTERM', stop);
-    // Started by `heliograph start`: ends with it, however that ends.
+    // A child of `heliograph start` ends with its parent, even when that is killed.
     process.once('disconnect', () => stop('SIGTERM'));
     process.send?.('started');
     await finished;
@@ -53,7 +53,7 @@ interface OpenedMetrics {
   sdkAddress: string;
 }
 
-/** Null where METRICS_ADDRESS is not set. Served before the worker starts, so that `/health` says that it does not run yet. */
+/** Null if METRICS_ADDRESS is not set. Serves before the worker starts, so that `/health` says that it does not run yet. */
 async function openMetrics(
   config: Config,
   log: Log,
