@@ -1,11 +1,5 @@
-import type {
-  ActiveAlert,
-  AlertKey,
-  AlertSeverity,
-  DayRow,
-  DeviceFacts,
-  LowGenerationStreak,
-} from './facts.ts';
+import type * as Alerts from '../alerts.ts';
+import type { AlertType, DayRow, DeviceFacts, LowGenerationStreak } from './facts.ts';
 import type { AdapterErrorType, LastSeenSource, Outcome, Status, StatusReason } from './plant.ts';
 import type { LocalDate } from '../zone.ts';
 
@@ -51,50 +45,8 @@ export interface PlantChanges {
   devices: readonly DeviceFacts[] | null;
 }
 
-export type NotificationKind = 'RAISED' | 'ESCALATED' | 'REMINDER' | 'RECOVERED';
-
-/** A row of the outbox. */
-export interface Announcement {
-  kind: NotificationKind;
-  /** Not sent before this instant: now for a RED vendor alarm, else within 07:00–20:00 plant time. */
-  notBeforeMs: number;
-}
-
-export interface NewAlert extends AlertKey {
-  severity: AlertSeverity;
-  startedAtMs: number;
-  /** One sentence for people. */
-  message: string;
-  /** Of a vendor alarm: the vendor's own level and words. */
-  vendorLevel: string | null;
-  vendorText: string | null;
-  muted: boolean;
-  /** Inherited from an alert of the same key that ended within 6 h, or now where it is announced. */
-  lastNotifiedAtMs: number | null;
-}
-
-/** Each change of an alert with its announcement, in the order in which they are applied. */
-export type AlertChange =
-  | { kind: 'RAISE'; alert: NewAlert; announce: Announcement | null }
-  /** Seen again, with what the vendor now says of it. */
-  | { kind: 'SEEN'; id: ActiveAlert['id'] }
-  /** A worse severity; an ACKED alert becomes NEW again by it. Its announcement takes the place of those not due yet. */
-  | { kind: 'RISE'; id: ActiveAlert['id']; severity: AlertSeverity; announce: Announcement | null }
-  /** An acknowledgement whose `until` has passed. */
-  | { kind: 'ACK_ENDED'; id: ActiveAlert['id'] }
-  /** Announced again: the last time is over 6 h ago, or a silence ended. */
-  | { kind: 'REMIND'; id: ActiveAlert['id']; announce: Announcement }
-  | {
-      kind: 'RESOLVE';
-      id: ActiveAlert['id'];
-      atMs: number;
-      reason: string;
-      /** Its announcements that were not due yet are dropped, and with them the memory of having been told. */
-      dropPending: boolean;
-      announce: Announcement | null;
-    }
-  /** Began and ended unseen: stored NEW → RESOLVED, not announced. */
-  | { kind: 'RECORD_ENDED'; alert: NewAlert; endedAtMs: number };
+export type NewAlert = Alerts.NewAlert<AlertType>;
+export type AlertChange = Alerts.AlertChange<AlertType>;
 
 export interface AlertsChanges {
   plant: PlantChanges;

@@ -23,7 +23,7 @@ const opensFromOneIn = 3;
 const closesBelowOneIn = 10;
 const sightingsMin = 2;
 /** Alerts that are kept but not announced meanwhile: the incident speaks for them. */
-export const withheldTypes: ReadonlySet<AlertType> = new Set([
+export const withheldTypes: ReadonlySet<string> = new Set<AlertType>([
   'OFFLINE',
   'API_ERROR',
   'LOW_GENERATION',
