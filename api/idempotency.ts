@@ -28,7 +28,7 @@ export async function idempotently<Value>(
 ): Promise<Value> {
   const key = c.req.header('idempotency-key');
   if (key === undefined) return run();
-  const own: IdempotencyKey = { userId: c.get('person').userId, key };
+  const own: IdempotencyKey = { scope: `user:${c.get('person').userId}`, key };
   const requestHash = createHash('sha256')
     .update(`${c.req.method} ${c.req.path}\n${await c.req.text()}`)
     .digest();

@@ -1,5 +1,5 @@
+import type { SubjectKind } from '../domain/subject.ts';
 import type { Db } from './database.ts';
-import type { AuditLogTable } from './tables.ts';
 
 /** Who decided something. */
 export interface Decider {
@@ -12,7 +12,7 @@ export interface Decider {
 /** What was decided of one thing. `before` and `after` hold what changed, without secrets. */
 export interface Decision {
   action: string;
-  subjectType: AuditLogTable['subject_type'];
+  subjectType: SubjectKind;
   subjectId: string;
   before: unknown;
   after: unknown;

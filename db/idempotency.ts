@@ -23,20 +23,21 @@ export type Claim =
   | { kind: 'OTHER_REQUEST' };
 
 export interface IdempotencyKey {
-  userId: number;
+  /** Whose keys they are, as `kind:id`: two people may use the same key. @example 'user:7' */
+  scope: string;
   key: string;
 }
 
 /** @param requestHash SHA-256 of what makes the request the same. */
 export async function claimKey(
   db: Db,
-  { userId, key }: IdempotencyKey,
+  { scope, key }: IdempotencyKey,
   requestHash: Buffer,
 ): Promise<Claim> {
   await sql`delete from idempotency_keys where created_at < now() - ${keptFor}`.execute(db);
   const claimed = await sql`
-    insert into idempotency_keys as k (user_id, key, request_hash) values (${userId}, ${key}, ${requestHash})
-    on conflict (user_id, key) do update set created_at = now()
+    insert into idempotency_keys as k (scope, key, request_hash) values (${scope}, ${key}, ${requestHash})
+    on conflict (scope, key) do update set created_at = now()
     where k.status is null and k.request_hash = excluded.request_hash and k.created_at < now() - ${runsAtMost}`.execute(
     db,
   );
@@ -44,7 +45,7 @@ export async function claimKey(
   const row = await db
     .selectFrom('idempotency_keys')
     .select(['request_hash', 'status', 'body'])
-    .where('user_id', '=', userId)
+    .where('scope', '=', scope)
     .where('key', '=', key)
     .executeTakeFirst();
   // Released between the two statements: whoever asks again will carry it out.
@@ -57,22 +58,22 @@ export async function claimKey(
 
 export async function storeAnswer(
   db: Db,
-  { userId, key }: IdempotencyKey,
+  { scope, key }: IdempotencyKey,
   answer: StoredAnswer,
 ): Promise<void> {
   await db
     .updateTable('idempotency_keys')
     .set({ status: answer.status, body: JSON.stringify(answer.body) })
-    .where('user_id', '=', userId)
+    .where('scope', '=', scope)
     .where('key', '=', key)
     .execute();
 }
 
 /** Nothing was done: the same key may ask again. */
-export async function releaseKey(db: Db, { userId, key }: IdempotencyKey): Promise<void> {
+export async function releaseKey(db: Db, { scope, key }: IdempotencyKey): Promise<void> {
   await db
     .deleteFrom('idempotency_keys')
-    .where('user_id', '=', userId)
+    .where('scope', '=', scope)
     .where('key', '=', key)
     .where('status', 'is', null)
     .execute();

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
+import { insertTestPlant } from '../test/support/activities.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { makePollLogMonths, migrateToLatest, MigrationError } from './migrate.ts';
 
@@ -76,6 +77,35 @@ describe('migrations', () => {
     await expect(migrateToLatest(database.db, folder)).rejects.toThrow(
       '20261122T160100-partition-poll-logs',
     );
+  });
+
+  test('subjects: rows of the outbox and keys of requests are carried over', async () => {
+    const { db } = database;
+    const later = readdirSync(folder).filter((name) => name >= '20261130T110000');
+    for (const name of later) renameSync(join(folder, name), join(folder, `${name}.later`));
+    await sql`drop schema public cascade; create schema public`.execute(db);
+    await migrateToLatest(db, folder);
+    await insertTestPlant(db, { id: 'meadow' });
+    await sql`
+      insert into alerts (plant_id, type, severity, state, message, started_at, last_seen_at)
+        values ('meadow', 'OFFLINE', 'RED', 'NEW', 'away', now(), now());
+      insert into notifications (alert_id, plant_id, kind, severity, created_at, not_before)
+        select id, plant_id, 'RAISED', 'RED', now(), now() from alerts;
+      insert into users (email, password_hash, role) values ('ana@example.org', 'x', 'ADMIN');
+      insert into idempotency_keys (user_id, key, request_hash, status, body)
+        select id, 'poll-1', sha256('poll'), 200, '{"outcome": "OK"}' from users`.execute(db);
+    for (const name of later) renameSync(join(folder, `${name}.later`), join(folder, name));
+    expect(await migrateToLatest(db, folder)).toHaveLength(later.length);
+    const alert = await db.selectFrom('alerts').select('id').executeTakeFirstOrThrow();
+    expect(await db.selectFrom('notifications').selectAll().execute()).toMatchObject([
+      { subject_kind: 'PLANT', subject_id: 'meadow', alert_id: alert.id, kind: 'RAISED' },
+    ]);
+    const user = await db.selectFrom('users').select('id').executeTakeFirstOrThrow();
+    expect(await db.selectFrom('idempotency_keys').selectAll().execute()).toMatchObject([
+      { scope: `user:${user.id}`, key: 'poll-1', status: 200, body: { outcome: 'OK' } },
+    ]);
+    await db.deleteFrom('plants').execute();
+    expect(await db.selectFrom('notifications').selectAll().execute()).toEqual([]);
   });
 
   test('one that fails leaves nothing behind', async () => {

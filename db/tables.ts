@@ -8,7 +8,7 @@ import type {
   DeviceFacts,
   LowGenerationStreak,
 } from '../domain/plants/facts.ts';
-import type { Booked, BookedPoll, NotificationKind } from '../domain/plants/changes.ts';
+import type { Booked, BookedPoll } from '../domain/plants/changes.ts';
 import type {
   Brand,
   IntegrationStatus,
@@ -19,6 +19,7 @@ import type {
   Trigger,
   AdapterErrorType,
 } from '../domain/plants/plant.ts';
+import type { SubjectKind } from '../domain/subject.ts';
 import type { StatusProfile } from '../domain/daylight.ts';
 import type { LocalDate } from '../domain/zone.ts';
 import type { Reading } from '../domain/plants/reading.ts';
@@ -171,9 +172,12 @@ export interface AlertEventsTable {
 
 export interface NotificationsTable {
   id: Generated<number>;
-  alert_id: number;
-  plant_id: string;
-  kind: NotificationKind;
+  subject_kind: SubjectKind;
+  subject_id: string;
+  /** The alert that it speaks of; null where there is none. */
+  alert_id: number | null;
+  /** In capitals, as each context calls it: `RAISED`. */
+  kind: Uppercase<string>;
   severity: AlertSeverity;
   created_at: Date;
   not_before: Date;
@@ -239,7 +243,7 @@ export interface AuditLogTable {
   at: Instant;
   actor: string;
   action: string;
-  subject_type: 'PLANT' | 'ALERT' | 'ACCOUNT' | 'USER' | 'LEDGER';
+  subject_type: SubjectKind;
   subject_id: string;
   before: NullableJson<unknown>;
   after: NullableJson<unknown>;
@@ -247,7 +251,8 @@ export interface AuditLogTable {
 }
 
 export interface IdempotencyKeysTable {
-  user_id: number;
+  /** Whose key it is, as `kind:id`: `user:7`. */
+  scope: string;
   key: string;
   request_hash: Buffer;
   created_at: Instant;

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { pollLogRow } from '../activities/plants/ledger.ts';
-import { applyAlertChanges, readAlertsBefore, writePlantChanges } from '../db/plants/alerts.ts';
+import { applyAlertChanges } from '../db/alerts.ts';
+import { plantSubject, readAlertsBefore, writePlantChanges } from '../db/plants/alerts.ts';
 import { ackAlert, silencePlants } from '../db/plants/alerts-in-hand.ts';
+import { allPlants } from '../db/scope.ts';
 import {
   findCredentialsVersion,
   insertAccount,
@@ -137,7 +139,8 @@ const plays: Partial<Record<Method, Play>> = {
   },
   readDayBefore: (db, _brand, id: string, nowMs: number) => readDayBefore(db, id, nowMs),
   async readAlertsBefore(db, _brand, id: string, ...times: [number, number, number]) {
-    return (await readAlertsBefore(db, id, ...times))?.before;
+    const [nowMs, measuredAtMs, endedSinceMs] = times;
+    return (await readAlertsBefore(db, id, { nowMs, measuredAtMs, endedSinceMs }))?.before;
   },
   findDays: (db, _brand, id: string, from: string, to: string) => findDays(db, id, from, to),
   findClaims: (db, _brand, id: string, span: { fromMs: number; toMs: number }) =>
@@ -151,12 +154,20 @@ const plays: Partial<Record<Method, Play>> = {
     wasActiveBetween(db, ...args),
   writeLiveDay: (db, _brand, ...args: Parameters<Ledger['writeLiveDay']>) =>
     writeLiveDay(db, ...args),
-  writePlantChanges: (db, _brand, ...args: Parameters<Ledger['writePlantChanges']>) =>
-    writePlantChanges(db, ...args),
+  writePlantChanges(db, _brand, ...args: Parameters<Ledger['writePlantChanges']>) {
+    const [id, changes, fence, seenRevision] = args;
+    return writePlantChanges(
+      db,
+      id,
+      changes,
+      fence.kind === 'SLOT' ? { ...fence, seenRevision } : fence,
+    );
+  },
   async applyAlertChanges(db, _brand, ...args: Parameters<Ledger['applyAlertChanges']>) {
     const [id, changes, nowMs] = args;
-    const read = await readAlertsBefore(db, id, nowMs, nowMs, nowMs);
-    await applyAlertChanges(db, id, changes, read?.before.active ?? [], nowMs);
+    const read = await readAlertsBefore(db, id, { nowMs });
+    const active = read?.before.active ?? [];
+    await applyAlertChanges(db, plantSubject(id), changes, { active, nowMs });
   },
   async pauseAccount(db, _brand, id: string) {
     return (await pauseAccount(db, id)).toSorted();
@@ -276,14 +287,18 @@ async function play(
       db,
       Number(ids.get(alertId)),
       { comment: null, until: instant(untilMs) },
-      by,
-      new Date(atMs),
+      { by, at: new Date(atMs), scope: allPlants },
     );
     return undefined;
   }
   if (method === 'silencePlant') {
     const [id, untilMs] = args as [string, number];
-    await silencePlants(db, [id], { until: new Date(untilMs), reason: null }, by, new Date());
+    await silencePlants(
+      db,
+      [id],
+      { until: new Date(untilMs), reason: null },
+      { by, at: new Date() },
+    );
     return undefined;
   }
   const one = plays[method];

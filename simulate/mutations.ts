@@ -81,7 +81,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'two devices share one alert',
-    file: 'domain/plants/announcing.ts',
+    file: 'domain/alerts.ts',
     from: ' && a.deviceSn === b.deviceSn;',
     to: ';',
   },
@@ -93,13 +93,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'what returns is announced again at once',
-    file: 'domain/plants/announcing.ts',
+    file: 'domain/alerts.ts',
     from: 'const isTold = inheritedMs !== null &&',
     to: 'const isTold = inheritedMs === 0 &&',
   },
   {
     name: 'people are woken at six',
-    file: 'domain/plants/announcing.ts',
+    file: 'domain/alerts.ts',
     from: 'const tellFromMinutes = 7 * 60;',
     to: 'const tellFromMinutes = 6 * 60;',
   },

@@ -1,6 +1,7 @@
+import { applyAlertChanges } from '../../db/alerts.ts';
 import {
-  applyAlertChanges,
   type AlertsFence,
+  plantSubject,
   readAlertsBefore,
   writePlantChanges,
 } from '../../db/plants/alerts.ts';
@@ -93,13 +94,8 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
     const step = await decide(deps.db, args);
     if ('done' in step) return step.done;
     if (step.changes.alerts.length === 0) {
-      const written = await writePlantChanges(
-        deps.db,
-        args.plantId,
-        step.changes.plant,
-        step.fence,
-        step.row.revision,
-      );
+      const fence = { ...step.fence, seenRevision: step.row.revision };
+      const written = await writePlantChanges(deps.db, args.plantId, step.changes.plant, fence);
       if (written) {
         tellChange(deps, step.row, step.changes);
         return { ...decidedStanding(step.row, step.changes, step.before), poll: step.poll };
@@ -115,10 +111,11 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
     const step = await decide(trx, args);
     if ('done' in step) return step.done;
     const { changes, row, before, poll } = step;
-    if (!(await writePlantChanges(trx, args.plantId, changes.plant, step.fence, null))) {
+    if (!(await writePlantChanges(trx, args.plantId, changes.plant, step.fence))) {
       throw new PlainError(`plant ${args.plantId} could not be written under its own lock`);
     }
-    await applyAlertChanges(trx, args.plantId, changes.alerts, before.active, args.nowMs);
+    const { nowMs } = args;
+    await applyAlertChanges(trx, plantSubject(args.plantId), changes.alerts, { ...before, nowMs });
     if (changes.pauseAccount) {
       const paused = await pauseAccount(trx, row.vendor_account_id);
       deps.log.warn(
@@ -164,22 +161,19 @@ export async function evaluate(
   deps: ActivityDeps,
   args: Omit<EvaluateArgs, 'revision'> & { revision: number | null },
 ): Promise<PlantStanding> {
+  const { plantId, nowMs } = args;
   const told: { row: PlantRow; changes: AlertsChanges }[] = [];
   const result = await deps.db.transaction().execute(async (trx): Promise<PlantStanding> => {
-    const locked = await lockPlant(trx, args.plantId);
-    if (locked === undefined) throw gone(args.plantId);
-    const read = await readAlertsBefore(trx, args.plantId, args.nowMs, args.nowMs, args.nowMs);
-    if (read === null) throw gone(args.plantId);
-    const changes = decideAlerts(read.before, {
-      nowMs: args.nowMs,
-      closing: args.closing,
-      result: null,
-    });
+    const locked = await lockPlant(trx, plantId);
+    if (locked === undefined) throw gone(plantId);
+    const read = await readAlertsBefore(trx, plantId, { nowMs });
+    if (read === null) throw gone(plantId);
+    const changes = decideAlerts(read.before, { nowMs, closing: args.closing, result: null });
     const fence = { kind: 'REVISION', revision: args.revision ?? locked.revision } as const;
-    const written = await writePlantChanges(trx, args.plantId, changes.plant, fence, null);
+    const written = await writePlantChanges(trx, plantId, changes.plant, fence);
     // Another revision: people changed something meanwhile, the loop looks again and evaluates anew.
     if (!written) return standing(read.row, read.before.active.length);
-    await applyAlertChanges(trx, args.plantId, changes.alerts, read.before.active, args.nowMs);
+    await applyAlertChanges(trx, plantSubject(plantId), changes.alerts, { ...read.before, nowMs });
     told.push({ row: read.row, changes });
     return decidedStanding(read.row, changes, read.before);
   });
@@ -191,7 +185,7 @@ type Step =
   | { done: ReconcileResult }
   | {
       changes: AlertsChanges;
-      fence: AlertsFence;
+      fence: Extract<AlertsFence, { kind: 'SLOT' }>;
       row: PlantRow;
       before: AlertsBefore;
       poll: BookedPoll;
@@ -200,8 +194,11 @@ type Step =
 async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
   const { nowMs, slotMs, booked } = args;
   const alarms = args.result.kind === 'READING' ? args.result.reading.alarms : null;
-  const sinceMs = alarms !== null && 'since' in alarms ? Date.parse(alarms.since) : nowMs;
-  const read = await readAlertsBefore(db, args.plantId, nowMs, booked?.seenAtMs ?? nowMs, sinceMs);
+  const read = await readAlertsBefore(db, args.plantId, {
+    nowMs,
+    measuredAtMs: booked?.seenAtMs ?? nowMs,
+    endedSinceMs: alarms !== null && 'since' in alarms ? Date.parse(alarms.since) : nowMs,
+  });
   if (read === null) throw gone(args.plantId);
   const { before, row } = read;
   if (row.last_slot !== null && row.last_slot.getTime() >= slotMs && row.last_poll !== null) {
@@ -222,7 +219,7 @@ async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
     durationMs: args.durationMs,
     attempts: args.attempts,
   };
-  return { changes, fence: { kind: 'SLOT', slotMs, poll }, row, before, poll };
+  return { changes, fence: { kind: 'SLOT', slotMs, poll, seenRevision: null }, row, before, poll };
 }
 
 async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {

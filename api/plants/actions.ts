@@ -176,7 +176,7 @@ export function createActions(
 
     async silence({ by, scope }, plantId, silence) {
       await plantIn(scope, plantId);
-      await silencePlants(db, [plantId], silence, by, new Date(deps.clock()));
+      await silencePlants(db, [plantId], silence, { by, at: new Date(deps.clock()) });
       return decided(plantId);
     },
 
@@ -206,7 +206,7 @@ export function createActions(
     },
 
     async ack({ by, scope }, alertId, ack) {
-      const result = await ackAlert(db, alertId, ack, by, new Date(deps.clock()), scope);
+      const result = await ackAlert(db, alertId, ack, { by, at: new Date(deps.clock()), scope });
       if (result.kind === 'UNKNOWN') throw new Problem('not-found', 'There is no such alert.');
       if (result.kind === 'RESOLVED')
         throw new Problem(

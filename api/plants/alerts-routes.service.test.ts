@@ -49,7 +49,8 @@ beforeAll(async () => {
     .values([
       {
         alert_id: byName.get('red-new') ?? 0,
-        plant_id: 'mine',
+        subject_kind: 'PLANT',
+        subject_id: 'mine',
         kind: 'RAISED',
         severity: 'RED',
         created_at: hour(5),
@@ -58,7 +59,8 @@ beforeAll(async () => {
       },
       {
         alert_id: byName.get('yellow-old') ?? 0,
-        plant_id: 'mine',
+        subject_kind: 'PLANT',
+        subject_id: 'mine',
         kind: 'RAISED',
         severity: 'YELLOW',
         created_at: hour(1),

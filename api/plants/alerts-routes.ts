@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { findAlert, listAlertEvents, pageAlerts } from '../../db/plants/alerts.ts';
-import { listNotifications } from '../../db/outbox.ts';
+import { listAlertEvents } from '../../db/alerts.ts';
+import { findAlert, listNotifications, pageAlerts } from '../../db/plants/alerts.ts';
 import type { AlertState } from '../../domain/plants/facts.ts';
 import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
 import type { Actions } from './actions.ts';

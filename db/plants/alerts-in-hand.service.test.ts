@@ -5,10 +5,12 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { ackAlert, silencePlants } from './alerts-in-hand.ts';
 import { findFlawedAlerts } from './check-alerts.ts';
 import { findPlant } from './plants.ts';
+import { allPlants } from '../scope.ts';
 
 const by = { actor: 'ana@example.com', requestId: 'request-1' };
 const nowMs = Date.parse('2026-06-11T12:00:00Z');
 const at = new Date(nowMs);
+const decision = { by, at, scope: allPlants };
 
 let database: TestDatabase;
 let alertId: number;
@@ -66,7 +68,7 @@ describe('an acknowledgement', () => {
   test('is written with its event, its audit row and a new revision', async () => {
     const before = await revision();
     const until = new Date(nowMs + 3_600_000);
-    const result = await ackAlert(database.db, alertId, { comment: 'on it', until }, by, at);
+    const result = await ackAlert(database.db, alertId, { comment: 'on it', until }, decision);
     expect(result).toMatchObject({ kind: 'ACKED', alert: { plant_id: 'plant' } });
     expect(await alert()).toMatchObject({
       state: 'ACKED',
@@ -88,8 +90,8 @@ describe('an acknowledgement', () => {
   });
 
   test('given twice keeps one event, and the chain that the audit wants', async () => {
-    await ackAlert(database.db, alertId, { comment: 'on it', until: null }, by, at);
-    await ackAlert(database.db, alertId, { comment: 'still on it', until: null }, by, at);
+    await ackAlert(database.db, alertId, { comment: 'on it', until: null }, decision);
+    await ackAlert(database.db, alertId, { comment: 'still on it', until: null }, decision);
     expect((await alert()).ack_comment).toBe('still on it');
     expect(await decisions()).toHaveLength(2);
     expect((await findFlawedAlerts(database.db, 0, 10)).alerts).toEqual([]);
@@ -97,7 +99,7 @@ describe('an acknowledgement', () => {
 
   test('ends at its time, when the loop looks: NEW again, announced', async () => {
     const until = new Date(nowMs + 3_600_000);
-    await ackAlert(database.db, alertId, { comment: 'c', until }, by, at);
+    await ackAlert(database.db, alertId, { comment: 'c', until }, decision);
     await evaluate(nowMs + 3_599_999);
     expect((await alert()).state).toBe('ACKED');
     await evaluate(nowMs + 3_600_000);
@@ -111,18 +113,26 @@ describe('an acknowledgement', () => {
       .set({ state: 'RESOLVED', resolved_at: at })
       .where('id', '=', alertId)
       .execute();
-    const result = await ackAlert(database.db, alertId, { comment: 'c', until: null }, by, at);
+    const result = await ackAlert(database.db, alertId, { comment: 'c', until: null }, decision);
     expect(result).toMatchObject({ kind: 'RESOLVED', plantId: 'plant' });
     expect(await decisions()).toEqual([]);
   });
 
   test("of another customer's alert, or of none, is UNKNOWN", async () => {
     const ack = { comment: 'c', until: null };
-    const foreign = await ackAlert(database.db, alertId, ack, by, at, { customerId: 'sul' });
+    const foreign = await ackAlert(database.db, alertId, ack, {
+      by,
+      at,
+      scope: { customerId: 'sul' },
+    });
     expect(foreign).toEqual({ kind: 'UNKNOWN' });
-    expect(await ackAlert(database.db, 999_999, ack, by, at)).toEqual({ kind: 'UNKNOWN' });
+    expect(await ackAlert(database.db, 999_999, ack, decision)).toEqual({ kind: 'UNKNOWN' });
     expect((await alert()).state).toBe('NEW');
-    const own = await ackAlert(database.db, alertId, ack, by, at, { customerId: 'noord' });
+    const own = await ackAlert(database.db, alertId, ack, {
+      by,
+      at,
+      scope: { customerId: 'noord' },
+    });
     expect(own.kind).toBe('ACKED');
   });
 });
@@ -130,11 +140,16 @@ describe('an acknowledgement', () => {
 describe('a silence', () => {
   test('holds announcements back until its end, and is in the audit log', async () => {
     const until = new Date(nowMs + 7_200_000);
-    const ids = await silencePlants(database.db, ['plant', 'none'], { until, reason: 'r' }, by, at);
+    const ids = await silencePlants(
+      database.db,
+      ['plant', 'none'],
+      { until, reason: 'r' },
+      decision,
+    );
     expect(ids).toEqual(['plant']);
     await evaluate(nowMs + 60_000);
     expect((await alert()).last_notified_at).toBeNull();
-    await silencePlants(database.db, ['plant'], { until: null, reason: null }, by, at);
+    await silencePlants(database.db, ['plant'], { until: null, reason: null }, decision);
     await evaluate(nowMs + 120_000);
     expect((await alert()).last_notified_at).not.toBeNull();
     expect((await decisions()).map((row) => [row.action, row.after])).toEqual([

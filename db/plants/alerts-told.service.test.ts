@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { AlertChange, NewAlert } from '../../domain/plants/changes.ts';
 import { insertTestPlant } from '../../test/support/activities.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
-import { applyAlertChanges, readAlertsBefore } from './alerts.ts';
+import { applyAlertChanges } from '../alerts.ts';
+import { plantSubject, readAlertsBefore } from './alerts.ts';
 
 const plantId = 'plant';
 const nightMs = Date.parse('2026-06-11T01:00:00Z');
@@ -37,11 +38,11 @@ beforeEach(async () => {
   );
 });
 
-const read = (nowMs: number) => readAlertsBefore(database.db, plantId, nowMs, nowMs, nowMs);
+const read = (nowMs: number) => readAlertsBefore(database.db, plantId, { nowMs });
 
 async function apply(change: AlertChange, nowMs: number): Promise<void> {
-  const before = (await read(nowMs))?.before.active ?? [];
-  await applyAlertChanges(database.db, plantId, [change], before, nowMs);
+  const active = (await read(nowMs))?.before.active ?? [];
+  await applyAlertChanges(database.db, plantSubject(plantId), [change], { active, nowMs });
 }
 
 async function activeId(): Promise<string> {

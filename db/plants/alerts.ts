@@ -1,30 +1,27 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely';
 
+import type { AnnouncementKind } from '../../domain/alerts.ts';
+import type { BookedPoll, PlantChanges } from '../../domain/plants/changes.ts';
 import type {
-  AlertChange,
-  Announcement,
-  BookedPoll,
-  NewAlert,
-  PlantChanges,
-} from '../../domain/plants/changes.ts';
-import type {
-  ActiveAlert,
   AlertsBefore,
   AlertSeverity,
   AlertType,
   AlertState,
-  DayAtTime,
-  DayRow,
-  EndedAlert,
 } from '../../domain/plants/facts.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
+import { activeAlertsOf, type AlertSubject, endedAlertsOf } from '../alerts.ts';
 import { type Db, instant, timestamp } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
+import type { PlantScope } from '../scope.ts';
 import { daysAround } from './snapshots.ts';
-import type { AlertEventsTable, AlertsTable } from '../tables.ts';
+import type { AlertsTable } from '../tables.ts';
 
-/** Who changed an alert: the loop, in `alert_events.actor`. */
-const loopActor = 'loop';
+/** Plants, as subjects of alerts. */
+export const plantSubjects = { kind: 'PLANT', table: 'plants', column: 'plant_id' } as const;
+
+export function plantSubject(id: string): AlertSubject {
+  return { ...plantSubjects, id };
+}
 
 /** JSON of the open incident of plant `p`'s brand, or of all; null without one. */
 export const openIncident = sql<AlertsBefore['incident']>`(
@@ -32,52 +29,31 @@ export const openIncident = sql<AlertsBefore['incident']>`(
   where i.closed_at is null and i.opened_at is not null and (i.brand = p.brand or i.brand is null)
   order by i.held_at nulls last limit 1)`;
 
+const ofPlant = sql`a.plant_id = p.id`;
+
 /** JSON of the active alerts of plant `p`. */
-export const activeAlerts = sql<ActiveAlert[]>`(
-  select coalesce(json_agg(json_build_object('id', a.id::text, 'type', a.type, 'vendorAlarmCode', a.vendor_alarm_code,
-    'deviceSn', a.device_sn, 'severity', a.severity, 'state', a.state, 'muted', a.muted,
-    'startedAtMs', round(extract(epoch from a.started_at) * 1000),
-    'lastSeenAtMs', round(extract(epoch from a.last_seen_at) * 1000),
-    'ackedUntilMs', round(extract(epoch from a.acked_until) * 1000),
-    'lastNotifiedAtMs', round(extract(epoch from a.last_notified_at) * 1000),
-    'announcedNotBeforeMs', (select round(extract(epoch from min(n.not_before)) * 1000)
-      from notifications n where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED')) order by a.id), '[]'::json)
-  from alerts a where a.plant_id = p.id and a.state in ('NEW', 'ACKED'))`;
+export const activeAlerts = activeAlertsOf<AlertType>(ofPlant);
 
 /** JSON of the alerts of plant `p` that ended in the last 6 h or after `since`, or that were announced in the last 6 h. */
-export const endedAlerts = (now: RawBuilder<Date>, since: RawBuilder<Date>) => sql<EndedAlert[]>`(
-  select coalesce(json_agg(json_build_object('type', e.type, 'vendorAlarmCode', e.vendor_alarm_code,
-    'deviceSn', e.device_sn, 'severity', e.severity, 'startedAtMs', round(extract(epoch from e.started_at) * 1000),
-    'resolvedAtMs', round(extract(epoch from e.resolved_at) * 1000),
-    'lastNotifiedAtMs', round(extract(epoch from e.last_notified_at) * 1000)) order by e.id), '[]'::json)
-  from alerts e where e.plant_id = p.id and e.state = 'RESOLVED'
-    and (e.resolved_at > least(${now} - interval '6 hours', ${since})
-      -- a vendor may tell of an end long ago: what was announced since is still remembered
-      or e.last_notified_at > ${now} - interval '6 hours'))`;
+export const endedAlerts = (now: RawBuilder<Date>, since: RawBuilder<Date>) =>
+  endedAlertsOf<AlertType>(ofPlant, { now, since });
 
 /**
  * Everything that the alert step's rules need, in one round trip; null for an unknown plant.
  *
- * @param measuredAtMs the reading's measurement: the last 7 days' totals are taken at its local time of day.
- * @param sinceMs how far back vendor alarms of this answer reach: ended alerts that began after it come along.
+ * @param times.measuredAtMs the reading's measurement, now unless said: the last 7 days' totals are taken at its local time
+ * of day.
+ * @param times.endedSinceMs how far back vendor alarms of this answer reach, now unless said: alerts that ended after it come
+ * along.
  */
 export async function readAlertsBefore(
   db: Db,
   plantId: string,
-  nowMs: number,
-  measuredAtMs: number,
-  sinceMs: number,
+  times: { nowMs: number; measuredAtMs?: number; endedSinceMs?: number },
 ): Promise<{ before: AlertsBefore; row: PlantRow } | null> {
+  const { nowMs, measuredAtMs = nowMs, endedSinceMs = nowMs } = times;
   const now = timestamp(nowMs);
-  const result = await sql<
-    PlantRow & {
-      days: DayRow[];
-      days_at_time: DayAtTime[];
-      active: ActiveAlert[];
-      ended: EndedAlert[];
-      incident: AlertsBefore['incident'];
-    }
-  >`
+  const result = await sql<PlantRow & Omit<AlertsBefore, 'plant'>>`
     select p.*, ${daysAround(now)} as days, ${openIncident} as incident,
       (select coalesce(json_agg(json_build_object('date', s.date::text, 'totalAtTimeKwh',
           -- between the two ten-minute marks around the local time of day
@@ -89,42 +65,31 @@ export async function readAlertsBefore(
           lateral (select floor(x.marks)::int as mark, (x.marks - floor(x.marks))::float8 as share) t
         where s.plant_id = p.id and s.complete
           and s.date between (${now} at time zone p.timezone)::date - 7
-                         and (${now} at time zone p.timezone)::date - 1) as days_at_time,
-      ${activeAlerts} as active, ${endedAlerts(now, timestamp(sinceMs))} as ended
+                         and (${now} at time zone p.timezone)::date - 1) as "daysAtTime",
+      ${activeAlerts} as active, ${endedAlerts(now, timestamp(endedSinceMs))} as ended
     from plants p where p.id = ${plantId}`.execute(db);
-  const row = result.rows[0];
-  if (row === undefined) return null;
-  return {
-    before: {
-      plant: plantFacts(row),
-      days: row.days,
-      daysAtTime: row.days_at_time,
-      active: row.active,
-      ended: row.ended,
-      incident: row.incident,
-    },
-    row,
-  };
+  const [found] = result.rows;
+  if (found === undefined) return null;
+  const { days, daysAtTime, active, ended, incident, ...row } = found;
+  return { before: { plant: plantFacts(row), days, daysAtTime, active, ended, incident }, row };
 }
 
-/** Under which guard the alert step writes: the slot of a poll, or the revision that an evaluation without a reading saw. */
+/**
+ * Under which guard the alert step writes: the slot of a poll, or the revision that an evaluation without a reading saw. A
+ * poll whose read was not locked also says which revision it saw.
+ */
 export type AlertsFence =
-  | { kind: 'SLOT'; slotMs: number; poll: BookedPoll }
+  | { kind: 'SLOT'; slotMs: number; poll: BookedPoll; seenRevision: number | null }
   | { kind: 'REVISION'; revision: number };
 
-/**
- * Writes what the loop owns of a plant, under the fence.
- *
- * @param seenRevision with a value, the row is written only while it still has this revision (the read was not locked).
- * @returns false where the fence, or the revision, stood against it: nothing was changed.
- */
+/** Writes what the loop owns of a plant. @returns false where the fence stood against it: nothing was changed. */
 export async function writePlantChanges(
   db: Db,
   plantId: string,
   plant: PlantChanges,
   fence: AlertsFence,
-  seenRevision: number | null,
 ): Promise<boolean> {
+  const revision = fence.kind === 'SLOT' ? fence.seenRevision : fence.revision;
   const claim =
     fence.kind === 'SLOT'
       ? sql`, last_slot = ${instant(fence.slotMs)}, last_poll = ${JSON.stringify(fence.poll)},
@@ -132,8 +97,8 @@ export async function writePlantChanges(
       : sql``;
   const guard =
     fence.kind === 'SLOT'
-      ? sql`(last_slot is null or last_slot < ${instant(fence.slotMs)})`
-      : sql`revision = ${fence.revision}`;
+      ? sql`and (last_slot is null or last_slot < ${instant(fence.slotMs)})`
+      : sql``;
   const result = await sql`
     update plants set status = ${plant.status}, status_reason = ${plant.statusReason},
       status_since = ${instant(plant.statusSinceMs)}, last_seen_at = ${instant(plant.lastSeenAtMs)},
@@ -141,244 +106,39 @@ export async function writePlantChanges(
       low_generation_streak = ${plant.lowGenerationStreak === null ? null : JSON.stringify(plant.lowGenerationStreak)}::jsonb,
       alarms_complete_at = ${instant(plant.alarmsCompleteAtMs)},
       devices = ${plant.devices === null ? null : JSON.stringify(plant.devices)}::jsonb ${claim}
-    where id = ${plantId} and ${guard}
-      and (${seenRevision}::bigint is null or revision = ${seenRevision}::bigint)`.execute(db);
+    where id = ${plantId} ${guard} and revision = coalesce(${revision}::bigint, revision)`.execute(
+    db,
+  );
   return result.numAffectedRows === 1n;
 }
 
-async function insertEvent(
-  db: Db,
-  alertId: number | string,
-  atMs: number,
-  event: {
-    from: 'NEW' | 'ACKED' | null;
-    to: 'NEW' | 'ACKED' | 'RESOLVED';
-    severity: AlertSeverity;
-    actor?: string;
-    reason: string;
-  },
-): Promise<void> {
-  await db
-    .insertInto('alert_events')
-    .values({
-      alert_id: Number(alertId),
-      at: instant(atMs),
-      from_state: event.from,
-      to_state: event.to,
-      severity: event.severity,
-      actor: event.actor ?? loopActor,
-      reason: event.reason,
-    })
-    .execute();
-}
-
-async function announce(
-  db: Db,
-  plantId: string,
-  alertId: number | string,
-  severity: AlertSeverity,
-  nowMs: number,
-  announcement: Announcement | null,
-): Promise<void> {
-  if (announcement === null) return;
-  await db
-    .insertInto('notifications')
-    .values({
-      alert_id: Number(alertId),
-      plant_id: plantId,
-      kind: announcement.kind,
-      severity,
-      created_at: instant(nowMs),
-      not_before: instant(announcement.notBeforeMs),
-      dropped_at: null,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  if (announcement.kind !== 'RECOVERED') {
-    await db
-      .updateTable('alerts')
-      .set({ last_notified_at: instant(announcement.notBeforeMs) })
-      .where('id', '=', Number(alertId))
-      .execute();
-  }
-}
-
-/** Takes back what was to be said of the alert and was not due yet. */
-async function dropPending(db: Db, alertId: string, nowMs: number): Promise<void> {
-  await db
-    .updateTable('notifications')
-    .set({ dropped_at: instant(nowMs) })
-    .where('alert_id', '=', Number(alertId))
-    .where('dropped_at', 'is', null)
-    .where('not_before', '>', instant(nowMs))
-    .execute();
-}
-
-async function insertAlert(
-  db: Db,
-  plantId: string,
-  alert: NewAlert,
-  nowMs: number,
-  ended: { atMs: number } | null,
-): Promise<number> {
-  const row = await db
-    .insertInto('alerts')
-    .values({
-      plant_id: plantId,
-      type: alert.type,
-      vendor_alarm_code: alert.vendorAlarmCode,
-      device_sn: alert.deviceSn,
-      severity: alert.severity,
-      state: ended === null ? 'NEW' : 'RESOLVED',
-      message: alert.message,
-      vendor_level: alert.vendorLevel,
-      vendor_text: alert.vendorText,
-      started_at: instant(alert.startedAtMs),
-      last_seen_at: instant(nowMs),
-      resolved_at: ended === null ? null : instant(ended.atMs),
-      last_notified_at: instant(alert.lastNotifiedAtMs),
-      muted: alert.muted,
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow();
-  return row.id;
-}
-
-/** Applies one change of an alert with its event and announcement. The caller owns the transaction and holds the plant's lock. */
-async function applyAlertChange(
-  db: Db,
-  plantId: string,
-  change: AlertChange,
-  active: ReadonlyMap<string, ActiveAlert>,
-  nowMs: number,
-): Promise<void> {
-  if (change.kind === 'RAISE' || change.kind === 'RECORD_ENDED') {
-    const ended = change.kind === 'RECORD_ENDED' ? { atMs: change.endedAtMs } : null;
-    const { alert } = change;
-    const id = await insertAlert(db, plantId, alert, nowMs, ended);
-    await insertEvent(db, id, nowMs, {
-      from: null,
-      to: 'NEW',
-      severity: alert.severity,
-      reason: alert.message,
-    });
-    if (ended !== null) {
-      await insertEvent(db, id, nowMs, {
-        from: 'NEW',
-        to: 'RESOLVED',
-        severity: alert.severity,
-        reason: 'began and ended between two answers',
-      });
-    }
-    if (change.kind === 'RAISE')
-      await announce(db, plantId, id, alert.severity, nowMs, change.announce);
-    return;
-  }
-  const alert = active.get(change.id);
-  if (alert === undefined)
-    throw new Error(
-      `the rules changed alert ${change.id}, which is not an active one of plant ${plantId}`,
-    );
-  const row = db.updateTable('alerts').where('id', '=', Number(change.id));
-  switch (change.kind) {
-    case 'SEEN':
-      await row.set({ last_seen_at: instant(nowMs) }).execute();
-      return;
-    case 'RISE':
-      await row
-        .set({
-          severity: change.severity,
-          state: 'NEW',
-          acked_until: null,
-          last_seen_at: instant(nowMs),
-        })
-        .execute();
-      await insertEvent(db, change.id, nowMs, {
-        from: alert.state,
-        to: 'NEW',
-        severity: change.severity,
-        reason: `rose to ${change.severity}`,
-      });
-      // Who is told of the rise at six need not be told at seven that it was milder by night.
-      if (change.announce !== null) await dropPending(db, change.id, nowMs);
-      await announce(db, plantId, change.id, change.severity, nowMs, change.announce);
-      return;
-    case 'ACK_ENDED':
-      await row.set({ state: 'NEW', acked_until: null }).execute();
-      await insertEvent(db, change.id, nowMs, {
-        from: 'ACKED',
-        to: 'NEW',
-        severity: alert.severity,
-        reason: 'the acknowledgement has ended',
-      });
-      return;
-    case 'REMIND':
-      await announce(db, plantId, change.id, alert.severity, nowMs, change.announce);
-      return;
-    case 'RESOLVE':
-      await row
-        .set({
-          state: 'RESOLVED',
-          resolved_at: sql`greatest(started_at, ${instant(change.atMs)})`,
-          acked_until: null,
-        })
-        .execute();
-      await insertEvent(db, change.id, nowMs, {
-        from: alert.state,
-        to: 'RESOLVED',
-        severity: alert.severity,
-        reason: change.reason,
-      });
-      if (change.dropPending) {
-        await dropPending(db, change.id, nowMs);
-        // Nobody was told by what was dropped: the next alert of the key must not count it.
-        await row
-          .set({ last_notified_at: null })
-          .where('last_notified_at', '>', instant(nowMs))
-          .execute();
-      }
-      await announce(db, plantId, change.id, alert.severity, nowMs, change.announce);
-      return;
-  }
-}
-
-/** Applies the rules' changes in their order. The caller owns the transaction and holds the plant's lock. */
-export async function applyAlertChanges(
-  db: Db,
-  plantId: string,
-  changes: readonly AlertChange[],
-  before: readonly ActiveAlert[],
-  nowMs: number,
-): Promise<void> {
-  const active = new Map(before.map((alert) => [alert.id, alert]));
-  for (const change of changes) await applyAlertChange(db, plantId, change, active, nowMs);
-}
+/** What people see of an alert: all but whether it was open before us. */
+const shownColumns = [
+  'id',
+  'plant_id',
+  'type',
+  'vendor_alarm_code',
+  'device_sn',
+  'severity',
+  'state',
+  'message',
+  'vendor_level',
+  'vendor_text',
+  'started_at',
+  'last_seen_at',
+  'acked_at',
+  'acked_by',
+  'acked_until',
+  'ack_comment',
+  'resolved_at',
+  'last_notified_at',
+  'estimated_lost_kwh',
+  'at_risk_kwh',
+  'estimated_at',
+] as const;
 
 /** An alert as people see it. */
-export interface AlertView extends Pick<
-  Selectable<AlertsTable>,
-  | 'id'
-  | 'plant_id'
-  | 'type'
-  | 'vendor_alarm_code'
-  | 'device_sn'
-  | 'severity'
-  | 'state'
-  | 'message'
-  | 'vendor_level'
-  | 'vendor_text'
-  | 'started_at'
-  | 'last_seen_at'
-  | 'acked_at'
-  | 'acked_by'
-  | 'acked_until'
-  | 'ack_comment'
-  | 'resolved_at'
-  | 'last_notified_at'
-  | 'estimated_lost_kwh'
-  | 'at_risk_kwh'
-  | 'estimated_at'
-> {
+export interface AlertView extends Pick<Selectable<AlertsTable>, (typeof shownColumns)[number]> {
   plant_name: string;
   brand: Brand;
   timezone: string;
@@ -416,32 +176,8 @@ function alertQuery(db: Db, filter: AlertFilter) {
   let query = db
     .selectFrom('alerts as a')
     .innerJoin('plants as p', 'p.id', 'a.plant_id')
-    .select([
-      'a.id',
-      'a.plant_id',
-      'p.name as plant_name',
-      'p.brand',
-      'p.timezone',
-      'a.type',
-      'a.vendor_alarm_code',
-      'a.device_sn',
-      'a.severity',
-      'a.state',
-      'a.message',
-      'a.vendor_level',
-      'a.vendor_text',
-      'a.started_at',
-      'a.last_seen_at',
-      'a.acked_at',
-      'a.acked_by',
-      'a.acked_until',
-      'a.ack_comment',
-      'a.resolved_at',
-      'a.last_notified_at',
-      'a.estimated_lost_kwh',
-      'a.at_risk_kwh',
-      'a.estimated_at',
-    ])
+    .select(shownColumns.map((column) => `a.${column}` as const))
+    .select(['p.name as plant_name', 'p.brand', 'p.timezone'])
     .where('a.state', 'in', [...states])
     .orderBy(alertOrder);
   if (filter.id !== undefined) query = query.where('a.id', '=', filter.id);
@@ -495,15 +231,23 @@ export async function findAlert(
   return alertQuery(db, filter).executeTakeFirst();
 }
 
-/** What became of an alert, oldest first. */
-export async function listAlertEvents(
+/** What the outbox says of plants' alerts behind a row, oldest first. Nothing is sent by reading it. */
+export async function listNotifications(
   db: Db,
-  alertId: number,
-): Promise<Selectable<AlertEventsTable>[]> {
-  return db
-    .selectFrom('alert_events')
-    .selectAll()
-    .where('alert_id', '=', alertId)
-    .orderBy('id')
-    .execute();
+  scope: PlantScope,
+  page: { afterId: number; limit: number },
+) {
+  let query = db
+    .selectFrom('notifications as n')
+    .innerJoin('plants as p', 'p.id', 'n.subject_id')
+    .select(['n.id', 'n.alert_id', 'n.subject_id as plant_id', 'n.kind', 'n.severity'])
+    .select(['n.created_at', 'n.not_before', 'n.dropped_at'])
+    .$narrowType<{ alert_id: number; kind: AnnouncementKind }>()
+    .where('n.subject_kind', '=', plantSubjects.kind)
+    .where('n.alert_id', 'is not', null)
+    .where('n.id', '>', page.afterId)
+    .orderBy('n.id')
+    .limit(page.limit);
+  if (scope.customerId !== null) query = query.where('p.customer_id', '=', scope.customerId);
+  return query.execute();
 }

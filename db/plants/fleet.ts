@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 
-import { announceAgainAfterMs } from '../../domain/plants/announcing.ts';
+import { announceAgainAfterMs } from '../../domain/alerts.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { type Db, instant } from '../database.ts';
 

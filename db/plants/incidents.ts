@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 
 import {
   type BrandCount,
@@ -10,7 +10,6 @@ import type { Brand } from '../../domain/plants/plant.ts';
 import { type Db, instant, ms } from '../database.ts';
 import { pollPatience } from './plants.ts';
 import type { BrandIncidentsTable, Database } from '../tables.ts';
-import type { Selectable } from 'kysely';
 
 /** Incidents that are suspected or open. */
 export async function findIncidents(db: Db): Promise<Incident[]> {
@@ -87,16 +86,8 @@ export async function listIncidents(
  * an outage of a vendor's sign-in would take its own evidence away.
  */
 export async function countBrands(db: Db, nowMs: number, afterMs: number): Promise<BrandCount[]> {
-  type Row = {
-    brand: Brand;
-    plants_active: number;
-    plants_failed: number;
-    errors: BrandCount['errors'];
-    accounts_refused: number;
-    interval_s: number | null;
-  };
   const now = instant(nowMs);
-  const result = await sql<Row>`
+  const result = await sql<BrandCount>`
     with polls as (
       select p.brand, p.vendor_account_id, p.poll_interval_s, p.last_polled_at, p.integration_status = 'ACTIVE' as active,
         (p.last_poll ->> 'attempts')::int > 0 as asked, p.last_poll ->> 'errorType' as error,
@@ -111,8 +102,9 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
     errors as (
       select brand, jsonb_object_agg(error, n) as errors
       from (select brand, error, count(*) as n from counted where failed group by brand, error) e group by brand)
-    select b.brand, coalesce(c.active, 0)::int as plants_active, coalesce(c.failed, 0)::int as plants_failed,
-      coalesce(e.errors, '{}') as errors, coalesce(c.refused, 0)::int as accounts_refused, c.interval_s
+    select b.brand, coalesce(c.active, 0)::int as "plantsActive", coalesce(c.failed, 0)::int as "plantsFailed",
+      coalesce(e.errors, '{}') as errors, coalesce(c.refused, 0)::int as "accountsRefused",
+      coalesce(c.interval_s, 0) * 1000 as "intervalMs"
     from (select distinct brand from plants) b
     left join (
       select counted.brand, count(*) as active, count(*) filter (where failed) as failed,
@@ -126,14 +118,7 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
       group by counted.brand) c on c.brand = b.brand
     left join errors e on e.brand = b.brand
     order by b.brand`.execute(db);
-  return result.rows.map((row) => ({
-    brand: row.brand,
-    plantsActive: row.plants_active,
-    plantsFailed: row.plants_failed,
-    errors: row.errors,
-    accountsRefused: row.accounts_refused,
-    intervalMs: (row.interval_s ?? 0) * 1_000,
-  }));
+  return result.rows;
 }
 
 /** Incidents whose held credentials one plant has tried since, and the vendor answered. */

@@ -6,6 +6,7 @@ import { hourMs, minuteMs } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { ackAlert } from './alerts-in-hand.ts';
+import { allPlants } from '../scope.ts';
 import { pausePlants } from './plants.ts';
 import { findWhyFacts } from './why.ts';
 
@@ -141,7 +142,7 @@ describe('why a plant had its colour', () => {
       .execute();
     const ackedAt = new Date(noonMs + 3 * hourMs);
     const by = { actor: 'ana@example.com', requestId: null };
-    await ackAlert(db, id, { comment: 'c', until: null }, by, ackedAt);
+    await ackAlert(db, id, { comment: 'c', until: null }, { by, at: ackedAt, scope: allPlants });
     const stateAt = async (atMs: number) =>
       (await why(atMs)).alerts.find((alert) => alert.id === id)?.state;
     expect(await stateAt(noonMs + 2 * hourMs)).toBe('NEW');

@@ -23,7 +23,7 @@ export async function findWhyFacts(
   const thenMs = atMs ?? nowMs;
   const poll = await findPollBefore(db, plantId, thenMs);
   const measuredAtMs = poll?.source_time == null ? thenMs : Date.parse(poll.source_time);
-  const read = await readAlertsBefore(db, plantId, thenMs, measuredAtMs, thenMs);
+  const read = await readAlertsBefore(db, plantId, { nowMs: thenMs, measuredAtMs });
   if (read === null) return null;
   const { row, before } = read;
   const corrected = isNow

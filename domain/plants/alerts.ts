@@ -1,6 +1,14 @@
-import { AlertBook } from './alert-book.ts';
+import { AlertBook } from '../alerts.ts';
+import { audienceOf } from './announcing.ts';
 import type { AlertsChanges, Booked } from './changes.ts';
-import type { AlertKey, AlertsBefore, ClosingVerdict, PlantFacts, PollResult } from './facts.ts';
+import type {
+  AlertKey,
+  AlertsBefore,
+  Book,
+  ClosingVerdict,
+  PlantFacts,
+  PollResult,
+} from './facts.ts';
 import type { AdapterErrorType, Outcome } from './plant.ts';
 import type { Reading } from './reading.ts';
 import { decideDevices } from './devices.ts';
@@ -42,7 +50,7 @@ type Poll = Extract<Occasion, { result: PollResult }>;
  */
 export function decideAlerts(before: AlertsBefore, occasion: Occasion): AlertsChanges {
   const { nowMs } = occasion;
-  const book = new AlertBook(before, nowMs);
+  const book = new AlertBook(before, audienceOf(before), nowMs);
   let plant = before.plant;
   if (occasion.result === null) {
     if (occasion.closing !== null) judgeClosing(book, occasion.closing, nowMs);
@@ -109,7 +117,7 @@ function readingsAfter(plant: PlantFacts, { result, booked, nowMs }: Poll): Plan
 
 /** Vendor alarms, and the three API_ERRORs. */
 function reconcileAnswer(
-  book: AlertBook,
+  book: Book,
   before: AlertsBefore,
   plant: PlantFacts,
   { result, nowMs }: Poll,
@@ -126,7 +134,7 @@ function reconcileAnswer(
 }
 
 function reportFailure(
-  book: AlertBook,
+  book: Book,
   before: AlertsBefore,
   plant: PlantFacts,
   result: Extract<PollResult, { kind: 'FAILURE' }>,
@@ -155,7 +163,7 @@ function reportFailure(
 
 /** Judged by polls that reached the vendor: while none does, POLL says so. */
 function judgeAlarmAnswers(
-  book: AlertBook,
+  book: Book,
   plant: PlantFacts,
   result: Extract<PollResult, { kind: 'READING' }>,
   nowMs: number,
@@ -179,7 +187,7 @@ function judgeAlarmAnswers(
 
 /** LOW_GENERATION while the day runs: three equal verdicts in a row. Gives the plant with its row of verdicts. */
 function judgeRunningDay(
-  book: AlertBook,
+  book: Book,
   before: AlertsBefore,
   plant: PlantFacts,
   { booked, slotMs, nowMs }: Poll,
@@ -208,7 +216,7 @@ function judgeRunningDay(
 
 /** DEVICE_DOWN, by answered polls alone. Gives the plant with its devices as they are now. */
 function judgeDevices(
-  book: AlertBook,
+  book: Book,
   before: AlertsBefore,
   plant: PlantFacts,
   { result, booked, nowMs }: Poll,
@@ -236,7 +244,7 @@ function judgeDevices(
   return { ...plant, devices };
 }
 
-function judgeClosing(book: AlertBook, closing: ClosingVerdict, nowMs: number): void {
+function judgeClosing(book: Book, closing: ClosingVerdict, nowMs: number): void {
   const { severity, note } = closing;
   if (severity === 'NORMAL') book.resolve(lowGenerationKey, note);
   else if (severity !== null) {
@@ -245,7 +253,7 @@ function judgeClosing(book: AlertBook, closing: ClosingVerdict, nowMs: number): 
 }
 
 /** OFFLINE comes with NOT_SEEN_24H and goes in the evaluation that sees the plant within 24 h again. */
-function judgeAbsence(book: AlertBook, plant: PlantFacts, nowMs: number): void {
+function judgeAbsence(book: Book, plant: PlantFacts, nowMs: number): void {
   if (plant.lastSeenAtMs !== null && !isUnseenForADay(plant, nowMs)) {
     book.resolve(offlineKey, 'The plant was seen within 24 h again.');
     return;

@@ -1,11 +1,5 @@
-import type {
-  ActiveAlert,
-  AlertKey,
-  AlertSeverity,
-  DayRow,
-  DeviceFacts,
-  LowGenerationStreak,
-} from './facts.ts';
+import type * as Alerts from '../alerts.ts';
+import type { AlertType, DayRow, DeviceFacts, LowGenerationStreak } from './facts.ts';
 import type { AdapterErrorType, LastSeenSource, Outcome, Status, StatusReason } from './plant.ts';
 import type { LocalDate } from '../zone.ts';
 
@@ -51,50 +45,8 @@ export interface PlantChanges {
   devices: readonly DeviceFacts[] | null;
 }
 
-export type NotificationKind = 'RAISED' | 'ESCALATED' | 'REMINDER' | 'RECOVERED';
-
-/** A row of the outbox. */
-export interface Announcement {
-  kind: NotificationKind;
-  /** Not sent before this instant: now for a RED vendor alarm, else within 07:00–20:00 plant time. */
-  notBeforeMs: number;
-}
-
-export interface NewAlert extends AlertKey {
-  severity: AlertSeverity;
-  startedAtMs: number;
-  /** One sentence for people. */
-  message: string;
-  /** For a vendor alarm: the vendor's own level and words. */
-  vendorLevel: string | null;
-  vendorText: string | null;
-  muted: boolean;
-  /** Inherited from an alert of the same key that ended within 6 h; now, if this alert is announced. */
-  lastNotifiedAtMs: number | null;
-}
-
-/** Each change of an alert with its announcement, in the order in which they are applied. */
-export type AlertChange =
-  | { kind: 'RAISE'; alert: NewAlert; announce: Announcement | null }
-  /** Seen again, with the vendor's newest words. */
-  | { kind: 'SEEN'; id: ActiveAlert['id'] }
-  /** A worse severity; it makes an ACKED alert NEW again. Its announcement replaces those not due yet. */
-  | { kind: 'RISE'; id: ActiveAlert['id']; severity: AlertSeverity; announce: Announcement | null }
-  /** An acknowledgement whose `until` has passed. */
-  | { kind: 'ACK_ENDED'; id: ActiveAlert['id'] }
-  /** Announced again: the last announcement is over 6 h old, or a silence ended. */
-  | { kind: 'REMIND'; id: ActiveAlert['id']; announce: Announcement }
-  | {
-      kind: 'RESOLVE';
-      id: ActiveAlert['id'];
-      atMs: number;
-      reason: string;
-      /** Announcements that are not due yet are dropped and no longer count as made. */
-      dropPending: boolean;
-      announce: Announcement | null;
-    }
-  /** Began and ended unseen: stored NEW → RESOLVED, not announced. */
-  | { kind: 'RECORD_ENDED'; alert: NewAlert; endedAtMs: number };
+export type NewAlert = Alerts.NewAlert<AlertType>;
+export type AlertChange = Alerts.AlertChange<AlertType>;
 
 export interface AlertsChanges {
   plant: PlantChanges;

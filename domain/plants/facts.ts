@@ -1,3 +1,4 @@
+import type * as Alerts from '../alerts.ts';
 import type { DeviceState, Reading, VendorFailure } from './reading.ts';
 import type { IntegrationStatus, LastSeenSource, Status, StatusReason } from './plant.ts';
 import type { StatusProfile } from '../daylight.ts';
@@ -84,46 +85,20 @@ export interface DayAtTime {
   totalAtTimeKwh: number | null;
 }
 
+export type { AlertSeverity, AlertState } from '../alerts.ts';
 export type AlertType = 'OFFLINE' | 'LOW_GENERATION' | 'MOCK_FAULT' | 'API_ERROR' | 'DEVICE_DOWN';
-export type AlertSeverity = 'YELLOW' | 'RED';
-export type AlertState = 'NEW' | 'ACKED' | 'RESOLVED';
 
-/** The dedupe key without the plant. The whole key is `(plant_id, type, vendor_alarm_code, device_sn)`. */
-export interface AlertKey {
-  type: AlertType;
-  vendorAlarmCode: string | null;
-  deviceSn: string | null;
-}
-
-export interface ActiveAlert extends AlertKey {
-  id: string;
-  severity: AlertSeverity;
-  state: 'NEW' | 'ACKED';
-  startedAtMs: number;
-  lastSeenAtMs: number;
-  /** With ACKED: until when, if a person named a time. */
-  ackedUntilMs: number | null;
-  lastNotifiedAtMs: number | null;
-  /** The earliest `not_before` of its announcements that were not dropped; null if it was never announced. */
-  announcedNotBeforeMs: number | null;
-  /** Already open at the plant's first poll: recorded, never announced. */
-  muted: boolean;
-}
-
-/** An alert that ended in the last hours: a new one of the same key inherits its announcement time. */
-export interface EndedAlert extends AlertKey {
-  /** A RED alert is announced even when a YELLOW one of its key was announced. */
-  severity: AlertSeverity;
-  startedAtMs: number;
-  resolvedAtMs: number;
-  lastNotifiedAtMs: number | null;
-}
+/** The dedupe key apart from the plant (LOCKED): `(plant_id, type, vendor_alarm_code, device_sn)`. */
+export type AlertKey = Alerts.AlertKey<AlertType>;
+export type ActiveAlert = Alerts.ActiveAlert<AlertType>;
+export type EndedAlert = Alerts.EndedAlert<AlertType>;
+export type Book = Alerts.AlertBook<AlertType>;
 
 /** The closing's verdict on low generation; `ratio` is the day's total divided by the median. */
 export interface ClosingVerdict {
   date: LocalDate;
   /** null: no verdict, `note` says why. */
-  severity: AlertSeverity | 'NORMAL' | null;
+  severity: Alerts.AlertSeverity | 'NORMAL' | null;
   ratio: number | null;
   note: string;
 }

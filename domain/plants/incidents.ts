@@ -22,8 +22,8 @@ const opensFromOneIn = 3;
 /** It closes when fewer than one in this number have failed for one interval. */
 const closesBelowOneIn = 10;
 const sightingsMin = 2;
-/** Alerts of these types are stored but not announced during an incident: the incident covers them. */
-export const withheldTypes: ReadonlySet<AlertType> = new Set([
+/** Alerts that are kept but not announced meanwhile: the incident speaks for them. */
+export const withheldTypes: ReadonlySet<string> = new Set<AlertType>([
   'OFFLINE',
   'API_ERROR',
   'LOW_GENERATION',

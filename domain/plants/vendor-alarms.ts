@@ -1,6 +1,5 @@
-import type { AlertBook, Condition } from './alert-book.ts';
-import { isSameKey } from './announcing.ts';
-import type { AlertKey, AlertSeverity, AlertsBefore, EndedAlert, PlantFacts } from './facts.ts';
+import { type AlertSeverity, type Condition, isSameKey } from '../alerts.ts';
+import type { AlertKey, AlertsBefore, AlertType, Book, EndedAlert, PlantFacts } from './facts.ts';
 import type { AlarmsAnswer, VendorAlarm } from './reading.ts';
 import { dayMs, hourMs } from '../zone.ts';
 
@@ -50,7 +49,7 @@ function firstSinceMs(plant: Pick<PlantFacts, 'activatedAtMs'>, nowMs: number): 
  * answer that covers its start no longer has it. Absence from an incomplete answer resolves nothing.
  */
 export function reconcileVendorAlarms(
-  book: AlertBook,
+  book: Book,
   before: AlertsBefore,
   answer: AlarmsAnswer & { since: string },
   nowMs: number,
@@ -119,12 +118,7 @@ function severityOf(alarm: VendorAlarm): AlertSeverity {
   return isSevere && !alarm.communication ? 'RED' : 'YELLOW';
 }
 
-function reportOpen(
-  book: AlertBook,
-  before: AlertsBefore,
-  alarm: MergedAlarm,
-  nowMs: number,
-): void {
+function reportOpen(book: Book, before: AlertsBefore, alarm: MergedAlarm, nowMs: number): void {
   const { plant } = before;
   const isFirstAnswer = plant.alarmsCompleteAtMs === null;
   book.report({
@@ -136,7 +130,7 @@ function reportOpen(
 }
 
 function closeAlarm(
-  book: AlertBook,
+  book: Book,
   before: AlertsBefore,
   alarm: MergedAlarm,
   sinceMs: number,
@@ -167,7 +161,7 @@ function endsOf(key: AlertKey, ended: readonly EndedAlert[]): number[] {
   return ended.filter((other) => isSameKey(other, key)).map((other) => other.resolvedAtMs);
 }
 
-function conditionOf(alarm: MergedAlarm): Condition {
+function conditionOf(alarm: MergedAlarm): Condition<AlertType> {
   const { words } = alarm;
   const device = words.deviceSn === null ? '' : ` on device ${words.deviceSn}`;
   const text = words.text === '' ? 'Vendor alarm' : words.text;

@@ -472,7 +472,7 @@ describe('a day of twelve plants', () => {
     const rows = await fleet.db
       .selectFrom('notifications as n')
       .innerJoin('alerts as a', 'a.id', 'n.alert_id')
-      .innerJoin('plants as p', 'p.id', 'n.plant_id')
+      .innerJoin('plants as p', 'p.id', 'a.plant_id')
       .select([
         'n.alert_id',
         'n.kind',

@@ -35,7 +35,7 @@ export async function findAlerts(db: Kysely<Database>, plant: DayPlant) {
   const told = await db
     .selectFrom('notifications')
     .selectAll()
-    .where('plant_id', '=', plant.id)
+    .where('subject_id', '=', plant.id)
     .where('dropped_at', 'is', null)
     .orderBy('id')
     .execute();

@@ -1,4 +1,5 @@
 import { ackAlert } from '../../../db/plants/alerts-in-hand.ts';
+import { allPlants } from '../../../db/scope.ts';
 import { type Command, usageError } from '../../command.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { terminalDecider } from '../../decider.ts';
@@ -27,7 +28,8 @@ export const alertsAck: Command = {
     const db = await connectDatabase(config);
     let result;
     try {
-      result = await ackAlert(db, alertId, { comment, until }, terminalDecider(), new Date());
+      const decision = { by: terminalDecider(), at: new Date(), scope: allPlants };
+      result = await ackAlert(db, alertId, { comment, until }, decision);
     } finally {
       await db.destroy();
     }

@@ -39,7 +39,7 @@ export const alertsSilence: Command = {
       const done = off ? 'unsilenced' : 'silenced';
       await confirmMany(context, alertsSilence, selection, plants, done);
       const all = plants.map((plant) => plant.id);
-      ids = await silencePlants(db, all, silence, terminalDecider(), new Date());
+      ids = await silencePlants(db, all, silence, { by: terminalDecider(), at: new Date() });
     } finally {
       await db.destroy();
     }
