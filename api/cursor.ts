@@ -6,7 +6,7 @@ import { Problem } from './problem.ts';
 
 type Part = string | number | null;
 
-/** More is no cursor of ours. */
+/** A longer text is no cursor of ours. */
 const cursorLengthMax = 600;
 const partsSchema = z.array(z.union([z.string(), z.number(), z.null()])).max(12);
 
@@ -32,12 +32,16 @@ export function readCursor(list: string, cursor: string | undefined): Part[] | n
   });
 }
 
-/** The same, of positions that are numbers only. Throws Problem 422. */
-export function readNumberCursor(list: string, cursor: string | undefined): number[] | null {
+/** The same, of positions that are so many numbers. Throws Problem 422. */
+export function readNumberCursor(
+  list: string,
+  cursor: string | undefined,
+  parts: number,
+): number[] | null {
   const position = readCursor(list, cursor);
   if (position === null) return null;
   const numbers = position.filter((part) => typeof part === 'number' && Number.isFinite(part));
-  if (numbers.length === position.length) return numbers as number[];
+  if (numbers.length === parts && position.length === parts) return numbers as number[];
   throw new Problem('invalid-request', 'cursor: not a cursor of this list');
 }
 

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
+import { readPage } from '../../db/page.ts';
 import { listAlerts } from '../../db/plants/alerts.ts';
 import { countMissedSlots, type SlotCount } from '../../db/plants/missed-slots.ts';
 import { readStrips } from '../../db/plants/strips.ts';
@@ -94,23 +95,20 @@ export function pageRoutes(
     const person = await viewerOf(c);
     const tab: AlertTab = alertTabs.find((one) => one === c.req.query('tab')) ?? 'active';
     const offset = Math.max(0, Math.trunc(Number(c.req.query('offset'))) || 0);
-    const found = await listAlerts(deps.db, {
-      states: statesOfTab[tab],
-      customerId: plantScope(person).customerId,
-      limit: alertsPageSize + 1,
-      offset,
-    });
+    const { customerId } = plantScope(person);
+    const found = await readPage(alertsPageSize, (limit) =>
+      listAlerts(deps.db, { states: statesOfTab[tab], customerId, limit, offset }),
+    );
     const url = new URL(c.req.url);
     const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;
-    const shown = found.slice(0, alertsPageSize);
     const nowMs = deps.clock();
     const rows = tab === 'resolved' ? [] : scopedRows(await fleet.read(), plantScope(person));
     const content = alertsContent({
       tab,
-      ...groupByIncident(shown, rows, nowMs),
+      ...groupByIncident(found.rows, rows, nowMs),
       mayAct: viewerMay(person).act,
       href: url.pathname + url.search,
-      nextHref: found.length > alertsPageSize ? older : null,
+      nextHref: found.nextAfter === null ? null : older,
       nowMs,
     });
     return show(c, person, { title: 'Alerts', section: 'alerts' }, content);

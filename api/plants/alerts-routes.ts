@@ -1,6 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { findAlert, listAlertEvents, pageAlerts } from '../../db/plants/alerts.ts';
+import {
+  alertPositionParts,
+  findAlert,
+  listAlertEvents,
+  pageAlerts,
+} from '../../db/plants/alerts.ts';
 import { listNotifications } from '../../db/outbox.ts';
 import type { AlertState } from '../../domain/plants/facts.ts';
 import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
@@ -165,9 +170,7 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
     .openapi(list, async (c) => {
       const { state, plant, brand, severity, type, cursor, limit } = c.req.valid('query');
       const cursorOf = `alerts ${state}`;
-      const after = readNumberCursor(cursorOf, cursor);
-      if (after !== null && after.length !== 4)
-        throw new Problem('invalid-request', 'cursor: not a cursor of this list');
+      const after = readNumberCursor(cursorOf, cursor, alertPositionParts);
       const { alerts, next } = await pageAlerts(
         deps.db,
         {

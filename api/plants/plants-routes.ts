@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
+import { readPage } from '../../db/page.ts';
 import { findPlantIn, type PlantRow, type PlantSettings } from '../../db/plants/plants.ts';
 import { listPollLogs, readPower } from '../../db/plants/poll-logs.ts';
 import type { PlantScope } from '../../db/scope.ts';
@@ -408,10 +409,11 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
       const { before, limit, job_type: jobType } = c.req.valid('query');
       const plant = await plantIn(plantScope(c.get('person')), c.req.valid('param').id);
       const beforeMs = before === undefined ? null : Date.parse(before);
-      const rows = await listPollLogs(deps.db, plant.id, limit, { beforeMs, jobType });
-      const last = rows.length < limit ? undefined : rows.at(-1);
+      const { rows, nextAfter } = await readPage(limit, (read) =>
+        listPollLogs(deps.db, plant.id, read, { beforeMs, jobType }),
+      );
       return c.json(
-        { polls: rows.map(pollJson), next_cursor: last?.scheduled_for.toISOString() ?? null },
+        { polls: rows.map(pollJson), next_cursor: nextAfter?.scheduled_for.toISOString() ?? null },
         200,
       );
     })
