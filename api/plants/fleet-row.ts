@@ -5,7 +5,7 @@ import { decideClosing, decideRunningDay } from '../../domain/plants/low-generat
 import type { LocalDate } from '../../domain/zone.ts';
 import { isSeenWithin, yellowAfterMs } from '../../domain/plants/status.ts';
 import { addDays, localDateAt, minuteMs } from '../../domain/zone.ts';
-import { notPolledSince, plantJson } from './plant-view.ts';
+import { notPolledSince, plantJson } from '../../operations/plants/plant-view.ts';
 
 /** A plant's line in the fleet. Instants are `Date`, energies kWh, powers W; ratios are 1 where a day is as usual. */
 export interface FleetRow extends PlantView {

@@ -3,6 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { readPage } from '../../db/page.ts';
 import { findPlantIn, type PlantRow, type PlantSettings } from '../../db/plants/plants.ts';
 import { listPollLogs, readPower } from '../../db/plants/poll-logs.ts';
+import { readRecentDays } from '../../db/plants/recent-days.ts';
 import type { PlantScope } from '../../db/scope.ts';
 import { findDays } from '../../db/plants/snapshots.ts';
 import { addDays, endOfDayMs, instantOf, localDateAt } from '../../domain/zone.ts';
@@ -19,10 +20,10 @@ import {
   fleetTotals,
   type FleetOrder,
 } from './fleet-query.ts';
-import { fleetRowJson } from './fleet-row.ts';
+import { readDetail } from './detail.ts';
+import { fleetRow, fleetRowJson } from './fleet-row.ts';
 import { type Fleet, type FleetView, scopedRows } from './fleet-view.ts';
 import { dateQuery, instantQuery, newPlantSchema, plantChangeSchema } from './plant-body.ts';
-import { readPlantPage } from './plant-page.ts';
 import { Problem, problems } from '../problem.ts';
 import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 import {
@@ -266,15 +267,17 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
     scope: PlantScope,
     id: string,
   ): Promise<z.output<typeof plantDetailSchema>> {
-    const nowMs = deps.clock();
-    const page = await readPlantPage(deps, scope, id, nowMs);
-    if (page === undefined) throw new Problem('not-found', 'There is no such plant.');
+    const [read, recent] = await Promise.all([
+      readDetail(deps, scope, id),
+      readRecentDays(deps.db, [id], deps.clock()),
+    ]);
+    const row = fleetRow(read.plant, recent.get(id), read.nowMs);
     return {
-      ...fleetRowJson(page.row, nowMs),
-      account: page.account,
-      next_slot: page.nextSlotAt?.toISOString() ?? null,
-      next_closing: page.nextClosingAt?.toISOString() ?? null,
-      devices: page.devices.map((device) => ({
+      ...fleetRowJson(row, read.nowMs),
+      account: read.account,
+      next_slot: read.nextSlotAt?.toISOString() ?? null,
+      next_closing: read.nextClosingAt?.toISOString() ?? null,
+      devices: read.devices.map((device) => ({
         sn: device.sn,
         state: device.state,
         power_w: device.powerW,
@@ -283,11 +286,11 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
           device.measuredAtMs === null ? null : new Date(device.measuredAtMs).toISOString(),
         down_streak: device.downStreak,
       })),
-      alerts: page.alerts.map(alertJson),
-      last_polls: page.polls.map(pollJson),
-      days: page.days.map(dayJson),
-      workflow_id: page.workflowId,
-      workflow_url: page.workflowUrl,
+      alerts: read.alerts.map(alertJson),
+      last_polls: read.polls.map(pollJson),
+      days: read.days.map(dayJson),
+      workflow_id: read.workflowId,
+      workflow_url: read.workflowUrl,
     };
   }
 

@@ -2,7 +2,7 @@ import type { FleetView } from '../fleet-view.ts';
 import { scopedRows } from '../fleet-view.ts';
 import { filterFleet, fleetPage, type FleetSort, fleetSorts, fleetTotals } from '../fleet-query.ts';
 import type { FleetRow } from '../fleet-row.ts';
-import { plantSentence } from '../plant-view.ts';
+import { plantSentence } from '../../../operations/plants/plant-view.ts';
 import type { PlantScope } from '../../../db/scope.ts';
 import { type FleetLine, type FleetPage, fleetPageSize, type FleetQuery } from './fleet.ts';
 

@@ -5,7 +5,7 @@ import { addByCommand, credentialsHint } from './add-plants.ts';
 import { type Command, type CommandContext, textFlag, usageError } from '../../command.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { flagName, plantFieldNames, readPlantDraft } from '../../plant-fields.ts';
-import { plantJson } from '../../../api/plants/plant-view.ts';
+import { plantJson } from '../../../operations/plants/plant-view.ts';
 import { writeJson } from '../../render.ts';
 import { connectDatabase } from '../../../environment/services.ts';
 import { startLoopsNow, temporalAwayNote } from './tell-loops.ts';
