@@ -44,9 +44,11 @@ export function plantScope(person: Person): PlantScope {
   return { customerId: person.customerId };
 }
 
-/** Who acts by this request, and on which plants; only behind `requireRole`. */
-export function actingOf(c: Context<ApiEnv>): { by: Decider; scope: PlantScope } {
-  const person = c.get('person');
+/** Who acts by this request, and on which plants. @param person not said: only behind `requireRole`. */
+export function actingOf(
+  c: Context<ApiEnv>,
+  person: Person = c.get('person'),
+): { by: Decider; scope: PlantScope } {
   return {
     by: { actor: person.email, requestId: c.get('requestId') },
     scope: plantScope(person),

@@ -14,6 +14,7 @@ import { pageQuery, readNumberCursor, writeCursor } from '../cursor.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actingOf, plantScope } from '../env.ts';
 import { untilSchema, wordsSchema } from './plant-body.ts';
+import { jsonOf } from '../json.ts';
 import { Problem, problems } from '../problem.ts';
 import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 import {
@@ -71,6 +72,15 @@ const list = createRoute({
   },
 });
 
+const eventSchema = z.object({
+  at: instantSchema,
+  from_state: z.enum(['NEW', 'ACKED']).nullable(),
+  to_state: alertStateSchema,
+  severity: severitySchema,
+  actor: z.string(),
+  reason: z.string(),
+});
+
 const events = createRoute({
   method: 'get',
   path: '/alerts/{id}/events',
@@ -83,22 +93,26 @@ const events = createRoute({
       z
         .object({
           alert: alertSchema,
-          events: z.array(
-            z.object({
-              at: instantSchema,
-              from_state: z.enum(['NEW', 'ACKED']).nullable(),
-              to_state: alertStateSchema,
-              severity: severitySchema,
-              actor: z.string(),
-              reason: z.string(),
-            }),
-          ),
+          events: z.array(eventSchema),
         })
         .openapi('AlertEvents'),
       'the alert and its events',
     ),
     ...problems(401, 403, 404, 422, 503),
   },
+});
+
+const notificationSchema = z.object({
+  id: z.int(),
+  kind: z.enum(['RAISED', 'ESCALATED', 'REMINDER', 'RECOVERED']),
+  severity: severitySchema,
+  alert_id: z.int(),
+  plant_id: z.string(),
+  created_at: instantSchema,
+  not_before: instantSchema,
+  dropped_at: instantSchema
+    .nullable()
+    .openapi({ description: 'ended before not_before: not to be sent' }),
 });
 
 const notifications = createRoute({
@@ -117,20 +131,7 @@ const notifications = createRoute({
     200: jsonAnswer(
       z
         .object({
-          notifications: z.array(
-            z.object({
-              id: z.int(),
-              kind: z.enum(['RAISED', 'ESCALATED', 'REMINDER', 'RECOVERED']),
-              severity: severitySchema,
-              alert_id: z.int(),
-              plant_id: z.string(),
-              created_at: instantSchema,
-              not_before: instantSchema,
-              dropped_at: instantSchema
-                .nullable()
-                .openapi({ description: 'ended before not_before: not to be sent' }),
-            }),
-          ),
+          notifications: z.array(notificationSchema),
           next_after: z
             .int()
             .openapi({ description: 'the next `after`, also where nothing is new' }),
@@ -196,14 +197,7 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
       return c.json(
         {
           alert: alertJson(alert),
-          events: rows.map((row) => ({
-            at: row.at.toISOString(),
-            from_state: row.from_state,
-            to_state: row.to_state,
-            severity: row.severity,
-            actor: row.actor,
-            reason: row.reason,
-          })),
+          events: rows.map((row) => jsonOf(eventSchema, row)),
         },
         200,
       );
@@ -225,16 +219,7 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
       const rows = await listNotifications(deps.db, scope, { afterId: after, limit });
       return c.json(
         {
-          notifications: rows.map((row) => ({
-            id: row.id,
-            kind: row.kind,
-            severity: row.severity,
-            alert_id: row.alert_id,
-            plant_id: row.plant_id,
-            created_at: row.created_at.toISOString(),
-            not_before: row.not_before.toISOString(),
-            dropped_at: row.dropped_at?.toISOString() ?? null,
-          })),
+          notifications: rows.map((row) => jsonOf(notificationSchema, row)),
           next_after: rows.at(-1)?.id ?? after,
         },
         200,

@@ -42,6 +42,12 @@ export interface FleetOrder {
   descending: boolean;
 }
 
+/** The order that a sort names, which is one of `fleetSorts`; a leading "-" turns it round. */
+export function orderOf(sort: string): FleetOrder {
+  const descending = sort.startsWith('-');
+  return { sort: (descending ? sort.slice(1) : sort) as FleetSort, descending };
+}
+
 export function filterFleet(rows: readonly FleetRow[], filter: FleetFilter): FleetRow[] {
   const text = filter.q?.trim().toLocaleLowerCase('en') ?? '';
   return rows.filter(

@@ -7,21 +7,15 @@ import { readRecentDays } from '../../db/plants/recent-days.ts';
 import type { PlantScope } from '../../db/scope.ts';
 import { findDays } from '../../db/plants/snapshots.ts';
 import { addDays, endOfDayMs, instantOf, localDateAt } from '../../domain/zone.ts';
+import { dayJson } from '../../operations/plants/plant-view.ts';
 import { type Actions } from './actions.ts';
 import { readCursor, pageQuery, writeCursor } from '../cursor.ts';
 import { csvResponse, csvText, wantsCsv } from '../csv.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actingOf, plantScope } from '../env.ts';
-import {
-  filterFleet,
-  fleetPage,
-  type FleetSort,
-  fleetSorts,
-  fleetTotals,
-  type FleetOrder,
-} from './fleet-query.ts';
+import { filterFleet, fleetPage, fleetSorts, fleetTotals, orderOf } from './fleet-query.ts';
 import { readDetail } from './detail.ts';
-import { fleetRow, fleetRowJson } from './fleet-row.ts';
+import { fleetRow } from './fleet-row.ts';
 import { type Fleet, type FleetView, scopedRows } from './fleet-view.ts';
 import { dateQuery, instantQuery, newPlantSchema, plantChangeSchema } from './plant-body.ts';
 import { Problem, problems } from '../problem.ts';
@@ -29,8 +23,8 @@ import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route
 import {
   alertJson,
   brandSchema,
-  dayJson,
   daySchema,
+  fleetRowJson,
   fleetRowSchema,
   plantDetailSchema,
   plantIdParam,
@@ -443,11 +437,6 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
 
 const fleetColumns = Object.keys(fleetRowSchema.shape) as (keyof typeof fleetRowSchema.shape)[];
 const dayColumns = Object.keys(daySchema.shape) as (keyof typeof daySchema.shape)[];
-
-function orderOf(sort: string): FleetOrder {
-  const descending = sort.startsWith('-');
-  return { sort: (descending ? sort.slice(1) : sort) as FleetSort, descending };
-}
 
 function flagOf(flag: 'true' | 'false' | undefined): boolean | undefined {
   return flag === undefined ? undefined : flag === 'true';

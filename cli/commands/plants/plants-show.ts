@@ -5,7 +5,12 @@ import { alertsTable } from './alerts-list.ts';
 import { type Command, type CommandIo, usageError } from '../../command.ts';
 import { type PlantDetail, readPlant } from '../../../operations/plants/read-plant.ts';
 import { exitCodes, webUiUrl } from '../../../environment/config.ts';
-import { plantJson, plantSentence, statusWords } from '../../../operations/plants/plant-view.ts';
+import {
+  dayJson,
+  plantJson,
+  plantSentence,
+  statusWords,
+} from '../../../operations/plants/plant-view.ts';
 import {
   energyCell,
   nothing,
@@ -57,15 +62,7 @@ function shownJson(shown: PlantDetail): object {
     next_closing: shown.nextClosingAt,
     alerts: shown.alerts,
     last_polls: shown.polls,
-    days: shown.days.map((day) => ({
-      date: day.date,
-      today_energy_kwh: day.todayEnergyKwh,
-      peak_power_w: day.peakPowerW,
-      lifetime_energy_kwh: day.lifetimeEnergyKwh,
-      quality: day.quality,
-      complete: day.complete,
-      last_seen_at: day.lastSeenAtMs === null ? null : new Date(day.lastSeenAtMs),
-    })),
+    days: shown.days.map(dayJson),
     workflow_id: shown.workflowId,
     workflow_url: shown.workflowUrl,
   };
