@@ -33,7 +33,7 @@ import { orProblem, problemOf } from './refusals.ts';
 /** Who acts, on what. */
 export type Acting = Pick<Act, 'by' | 'scope'>;
 export type Actions = ReturnType<typeof createActions>;
-type Until = Parameters<typeof pause>[2];
+type UntilAndWhy = Parameters<typeof pause>[2];
 
 /** A person waits no longer; the poll itself goes on. */
 const pollWaitMsDefault = 30_000;
@@ -59,7 +59,7 @@ export function createActions(
   }
 
   return {
-    async pause(acting: Acting, plantId: string, how: Until) {
+    async pause(acting: Acting, plantId: string, how: UntilAndWhy) {
       return decided(plantId, await pause(act(acting), [plantId], how));
     },
 
@@ -68,7 +68,7 @@ export function createActions(
     },
 
     /** `until` null ends the silence. */
-    async silence(acting: Acting, plantId: string, how: Until) {
+    async silence(acting: Acting, plantId: string, how: UntilAndWhy) {
       return decided(plantId, await silence(act(acting), [plantId], how));
     },
 
@@ -84,10 +84,8 @@ export function createActions(
     /** Waits for that poll's outcome, at most 30 s. */
     async poll(acting: Acting, plantId: string): Promise<PollAnswer> {
       return inTurn(plantId, async () => {
-        const result = await pollPlant(act(acting), temporal, plantId, pollWaitMs).finally(() =>
-          fleet.invalidate(),
-        );
-        return orProblem(result).answer;
+        const polling = pollPlant(act(acting), temporal, plantId, pollWaitMs);
+        return orProblem(await polling.finally(() => fleet.invalidate())).answer;
       });
     },
 
@@ -96,41 +94,30 @@ export function createActions(
       draft: PlantDraft,
       credentials: OpenedCredentials | undefined,
     ): Promise<Added> {
-      const options = {
-        intervalS: deps.pollIntervalS,
-        statusProfile: deps.statusProfile,
-        credentials:
-          credentials === undefined
-            ? undefined
-            : deps.seal(draft.account, checkCredentials(deps, draft.brand, credentials)),
-      };
-      const added = orProblem(await addNewPlants(act(acting), [draft], options));
+      const { account, brand } = draft;
+      const added = orProblem(
+        await addNewPlants(act(acting), [draft], {
+          intervalS: deps.pollIntervalS,
+          statusProfile: deps.statusProfile,
+          credentials: credentials && sealFor(deps, account, brand, credentials),
+        }),
+      );
       fleet.invalidate();
       await startLoops(deps);
       return added;
     },
 
-    async replaceCredentials(
-      { by, scope }: Acting,
-      plantId: string,
-      credentials: OpenedCredentials,
-    ) {
-      const plant = await findPlantIn(db, scope, plantId);
+    /** Those of the plant's account. The answer counts the plants of the account that are polled now. */
+    async replaceCredentials(acting: Acting, plantId: string, credentials: OpenedCredentials) {
+      const plant = await findPlantIn(db, acting.scope, plantId);
       if (plant === undefined) throw problemOf({ refusal: 'UNKNOWN_PLANT', plantId });
-      const accountId = plant.vendor_account_id;
-      const sealed = deps.seal(accountId, checkCredentials(deps, plant.brand, credentials));
-      const stored = await decideCredentials(db, sealed, by, new Date(deps.clock()));
+      const { vendor_account_id: accountId, brand } = plant;
+      const sealed = sealFor(deps, accountId, brand, credentials);
+      const stored = await decideCredentials(db, sealed, acting.by, new Date(deps.clock()));
       fleet.invalidate();
-      const { told } = await tellLoops(temporal, stored.active, { pollNow: true });
-      return {
-        account_id: accountId,
-        version: stored.version,
-        /** Plants whose pause for refused credentials was lifted. */
-        resumed: stored.resumed,
-        /** How many plants of the account are polled now. */
-        active: stored.active.length,
-        loops_told: told,
-      };
+      const { version, resumed, active } = stored;
+      const { told } = await tellLoops(temporal, active, { pollNow: true });
+      return { account_id: accountId, version, resumed, active: active.length, loops_told: told };
     },
   };
 }
@@ -166,6 +153,16 @@ async function startLoops({ temporal, log }: ApiDeps): Promise<void> {
   } catch (error) {
     log.warn({ error: (error as Error).name }, 'the reconciliation was not told of a new plant');
   }
+}
+
+/** Throws Problem where they are not those of the brand. */
+function sealFor(
+  deps: ApiDeps,
+  accountId: string,
+  brand: Brand,
+  credentials: OpenedCredentials,
+): ReturnType<ApiDeps['seal']> {
+  return deps.seal(accountId, checkCredentials(deps, brand, credentials));
 }
 
 /** The fields of the brand's login, all of them and no other. Throws Problem, which tells no value. */
