@@ -32,12 +32,16 @@ export function readCursor(list: string, cursor: string | undefined): Part[] | n
   });
 }
 
-/** The same for positions that consist of numbers. Throws Problem 422. */
-export function readNumberCursor(list: string, cursor: string | undefined): number[] | null {
+/** The same for positions that consist of `parts` numbers. Throws Problem 422. */
+export function readNumberCursor(
+  list: string,
+  cursor: string | undefined,
+  parts: number,
+): number[] | null {
   const position = readCursor(list, cursor);
   if (position === null) return null;
   const numbers = position.filter((part) => typeof part === 'number' && Number.isFinite(part));
-  if (numbers.length === position.length) return numbers as number[];
+  if (numbers.length === parts && position.length === parts) return numbers as number[];
   throw new Problem('invalid-request', 'cursor: not a cursor of this list');
 }
 

@@ -44,9 +44,11 @@ export function plantScope(person: Person): PlantScope {
   return { customerId: person.customerId };
 }
 
-/** The person who acts and the plants they may act on; only after `requireRole`. */
-export function actingOf(c: Context<ApiEnv>): { by: Decider; scope: PlantScope } {
-  const person = c.get('person');
+/** The person who acts and the plants they may act on. Without `person` only after `requireRole`. */
+export function actingOf(
+  c: Context<ApiEnv>,
+  person: Person = c.get('person'),
+): { by: Decider; scope: PlantScope } {
   return {
     by: { actor: person.email, requestId: c.get('requestId') },
     scope: plantScope(person),

@@ -131,7 +131,7 @@ function keyText({ type, vendorAlarmCode, deviceSn }: AlertKey): string {
  *
  * @example
  * const book = new AlertBook({ active, ended }, audience, nowMs);
- * book.report({ type: 'UNIT_SILENT', vendorAlarmCode: null, deviceSn: '7', severity: 'YELLOW', startedAtMs: nowMs, message: 'Unit 7 does not answer.' });
+ * book.report({ type: 'OFFLINE', vendorAlarmCode: null, deviceSn: '7', severity: 'YELLOW', startedAtMs: nowMs, message: 'Unit 7 does not answer.' });
  * book.remind();
  * await applyAlertChanges(trx, subject, book.changes, { active, nowMs });
  */

@@ -1,18 +1,16 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
+import { readPage } from '../../db/page.ts';
 import { listAlerts } from '../../db/plants/alerts.ts';
 import { countMissedSlots, type SlotCount } from '../../db/plants/missed-slots.ts';
 import { readStrips } from '../../db/plants/strips.ts';
-import { workflowLink } from '../../operations/links.ts';
-import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { dayMs, minuteMs } from '../../domain/zone.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type ApiEnv, type Person, plantScope } from '../env.ts';
 import { type FleetView, scopedRows } from '../plants/fleet-view.ts';
 import type { HealthReader } from '../system/health.ts';
-import { Problem } from '../problem.ts';
 import { readSystem } from '../system/system.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
 import { groupByIncident } from '../plants/pages/alerts-data.ts';
@@ -75,18 +73,8 @@ export function pageRoutes(
 
   routes.get('/plants/:id', async (c) => {
     const person = await viewerOf(c);
-    const plantId = c.req.param('id');
-    const view = await readPlantPage(deps.db, plantId, plantScope(person), {
-      mayAct: viewerMay(person).act,
-      temporalUrl: workflowLink(
-        deps.temporalUiUrl,
-        deps.temporal.options.namespace,
-        pollWorkflowId(plantId),
-      ),
-      nowMs: deps.clock(),
-    });
-    if (view === null) throw new Problem('not-found', 'There is no such plant.');
-    const frame = { title: view.name, section: 'fleet', charts: true } as const;
+    const view = await readPlantPage(deps, person, c.req.param('id'));
+    const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
     return show(c, person, frame, plantContent(view));
   });
 
@@ -94,23 +82,20 @@ export function pageRoutes(
     const person = await viewerOf(c);
     const tab: AlertTab = alertTabs.find((one) => one === c.req.query('tab')) ?? 'active';
     const offset = Math.max(0, Math.trunc(Number(c.req.query('offset'))) || 0);
-    const found = await listAlerts(deps.db, {
-      states: statesOfTab[tab],
-      customerId: plantScope(person).customerId,
-      limit: alertsPageSize + 1,
-      offset,
-    });
+    const { customerId } = plantScope(person);
+    const found = await readPage(alertsPageSize, (limit) =>
+      listAlerts(deps.db, { states: statesOfTab[tab], customerId, limit, offset }),
+    );
     const url = new URL(c.req.url);
     const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;
-    const shown = found.slice(0, alertsPageSize);
     const nowMs = deps.clock();
     const rows = tab === 'resolved' ? [] : scopedRows(await fleet.read(), plantScope(person));
     const content = alertsContent({
       tab,
-      ...groupByIncident(shown, rows, nowMs),
+      ...groupByIncident(found.rows, rows, nowMs),
       mayAct: viewerMay(person).act,
       href: url.pathname + url.search,
-      nextHref: found.length > alertsPageSize ? older : null,
+      nextHref: found.nextAfter === null ? null : older,
       nowMs,
     });
     return show(c, person, { title: 'Alerts', section: 'alerts' }, content);

@@ -6,6 +6,7 @@ import type { ApiDeps } from '../deps.ts';
 import { actingOf } from '../env.ts';
 import { idempotently } from '../idempotency.ts';
 import { credentialsSchema, untilSchema, wordsSchema } from './plant-body.ts';
+import { jsonOf } from '../json.ts';
 import { problems } from '../problem.ts';
 import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 import { plantIdParam } from './schemas.ts';
@@ -159,26 +160,7 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
         actions.poll(actingOf(c), c.req.valid('param').id),
       );
       c.header('cache-control', 'no-store');
-      return c.json(
-        {
-          plant_id: answer.plant_id,
-          scheduled_for: answer.scheduled_for,
-          trigger: answer.trigger,
-          outcome: answer.outcome,
-          attempts: answer.attempts,
-          duration_ms: answer.duration_ms,
-          adapter_error_type: answer.adapter_error_type,
-          error: answer.error,
-          power_w: answer.power_w,
-          today_energy_kwh: answer.today_energy_kwh,
-          lifetime_energy_kwh: answer.lifetime_energy_kwh,
-          booked_date: answer.booked_date,
-          source_time: answer.source_time,
-          status: answer.status,
-          status_reason: answer.status_reason,
-        },
-        200,
-      );
+      return c.json(jsonOf(pollAnswerSchema, answer), 200);
     })
     .openapi(pause, async (c) => {
       const body = c.req.valid('json');

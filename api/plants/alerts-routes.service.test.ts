@@ -99,6 +99,8 @@ describe('GET /alerts', () => {
       cursor = body.next_cursor;
     }
     expect(seen).toEqual(['red-old', 'red-new', 'yellow-old', 'ended-last', 'ended-first']);
+    const whole = await ask(operator, 'GET', '/alerts?state=all&limit=5');
+    expect(whole.body).toMatchObject({ alerts: { length: 5 }, next_cursor: null });
   });
 
   test('filters by state, severity, type, plant and brand', async () => {

@@ -1,7 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { listAlertEvents } from '../../db/alerts.ts';
-import { findAlert, listNotifications, pageAlerts } from '../../db/plants/alerts.ts';
+import {
+  alertPositionParts,
+  findAlert,
+  listNotifications,
+  pageAlerts,
+} from '../../db/plants/alerts.ts';
 import type { AlertState } from '../../domain/plants/facts.ts';
 import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
 import type { Actions } from './actions.ts';
@@ -9,6 +14,7 @@ import { pageQuery, readNumberCursor, writeCursor } from '../cursor.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actingOf, plantScope } from '../env.ts';
 import { untilSchema, wordsSchema } from './plant-body.ts';
+import { jsonOf } from '../json.ts';
 import { Problem, problems } from '../problem.ts';
 import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 import {
@@ -66,6 +72,15 @@ const list = createRoute({
   },
 });
 
+const eventSchema = z.object({
+  at: instantSchema,
+  from_state: z.enum(['NEW', 'ACKED']).nullable(),
+  to_state: alertStateSchema,
+  severity: severitySchema,
+  actor: z.string(),
+  reason: z.string(),
+});
+
 const events = createRoute({
   method: 'get',
   path: '/alerts/{id}/events',
@@ -78,22 +93,26 @@ const events = createRoute({
       z
         .object({
           alert: alertSchema,
-          events: z.array(
-            z.object({
-              at: instantSchema,
-              from_state: z.enum(['NEW', 'ACKED']).nullable(),
-              to_state: alertStateSchema,
-              severity: severitySchema,
-              actor: z.string(),
-              reason: z.string(),
-            }),
-          ),
+          events: z.array(eventSchema),
         })
         .openapi('AlertEvents'),
       'the alert and its events',
     ),
     ...problems(401, 403, 404, 422, 503),
   },
+});
+
+const notificationSchema = z.object({
+  id: z.int(),
+  kind: z.enum(['RAISED', 'ESCALATED', 'REMINDER', 'RECOVERED']),
+  severity: severitySchema,
+  alert_id: z.int(),
+  plant_id: z.string(),
+  created_at: instantSchema,
+  not_before: instantSchema,
+  dropped_at: instantSchema
+    .nullable()
+    .openapi({ description: 'ended before not_before: not to be sent' }),
 });
 
 const notifications = createRoute({
@@ -112,20 +131,7 @@ const notifications = createRoute({
     200: jsonAnswer(
       z
         .object({
-          notifications: z.array(
-            z.object({
-              id: z.int(),
-              kind: z.enum(['RAISED', 'ESCALATED', 'REMINDER', 'RECOVERED']),
-              severity: severitySchema,
-              alert_id: z.int(),
-              plant_id: z.string(),
-              created_at: instantSchema,
-              not_before: instantSchema,
-              dropped_at: instantSchema
-                .nullable()
-                .openapi({ description: 'ended before not_before: not to be sent' }),
-            }),
-          ),
+          notifications: z.array(notificationSchema),
           next_after: z
             .int()
             .openapi({ description: 'the next `after`, also where nothing is new' }),
@@ -165,9 +171,7 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
     .openapi(list, async (c) => {
       const { state, plant, brand, severity, type, cursor, limit } = c.req.valid('query');
       const cursorOf = `alerts ${state}`;
-      const after = readNumberCursor(cursorOf, cursor);
-      if (after !== null && after.length !== 4)
-        throw new Problem('invalid-request', 'cursor: not a cursor of this list');
+      const after = readNumberCursor(cursorOf, cursor, alertPositionParts);
       const { alerts, next } = await pageAlerts(
         deps.db,
         {
@@ -193,14 +197,7 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
       return c.json(
         {
           alert: alertJson(alert),
-          events: rows.map((row) => ({
-            at: row.at.toISOString(),
-            from_state: row.from_state,
-            to_state: row.to_state,
-            severity: row.severity,
-            actor: row.actor,
-            reason: row.reason,
-          })),
+          events: rows.map((row) => jsonOf(eventSchema, row)),
         },
         200,
       );
@@ -222,16 +219,7 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
       const rows = await listNotifications(deps.db, scope, { afterId: after, limit });
       return c.json(
         {
-          notifications: rows.map((row) => ({
-            id: row.id,
-            kind: row.kind,
-            severity: row.severity,
-            alert_id: row.alert_id,
-            plant_id: row.plant_id,
-            created_at: row.created_at.toISOString(),
-            not_before: row.not_before.toISOString(),
-            dropped_at: row.dropped_at?.toISOString() ?? null,
-          })),
+          notifications: rows.map((row) => jsonOf(notificationSchema, row)),
           next_after: rows.at(-1)?.id ?? after,
         },
         200,

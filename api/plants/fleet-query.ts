@@ -1,3 +1,4 @@
+import { cutPage } from '../../db/page.ts';
 import type { Brand, Status } from '../../domain/plants/plant.ts';
 import type { FleetRow } from './fleet-row.ts';
 
@@ -39,6 +40,12 @@ export type FleetPosition = SortKey;
 export interface FleetOrder {
   sort: FleetSort;
   descending: boolean;
+}
+
+/** The order that a sort names, which is one of `fleetSorts`; a leading "-" turns it round. */
+export function orderOf(sort: string): FleetOrder {
+  const descending = sort.startsWith('-');
+  return { sort: (descending ? sort.slice(1) : sort) as FleetSort, descending };
 }
 
 export function filterFleet(rows: readonly FleetRow[], filter: FleetFilter): FleetRow[] {
@@ -87,9 +94,8 @@ export function fleetPage(
   const first =
     after === null ? 0 : placed.findIndex(({ at }) => comparePositions(at, after, descending) > 0);
   if (first === -1) return { rows: [], next: null };
-  const shown = placed.slice(first, first + limit);
-  const isEnd = first + limit >= placed.length;
-  return { rows: shown.map(({ row }) => row), next: isEnd ? null : (shown.at(-1)?.at ?? null) };
+  const shown = cutPage(placed.slice(first), limit);
+  return { rows: shown.rows.map(({ row }) => row), next: shown.nextAfter?.at ?? null };
 }
 
 /** The whole of a fleet in figures. Plants that were not polled in time are counted apart from the colours. */

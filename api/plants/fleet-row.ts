@@ -5,7 +5,7 @@ import { decideClosing, decideRunningDay } from '../../domain/plants/low-generat
 import type { LocalDate } from '../../domain/zone.ts';
 import { isSeenWithin, yellowAfterMs } from '../../domain/plants/status.ts';
 import { addDays, localDateAt, minuteMs } from '../../domain/zone.ts';
-import { notPolledSince, plantJson } from './plant-view.ts';
+import { notPolledSince } from '../../operations/plants/plant-view.ts';
 
 /** A plant's line in the fleet. Instants are `Date`, energies kWh, powers W; ratios are 1 where a day is as usual. */
 export interface FleetRow extends PlantView {
@@ -96,24 +96,4 @@ function powerNoteOf(plant: PlantView): string | null {
   return sourceTimeMs !== null && poll.startedAtMs - sourceTimeMs > ageMsMax
     ? 'the newest measurement is old'
     : null;
-}
-
-/** For machines: everything of `plantJson`, and the line. */
-export function fleetRowJson(row: FleetRow, nowMs: number) {
-  return {
-    ...plantJson(row, nowMs),
-    data_age_s: row.data_age_s,
-    power_now_w: row.power_now_w,
-    power_note: row.power_note,
-    yesterday_date: row.yesterday_date,
-    yesterday_energy_kwh: row.yesterday_energy_kwh,
-    yesterday_kwh_per_kwp: row.yesterday_kwh_per_kwp,
-    yesterday_quality: row.yesterday_quality,
-    yesterday_complete: row.yesterday_complete,
-    yesterday_median_ratio: row.yesterday_median_ratio,
-    yesterday_note: row.yesterday_note,
-    today_date: row.today_date,
-    today_median_ratio: row.today_median_ratio,
-    today_note: row.today_note,
-  };
 }

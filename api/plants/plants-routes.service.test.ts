@@ -376,6 +376,8 @@ describe('a plant', () => {
     ]);
     const older = await ask(operator, 'GET', `/plants/a/polls?before=${polls.body.next_cursor}`);
     expect(older.body).toMatchObject({ polls: [{ power_w: 2_000 }], next_cursor: null });
+    const whole = await ask(operator, 'GET', '/plants/a/polls?limit=3');
+    expect(whole.body).toMatchObject({ polls: [{}, {}, {}], next_cursor: null });
     const power = await ask(
       operator,
       'GET',

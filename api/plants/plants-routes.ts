@@ -1,34 +1,30 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
+import { readPage } from '../../db/page.ts';
 import { findPlantIn, type PlantRow, type PlantSettings } from '../../db/plants/plants.ts';
 import { listPollLogs, readPower } from '../../db/plants/poll-logs.ts';
+import { readRecentDays } from '../../db/plants/recent-days.ts';
 import type { PlantScope } from '../../db/scope.ts';
 import { findDays } from '../../db/plants/snapshots.ts';
 import { addDays, endOfDayMs, instantOf, localDateAt } from '../../domain/zone.ts';
+import { dayJson } from '../../operations/plants/plant-view.ts';
 import { type Actions } from './actions.ts';
 import { readCursor, pageQuery, writeCursor } from '../cursor.ts';
 import { csvResponse, csvText, wantsCsv } from '../csv.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actingOf, plantScope } from '../env.ts';
-import {
-  filterFleet,
-  fleetPage,
-  type FleetSort,
-  fleetSorts,
-  fleetTotals,
-  type FleetOrder,
-} from './fleet-query.ts';
-import { fleetRowJson } from './fleet-row.ts';
+import { filterFleet, fleetPage, fleetSorts, fleetTotals, orderOf } from './fleet-query.ts';
+import { readDetail } from './detail.ts';
+import { fleetRow } from './fleet-row.ts';
 import { type Fleet, type FleetView, scopedRows } from './fleet-view.ts';
 import { dateQuery, instantQuery, newPlantSchema, plantChangeSchema } from './plant-body.ts';
-import { readPlantPage } from './plant-page.ts';
 import { Problem, problems } from '../problem.ts';
 import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 import {
   alertJson,
   brandSchema,
-  dayJson,
   daySchema,
+  fleetRowJson,
   fleetRowSchema,
   plantDetailSchema,
   plantIdParam,
@@ -265,15 +261,17 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
     scope: PlantScope,
     id: string,
   ): Promise<z.output<typeof plantDetailSchema>> {
-    const nowMs = deps.clock();
-    const page = await readPlantPage(deps, scope, id, nowMs);
-    if (page === undefined) throw new Problem('not-found', 'There is no such plant.');
+    const [read, recent] = await Promise.all([
+      readDetail(deps, scope, id),
+      readRecentDays(deps.db, [id], deps.clock()),
+    ]);
+    const row = fleetRow(read.plant, recent.get(id), read.nowMs);
     return {
-      ...fleetRowJson(page.row, nowMs),
-      account: page.account,
-      next_slot: page.nextSlotAt?.toISOString() ?? null,
-      next_closing: page.nextClosingAt?.toISOString() ?? null,
-      devices: page.devices.map((device) => ({
+      ...fleetRowJson(row, read.nowMs),
+      account: read.account,
+      next_slot: read.nextSlotAt?.toISOString() ?? null,
+      next_closing: read.nextClosingAt?.toISOString() ?? null,
+      devices: read.devices.map((device) => ({
         sn: device.sn,
         state: device.state,
         power_w: device.powerW,
@@ -282,11 +280,11 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
           device.measuredAtMs === null ? null : new Date(device.measuredAtMs).toISOString(),
         down_streak: device.downStreak,
       })),
-      alerts: page.alerts.map(alertJson),
-      last_polls: page.polls.map(pollJson),
-      days: page.days.map(dayJson),
-      workflow_id: page.workflowId,
-      workflow_url: page.workflowUrl,
+      alerts: read.alerts.map(alertJson),
+      last_polls: read.polls.map(pollJson),
+      days: read.days.map(dayJson),
+      workflow_id: read.workflowId,
+      workflow_url: read.workflowUrl,
     };
   }
 
@@ -408,10 +406,11 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
       const { before, limit, job_type: jobType } = c.req.valid('query');
       const plant = await plantIn(plantScope(c.get('person')), c.req.valid('param').id);
       const beforeMs = before === undefined ? null : Date.parse(before);
-      const rows = await listPollLogs(deps.db, plant.id, limit, { beforeMs, jobType });
-      const last = rows.length < limit ? undefined : rows.at(-1);
+      const { rows, nextAfter } = await readPage(limit, (read) =>
+        listPollLogs(deps.db, plant.id, read, { beforeMs, jobType }),
+      );
       return c.json(
-        { polls: rows.map(pollJson), next_cursor: last?.scheduled_for.toISOString() ?? null },
+        { polls: rows.map(pollJson), next_cursor: nextAfter?.scheduled_for.toISOString() ?? null },
         200,
       );
     })
@@ -438,11 +437,6 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
 
 const fleetColumns = Object.keys(fleetRowSchema.shape) as (keyof typeof fleetRowSchema.shape)[];
 const dayColumns = Object.keys(daySchema.shape) as (keyof typeof daySchema.shape)[];
-
-function orderOf(sort: string): FleetOrder {
-  const descending = sort.startsWith('-');
-  return { sort: (descending ? sort.slice(1) : sort) as FleetSort, descending };
-}
 
 function flagOf(flag: 'true' | 'false' | undefined): boolean | undefined {
   return flag === undefined ? undefined : flag === 'true';

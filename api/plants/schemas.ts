@@ -2,7 +2,6 @@ import { z } from '@hono/zod-openapi';
 
 import type { AlertView } from '../../db/plants/alerts.ts';
 import type { PollLogRow } from '../../db/plants/poll-logs.ts';
-import type { StoredDay } from '../../db/plants/snapshots.ts';
 import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
 import {
   adapterErrorTypes,
@@ -11,7 +10,10 @@ import {
   statuses,
 } from '../../domain/plants/plant.ts';
 import { statusProfiles } from '../../domain/daylight.ts';
+import { plantSentence } from '../../operations/plants/plant-view.ts';
+import { jsonOf } from '../json.ts';
 import { instantSchema } from '../route.ts';
+import type { FleetRow } from './fleet-row.ts';
 
 /** What goes out of several routes, as schemas and as the functions that make it: what is not named does not go out. */
 
@@ -102,6 +104,9 @@ export const fleetRowSchema = z
   })
   .openapi('FleetPlant');
 
+export const fleetRowJson = (row: FleetRow, nowMs: number) =>
+  jsonOf(fleetRowSchema, { ...row, status_sentence: plantSentence(row, nowMs) });
+
 export const pollSchema = z
   .object({
     plant_id: z.string(),
@@ -129,34 +134,7 @@ export const pollSchema = z
   })
   .openapi('Poll');
 
-const iso = (at: Date | null): string | null => at?.toISOString() ?? null;
-
-export function pollJson(row: PollLogRow): z.output<typeof pollSchema> {
-  return {
-    plant_id: row.plant_id,
-    job_type: row.job_type,
-    scheduled_for: row.scheduled_for.toISOString(),
-    trigger: row.trigger,
-    status: row.status,
-    outcome: row.outcome,
-    started_at: iso(row.started_at),
-    requested_at: iso(row.requested_at),
-    request_id: row.request_id,
-    duration_ms: row.duration_ms,
-    late_ms: row.late_ms,
-    attempts: row.attempts,
-    slots_missed: row.slots_missed,
-    adapter_error_type: row.adapter_error_type,
-    error: row.error,
-    power_w: row.power_w,
-    today_energy_kwh: row.today_energy_kwh,
-    lifetime_energy_kwh: row.lifetime_energy_kwh,
-    booked_date: row.booked_date,
-    source_time: iso(row.source_time),
-    workflow_id: row.workflow_id,
-    run_id: row.run_id,
-  };
-}
+export const pollJson = (row: PollLogRow) => jsonOf(pollSchema, row);
 
 export const alertSchema = z
   .object({
@@ -187,34 +165,7 @@ export const alertSchema = z
   })
   .openapi('Alert');
 
-export function alertJson(alert: AlertView): z.output<typeof alertSchema> {
-  return {
-    id: alert.id,
-    plant_id: alert.plant_id,
-    plant_name: alert.plant_name,
-    brand: alert.brand,
-    timezone: alert.timezone,
-    type: alert.type,
-    vendor_alarm_code: alert.vendor_alarm_code,
-    device_sn: alert.device_sn,
-    severity: alert.severity,
-    state: alert.state,
-    message: alert.message,
-    vendor_level: alert.vendor_level,
-    vendor_text: alert.vendor_text,
-    started_at: alert.started_at.toISOString(),
-    last_seen_at: alert.last_seen_at.toISOString(),
-    acked_at: iso(alert.acked_at),
-    acked_by: alert.acked_by,
-    acked_until: iso(alert.acked_until),
-    ack_comment: alert.ack_comment,
-    resolved_at: iso(alert.resolved_at),
-    last_notified_at: iso(alert.last_notified_at),
-    estimated_lost_kwh: alert.estimated_lost_kwh,
-    at_risk_kwh: alert.at_risk_kwh,
-    estimated_at: iso(alert.estimated_at),
-  };
-}
+export const alertJson = (alert: AlertView) => jsonOf(alertSchema, alert);
 
 export const daySchema = z
   .object({
@@ -227,18 +178,6 @@ export const daySchema = z
     last_seen_at: nullableInstant,
   })
   .openapi('Snapshot');
-
-export function dayJson(day: StoredDay): z.output<typeof daySchema> {
-  return {
-    date: day.date,
-    today_energy_kwh: day.todayEnergyKwh,
-    peak_power_w: day.peakPowerW,
-    lifetime_energy_kwh: day.lifetimeEnergyKwh,
-    quality: day.quality,
-    complete: day.complete,
-    last_seen_at: day.lastSeenAtMs === null ? null : new Date(day.lastSeenAtMs).toISOString(),
-  };
-}
 
 export const plantDetailSchema = z
   .object({

@@ -10,6 +10,7 @@ import type {
 } from '../../domain/plants/facts.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { activeAlertsOf, type AlertSubject, endedAlertsOf } from '../alerts.ts';
+import { readPage } from '../page.ts';
 import { type Db, instant, timestamp } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { PlantScope } from '../scope.ts';
@@ -170,6 +171,8 @@ const alertOrder = sql.join([
 
 /** Where a page of alerts ended: the place of its last one in their order. */
 export type AlertPosition = readonly number[];
+/** So many numbers say a place in the order of alerts. */
+export const alertPositionParts = 4;
 
 function alertQuery(db: Db, filter: AlertFilter) {
   const states = filter.states ?? ['NEW', 'ACKED'];
@@ -213,12 +216,8 @@ export async function pageAlerts(
     query = query.where(
       sql<boolean>`(${alertOrder}) > (${sql.join(page.after.map((part) => sql`${part}::numeric`))})`,
     );
-  const rows = await query.limit(page.limit + 1).execute();
-  const shown = rows.slice(0, page.limit);
-  return {
-    alerts: shown,
-    next: rows.length > page.limit ? (shown.at(-1)?.position ?? null) : null,
-  };
+  const { rows, nextAfter } = await readPage(page.limit, (limit) => query.limit(limit).execute());
+  return { alerts: rows, next: nextAfter?.position ?? null };
 }
 
 /** The alert of this id, whatever its state. @param customerId of a customer: other customers' alerts are unknown. */

@@ -2,15 +2,7 @@ import type { Kysely, Transaction } from 'kysely';
 
 import { type Decider, type Decision, recordDecisions } from '../audit-log.ts';
 import { lockAccount, replaceCredentials } from './credentials.ts';
-import {
-  activatePlants,
-  pausePlants,
-  type PlantRow,
-  type PlantSettings,
-  resumeAccount,
-  resumePlants,
-  updatePlants,
-} from './plants.ts';
+import { type PlantRow, resumeAccount } from './plants.ts';
 import type { Database } from '../tables.ts';
 
 /**
@@ -34,10 +26,14 @@ const decidedColumns = [
   'alerts_silenced_until',
 ] as const satisfies readonly (keyof PlantRow)[];
 
-type Decided = Pick<PlantRow, 'id' | 'revision' | (typeof decidedColumns)[number]>;
+/** A plant as far as people decide of it. */
+export type DecidedPlant = Pick<PlantRow, 'id' | 'revision' | (typeof decidedColumns)[number]>;
 
 /** Locks the plants, in the order of their ids, so that two decisions about the same ones wait instead of blocking each other. */
-async function lockDecided(trx: Transaction<Database>, ids: readonly string[]): Promise<Decided[]> {
+async function lockDecided(
+  trx: Transaction<Database>,
+  ids: readonly string[],
+): Promise<DecidedPlant[]> {
   return trx
     .selectFrom('plants')
     .select(['id', 'revision', ...decidedColumns])
@@ -50,8 +46,8 @@ async function lockDecided(trx: Transaction<Database>, ids: readonly string[]): 
 /** One entry for each plant that changed, with the columns that did. */
 function changesOf(
   action: string,
-  before: readonly Decided[],
-  after: readonly Decided[],
+  before: readonly DecidedPlant[],
+  after: readonly DecidedPlant[],
 ): Decision[] {
   const now = new Map(after.map((plant) => [plant.id, plant]));
   return before.flatMap((old): Decision[] => {
@@ -61,78 +57,30 @@ function changesOf(
       (column) => JSON.stringify(old[column]) !== JSON.stringify(plant[column]),
     );
     if (changed.length === 0) return [];
-    const pick = (row: Decided) => Object.fromEntries(changed.map((key) => [key, row[key]]));
+    const pick = (row: DecidedPlant) => Object.fromEntries(changed.map((key) => [key, row[key]]));
     return [
       { action, subjectType: 'PLANT', subjectId: old.id, before: pick(old), after: pick(plant) },
     ];
   });
 }
 
-/** Runs one decision about plants under their locks, and logs what it changed. */
-async function decide<Result>(
-  db: Kysely<Database>,
+/**
+ * Runs one decision about plants under their locks, and logs what it changed.
+ *
+ * @param action by its name in the audit log: `plant.pause`.
+ * @param run gets those of the plants that exist, as they are under the lock.
+ */
+export async function decide<Result>(
+  { db, by, at }: { db: Kysely<Database>; by: Decider; at: Date },
   action: string,
   ids: readonly string[],
-  by: Decider,
-  at: Date,
-  run: (trx: Transaction<Database>, before: readonly Decided[]) => Promise<Result>,
+  run: (trx: Transaction<Database>, before: readonly DecidedPlant[]) => Promise<Result>,
 ): Promise<Result> {
   return db.transaction().execute(async (trx) => {
     const before = await lockDecided(trx, ids);
     const result = await run(trx, before);
     await recordDecisions(trx, changesOf(action, before, await lockDecided(trx, ids)), by, at);
     return result;
-  });
-}
-
-/** An operator's pause. Leaves PENDING_DOCS alone. @returns the ids that are paused now. */
-export async function decidePause(
-  db: Kysely<Database>,
-  ids: readonly string[],
-  pause: { until: Date | null; reason: string | null },
-  by: Decider,
-  at: Date,
-): Promise<string[]> {
-  return decide(db, 'plant.pause', ids, by, at, (trx) => pausePlants(trx, ids, pause));
-}
-
-/** Lifts an operator's pause and a pause for refused credentials. @returns the ids that became ACTIVE. */
-export async function decideResume(
-  db: Kysely<Database>,
-  ids: readonly string[],
-  by: Decider,
-  at: Date,
-): Promise<string[]> {
-  return decide(db, 'plant.resume', ids, by, at, (trx) => resumePlants(trx, ids, at));
-}
-
-/** What became of changing settings. */
-export type SettingsDecided =
-  | { kind: 'SET'; ids: string[] }
-  /** Somebody else changed the plant since `ifRevision` was read; nothing was changed. */
-  | { kind: 'CHANGED_MEANWHILE'; revision: number };
-
-/**
- * Changes what people own of plants.
- *
- * @param change.activates the documents are complete: PENDING_DOCS becomes ACTIVE.
- * @param change.ifRevision only while every plant still has this revision.
- */
-export async function decideSettings(
-  db: Kysely<Database>,
-  ids: readonly string[],
-  change: { settings: PlantSettings; activates: boolean; ifRevision?: number | undefined },
-  by: Decider,
-  at: Date,
-): Promise<SettingsDecided> {
-  return decide(db, 'plant.set', ids, by, at, async (trx, before): Promise<SettingsDecided> => {
-    const other = before.find(
-      (plant) => change.ifRevision !== undefined && plant.revision !== change.ifRevision,
-    );
-    if (other !== undefined) return { kind: 'CHANGED_MEANWHILE', revision: other.revision };
-    await updatePlants(trx, ids, change.settings);
-    if (change.activates) await activatePlants(trx, ids, at);
-    return { kind: 'SET', ids: before.map((plant) => plant.id) };
   });
 }
 

@@ -13,14 +13,18 @@ import {
   pollWorkflowId,
 } from '../../workflows/plants/messages.ts';
 
-/** What asking a plant's loop to poll came to. */
-export type PollNow =
-  | { kind: 'ANSWER'; answer: PollAnswer }
+/** What the poll came to, good or bad. */
+export interface PollAnswered {
+  answer: PollAnswer;
+}
+
+/** Why a plant's loop gave no answer. */
+export type PollRefusal =
   /** The loop says why it does not poll: the plant is paused, or gone. */
-  | { kind: 'REFUSED'; reason: string }
-  | { kind: 'NO_LOOP' }
-  /** The loop runs, and nobody answered in time. */
-  | { kind: 'NO_ANSWER'; timeoutMs: number };
+  | { refusal: 'REFUSED'; plantId: string; reason: string }
+  | { refusal: 'NO_LOOP'; plantId: string }
+  /** The loop runs, and nobody answered in time: the poll goes on. */
+  | { refusal: 'NO_ANSWER'; plantId: string; timeoutMs: number };
 
 /**
  * Has a plant polled now and waits for that poll's answer.
@@ -33,22 +37,23 @@ export async function pollNow(
   plantId: string,
   timeoutMs: number,
   requestId: string = randomUUID(),
-): Promise<PollNow> {
+): Promise<PollAnswered | PollRefusal> {
   const loop = client.workflow.getHandle(pollWorkflowId(plantId));
   try {
     const answer = await client.withDeadline(Date.now() + timeoutMs, () =>
       loop.executeUpdate(notedPollNowUpdate, { args: [{ request_id: requestId }] }),
     );
-    return { kind: 'ANSWER', answer };
+    return { answer };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return { kind: 'NO_LOOP' };
+    if (error instanceof WorkflowNotFoundError) return { refusal: 'NO_LOOP', plantId };
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
-      return { kind: 'NO_ANSWER', timeoutMs };
+      return { refusal: 'NO_ANSWER', plantId, timeoutMs };
     if (error instanceof WorkflowUpdateFailedError) {
       // Refusals are written to be read; another failure of an update is that its loop ended.
       const isRefusal = error.cause instanceof ApplicationFailure;
       return {
-        kind: 'REFUSED',
+        refusal: 'REFUSED',
+        plantId,
         reason: isRefusal
           ? error.cause.message
           : `the loop of plant ${plantId} ended before it polled`,

@@ -17,25 +17,37 @@ export async function signalChanged(client: Client, plantId: string): Promise<bo
   return signalLoop(client, pollWorkflowId(plantId), plantChangedSignal);
 }
 
+/** What became of telling loops that the rows of their plants changed. */
+export interface Told {
+  /** How many loops were told. */
+  told: number;
+  /** How many plants have no running loop. */
+  withoutLoop: number;
+  isTemporalAway: boolean;
+}
+
 /**
- * Tells the loops of these plants to look again, and with `pollNow` to poll.
- *
- * @returns how many were told; the others have no running loop.
- * @throws ServiceError while Temporal is away.
+ * Tells the loops of these plants to look again, and with `pollNow` to poll. What was written stays written whatever comes of
+ * it: the loops look at the rows by themselves within a minute, so that Temporal being away is a result and no error.
  */
-export async function signalLoops(
+export async function tellLoops(
   client: Client,
   plantIds: readonly string[],
   options: { pollNow?: boolean } = {},
-): Promise<number> {
+): Promise<Told> {
   const waiting = [...plantIds];
   let told = 0;
   const tellNext = async () => {
     for (let plantId = waiting.shift(); plantId !== undefined; plantId = waiting.shift())
       if (await tell(client, plantId, options.pollNow === true)) told += 1;
   };
-  await Promise.all(Array.from({ length: signalsAtOnce }, tellNext));
-  return told;
+  try {
+    await Promise.all(Array.from({ length: signalsAtOnce }, tellNext));
+    return { told, withoutLoop: plantIds.length - told, isTemporalAway: false };
+  } catch (error) {
+    if (error instanceof ServiceError) return { told, withoutLoop: 0, isTemporalAway: true };
+    throw error;
+  }
 }
 
 async function tell(client: Client, plantId: string, pollNow: boolean): Promise<boolean> {
@@ -45,18 +57,4 @@ async function tell(client: Client, plantId: string, pollNow: boolean): Promise<
       await client.workflow.getHandle(pollWorkflowId(plantId)).signal(pollNowSignal);
     return isRunning;
   });
-}
-
-/** The same, where Temporal being away is a result: the loops look at the rows by themselves within a minute. @returns null then. */
-export async function signalLoopsIfThere(
-  client: Client,
-  plantIds: readonly string[],
-  options: { pollNow?: boolean } = {},
-): Promise<number | null> {
-  try {
-    return await signalLoops(client, plantIds, options);
-  } catch (error) {
-    if (error instanceof ServiceError) return null;
-    throw error;
-  }
 }

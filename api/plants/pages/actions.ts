@@ -1,11 +1,11 @@
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import { html } from 'hono/html';
 
 import type { Db } from '../../../db/database.ts';
 import { listPlants, type PlantView } from '../../../db/plants/plants.ts';
 import type { Acting, Actions } from '../actions.ts';
 import type { ApiDeps } from '../../deps.ts';
-import { type ApiEnv, type Person, plantScope } from '../../env.ts';
+import { actingOf, type ApiEnv, type Person, plantScope } from '../../env.ts';
 import { Problem } from '../../problem.ts';
 import { answerPage, ownPath, staffOf } from '../../pages/answer.ts';
 import { textField, untilField } from '../../pages/form.ts';
@@ -96,13 +96,6 @@ async function pollWords(actions: Actions, acting: Acting, plant: PlantView): Pr
     if (error instanceof Problem) return error.message;
     throw error;
   }
-}
-
-function actingOf(c: Context<ApiEnv>, person: Person): Acting {
-  return {
-    by: { actor: person.email, requestId: c.get('requestId') },
-    scope: plantScope(person),
-  };
 }
 
 function pathOf(id: string): string {

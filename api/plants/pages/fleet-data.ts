@@ -1,10 +1,9 @@
 import type { FleetView } from '../fleet-view.ts';
 import { scopedRows } from '../fleet-view.ts';
-import { filterFleet, fleetPage, type FleetSort, fleetSorts, fleetTotals } from '../fleet-query.ts';
+import { filterFleet, fleetPage, fleetTotals, orderOf } from '../fleet-query.ts';
 import type { FleetRow } from '../fleet-row.ts';
-import { plantSentence } from '../plant-view.ts';
 import type { PlantScope } from '../../../db/scope.ts';
-import { type FleetLine, type FleetPage, fleetPageSize, type FleetQuery } from './fleet.ts';
+import { type FleetPage, fleetPageSize, type FleetQuery } from './fleet.ts';
 
 /** What the fleet's page shows, out of the fleet's lines in memory. */
 
@@ -26,31 +25,19 @@ export async function readFleetPage(
     ...(customer === null ? {} : { customer }),
     q,
   });
-  const order = orderOf(query.sort);
+  const order = orderOf(query.sort === '' ? 'worst' : query.sort);
   const shown = fleetPage(found, order, { after: null, limit: query.pages * fleetPageSize });
   const zones = new Set(rows.map((row) => row.timezone));
   const customers = new Set(rows.flatMap((row) => row.customer_id ?? []));
   const [onlyZone] = zones;
-  const newestMs = totals.newest_poll_at?.getTime() ?? null;
   return {
     query,
-    totals: {
-      red: totals.red,
-      yellow: totals.yellow,
-      green: totals.green,
-      grey: totals.grey,
-      notPolled: totals.not_polled,
-      plants: totals.plants,
-      powerW: totals.fresh === 0 ? null : totals.power_now_w,
-      powerFromPlants: totals.fresh,
-      powerOfPlants: totals.active,
-      yesterdayKwh: rows.some((row) => row.yesterday_energy_kwh !== null)
-        ? totals.yesterday_energy_kwh
-        : null,
-      todayKwh: rows.some((row) => row.today_energy_kwh !== null) ? totals.today_energy_kwh : null,
-      newestPollAtMs: newestMs,
-    },
-    lines: shown.rows.map((row) => fleetLine(row, nowMs)),
+    totals,
+    yesterdayKwh: rows.some((row) => row.yesterday_energy_kwh !== null)
+      ? totals.yesterday_energy_kwh
+      : null,
+    todayKwh: rows.some((row) => row.today_energy_kwh !== null) ? totals.today_energy_kwh : null,
+    rows: shown.rows,
     found: found.length,
     strips: await readStrips(shown.rows.map((row) => row.id)),
     customers: scope.customerId === null ? [...customers].sort() : [],
@@ -66,36 +53,4 @@ export async function readFleetPage(
 function lastLookMs(rows: readonly FleetRow[]): number | null {
   const looks = rows.flatMap((row) => (row.stale ? (row.last_polled_at?.getTime() ?? []) : []));
   return looks.length === 0 ? null : looks.reduce((a, b) => Math.max(a, b));
-}
-
-function orderOf(sort: string): { sort: FleetSort; descending: boolean } {
-  const name = fleetSorts.find((one) => sort === one || sort === `-${one}`);
-  return { sort: name ?? 'worst', descending: sort.startsWith('-') };
-}
-
-function fleetLine(row: FleetRow, nowMs: number): FleetLine {
-  return {
-    id: row.id,
-    name: row.name,
-    brand: row.brand,
-    timezone: row.timezone,
-    status: row.status,
-    sentence: plantSentence(row, nowMs),
-    stale: row.stale,
-    notPolledSinceMs: row.not_polled_since?.getTime() ?? null,
-    isNight: row.is_night === true,
-    lastSeenAtMs: row.last_seen_at?.getTime() ?? null,
-    powerW: row.power_now_w,
-    powerNote: row.power_note,
-    yesterdayKwh: row.yesterday_energy_kwh,
-    yesterdayKwhPerKwp: row.yesterday_kwh_per_kwp,
-    yesterdayRatio: row.yesterday_median_ratio,
-    yesterdayFinal: row.yesterday_quality === 'FINAL',
-    yesterdayNote: row.yesterday_note,
-    todayKwh: row.today_energy_kwh,
-    todayRatio: row.today_median_ratio,
-    todayNote: row.today_note,
-    lostKwh: row.estimated_lost_kwh ?? row.at_risk_kwh,
-    openAlerts: row.open_alerts,
-  };
 }

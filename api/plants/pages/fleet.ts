@@ -16,7 +16,9 @@ import {
   time,
   whenText,
 } from '../../pages/components.ts';
-import { type FleetSort, fleetSorts } from '../fleet-query.ts';
+import { plantSentence } from '../../../operations/plants/plant-view.ts';
+import { type FleetSort, fleetSorts, type FleetTotals } from '../fleet-query.ts';
+import type { FleetRow } from '../fleet-row.ts';
 import { strip } from './strip.ts';
 
 /** What needs me now: the page of nine in the morning. */
@@ -33,56 +35,13 @@ export interface FleetQuery {
   pages: number;
 }
 
-/** One plant as the fleet's table shows it; kWh, W and ratios, instants in ms. */
-export interface FleetLine {
-  id: string;
-  name: string;
-  brand: Brand;
-  timezone: string;
-  status: Status;
-  /** Why, with since when. */
-  sentence: string;
-  stale: boolean;
-  notPolledSinceMs: number | null;
-  isNight: boolean;
-  lastSeenAtMs: number | null;
-  powerW: number | null;
-  /** Why there is no power. */
-  powerNote: string | null;
-  yesterdayKwh: number | null;
-  yesterdayKwhPerKwp: number | null;
-  /** Yesterday over the median of its 7 days; null where there is none. */
-  yesterdayRatio: number | null;
-  /** Whether yesterday's value may still change. */
-  yesterdayFinal: boolean;
-  yesterdayNote: string;
-  todayKwh: number | null;
-  todayRatio: number | null;
-  /** What was compared, or why nothing was; "too early" before the rule may speak. */
-  todayNote: string;
-  lostKwh: number | null;
-  openAlerts: number;
-}
-
-export interface FleetTotals {
-  red: number;
-  yellow: number;
-  green: number;
-  grey: number;
-  notPolled: number;
-  plants: number;
-  powerW: number | null;
-  powerFromPlants: number;
-  powerOfPlants: number;
-  yesterdayKwh: number | null;
-  todayKwh: number | null;
-  newestPollAtMs: number | null;
-}
-
 export interface FleetPage {
   query: FleetQuery;
   totals: FleetTotals;
-  lines: readonly FleetLine[];
+  /** null where no plant has data of that day. */
+  yesterdayKwh: number | null;
+  todayKwh: number | null;
+  rows: readonly FleetRow[];
   /** How many plants the filters leave. */
   found: number;
   strips: ReadonlyMap<string, readonly StripTick[]>;
@@ -125,7 +84,7 @@ export function fleetContent(view: FleetPage): Html {
   return html`<h1 class="sr">Fleet</h1>
     ${stoppedBanner(view)}
     <div class="bar">${counts(view)}${filters(view)}</div>
-    ${totals(view)} ${view.lines.length === 0 ? nothing(view) : table(view)} ${more(view)}`;
+    ${totals(view)} ${view.rows.length === 0 ? nothing(view) : table(view)} ${more(view)}`;
 }
 
 function stoppedBanner({ stopped, totals: t, timezone, nowMs, maySeeSystem }: FleetPage): Html {
@@ -137,7 +96,7 @@ function stoppedBanner({ stopped, totals: t, timezone, nowMs, maySeeSystem }: Fl
   return html`<div class="banner hatch" role="alert">
     ${mark('STALE')}
     <p>
-      <strong>Monitoring has stopped</strong> for ${t.notPolled} of ${t.plants} plants:
+      <strong>Monitoring has stopped</strong> for ${t.not_polled} of ${t.plants} plants:
       ${colours}.${maySeeSystem ? html` <a href="/system">System</a> says what is wrong and what to do.` : ''}
     </p>
   </div>`;
@@ -149,7 +108,7 @@ function counts({ query, totals: t }: FleetPage): Html {
     ['YELLOW', t.yellow, 'yellow'],
     ['GREEN', t.green, 'green'],
     ['GREY', t.grey, 'grey'],
-    ['STALE', t.notPolled, 'not polled'],
+    ['STALE', t.not_polled, 'not polled'],
   ];
   return html`<nav class="counts" aria-label="Plants by status">
     ${all.map(([kind, count, word]) => {
@@ -211,22 +170,24 @@ function filters({ query, customers }: FleetPage): Html {
   </form>`;
 }
 
-function totals({ totals: t, timezone, nowMs }: FleetPage): Html {
+function totals({ totals: t, yesterdayKwh, todayKwh, timezone, nowMs }: FleetPage): Html {
+  const powerW = t.power_now_w;
   const kw =
-    t.powerW === null
+    t.fresh === 0
       ? missing('No plant has fresh data', { left: true })
-      : html`<b>${decimal(t.powerW / 1_000, t.powerW < 100_000 ? 1 : 0)} kW</b>`;
+      : html`<b>${decimal(powerW / 1_000, powerW < 100_000 ? 1 : 0)} kW</b>`;
   const kwh = (value: number | null, reason: string): Html =>
     value === null
       ? missing(reason, { left: true })
       : html`<b>${decimal(value, value < 1_000 ? 1 : 0)} kWh</b>`;
+  const newest = t.newest_poll_at;
   return html`<div class="totals">
-    <span>${kw} now, from ${t.powerFromPlants} of ${t.powerOfPlants} plants with fresh data</span>
-    <span>yesterday ${kwh(t.yesterdayKwh, 'No plant has data of yesterday')}</span>
-    <span>today ${kwh(t.todayKwh, 'No plant has data of today yet')}</span>
+    <span>${kw} now, from ${t.fresh} of ${t.active} plants with fresh data</span>
+    <span>yesterday ${kwh(yesterdayKwh, 'No plant has data of yesterday')}</span>
+    <span>today ${kwh(todayKwh, 'No plant has data of today yet')}</span>
     <span class="newest"
       >newest poll
-      ${t.newestPollAtMs === null ? missing('Nothing was polled yet') : html`<time id="newest-poll" datetime="${new Date(t.newestPollAtMs).toISOString()}">${newestText(t.newestPollAtMs, timezone, nowMs)}</time>`}</span
+      ${newest === null ? missing('Nothing was polled yet') : html`<time id="newest-poll" datetime="${newest.toISOString()}">${newestText(newest.getTime(), timezone, nowMs)}</time>`}</span
     >
   </div>`;
 }
@@ -274,57 +235,58 @@ function table(view: FleetPage): Html {
       </tr>
     </thead>
     <tbody role="rowgroup">
-      ${view.lines.map((line) => row(line, view))}
+      ${view.rows.map((plant) => row(plant, view))}
     </tbody>
   </table>`;
 }
 
-function row(line: FleetLine, { nowMs, strips }: FleetPage): Html {
-  const href = `/plants/${encodeURIComponent(line.id)}`;
-  const { status, stale } = line;
+function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
+  const href = `/plants/${encodeURIComponent(plant.id)}`;
+  const { status, stale } = plant;
   // Nothing to do here: its reason steps back.
-  const isCalm = status === 'GREEN' && line.openAlerts === 0;
-  const age = line.lastSeenAtMs === null ? null : Math.max(0, nowMs - line.lastSeenAtMs);
-  return html`<tr role="row" id="p-${line.id}" class="${stale ? 'stale' : isCalm ? 'calm' : ''}">
+  const isCalm = status === 'GREEN' && plant.open_alerts === 0;
+  const age =
+    plant.last_seen_at === null ? null : Math.max(0, nowMs - plant.last_seen_at.getTime());
+  return html`<tr role="row" id="p-${plant.id}" class="${stale ? 'stale' : isCalm ? 'calm' : ''}">
     <td role="cell" class="c-status">
       <span class="status"
         >${mark(stale ? 'STALE' : status)}${stale ? html`<span>${status}</span>` : html`<b>${status}</b>`}</span
       >
     </td>
     <th role="rowheader" scope="row" class="c-name">
-      <a id="a-${line.id}" href="${href}">${line.name}</a
-      ><small class="muted">${line.brand}</small>${line.isNight ? moon() : ''}
+      <a id="a-${plant.id}" href="${href}">${plant.name}</a
+      ><small class="muted">${plant.brand}</small>${plant.is_night === true ? moon() : ''}
     </th>
-    <td role="cell" class="c-why"><span class="why">${why(line, nowMs)}</span></td>
+    <td role="cell" class="c-why"><span class="why">${why(plant, nowMs)}</span></td>
     <td role="cell" class="num c-age">
       ${age === null ? missing('No measurement yet') : durationText(age)}
     </td>
     <td role="cell" class="num">
-      ${figure(line.powerW === null ? null : line.powerW / 1_000, 1, line.powerNote ?? 'No fresh power')}
+      ${figure(plant.power_now_w === null ? null : plant.power_now_w / 1_000, 1, plant.power_note ?? 'No fresh power')}
     </td>
     <td role="cell" class="num">
-      ${line.yesterdayKwh === null ? missing('No data of yesterday') : html`${decimal(line.yesterdayKwh, 1)}${line.yesterdayFinal ? '' : html`<span class="tip" tabindex="-1" data-tip="May still change: late data are asked for three days"><span aria-hidden="true">*</span><span class="sr"> not final</span></span>`}`}
+      ${plant.yesterday_energy_kwh === null ? missing('No data of yesterday') : html`${decimal(plant.yesterday_energy_kwh, 1)}${plant.yesterday_quality === 'FINAL' ? '' : html`<span class="tip" tabindex="-1" data-tip="May still change: late data are asked for three days"><span aria-hidden="true">*</span><span class="sr"> not final</span></span>`}`}
     </td>
     <td role="cell" class="num w3">
-      ${figure(line.yesterdayKwhPerKwp, 1, line.yesterdayKwh === null ? 'No data of yesterday' : 'The installed capacity is not known')}
+      ${figure(plant.yesterday_kwh_per_kwp, 1, plant.yesterday_energy_kwh === null ? 'No data of yesterday' : 'The installed capacity is not known')}
     </td>
     <td role="cell" class="num w2">
-      ${line.yesterdayRatio === null ? missing(line.yesterdayNote) : difference(line.yesterdayRatio)}
+      ${plant.yesterday_median_ratio === null ? missing(plant.yesterday_note) : difference(plant.yesterday_median_ratio)}
     </td>
     <td role="cell" class="num c-today">
-      ${line.todayKwh === null ? missing('No data of today yet') : html`${decimal(line.todayKwh, 1)}<span class="unit"> kWh</span>`}
+      ${plant.today_energy_kwh === null ? missing('No data of today yet') : html`${decimal(plant.today_energy_kwh, 1)}<span class="unit"> kWh</span>`}
     </td>
     <td role="cell" class="num w2">
-      ${line.todayRatio === null ? todayMissing(line.todayNote) : difference(line.todayRatio)}
+      ${plant.today_median_ratio === null ? todayMissing(plant.today_note) : difference(plant.today_median_ratio)}
     </td>
     <td role="cell" class="num w3">
-      ${figure(line.lostKwh, 1, 'Nothing is estimated to be lost')}
+      ${figure(plant.estimated_lost_kwh ?? plant.at_risk_kwh, 1, 'Nothing is estimated to be lost')}
     </td>
     <td role="cell" class="w2 c-strip">
-      ${strip(strips.get(line.id) ?? [], line.timezone, `${href}#polls`)}
+      ${strip(strips.get(plant.id) ?? [], plant.timezone, `${href}#polls`)}
     </td>
     <td role="cell" class="num c-alerts">
-      ${line.openAlerts === 0 ? html`<span class="muted">–<span class="sr">no open alert</span></span>` : html`${line.openAlerts}<span class="unit"> ${line.openAlerts === 1 ? 'alert' : 'alerts'}</span>`}
+      ${plant.open_alerts === 0 ? html`<span class="muted">–<span class="sr">no open alert</span></span>` : html`${plant.open_alerts}<span class="unit"> ${plant.open_alerts === 1 ? 'alert' : 'alerts'}</span>`}
     </td>
   </tr>`;
 }
@@ -336,13 +298,13 @@ function todayMissing(note: string): Html {
     : missing(note);
 }
 
-function why(line: FleetLine, nowMs: number): Html {
-  if (line.stale) {
-    return html`not polled since
-    ${line.notPolledSinceMs === null ? 'it was added' : time(line.notPolledSinceMs, line.timezone, nowMs)};
-    before that: ${line.sentence}`;
-  }
-  return html`${line.sentence}`;
+function why(plant: FleetRow, nowMs: number): Html {
+  const sentence = plantSentence(plant, nowMs);
+  if (!plant.stale) return html`${sentence}`;
+  const since = plant.not_polled_since;
+  return html`not polled since
+  ${since === null ? 'it was added' : time(since.getTime(), plant.timezone, nowMs)}; before that:
+  ${sentence}`;
 }
 
 function nothing({ query, totals: t }: FleetPage): Html {
@@ -359,14 +321,12 @@ function nothing({ query, totals: t }: FleetPage): Html {
       </p>`;
 }
 
-function more({ query, lines, found }: FleetPage): Html {
-  if (lines.length >= found) return html``;
+function more({ query, rows: { length: shown }, found }: FleetPage): Html {
+  if (shown >= found) return html``;
   const href = fleetHref(query, { pages: query.pages + 1 });
   return html`<p class="more">
-    <a class="button" id="more" ${go(href)}
-      >Show ${Math.min(fleetPageSize, found - lines.length)} more</a
-    >
-    <span class="muted">${lines.length} of ${found}</span>
+    <a class="button" id="more" ${go(href)}>Show ${Math.min(fleetPageSize, found - shown)} more</a>
+    <span class="muted">${shown} of ${found}</span>
   </p>`;
 }
 

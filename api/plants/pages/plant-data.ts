@@ -1,98 +1,54 @@
 import { listAlerts } from '../../../db/plants/alerts.ts';
 import type { Db } from '../../../db/database.ts';
-import { findPlant, listPlants } from '../../../db/plants/plants.ts';
-import { findOpenPeriod } from '../../../db/plants/periods.ts';
-import { listPollLogs, type PollLogRow } from '../../../db/plants/poll-logs.ts';
+import type { PlantView } from '../../../db/plants/plants.ts';
 import { readPowerBins } from '../../../db/plants/power.ts';
-import type { PlantScope } from '../../../db/scope.ts';
-import { findDays, type StoredDay } from '../../../db/plants/snapshots.ts';
+import type { StoredDay } from '../../../db/plants/snapshots.ts';
 import { median } from '../../../domain/plants/low-generation.ts';
 import type { LocalDate } from '../../../domain/zone.ts';
-import { nextSlotAfter } from '../../../domain/slots.ts';
 import { addDays, dayMs, localDateAt } from '../../../domain/zone.ts';
-import { notPolledSince, plantSentence } from '../plant-view.ts';
-import type { DayEnergy, PlantPage, PollLine, PowerDays } from './plant.ts';
+import type { PlantPast } from '../../../operations/plants/read-plant.ts';
+import type { ApiDeps } from '../../deps.ts';
+import { type Person, plantScope } from '../../env.ts';
+import { viewerMay } from '../../pages/layout.ts';
+import { readDetail } from '../detail.ts';
+import type { DayEnergy, PlantPage, PowerDays } from './plant.ts';
 
-/** What the page of one plant shows, read at once. */
+/** What the page of one plant shows: the plant as every surface shows it, its charts, and the alerts that ended. */
 
 const daysShown = 30;
 const medianDays = 7;
 const completeDaysMin = 3;
-const pollsShown = 20;
 const alertsShown = 30;
 /** The interval of most plants; a day then has 144 points. */
 const binMinutesMin = 10;
 const minutesOfDay = 24 * 60;
 
-export interface PlantPageOptions {
-  mayAct: boolean;
-  temporalUrl: string | null;
-  nowMs: number;
-}
+const past: PlantPast = { polls: 20, withClosings: true, days: daysShown + medianDays };
 
-/** @returns null where the scope holds no such plant. */
+/** Throws Problem 404 where the person may see no such plant. */
 export async function readPlantPage(
-  db: Db,
+  deps: ApiDeps,
+  person: Person,
   plantId: string,
-  scope: PlantScope,
-  { mayAct, temporalUrl, nowMs }: PlantPageOptions,
-): Promise<PlantPage | null> {
-  const [plant] = await listPlants(db, { ids: [plantId] }, scope);
-  if (plant === undefined) return null;
-  const { timezone } = plant;
-  const today = localDateAt(nowMs, timezone);
-  const [row, period, stored, active, ended, polls, power] = await Promise.all([
-    findPlant(db, plantId),
-    findOpenPeriod(db, plantId),
-    findDays(db, plantId, addDays(today, -daysShown - medianDays), today),
-    listAlerts(db, { plantId, limit: alertsShown }),
-    listAlerts(db, { plantId, states: ['RESOLVED'], limit: alertsShown }),
-    listPollLogs(db, plantId, pollsShown),
-    readPower(db, plant, today, nowMs),
+): Promise<PlantPage> {
+  const read = await readDetail(deps, plantScope(person), plantId, past);
+  const today = localDateAt(read.nowMs, read.plant.timezone);
+  const [ended, power] = await Promise.all([
+    listAlerts(deps.db, { plantId, states: ['RESOLVED'], limit: alertsShown }),
+    readPower(deps.db, read.plant, today, read.nowMs),
   ]);
-  const isDue = period !== undefined && period.reason === 'ACTIVE';
   return {
-    id: plant.id,
-    name: plant.name,
-    brand: plant.brand,
-    capacityKw: plant.installed_capacity_kw,
-    timezone,
-    customerId: plant.customer_id,
-    status: plant.status,
-    statusSinceMs: plant.status_since.getTime(),
-    sentence: plantSentence(plant, nowMs),
-    stale: plant.stale,
-    notPolledSinceMs: notPolledSince(plant)?.getTime() ?? null,
-    isNight: plant.is_night === true,
-    statusProfile: plant.status_profile,
-    integrationStatus: plant.integration_status,
-    pausedUntilMs: plant.paused_until?.getTime() ?? null,
-    pauseReason: plant.pause_reason,
-    silencedUntilMs: plant.alerts_silenced_until?.getTime() ?? null,
-    lastSeenAtMs: plant.last_seen_at?.getTime() ?? null,
-    seenByEvidence: plant.last_seen_source === 'EVIDENCE',
-    nextSlotMs: isDue ? nextSlotAfter(period, Math.max(nowMs, period.fromMs - 1)) : null,
-    intervalS: plant.poll_interval_s,
+    ...read,
+    alerts: [...read.alerts, ...ended].slice(0, alertsShown),
     power,
-    days: energyDays(stored, today),
-    alerts: [...active, ...ended].slice(0, alertsShown),
-    polls: polls.map(pollLine),
-    devices: (row?.devices ?? []).map((device) => ({
-      sn: device.sn,
-      powerW: device.powerW,
-      todayKwh: device.todayEnergyKwh,
-      state: device.state.toLowerCase(),
-      measuredAtMs: device.measuredAtMs,
-    })),
-    temporalUrl,
-    mayAct,
-    nowMs,
+    energy: energyDays(read.days, today),
+    mayAct: viewerMay(person).act,
   };
 }
 
 async function readPower(
   db: Db,
-  plant: { id: string; timezone: string; poll_interval_s: number },
+  plant: PlantView,
   today: LocalDate,
   nowMs: number,
 ): Promise<PowerDays> {
@@ -144,18 +100,4 @@ export function energyDays(stored: readonly StoredDay[], today: LocalDate): DayE
           : median(complete.map((one) => one?.todayEnergyKwh ?? 0)),
     };
   });
-}
-
-function pollLine(row: PollLogRow): PollLine {
-  return {
-    atMs: row.scheduled_for.getTime(),
-    jobType: row.job_type,
-    outcome: row.outcome,
-    trigger: row.trigger,
-    lateMs: row.late_ms,
-    durationMs: row.duration_ms,
-    error: row.error,
-    powerW: row.power_w,
-    slotsMissed: row.slots_missed,
-  };
 }

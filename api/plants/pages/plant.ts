@@ -1,9 +1,11 @@
 import { html } from 'hono/html';
 
-import type { AlertView } from '../../../db/plants/alerts.ts';
-import type { Brand, IntegrationStatus, Outcome, Status } from '../../../domain/plants/plant.ts';
+import type { PlantView } from '../../../db/plants/plants.ts';
+import type { Outcome, Status } from '../../../domain/plants/plant.ts';
 import type { LocalDate } from '../../../domain/zone.ts';
 import { durationText, powerText } from '../../../domain/wording.ts';
+import { notPolledSince, plantSentence } from '../../../operations/plants/plant-view.ts';
+import type { PlantDetail } from '../../../operations/plants/read-plant.ts';
 import {
   ackMenu,
   actInPlace,
@@ -44,73 +46,28 @@ export interface PowerDays {
   yesterdayKw: readonly (number | null)[];
 }
 
-export interface PollLine {
-  atMs: number;
-  jobType: 'POLL' | 'DAILY';
-  outcome: Outcome;
-  trigger: string;
-  lateMs: number | null;
-  durationMs: number | null;
-  error: string | null;
-  powerW: number | null;
-  slotsMissed: number | null;
-}
-
-export interface DeviceLine {
-  sn: string;
-  powerW: number | null;
-  todayKwh: number | null;
-  state: string;
-  measuredAtMs: number | null;
-}
-
-export interface PlantPage {
-  id: string;
-  name: string;
-  brand: Brand;
-  capacityKw: number | null;
-  timezone: string;
-  customerId: string | null;
-  status: Status;
-  statusSinceMs: number;
-  sentence: string;
-  stale: boolean;
-  notPolledSinceMs: number | null;
-  isNight: boolean;
-  statusProfile: string;
-  integrationStatus: IntegrationStatus;
-  pausedUntilMs: number | null;
-  pauseReason: string | null;
-  silencedUntilMs: number | null;
-  lastSeenAtMs: number | null;
-  /** The vendor states no measurement time: proof of life stands for it. */
-  seenByEvidence: boolean;
-  /** null while it is not polled. */
-  nextSlotMs: number | null;
-  intervalS: number;
+/** One plant with what its charts need. `alerts` holds the active ones, then those that ended. */
+export interface PlantPage extends PlantDetail {
   power: PowerDays;
-  days: readonly DayEnergy[];
-  alerts: readonly AlertView[];
-  polls: readonly PollLine[];
-  devices: readonly DeviceLine[];
-  temporalUrl: string | null;
+  energy: readonly DayEnergy[];
   mayAct: boolean;
-  nowMs: number;
 }
 
 const path = (id: string): string => `/plants/${encodeURIComponent(id)}`;
 
 export function plantContent(view: PlantPage): Html {
+  const { plant } = view;
+  const kw = plant.installed_capacity_kw;
   return html`<div class="head">
       <a href="/">‹ Fleet</a>
       <h1>
-        ${view.name} ${view.isNight ? moon() : ''}
+        ${plant.name} ${plant.is_night === true ? moon() : ''}
         <small
-          >${[view.brand, view.capacityKw === null ? null : `${decimal(view.capacityKw, view.capacityKw % 1 === 0 ? 0 : 1)} kWp`, view.timezone, view.customerId].filter((part) => part !== null).join(' · ')}</small
+          >${[plant.brand, kw === null ? null : `${decimal(kw, kw % 1 === 0 ? 0 : 1)} kWp`, plant.timezone, plant.customer_id].filter((part) => part !== null).join(' · ')}</small
         >
       </h1>
       <div class="actions">
-        ${view.mayAct ? actions(view) : ''}${view.temporalUrl === null || !view.mayAct ? '' : html`<a href="${view.temporalUrl}" rel="noreferrer">Temporal ↗</a>`}
+        ${view.mayAct ? actions(view) : ''}${view.workflowUrl === null || !view.mayAct ? '' : html`<a href="${view.workflowUrl}" rel="noreferrer">Temporal ↗</a>`}
       </div>
     </div>
     ${pollAnswer('')} ${standing(view)}
@@ -131,7 +88,7 @@ export function plantContent(view: PlantPage): Html {
       </section>
       <section aria-labelledby="h-polls" id="polls">
         <h2 id="h-polls">
-          Last polls <small>every ${durationText(view.intervalS * 1_000)}</small>
+          Last polls <small>every ${durationText(plant.poll_interval_s * 1_000)}</small>
         </h2>
         ${polls(view)}
       </section>
@@ -139,9 +96,9 @@ export function plantContent(view: PlantPage): Html {
     ${view.devices.length < 2 ? '' : devices(view)}`;
 }
 
-function actions(view: PlantPage): Html {
-  const pausedWhy = whyNotPolled(view);
-  const poll = `${path(view.id)}/poll`;
+function actions({ plant, nowMs }: PlantPage): Html {
+  const pausedWhy = whyNotPolled(plant);
+  const poll = `${path(plant.id)}/poll`;
   const pollButton =
     pausedWhy === null
       ? html`<button class="main" type="submit">
@@ -163,13 +120,13 @@ function actions(view: PlantPage): Html {
     >
       ${pollButton}
     </form>
-    ${view.integrationStatus === 'ACTIVE' ? pauseMenu(view) : view.integrationStatus === 'PENDING_DOCS' ? '' : resumeForm(view)}
-    ${silenceMenu(view)}`;
+    ${plant.integration_status === 'ACTIVE' ? pauseMenu(plant) : plant.integration_status === 'PENDING_DOCS' ? '' : resumeForm(plant)}
+    ${silenceMenu(plant, nowMs)}`;
 }
 
 /** Why it is not polled, with what to do; null while it is. */
-function whyNotPolled({ integrationStatus }: PlantPage): string | null {
-  switch (integrationStatus) {
+function whyNotPolled(plant: PlantView): string | null {
+  switch (plant.integration_status) {
     case 'ACTIVE':
       return null;
     case 'DISABLED_BY_OPERATOR':
@@ -181,7 +138,7 @@ function whyNotPolled({ integrationStatus }: PlantPage): string | null {
   }
 }
 
-function pauseMenu({ id }: PlantPage): Html {
+function pauseMenu({ id }: PlantView): Html {
   const action = `${path(id)}/pause`;
   return html`<details class="menu button-menu" id="pause">
     <summary>Pause</summary>
@@ -202,7 +159,7 @@ function pauseMenu({ id }: PlantPage): Html {
   </details>`;
 }
 
-function resumeForm({ id }: PlantPage): Html {
+function resumeForm({ id }: PlantView): Html {
   const action = `${path(id)}/resume`;
   return html`<form id="resume" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
     <button type="submit">
@@ -211,9 +168,9 @@ function resumeForm({ id }: PlantPage): Html {
   </form>`;
 }
 
-function silenceMenu({ id, silencedUntilMs, nowMs }: PlantPage): Html {
-  const action = `${path(id)}/silence`;
-  if (silencedUntilMs !== null && silencedUntilMs > nowMs)
+function silenceMenu(plant: PlantView, nowMs: number): Html {
+  const action = `${path(plant.id)}/silence`;
+  if (silencedUntil(plant, nowMs) !== null)
     return html`<form
       id="unsilence"
       method="post"
@@ -240,42 +197,49 @@ function silenceMenu({ id, silencedUntilMs, nowMs }: PlantPage): Html {
   </details>`;
 }
 
-function standing(view: PlantPage): Html {
-  const { timezone, nowMs, stale, status } = view;
+/** Until when its alerts are silenced, ms; null while they are not. */
+function silencedUntil(plant: PlantView, nowMs: number): number | null {
+  const untilMs = plant.alerts_silenced_until?.getTime() ?? null;
+  return untilMs !== null && untilMs > nowMs ? untilMs : null;
+}
+
+function standing({ plant, nextSlotAt, nowMs }: PlantPage): Html {
+  const { timezone, stale, status } = plant;
+  const sentence = plantSentence(plant, nowMs);
+  const when = (at: Date): Html => time(at.getTime(), timezone, nowMs);
+  const notPolled = notPolledSince(plant);
   const words = stale
     ? html`${mark('STALE')}
-        <b
-          >not polled since
-          ${view.notPolledSinceMs === null ? 'it was added' : time(view.notPolledSinceMs, timezone, nowMs)}</b
-        >
-        <span>before that ${status}: ${view.sentence}</span>`
+        <b>not polled since ${notPolled === null ? 'it was added' : when(notPolled)}</b>
+        <span>before that ${status}: ${sentence}</span>`
     : html`${mark(status)} <b>${status}</b>
-        <span>since ${time(view.statusSinceMs, timezone, nowMs)} — ${view.sentence}</span>`;
+        <span>since ${when(plant.status_since)} — ${sentence}</span>`;
   const pause =
-    view.integrationStatus !== 'DISABLED_BY_OPERATOR'
+    plant.integration_status !== 'DISABLED_BY_OPERATOR'
       ? ''
       : html`<span
-          >paused${view.pausedUntilMs === null ? '' : html` until ${time(view.pausedUntilMs, timezone, nowMs)}`}${view.pauseReason === null ? '' : html`: “${view.pauseReason}”`}</span
+          >paused${plant.paused_until === null ? '' : html` until ${when(plant.paused_until)}`}${plant.pause_reason === null ? '' : html`: “${plant.pause_reason}”`}</span
         >`;
+  const silencedUntilMs = silencedUntil(plant, nowMs);
   const silence =
-    view.silencedUntilMs === null || view.silencedUntilMs <= nowMs
+    silencedUntilMs === null
       ? ''
-      : html`<span>silenced until ${time(view.silencedUntilMs, timezone, nowMs)}</span>`;
+      : html`<span>silenced until ${time(silencedUntilMs, timezone, nowMs)}</span>`;
   const age =
-    view.lastSeenAtMs === null
+    plant.last_seen_at === null
       ? html`no data yet`
-      : html`data ${durationText(Math.max(0, nowMs - view.lastSeenAtMs))}
-        old${view.seenByEvidence ? html` <span class="tip" tabindex="-1" data-tip="This vendor states no measurement time: a running inverter or a rising total stands for it">(by evidence)</span>` : ''}`;
+      : html`data ${durationText(Math.max(0, nowMs - plant.last_seen_at.getTime()))}
+        old${plant.last_seen_source === 'EVIDENCE' ? html` <span class="tip" tabindex="-1" data-tip="This vendor states no measurement time: a running inverter or a rising total stands for it">(by evidence)</span>` : ''}`;
   const next =
-    view.nextSlotMs === null ? '' : html` · next slot ${clockSeconds(view.nextSlotMs, timezone)}`;
+    nextSlotAt === null ? '' : html` · next slot ${clockSeconds(nextSlotAt.getTime(), timezone)}`;
   return html`<div class="standing ${stale ? 'stale hatch' : ''}">
     <span>${words}</span>${pause}${silence}<span class="muted"
-      >night rule ${view.statusProfile}</span
+      >night rule ${plant.status_profile}</span
     ><span class="right">${age}${next} <span class="muted">(${timezone})</span></span>
   </div>`;
 }
 
-function powerChart({ power, timezone }: PlantPage): Html {
+function powerChart({ power, plant }: PlantPage): Html {
   const isEmpty = [...power.todayKw, ...power.yesterdayKw].every((kw) => kw === null);
   if (isEmpty) return html`<p class="empty">No power was measured today or yesterday.</p>`;
   const series = { minutes: power.minutes, today: power.todayKw, yesterday: power.yesterdayKw };
@@ -290,7 +254,7 @@ function powerChart({ power, timezone }: PlantPage): Html {
     legend: html`<span><i></i>today</span><span><i class="dashed"></i>yesterday</span>`,
     label: "Power today and yesterday, kW over the plant's day",
     region: 'Power as a table',
-    caption: `Power, kW, ${timezone}`,
+    caption: `Power, kW, ${plant.timezone}`,
     head: html`<th scope="col">time</th>
       <th scope="col" class="num">today</th>
       <th scope="col" class="num">yesterday</th>`,
@@ -310,7 +274,7 @@ function minuteText(minute: number): string {
   return `${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
 }
 
-function energyChart({ days }: PlantPage): Html {
+function energyChart({ energy: days }: PlantPage): Html {
   if (days.every((day) => day.kwh === null))
     return html`<p class="empty">No energy was booked in the last 30 days.</p>`;
   const series = {
@@ -346,7 +310,7 @@ function energyChart({ days }: PlantPage): Html {
   });
 }
 
-function alertLine({ id, alerts, mayAct, nowMs }: PlantPage): Html {
+function alertLine({ plant, alerts, mayAct, nowMs }: PlantPage): Html {
   if (alerts.length === 0) return html`<p class="muted">No alert in its history.</p>`;
   return html`<ol class="events">
     ${alerts.map((alert) => {
@@ -363,7 +327,7 @@ function alertLine({ id, alerts, mayAct, nowMs }: PlantPage): Html {
         ${isOver ? doneMark() : mark(alert.severity)}
         <div class="line">
           <span><b>${isOver ? '' : alert.severity}</b> ${alert.message}</span
-          >${mayAct && !isOver ? ackMenu(alert, path(id)) : ''}
+          >${mayAct && !isOver ? ackMenu(alert, path(plant.id)) : ''}
         </div>
         <div class="muted">
           ${alertType(alert)}${alert.device_sn === null ? '' : ` on ${alert.device_sn}`} ·
@@ -384,7 +348,7 @@ const outcomeWords: Readonly<Record<Outcome, string>> = {
   MISSED: 'missed',
 };
 
-function polls({ polls: lines, timezone, nowMs }: PlantPage): Html {
+function polls({ polls: lines, plant, nowMs }: PlantPage): Html {
   if (lines.length === 0) return html`<p class="muted">Not polled yet.</p>`;
   return html`<table class="polls">
     <caption class="sr">
@@ -401,24 +365,28 @@ function polls({ polls: lines, timezone, nowMs }: PlantPage): Html {
     </thead>
     <tbody>
       ${lines.map((line) => {
-        const what = line.jobType === 'DAILY' ? 'day closed' : outcomeWords[line.outcome];
+        const what = line.job_type === 'DAILY' ? 'day closed' : outcomeWords[line.outcome];
         const missed =
-          line.slotsMissed !== null && line.slotsMissed > 1 ? ` (${line.slotsMissed} slots)` : '';
+          line.slots_missed !== null && line.slots_missed > 1
+            ? ` (${line.slots_missed} slots)`
+            : '';
         const by = line.trigger === 'SCHEDULE' ? '' : line.trigger.toLowerCase().replace('_', ' ');
         return html`<tr>
-          <th scope="row" class="num-left">${slotText(line.atMs, timezone, nowMs)}</th>
+          <th scope="row" class="num-left">
+            ${slotText(line.scheduled_for.getTime(), plant.timezone, nowMs)}
+          </th>
           <td>
             <span class="${line.outcome === 'OK' ? '' : 'strong'}">${what}${missed}</span
             >${by === '' ? '' : html` <small class="muted">${by}</small>`}${line.error === null ? '' : html`<br /><small>${line.error}</small>`}
           </td>
           <td class="num">
-            ${line.lateMs === null ? missing('Nothing was polled') : lateText(line.lateMs)}
+            ${line.late_ms === null ? missing('Nothing was polled') : lateText(line.late_ms)}
           </td>
           <td class="num">
-            ${line.durationMs === null ? missing('Nothing was polled') : tookText(line.durationMs)}
+            ${line.duration_ms === null ? missing('Nothing was polled') : tookText(line.duration_ms)}
           </td>
           <td class="num">
-            ${line.powerW === null ? missing('The answer held no power') : powerText(line.powerW)}
+            ${line.power_w === null ? missing('The answer held no power') : powerText(line.power_w)}
           </td>
         </tr>`;
       })}
@@ -443,7 +411,7 @@ function tookText(durationMs: number): string {
   return durationMs < 10_000 ? `${durationMs} ms` : `${decimal(durationMs / 1_000, 1)} s`;
 }
 
-function devices({ devices: lines, timezone, nowMs }: PlantPage): Html {
+function devices({ devices: lines, plant, nowMs }: PlantPage): Html {
   return html`<section aria-labelledby="h-devices">
     <h2 id="h-devices">Devices</h2>
     <div class="wide" tabindex="0" role="region" aria-label="Table of devices">
@@ -465,13 +433,13 @@ function devices({ devices: lines, timezone, nowMs }: PlantPage): Html {
             (line) =>
               html`<tr>
                 <th scope="row">${line.sn}</th>
-                <td>${line.state}</td>
+                <td>${line.state.toLowerCase()}</td>
                 <td class="num">
                   ${line.powerW === null ? missing('The vendor did not say') : powerText(line.powerW)}
                 </td>
-                <td class="num">${figure(line.todayKwh, 1, 'The vendor did not say')}</td>
+                <td class="num">${figure(line.todayEnergyKwh, 1, 'The vendor did not say')}</td>
                 <td class="num">
-                  ${line.measuredAtMs === null ? missing('The vendor did not say') : time(line.measuredAtMs, timezone, nowMs)}
+                  ${line.measuredAtMs === null ? missing('The vendor did not say') : time(line.measuredAtMs, plant.timezone, nowMs)}
                 </td>
               </tr>`,
           )}

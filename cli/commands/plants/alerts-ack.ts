@@ -1,13 +1,13 @@
-import { ackAlert } from '../../../db/plants/alerts-in-hand.ts';
-import { allPlants } from '../../../db/scope.ts';
+import { acknowledge } from '../../../operations/plants/actions.ts';
 import { type Command, usageError } from '../../command.ts';
-import { CommandError, exitCodes } from '../../../environment/config.ts';
-import { terminalDecider } from '../../decider.ts';
+import { exitCodes } from '../../../environment/config.ts';
 import { FieldProblem, wholeNumber } from '../../plant-fields.ts';
 import { writeJson } from '../../render.ts';
 import { readUntil, readWords } from '../../said.ts';
 import { connectDatabase } from '../../../environment/services.ts';
-import { tellLoops, toldNote } from './tell-loops.ts';
+import { orFail } from './refusals.ts';
+import { terminalAct } from './selected-plants.ts';
+import { tellLoopsOf, toldNote } from './tell-loops.ts';
 
 const readId = wholeNumber('the number of an alert', 1, 999_999_999);
 
@@ -28,21 +28,12 @@ export const alertsAck: Command = {
     const db = await connectDatabase(config);
     let result;
     try {
-      const decision = { by: terminalDecider(), at: new Date(), scope: allPlants };
-      result = await ackAlert(db, alertId, { comment, until }, decision);
+      result = await acknowledge(terminalAct(db), alertId, { comment, until });
     } finally {
       await db.destroy();
     }
-    if (result.kind === 'UNKNOWN')
-      throw new CommandError(`there is no alert ${alertId}`, exitCodes.failed);
-    if (result.kind === 'RESOLVED') {
-      throw new CommandError(
-        `alert ${alertId} of ${result.plantId} is resolved since ${result.resolvedAt?.toISOString() ?? 'a while'}: there is nothing to acknowledge`,
-        exitCodes.failed,
-      );
-    }
-    const { alert } = result;
-    const told = await tellLoops(config, [alert.plant_id]);
+    const alert = orFail(alertsAck, result);
+    const told = await tellLoopsOf(config, [alert.plant_id]);
     if (context.json) writeJson(context.io, { ...alert, loops_told: told.told });
     else {
       const ends = until === null ? 'until its cause ends' : `until ${until.toISOString()}`;

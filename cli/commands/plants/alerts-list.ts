@@ -1,3 +1,4 @@
+import { type Page, readPage } from '../../../db/page.ts';
 import { type AlertView, listAlerts } from '../../../db/plants/alerts.ts';
 import { findPlant } from '../../../db/plants/plants.ts';
 import type { AlertState } from '../../../domain/plants/facts.ts';
@@ -46,14 +47,16 @@ export const alertsList: Command = {
     try {
       if (plantId !== undefined && (await findPlant(db, plantId)) === undefined)
         throw unknownPlant(plantId);
-      const alerts = await listAlerts(db, {
-        limit,
-        states: asked,
-        ...(plantId === undefined ? {} : { plantId }),
-        ...(brand === undefined ? {} : { brand }),
-      });
-      if (context.json) writeJson(context.io, alerts);
-      else context.io.stdout.write(alertsText(alerts, { states: asked, limit }, context.io));
+      const page = await readPage(limit, (rows) =>
+        listAlerts(db, {
+          limit: rows,
+          states: asked,
+          ...(plantId === undefined ? {} : { plantId }),
+          ...(brand === undefined ? {} : { brand }),
+        }),
+      );
+      if (context.json) writeJson(context.io, page.rows);
+      else context.io.stdout.write(alertsText(page, asked, context.io));
       return exitCodes.done;
     } finally {
       await db.destroy();
@@ -73,16 +76,15 @@ function readStates(context: CommandContext): readonly AlertState[] {
 }
 
 function alertsText(
-  alerts: readonly AlertView[],
-  asked: { states: readonly AlertState[]; limit: number },
+  { rows: alerts, nextAfter }: Page<AlertView>,
+  asked: readonly AlertState[],
   io: CommandIo,
 ): string {
   if (alerts.length === 0) {
-    if (asked.states.length === states.length) return 'there is no alert\n';
-    return asked.states.includes('RESOLVED') ? 'no alert was resolved yet\n' : 'no alert is open\n';
+    if (asked.length === states.length) return 'there is no alert\n';
+    return asked.includes('RESOLVED') ? 'no alert was resolved yet\n' : 'no alert is open\n';
   }
-  const more =
-    alerts.length === asked.limit ? `, and perhaps more: --limit shows up to ${limitMax}` : '';
+  const more = nextAfter === null ? '' : `, and there are more: --limit shows up to ${limitMax}`;
   return `${alertsTable(alerts, io, { plant: true, timezone: 'UTC' })}\n${counted(alerts.length, 'alert')}${more}. Times are UTC; ≈ is an estimate.\n`;
 }
 

@@ -1,13 +1,14 @@
-import type { AddProblem } from '../../../db/plants/add-plants.ts';
 import { listPlants } from '../../../db/plants/plants.ts';
 import type { PlantDraft, PlantField } from '../../../domain/plants/plant-draft.ts';
-import { addByCommand, credentialsHint } from './add-plants.ts';
+import { addNewPlants } from '../../../operations/plants/actions.ts';
 import { type Command, type CommandContext, textFlag, usageError } from '../../command.ts';
-import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { exitCodes } from '../../../environment/config.ts';
 import { flagName, plantFieldNames, readPlantDraft } from '../../plant-fields.ts';
-import { plantJson } from '../../../api/plants/plant-view.ts';
+import { plantJson } from '../../../operations/plants/plant-view.ts';
 import { writeJson } from '../../render.ts';
 import { connectDatabase } from '../../../environment/services.ts';
+import { orFail, problemSentences } from './refusals.ts';
+import { terminalAct } from './selected-plants.ts';
 import { startLoopsNow, temporalAwayNote } from './tell-loops.ts';
 
 /** `heliograph plants add`: one new plant, and its account where that is new. */
@@ -24,11 +25,11 @@ export const plantsAdd: Command = {
     const config = context.config();
     const db = await connectDatabase(config);
     try {
-      const { added, problems } = await addByCommand(db, [draft], {
+      const options = {
         intervalS: config.POLL_INTERVAL_SECONDS,
         statusProfile: config.DEFAULT_STATUS_PROFILE,
-      });
-      if (added === null) throw refusal(problems);
+      };
+      const added = orFail(plantsAdd, await addNewPlants(terminalAct(db), [draft], options));
       const [plant] = await listPlants(db, { ids: [draft.id] });
       if (context.json)
         writeJson(context.io, plant === undefined ? null : plantJson(plant, Date.now()));
@@ -55,17 +56,16 @@ function readDraft(context: CommandContext): PlantDraft {
     if (text !== undefined) texts[field] = text;
   }
   const { draft, problems } = readPlantDraft(texts);
-  if (draft === null) throw usageError(plantsAdd, sentences(problems));
+  if (draft === null) throw usageError(plantsAdd, problemSentences(problems));
   return draft;
 }
 
-/** A wrong zone is a wrong call, though only the database knew; the rest stands against what is there. */
-function refusal(problems: readonly AddProblem[]): CommandError {
-  const isUsage = problems.every(({ field }) => field === 'timezone');
-  if (isUsage) return usageError(plantsAdd, sentences(problems));
-  return new CommandError(`${sentences(problems)}\nnothing was added`, exitCodes.failed);
-}
-
-function sentences(problems: readonly { field: PlantField; problem: string }[]): string {
-  return problems.map(({ field, problem }) => `--${flagName(field)} ${problem}`).join('\n');
+/** What is to be done about accounts that are new; empty where none is. */
+export function credentialsHint(newAccounts: readonly string[]): string {
+  return newAccounts
+    .map(
+      (account) =>
+        `account ${account} is new: store its credentials with \`heliograph plants credentials ${account}\`\n`,
+    )
+    .join('');
 }

@@ -12,7 +12,7 @@ import { terminalDecider } from '../../decider.ts';
 import { visibleText, writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
 import { connectDatabase } from '../../../environment/services.ts';
-import { tellLoops, toldNote } from './tell-loops.ts';
+import { tellLoopsOf, toldNote } from './tell-loops.ts';
 
 /** `heliograph plants credentials ACCOUNT`: seals what standard input holds; refused plants poll again at once. */
 export const plantsCredentials: Command = {
@@ -33,7 +33,7 @@ export const plantsCredentials: Command = {
     } finally {
       await db.destroy();
     }
-    const told = await tellLoops(config, stored.active, { pollNow: true });
+    const told = await tellLoopsOf(config, stored.active, { pollNow: true });
     const { version, resumed, active } = stored;
     if (context.json) {
       writeJson(context.io, {

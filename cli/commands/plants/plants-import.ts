@@ -1,7 +1,10 @@
 import { createReadStream } from 'node:fs';
 
 import type { Added } from '../../../db/plants/add-plants.ts';
-import { addByCommand, credentialsHint } from './add-plants.ts';
+import { addNewPlants } from '../../../operations/plants/actions.ts';
+import { credentialsHint } from './plants-add.ts';
+import { orFail } from './refusals.ts';
+import { terminalAct } from './selected-plants.ts';
 import { type Command, type CommandIo, usageError } from '../../command.ts';
 import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
 import { fileBytesMax, type LineProblem, type PlantFile, readPlantFile } from './plant-file.ts';
@@ -46,17 +49,20 @@ async function addFile(
   try {
     const drafts = file.drafts.map(({ draft }) => draft);
     const dryRun = isDryRun || file.problems.length > 0;
-    const result = await addByCommand(db, drafts, {
+    const result = await addNewPlants(terminalAct(db), drafts, {
       intervalS: config.POLL_INTERVAL_SECONDS,
       statusProfile: config.DEFAULT_STATUS_PROFILE,
       dryRun,
     });
-    const found = result.problems.map(({ index, ...problem }) => ({
-      line: file.drafts[index]?.line ?? 0,
-      ...problem,
-    }));
-    const problems = [...file.problems, ...found];
-    return { added: problems.length === 0 ? result.added : null, problems };
+    const found = 'refusal' in result && result.refusal === 'NOT_ADDED' ? result.problems : [];
+    const problems = [
+      ...file.problems,
+      ...found.map(({ index, ...problem }) => ({
+        line: file.drafts[index]?.line ?? 0,
+        ...problem,
+      })),
+    ];
+    return { added: problems.length === 0 ? orFail(plantsImport, result) : null, problems };
   } finally {
     await db.destroy();
   }

@@ -3,7 +3,7 @@ import { type Status, statuses } from '../../../domain/plants/plant.ts';
 import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
 import { exitCodes } from '../../../environment/config.ts';
 import { oneOf } from '../../plant-fields.ts';
-import { plantJson, plantSentence, statusWords } from '../../../api/plants/plant-view.ts';
+import { plantJson, plantSentence, statusWords } from '../../../operations/plants/plant-view.ts';
 import { energyCell, outputWidth, powerCell, statusPaint, writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
 import { readFilter, readFlag } from '../../selection.ts';

@@ -1,10 +1,10 @@
-import { type PollNow, pollNow } from '../../../operations/plants/poll-now.ts';
+import { pollNow } from '../../../operations/plants/poll-now.ts';
 import { durationText } from '../../../domain/wording.ts';
 import type { PollAnswer } from '../../../workflows/plants/messages.ts';
 import type { Command, CommandContext } from '../../command.ts';
-import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
+import { type Config, exitCodes } from '../../../environment/config.ts';
 import { wholeNumber } from '../../plant-fields.ts';
-import { goodOutcomes, pollNowSentence } from './poll-now.ts';
+import { goodOutcomes, orFail } from './refusals.ts';
 import { energyCell, nothing, powerCell, visibleText, writeJson } from '../../render.ts';
 import { readFlag, readSelection, selectionOptions, unknownPlant } from '../../selection.ts';
 import { factsText, indented } from '../../table.ts';
@@ -40,20 +40,13 @@ async function pollOne(
   timeoutMs: number,
 ): Promise<number> {
   const result = await withTemporal(config, (client) => pollNow(client, plantId, timeoutMs));
-  if (result.kind !== 'ANSWER') throw await refusal(config, result, plantId);
-  const { answer } = result;
+  const isUnknown =
+    'refusal' in result && result.refusal === 'NO_LOOP' && !(await isKnown(config, plantId));
+  if (isUnknown) throw unknownPlant(plantId);
+  const { answer } = orFail(plantsPoll, result);
   if (context.json) writeJson(context.io, answer);
   else context.io.stdout.write(answerText(answer));
   return goodOutcomes.has(answer.outcome) ? exitCodes.done : exitCodes.failed;
-}
-
-async function refusal(
-  config: Config,
-  result: Exclude<PollNow, { kind: 'ANSWER' }>,
-  plantId: string,
-): Promise<CommandError> {
-  if (result.kind === 'NO_LOOP' && !(await isKnown(config, plantId))) return unknownPlant(plantId);
-  return new CommandError(pollNowSentence(result, plantId), exitCodes.failed);
 }
 
 async function isKnown(config: Config, plantId: string): Promise<boolean> {

@@ -196,6 +196,10 @@ describe('plants list, show and alerts list', () => {
     expect(await cli.json(['alerts', 'list', '--plant', id, '--all', '--limit', '1'])).toHaveLength(
       1,
     );
+    const text = async (limit: string) =>
+      (await cli.run(['alerts', 'list', '--plant', id, '--all', '--limit', limit])).stdout;
+    expect(await text('1')).toContain('1 alert, and there are more');
+    expect(await text('2')).toContain('2 alerts. ');
     const [listed] = (await cli.json(['plants', 'list', '--account', `account-${id}`])) as object[];
     expect(listed).toMatchObject({ open_alerts: 1 });
   });

@@ -1,17 +1,10 @@
-import { decideSettings } from '../../../db/plants/decisions.ts';
-import { profileProblem } from '../../../domain/plants/plant-draft.ts';
-import type { PlantSettings, PlantView } from '../../../db/plants/plants.ts';
-import { zoneProblem } from '../../../db/zones.ts';
-import { type Command, type CommandContext, usageError } from '../../command.ts';
-import { CommandError, exitCodes } from '../../../environment/config.ts';
-import { terminalDecider } from '../../decider.ts';
-import { plantFields } from '../../plant-fields.ts';
-import { writeJson } from '../../render.ts';
+import type { PlantSettings } from '../../../db/plants/plants.ts';
 import { counted } from '../../../domain/wording.ts';
-import { confirmMany, findSelected } from './selected-plants.ts';
+import { changeSettings } from '../../../operations/plants/actions.ts';
+import { type Command, type CommandContext, usageError } from '../../command.ts';
+import { plantFields } from '../../plant-fields.ts';
 import { readFlag, readSelection, type Selection, selectionOptions } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { tellLoops, toldNote } from './tell-loops.ts';
+import { decideForSelected } from './selected-plants.ts';
 
 /** `heliograph plants set`: changes what people own of plants. */
 export const plantsSet: Command = {
@@ -35,34 +28,19 @@ export const plantsSet: Command = {
   },
   async run(context) {
     const selection = readSelection(context, plantsSet);
-    const { settings, activates } = readSettings(context, selection);
-    const config = context.config();
-    const db = await connectDatabase(config);
-    let ids: string[];
-    try {
-      if (settings.timezone !== undefined) {
-        const problem = await zoneProblem(db, settings.timezone);
-        if (problem !== null) throw usageError(plantsSet, `--timezone ${problem}`);
-      }
-      const plants = await findSelected(db, selection);
-      if (activates) refusePaused(selection, plants);
-      refusePlaceless(plants, settings);
-      await confirmMany(context, plantsSet, selection, plants, 'set');
-      ids = plants.map((plant) => plant.id);
-      await decideSettings(db, ids, { settings, activates }, terminalDecider(), new Date());
-    } finally {
-      await db.destroy();
-    }
-    const told = await tellLoops(config, ids);
-    if (context.json) writeJson(context.io, { plant_ids: ids, loops_told: told.told });
-    else
-      context.io.stdout.write(
-        selection.plantId === null
-          ? `${counted(ids.length, 'plant')} set\n`
-          : `set ${selection.words}\n`,
-      );
-    context.io.stderr.write(toldNote(told));
-    return exitCodes.done;
+    const change = readSettings(context, selection);
+    return decideForSelected(context, plantsSet, selection, {
+      done: 'set',
+      decide: (act, ids) => changeSettings(act, ids, change),
+      text(who, { refused: { length: paused } }) {
+        if (selection.plantId !== null) return `set ${who}`;
+        const others =
+          paused === 0
+            ? ''
+            : `; ${counted(paused, 'plant is', 'plants are')} paused and stayed as ${paused === 1 ? 'it is' : 'they are'}`;
+        return `${who} set${others}`;
+      },
+    });
   },
 };
 
@@ -101,25 +79,4 @@ function readSettings(
   if (selection.plantId === null && single !== undefined)
     throw usageError(plantsSet, `--${single} belongs to one plant: name it by its ID`);
   return { settings, activates };
-}
-
-/** @throws CommandError 2 where a plant would be DAYLIGHT without a known place. */
-function refusePlaceless(plants: readonly PlantView[], settings: PlantSettings): void {
-  for (const plant of plants) {
-    const after = { ...plant, ...settings };
-    const problem = profileProblem(after.status_profile, after);
-    if (problem !== null) throw usageError(plantsSet, `--status-profile of ${plant.id} ${problem}`);
-  }
-}
-
-function refusePaused(selection: Selection, plants: readonly PlantView[]): void {
-  const [plant] = plants;
-  const isPaused =
-    plant?.integration_status === 'DISABLED_BY_OPERATOR' ||
-    plant?.integration_status === 'PAUSED_AUTH_ERROR';
-  if (selection.plantId === null || !isPaused) return;
-  throw new CommandError(
-    `${plant.id} is ${plant.integration_status}: \`heliograph plants resume ${plant.id}\` lifts that`,
-    exitCodes.failed,
-  );
 }

@@ -1,16 +1,16 @@
-import type { Kysely } from 'kysely';
-
-import { type PlantDetail, readPlantDetail } from '../../../db/plants/plant-detail.ts';
 import type { PlantView } from '../../../db/plants/plants.ts';
 import { allPlants } from '../../../db/scope.ts';
-import type { Database } from '../../../db/tables.ts';
 import { durationText } from '../../../domain/wording.ts';
-import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
 import { alertsTable } from './alerts-list.ts';
 import { type Command, type CommandIo, usageError } from '../../command.ts';
-import { workflowLink } from '../../../operations/links.ts';
-import { type Config, exitCodes, webUiUrl } from '../../../environment/config.ts';
-import { plantJson, plantSentence, statusWords } from '../../../api/plants/plant-view.ts';
+import { type PlantDetail, readPlant } from '../../../operations/plants/read-plant.ts';
+import { exitCodes, webUiUrl } from '../../../environment/config.ts';
+import {
+  dayJson,
+  plantJson,
+  plantSentence,
+  statusWords,
+} from '../../../operations/plants/plant-view.ts';
 import {
   energyCell,
   nothing,
@@ -38,7 +38,12 @@ export const plantsShow: Command = {
     const config = context.config();
     const db = await connectDatabase(config);
     try {
-      const shown = await readShown(db, config, plantId, Date.now());
+      const shown = await readPlant(db, plantId, {
+        scope: allPlants,
+        nowMs: Date.now(),
+        temporal: { webUiUrl: webUiUrl(config), namespace: config.TEMPORAL_NAMESPACE },
+      });
+      if (shown === undefined) throw unknownPlant(plantId);
       if (context.json) writeJson(context.io, shownJson(shown));
       else context.io.stdout.write(shownText(shown, context.io));
       return exitCodes.done;
@@ -48,31 +53,7 @@ export const plantsShow: Command = {
   },
 };
 
-/** A plant with all that belongs to it, and where its loop is seen. */
-interface Shown extends PlantDetail {
-  nowMs: number;
-  workflowId: string;
-  workflowUrl: string | null;
-}
-
-async function readShown(
-  db: Kysely<Database>,
-  config: Config,
-  plantId: string,
-  nowMs: number,
-): Promise<Shown> {
-  const detail = await readPlantDetail(db, allPlants, plantId, nowMs);
-  if (detail === undefined) throw unknownPlant(plantId);
-  const workflowId = pollWorkflowId(plantId);
-  return {
-    ...detail,
-    nowMs,
-    workflowId,
-    workflowUrl: workflowLink(webUiUrl(config), config.TEMPORAL_NAMESPACE, workflowId),
-  };
-}
-
-function shownJson(shown: Shown): object {
+function shownJson(shown: PlantDetail): object {
   const { plant, nowMs } = shown;
   return {
     ...plantJson(plant, nowMs),
@@ -81,21 +62,13 @@ function shownJson(shown: Shown): object {
     next_closing: shown.nextClosingAt,
     alerts: shown.alerts,
     last_polls: shown.polls,
-    days: shown.days.map((day) => ({
-      date: day.date,
-      today_energy_kwh: day.todayEnergyKwh,
-      peak_power_w: day.peakPowerW,
-      lifetime_energy_kwh: day.lifetimeEnergyKwh,
-      quality: day.quality,
-      complete: day.complete,
-      last_seen_at: day.lastSeenAtMs === null ? null : new Date(day.lastSeenAtMs),
-    })),
+    days: shown.days.map(dayJson),
     workflow_id: shown.workflowId,
     workflow_url: shown.workflowUrl,
   };
 }
 
-function shownText(shown: Shown, io: CommandIo): string {
+function shownText(shown: PlantDetail, io: CommandIo): string {
   const { plant, nowMs } = shown;
   const heading = `${plant.id}  ${visibleText(plant.name)}`;
   const status = statusPaint(io)(plant.status, statusWords(plant, nowMs));
@@ -126,7 +99,7 @@ function plantFacts({
   workflowId,
   workflowUrl: url,
   nowMs,
-}: Shown): [string, string][] {
+}: PlantDetail): [string, string][] {
   const { timezone } = plant;
   const place =
     plant.latitude === null || plant.longitude === null
@@ -195,7 +168,7 @@ function integrationText(plant: PlantView): string {
   return words.join(' ');
 }
 
-function pollsTable({ plant, polls }: Shown, io: CommandIo): string {
+function pollsTable({ plant, polls }: PlantDetail, io: CommandIo): string {
   return tableText(
     [
       { title: 'SLOT' },
@@ -223,7 +196,7 @@ function pollsTable({ plant, polls }: Shown, io: CommandIo): string {
   );
 }
 
-function daysTable({ days }: Shown, io: CommandIo): string {
+function daysTable({ days }: PlantDetail, io: CommandIo): string {
   return tableText(
     [
       { title: 'DATE' },

@@ -1,9 +1,14 @@
 import type { Client } from '@temporalio/client';
 
-import { type PollNow, pollNow } from '../../../operations/plants/poll-now.ts';
+import {
+  type PollAnswered,
+  pollNow,
+  type PollRefusal,
+} from '../../../operations/plants/poll-now.ts';
+import { isPossible } from '../../../domain/plants/wishes.ts';
 import type { Command, CommandContext } from '../../command.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
-import { goodOutcomes, pollNowSentence } from './poll-now.ts';
+import { goodOutcomes, refusalSentence } from './refusals.ts';
 import { visibleText, writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
 import { confirmMany, findSelected } from './selected-plants.ts';
@@ -19,7 +24,7 @@ const failuresShown = 20;
 
 interface Polled {
   plantId: string;
-  result: PollNow;
+  result: PollAnswered | PollRefusal;
 }
 
 /** The plants of the selection that are polled at all, once the person has agreed. @throws CommandError 1 where there is none. */
@@ -31,7 +36,7 @@ export async function findPollable(
   const db = await connectDatabase(context.config());
   try {
     const plants = await findSelected(db, selection);
-    const active = plants.filter((plant) => plant.integration_status === 'ACTIVE');
+    const active = plants.filter((plant) => isPossible('POLL', plant.integration_status));
     const others = plants.length - active.length;
     if (others > 0)
       context.io.stderr.write(
@@ -56,7 +61,7 @@ export async function pollMany(
   plantIds: readonly string[],
   timeoutMs: number,
 ): Promise<number> {
-  const results = new Map<string, PollNow>();
+  const results = new Map<string, PollAnswered | PollRefusal>();
   const waiting = [...plantIds];
   const pollNext = async () => {
     for (let plantId = waiting.shift(); plantId !== undefined; plantId = waiting.shift()) {
@@ -69,7 +74,7 @@ export async function pollMany(
     return result === undefined ? [] : [{ plantId, result }];
   });
   const failures = polled.filter(
-    ({ result }) => result.kind !== 'ANSWER' || !goodOutcomes.has(result.answer.outcome),
+    ({ result }) => 'refusal' in result || !goodOutcomes.has(result.answer.outcome),
   );
   if (context.json) writeJson(context.io, polledJson(polled));
   else context.io.stdout.write(polledText(polled, failures));
@@ -79,7 +84,7 @@ export async function pollMany(
 function countsOf(polled: readonly Polled[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { result } of polled) {
-    const word = result.kind === 'ANSWER' ? result.answer.outcome : result.kind;
+    const word = 'refusal' in result ? result.refusal : result.answer.outcome;
     counts[word] = (counts[word] ?? 0) + 1;
   }
   return counts;
@@ -89,11 +94,9 @@ function polledJson(polled: readonly Polled[]): object {
   return {
     asked: polled.length,
     counts: countsOf(polled),
-    answers: polled.flatMap(({ result }) => (result.kind === 'ANSWER' ? [result.answer] : [])),
+    answers: polled.flatMap(({ result }) => ('refusal' in result ? [] : [result.answer])),
     errors: polled.flatMap(({ plantId, result }) =>
-      result.kind === 'ANSWER'
-        ? []
-        : [{ plant_id: plantId, error: pollNowSentence(result, plantId) }],
+      'refusal' in result ? [{ plant_id: plantId, error: refusalSentence(result) }] : [],
     ),
   };
 }
@@ -101,7 +104,7 @@ function polledJson(polled: readonly Polled[]): object {
 function polledText(polled: readonly Polled[], failures: readonly Polled[]): string {
   const counts = Object.entries(countsOf(polled)).map(([word, count]) => `${count} ${word}`);
   const lines = failures.slice(0, failuresShown).map(({ plantId, result }) => {
-    if (result.kind !== 'ANSWER') return `  ${plantId}: ${pollNowSentence(result, plantId)}`;
+    if ('refusal' in result) return `  ${plantId}: ${refusalSentence(result)}`;
     return `  ${plantId}: ${result.answer.outcome}${result.answer.error === null ? '' : `, ${result.answer.error}`}`;
   });
   const more =

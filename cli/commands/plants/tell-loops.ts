@@ -1,69 +1,53 @@
 import { type Client, ServiceError } from '@temporalio/client';
 
-import { signalLoops } from '../../../operations/plants/tell-loops.ts';
+import { type Told, tellLoops } from '../../../operations/plants/tell-loops.ts';
 import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
 import { triggerReconciliation } from '../../../operations/fleet-schedule.ts';
 import { counted } from '../../../domain/wording.ts';
 import { connectTemporal } from '../../../environment/temporal.ts';
 
-/**
- * Tells Temporal that rows changed. What was written stays written whatever comes of it: the loops look at the rows by
- * themselves within a minute, so that Temporal being away is a result and not an error.
- */
-
-/** What became of telling loops that the rows of their plants changed. */
-export interface Told {
-  /** Loops that were told. */
-  told: number;
-  /** Plants without a running loop. */
-  withoutLoop: number;
-  isTemporalAway: boolean;
-}
+/** Tells Temporal from a command that rows changed. Temporal being away is a result and no error. */
 
 /** A request that takes longer will not arrive. */
 const requestMsMax = 10_000;
+const away: Told = { told: 0, withoutLoop: 0, isTemporalAway: true };
 
-/** Tells the loops of these plants to look again, and with `pollNow` to poll. */
-export async function tellLoops(
+/** Connects where there is a loop to tell. See `tellLoops` of operations. */
+export async function tellLoopsOf(
   config: Config,
   plantIds: readonly string[],
   options: { pollNow?: boolean } = {},
 ): Promise<Told> {
-  let told = 0;
-  const isReached =
-    plantIds.length === 0 ||
-    (await withTemporal(config, async (client) => {
-      told = await signalLoops(client, plantIds, options);
-    }));
-  const withoutLoop = isReached ? plantIds.length - told : 0;
-  return { told, withoutLoop, isTemporalAway: !isReached };
+  if (plantIds.length === 0) return { told: 0, withoutLoop: 0, isTemporalAway: false };
+  return (await ifThere(config, (client) => tellLoops(client, plantIds, options))) ?? away;
 }
 
 /** Has the loops of new plants started now. @returns false where Temporal is away. */
 export async function startLoopsNow(config: Config): Promise<boolean> {
-  return withTemporal(config, (client) =>
-    client.withDeadline(Date.now() + requestMsMax, () => triggerReconciliation(client)),
-  );
+  const started = await ifThere(config, async (client) => {
+    await client.withDeadline(Date.now() + requestMsMax, () => triggerReconciliation(client));
+    return true;
+  });
+  return started ?? false;
 }
 
-/** @returns false where Temporal is not set, or away. */
-async function withTemporal(
+/** @returns null where Temporal is not set, or away. */
+async function ifThere<Result>(
   config: Config,
-  run: (client: Client) => Promise<void>,
-): Promise<boolean> {
-  if (config.TEMPORAL_ADDRESS === undefined) return false;
+  run: (client: Client) => Promise<Result>,
+): Promise<Result | null> {
+  if (config.TEMPORAL_ADDRESS === undefined) return null;
   let client: Client;
   try {
     client = await connectTemporal(config);
   } catch (error) {
-    if (error instanceof CommandError && error.exitCode === exitCodes.serviceAway) return false;
+    if (error instanceof CommandError && error.exitCode === exitCodes.serviceAway) return null;
     throw error;
   }
   try {
-    await run(client);
-    return true;
+    return await run(client);
   } catch (error) {
-    if (error instanceof ServiceError) return false;
+    if (error instanceof ServiceError) return null;
     throw error;
   } finally {
     await client.connection.close();

@@ -11,7 +11,7 @@ import { writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
 import { readFlag } from '../../selection.ts';
 import { connectDatabase } from '../../../environment/services.ts';
-import { tellLoops, toldNote } from '../../commands/plants/tell-loops.ts';
+import { tellLoopsOf, toldNote } from '../../commands/plants/tell-loops.ts';
 
 const lastsMsDefault = 3 * 60_000;
 const lastsMsMax = 3_600_000;
@@ -41,7 +41,7 @@ export const demoBreak: Command = {
     }
     // By then every worker that polls knows of it.
     await sleep(2 * outagesReadEveryMs);
-    const told = await tellLoops(config, ids, { pollNow: true });
+    const told = await tellLoopsOf(config, ids, { pollNow: true });
     if (context.json) writeJson(context.io, { brand, until, plants: ids.length });
     else context.io.stdout.write(words(brand, until, ids.length));
     context.io.stderr.write(toldNote(told));

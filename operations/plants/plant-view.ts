@@ -1,4 +1,5 @@
 import type { PlantView } from '../../db/plants/plants.ts';
+import type { StoredDay } from '../../db/plants/snapshots.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
 import { statusSentence } from '../../domain/plants/status.ts';
 import { sinceText } from '../../domain/wording.ts';
@@ -78,5 +79,18 @@ export function plantJson(plant: PlantView, nowMs: number) {
     at_risk_kwh: plant.at_risk_kwh,
     today_energy_kwh: plant.today_energy_kwh,
     power_w: plant.power_w,
+  };
+}
+
+/** A day of a plant for machines. */
+export function dayJson(day: StoredDay) {
+  return {
+    date: day.date,
+    today_energy_kwh: day.todayEnergyKwh,
+    peak_power_w: day.peakPowerW,
+    lifetime_energy_kwh: day.lifetimeEnergyKwh,
+    quality: day.quality,
+    complete: day.complete,
+    last_seen_at: day.lastSeenAtMs === null ? null : new Date(day.lastSeenAtMs).toISOString(),
   };
 }

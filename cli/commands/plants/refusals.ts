@@ -1,0 +1,79 @@
+import type { Refusal } from '../../../operations/plants/actions.ts';
+import type { DraftProblem } from '../../../domain/plants/plant-draft.ts';
+import type { Outcome } from '../../../domain/plants/plant.ts';
+import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { type Command, usageError } from '../../command.ts';
+import { flagName } from '../../plant-fields.ts';
+import { unknownPlant } from '../../selection.ts';
+
+/** The one table from refusals of people's actions to sentences and exit codes. */
+
+/** A poll that came to anything else has failed. */
+export const goodOutcomes: ReadonlySet<Outcome> = new Set(['OK', 'PARTIAL']);
+
+/** Gives what was done. @throws CommandError where it was refused. */
+export function orFail<Done extends object>(command: Command, result: Done | Refusal): Done {
+  if ('refusal' in result) throw failureOf(command, result);
+  return result;
+}
+
+/** A value that cannot be is a wrong call, though only the database knew; the rest stands against what is there. */
+export function failureOf(command: Command, refusal: Refusal): CommandError {
+  const isWrongCall =
+    refusal.refusal === 'WRONG_VALUE' ||
+    (refusal.refusal === 'NOT_ADDED' &&
+      refusal.problems.every(({ field }) => field === 'timezone'));
+  const sentence = refusalSentence(refusal);
+  if (isWrongCall) return usageError(command, sentence);
+  const nothing = refusal.refusal === 'NOT_ADDED' ? '\nnothing was added' : '';
+  return new CommandError(sentence + nothing, exitCodes.failed);
+}
+
+/** Why something was not done, and what to do. */
+export function refusalSentence(refusal: Refusal): string {
+  switch (refusal.refusal) {
+    case 'UNKNOWN_PLANT':
+      return unknownPlant(refusal.plantId).message;
+    case 'UNKNOWN_ALERT':
+      return `there is no alert ${refusal.alertId}`;
+    case 'NOT_NOW':
+      return notNowSentence(refusal);
+    case 'ALERT_RESOLVED':
+      return `alert ${refusal.alertId} of ${refusal.plantId} is resolved since ${refusal.resolvedAt?.toISOString() ?? 'a while'}: there is nothing to acknowledge`;
+    case 'WRONG_VALUE':
+      return `--${flagName(refusal.field)} ${refusal.plantId === null ? '' : `of ${refusal.plantId} `}${refusal.problem}`;
+    case 'CHANGED_MEANWHILE':
+      return `somebody changed it meanwhile: its revision is ${refusal.revision} by now`;
+    case 'NOT_ADDED':
+      return problemSentences(refusal.problems);
+    case 'ADDED_MEANWHILE':
+    case 'REFUSED':
+      return refusal.reason;
+    case 'NO_LOOP':
+      return `plant ${refusal.plantId} was not polled: its loop is not running. Is a worker up?`;
+    case 'NO_ANSWER':
+      return `no answer within ${refusal.timeoutMs / 1000} s: is a worker up, or the vendor slow? \`heliograph plants show ${refusal.plantId}\` tells what became of it.`;
+  }
+}
+
+/** What stands against the flags of a new plant, a line for each. */
+export function problemSentences(problems: readonly DraftProblem[]): string {
+  return problems.map(({ field, problem }) => `--${flagName(field)} ${problem}`).join('\n');
+}
+
+function notNowSentence({
+  wish,
+  plantId,
+  status,
+}: Extract<Refusal, { refusal: 'NOT_NOW' }>): string {
+  switch (wish) {
+    case 'PAUSE':
+      return `plant ${plantId} waits for its documents (${status}) and is not polled anyway`;
+    case 'RESUME':
+      return `plant ${plantId} waits for its documents (${status}): \`heliograph plants set ${plantId} --status ACTIVE\` when they are complete`;
+    case 'ACTIVATE':
+      return `${plantId} is ${status}: \`heliograph plants resume ${plantId}\` lifts that`;
+    case 'POLL':
+      return `plant ${plantId} is ${status} and is not polled`;
+  }
+}

@@ -1,0 +1,245 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Kysely } from 'kysely';
+
+import type { Ack } from '../../db/alerts.ts';
+import type { Decider } from '../../db/audit-log.ts';
+import {
+  type Added,
+  AddedMeanwhile,
+  type AddProblem,
+  addPlants,
+} from '../../db/plants/add-plants.ts';
+import { ackAlert, type AckResult, silencePlants } from '../../db/plants/alerts-in-hand.ts';
+import { decide, type DecidedPlant } from '../../db/plants/decisions.ts';
+import {
+  activatePlants,
+  findPlantIn,
+  listPlants,
+  pausePlants,
+  type PlantRow,
+  type PlantSettings,
+  resumePlants,
+  updatePlants,
+} from '../../db/plants/plants.ts';
+import type { PlantScope } from '../../db/scope.ts';
+import type { Database } from '../../db/tables.ts';
+import { zoneProblem } from '../../db/zones.ts';
+import type { IntegrationStatus } from '../../domain/plants/plant.ts';
+import { type PlantDraft, profileProblem } from '../../domain/plants/plant-draft.ts';
+import { isPossible, type PlantWish } from '../../domain/plants/wishes.ts';
+import { pollWorkflowId } from '../../workflows/plants/messages.ts';
+import { pollNow, type PollAnswered, type PollRefusal } from './poll-now.ts';
+
+/**
+ * What people do with plants and their alerts, over HTTP or at a terminal. An action writes the rows with their audit log,
+ * and answers what came of it as a value: `api` makes problem documents of refusals, `cli` sentences and exit codes.
+ * Whoever calls then tells the loops of the plants (`tellLoops`).
+ */
+
+/** Who acts, when, and on which plants that person may act. */
+export interface Act {
+  db: Kysely<Database>;
+  by: Decider;
+  at: Date;
+  /** Plants beyond it are unknown. */
+  scope: PlantScope;
+}
+
+/** Why something was not done. */
+export type Refusal =
+  | { refusal: 'UNKNOWN_PLANT'; plantId: string }
+  | { refusal: 'UNKNOWN_ALERT'; alertId: number }
+  /** The plant's integration status does not allow it. */
+  | { refusal: 'NOT_NOW'; wish: PlantWish; plantId: string; status: IntegrationStatus }
+  | { refusal: 'ALERT_RESOLVED'; alertId: number; plantId: string; resolvedAt: Date | null }
+  /** `problem` follows the field's name: "is DAYLIGHT, which needs …". */
+  | {
+      refusal: 'WRONG_VALUE';
+      field: 'timezone' | 'status_profile';
+      /** null: the value is wrong for every plant. */
+      plantId: string | null;
+      problem: string;
+    }
+  /** Somebody else changed the plant since the revision that the person read. */
+  | { refusal: 'CHANGED_MEANWHILE'; revision: number }
+  | { refusal: 'NOT_ADDED'; problems: AddProblem[] }
+  /** `reason` is a sentence without its full stop. */
+  | { refusal: 'ADDED_MEANWHILE'; reason: string }
+  | PollRefusal;
+
+/** What came of a decision about plants. */
+export interface Decided {
+  /** The plants for which it was written. */
+  plantIds: string[];
+  /** What was not done, and why; never more than one for each plant. */
+  refused: Refusal[];
+}
+
+/** An operator's pause. `until` null: until it is resumed. */
+export async function pause(
+  act: Act,
+  plantIds: readonly string[],
+  how: { until: Date | null; reason: string | null },
+): Promise<Decided> {
+  return decide(act, 'plant.pause', plantIds, async (trx, plants) => {
+    const { possible, refused } = sort(act, plantIds, plants, 'PAUSE');
+    return { plantIds: await pausePlants(trx, possible, how), refused };
+  });
+}
+
+/** Lifts an operator's pause and one for refused credentials. `plantIds` of the result: those that became ACTIVE by it. */
+export async function resume(act: Act, plantIds: readonly string[]): Promise<Decided> {
+  return decide(act, 'plant.resume', plantIds, async (trx, plants) => {
+    const { possible, refused } = sort(act, plantIds, plants, 'RESUME');
+    return { plantIds: await resumePlants(trx, possible, act.at), refused };
+  });
+}
+
+/** The plants' alerts stand, and are not announced until a time; `until` null ends the silence. */
+export async function silence(
+  act: Act,
+  plantIds: readonly string[],
+  how: { until: Date | null; reason: string | null },
+): Promise<Decided> {
+  const plants = await listPlants(act.db, { ids: plantIds }, act.scope);
+  const { possible, refused } = sort(act, plantIds, plants, null);
+  return { plantIds: await silencePlants(act.db, possible, how, act), refused };
+}
+
+/** What a person changes of plants. */
+export interface SettingsChange {
+  settings: PlantSettings;
+  /** The documents are complete: PENDING_DOCS becomes ACTIVE. A paused plant is refused and keeps its settings. */
+  activates: boolean;
+  /** Only while every plant still has this revision. */
+  ifRevision?: number | undefined;
+}
+
+/** Changes what people own of plants. */
+export async function changeSettings(
+  act: Act,
+  plantIds: readonly string[],
+  { settings, activates, ifRevision }: SettingsChange,
+): Promise<Decided> {
+  const wrongZone = await refuseZone(act, settings.timezone);
+  if (wrongZone !== null) return { plantIds: [], refused: [wrongZone] };
+  return decide(act, 'plant.set', plantIds, async (trx, plants) => {
+    const { possible, refused } = sort(act, plantIds, plants, activates ? 'ACTIVATE' : null);
+    const against = refuseProfile(plants, settings) ?? refuseRevision(plants, ifRevision);
+    if (against !== null) return { plantIds: [], refused: [...refused, against] };
+    await updatePlants(trx, possible, settings);
+    if (activates) await activatePlants(trx, possible, act.at);
+    return { plantIds: possible, refused };
+  });
+}
+
+async function refuseZone({ db }: Act, timezone: string | undefined): Promise<Refusal | null> {
+  const problem = timezone === undefined ? null : await zoneProblem(db, timezone);
+  return problem === null
+    ? null
+    : { refusal: 'WRONG_VALUE', field: 'timezone', plantId: null, problem };
+}
+
+function refuseProfile(plants: readonly DecidedPlant[], settings: PlantSettings): Refusal | null {
+  for (const plant of plants) {
+    const after = { ...plant, ...settings };
+    const problem = profileProblem(after.status_profile, after);
+    if (problem !== null)
+      return { refusal: 'WRONG_VALUE', field: 'status_profile', plantId: plant.id, problem };
+  }
+  return null;
+}
+
+function refuseRevision(
+  plants: readonly DecidedPlant[],
+  ifRevision: number | undefined,
+): Refusal | null {
+  const other = plants.find(({ revision }) => ifRevision !== undefined && revision !== ifRevision);
+  return other === undefined ? null : { refusal: 'CHANGED_MEANWHILE', revision: other.revision };
+}
+
+type AckedAlert = Extract<AckResult, { kind: 'ACKED' }>['alert'];
+
+/** A person has seen an active alert. */
+export async function acknowledge(
+  act: Act,
+  alertId: number,
+  ack: Ack,
+): Promise<AckedAlert | Refusal> {
+  const result = await ackAlert(act.db, alertId, ack, act);
+  switch (result.kind) {
+    case 'ACKED':
+      return result.alert;
+    case 'UNKNOWN':
+      return { refusal: 'UNKNOWN_ALERT', alertId };
+    case 'RESOLVED': {
+      const { plantId, resolvedAt } = result;
+      return { refusal: 'ALERT_RESOLVED', alertId, plantId, resolvedAt };
+    }
+  }
+}
+
+/** New plants, all of them or none. See `addPlants` for the options. */
+export async function addNewPlants(
+  act: Act,
+  drafts: readonly PlantDraft[],
+  options: Parameters<typeof addPlants>[2],
+): Promise<Added | Refusal> {
+  try {
+    const { added, problems } = await addPlants(act.db, drafts, options, act.by, act.at);
+    return added ?? { refusal: 'NOT_ADDED', problems };
+  } catch (error) {
+    if (error instanceof AddedMeanwhile)
+      return { refusal: 'ADDED_MEANWHILE', reason: error.message };
+    throw error;
+  }
+}
+
+/** Time to learn whether there is a loop at all. */
+const lookMsMax = 5_000;
+
+/**
+ * Polls a plant now, and waits for what comes of it.
+ *
+ * @throws ServiceError when Temporal is away.
+ */
+export async function pollPlant(
+  act: Act,
+  client: Client,
+  plantId: string,
+  timeoutMs: number,
+): Promise<PollAnswered | Refusal> {
+  const plant = await findPlantIn(act.db, act.scope, plantId);
+  const [refusal] = sort(act, [plantId], plant === undefined ? [] : [plant], 'POLL').refused;
+  if (refusal !== undefined) return refusal;
+  try {
+    // Tells a loop that does not run, and Temporal that is away, from a poll that takes long.
+    await client.withDeadline(Date.now() + lookMsMax, () =>
+      client.workflow.getHandle(pollWorkflowId(plantId)).describe(),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { refusal: 'NO_LOOP', plantId };
+    throw error;
+  }
+  return pollNow(client, plantId, timeoutMs, act.by.requestId ?? undefined);
+}
+
+/** Parts the plants with which the wish can be met from the others. @param wish null: it can be met with every plant. */
+function sort(
+  { scope }: Act,
+  plantIds: readonly string[],
+  plants: readonly Pick<PlantRow, 'id' | 'customer_id' | 'integration_status'>[],
+  wish: PlantWish | null,
+): { possible: string[]; refused: Refusal[] } {
+  const known = new Map(plants.map((plant) => [plant.id, plant]));
+  const possible: string[] = [];
+  const refused: Refusal[] = [];
+  for (const plantId of plantIds) {
+    const plant = known.get(plantId);
+    const isForeign = scope.customerId !== null && plant?.customer_id !== scope.customerId;
+    if (plant === undefined || isForeign) refused.push({ refusal: 'UNKNOWN_PLANT', plantId });
+    else if (wish === null || isPossible(wish, plant.integration_status)) possible.push(plantId);
+    else refused.push({ refusal: 'NOT_NOW', wish, plantId, status: plant.integration_status });
+  }
+  return { possible, refused };
+}

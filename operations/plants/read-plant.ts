@@ -1,0 +1,92 @@
+import { type AlertView, listAlerts } from '../../db/plants/alerts.ts';
+import { findAccounts } from '../../db/plants/credentials.ts';
+import type { Db } from '../../db/database.ts';
+import { findOpenPeriod } from '../../db/plants/periods.ts';
+import { findPlantIn, listPlants, type PlantRow, type PlantView } from '../../db/plants/plants.ts';
+import { listPollLogs, type PollLogRow } from '../../db/plants/poll-logs.ts';
+import { findDays, type StoredDay } from '../../db/plants/snapshots.ts';
+import type { PlantScope } from '../../db/scope.ts';
+import { nextClosing } from '../../domain/plants/closing.ts';
+import { nextSlotAfter } from '../../domain/slots.ts';
+import { addDays, localDateAt } from '../../domain/zone.ts';
+import { pollWorkflowId } from '../../workflows/plants/messages.ts';
+import { workflowLink } from '../links.ts';
+
+/** Reads one plant for a person: its page, its JSON and `plants show` all show these values. */
+
+/** Nobody reads more alerts of one plant here; a list of its alerts shows more. */
+const alertsShown = 50;
+
+/** A plant with all that belongs to it, at one time. */
+export interface PlantDetail {
+  /** When it was read, ms. */
+  nowMs: number;
+  plant: PlantView;
+  devices: NonNullable<PlantRow['devices']>;
+  account: { id: string; name: string; has_credentials: boolean };
+  /** null while the plant is not polled, or before its loop has looked at it. */
+  nextSlotAt: Date | null;
+  nextClosingAt: Date | null;
+  /** The active alerts, the worst first. */
+  alerts: AlertView[];
+  /** The newest polls, newest first. */
+  polls: PollLogRow[];
+  /** Today and the days before it, newest first; a day without a row is absent. */
+  days: StoredDay[];
+  workflowId: string;
+  /** Where the Temporal Web UI shows its loop; null where no Web UI is known. */
+  workflowUrl: string | null;
+}
+
+/** How much of a plant's past is read. */
+export interface PlantPast {
+  polls: number;
+  /** Whether the daily closings stand among the polls. */
+  withClosings: boolean;
+  days: number;
+}
+
+const shortPast: PlantPast = { polls: 10, withClosings: false, days: 7 };
+
+/** @returns undefined for an unknown plant, or one beyond the scope. */
+export async function readPlant(
+  db: Db,
+  plantId: string,
+  ask: {
+    scope: PlantScope;
+    nowMs: number;
+    /** The Temporal Web UI and the namespace of the loops. */
+    temporal: { webUiUrl: string | null; namespace: string };
+    past?: PlantPast;
+  },
+): Promise<PlantDetail | undefined> {
+  const { scope, nowMs, temporal, past = shortPast } = ask;
+  const [plant] = await listPlants(db, { ids: [plantId] }, scope);
+  if (plant === undefined) return undefined;
+  const today = localDateAt(nowMs, plant.timezone);
+  const accountId = plant.vendor_account_id;
+  const [row, [account], period, alerts, polls, days] = await Promise.all([
+    findPlantIn(db, scope, plantId),
+    findAccounts(db, [accountId]),
+    findOpenPeriod(db, plantId),
+    listAlerts(db, { plantId, limit: alertsShown }),
+    listPollLogs(db, plantId, past.polls, { jobType: past.withClosings ? undefined : 'POLL' }),
+    findDays(db, plantId, addDays(today, 1 - past.days), today),
+  ]);
+  // A person's pause is in the plant's row at once; the period ends when the loop has seen it.
+  const isDue = plant.integration_status === 'ACTIVE' && period?.reason === 'ACTIVE';
+  const workflowId = pollWorkflowId(plantId);
+  return {
+    nowMs,
+    plant,
+    devices: row?.devices ?? [],
+    account: account ?? { id: accountId, name: accountId, has_credentials: false },
+    nextSlotAt: isDue ? new Date(nextSlotAfter(period, Math.max(nowMs, period.fromMs - 1))) : null,
+    nextClosingAt: isDue ? new Date(nextClosing(plantId, plant.timezone, nowMs).atMs) : null,
+    alerts,
+    polls,
+    days: days.toReversed(),
+    workflowId,
+    workflowUrl: workflowLink(temporal.webUiUrl, temporal.namespace, workflowId),
+  };
+}
