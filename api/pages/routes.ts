@@ -2,18 +2,16 @@ import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
 import { listAlerts } from '../../db/plants/alerts.ts';
-import { countMissedSlots, type SlotCount } from '../../db/plants/missed-slots.ts';
 import { readStrips } from '../../db/plants/strips.ts';
 import { workflowLink } from '../../operations/links.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
-import { dayMs, minuteMs } from '../../domain/zone.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type ApiEnv, type Person, plantScope } from '../env.ts';
 import { type FleetView, scopedRows } from '../plants/fleet-view.ts';
 import type { HealthReader } from '../system/health.ts';
+import { createSystemPanels } from '../panels.ts';
 import { Problem } from '../problem.ts';
-import { readSystem } from '../system/system.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
 import { groupByIncident } from '../plants/pages/alerts-data.ts';
 import { type AlertTab, alertsContent, alertTabs, statesOfTab } from '../plants/pages/alerts.ts';
@@ -30,10 +28,6 @@ import { sessionPages } from '../people/session-pages.ts';
 /** How often a page renews itself, s. */
 const refreshS = 10;
 const alertsPageSize = 200;
-/** A slot without a row is not missed so soon: its poll may be under way. */
-const slotGraceMs = 2 * minuteMs;
-/** Counting a day's slots of a large fleet costs a tenth of a second: not at every renewal of every page. */
-const missedKeptMs = 30_000;
 
 /** All pages, and the forms on them, which call the functions that the JSON routes call. */
 export function pageRoutes(
@@ -116,52 +110,15 @@ export function pageRoutes(
     return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
   });
 
-  const missedSlots = keptFor(missedKeptMs, deps.clock, async (nowMs) =>
-    countMissedSlots(deps.db, nowMs - dayMs, nowMs - slotGraceMs),
-  );
+  const systemPanels = createSystemPanels();
 
   routes.get('/system', async (c) => {
     const person = await staffOf(c);
-    const [system, slotsMissed] = await Promise.all([readSystem(deps, health), missedSlots()]);
-    // The running minute is not over: its count would read as a fall.
-    const minutes = system.minutes.slice(0, -1);
-    const content = systemContent({
-      state: system.health.state,
-      checks: system.health.checks,
-      polls: {
-        perMinute: minutes.map(({ polled }) => polled),
-        failedPerMinute: minutes.map(({ failed }) => failed),
-        latenessMs: system.lateness,
-      },
-      slotsMissed,
-      oldestDueSlotAgeMs: system.oldestDueSlotAgeMs,
-      versions: system.versions,
-    });
+    const content = await systemContent(deps, await health.read(), systemPanels);
     return show(c, person, { title: 'System', section: 'system', charts: true }, content);
   });
 
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));
   return routes;
-}
-
-/** Reads at most once in `keptMs`, however many ask. */
-function keptFor(
-  keptMs: number,
-  clock: () => number,
-  read: (nowMs: number) => Promise<SlotCount>,
-): () => Promise<SlotCount> {
-  let kept: { atMs: number; value: Promise<SlotCount> } | null = null;
-  return async () => {
-    const nowMs = clock();
-    if (kept === null || nowMs - kept.atMs > keptMs) {
-      const reading = { atMs: nowMs, value: read(nowMs) };
-      kept = reading;
-      // A failure is told to who asked, and not kept.
-      reading.value.catch(() => {
-        if (kept === reading) kept = null;
-      });
-    }
-    return kept.value;
-  };
 }

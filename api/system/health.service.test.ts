@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestApi, type TestApi } from '../../test/support/api.ts';
 import { addPlant, createTestFleet, type TestFleet } from '../../test/support/fleet.ts';
 import { openDatabase } from '../../db/database.ts';
+import { pulse } from '../../operations/plants/figures.ts';
 import { createHealth } from './health.ts';
 
 /** A fleet with a real Temporal that no worker serves, and an API on its database. */
@@ -55,7 +56,7 @@ async function writeRow(plantId: string, atMs: number): Promise<void> {
 
 async function readChecks(deps = api.deps) {
   const health = await createHealth(deps).read();
-  const states = Object.fromEntries(health.checks.map((each) => [each.name, each.state]));
+  const states = Object.fromEntries(health.findings.map((each) => [each.component, each.state]));
   return { ...health, states };
 }
 
@@ -87,7 +88,7 @@ describe('health', () => {
     await plantPolled(null);
     const down = await readChecks();
     expect(down).toMatchObject({ state: 'down', states: { polling: 'down' } });
-    expect(down.pulse).toMatchObject({ active: 12, unpolled: 2 });
+    expect(await down.look(pulse)).toMatchObject({ value: { active: 12, unpolled: 2 } });
   });
 
   test('503 when down', async () => {
@@ -111,14 +112,16 @@ describe('health', () => {
 
   test('says which brand has plants and no worker, and how many loops are missing', async () => {
     await plantPolled(minuteMs);
-    const { states, checks } = await readChecks();
+    const { states, findings } = await readChecks();
     expect(states).toMatchObject({
       'workers queue:poll:solis': 'degraded',
       'workers queue:poll:huawei': 'ok',
       'workers queue:fleet': 'degraded',
       loops: 'degraded',
     });
-    expect(checks.find((each) => each.name === 'loops')?.figure).toBe('0 loops for 1 plants');
+    expect(findings.find((each) => each.component === 'loops')?.sentence).toBe(
+      '0 loops run for 1 plant.',
+    );
   });
 
   test('Temporal away is degraded: PostgreSQL alone says that polling has stopped', async () => {

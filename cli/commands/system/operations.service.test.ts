@@ -9,7 +9,7 @@ import { testLoops, type TestLoops } from '../../../test/support/loops.ts';
 import { startTestWorker, stopWorker } from '../../../test/support/workers.ts';
 import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
 import { ensureSearchAttributes, startLoop } from '../../../operations/plants/loops.ts';
-import type { SystemStatus } from '../../../operations/plants/status.ts';
+import type { SystemStatus } from './status.ts';
 import type { RunningWorker } from '../../../worker/worker.ts';
 
 /** `status`, `validate` and `audit --fix` on a real Temporal, with and without a worker. */
@@ -44,7 +44,10 @@ async function addOld(intervalS: number): Promise<string> {
   const id = await cli.add({ intervalS });
   await cli.fleet.db
     .updateTable('plants')
-    .set({ created_at: new Date(Date.now() - 3_600_000) })
+    .set({
+      created_at: new Date(Date.now() - 3_600_000),
+      activated_at: new Date(Date.now() - 3_600_000),
+    })
     .where('id', '=', id)
     .execute();
   return id;

@@ -1,16 +1,32 @@
-import { type Client, ServiceError } from '@temporalio/client';
-
-import type { BrandPolling } from '../../../db/plants/operations.ts';
-import { type Command, usageError } from '../../command.ts';
-import { type Config, exitCodes } from '../../../environment/config.ts';
-import { nothing, outputWidth, visibleText, writeJson } from '../../render.ts';
+import { readPollingErrors, type PollingError } from '../../../db/plants/operations.ts';
 import { counted } from '../../../domain/wording.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { readSystemStatus, type SystemStatus } from '../../../operations/plants/status.ts';
-import { indented, tableText } from '../../table.ts';
-import { connectTemporal, temporalAway } from '../../../environment/temporal.ts';
+import { exitCodes } from '../../../environment/config.ts';
+import { components } from '../../../operations/components.ts';
+import {
+  diagnose,
+  type Fact,
+  type Finding,
+  type Look,
+  valueOf,
+} from '../../../operations/diagnosis.ts';
+import { type LoopCounts, loopCounts } from '../../../operations/plants/components.ts';
+import {
+  brandPolling,
+  type BrandStatus,
+  lateness,
+  type MissedSlots,
+  missedSlots,
+} from '../../../operations/plants/figures.ts';
+import { queueViews, type QueueView } from '../../../operations/queues.ts';
+import { type Reconciliation, reconciliationFact } from '../../../operations/reconciliation.ts';
+import { databaseVersions, temporalVersion } from '../../../operations/servers.ts';
+import { productVersion } from '../../../operations/version.ts';
+import { type Command, usageError } from '../../command.ts';
+import { nothing, outputWidth, visibleText, writeJson } from '../../render.ts';
+import { tableText } from '../../table.ts';
+import { findingsText, withLook } from './findings.ts';
 
-/** `heliograph status`: workers, loops and polls, and what is wrong with them. */
+/** `heliograph status`: the diagnosis, and figures of polling. */
 export const status: Command = {
   name: 'status',
   usage: '[--detailed] [--json]',
@@ -21,11 +37,11 @@ export const status: Command = {
         status,
         'it is of the whole system: `heliograph plants show ID` is of one plant',
       );
-    const seen = await runOnServices(context.config());
+    const { findings, seen } = await withLook(context.config(), readStatus);
     if (context.json) writeJson(context.io, seen);
     else
       context.io.stdout.write(
-        statusText(seen, {
+        statusText(findings, seen, {
           detailed: context.values['detailed'] === true,
           width: outputWidth(context.io),
         }),
@@ -34,31 +50,70 @@ export const status: Command = {
   },
 };
 
-async function runOnServices(config: Config): Promise<SystemStatus> {
-  const db = await connectDatabase(config);
-  let client: Client | null = null;
-  try {
-    client = await connectTemporal(config);
-    return await readSystemStatus({ db, client });
-  } catch (error) {
-    throw error instanceof ServiceError ? temporalAway(config, error) : error;
-  } finally {
-    await Promise.allSettled([client?.connection.close(), db.destroy()]);
-  }
+/** As `--json` prints it. */
+export interface SystemStatus {
+  taken_at: string;
+  /** Sentences; empty when nothing is wrong. */
+  problems: string[];
+  queues: QueueView[];
+  loops: LoopCounts;
+  reconciliation: Reconciliation;
+  /** Of scheduled polls of the last hour, ms; null where none was. */
+  lateness: { p50: number; p99: number } | null;
+  polling: BrandStatus[];
+  missed_24h: MissedSlots;
+  errors: PollingError[];
+  versions: {
+    heliograph: string;
+    node: string;
+    temporal: string;
+    postgres: string;
+    migration: string | null;
+  };
 }
 
-export function statusText(
+const pollingErrors: Fact<PollingError[]> = ({ db }) => readPollingErrors(db);
+
+/** @throws what the services throw when they are away. */
+async function readStatus(look: Look): Promise<{ findings: Finding[]; seen: SystemStatus }> {
+  const takenAt = new Date().toISOString();
+  const { findings } = await diagnose(components, look);
+  const the = async <Value>(fact: Fact<Value>) => valueOf(await look(fact));
+  const seen = {
+    taken_at: takenAt,
+    problems: problemsOf(findings).map(({ sentence }) => sentence),
+    queues: await the(queueViews),
+    loops: await the(loopCounts),
+    reconciliation: await the(reconciliationFact),
+    lateness: await the(lateness),
+    polling: await the(brandPolling),
+    missed_24h: await the(missedSlots),
+    errors: await the(pollingErrors),
+    versions: {
+      heliograph: productVersion(),
+      node: process.versions.node,
+      temporal: await the(temporalVersion),
+      ...(await the(databaseVersions)),
+    },
+  };
+  return { findings, seen };
+}
+
+const problemsOf = (findings: readonly Finding[]) => findings.filter(({ state }) => state !== 'ok');
+
+function statusText(
+  findings: readonly Finding[],
   seen: SystemStatus,
   options: { detailed: boolean; width: number },
 ): string {
-  const { problems, loops, polling, missed_24h: missed, versions, reconciliation } = seen;
-  const sum = (count: (brand: BrandPolling) => number) =>
+  const { polling, missed_24h: missed, versions } = seen;
+  const problems = problemsOf(findings);
+  const sum = (count: (brand: BrandStatus) => number) =>
     polling.reduce((total, brand) => total + count(brand), 0);
   const facts: [string, string][] = [
-    [
-      'loops',
-      `${loops.running} running; ${counted(loops.plants, 'plant')}, ${loops.active} ACTIVE`,
-    ],
+    ...findings
+      .filter(({ state }) => state === 'ok')
+      .map(({ component, sentence }): [string, string] => [component, sentence]),
     [
       'last hour',
       `${counted(
@@ -73,7 +128,6 @@ export function statusText(
         ? counted(missed.written, 'slot')
         : `${counted(missed.written + missed.unwritten, 'slot')}, ${missed.unwritten} of them of plants that are not polled now`,
     ],
-    ['reconciled', reconciliation.last_run_at ?? nothing],
     [
       'versions',
       `heliograph ${versions.heliograph}, node ${versions.node}, Temporal ${versions.temporal}, PostgreSQL ${versions.postgres}`,
@@ -84,11 +138,10 @@ export function statusText(
   return [
     problems.length === 0
       ? 'nothing is wrong\n'
-      : `${counted(problems.length, 'problem')}\n${indented(problems.map((each) => `${each}\n`).join(''))}`,
+      : `${counted(problems.length, 'problem')}\n${findingsText(problems)}`,
     '\n',
     facts.map(([name, text]) => `${name.padEnd(nameWidth)}  ${text}\n`).join(''),
-    `\n${queuesText(seen, options)}`,
-    options.detailed ? `\n${brandsText(seen, options.width)}` : '',
+    options.detailed ? `\n${queuesText(seen, options)}\n${brandsText(seen, options.width)}` : '',
     `\n${errorsText(seen, options)}`,
   ].join('');
 }
@@ -104,16 +157,13 @@ function millis(value: number | null): string {
   return value < 10_000 ? `${Math.round(value)} ms` : `${Math.round(value / 1_000)} s`;
 }
 
-function queuesText(
-  { queues }: SystemStatus,
-  { detailed, width }: { detailed: boolean; width: number },
-): string {
+function queuesText({ queues }: SystemStatus, { width }: { width: number }): string {
   const columns = [
     { title: 'queue' },
     { title: 'workers', align: 'right' as const },
     { title: 'backlog', align: 'right' as const },
     { title: 'oldest', align: 'right' as const },
-    { title: detailed ? 'who' : '' },
+    { title: 'who' },
   ];
   return tableText(
     columns,
@@ -122,7 +172,7 @@ function queuesText(
       String(workers.length),
       String(backlog),
       backlog === 0 ? nothing : `${ageS} s`,
-      detailed ? visibleText(workers.map(({ identity }) => identity).join(', ')) || nothing : '',
+      visibleText(workers.map(({ identity }) => identity).join(', ')) || nothing,
     ]),
     width,
   );

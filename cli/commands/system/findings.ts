@@ -1,0 +1,56 @@
+import { type Client, ServiceError } from '@temporalio/client';
+
+import { askRedis } from '../../../db/lock.ts';
+import type { Config } from '../../../environment/config.ts';
+import { connectDatabase } from '../../../environment/services.ts';
+import { connectTemporal, temporalAway } from '../../../environment/temporal.ts';
+import { createLook, type Finding, type Look } from '../../../operations/diagnosis.ts';
+import { visibleText } from '../../render.ts';
+import { indented } from '../../table.ts';
+
+/** The diagnosis at the terminal: on the services that the environment names, and its findings as text. */
+
+/** A list of ten thousand loops takes Temporal some seconds. */
+const answerMsMax = 60_000;
+
+/** @throws CommandError 69 for PostgreSQL or Temporal away, from the start or meanwhile. */
+export async function withLook<Seen>(
+  config: Config,
+  see: (look: Look) => Promise<Seen>,
+): Promise<Seen> {
+  const redisUrl = config.REDIS_URL;
+  const db = await connectDatabase(config);
+  let client: Client | null = null;
+  try {
+    client = await connectTemporal(config);
+    const services = {
+      db,
+      temporal: client,
+      askRedis: redisUrl === undefined ? null : () => askRedis(redisUrl),
+      clock: Date.now,
+    };
+    return await see(createLook(services, answerMsMax));
+  } catch (error) {
+    throw error instanceof ServiceError ? temporalAway(config, error) : error;
+  } finally {
+    await Promise.allSettled([client?.connection.close(), db.destroy()]);
+  }
+}
+
+/** So many findings of a kind are listed for people; `--json` has them all. */
+const listedMax = 20;
+
+/** The findings of each kind, and what to do about them. */
+export function findingsText(findings: readonly Finding[]): string {
+  const kinds = Map.groupBy(findings, ({ kind, component }) => kind ?? component);
+  const sections = [...kinds].map(([kind, ofKind]) => {
+    const lines = ofKind.slice(0, listedMax).map(({ facts, sentence }) => {
+      const about = Object.values(facts ?? {}).join(' ');
+      return `${visibleText(about === '' ? sentence : `${about}: ${sentence}`)}\n`;
+    });
+    const more = ofKind.length > listedMax ? `… and ${ofKind.length - listedMax} more\n` : '';
+    const advice = ofKind[0]?.advice;
+    return `\n${kind}\n${indented(`${lines.join('')}${more}${advice === undefined ? '' : `→ ${advice}\n`}`)}`;
+  });
+  return sections.join('');
+}
