@@ -16,7 +16,7 @@ const reconciledWithinMs = 3 * 60_000;
 /** gRPC's code for what does not exist. */
 const grpcNotFound = 5;
 
-export const reconciliationFact: Fact<Reconciliation> = async ({ temporal }) => {
+export const reconciled: Fact<Reconciliation> = async ({ temporal }) => {
   try {
     const { schedule, info } = await temporal.workflowService.describeSchedule({
       namespace: temporal.options.namespace,
@@ -36,7 +36,7 @@ export const reconciliationFact: Fact<Reconciliation> = async ({ temporal }) => 
 
 export const reconciliation: Component<Reconciliation> = {
   name: 'reconciliation',
-  fact: reconciliationFact,
+  fact: reconciled,
   judge({ scheduled, paused, last_run_at: lastRunAt }, { takenAtMs }) {
     const state = 'degraded';
     if (!scheduled)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestApi, type TestApi } from '../../test/support/api.ts';
 import { addPlant, createTestFleet, type TestFleet } from '../../test/support/fleet.ts';
 import { openDatabase } from '../../db/database.ts';
+import { components } from '../../operations/components.ts';
 import { pulse } from '../../operations/plants/figures.ts';
 import { createHealth } from './health.ts';
 
@@ -71,6 +72,40 @@ describe('health', () => {
         ]),
       });
     }
+  });
+
+  test('and the System page show every component of the diagnosis', async () => {
+    const askRedis = async () => ({ evictionPolicy: 'noeviction' });
+    const own = await createTestApi({ db: fleet.db, temporal: fleet.client, askRedis });
+    const { checks } = (await (await own.app.request('/health')).json()) as {
+      checks: { name: string; figure: string }[];
+    };
+    const page = await (await own.ask('operator@example.org', 'GET', '/system')).text();
+    await own.close();
+    expect(checks.map(({ name }) => name)).toEqual(components.map(({ name }) => name));
+    for (const { name, figure } of checks) {
+      expect(page).toContain(`>${name}</th>`);
+      if (!figure.endsWith(' ms.')) expect(page).toContain(figure);
+    }
+  });
+
+  test('a new period counts as a sign of life: its first slot is still to come', async () => {
+    const id = await plantPolled(60 * minuteMs);
+    const open = (fromMs: number) =>
+      fleet.db
+        .insertInto('plant_periods')
+        .values({
+          plant_id: id,
+          from_at: new Date(fromMs),
+          to_at: null,
+          interval_s: 600,
+          phase_ms: 0,
+          reason: 'ACTIVE',
+        })
+        .execute();
+    expect((await readChecks()).states['polling']).toBe('down');
+    await open(api.clock.nowMs - minuteMs);
+    expect((await readChecks()).states['polling']).toBe('ok');
   });
 
   test('polling is ok with a row 2 intervals + 1 min old, and not a moment later', async () => {

@@ -1,12 +1,17 @@
 import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
+import { createLook, type Fact } from '../../operations/diagnosis.ts';
 
-/** Gauges of one context. `read` sets them anew at each scrape. */
-export type ContextGauges = (register: Registry) => { read(deps: ApiDeps): Promise<void> };
+/** A gauge of one context, as it stood at a scrape. `heliograph_` is put before its name. */
+export interface GaugeReading {
+  name: string;
+  help: string;
+  values: [labels: Record<string, string>, value: number][];
+}
 
 /** The API's metrics, for Prometheus: its requests, and what each context tells of itself. */
 export interface ApiMetrics {
@@ -19,9 +24,14 @@ export interface ApiMetrics {
 
 /** A list answers in some ms; a poll is waited for at most 30 s. */
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
+/** Longer than any statement may take: one that fails is told as what it is. */
+const scrapeMsMax = 20_000;
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
-export function createApiMetrics(deps: ApiDeps, contexts: readonly ContextGauges[]): ApiMetrics {
+export function createApiMetrics(
+  deps: ApiDeps,
+  contexts: readonly Fact<GaugeReading[]>[],
+): ApiMetrics {
   const register = new Registry();
   collectDefaultMetrics({ register });
   const requests = new Histogram({
@@ -31,7 +41,6 @@ export function createApiMetrics(deps: ApiDeps, contexts: readonly ContextGauges
     buckets: durationBuckets,
     registers: [register],
   });
-  const gauges = contexts.map((context) => context(register));
   return {
     contentType: register.contentType,
     async measured(c, next) {
@@ -46,8 +55,33 @@ export function createApiMetrics(deps: ApiDeps, contexts: readonly ContextGauges
       });
     },
     async text() {
-      await Promise.all(gauges.map((each) => each.read(deps)));
-      return register.metrics();
+      const look = createLook(deps, scrapeMsMax);
+      const answers = await Promise.all(contexts.map((gauges) => look(gauges)));
+      for (const answer of answers)
+        if (answer.isAway && !deps.isServiceError(answer.error)) throw answer.error;
+      const up: GaugeReading = {
+        name: 'postgres_up',
+        help: '1 while PostgreSQL answers; at 0 what is read from it is absent.',
+        values: [[{}, answers.some(({ isAway }) => isAway) ? 0 : 1]],
+      };
+      const readings = answers.flatMap((answer) => (answer.isAway ? [] : answer.value));
+      return (await register.metrics()) + (await gaugesText([up, ...readings]));
     },
   };
+}
+
+/** Made anew at each scrape: what was read before is no longer told. */
+async function gaugesText(readings: readonly GaugeReading[]): Promise<string> {
+  const register = new Registry();
+  for (const { name, help, values } of readings) {
+    const labelNames = Object.keys(values[0]?.[0] ?? {});
+    const gauge = new Gauge({
+      name: `heliograph_${name}`,
+      help,
+      labelNames,
+      registers: [register],
+    });
+    for (const [labels, value] of values) gauge.set(labels, value);
+  }
+  return register.metrics();
 }

@@ -31,19 +31,31 @@ export const inspectPlants: Fact<Inspection> = async ({ db, temporal, clock }, l
     views.filter((view) => view.workers.length === 0).map(({ queue }) => queue),
   );
   const isSettled = (since: Date) => since.getTime() < nowMs - settledWithinMs;
+  const withoutLoop = watched.filter(({ id }) => missing.has(id));
+  const withoutPeriod = watched.filter((plant) => plant.period_from === null);
   const judgements = [
-    ...watched
-      .filter((plant) => missing.has(plant.id) && isSettled(plant.created_at))
-      .map(loopMissing),
-    ...watched
-      .filter(({ id, period_from: from }) => from === null && !missing.has(id))
-      .filter((plant) => isSettled(plant.activated_at))
-      .map(notPlanned),
+    ...withoutLoop
+      .filter((plant) => isSettled(plant.created_at))
+      .map((plant) =>
+        judged('LOOP_MISSING', plant, `No workflow ${pollWorkflowId(plant.id)} runs.`),
+      ),
+    ...withoutPeriod
+      .filter((plant) => !missing.has(plant.id) && isSettled(plant.activated_at))
+      .map((plant) =>
+        judged(
+          'NOT_PLANNED',
+          plant,
+          'Its loop runs, and has not opened the period in which it is due.',
+        ),
+      ),
     ...(await inBatches(overdue, (batch) =>
       Promise.all(
-        batch.map(async (plant) =>
-          slotOverdue(plant, nowMs, await whyOverdue(plant, { missing, unserved, loops })),
-        ),
+        batch.map(async (plant) => {
+          const dueS = Math.round((nowMs - plant.due_at.getTime()) / 1_000);
+          const why = await whyOverdue(plant, { missing, unserved, loops });
+          const sentence = `The slot is due for ${dueS} s and has no row: ${why}.`;
+          return judged('SLOT_OVERDUE', plant, sentence, plant.due_at);
+        }),
       ),
     )),
   ];
@@ -69,36 +81,24 @@ async function findMissing(
   return new Set(ids);
 }
 
-function loopMissing({ id }: WatchedPlant): Judgement {
-  return {
-    kind: 'LOOP_MISSING',
-    state: 'degraded',
-    facts: { plant_id: id },
-    sentence: `No workflow ${pollWorkflowId(id)} runs.`,
-    advice: 'A running worker starts it within a minute; `heliograph audit --fix` starts it now.',
-  };
-}
+/** What a person does about a finding of each kind. */
+const advice = {
+  LOOP_MISSING:
+    'A running worker starts it within a minute; `heliograph audit --fix` starts it now.',
+  NOT_PLANNED:
+    "See the loop's newest events in the Temporal Web UI; `heliograph audit --fix` has it look again.",
+  SLOT_OVERDUE:
+    'The end of each sentence says why. Where the loop is not at it, see the loop in the Temporal Web UI and the log of its worker.',
+} as const;
 
-function notPlanned({ id }: WatchedPlant): Judgement {
-  return {
-    kind: 'NOT_PLANNED',
-    state: 'degraded',
-    facts: { plant_id: id },
-    sentence: 'Its loop runs, and has not opened the period in which it is due.',
-    advice:
-      "See the loop's newest events in the Temporal Web UI; `heliograph audit --fix` has it look again.",
-  };
-}
-
-function slotOverdue({ id, due_at: dueAt }: OverduePlant, nowMs: number, why: string): Judgement {
-  return {
-    kind: 'SLOT_OVERDUE',
-    state: 'degraded',
-    facts: { plant_id: id, at: dueAt.toISOString() },
-    sentence: `The slot is due for ${Math.round((nowMs - dueAt.getTime()) / 1_000)} s and has no row: ${why}.`,
-    advice:
-      'The end of each sentence says why. Where the loop is not at it, see the loop in the Temporal Web UI and the log of its worker.',
-  };
+function judged(
+  kind: keyof typeof advice,
+  { id }: WatchedPlant,
+  sentence: string,
+  at: Date | null = null,
+): Judgement {
+  const facts = { plant_id: id, at: at?.toISOString() ?? null };
+  return { kind, state: 'degraded', facts, sentence, advice: advice[kind] };
 }
 
 /** The loop itself is asked only where nothing else explains it. */

@@ -1,9 +1,7 @@
-import { type Client, ServiceError } from '@temporalio/client';
-
 import { askRedis } from '../../../db/lock.ts';
 import type { Config } from '../../../environment/config.ts';
 import { connectDatabase } from '../../../environment/services.ts';
-import { connectTemporal, temporalAway } from '../../../environment/temporal.ts';
+import { withTemporal } from '../../../environment/temporal.ts';
 import { createLook, type Finding, type Look } from '../../../operations/diagnosis.ts';
 import { visibleText } from '../../render.ts';
 import { indented } from '../../table.ts';
@@ -19,21 +17,14 @@ export async function withLook<Seen>(
   see: (look: Look) => Promise<Seen>,
 ): Promise<Seen> {
   const redisUrl = config.REDIS_URL;
+  const askIt = redisUrl === undefined ? null : () => askRedis(redisUrl);
   const db = await connectDatabase(config);
-  let client: Client | null = null;
   try {
-    client = await connectTemporal(config);
-    const services = {
-      db,
-      temporal: client,
-      askRedis: redisUrl === undefined ? null : () => askRedis(redisUrl),
-      clock: Date.now,
-    };
-    return await see(createLook(services, answerMsMax));
-  } catch (error) {
-    throw error instanceof ServiceError ? temporalAway(config, error) : error;
+    return await withTemporal(config, (temporal) =>
+      see(createLook({ db, temporal, askRedis: askIt, clock: Date.now }, answerMsMax)),
+    );
   } finally {
-    await Promise.allSettled([client?.connection.close(), db.destroy()]);
+    await db.destroy();
   }
 }
 
@@ -45,7 +36,9 @@ export function findingsText(findings: readonly Finding[]): string {
   const kinds = Map.groupBy(findings, ({ kind, component }) => kind ?? component);
   const sections = [...kinds].map(([kind, ofKind]) => {
     const lines = ofKind.slice(0, listedMax).map(({ facts, sentence }) => {
-      const about = Object.values(facts ?? {}).join(' ');
+      const about = Object.values(facts ?? {})
+        .filter((part) => part !== null)
+        .join(' ');
       return `${visibleText(about === '' ? sentence : `${about}: ${sentence}`)}\n`;
     });
     const more = ofKind.length > listedMax ? `… and ${ofKind.length - listedMax} more\n` : '';

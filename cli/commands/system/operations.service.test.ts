@@ -8,6 +8,7 @@ import { eventually } from '../../../test/support/fleet.ts';
 import { testLoops, type TestLoops } from '../../../test/support/loops.ts';
 import { startTestWorker, stopWorker } from '../../../test/support/workers.ts';
 import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
+import { components } from '../../../operations/components.ts';
 import { ensureSearchAttributes, startLoop } from '../../../operations/plants/loops.ts';
 import type { SystemStatus } from './status.ts';
 import type { RunningWorker } from '../../../worker/worker.ts';
@@ -100,6 +101,8 @@ describe('without a worker', () => {
     expect(counts).toMatchObject({ plants: 2, active: 2, with_loop: 1, on_time: 0 });
     expect(findings.map(({ kind, plant_id }) => [kind, plant_id])).toEqual(
       expect.arrayContaining([
+        ['QUEUE_WITHOUT_WORKER', null],
+        ['reconciliation', null],
         ['LOOP_MISSING', missing],
         ['SLOT_OVERDUE', missing],
         ['SLOT_OVERDUE', stuck],
@@ -220,6 +223,7 @@ describe('with a worker', () => {
       const text = (await cli.run(['status', '--detailed'])).stdout;
       expect(text).toMatch(/^nothing is wrong/);
       expect(text).toContain(`${process.pid}@`);
+      for (const { name } of components) expect(text).toContain(`\n${name} `);
       expect((await cli.run(['validate'])).stdout).toMatch(
         /1 plant, 1 ACTIVE: 1 with a loop, 1 without an overdue slot\nnothing is found/,
       );
