@@ -103,16 +103,7 @@ const layers: Record<string, Layer> = {
       'node:*',
       'node:fs/promises',
     ],
-    // Of these, `deps`, the page routes and `system` go with the one diagnosis and the panels.
-    lists: [
-      'app.ts',
-      'panels.ts',
-      'deps.ts',
-      'pages/routes.ts',
-      'system/health.ts',
-      'system/metrics.ts',
-      'system/system.ts',
-    ],
+    lists: ['app.ts', 'panels.ts', 'deps.ts', 'pages/routes.ts'],
     message:
       "api imports domain, db, operations, the workflows' messages and web libraries; the rest comes in its deps.",
   },

@@ -23,6 +23,7 @@ import { createActions } from './plants/actions.ts';
 import { alertRoutes } from './plants/alerts-routes.ts';
 import { authRoutes } from './people/routes.ts';
 import { integrationRoutes } from './plants/integrations-routes.ts';
+import { plantGauges } from './plants/metrics.ts';
 import { plantActionRoutes } from './plants/actions-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
 import { healthRoutes } from './system/routes.ts';
@@ -41,7 +42,7 @@ export function createApp(deps: ApiDeps): App {
     bearerFormat: 'JWT',
   });
   const health = createHealth(deps);
-  const metrics = createApiMetrics(deps);
+  const metrics = createApiMetrics(deps, [plantGauges]);
   app.use(requestIds(deps), metrics.measured, secured(deps), identification(deps));
   app.use(
     bodyLimit({

@@ -17,8 +17,13 @@ import { listFleet } from '../db/plants/fleet.ts';
 import { countBrands } from '../db/plants/incidents.ts';
 import { findLossesDue } from '../db/plants/losses.ts';
 import { countMissedSlots } from '../db/plants/missed-slots.ts';
-import { listWatchedPlants, readBrandPolling, readMissedSlots } from '../db/plants/operations.ts';
-import { countByMinute, listPlantGauges, readPulse } from '../db/plants/polling.ts';
+import { countMissedRows, readBrandPolling } from '../db/plants/operations.ts';
+import {
+  countByMinute,
+  listPlantGauges,
+  listWatchedPlants,
+  readPulse,
+} from '../db/plants/polling.ts';
 import { onPruneSession, planPrune, prune } from '../db/plants/prune.ts';
 import type { Database } from '../db/tables.ts';
 import { openDatabase } from '../db/database.ts';
@@ -190,10 +195,10 @@ async function timeReads(
     await time('reconciliation: listFleet', () => listFleet(db)),
     await time('reconciliation: countBrands', () => countBrands(db, now(), 300_000)),
     await time('reconciliation: findLossesDue', () => findLossesDue(db, now(), 100)),
-    await time('validate: listWatchedPlants', () => listWatchedPlants(db)),
+    await time('validate: listWatchedPlants', () => listWatchedPlants(db, now())),
     await time('status: readBrandPolling, an hour', () => readBrandPolling(db)),
-    await time('status: readMissedSlots, a day', () => readMissedSlots(db)),
-    await time('system page: countMissedSlots, a day', () =>
+    await time('status: countMissedRows, a day', () => countMissedRows(db, now() - dayMs)),
+    await time('status and system page: countMissedSlots, a day', () =>
       countMissedSlots(db, now() - dayMs, now() - minuteMs),
     ),
     await time('system page: countByMinute, an hour', () => countByMinute(db, now(), 60)),

@@ -1,5 +1,4 @@
 import type { AddressInfo } from 'node:net';
-import { readFileSync } from 'node:fs';
 
 import { createAdaptorServer } from '@hono/node-server';
 
@@ -23,6 +22,7 @@ import {
 import type { Log } from '../environment/log.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { openTemporal } from '../environment/temporal.ts';
+import { productVersion } from '../operations/version.ts';
 
 /** Connects the API with its real services and serves it. */
 
@@ -103,13 +103,8 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey
     temporalUiUrl: webUiUrl(config),
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
     statusProfile: config.DEFAULT_STATUS_PROFILE,
-    version: packageVersion(),
+    version: productVersion(),
   };
-}
-
-function packageVersion(): string {
-  const path = new URL('../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 
 type Server = ReturnType<typeof createAdaptorServer>;

@@ -130,3 +130,15 @@ export async function findMissingTable(db: Kysely<Database>): Promise<string | n
   );
   return result.rows[0]?.name ?? null;
 }
+
+/** The server's version, and the newest migration that was applied. */
+export async function readVersions(
+  db: Kysely<Database>,
+): Promise<{ postgres: string; migration: string | null }> {
+  const result = await sql<{ postgres: string; migration: string | null }>`
+    select current_setting('server_version') as postgres,
+      (select max(name) from migration_checksums) as migration`.execute(db);
+  const [versions] = result.rows;
+  if (versions === undefined) throw new Error('a select without a row');
+  return versions;
+}

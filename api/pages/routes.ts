@@ -3,15 +3,13 @@ import { compress } from 'hono/compress';
 
 import { readPage } from '../../db/page.ts';
 import { listAlerts } from '../../db/plants/alerts.ts';
-import { countMissedSlots, type SlotCount } from '../../db/plants/missed-slots.ts';
 import { readStrips } from '../../db/plants/strips.ts';
-import { dayMs, minuteMs } from '../../domain/zone.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type ApiEnv, type Person, plantScope } from '../env.ts';
 import { type FleetView, scopedRows } from '../plants/fleet-view.ts';
 import type { HealthReader } from '../system/health.ts';
-import { readSystem } from '../system/system.ts';
+import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
 import { groupByIncident } from '../plants/pages/alerts-data.ts';
 import { type AlertTab, alertsContent, alertTabs, statesOfTab } from '../plants/pages/alerts.ts';
@@ -28,10 +26,6 @@ import { sessionPages } from '../people/session-pages.ts';
 /** How often a page renews itself, s. */
 const refreshS = 10;
 const alertsPageSize = 200;
-/** A younger slot without a row is not missed, because its poll may still run. */
-const slotGraceMs = 2 * minuteMs;
-/** Counting a day's slots of a large fleet takes a tenth of a second, so pages share a count for this time. */
-const missedKeptMs = 30_000;
 
 /** Serves all pages and their forms, which call the same functions as the JSON routes. */
 export function pageRoutes(
@@ -101,52 +95,15 @@ export function pageRoutes(
     return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
   });
 
-  const missedSlots = keptFor(missedKeptMs, deps.clock, async (nowMs) =>
-    countMissedSlots(deps.db, nowMs - dayMs, nowMs - slotGraceMs),
-  );
+  const systemPanels = createSystemPanels();
 
   routes.get('/system', async (c) => {
     const person = await staffOf(c);
-    const [system, slotsMissed] = await Promise.all([readSystem(deps, health), missedSlots()]);
-    // Leaves out the running minute, whose partial count would look like a drop.
-    const minutes = system.minutes.slice(0, -1);
-    const content = systemContent({
-      state: system.health.state,
-      checks: system.health.checks,
-      polls: {
-        perMinute: minutes.map(({ polled }) => polled),
-        failedPerMinute: minutes.map(({ failed }) => failed),
-        latenessMs: system.lateness,
-      },
-      slotsMissed,
-      oldestDueSlotAgeMs: system.oldestDueSlotAgeMs,
-      versions: system.versions,
-    });
+    const content = await systemContent(deps, await health.read(), systemPanels);
     return show(c, person, { title: 'System', section: 'system', charts: true }, content);
   });
 
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));
   return routes;
-}
-
-/** Reads at most once in `keptMs`, for any number of callers. */
-function keptFor(
-  keptMs: number,
-  clock: () => number,
-  read: (nowMs: number) => Promise<SlotCount>,
-): () => Promise<SlotCount> {
-  let kept: { atMs: number; value: Promise<SlotCount> } | null = null;
-  return async () => {
-    const nowMs = clock();
-    if (kept === null || nowMs - kept.atMs > keptMs) {
-      const reading = { atMs: nowMs, value: read(nowMs) };
-      kept = reading;
-      // A failure reaches its callers and is not cached.
-      reading.value.catch(() => {
-        if (kept === reading) kept = null;
-      });
-    }
-    return kept.value;
-  };
 }

@@ -1,5 +1,6 @@
 import { cutPage } from '../../db/page.ts';
 import type { Brand, Status } from '../../domain/plants/plant.ts';
+import { hasStopped } from '../../domain/plants/stopped.ts';
 import type { FleetRow } from './fleet-row.ts';
 
 /** What a list of the fleet may be filtered by; all that are given must hold. */
@@ -119,9 +120,6 @@ export interface FleetTotals {
   monitoring_stopped: boolean;
 }
 
-/** So many plants that are not polled are no accident of their own. */
-const stoppedPart = 1 / 10;
-
 export function fleetTotals(rows: readonly FleetRow[]): FleetTotals {
   const totals: FleetTotals = {
     plants: rows.length,
@@ -152,8 +150,7 @@ export function fleetTotals(rows: readonly FleetRow[]): FleetTotals {
     if (polledAt !== null && (totals.newest_poll_at === null || polledAt > totals.newest_poll_at))
       totals.newest_poll_at = polledAt;
   }
-  totals.monitoring_stopped =
-    totals.not_polled > 0 && totals.not_polled >= totals.active * stoppedPart;
+  totals.monitoring_stopped = hasStopped(totals.not_polled, totals.active);
   return totals;
 }
 

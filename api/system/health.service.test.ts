@@ -3,6 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestApi, type TestApi } from '../../test/support/api.ts';
 import { addPlant, createTestFleet, type TestFleet } from '../../test/support/fleet.ts';
 import { openDatabase } from '../../db/database.ts';
+import { components } from '../../operations/components.ts';
+import { pulse } from '../../operations/plants/figures.ts';
 import { createHealth } from './health.ts';
 
 /** A fleet with a real Temporal that no worker serves, and an API on its database. */
@@ -55,7 +57,7 @@ async function writeRow(plantId: string, atMs: number): Promise<void> {
 
 async function readChecks(deps = api.deps) {
   const health = await createHealth(deps).read();
-  const states = Object.fromEntries(health.checks.map((each) => [each.name, each.state]));
+  const states = Object.fromEntries(health.findings.map((each) => [each.component, each.state]));
   return { ...health, states };
 }
 
@@ -70,6 +72,40 @@ describe('health', () => {
         ]),
       });
     }
+  });
+
+  test('and the System page show every component of the diagnosis', async () => {
+    const askRedis = async () => ({ evictionPolicy: 'noeviction' });
+    const own = await createTestApi({ db: fleet.db, temporal: fleet.client, askRedis });
+    const { checks } = (await (await own.app.request('/health')).json()) as {
+      checks: { name: string; figure: string }[];
+    };
+    const page = await (await own.ask('operator@example.org', 'GET', '/system')).text();
+    await own.close();
+    expect(checks.map(({ name }) => name)).toEqual(components.map(({ name }) => name));
+    for (const { name, figure } of checks) {
+      expect(page).toContain(`>${name}</th>`);
+      if (!figure.endsWith(' ms.')) expect(page).toContain(figure);
+    }
+  });
+
+  test('a new period counts as a sign of life: its first slot is still to come', async () => {
+    const id = await plantPolled(60 * minuteMs);
+    const open = (fromMs: number) =>
+      fleet.db
+        .insertInto('plant_periods')
+        .values({
+          plant_id: id,
+          from_at: new Date(fromMs),
+          to_at: null,
+          interval_s: 600,
+          phase_ms: 0,
+          reason: 'ACTIVE',
+        })
+        .execute();
+    expect((await readChecks()).states['polling']).toBe('down');
+    await open(api.clock.nowMs - minuteMs);
+    expect((await readChecks()).states['polling']).toBe('ok');
   });
 
   test('polling is ok with a row 2 intervals + 1 min old, and not a moment later', async () => {
@@ -87,7 +123,7 @@ describe('health', () => {
     await plantPolled(null);
     const down = await readChecks();
     expect(down).toMatchObject({ state: 'down', states: { polling: 'down' } });
-    expect(down.pulse).toMatchObject({ active: 12, unpolled: 2 });
+    expect(await down.look(pulse)).toMatchObject({ value: { active: 12, unpolled: 2 } });
   });
 
   test('503 when down', async () => {
@@ -111,14 +147,16 @@ describe('health', () => {
 
   test('says which brand has plants and no worker, and how many loops are missing', async () => {
     await plantPolled(minuteMs);
-    const { states, checks } = await readChecks();
+    const { states, findings } = await readChecks();
     expect(states).toMatchObject({
       'workers queue:poll:solis': 'degraded',
       'workers queue:poll:huawei': 'ok',
       'workers queue:fleet': 'degraded',
       loops: 'degraded',
     });
-    expect(checks.find((each) => each.name === 'loops')?.figure).toBe('0 loops for 1 plants');
+    expect(findings.find((each) => each.component === 'loops')?.sentence).toBe(
+      '0 loops run for 1 plant.',
+    );
   });
 
   test('Temporal away is degraded: PostgreSQL alone says that polling has stopped', async () => {

@@ -6,8 +6,9 @@ import { createMiddleware } from 'hono/factory';
 import { requireRole } from '../auth/guard.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
-import type { Health, HealthReader } from './health.ts';
+import type { HealthReader } from './health.ts';
 import type { ApiMetrics } from './metrics.ts';
+import type { Diagnosis } from '../../operations/diagnosis.ts';
 import { problems } from '../problem.ts';
 import { access, instantSchema, jsonAnswer, newRoutes } from '../route.ts';
 
@@ -20,7 +21,7 @@ const healthSchema = z
       z.object({
         name: z.string().openapi({ example: 'postgres' }),
         state: stateSchema,
-        figure: z.string().openapi({ example: 'answers in 2 ms' }),
+        figure: z.string().openapi({ example: 'PostgreSQL answers in 2 ms.' }),
         advice: z.string().nullable(),
         taken_at: instantSchema,
       }),
@@ -34,7 +35,7 @@ const health = createRoute({
   tags: ['system'],
   summary: 'Whether Heliograph itself is well; public',
   description:
-    'down: PostgreSQL is away, or a tenth of the active plants has had no ledger row for 2 intervals + 1 min. degraded: something else is missing. Taken at most 2 s ago.',
+    'down: PostgreSQL is away, or a tenth of the active plants was not polled for 2 intervals + 1 min. degraded: something else is missing. Taken at most 2 s ago.',
   ...access('PUBLIC'),
   responses: {
     200: jsonAnswer(healthSchema, 'ok or degraded'),
@@ -73,15 +74,15 @@ export function healthRoutes(deps: ApiDeps, healthReader: HealthReader, apiMetri
     });
 }
 
-function answerOf({ state, checks }: Health): z.output<typeof healthSchema> {
+function answerOf({ state, findings }: Diagnosis): z.output<typeof healthSchema> {
   return {
     state,
-    checks: checks.map((each) => ({
-      name: each.name,
-      state: each.state,
-      figure: each.figure,
-      advice: each.advice,
-      taken_at: new Date(each.takenAtMs).toISOString(),
+    checks: findings.map((found) => ({
+      name: found.component,
+      state: found.state,
+      figure: found.sentence,
+      advice: found.advice ?? null,
+      taken_at: new Date(found.takenAtMs).toISOString(),
     })),
   };
 }

@@ -1,18 +1,13 @@
 import { sql } from 'kysely';
 
 import type { AdapterErrorType, Brand, Outcome } from '../../domain/plants/plant.ts';
-import type { Db } from '../database.ts';
-import { pollPatience } from './plants.ts';
-import { notLongBefore } from './newest-row.ts';
+import { type Db, instant } from '../database.ts';
 
 /** How polling goes, for those who run it: figures of the ledger over the last hour and day. PostgreSQL's clock is "now". */
 
 /** The polls of one brand in the last hour. */
 export interface BrandPolling {
   brand: Brand;
-  active_plants: number;
-  /** ACTIVE plants whose newest poll is older than 2 intervals + 1 min. */
-  not_polled: number;
   /** Polls that asked, or were to ask, a vendor: every outcome but MISSED and the skips. */
   polls: number;
   outcomes: Partial<Record<Outcome, number>>;
@@ -55,12 +50,8 @@ export async function readBrandPolling(db: Db): Promise<BrandPolling[]> {
         count(*) filter (where on_slot and late) as late,
         max(started_at) as newest_poll_at
       from rows group by brand),
-    fleet as (
-      select brand, count(*) filter (where integration_status = 'ACTIVE') as active_plants,
-        count(*) filter (where integration_status = 'ACTIVE'
-          and coalesce(last_polled_at, activated_at) < now() - ${pollPatience('poll_interval_s')}) as not_polled
-      from plants group by brand)
-    select fleet.brand, active_plants, not_polled, coalesce(polls, 0) as polls, coalesce(outcomes, '{}') as outcomes,
+    fleet as (select distinct brand from plants)
+    select fleet.brand, coalesce(polls, 0) as polls, coalesce(outcomes, '{}') as outcomes,
       late_p50_ms, late_p99_ms, late_max_ms, coalesce(late, 0) as late, newest_poll_at
     from fleet left join polls using (brand) left join outcomes using (brand) order by brand`.execute(
     db,
@@ -80,66 +71,16 @@ export async function readPollingErrors(db: Db): Promise<PollingError[]> {
   return result.rows;
 }
 
-/** Slots of the last 24 h that nobody polled. */
-export interface MissedSlots {
-  /** With a row that says so. */
-  written: number;
-  /** Of plants that are not polled now: their rows are written when somebody polls again. */
-  unwritten: number;
-}
-
-export async function readMissedSlots(db: Db): Promise<MissedSlots> {
-  const result = await sql<MissedSlots>`
-    select
-      (select coalesce(sum(slots_missed), 0)::bigint from poll_logs
-        where job_type = 'POLL' and outcome = 'MISSED' and scheduled_for > now() - interval '24 hours') as written,
-      (select coalesce(sum(least(
-          floor(extract(epoch from now() - greatest(p.last_slot, o.from_at)) / o.interval_s) - 1,
-          86400 / o.interval_s)), 0)::bigint
-        from plants p join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
-        where greatest(p.last_slot, o.from_at) < now() - ${pollPatience('o.interval_s')}) as unwritten`.execute(
-    db,
-  );
-  const [missed] = result.rows;
-  if (missed === undefined) throw new Error('an aggregate without a row');
-  return missed;
-}
-
-/** An ACTIVE plant with what says whether it is polled. */
-export interface WatchedPlant {
-  id: string;
-  name: string;
-  brand: Brand;
-  created_at: Date;
-  activated_at: Date;
-  /** The open ACTIVE period; null where the loop has not opened it. */
-  period_from: Date | null;
-  interval_s: number | null;
-  phase_ms: number | null;
-  /** The newest slot with a row. */
-  newest_slot: Date | null;
-}
-
-/** @param plants all plants, whatever their integration_status. */
-export async function listWatchedPlants(
-  db: Db,
-): Promise<{ nowMs: number; plants: number; watched: WatchedPlant[] }> {
-  const result = await sql<WatchedPlant>`
-    select p.id, p.name, p.brand, p.created_at, p.activated_at,
-      o.from_at as period_from, o.interval_s, o.phase_ms, l.scheduled_for as newest_slot
-    from plants p
-    left join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
-    left join lateral (
-      select scheduled_for from poll_logs where plant_id = p.id and job_type = 'POLL' and scheduled_for <= now()
-        and ${notLongBefore('p.last_slot')}
-      order by scheduled_for desc limit 1) l on true
-    where p.integration_status = 'ACTIVE' order by p.id`.execute(db);
-  // Asked after the rows: a clock that is a moment ahead of them overlooks nothing for long.
-  const counts = await sql<{ plants: number; now: Date }>`
-    select count(*) as plants, now() as now from plants`.execute(db);
-  const [all] = counts.rows;
-  if (all === undefined) throw new Error('an aggregate without a row');
-  return { nowMs: all.now.getTime(), plants: all.plants, watched: result.rows };
+/** Slots of which a row since `sinceMs` says that they were missed. */
+export async function countMissedRows(db: Db, sinceMs: number): Promise<number> {
+  const { slots } = await db
+    .selectFrom('poll_logs')
+    .select(sql<number>`coalesce(sum(slots_missed), 0)::bigint`.as('slots'))
+    .where('job_type', '=', 'POLL')
+    .where('outcome', '=', 'MISSED')
+    .where('scheduled_for', '>', instant(sinceMs))
+    .executeTakeFirstOrThrow();
+  return slots;
 }
 
 /** Plants of which people changed something that their loops have not seen. */
@@ -151,16 +92,4 @@ export async function listUnseenChanges(db: Db): Promise<string[]> {
     .orderBy('id')
     .execute();
   return rows.map((row) => row.id);
-}
-
-/** What the database is. */
-export async function readDatabaseVersions(
-  db: Db,
-): Promise<{ postgres: string; migration: string | null }> {
-  const result = await sql<{ postgres: string; migration: string | null }>`
-    select current_setting('server_version') as postgres,
-      (select max(name) from migration_checksums) as migration`.execute(db);
-  const [versions] = result.rows;
-  if (versions === undefined) throw new Error('a select without a row');
-  return versions;
 }

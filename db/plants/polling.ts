@@ -1,40 +1,32 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 
 import type { Brand, Outcome, Status } from '../../domain/plants/plant.ts';
 import { type Db, instant } from '../database.ts';
 import { pollPatience } from './plants.ts';
 import { notLongBefore } from './newest-row.ts';
 
-/** Whether polling goes on, out of the ledger alone: what health, metrics and the system page tell. */
+/** Whether polling goes on, out of the ledger alone: what the diagnosis and the metrics tell. */
 
-export interface PollingPulse {
-  active: number;
-  /** Of those, without a ledger row (and without an activation) for 2 intervals + 1 min. */
-  unpolled: number;
-  /** The newest slot with a row, of all plants; null before the first. */
-  newestRowAt: Date | null;
-  /** The oldest slot that is due and has no row yet, of all plants; null where none is. */
-  oldestDueAt: Date | null;
-  /** ACTIVE plants by brand. */
-  activeByBrand: Partial<Record<Brand, number>>;
-  /** All plants, whatever their integration_status: each has a loop. */
-  plants: number;
+/** An ACTIVE plant with what says whether it is polled. */
+export interface WatchedPlant {
+  id: string;
+  brand: Brand;
+  created_at: Date;
+  activated_at: Date;
+  /** The begin of the open ACTIVE period; null where the loop has not opened it. */
+  period_from: Date | null;
+  /** The newest slot with a row. */
+  newest_at: Date | null;
+  /** No row, no activation and no new period for 2 intervals + 1 min. */
+  unpolled: boolean;
+  /** The first slot after the newest row, which may be still to come; null without an open period. */
+  due_at: Date | null;
 }
 
-/** One statement; about 10 ms for 1,000 plants. */
-export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
-  const now = sql`${instant(nowMs)}::timestamptz`;
-  const result = await sql<{
-    active: number;
-    unpolled: number;
-    newest_row_at: Date | null;
-    oldest_due_at: Date | null;
-    active_by_brand: Partial<Record<Brand, number>> | null;
-    plants: number;
-  }>`
-    with active as (
-      select p.brand, l.newest_at,
-        coalesce(greatest(l.newest_at, p.activated_at), p.created_at)
+/** Every `WatchedPlant`, as a statement: whether a plant is polled is decided here and nowhere else. */
+const watchedPlants = (now: RawBuilder<unknown>) => sql<WatchedPlant>`
+      select p.id, p.brand, p.created_at, p.activated_at, o.from_at as period_from, l.newest_at,
+        coalesce(greatest(l.newest_at, p.activated_at, o.from_at), p.created_at)
           < ${now} - ${pollPatience('p.poll_interval_s')} as unpolled,
         'epoch'::timestamptz + interval '1 millisecond' * (from_ms + mod(mod(o.phase_ms - from_ms, interval_ms) + interval_ms, interval_ms))
           as due_at
@@ -48,22 +40,45 @@ export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
       left join lateral (
         select o.interval_s * 1000::bigint as interval_ms,
           ceil(extract(epoch from greatest(l.newest_at + interval '1 millisecond', o.from_at)) * 1000)::bigint as from_ms) c on true
-      where p.integration_status = 'ACTIVE')
-    select count(*)::int as active, count(*) filter (where unpolled)::int as unpolled, max(newest_at) as newest_row_at,
-      min(due_at) filter (where due_at <= ${now}) as oldest_due_at,
-      (select jsonb_object_agg(brand, n) from (select brand, count(*) as n from active group by brand) b) as active_by_brand,
+      where p.integration_status = 'ACTIVE'`;
+
+const timestamp = (ms: number) => sql`${instant(ms)}::timestamptz`;
+
+export async function listWatchedPlants(db: Db, nowMs: number): Promise<WatchedPlant[]> {
+  return (await sql<WatchedPlant>`${watchedPlants(timestamp(nowMs))} order by p.id`.execute(db))
+    .rows;
+}
+
+export interface PollingPulse {
+  /** ACTIVE plants. */
+  active: number;
+  /** Of those, without a ledger row, an activation or a new period for 2 intervals + 1 min. */
+  unpolled: number;
+  /** The newest slot with a row, of all ACTIVE plants; null before the first. */
+  newestRowAt: Date | null;
+  /** The oldest slot that is due and has no row yet, of all plants; null where none is. */
+  oldestDueAt: Date | null;
+  /** The same counts of each brand that has ACTIVE plants. */
+  byBrand: Partial<Record<Brand, { active: number; unpolled: number }>>;
+  /** All plants, whatever their integration_status: each has a loop. */
+  plants: number;
+}
+
+/** One statement; about 10 ms for 1,000 plants. */
+export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
+  const now = timestamp(nowMs);
+  const result = await sql<PollingPulse>`
+    with active as (${watchedPlants(now)})
+    select count(*)::int as active, count(*) filter (where unpolled)::int as unpolled, max(newest_at) as "newestRowAt",
+      min(due_at) filter (where due_at <= ${now}) as "oldestDueAt",
+      (select coalesce(jsonb_object_agg(brand, counts), '{}') from (
+        select brand, jsonb_build_object('active', count(*), 'unpolled', count(*) filter (where unpolled)) as counts
+        from active group by brand) b) as "byBrand",
       (select count(*)::int from plants) as plants
     from active`.execute(db);
-  const row = result.rows[0];
-  if (row === undefined) throw new Error('an aggregate gives a row');
-  return {
-    active: row.active,
-    unpolled: row.unpolled,
-    newestRowAt: row.newest_row_at,
-    oldestDueAt: row.oldest_due_at,
-    activeByBrand: row.active_by_brand ?? {},
-    plants: row.plants,
-  };
+  const [pulse] = result.rows;
+  if (pulse === undefined) throw new Error('an aggregate gives a row');
+  return pulse;
 }
 
 /** Ledger rows by outcome since an instant. */

@@ -8,9 +8,10 @@ import { eventually } from '../../../test/support/fleet.ts';
 import { testLoops, type TestLoops } from '../../../test/support/loops.ts';
 import { startTestWorker, stopWorker } from '../../../test/support/workers.ts';
 import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
+import { components } from '../../../operations/components.ts';
 import { plantSearchAttributes, startLoop } from '../../../operations/plants/loops.ts';
 import { ensureSearchAttributes } from '../../../operations/search-attributes.ts';
-import type { SystemStatus } from '../../../operations/plants/status.ts';
+import type { SystemStatus } from './status.ts';
 import type { RunningWorker } from '../../../worker/worker.ts';
 
 /** `status`, `validate` and `audit --fix` on a real Temporal, with and without a worker. */
@@ -45,7 +46,10 @@ async function addOld(intervalS: number): Promise<string> {
   const id = await cli.add({ intervalS });
   await cli.fleet.db
     .updateTable('plants')
-    .set({ created_at: new Date(Date.now() - 3_600_000) })
+    .set({
+      created_at: new Date(Date.now() - 3_600_000),
+      activated_at: new Date(Date.now() - 3_600_000),
+    })
     .where('id', '=', id)
     .execute();
   return id;
@@ -98,6 +102,8 @@ describe('without a worker', () => {
     expect(counts).toMatchObject({ plants: 2, active: 2, with_loop: 1, on_time: 0 });
     expect(findings.map(({ kind, plant_id }) => [kind, plant_id])).toEqual(
       expect.arrayContaining([
+        ['QUEUE_WITHOUT_WORKER', null],
+        ['reconciliation', null],
         ['LOOP_MISSING', missing],
         ['SLOT_OVERDUE', missing],
         ['SLOT_OVERDUE', stuck],
@@ -218,6 +224,7 @@ describe('with a worker', () => {
       const text = (await cli.run(['status', '--detailed'])).stdout;
       expect(text).toMatch(/^nothing is wrong/);
       expect(text).toContain(`${process.pid}@`);
+      for (const { name } of components) expect(text).toContain(`\n${name} `);
       expect((await cli.run(['validate'])).stdout).toMatch(
         /1 plant, 1 ACTIVE: 1 with a loop, 1 without an overdue slot\nnothing is found/,
       );

@@ -1,16 +1,26 @@
-import { type Client, ServiceError } from '@temporalio/client';
-
-import type { BrandPolling } from '../../../db/plants/operations.ts';
-import { type Command, usageError } from '../../command.ts';
-import { type Config, exitCodes } from '../../../environment/config.ts';
-import { nothing, outputWidth, visibleText, writeJson } from '../../render.ts';
+import { type PollingError, readPollingErrors } from '../../../db/plants/operations.ts';
 import { counted } from '../../../domain/wording.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { readSystemStatus, type SystemStatus } from '../../../operations/plants/status.ts';
-import { indented, tableText } from '../../table.ts';
-import { connectTemporal, temporalAway } from '../../../environment/temporal.ts';
+import { exitCodes } from '../../../environment/config.ts';
+import { components } from '../../../operations/components.ts';
+import {
+  diagnose,
+  type Fact,
+  type Finding,
+  type Look,
+  valueOf,
+} from '../../../operations/diagnosis.ts';
+import { loopCounts } from '../../../operations/plants/components.ts';
+import * as figures from '../../../operations/plants/figures.ts';
+import { queueViews } from '../../../operations/queues.ts';
+import { reconciled } from '../../../operations/reconciliation.ts';
+import { databaseVersions, temporalVersion } from '../../../operations/servers.ts';
+import { productVersion } from '../../../operations/version.ts';
+import { type Command, usageError } from '../../command.ts';
+import { nothing, outputWidth, visibleText, writeJson } from '../../render.ts';
+import { tableText } from '../../table.ts';
+import { findingsText, withLook } from './findings.ts';
 
-/** `heliograph status`: shows workers, loops and polls, problems first. */
+/** `heliograph status`: the diagnosis, and figures of polling. */
 export const status: Command = {
   name: 'status',
   usage: '[--detailed] [--json]',
@@ -21,82 +31,97 @@ export const status: Command = {
         status,
         'the command shows the whole system: `heliograph plants show ID` shows one plant',
       );
-    const seen = await runOnServices(context.config());
+    const { findings, seen } = await withLook(context.config(), readStatus);
+    const detailed = context.values['detailed'] === true;
     if (context.json) writeJson(context.io, seen);
     else
       context.io.stdout.write(
-        statusText(seen, {
-          detailed: context.values['detailed'] === true,
-          width: outputWidth(context.io),
-        }),
+        statusText(findings, seen, { detailed, width: outputWidth(context.io) }),
       );
     return seen.problems.length === 0 ? exitCodes.done : exitCodes.failed;
   },
 };
 
-async function runOnServices(config: Config): Promise<SystemStatus> {
-  const db = await connectDatabase(config);
-  let client: Client | null = null;
-  try {
-    client = await connectTemporal(config);
-    return await readSystemStatus({ db, client });
-  } catch (error) {
-    throw error instanceof ServiceError ? temporalAway(config, error) : error;
-  } finally {
-    await Promise.allSettled([client?.connection.close(), db.destroy()]);
-  }
+const pollingErrors: Fact<PollingError[]> = ({ db }) => readPollingErrors(db);
+
+/** What `--json` prints, which is made to be read by programs: a field that was once there stays. */
+export type SystemStatus = Awaited<ReturnType<typeof readStatus>>['seen'];
+
+/** @throws what the services throw when they are away. */
+async function readStatus(look: Look) {
+  const takenAt = new Date().toISOString();
+  const { findings } = await diagnose(components, look);
+  const the = async <Value>(fact: Fact<Value>) => valueOf(await look(fact));
+  const seen = {
+    taken_at: takenAt,
+    problems: problemsOf(findings).map(({ sentence }) => sentence),
+    queues: await the(queueViews),
+    loops: await the(loopCounts),
+    reconciliation: await the(reconciled),
+    lateness: await the(figures.lateness),
+    polling: await the(figures.brandPolling),
+    missed_24h: await the(figures.missedSlots),
+    errors: await the(pollingErrors),
+    versions: {
+      heliograph: productVersion(),
+      node: process.versions.node,
+      temporal: await the(temporalVersion),
+      ...(await the(databaseVersions)),
+    },
+  };
+  return { findings, seen };
 }
 
-export function statusText(
-  seen: SystemStatus,
-  options: { detailed: boolean; width: number },
-): string {
-  const { problems, loops, polling, missed_24h: missed, versions, reconciliation } = seen;
-  const sum = (count: (brand: BrandPolling) => number) =>
-    polling.reduce((total, brand) => total + count(brand), 0);
-  const facts: [string, string][] = [
+const problemsOf = (findings: readonly Finding[]) => findings.filter(({ state }) => state !== 'ok');
+
+interface Layout {
+  detailed: boolean;
+  width: number;
+}
+
+function statusText(findings: readonly Finding[], seen: SystemStatus, layout: Layout): string {
+  const problems = problemsOf(findings);
+  const lines = [...wellText(findings), ...figuresText(seen, layout)];
+  const nameWidth = Math.max(...lines.map(([name]) => name.length));
+  return [
+    problems.length === 0
+      ? 'nothing is wrong\n'
+      : `${counted(problems.length, 'problem')}\n${findingsText(problems)}`,
+    lines.map(([name, text]) => `${name.padEnd(nameWidth)}  ${text}\n`).join(''),
+    ...(layout.detailed ? [queuesText(seen, layout), brandsText(seen, layout)] : []),
+    errorsText(seen, layout),
+  ].join('\n');
+}
+
+type Line = [name: string, text: string];
+
+function wellText(findings: readonly Finding[]): Line[] {
+  return findings
+    .filter(({ state }) => state === 'ok')
+    .map(({ component, sentence }) => [component, sentence]);
+}
+
+function figuresText(seen: SystemStatus, { detailed }: Layout): Line[] {
+  const { polling, lateness: late, missed_24h: missed, versions } = seen;
+  const sum = (key: 'polls' | 'late') => polling.reduce((total, brand) => total + brand[key], 0);
+  const slots = counted(missed.written + missed.unwritten, 'slot');
+  const unwritten = `, ${missed.unwritten} of them of plants that are not polled now`;
+  const most = Math.max(...polling.map((brand) => brand.late_max_ms ?? 0));
+  return [
+    ['last hour', `${counted(sum('polls'), 'poll')}, ${sum('late')} late`],
     [
-      'loops',
-      `${loops.running} running; ${counted(loops.plants, 'plant')}, ${loops.active} ACTIVE`,
+      'lateness',
+      late === null
+        ? nothing
+        : `p50 ${millis(late.p50)}, p99 ${millis(late.p99)}, at most ${millis(most)}`,
     ],
-    [
-      'last hour',
-      `${counted(
-        sum((brand) => brand.polls),
-        'poll',
-      )}, ${sum((brand) => brand.late)} late`,
-    ],
-    ['lateness', latenessText(seen)],
-    [
-      'missed, 24 h',
-      missed.unwritten === 0
-        ? counted(missed.written, 'slot')
-        : `${counted(missed.written + missed.unwritten, 'slot')}, ${missed.unwritten} of them from plants that are not polled now`,
-    ],
-    ['reconciled', reconciliation.last_run_at ?? nothing],
+    ['missed, 24 h', `${slots}${missed.unwritten === 0 ? '' : unwritten}`],
     [
       'versions',
       `heliograph ${versions.heliograph}, node ${versions.node}, Temporal ${versions.temporal}, PostgreSQL ${versions.postgres}`,
     ],
-    ...(options.detailed ? [['migration', versions.migration ?? nothing] as [string, string]] : []),
+    ...(detailed ? [['migration', versions.migration ?? nothing] satisfies Line] : []),
   ];
-  const nameWidth = Math.max(...facts.map(([name]) => name.length));
-  return [
-    problems.length === 0
-      ? 'nothing is wrong\n'
-      : `${counted(problems.length, 'problem')}\n${indented(problems.map((each) => `${each}\n`).join(''))}`,
-    '\n',
-    facts.map(([name, text]) => `${name.padEnd(nameWidth)}  ${text}\n`).join(''),
-    `\n${queuesText(seen, options)}`,
-    options.detailed ? `\n${brandsText(seen, options.width)}` : '',
-    `\n${errorsText(seen, options)}`,
-  ].join('');
-}
-
-function latenessText({ lateness, polling }: SystemStatus): string {
-  if (lateness === null) return nothing;
-  const most = Math.max(...polling.map((brand) => brand.late_max_ms ?? 0));
-  return `p50 ${millis(lateness.p50)}, p99 ${millis(lateness.p99)}, at most ${millis(most)}`;
 }
 
 function millis(value: number | null): string {
@@ -104,66 +129,40 @@ function millis(value: number | null): string {
   return value < 10_000 ? `${Math.round(value)} ms` : `${Math.round(value / 1_000)} s`;
 }
 
-function queuesText(
-  { queues }: SystemStatus,
-  { detailed, width }: { detailed: boolean; width: number },
-): string {
-  const columns = [
-    { title: 'queue' },
-    { title: 'workers', align: 'right' as const },
-    { title: 'backlog', align: 'right' as const },
-    { title: 'oldest', align: 'right' as const },
-    { title: detailed ? 'who' : '' },
-  ];
-  return tableText(
-    columns,
-    queues.map(({ queue, workers, backlog, backlog_age_s: ageS }) => [
-      queue,
-      String(workers.length),
-      String(backlog),
-      backlog === 0 ? nothing : `${ageS} s`,
-      detailed ? visibleText(workers.map(({ identity }) => identity).join(', ')) || nothing : '',
-    ]),
-    width,
-  );
+/** Names at the left, then numbers, then what is long. */
+function columns(names: string[], numbers: string[], texts: string[]) {
+  const right = numbers.map((title) => ({ title, align: 'right' as const }));
+  const left = (titles: string[]) => titles.map((title) => ({ title }));
+  return [...left(names), ...right, ...left(texts)];
 }
 
-function brandsText({ polling }: SystemStatus, width: number): string {
-  const right = (title: string) => ({ title, align: 'right' as const });
-  return tableText(
-    [
-      { title: 'brand' },
-      right('ACTIVE'),
-      right('not polled'),
-      right('polls'),
-      right('late'),
-      right('p50'),
-      right('p99'),
-      right('max'),
-      { title: 'outcomes' },
-    ],
-    polling.map((brand) => [
-      brand.brand,
-      String(brand.active_plants),
-      String(brand.not_polled),
-      String(brand.polls),
-      String(brand.late),
-      millis(brand.late_p50_ms),
-      millis(brand.late_p99_ms),
-      millis(brand.late_max_ms),
-      Object.entries(brand.outcomes)
-        .map(([outcome, count]) => `${count} ${outcome}`)
-        .join(', ') || nothing,
-    ]),
-    width,
-  );
+function queuesText({ queues }: SystemStatus, { width }: Layout): string {
+  const rows = queues.map(({ queue, workers, backlog, backlog_age_s: ageS }) => [
+    queue,
+    String(workers.length),
+    String(backlog),
+    backlog === 0 ? nothing : `${ageS} s`,
+    visibleText(workers.map(({ identity }) => identity).join(', ')) || nothing,
+  ]);
+  return tableText(columns(['queue'], ['workers', 'backlog', 'oldest'], ['who']), rows, width);
 }
 
-function errorsText(
-  { errors }: SystemStatus,
-  { detailed, width }: { detailed: boolean; width: number },
-): string {
+function brandsText({ polling }: SystemStatus, { width }: Layout): string {
+  const numbers = ['ACTIVE', 'not polled', 'polls', 'late', 'p50', 'p99', 'max'];
+  const rows = polling.map((brand) => [
+    brand.brand,
+    ...[brand.active_plants, brand.not_polled, brand.polls, brand.late].map(String),
+    ...[brand.late_p50_ms, brand.late_p99_ms, brand.late_max_ms].map(millis),
+    Object.entries(brand.outcomes)
+      .map(([outcome, count]) => `${count} ${outcome}`)
+      .join(', ') || nothing,
+  ]);
+  return tableText(columns(['brand'], numbers, ['outcomes']), rows, width);
+}
+
+function errorsText({ errors }: SystemStatus, { detailed, width }: Layout): string {
   if (errors.length === 0) return 'no errors in the last hour\n';
+  const names = ['errors, last hour', 'type'];
   const rows = errors.map((error) => [
     error.brand,
     error.error_type,
@@ -172,16 +171,6 @@ function errorsText(
     error.newest_at.toISOString(),
     detailed ? visibleText(error.newest ?? nothing) : '',
   ]);
-  return tableText(
-    [
-      { title: 'errors, last hour' },
-      { title: 'type' },
-      { title: 'polls', align: 'right' },
-      { title: 'plants', align: 'right' },
-      { title: 'newest' },
-      { title: detailed ? 'which says' : '' },
-    ],
-    rows,
-    width,
-  );
+  const texts = ['newest', detailed ? 'which says' : ''];
+  return tableText(columns(names, ['polls', 'plants'], texts), rows, width);
 }

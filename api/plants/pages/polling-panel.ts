@@ -1,0 +1,101 @@
+import { html } from 'hono/html';
+
+import { type PolledMinute, countByMinute } from '../../../db/plants/polling.ts';
+import { durationText } from '../../../domain/wording.ts';
+import { type Fact, valueOf } from '../../../operations/diagnosis.ts';
+import { lateness, pulse, slotCount } from '../../../operations/plants/figures.ts';
+import { keptFor } from '../../kept.ts';
+import { chart, decimal, type Html, missing } from '../../pages/components.ts';
+import type { SystemPanel } from '../../system/page.ts';
+
+/** How polling went in the last hour, on the System page. */
+
+const minutesShown = 60;
+/** Counting a day's slots of a large fleet costs a tenth of a second: not at every renewal of every page. */
+const slotsKeptMs = 30_000;
+
+/** The panel counts slots of its own: one for each app. */
+export function createPollingPanel(): SystemPanel {
+  const keptSlotCount = keptFor(slotsKeptMs, slotCount);
+  const content: Fact<Html> = async ({ db, clock }, look) => {
+    const nowMs = clock();
+    const [minutes, late, slots, polling] = await Promise.all([
+      countByMinute(db, nowMs, minutesShown),
+      look(lateness),
+      look(keptSlotCount),
+      look(pulse),
+    ]);
+    const lateMs = valueOf(late);
+    const { missed, due } = valueOf(slots);
+    const { oldestDueAt } = valueOf(polling);
+    // The running minute is not over: its count would read as a fall.
+    const whole = minutes.slice(0, -1);
+    const figures: [string, Html | string][] = [
+      ['polls a minute, last 5 min', rateText(whole.slice(-5))],
+      ['lateness p50', latenessText(lateMs?.p50)],
+      ['lateness p99', latenessText(lateMs?.p99)],
+      [
+        'slots missed in 24 h',
+        html`${decimal(missed, 0)} <small class="muted">of ${decimal(due, 0)}</small>`,
+      ],
+      [
+        'oldest slot still waiting',
+        oldestDueAt === null ? 'none' : durationText(Math.max(0, nowMs - oldestDueAt.getTime())),
+      ],
+    ];
+    return html`<dl class="figures">
+        ${figures.map(
+          ([name, figure]) =>
+            html`<div>
+              <dt>${name}</dt>
+              <dd>${figure}</dd>
+            </div>`,
+        )}
+      </dl>
+      ${minutesChart(whole)}`;
+  };
+  return async (look) => {
+    const shown = await look(content);
+    return html`<h2 class="space">The last hour</h2>
+      ${shown.isAway ? html`<p>Not known while PostgreSQL is away.</p>` : shown.value}`;
+  };
+}
+
+function rateText(minutes: readonly PolledMinute[]): string {
+  const polls = minutes.reduce((sum, { polled }) => sum + polled, 0);
+  const rate = polls / Math.max(1, minutes.length);
+  return decimal(rate, rate < 10 ? 1 : 0);
+}
+
+function latenessText(ms: number | undefined): Html | string {
+  if (ms === undefined) return missing('Nothing was polled in the last hour', { left: true });
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${decimal(ms / 1_000, 1)} s`;
+}
+
+function minutesChart(minutes: readonly PolledMinute[]): Html {
+  return html`<section aria-labelledby="h-rate">
+    <h2 id="h-rate">Polls a minute <small>last hour</small></h2>
+    ${chart({
+      name: 'polls',
+      series: {
+        polls: minutes.map(({ polled }) => polled),
+        failed: minutes.map(({ failed }) => failed),
+      },
+      legend: html`<span><i></i>polls</span><span><i class="dashed"></i>failed</span>`,
+      label: 'Polls of each minute of the last hour',
+      region: 'Polls as a table',
+      caption: 'Polls a minute',
+      head: html`<th scope="col">minutes ago</th>
+        <th scope="col" class="num">polls</th>
+        <th scope="col" class="num">failed</th>`,
+      rows: minutes.map(
+        ({ polled, failed }, i) =>
+          html`<tr>
+            <th scope="row">${minutes.length - i}</th>
+            <td class="num">${polled}</td>
+            <td class="num">${failed}</td>
+          </tr>`,
+      ),
+    })}
+  </section>`;
+}

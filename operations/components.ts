@@ -1,0 +1,18 @@
+import type { Component } from './diagnosis.ts';
+import { loops, plantQueues, polling } from './plants/components.ts';
+import { servedQueue } from './queues.ts';
+import { reconciliation } from './reconciliation.ts';
+import { postgres, redis, temporal } from './servers.ts';
+import { fleetQueue } from '../workflows/messages.ts';
+
+/** All components of the diagnosis, in the order in which people read them. What is entered here shows everywhere. */
+export const components: readonly Component[] = [
+  postgres,
+  redis,
+  temporal,
+  ...plantQueues,
+  servedQueue(fleetQueue),
+  reconciliation,
+  loops,
+  polling,
+];

@@ -1,0 +1,116 @@
+import { type AuditedLoops, auditedLoops, inBatches } from './check-loops.ts';
+import { pulse } from './figures.ts';
+import { type Fact, type Inspection, type Judgement, valueOf } from '../diagnosis.ts';
+import { queueViews } from '../queues.ts';
+import { listWatchedPlants, type WatchedPlant } from '../../db/plants/polling.ts';
+import { counted } from '../../domain/wording.ts';
+import { pollQueue, pollWorkflowId } from '../../workflows/plants/messages.ts';
+
+/** Whether every ACTIVE plant is watched now, plant by plant: it has its loop, and none of its slots is overdue. */
+
+/** A new plant's loop is started, and its period opened, within a minute. */
+const settledWithinMs = 60_000;
+
+type OverduePlant = WatchedPlant & { due_at: Date };
+
+export const inspectPlants: Fact<Inspection> = async ({ db, temporal, clock }, look) => {
+  const loops = auditedLoops(temporal);
+  const listed = await loops.listRunning();
+  const nowMs = clock();
+  const watched = await listWatchedPlants(db, nowMs);
+  const { plants } = valueOf(await look(pulse));
+  const missing = await findMissing(
+    watched.filter((plant) => !listed.has(pollWorkflowId(plant.id))),
+    loops,
+  );
+  const overdue = watched.filter(
+    (plant): plant is OverduePlant => plant.unpolled && plant.due_at !== null,
+  );
+  const views = valueOf(await look(queueViews));
+  const unserved = new Set(
+    views.filter((view) => view.workers.length === 0).map(({ queue }) => queue),
+  );
+  const isSettled = (since: Date) => since.getTime() < nowMs - settledWithinMs;
+  const withoutLoop = watched.filter(({ id }) => missing.has(id));
+  const withoutPeriod = watched.filter((plant) => plant.period_from === null);
+  const judgements = [
+    ...withoutLoop
+      .filter((plant) => isSettled(plant.created_at))
+      .map((plant) =>
+        judged('LOOP_MISSING', plant, `No workflow ${pollWorkflowId(plant.id)} runs.`),
+      ),
+    ...withoutPeriod
+      .filter((plant) => !missing.has(plant.id) && isSettled(plant.activated_at))
+      .map((plant) =>
+        judged(
+          'NOT_PLANNED',
+          plant,
+          'Its loop runs, and has not opened the period in which it is due.',
+        ),
+      ),
+    ...(await inBatches(overdue, (batch) =>
+      Promise.all(
+        batch.map(async (plant) => {
+          const dueS = Math.round((nowMs - plant.due_at.getTime()) / 1_000);
+          const why = await whyOverdue(plant, { missing, unserved, loops });
+          const sentence = `The slot is due for ${dueS} s and has no row: ${why}.`;
+          return judged('SLOT_OVERDUE', plant, sentence, plant.due_at);
+        }),
+      ),
+    )),
+  ];
+  const counts = {
+    plants,
+    active: watched.length,
+    with_loop: watched.length - missing.size,
+    on_time: watched.length - overdue.length,
+  };
+  const summary = `${counted(plants, 'plant')}, ${counts.active} ACTIVE: ${counts.with_loop} with a loop, ${counts.on_time} without an overdue slot`;
+  return { counts, summary, judgements };
+};
+
+/** Of these plants, which are not listed: those whose loop does not run indeed. The list is a moment old. */
+async function findMissing(
+  unlisted: readonly WatchedPlant[],
+  loops: AuditedLoops,
+): Promise<ReadonlySet<string>> {
+  const ids = await inBatches(unlisted, async (batch) => {
+    const runs = await Promise.all(batch.map(({ id }) => loops.isRunning(pollWorkflowId(id))));
+    return batch.filter((_, index) => runs[index] !== true).map(({ id }) => id);
+  });
+  return new Set(ids);
+}
+
+/** What a person does about a finding of each kind. */
+const advice = {
+  LOOP_MISSING:
+    'A running worker starts it within a minute; `heliograph audit --fix` starts it now.',
+  NOT_PLANNED:
+    "See the loop's newest events in the Temporal Web UI; `heliograph audit --fix` has it look again.",
+  SLOT_OVERDUE:
+    'The end of each sentence says why. Where the loop is not at it, see the loop in the Temporal Web UI and the log of its worker.',
+} as const;
+
+function judged(
+  kind: keyof typeof advice,
+  { id }: WatchedPlant,
+  sentence: string,
+  at: Date | null = null,
+): Judgement {
+  const facts = { plant_id: id, at: at?.toISOString() ?? null };
+  return { kind, state: 'degraded', facts, sentence, advice: advice[kind] };
+}
+
+/** The loop itself is asked only where nothing else explains it. */
+async function whyOverdue(
+  { id, brand }: WatchedPlant,
+  seen: { missing: ReadonlySet<string>; unserved: ReadonlySet<string>; loops: AuditedLoops },
+): Promise<string> {
+  if (seen.missing.has(id)) return 'its loop is missing';
+  const queue = pollQueue(brand);
+  if (seen.unserved.has(queue)) return `no worker serves ${queue}`;
+  const polling = await seen.loops.findPolling(id);
+  if (polling === 'NO_ANSWER') return 'its loop does not answer';
+  if (polling === null) return 'its loop answers, and is not at it';
+  return `its loop is at the poll of ${new Date(polling).toISOString()}`;
+}
