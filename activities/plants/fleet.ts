@@ -1,4 +1,5 @@
-import { makePollLogMonths } from '../../db/migrate.ts';
+import { makeLedgerParts } from '../../db/ledger/ledger.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import {
   type FleetPlant,
   listFleet,
@@ -59,7 +60,7 @@ export function createFleet(
       const nowMs = Math.max(args.nowMs, deps.clock());
       const beat = setInterval(heartbeat, 3_000);
       try {
-        const partitions = await makePollLogMonths(deps.db, new Date(nowMs));
+        const partitions = await makeLedgerParts(deps.db, plantLedger, new Date(nowMs));
         const resumed = await endPauses(deps.db, nowMs);
         const plants = await listFleet(deps.db);
         const running = await runningLoops(plants);

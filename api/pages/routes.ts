@@ -2,7 +2,8 @@ import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
 import { listAlerts } from '../../db/plants/alerts.ts';
-import { countMissedSlots, type SlotCount } from '../../db/plants/missed-slots.ts';
+import { countMissedSlots, type SlotCount } from '../../db/ledger/missed.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import { readStrips } from '../../db/plants/strips.ts';
 import { workflowLink } from '../../operations/links.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
@@ -117,7 +118,7 @@ export function pageRoutes(
   });
 
   const missedSlots = keptFor(missedKeptMs, deps.clock, async (nowMs) =>
-    countMissedSlots(deps.db, nowMs - dayMs, nowMs - slotGraceMs),
+    countMissedSlots(deps.db, plantLedger, { fromMs: nowMs - dayMs, toMs: nowMs - slotGraceMs }),
   );
 
   routes.get('/system', async (c) => {

@@ -20,8 +20,8 @@ import type {
 import type { Brand } from '../../domain/plants/plant.ts';
 import { type Db, instant, timestamp } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
-import { daysAround } from './snapshots.ts';
-import type { AlertEventsTable, AlertsTable } from '../tables.ts';
+import { daysAround, totalsAtTime } from './snapshots.ts';
+import type { AlertEventsTable, AlertsTable } from './tables.ts';
 
 /** Who changed an alert: the loop, in `alert_events.actor`. */
 const loopActor = 'loop';
@@ -79,17 +79,7 @@ export async function readAlertsBefore(
     }
   >`
     select p.*, ${daysAround(now)} as days, ${openIncident} as incident,
-      (select coalesce(json_agg(json_build_object('date', s.date::text, 'totalAtTimeKwh',
-          -- between the two ten-minute marks around the local time of day
-          (s.totals_by_time ->> t.mark)::float8
-            + ((s.totals_by_time ->> (t.mark + 1))::float8 - (s.totals_by_time ->> t.mark)::float8) * t.share)), '[]'::json)
-        from metric_snapshots s,
-          lateral (select minutes / 10 as marks from
-            (select extract(epoch from (${timestamp(measuredAtMs)} at time zone p.timezone)::time) / 60 as minutes) m) x,
-          lateral (select floor(x.marks)::int as mark, (x.marks - floor(x.marks))::float8 as share) t
-        where s.plant_id = p.id and s.complete
-          and s.date between (${now} at time zone p.timezone)::date - 7
-                         and (${now} at time zone p.timezone)::date - 1) as days_at_time,
+      ${totalsAtTime(timestamp(measuredAtMs), now)} as days_at_time,
       ${activeAlerts} as active, ${endedAlerts(now, timestamp(sinceMs))} as ended
     from plants p where p.id = ${plantId}`.execute(db);
   const row = result.rows[0];

@@ -8,8 +8,8 @@ import {
 } from '../../domain/plants/incidents.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { type Db, instant, ms } from '../database.ts';
-import { pollPatience } from './plants.ts';
-import type { BrandIncidentsTable, Database } from '../tables.ts';
+import type { Database } from '../tables.ts';
+import type { BrandIncidentsTable } from './tables.ts';
 import type { Selectable } from 'kysely';
 
 /** Incidents that are suspected or open. */
@@ -103,9 +103,9 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
         p.last_poll ->> 'outcome' = 'FAILED' and p.last_poll ->> 'errorType' <> 'PLANT_NOT_FOUND' as failed
       from plants p
       where p.integration_status in ('ACTIVE', 'PAUSED_AUTH_ERROR') and p.last_poll is not null
-        and p.last_polled_at > ${now}::timestamptz - make_interval(secs => case p.integration_status
-          when 'ACTIVE' then 2 * p.poll_interval_s + 60
-          else greatest(2 * p.poll_interval_s + 60, 2 * ${afterMs / 1_000}::int) end)),
+        and p.last_polled_at > ${now}::timestamptz - case p.integration_status
+          when 'ACTIVE' then stale_after(p.poll_interval_s)
+          else greatest(stale_after(p.poll_interval_s), make_interval(secs => 2 * ${afterMs / 1_000}::int)) end),
     counted as (
       select * from polls where active or (failed and error = 'AUTH_FAILED')),
     errors as (
@@ -242,7 +242,7 @@ async function liftRefusals(
       and vendor_account_id in (
         select o.vendor_account_id from plants o
         where o.integration_status = 'PAUSED_AUTH_ERROR' and o.last_poll ->> 'errorType' = 'AUTH_FAILED'
-          and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - ${pollPatience('o.poll_interval_s')})
+          and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - stale_after(o.poll_interval_s))
     returning id`.execute(trx);
   return result.rows.map(({ id }) => id);
 }

@@ -5,6 +5,7 @@ import {
   type Loss,
   type LossDay,
   type LossFacts,
+  lateDataMs,
   type UsualDay,
   usualDaysMax,
 } from '../../domain/plants/losses.ts';
@@ -14,8 +15,6 @@ import { findBookedTotals } from './poll-logs.ts';
 
 /** An estimate is no older than this while its alert is active. */
 const estimatedEveryMs = 10 * 60_000;
-/** Late data of the days of an alert are taken into account for so long after its end: then its days are FINAL. */
-export const lateDataMs = 4 * 24 * 3_600_000;
 /** Days before an alert among which its usual days are looked for. */
 const usualDaysWithin = 30;
 

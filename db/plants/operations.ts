@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 
 import type { AdapterErrorType, Brand, Outcome } from '../../domain/plants/plant.ts';
 import type { Db } from '../database.ts';
-import { pollPatience } from './plants.ts';
-import { notLongBefore } from './newest-row.ts';
+import { newestSlot } from './ledger.ts';
+import { isStale } from './plants.ts';
 
 /** How polling goes, for those who run it: figures of the ledger over the last hour and day. PostgreSQL's clock is "now". */
 
@@ -56,10 +56,9 @@ export async function readBrandPolling(db: Db): Promise<BrandPolling[]> {
         max(started_at) as newest_poll_at
       from rows group by brand),
     fleet as (
-      select brand, count(*) filter (where integration_status = 'ACTIVE') as active_plants,
-        count(*) filter (where integration_status = 'ACTIVE'
-          and coalesce(last_polled_at, activated_at) < now() - ${pollPatience('poll_interval_s')}) as not_polled
-      from plants group by brand)
+      select p.brand, count(*) filter (where p.integration_status = 'ACTIVE') as active_plants,
+        count(*) filter (where ${isStale}) as not_polled
+      from plants p group by p.brand)
     select fleet.brand, active_plants, not_polled, coalesce(polls, 0) as polls, coalesce(outcomes, '{}') as outcomes,
       late_p50_ms, late_p99_ms, late_max_ms, coalesce(late, 0) as late, newest_poll_at
     from fleet left join polls using (brand) left join outcomes using (brand) order by brand`.execute(
@@ -94,10 +93,10 @@ export async function readMissedSlots(db: Db): Promise<MissedSlots> {
       (select coalesce(sum(slots_missed), 0)::bigint from poll_logs
         where job_type = 'POLL' and outcome = 'MISSED' and scheduled_for > now() - interval '24 hours') as written,
       (select coalesce(sum(least(
-          floor(extract(epoch from now() - greatest(p.last_slot, o.from_at)) / o.interval_s) - 1,
+          slots_between(greatest(p.last_slot, o.from_at) + interval '1 ms', now(), o.interval_s, o.phase_ms) - 1,
           86400 / o.interval_s)), 0)::bigint
         from plants p join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
-        where greatest(p.last_slot, o.from_at) < now() - ${pollPatience('o.interval_s')}) as unwritten`.execute(
+        where greatest(p.last_slot, o.from_at) < now() - stale_after(o.interval_s)) as unwritten`.execute(
     db,
   );
   const [missed] = result.rows;
@@ -126,13 +125,10 @@ export async function listWatchedPlants(
 ): Promise<{ nowMs: number; plants: number; watched: WatchedPlant[] }> {
   const result = await sql<WatchedPlant>`
     select p.id, p.name, p.brand, p.created_at, p.activated_at,
-      o.from_at as period_from, o.interval_s, o.phase_ms, l.scheduled_for as newest_slot
+      o.from_at as period_from, o.interval_s, o.phase_ms, l.newest_slot
     from plants p
     left join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
-    left join lateral (
-      select scheduled_for from poll_logs where plant_id = p.id and job_type = 'POLL' and scheduled_for <= now()
-        and ${notLongBefore('p.last_slot')}
-      order by scheduled_for desc limit 1) l on true
+    left join lateral (${newestSlot(sql`now()`)}) l on true
     where p.integration_status = 'ACTIVE' order by p.id`.execute(db);
   // Asked after the rows: a clock that is a moment ahead of them overlooks nothing for long.
   const counts = await sql<{ plants: number; now: Date }>`

@@ -5,7 +5,8 @@ import { nextSlotAfter } from '../../domain/slots.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
 import { type AlertView, listAlerts } from './alerts.ts';
 import { findAccounts } from './credentials.ts';
-import { findOpenPeriod } from './periods.ts';
+import { findOpenPeriod } from '../ledger/periods.ts';
+import { plantLedger } from './ledger.ts';
 import { findPlantIn, listPlants, type PlantRow, type PlantView } from './plants.ts';
 import { listPollLogs, type PollLogRow } from './poll-logs.ts';
 import type { PlantScope } from '../scope.ts';
@@ -45,7 +46,7 @@ export async function readPlantDetail(
   const [row, [account], period, alerts, polls, days] = await Promise.all([
     findPlantIn(db, scope, plantId),
     findAccounts(db, [plant.vendor_account_id]),
-    findOpenPeriod(db, plantId),
+    findOpenPeriod(db, plantLedger, plantId),
     listAlerts(db, { plantId, limit: alertsShown }),
     listPollLogs(db, plantId, pollsShown, { jobType: 'POLL' }),
     findDays(db, plantId, addDays(today, 1 - daysShown), today),

@@ -2,7 +2,9 @@ import { type Insertable, type Selectable, sql } from 'kysely';
 
 import type { LocalDate } from '../../domain/zone.ts';
 import { type Db, instant } from '../database.ts';
-import type { PollLogsTable } from '../tables.ts';
+import { insertMissed as insertMissedSlots } from '../ledger/missed.ts';
+import { plantLedger } from './ledger.ts';
+import type { PollLogsTable } from './tables.ts';
 
 export type PollLogRow = Selectable<PollLogsTable>;
 
@@ -33,21 +35,25 @@ export async function insertMissed(
     overflow: { slotMs: number; slots: number } | null;
   },
 ): Promise<void> {
-  if (missed.overflow !== null) {
-    await sql`
-      insert into poll_logs (plant_id, job_type, scheduled_for, "trigger", outcome, slots_missed, workflow_id, run_id)
-      values (${missed.plantId}, 'POLL', ${instant(missed.overflow.slotMs)}, 'SCHEDULE', 'MISSED',
-        ${missed.overflow.slots}, ${missed.workflowId}, ${missed.runId})
-      on conflict do nothing`.execute(db);
-  }
-  if (missed.rows !== null) {
-    await sql`
-      insert into poll_logs (plant_id, job_type, scheduled_for, "trigger", outcome, slots_missed, workflow_id, run_id)
-      select ${missed.plantId}, 'POLL', at, 'SCHEDULE', 'MISSED', 1, ${missed.workflowId}, ${missed.runId}
-      from generate_series(${instant(missed.rows.fromMs)}::timestamptz, ${instant(missed.rows.toMs)}::timestamptz,
-        make_interval(secs => ${missed.intervalMs / 1000})) as at
-      on conflict do nothing`.execute(db);
-  }
+  const { plantId, overflow, rows, intervalMs } = missed;
+  const writer = { workflow_id: missed.workflowId, run_id: missed.runId };
+  if (overflow !== null)
+    await insertPollLog(db, {
+      plant_id: plantId,
+      job_type: 'POLL',
+      scheduled_for: instant(overflow.slotMs),
+      trigger: 'SCHEDULE',
+      outcome: 'MISSED',
+      slots_missed: overflow.slots,
+      ...writer,
+    });
+  if (rows !== null)
+    await insertMissedSlots(db, plantLedger, {
+      subjectId: plantId,
+      ...rows,
+      intervalMs,
+      columns: writer,
+    });
 }
 
 /** The newest slot with a row, ms; null for a plant without one. */

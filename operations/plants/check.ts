@@ -10,17 +10,20 @@ import {
 import {
   type AuditWindow,
   countSlots,
-  type DayBesideLedger,
-  findDaysUnlikeLedger,
   findDoubledSlots,
   findLedgerStart,
-  findOverlaps,
   findStrayRows,
   hasLedgerKey,
   type LedgerScope,
-  listPlantsToWatch,
   onOneSnapshot,
+} from '../../db/ledger/check.ts';
+import {
+  type DayBesideLedger,
+  findDaysUnlikeLedger,
+  findOverlaps,
+  listPlantsToWatch,
 } from '../../db/plants/check-ledger.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import type { Db } from '../../db/database.ts';
 import { lockKey, type Locks } from '../../db/lock.ts';
 import type { Database } from '../../db/tables.ts';
@@ -123,9 +126,9 @@ export async function auditWith(
   const toMs = options.toMs ?? Date.now();
   const nowMs = Math.max(toMs, Date.now());
   const ledger = await onOneSnapshot(db, async (trx) => {
-    const startMs = (await findLedgerStart(trx)) ?? toMs;
+    const startMs = (await findLedgerStart(trx, plantLedger)) ?? toMs;
     const fromMs = Math.min(Math.max(options.fromMs ?? startMs, startMs), toMs);
-    const scope = { fromMs, toMs, isKeyed: await hasLedgerKey(trx) };
+    const scope = { fromMs, toMs, isKeyed: await hasLedgerKey(trx, plantLedger) };
     return {
       scope,
       slots: await readSlots(trx, scope),
@@ -164,33 +167,35 @@ interface Found {
 
 /** Slots and rows that are wrong in themselves, and the gaps, which are judged with the loops' help. */
 async function readSlots(db: Db, scope: LedgerScope) {
-  const { strays: strayRows, ...counts } = await countSlots(db, scope);
+  const { strays: strayRows, ...counts } = await countSlots(db, plantLedger, scope);
   const gaps = await findGaps(db, scope, counts.without);
-  const doubled = counts.doubled > 0 ? await findDoubledSlots(db, scope, listedMax) : [];
-  const strays = strayRows > 0 ? await findStrayRows(db, scope, listedMax) : { rows: [], total: 0 };
+  const doubled =
+    counts.doubled > 0 ? await findDoubledSlots(db, plantLedger, scope, listedMax) : [];
+  const strays =
+    strayRows > 0 ? await findStrayRows(db, plantLedger, scope, listedMax) : { rows: [], total: 0 };
   const { overlaps, total: overlapping } = await findOverlaps(db, scope, clocksDifferMs, listedMax);
   const violations: Violation[] = [
     ...(scope.isKeyed ? [] : [ledgerKeyMissing]),
-    ...doubled.map(({ plantId, at, rows, covered }): Violation => ({
+    ...doubled.map(({ subjectId, at, rows, covered }): Violation => ({
       kind: 'SLOT_DOUBLED',
-      plant_id: plantId,
+      plant_id: subjectId,
       at,
       sentence:
         covered === 0
           ? `${rows} rows for one slot.`
           : `The slot has ${rows + covered} rows, ${covered} of them standing for several missed slots.`,
     })),
-    ...strays.rows.map(({ plantId, at, trigger, outcome, grid }): Violation =>
+    ...strays.rows.map(({ subjectId, at, trigger, outcome, grid }): Violation =>
       grid === null
         ? {
             kind: 'ROW_OUTSIDE_PERIOD',
-            plant_id: plantId,
+            plant_id: subjectId,
             at,
             sentence: `A ${trigger} row (${outcome}) at a time when the plant was not due.`,
           }
         : {
             kind: 'ROW_OFF_GRID',
-            plant_id: plantId,
+            plant_id: subjectId,
             at,
             sentence: `A ${trigger} row (${outcome}) off the plant's grid of ${grid.phaseMs} ms + n × ${grid.intervalS} s.`,
           },
@@ -223,13 +228,13 @@ function tellGaps({ slots, polls, truncated }: JudgedGaps): Found {
     violations: [
       ...slots.map((gap): Violation => ({
         kind: 'SLOT_MISSING',
-        plant_id: gap.plantId,
+        plant_id: gap.subjectId,
         at: iso(gap.firstMs),
         sentence: gapSentence(gap),
       })),
       ...polls.map((poll): Violation => ({
         kind: 'POLL_WITHOUT_ROW',
-        plant_id: poll.plantId,
+        plant_id: poll.subjectId,
         at: iso(poll.firstMs),
         sentence:
           'A poll of this time is booked on the plant or its day, and the ledger has no row of it.',

@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import { type QueueView, readQueues } from '../queues.ts';
 import { listWatchedPlants, type WatchedPlant } from '../../db/plants/operations.ts';
 import type { Database } from '../../db/tables.ts';
-import { nextSlotAfter } from '../../domain/slots.ts';
+import { nextSlotAfter, staleAfterMs } from '../../domain/slots.ts';
 import { fleetQueue } from '../../workflows/messages.ts';
 import { pollQueue, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { type AuditedLoops, auditedLoops, inBatches, type Polling } from './check-loops.ts';
@@ -32,8 +32,6 @@ export interface Validation {
   findings: Finding[];
 }
 
-/** A slot counts as overdue when its plant's newest row is older than 2 intervals + 1 min, as everywhere. */
-const graceMs = 60_000;
 /** A new plant's loop is started, and its period opened, within a minute. */
 const settledWithinMs = 60_000;
 
@@ -116,7 +114,7 @@ function isSettled(since: Date, nowMs: number): boolean {
   return since.getTime() < nowMs - settledWithinMs;
 }
 
-/** The oldest slot without a row, ms, where it is overdue; null where all is well. */
+/** The oldest slot without a row, ms, where the row before it is stale or would be; null where all is well. */
 export function overdueSlot(plant: WatchedPlant, nowMs: number): number | null {
   const {
     period_from: from,
@@ -127,7 +125,7 @@ export function overdueSlot(plant: WatchedPlant, nowMs: number): number | null {
   if (from === null || intervalS === null || phaseMs === null) return null;
   const grid = { intervalMs: intervalS * 1_000, phaseMs };
   const dueMs = nextSlotAfter(grid, Math.max(newest?.getTime() ?? 0, from.getTime() - 1));
-  return nowMs - dueMs > grid.intervalMs + graceMs ? dueMs : null;
+  return nowMs - (dueMs - grid.intervalMs) > staleAfterMs(grid.intervalMs) ? dueMs : null;
 }
 
 function queueFindings(watched: readonly WatchedPlant[], unserved: ReadonlySet<string>): Finding[] {

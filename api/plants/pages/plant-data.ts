@@ -1,7 +1,8 @@
 import { listAlerts } from '../../../db/plants/alerts.ts';
 import type { Db } from '../../../db/database.ts';
 import { findPlant, listPlants } from '../../../db/plants/plants.ts';
-import { findOpenPeriod } from '../../../db/plants/periods.ts';
+import { findOpenPeriod } from '../../../db/ledger/periods.ts';
+import { plantLedger } from '../../../db/plants/ledger.ts';
 import { listPollLogs, type PollLogRow } from '../../../db/plants/poll-logs.ts';
 import { readPowerBins } from '../../../db/plants/power.ts';
 import type { PlantScope } from '../../../db/scope.ts';
@@ -43,7 +44,7 @@ export async function readPlantPage(
   const today = localDateAt(nowMs, timezone);
   const [row, period, stored, active, ended, polls, power] = await Promise.all([
     findPlant(db, plantId),
-    findOpenPeriod(db, plantId),
+    findOpenPeriod(db, plantLedger, plantId),
     findDays(db, plantId, addDays(today, -daysShown - medianDays), today),
     listAlerts(db, { plantId, limit: alertsShown }),
     listAlerts(db, { plantId, states: ['RESOLVED'], limit: alertsShown }),
