@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, msOf, onlyRow } from '../database.ts';
 import type { Database } from '../tables.ts';
 import {
   activePeriodOfRow,
@@ -13,7 +13,7 @@ import {
 
 /**
  * The invariants of a ledger, in SQL: what is due is made from the periods, put beside what is written, and only what does
- * not fit comes out. Instants leave as ISO texts, for people.
+ * not fit comes out.
  */
 
 /** Slots and rows with `fromMs` ≤ instant < `toMs`. */
@@ -161,20 +161,19 @@ export interface SlotCounts {
 }
 
 export async function countSlots(db: Db, ledger: Ledger, scope: LedgerScope): Promise<SlotCounts> {
-  const result = await sql<SlotCounts>`
-    with ${slotsAndRows(ledger, scope)}
-    select count(*) filter (where due) as due,
-      count(*) filter (where due and polled) as polled,
-      count(*) filter (where due and not polled and outcome like 'SKIPPED%') as skipped,
-      count(*) filter (where due and (not polled and outcome = 'MISSED' or rows = 0 and covered > 0)) as missed,
-      count(*) filter (where due and rows + covered = 0) as without,
-      count(*) filter (where rows + covered > 1) as doubled,
-      count(*) filter (where not due and "trigger" in ('SCHEDULE', 'CATCH_UP')) as strays,
-      coalesce(sum(rows) filter (where not due and "trigger" not in ('SCHEDULE', 'CATCH_UP')), 0)::bigint as unscheduled
-    from slots`.execute(db);
-  const [counts] = result.rows;
-  if (counts === undefined) throw new Error('an aggregate without a row');
-  return counts;
+  return onlyRow(
+    await sql<SlotCounts>`
+      with ${slotsAndRows(ledger, scope)}
+      select count(*) filter (where due) as due,
+        count(*) filter (where due and polled) as polled,
+        count(*) filter (where due and not polled and outcome like 'SKIPPED%') as skipped,
+        count(*) filter (where due and (not polled and outcome = 'MISSED' or rows = 0 and covered > 0)) as missed,
+        count(*) filter (where due and rows + covered = 0) as without,
+        count(*) filter (where rows + covered > 1) as doubled,
+        count(*) filter (where not due and "trigger" in ('SCHEDULE', 'CATCH_UP')) as strays,
+        coalesce(sum(rows) filter (where not due and "trigger" not in ('SCHEDULE', 'CATCH_UP')), 0)::bigint as unscheduled
+      from slots`.execute(db),
+  );
 }
 
 /** Slots of a subject, one interval apart, that have no row. */
@@ -195,16 +194,8 @@ export async function findSlotGaps(
   scope: LedgerScope,
   limit: number,
 ): Promise<SlotGap[]> {
-  type Row = {
-    subject: string;
-    first_at: Date;
-    last_at: Date;
-    interval_s: number;
-    slots: number;
-    newest: boolean;
-  };
   const { rows, subject, slot } = namesOf(ledger);
-  const result = await sql<Row>`
+  const result = await sql<SlotGap>`
     with ${slotsAndRows(ledger, scope)},
     missing as (
       select s.subject, s.at, s.interval_s, last.at is null or s.at > last.at as newest
@@ -215,24 +206,18 @@ export async function findSlotGaps(
       where s.due and s.rows + s.covered = 0),
     numbered as (
       select *, row_number() over (partition by subject, interval_s, newest order by at) as nth from missing)
-    select subject, interval_s, newest, min(at) as first_at, max(at) as last_at, count(*) as slots
+    select subject as "subjectId", ${msOf(sql`min(at)`)} as "firstMs", ${msOf(sql`max(at)`)} as "lastMs",
+      interval_s * 1000 as "intervalMs", count(*) as slots, newest
     from numbered
     -- slots that follow one another have the same distance to their number
     group by subject, interval_s, newest, at - make_interval(secs => nth * interval_s::float8)
-    order by newest desc, slots desc, subject, first_at limit ${limit}`.execute(db);
-  return result.rows.map((row) => ({
-    subjectId: row.subject,
-    firstMs: row.first_at.getTime(),
-    lastMs: row.last_at.getTime(),
-    intervalMs: row.interval_s * 1000,
-    slots: row.slots,
-    newest: row.newest,
-  }));
+    order by newest desc, slots desc, subject, min(at) limit ${limit}`.execute(db);
+  return result.rows;
 }
 
 export interface DoubledSlot {
   subjectId: string;
-  at: string;
+  at: Date;
   /** Rows at the instant, and rows of several slots that cover it. */
   rows: number;
   covered: number;
@@ -244,22 +229,16 @@ export async function findDoubledSlots(
   scope: LedgerScope,
   limit: number,
 ): Promise<DoubledSlot[]> {
-  const result = await sql<{ subject: string; at: Date; rows: number; covered: number }>`
+  const result = await sql<DoubledSlot>`
     with ${slotsAndRows(ledger, scope)}
-    select subject, at, rows, covered from slots where rows + covered > 1 order by at, subject limit ${limit}`.execute(
-    db,
-  );
-  return result.rows.map(({ subject, at, rows, covered }) => ({
-    subjectId: subject,
-    at: at.toISOString(),
-    rows,
-    covered,
-  }));
+    select subject as "subjectId", at, rows, covered from slots
+    where rows + covered > 1 order by at, subject limit ${limit}`.execute(db);
+  return result.rows;
 }
 
 export interface StrayRow {
   subjectId: string;
-  at: string;
+  at: Date;
   trigger: string;
   outcome: string;
   /** The grid that it misses; null: it lies in no active period. */
@@ -276,19 +255,12 @@ export async function findStrayRows(
   scope: LedgerScope,
   limit: number,
 ): Promise<{ rows: StrayRow[]; total: number }> {
-  type Row = {
-    subject: string;
-    at: Date;
-    trigger: string;
-    outcome: string;
-    interval_s: number | null;
-    phase_ms: number | null;
-    total: number;
-  };
   const { periods, subject } = namesOf(ledger);
-  const result = await sql<Row>`
+  const { rows } = await sql<StrayRow & { total: number }>`
     with ${slotsAndRows(ledger, scope)}
-    select s.subject, s.at, s."trigger", s.outcome, p.interval_s, p.phase_ms, count(*) over () as total
+    select s.subject as "subjectId", s.at, s."trigger", s.outcome, count(*) over () as total,
+      case when p.from_at is not null then
+        json_build_object('intervalS', p.interval_s, 'phaseMs', p.phase_ms) end as grid
     from slots s
     left join ${periods} p on p.${subject} = s.subject and p.reason = 'ACTIVE'
       and s.at >= p.from_at and (p.to_at is null or s.at < p.to_at)
@@ -298,15 +270,5 @@ export async function findStrayRows(
           and (edge.reason <> 'ACTIVE' and edge.from_at = s.at
             or edge.reason = 'ACTIVE' and edge.to_at = s.at and is_slot(s.at, edge.interval_s, edge.phase_ms)))
     order by s.at, s.subject limit ${limit}`.execute(db);
-  const rows = result.rows.map((row) => ({
-    subjectId: row.subject,
-    at: row.at.toISOString(),
-    trigger: row.trigger,
-    outcome: row.outcome,
-    grid:
-      row.interval_s === null || row.phase_ms === null
-        ? null
-        : { intervalS: row.interval_s, phaseMs: row.phase_ms },
-  }));
-  return { rows, total: result.rows[0]?.total ?? 0 };
+  return { rows, total: rows[0]?.total ?? 0 };
 }

@@ -183,7 +183,7 @@ test('the check finds gaps, doubled slots and rows off the grid', async () => {
   await sql`insert into well_levels values (${id}, ${new Date(slotMs(5))}, 'SCHEDULE', 'MISSED', 3),
     (${id}, ${new Date(slotMs(2) + 1)}, 'SCHEDULE', 'OK', null)`.execute(db);
   expect(await findDoubledSlots(db, wells, scope, 10)).toEqual([
-    { subjectId: id, at: new Date(slotMs(7)).toISOString(), rows: 1, covered: 1 },
+    { subjectId: id, at: new Date(slotMs(7)), rows: 1, covered: 1 },
   ]);
   expect(await findStrayRows(db, wells, scope, 10)).toMatchObject({
     total: 1,

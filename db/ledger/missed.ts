@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, onlyRow, timestamp } from '../database.ts';
 import { isOfSlot, type Ledger, namesOf } from './ledger.ts';
 
 /** Slots that nobody answered: written when somebody comes back, counted also before that. */
@@ -21,8 +21,8 @@ export async function countMissedSlots(
   { fromMs, toMs }: { fromMs: number; toMs: number },
 ): Promise<SlotCount> {
   const { periods, subject, rows, slot } = namesOf(ledger);
-  const from = sql`${instant(fromMs)}::timestamptz`;
-  const to = sql`${instant(toMs)}::timestamptz`;
+  const from = timestamp(fromMs);
+  const to = timestamp(toMs);
   const result = await sql<SlotCount>`
     with active as materialized (
       select ${subject} as subject, greatest(from_at, ${from}) as from_at, least(to_at, ${to}) as to_at, interval_s, phase_ms
@@ -37,9 +37,7 @@ export async function countMissedSlots(
     select due.slots as due, greatest(0, due.slots - answered.slots) as missed from due, answered`.execute(
     db,
   );
-  const row = result.rows[0];
-  if (row === undefined) throw new Error('an aggregate gives a row');
-  return row;
+  return onlyRow(result);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, msOf } from '../database.ts';
 import { type Ledger, namesOf } from './ledger.ts';
 
 /** The periods of a ledger's subjects: when each was due, on which grid, and when and why not. */
@@ -21,20 +21,10 @@ export async function findOpenPeriod(
   subjectId: string,
 ): Promise<Period | undefined> {
   const { periods, subject } = namesOf(ledger);
-  const { rows } = await sql<{
-    from_at: Date;
-    interval_s: number;
-    phase_ms: number;
-    reason: string;
-  }>`
-    select from_at, interval_s, phase_ms, reason from ${periods}
-    where ${subject} = ${subjectId} and to_at is null`.execute(db);
-  return rows.map((row) => ({
-    fromMs: row.from_at.getTime(),
-    intervalMs: row.interval_s * 1_000,
-    phaseMs: row.phase_ms,
-    reason: row.reason,
-  }))[0];
+  const { rows } = await sql<Period>`
+    select ${msOf(sql`from_at`)} as "fromMs", interval_s * 1000 as "intervalMs", phase_ms as "phaseMs", reason
+    from ${periods} where ${subject} = ${subjectId} and to_at is null`.execute(db);
+  return rows[0];
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 
 import { type Decider, recordDecisions } from '../audit-log.ts';
-import { type Db, instant, timestamp } from '../database.ts';
+import { type Db, instant, onlyRow, timestamp } from '../database.ts';
 import type { Database } from '../tables.ts';
 import {
   activePeriodOfRow,
@@ -26,8 +26,8 @@ const lockNotAvailable = '55P03';
 /** Between tries. Whoever reads the whole ledger (the audit) may take minutes. */
 const retryPauseMs = 500;
 const retriesMax = 240;
-/** Some 50 ms of work: nobody waits longer for what a batch holds, and that is rows that nobody else touches. */
-const rowsPerBatch = 5_000;
+/** Some 5,000 rows, 50 ms of work: nobody waits longer for what a batch holds, and that is rows that nobody else touches. */
+const blocksPerBatch = 128;
 
 /** Rows of one month, in UTC, that are older than the line. */
 export interface OldMonth {
@@ -274,44 +274,30 @@ async function dropPart(session: Kysely<Database>, ledger: Ledger, table: string
   }
 }
 
-/** Deletes the old rows of a partition, oldest first, and leaves the machine to the polls for as long as each batch took. */
+/** Deletes the old rows of a partition, block by block, and leaves the machine to the polls for as long as each batch took. */
 async function deleteOld(
   session: Kysely<Database>,
   { ledger, lineMs }: PrunePlan,
   table: string,
   done: (rows: number) => void,
 ): Promise<void> {
-  const columns = keyOf(ledger);
-  const key = sql.join(columns.map((column) => sql.ref(column)));
-  const newestFirst = sql.join(columns.map((column) => sql`${sql.ref(column)} desc`));
-  // A batch goes on after the last key of the one before, so that nobody looks again for what stays.
-  let after: readonly string[] = ['-infinity', ...columns.slice(1).map(() => '')];
-  for (;;) {
+  const [slot, ...others] = keyOf(ledger).map((column) => sql.ref(column));
+  const isSame = others.map((column) => sql`and (n.entry).${column} = l.${column}`);
+  const size = await sql<{ blocks: number }>`
+    select pg_relation_size(${table}::text::regclass) / current_setting('block_size')::bigint as blocks`.execute(
+    session,
+  );
+  for (let block = 0; block < onlyRow(size).blocks; block += blocksPerBatch) {
     const beganAt = performance.now();
-    const [fromAt, ...others] = after;
-    const result = await sql<{ gone: number; last: string[] }>`
-      with old as (
-        select ctid, ${key} from ${sql.table(table)}
-        where ${sql.ref(ledger.slot)} < ${instant(lineMs)} and ${sql.ref(ledger.slot)} >= ${fromAt}::timestamptz
-          and (${key}) > (${sql.join([sql`${fromAt}::timestamptz`, ...others])})
-        order by ${key} limit ${rowsPerBatch}),
-      gone as (
-        delete from ${sql.table(table)} l using old
-        where l.ctid = old.ctid and not exists (
-          select from ledger_needed n where n.slot = l.${sql.ref(ledger.slot)}
-            and ${sql.join(
-              columns
-                .slice(1)
-                .map((column) => sql`(n.entry).${sql.ref(column)} = l.${sql.ref(column)}`),
-              sql` and `,
-            )})
-        returning 1)
-      select (select count(*) from gone) as gone, array[${sql.join(columns.map((column) => sql`${sql.ref(column)}::text`))}] as last
-      from old order by ${newestFirst} limit 1`.execute(session);
-    const [batch] = result.rows;
-    if (batch === undefined) return;
-    done(batch.gone);
-    after = batch.last;
+    const gone = await sql`
+      delete from ${sql.table(table)} l
+      where l.ctid >= ${`(${block},0)`}::tid and l.ctid < ${`(${block + blocksPerBatch},0)`}::tid
+        and l.${slot} < ${instant(lineMs)} and not exists (
+          select from ledger_needed n where n.slot = l.${slot} ${sql.join(isSame, sql` `)})`.execute(
+      session,
+    );
+    if (gone.numAffectedRows === 0n) continue;
+    done(Number(gone.numAffectedRows));
     await pause(performance.now() - beganAt);
   }
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, msOf, onlyRow } from '../database.ts';
 import type { AuditWindow, LedgerScope, SlotGap } from '../ledger/check.ts';
 
 /** The invariants of the plants' ledger that other ledgers do not have: polls, and the days that they booked. */
@@ -15,30 +15,25 @@ export async function findBookedWithoutRow(
   limit: number,
 ): Promise<SlotGap[]> {
   const ids = scope.subjectIds === undefined ? null : [...scope.subjectIds];
-  const result = await sql<{ plant_id: string; at: Date; newest: boolean }>`
-    select b.plant_id, b.at, not exists (
+  const result = await sql<SlotGap>`
+    select b.plant_id as "subjectId", ${msOf(sql`b.at`)} as "firstMs", ${msOf(sql`b.at`)} as "lastMs", 0 as "intervalMs",
+      1 as slots, not exists (
         select from poll_logs l where l.plant_id = b.plant_id and l.job_type = 'POLL' and l.scheduled_for > b.at) as newest
     from (
       select id as plant_id, last_slot as at from plants
       union
       select plant_id, slot from metric_snapshots) b
-    where b.at >= ${instant(scope.fromMs)} and b.at < ${instant(scope.toMs)} and (${ids}::text[] is null or b.plant_id = any(${ids}))
+    where b.at >= ${instant(scope.fromMs)} and b.at < ${instant(scope.toMs)}
+      and (${ids}::text[] is null or b.plant_id = any(${ids}))
       and not exists (
         select from poll_logs l where l.plant_id = b.plant_id and l.job_type = 'POLL' and l.scheduled_for = b.at)
     order by newest desc, b.plant_id, b.at limit ${limit}`.execute(db);
-  return result.rows.map((row) => ({
-    subjectId: row.plant_id,
-    firstMs: row.at.getTime(),
-    lastMs: row.at.getTime(),
-    intervalMs: 0,
-    slots: 1,
-    newest: row.newest,
-  }));
+  return result.rows;
 }
 
 export interface Overlap {
   plantId: string;
-  at: string;
+  at: Date;
   /** By how much an earlier poll of the plant was still running. */
   overlapMs: number;
 }
@@ -50,8 +45,7 @@ export async function findOverlaps(
   toleranceMs: number,
   limit: number,
 ): Promise<{ overlaps: Overlap[]; total: number }> {
-  type Row = { plant_id: string; at: Date; overlap_ms: number; total: number };
-  const result = await sql<Row>`
+  const { rows } = await sql<Overlap & { total: number }>`
     with runs as (
       select plant_id, scheduled_for as at, started_at, max(started_at + coalesce(duration_ms, 0) * interval '1 millisecond')
         over (partition by plant_id order by started_at, scheduled_for
@@ -62,14 +56,10 @@ export async function findOverlaps(
     overlapping as (
       select plant_id, at, (extract(epoch from busy_until - started_at) * 1000)::float8 as overlap_ms
       from runs where busy_until > started_at)
-    select *, count(*) over () as total from overlapping where overlap_ms > ${toleranceMs}
+    select plant_id as "plantId", at, overlap_ms as "overlapMs", count(*) over () as total
+    from overlapping where overlap_ms > ${toleranceMs}
     order by at, plant_id limit ${limit}`.execute(db);
-  const overlaps = result.rows.map((row) => ({
-    plantId: row.plant_id,
-    at: row.at.toISOString(),
-    overlapMs: row.overlap_ms,
-  }));
-  return { overlaps, total: result.rows[0]?.total ?? 0 };
+  return { overlaps: rows, total: rows[0]?.total ?? 0 };
 }
 
 export interface DayBesideLedger {
@@ -95,16 +85,8 @@ export async function findDaysUnlikeLedger(
   ledgerStartMs: number,
   limit: number,
 ): Promise<{ days: DayBesideLedger[]; compared: number; total: number }> {
-  type Row = {
-    plant_id: string;
-    date: string;
-    energy: number;
-    peak: number | null;
-    ledger_energy: number | null;
-    ledger_peak: number | null;
-  };
   const ledgerStart = instant(ledgerStartMs);
-  const result = await sql<{ compared: number; total: number; days: Row[] }>`
+  const result = await sql<{ compared: number; total: number; days: DayBesideLedger[] }>`
     with days as (
       select s.plant_id, s.date, s.today_energy_kwh as energy, s.peak_power_w as peak, l.energy as ledger_energy,
         l.peak as ledger_peak, s.today_energy_kwh - l.energy between -${roundingKwh}::float8 and ${roundingKwh}::float8
@@ -129,19 +111,10 @@ export async function findDaysUnlikeLedger(
           select from poll_logs w where w.plant_id = s.plant_id and w.job_type = 'POLL' and w.scheduled_for = s.slot)),
     unlike as (select * from days where alike is not true)
     select (select count(*) from days) as compared, (select count(*) from unlike) as total,
-      (select coalesce(json_agg(u order by u.date, u.plant_id), '[]'::json)
+      (select coalesce(json_agg(json_build_object('plantId', plant_id, 'date', date, 'energyKwh', energy, 'peakPowerW', peak,
+          'ledgerEnergyKwh', ledger_energy, 'ledgerPeakPowerW', ledger_peak) order by date, plant_id), '[]'::json)
         from (select * from unlike order by date, plant_id limit ${limit}) u) as days`.execute(db);
-  const [row] = result.rows;
-  if (row === undefined) throw new Error('an aggregate without a row');
-  const days = row.days.map((day) => ({
-    plantId: day.plant_id,
-    date: day.date,
-    energyKwh: day.energy,
-    peakPowerW: day.peak,
-    ledgerEnergyKwh: day.ledger_energy,
-    ledgerPeakPowerW: day.ledger_peak,
-  }));
-  return { days, compared: row.compared, total: row.total };
+  return onlyRow(result);
 }
 
 /** The plants that must have a loop, with the time of their creation. */

@@ -7,38 +7,18 @@ import {
   withheldTypes,
 } from '../../domain/plants/incidents.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
-import { type Db, instant, ms } from '../database.ts';
+import { type Db, instant, msOf } from '../database.ts';
 import type { Database } from '../tables.ts';
-import type { BrandIncidentsTable } from './tables.ts';
-import type { Selectable } from 'kysely';
 
 /** Incidents that are suspected or open. */
 export async function findIncidents(db: Db): Promise<Incident[]> {
-  const rows = await db
-    .selectFrom('brand_incidents')
-    .selectAll()
-    .where('closed_at', 'is', null)
-    .orderBy('id')
-    .execute();
-  return rows.map(incidentOf);
-}
-
-function incidentOf(row: Selectable<BrandIncidentsTable>): Incident {
-  return {
-    id: row.id,
-    brand: row.brand,
-    suspectedAtMs: ms(row.suspected_at),
-    sightings: row.sightings,
-    openedAtMs: ms(row.opened_at),
-    recoveringSinceMs: ms(row.recovering_since),
-    closedAtMs: ms(row.closed_at),
-    plantsFailed: row.plants_failed,
-    plantsActive: row.plants_active,
-    errors: row.errors,
-    heldAtMs: ms(row.held_at),
-    probedAtMs: ms(row.probed_at),
-    releasedAtMs: ms(row.released_at),
-  };
+  const result = await sql<Incident>`
+    select id, brand, sightings, plants_failed as "plantsFailed", plants_active as "plantsActive", errors,
+      ${msOf(sql`suspected_at`)} as "suspectedAtMs", ${msOf(sql`opened_at`)} as "openedAtMs",
+      ${msOf(sql`recovering_since`)} as "recoveringSinceMs", ${msOf(sql`closed_at`)} as "closedAtMs", ${msOf(sql`held_at`)} as "heldAtMs",
+      ${msOf(sql`probed_at`)} as "probedAtMs", ${msOf(sql`released_at`)} as "releasedAtMs"
+    from brand_incidents where closed_at is null order by id`.execute(db);
+  return result.rows;
 }
 
 /** An incident as people see it. */
@@ -87,16 +67,8 @@ export async function listIncidents(
  * an outage of a vendor's sign-in would take its own evidence away.
  */
 export async function countBrands(db: Db, nowMs: number, afterMs: number): Promise<BrandCount[]> {
-  type Row = {
-    brand: Brand;
-    plants_active: number;
-    plants_failed: number;
-    errors: BrandCount['errors'];
-    accounts_refused: number;
-    interval_s: number | null;
-  };
   const now = instant(nowMs);
-  const result = await sql<Row>`
+  const result = await sql<BrandCount>`
     with polls as (
       select p.brand, p.vendor_account_id, p.poll_interval_s, p.last_polled_at, p.integration_status = 'ACTIVE' as active,
         (p.last_poll ->> 'attempts')::int > 0 as asked, p.last_poll ->> 'errorType' as error,
@@ -111,8 +83,9 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
     errors as (
       select brand, jsonb_object_agg(error, n) as errors
       from (select brand, error, count(*) as n from counted where failed group by brand, error) e group by brand)
-    select b.brand, coalesce(c.active, 0)::int as plants_active, coalesce(c.failed, 0)::int as plants_failed,
-      coalesce(e.errors, '{}') as errors, coalesce(c.refused, 0)::int as accounts_refused, c.interval_s
+    select b.brand, coalesce(c.active, 0)::int as "plantsActive", coalesce(c.failed, 0)::int as "plantsFailed",
+      coalesce(e.errors, '{}') as errors, coalesce(c.refused, 0)::int as "accountsRefused",
+      coalesce(c.interval_s, 0) * 1000 as "intervalMs"
     from (select distinct brand from plants) b
     left join (
       select counted.brand, count(*) as active, count(*) filter (where failed) as failed,
@@ -126,14 +99,7 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
       group by counted.brand) c on c.brand = b.brand
     left join errors e on e.brand = b.brand
     order by b.brand`.execute(db);
-  return result.rows.map((row) => ({
-    brand: row.brand,
-    plantsActive: row.plants_active,
-    plantsFailed: row.plants_failed,
-    errors: row.errors,
-    accountsRefused: row.accounts_refused,
-    intervalMs: (row.interval_s ?? 0) * 1_000,
-  }));
+  return result.rows;
 }
 
 /** Incidents whose held credentials one plant has tried since, and the vendor answered. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 
 import type { AdapterErrorType, Brand, Outcome } from '../../domain/plants/plant.ts';
-import type { Db } from '../database.ts';
+import { type Db, onlyRow } from '../database.ts';
 import { newestSlot } from './ledger.ts';
 import { isStale } from './plants.ts';
 
@@ -99,9 +99,7 @@ export async function readMissedSlots(db: Db): Promise<MissedSlots> {
         where greatest(p.last_slot, o.from_at) < now() - stale_after(o.interval_s)) as unwritten`.execute(
     db,
   );
-  const [missed] = result.rows;
-  if (missed === undefined) throw new Error('an aggregate without a row');
-  return missed;
+  return onlyRow(result);
 }
 
 /** An ACTIVE plant with what says whether it is polled. */
@@ -133,8 +131,7 @@ export async function listWatchedPlants(
   // Asked after the rows: a clock that is a moment ahead of them overlooks nothing for long.
   const counts = await sql<{ plants: number; now: Date }>`
     select count(*) as plants, now() as now from plants`.execute(db);
-  const [all] = counts.rows;
-  if (all === undefined) throw new Error('an aggregate without a row');
+  const all = onlyRow(counts);
   return { nowMs: all.now.getTime(), plants: all.plants, watched: result.rows };
 }
 
@@ -156,7 +153,5 @@ export async function readDatabaseVersions(
   const result = await sql<{ postgres: string; migration: string | null }>`
     select current_setting('server_version') as postgres,
       (select max(name) from migration_checksums) as migration`.execute(db);
-  const [versions] = result.rows;
-  if (versions === undefined) throw new Error('a select without a row');
-  return versions;
+  return onlyRow(result);
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 
 import type { Brand, Outcome, Status } from '../../domain/plants/plant.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, onlyRow } from '../database.ts';
 import { newestSlot } from './ledger.ts';
 
 /** Whether polling goes on, out of the ledger alone: what health, metrics and the system page tell. */
@@ -23,14 +23,7 @@ export interface PollingPulse {
 /** One statement; about 10 ms for 1,000 plants. */
 export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
   const now = sql`${instant(nowMs)}::timestamptz`;
-  const result = await sql<{
-    active: number;
-    unpolled: number;
-    newest_row_at: Date | null;
-    oldest_due_at: Date | null;
-    active_by_brand: Partial<Record<Brand, number>> | null;
-    plants: number;
-  }>`
+  const result = await sql<PollingPulse>`
     with active as (
       select p.brand, l.newest_slot,
         coalesce(greatest(l.newest_slot, p.activated_at), p.created_at) < ${now} - stale_after(p.poll_interval_s) as unpolled,
@@ -39,21 +32,13 @@ export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
       left join lateral (${newestSlot(now)}) l on true
       left join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
       where p.integration_status = 'ACTIVE')
-    select count(*)::int as active, count(*) filter (where unpolled)::int as unpolled, max(newest_slot) as newest_row_at,
-      min(due_at) filter (where due_at <= ${now}) as oldest_due_at,
-      (select jsonb_object_agg(brand, n) from (select brand, count(*) as n from active group by brand) b) as active_by_brand,
+    select count(*)::int as active, count(*) filter (where unpolled)::int as unpolled, max(newest_slot) as "newestRowAt",
+      min(due_at) filter (where due_at <= ${now}) as "oldestDueAt",
+      coalesce((select jsonb_object_agg(brand, n) from (select brand, count(*) as n from active group by brand) b), '{}')
+        as "activeByBrand",
       (select count(*)::int from plants) as plants
     from active`.execute(db);
-  const row = result.rows[0];
-  if (row === undefined) throw new Error('an aggregate gives a row');
-  return {
-    active: row.active,
-    unpolled: row.unpolled,
-    newestRowAt: row.newest_row_at,
-    oldestDueAt: row.oldest_due_at,
-    activeByBrand: row.active_by_brand ?? {},
-    plants: row.plants,
-  };
+  return onlyRow(result);
 }
 
 /** Ledger rows by outcome since an instant. */

@@ -19,14 +19,12 @@ export async function readRecentDays(
   nowMs: number,
 ): Promise<Map<string, RecentDays>> {
   const now = timestamp(nowMs);
-  const result = await sql<{ id: string; days: DayRow[]; days_at_time: DayAtTime[] }>`
-    select p.id, ${daysAround(now)} as days, ${totalsAtTime(sql`d.last_seen_at`, now)} as days_at_time
+  const result = await sql<RecentDays & { id: string }>`
+    select p.id, ${daysAround(now)} as days, ${totalsAtTime(sql`d.last_seen_at`, now)} as "daysAtTime"
     from unnest(${[...plantIds]}::text[]) as ids (id)
     join plants p on p.id = ids.id
     left join metric_snapshots d on d.plant_id = p.id and d.date = (${now} at time zone p.timezone)::date`.execute(
     db,
   );
-  return new Map(
-    result.rows.map(({ id, days, days_at_time: daysAtTime }) => [id, { days, daysAtTime }]),
-  );
+  return new Map(result.rows.map(({ id, ...recent }) => [id, recent]));
 }
