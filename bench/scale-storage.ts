@@ -16,7 +16,8 @@ import { noLocks } from '../db/lock.ts';
 import { listFleet } from '../db/plants/fleet.ts';
 import { countBrands } from '../db/plants/incidents.ts';
 import { findLossesDue } from '../db/plants/losses.ts';
-import { countMissedSlots } from '../db/plants/missed-slots.ts';
+import { countMissedSlots } from '../db/ledger/missed.ts';
+import { plantLedger } from '../db/plants/ledger.ts';
 import { countMissedRows, readBrandPolling } from '../db/plants/operations.ts';
 import {
   countByMinute,
@@ -24,7 +25,7 @@ import {
   listWatchedPlants,
   readPulse,
 } from '../db/plants/polling.ts';
-import { onPruneSession, planPrune, prune } from '../db/plants/prune.ts';
+import { onPruneSession, planPrune, prune } from '../db/ledger/prune.ts';
 import type { Database } from '../db/tables.ts';
 import { openDatabase } from '../db/database.ts';
 import { phaseMs } from '../domain/slots.ts';
@@ -199,7 +200,7 @@ async function timeReads(
     await time('status: readBrandPolling, an hour', () => readBrandPolling(db)),
     await time('status: countMissedRows, a day', () => countMissedRows(db, now() - dayMs)),
     await time('status and system page: countMissedSlots, a day', () =>
-      countMissedSlots(db, now() - dayMs, now() - minuteMs),
+      countMissedSlots(db, plantLedger, { fromMs: now() - dayMs, toMs: now() - minuteMs }),
     ),
     await time('system page: countByMinute, an hour', () => countByMinute(db, now(), 60)),
   ];
@@ -282,7 +283,7 @@ async function measurePrune(db: Kysely<Database>, url: string) {
       const beganAt = performance.now();
       const at = new Date();
       const lineMs = Math.floor((at.getTime() - keptDays * dayMs) / dayMs) * dayMs;
-      const plan = await planPrune(session, lineMs);
+      const plan = await planPrune(session, plantLedger, lineMs);
       const plannedAt = performance.now();
       const { rows, partitions } = await prune(
         session,

@@ -8,7 +8,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { insertTestPlant } from '../test/support/activities.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
-import { makePollLogMonths, migrateToLatest, MigrationError } from './migrate.ts';
+import { makeLedgerParts } from './ledger/ledger.ts';
+import { migrateToLatest, MigrationError } from './migrate.ts';
+import { plantLedger } from './plants/ledger.ts';
 
 describe('migrations', () => {
   let database: TestDatabase;
@@ -126,13 +128,11 @@ describe('migrations', () => {
 
 test('partitions of a month and the two after it are made, across the end of a year', async () => {
   const database = await createTestDatabase();
-  expect(await makePollLogMonths(database.db, new Date('2040-11-30T23:59:59Z'))).toEqual([
-    '2040-11',
-    '2040-12',
-    '2041-01',
-  ]);
-  expect(await makePollLogMonths(database.db, new Date('2040-12-01T00:00:00Z'))).toEqual([
-    '2041-02',
-  ]);
+  expect(await makeLedgerParts(database.db, plantLedger, new Date('2040-11-30T23:59:59Z'))).toEqual(
+    ['2040-11', '2040-12', '2041-01'],
+  );
+  expect(await makeLedgerParts(database.db, plantLedger, new Date('2040-12-01T00:00:00Z'))).toEqual(
+    ['2041-02'],
+  );
   await database.drop();
 });

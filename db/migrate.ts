@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 
-import type { Database } from './tables.ts';
+import { makeLedgerParts } from './ledger/ledger.ts';
+import { type Database, ledgers } from './tables.ts';
 
 const migrationsFolder = fileURLToPath(new URL('./migrations/', import.meta.url));
 
@@ -54,7 +55,7 @@ async function checkApplied(db: Kysely<Database>, files: MigrationFile[]): Promi
 
 /**
  * Brings the database to the newest schema, forward only; each migration runs in a transaction of all pending ones, under
- * a lock, so that two processes may call it at once. Also makes the poll log's partitions of this month and the next two.
+ * a lock, so that two processes may call it at once. Also makes the next partitions of every ledger.
  *
  * @returns the names of the migrations that were applied now.
  * @throws MigrationError when an applied migration was changed afterwards.
@@ -85,26 +86,8 @@ export async function migrateToLatest(
       ? error
       : new MigrationError('a migration failed', { cause: error });
   }
-  await makePollLogMonths(db, new Date());
+  for (const ledger of ledgers) await makeLedgerParts(db, ledger, new Date());
   return (results ?? []).map((result) => result.migrationName);
-}
-
-/** How many months ahead a partition of the poll log exists. */
-const monthsAhead = 2;
-
-/** Makes the poll log's partitions of the month of `now` and the next two, where they are missing. */
-export async function makePollLogMonths(db: Kysely<Database>, now: Date): Promise<string[]> {
-  const made: string[] = [];
-  for (let ahead = 0; ahead <= monthsAhead; ahead += 1) {
-    const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead, 1))
-      .toISOString()
-      .slice(0, 10);
-    const result = await sql<{
-      made: boolean;
-    }>`select make_poll_log_month(${month}::date) as made`.execute(db);
-    if (result.rows[0]?.made === true) made.push(month.slice(0, 7));
-  }
-  return made;
 }
 
 /** The tables that a running system needs; the first missing one, or null. */

@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../test/support/database.
 import { insertAccount } from './plants/credentials.ts';
 import { findPlant } from './plants/plants.ts';
 import { insertPollLog } from './plants/poll-logs.ts';
-import type { AlertsTable, PollLogsTable } from './tables.ts';
+import type { AlertsTable, PollLogsTable } from './plants/tables.ts';
 
 const plantId = 'plant';
 const at = new Date('2026-11-22T12:00:00Z');

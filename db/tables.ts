@@ -1,242 +1,16 @@
-import type { ColumnType, Generated } from 'kysely';
+import type { Generated } from 'kysely';
 
-import type {
-  AlertSeverity,
-  AlertState,
-  AlertType,
-  DayQuality,
-  DeviceFacts,
-  LowGenerationStreak,
-} from '../domain/plants/facts.ts';
-import type { Booked, BookedPoll } from '../domain/plants/changes.ts';
-import type {
-  Brand,
-  IntegrationStatus,
-  LastSeenSource,
-  Outcome,
-  Status,
-  StatusReason,
-  Trigger,
-  AdapterErrorType,
-} from '../domain/plants/plant.ts';
+import type { AlertSeverity } from '../domain/alerts.ts';
 import type { SubjectKind } from '../domain/subject.ts';
-import type { StatusProfile } from '../domain/daylight.ts';
-import type { LocalDate } from '../domain/zone.ts';
-import type { Reading } from '../domain/plants/reading.ts';
+import type { Instant, NullableJson } from './columns.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import type { PeopleTables } from './people/tables.ts';
+import { plantLedger } from './plants/ledger.ts';
+import type { PlantTables } from './plants/tables.ts';
 
-/** The rows of PostgreSQL. Instants come out as `Date` and go in as `Date`; dates are `YYYY-MM-DD`; int8 is a number. */
+/** The list of all tables: those of each context, and those that serve every context. */
 
-/** JSON columns go in as text and come out parsed. */
-type NullableJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
-type Instant = ColumnType<Date, Date | undefined, Date>;
-
-export interface VendorAccountsTable {
-  id: string;
-  brand: Brand;
-  name: string;
-  created_at: Instant;
-}
-
-export interface IntegrationCredentialsTable {
-  account_id: string;
-  version: Generated<number>;
-  key_version: string;
-  iv: Buffer;
-  sealed: Buffer;
-  updated_at: Instant;
-}
-
-export interface PlantsTable {
-  id: string;
-  name: string;
-  customer_id: string | null;
-  brand: Brand;
-  vendor_account_id: string;
-  vendor_plant_id: string;
-  timezone: string;
-  latitude: number | null;
-  longitude: number | null;
-  installed_capacity_kw: number | null;
-  poll_interval_s: Generated<number>;
-  integration_status: Generated<IntegrationStatus>;
-  paused_until: Date | null;
-  pause_reason: string | null;
-  alerts_silenced_until: Date | null;
-  status_profile: Generated<StatusProfile>;
-  activated_at: Date | null;
-  created_at: Instant;
-  revision: Generated<number>;
-  seen_revision: Generated<number>;
-  status: Generated<Status>;
-  status_reason: Generated<StatusReason>;
-  status_since: Instant;
-  last_seen_at: Date | null;
-  last_seen_source: LastSeenSource | null;
-  consecutive_failures: Generated<number>;
-  last_polled_at: Date | null;
-  alarms_complete_at: Date | null;
-  low_generation_streak: NullableJson<LowGenerationStreak>;
-  last_slot: Date | null;
-  last_poll: NullableJson<BookedPoll>;
-  devices: NullableJson<DeviceFacts[]>;
-}
-
-/** What a slot wrote into a day: a repeated step of the same slot answers it again. */
-export interface SnapshotClaim {
-  nowMs: number;
-  reading: Reading;
-  booked: Booked;
-}
-
-export interface PlantPeriodsTable {
-  plant_id: string;
-  from_at: Date;
-  to_at: Date | null;
-  interval_s: number;
-  phase_ms: number;
-  reason: IntegrationStatus;
-}
-
-export interface MetricSnapshotsTable {
-  plant_id: string;
-  date: LocalDate;
-  today_energy_kwh: number;
-  peak_power_w: number | null;
-  lifetime_energy_kwh: number | null;
-  raw_source: Generated<'MOCK'>;
-  quality: DayQuality;
-  complete: boolean;
-  last_seen_at: Date | null;
-  live_energy_kwh: number | null;
-  totals_by_time: NullableJson<(number | null)[]>;
-  proposed_energy_kwh: number | null;
-  slot: Date | null;
-  claim: NullableJson<SnapshotClaim>;
-  updated_at: Instant;
-}
-
-export interface SnapshotRevisionsTable {
-  id: Generated<number>;
-  plant_id: string;
-  date: LocalDate;
-  old_energy_kwh: number | null;
-  new_energy_kwh: number;
-  source: 'BACKFILL' | 'CLOSING' | 'OPERATOR';
-  at: Date;
-}
-
-export interface DayGapsTable {
-  plant_id: string;
-  date: LocalDate;
-  tries: number;
-  tried_at: Date;
-  note: string;
-}
-
-export interface AlertsTable {
-  id: Generated<number>;
-  plant_id: string;
-  type: AlertType;
-  vendor_alarm_code: string | null;
-  device_sn: string | null;
-  severity: AlertSeverity;
-  state: AlertState;
-  message: string;
-  vendor_level: string | null;
-  vendor_text: string | null;
-  started_at: Date;
-  last_seen_at: Date;
-  acked_at: Date | null;
-  acked_by: string | null;
-  acked_until: Date | null;
-  resolved_at: Date | null;
-  last_notified_at: Date | null;
-  muted: Generated<boolean>;
-  ack_comment: string | null;
-  /** kWh, an estimate. */
-  estimated_lost_kwh: number | null;
-  at_risk_kwh: number | null;
-  estimated_at: Date | null;
-}
-
-export interface AlertEventsTable {
-  id: Generated<number>;
-  alert_id: number;
-  at: Date;
-  from_state: 'NEW' | 'ACKED' | null;
-  to_state: AlertState;
-  severity: AlertSeverity;
-  actor: string;
-  reason: string;
-}
-
-export interface NotificationsTable {
-  id: Generated<number>;
-  subject_kind: SubjectKind;
-  subject_id: string;
-  /** The alert that it speaks of; null where there is none. */
-  alert_id: number | null;
-  /** In capitals, as each context calls it: `RAISED`. */
-  kind: Uppercase<string>;
-  severity: AlertSeverity;
-  created_at: Date;
-  not_before: Date;
-  dropped_at: Date | null;
-}
-
-export interface PollLogsTable {
-  plant_id: string;
-  job_type: 'POLL' | 'DAILY';
-  scheduled_for: Date;
-  trigger: Trigger;
-  status: 'SUCCESS' | 'ERROR' | null;
-  outcome: Outcome;
-  started_at: Date | null;
-  requested_at: Date | null;
-  request_id: string | null;
-  duration_ms: number | null;
-  late_ms: number | null;
-  attempts: Generated<number>;
-  slots_missed: number | null;
-  adapter_error_type: AdapterErrorType | null;
-  error: string | null;
-  power_w: number | null;
-  today_energy_kwh: number | null;
-  lifetime_energy_kwh: number | null;
-  booked_date: LocalDate | null;
-  source_time: Date | null;
-  workflow_id: string;
-  run_id: string;
-}
-
-export type Role = 'ADMIN' | 'OPERATOR' | 'CUSTOMER';
-
-export interface UsersTable {
-  id: Generated<number>;
-  email: string;
-  password_hash: string;
-  role: Role;
-  customer_id: string | null;
-  must_change_password: Generated<boolean>;
-  session_version: Generated<number>;
-  disabled_at: Date | null;
-  created_at: Instant;
-  last_login_at: Date | null;
-}
-
-export interface LoginFailuresTable {
-  id: Generated<number>;
-  at: Date;
-  email: string;
-  address: string;
-}
-
-export interface SignInLinksTable {
-  token_hash: Buffer;
-  user_id: number;
-  expires_at: Date;
-  used_at: Date | null;
-}
+export type { Role } from './people/tables.ts';
 
 export interface AuditLogTable {
   id: Generated<number>;
@@ -260,51 +34,25 @@ export interface IdempotencyKeysTable {
   body: NullableJson<unknown>;
 }
 
-export interface BrandIncidentsTable {
+export interface NotificationsTable {
   id: Generated<number>;
-  brand: Brand | null;
-  suspected_at: Date;
-  sightings: number;
-  opened_at: Date | null;
-  recovering_since: Date | null;
-  closed_at: Date | null;
-  plants_failed: number;
-  plants_active: number;
-  errors: ColumnType<Partial<Record<AdapterErrorType, number>>, string, string>;
-  held_at: Date | null;
-  probed_at: Date | null;
-  probe_plant_id: string | null;
-  released_at: Date | null;
+  subject_kind: SubjectKind;
+  subject_id: string;
+  /** The alert that it tells of; null where there is none. */
+  alert_id: number | null;
+  /** In capitals, as each context calls it: `RAISED`. */
+  kind: Uppercase<string>;
+  severity: AlertSeverity;
+  created_at: Date;
+  not_before: Date;
+  dropped_at: Date | null;
 }
 
-export interface LedgerKeptTable {
-  only_row: Generated<true>;
-  from_at: Date;
-}
-
-export interface DemoOutagesTable {
-  brand: Brand;
-  until_at: Date;
-}
-
-export interface Database {
-  users: UsersTable;
-  login_failures: LoginFailuresTable;
-  sign_in_links: SignInLinksTable;
+export interface Database extends PlantTables, PeopleTables {
   audit_log: AuditLogTable;
-  idempotency_keys: IdempotencyKeysTable;
-  brand_incidents: BrandIncidentsTable;
-  demo_outages: DemoOutagesTable;
-  vendor_accounts: VendorAccountsTable;
-  integration_credentials: IntegrationCredentialsTable;
-  plants: PlantsTable;
-  plant_periods: PlantPeriodsTable;
-  metric_snapshots: MetricSnapshotsTable;
-  snapshot_revisions: SnapshotRevisionsTable;
-  day_gaps: DayGapsTable;
-  alerts: AlertsTable;
-  alert_events: AlertEventsTable;
   notifications: NotificationsTable;
-  poll_logs: PollLogsTable;
-  ledger_kept: LedgerKeptTable;
+  idempotency_keys: IdempotencyKeysTable;
 }
+
+/** The ledgers of all contexts: partitions are made for each. */
+export const ledgers: readonly Ledger[] = [plantLedger];

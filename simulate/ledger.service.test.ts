@@ -11,7 +11,8 @@ import {
   replaceCredentials,
 } from '../db/plants/credentials.ts';
 import { type Db, instant } from '../db/database.ts';
-import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../db/plants/periods.ts';
+import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../db/ledger/periods.ts';
+import { plantLedger } from '../db/plants/ledger.ts';
 import {
   findPlant,
   insertPlants,
@@ -149,9 +150,9 @@ const plays: Partial<Record<Method, Play>> = {
   hasDailyLog: (db, _brand, id: string, atMs: number) => hasDailyLog(db, id, atMs),
   findBookedTotals: (db, _brand, ...args: [string, string, number, number]) =>
     findBookedTotals(db, ...args),
-  findOpenPeriod: (db, _brand, id: string) => findOpenPeriod(db, id),
-  wasActiveBetween: (db, _brand, ...args: [string, number, number]) =>
-    wasActiveBetween(db, ...args),
+  findOpenPeriod: (db, _brand, id: string) => findOpenPeriod(db, plantLedger, id),
+  wasActiveBetween: (db, _brand, id: string, fromMs: number, toMs: number) =>
+    wasActiveBetween(db, plantLedger, id, { fromMs, toMs }),
   writeLiveDay: (db, _brand, ...args: Parameters<Ledger['writeLiveDay']>) =>
     writeLiveDay(db, ...args),
   writePlantChanges(db, _brand, ...args: Parameters<Ledger['writePlantChanges']>) {
@@ -186,8 +187,8 @@ const plays: Partial<Record<Method, Play>> = {
   forgetGaps: (db, _brand, id: string) => forgetGaps(db, id),
   writeTotalsByTime: (db, _brand, ...args: [string, string, (number | null)[]]) =>
     writeTotalsByTime(db, ...args),
-  replacePeriod: (db, _brand, ...args: Parameters<Ledger['replacePeriod']>) =>
-    replacePeriod(db, ...args),
+  replacePeriod: (db, _brand, ...[id, closeAtMs, period]: Parameters<Ledger['replacePeriod']>) =>
+    replacePeriod(db, plantLedger, id, { closeAtMs, ...period }),
   async pausePlant(db, _brand, id: string, untilMs: number | null) {
     await pausePlants(db, [id], { until: instant(untilMs), reason: null });
   },

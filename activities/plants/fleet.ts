@@ -1,4 +1,5 @@
-import { makePollLogMonths } from '../../db/migrate.ts';
+import { makeLedgerParts } from '../../db/ledger/ledger.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import {
   listFleet,
   listPlantsToRemindOf,
@@ -33,7 +34,7 @@ export function createPlantsReconciler(
   const reconcileLoops = createLoopReconciler(loops, rows, deps);
 
   return async (nowMs) => {
-    const partitions = await makePollLogMonths(db, new Date(nowMs));
+    const partitions = await makeLedgerParts(db, plantLedger, new Date(nowMs));
     const resumed = await endPauses(db, nowMs);
     const { wanted: plants, ...changes } = await reconcileLoops(nowMs);
     const incidents = await judgeIncidents(deps, nowMs, limits);

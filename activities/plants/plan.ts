@@ -3,7 +3,8 @@ import {
   type Period,
   replacePeriod,
   wasActiveBetween,
-} from '../../db/plants/periods.ts';
+} from '../../db/ledger/periods.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import { instant } from '../../db/database.ts';
 import { findPlant, lockPlant, resumePlants } from '../../db/plants/plants.ts';
 import { findLastSlot, hasDailyLog } from '../../db/plants/poll-logs.ts';
@@ -78,7 +79,7 @@ export function createPlan(deps: ActivityDeps, context: () => CallContext) {
 async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallContext) {
   const intervalMs = plant.poll_interval_s * 1000;
   const grid = { intervalMs, phaseMs: phaseMs(plant.id, intervalMs) };
-  const open = await findOpenPeriod(trx, plant.id);
+  const open = await findOpenPeriod(trx, plantLedger, plant.id);
   const lastSlotMs = await findLastSlot(trx, plant.id);
   const reason = plant.integration_status;
   const unchanged =
@@ -92,7 +93,7 @@ async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallC
   if (open?.reason === 'ACTIVE') await writeOffSlots(trx, plant.id, open, lastSlotMs, atMs, caller);
   const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, atMs) : atMs;
   const period = { fromMs, ...grid, reason };
-  await replacePeriod(trx, plant.id, atMs, period);
+  await replacePeriod(trx, plantLedger, plant.id, { closeAtMs: atMs, ...period });
   return { period, lastSlotMs };
 }
 
@@ -129,12 +130,10 @@ async function planClosings(
   const { id, timezone } = plant;
   const missed: Closing[] = [];
   for (const closing of closingsPassed(id, timezone, nowMs)) {
-    const active = await wasActiveBetween(
-      trx,
-      id,
-      startOfDayMs(closing.date, timezone),
-      Math.min(endOfDayMs(closing.date, timezone), closing.atMs),
-    );
+    const active = await wasActiveBetween(trx, plantLedger, id, {
+      fromMs: startOfDayMs(closing.date, timezone),
+      toMs: Math.min(endOfDayMs(closing.date, timezone), closing.atMs),
+    });
     if (active && !(await hasDailyLog(trx, id, closing.atMs))) missed.push(closing);
   }
   const next = nextClosing(id, timezone, nowMs);
@@ -142,6 +141,9 @@ async function planClosings(
   const closes =
     plant.integration_status === 'ACTIVE' ||
     (next.date === today &&
-      (await wasActiveBetween(trx, id, startOfDayMs(today, timezone), nowMs)));
+      (await wasActiveBetween(trx, plantLedger, id, {
+        fromMs: startOfDayMs(today, timezone),
+        toMs: nowMs,
+      })));
   return { nextClosing: closes ? next : null, missedClosings: missed };
 }

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { issueSession } from '../auth/tokens.ts';
 import { findUserByEmail } from '../../db/people/users.ts';
-import { countMissedSlots } from '../../db/plants/missed-slots.ts';
+import { countMissedSlots } from '../../db/ledger/missed.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import { createTestApi, type TestApi } from '../../test/support/api.ts';
 
 let api: TestApi;
@@ -139,7 +140,9 @@ test('missed slots are counted when read: a worker that is gone writes no rows',
     })
     .execute();
   // Due at :03, :13, :23, :33, :43, :53.
-  expect(await countMissedSlots(api.db, hourMs, hourMs + 60 * minute)).toEqual({
+  expect(
+    await countMissedSlots(api.db, plantLedger, { fromMs: hourMs, toMs: hourMs + 60 * minute }),
+  ).toEqual({
     due: 6,
     missed: 6,
   });
@@ -176,11 +179,18 @@ test('missed slots are counted when read: a worker that is gone writes no rows',
       { ...row, ...none, trigger: 'MANUAL', outcome: 'SKIPPED_LOCKED', scheduled_for: at(24) },
     ])
     .execute();
-  expect(await countMissedSlots(api.db, hourMs, hourMs + 60 * minute)).toEqual({
+  expect(
+    await countMissedSlots(api.db, plantLedger, { fromMs: hourMs, toMs: hourMs + 60 * minute }),
+  ).toEqual({
     due: 6,
     missed: 5,
   });
-  expect(await countMissedSlots(api.db, hourMs + 3 * minute, hourMs + 13 * minute)).toEqual({
+  expect(
+    await countMissedSlots(api.db, plantLedger, {
+      fromMs: hourMs + 3 * minute,
+      toMs: hourMs + 13 * minute,
+    }),
+  ).toEqual({
     due: 1,
     missed: 0,
   });

@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely';
 
 import { type Decider, recordDecisions } from '../audit-log.ts';
 import { type Db, instant } from '../database.ts';
-import type { Role, UsersTable } from '../tables.ts';
+import type { Role, UsersTable } from './tables.ts';
 
 /** Reads and writes people who sign in, their refused attempts and their sign-in links. */
 

@@ -14,8 +14,8 @@ import { readPage } from '../page.ts';
 import { type Db, instant, timestamp } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { PlantScope } from '../scope.ts';
-import { daysAround } from './snapshots.ts';
-import type { AlertsTable } from '../tables.ts';
+import { daysAround, totalsAtTime } from './snapshots.ts';
+import type { AlertsTable } from './tables.ts';
 
 /** Plants, as subjects of alerts. */
 export const plantSubjects = { kind: 'PLANT', table: 'plants', column: 'plant_id' } as const;
@@ -56,17 +56,7 @@ export async function readAlertsBefore(
   const now = timestamp(nowMs);
   const result = await sql<PlantRow & Omit<AlertsBefore, 'plant'>>`
     select p.*, ${daysAround(now)} as days, ${openIncident} as incident,
-      (select coalesce(json_agg(json_build_object('date', s.date::text, 'totalAtTimeKwh',
-          -- between the two ten-minute marks around the local time of day
-          (s.totals_by_time ->> t.mark)::float8
-            + ((s.totals_by_time ->> (t.mark + 1))::float8 - (s.totals_by_time ->> t.mark)::float8) * t.share)), '[]'::json)
-        from metric_snapshots s,
-          lateral (select minutes / 10 as marks from
-            (select extract(epoch from (${timestamp(measuredAtMs)} at time zone p.timezone)::time) / 60 as minutes) m) x,
-          lateral (select floor(x.marks)::int as mark, (x.marks - floor(x.marks))::float8 as share) t
-        where s.plant_id = p.id and s.complete
-          and s.date between (${now} at time zone p.timezone)::date - 7
-                         and (${now} at time zone p.timezone)::date - 1) as "daysAtTime",
+      ${totalsAtTime(timestamp(measuredAtMs), now)} as "daysAtTime",
       ${activeAlerts} as active, ${endedAlerts(now, timestamp(endedSinceMs))} as ended
     from plants p where p.id = ${plantId}`.execute(db);
   const [found] = result.rows;

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 
 import type { AlertSeverity, AlertState } from '../../domain/plants/facts.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, onlyRow } from '../database.ts';
 
 /** The invariants of alerts and their events, in SQL. */
 
@@ -10,24 +10,18 @@ export interface DoubledAlert {
   plantId: string;
   key: string;
   alertIds: number[];
-  startedAt: string;
+  startedAt: Date;
 }
 
 /** Keys with more than one active alert: possible only where the unique index is missing. */
 export async function findDoubledAlerts(db: Db, limit: number): Promise<DoubledAlert[]> {
-  type Row = { plant_id: string; key: string; ids: number[]; started_at: Date };
-  const result = await sql<Row>`
-    select plant_id, concat_ws('/', type, vendor_alarm_code, device_sn) as key, min(started_at) as started_at,
-      json_agg(id order by id) as ids
+  const result = await sql<DoubledAlert>`
+    select plant_id as "plantId", concat_ws('/', type, vendor_alarm_code, device_sn) as key, min(started_at) as "startedAt",
+      json_agg(id order by id) as "alertIds"
     from alerts where state in ('NEW', 'ACKED')
     group by plant_id, type, vendor_alarm_code, device_sn having count(*) > 1
     order by plant_id, key limit ${limit}`.execute(db);
-  return result.rows.map((row) => ({
-    plantId: row.plant_id,
-    key: row.key,
-    alertIds: row.ids,
-    startedAt: row.started_at.toISOString(),
-  }));
+  return result.rows;
 }
 
 /** Whether the database itself forbids a second active alert of a key: the partial unique index, whatever its name. */
@@ -63,6 +57,7 @@ export interface FlawedAlert {
   alertId: number;
   plantId: string;
   flaw: AlertFlaw;
+  /** ISO instant with PostgreSQL's offset. */
   at: string;
   state: AlertState;
   severity: AlertSeverity;
@@ -70,6 +65,13 @@ export interface FlawedAlert {
   event: { from: AlertState | null; to: AlertState; severity: AlertSeverity } | null;
   /** The event before it. */
   before: { to: AlertState; severity: AlertSeverity } | null;
+}
+
+export interface FlawedAlerts {
+  alerts: FlawedAlert[];
+  total: number;
+  alertsChecked: number;
+  eventsChecked: number;
 }
 
 /**
@@ -80,14 +82,9 @@ export async function findFlawedAlerts(
   db: Db,
   fromMs: number,
   limit: number,
-): Promise<{ alerts: FlawedAlert[]; total: number; alertsChecked: number; eventsChecked: number }> {
+): Promise<FlawedAlerts> {
   const from = instant(fromMs);
-  const result = await sql<{
-    total: number;
-    alerts_checked: number;
-    events_checked: number;
-    alerts: FlawedAlert[];
-  }>`
+  const result = await sql<FlawedAlerts>`
     with audited as (
       select id, plant_id, state, severity, started_at from alerts where state <> 'RESOLVED' or resolved_at >= ${from}),
     chain as (
@@ -108,8 +105,8 @@ export async function findFlawedAlerts(
           when c.nth_last = 1 and c.severity <> a.severity then 'SEVERITY' end as flaw
       from audited a left join chain c on c.alert_id = a.id),
     flawed as (select distinct on (id) * from judged where flaw is not null order by id, nth)
-    select (select count(*) from flawed) as total, (select count(*) from audited) as alerts_checked,
-      (select count(*) from chain) as events_checked,
+    select (select count(*) from flawed) as total, (select count(*) from audited) as "alertsChecked",
+      (select count(*) from chain) as "eventsChecked",
       (select coalesce(json_agg(json_build_object('alertId', f.id, 'plantId', f.plant_id, 'flaw', f.flaw, 'at', f.flaw_at,
           'state', f.state, 'severity', f.alert_severity,
           'event', case when f.to_state is not null then
@@ -117,13 +114,5 @@ export async function findFlawedAlerts(
           'before', case when f.state_before is not null then
             json_build_object('to', f.state_before, 'severity', f.severity_before) end) order by f.id), '[]'::json)
         from (select * from flawed order by id limit ${limit}) f) as alerts`.execute(db);
-  const [row] = result.rows;
-  if (row === undefined) throw new Error('an aggregate without a row');
-  const alerts = row.alerts.map((alert) => ({ ...alert, at: new Date(alert.at).toISOString() }));
-  return {
-    alerts,
-    total: row.total,
-    alertsChecked: row.alerts_checked,
-    eventsChecked: row.events_checked,
-  };
+  return onlyRow(result);
 }

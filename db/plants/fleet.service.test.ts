@@ -5,7 +5,7 @@ import { hourMs } from '../../domain/zone.ts';
 import { insertTestPlant } from '../../test/support/activities.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { listPlantsToRemindOf } from './fleet.ts';
-import type { AlertsTable } from '../tables.ts';
+import type { AlertsTable } from './tables.ts';
 
 const nowMs = Date.parse('2026-11-28T12:00:00Z');
 const agoMs = (hours: number) => new Date(nowMs - hours * hourMs);

@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 
 import {
   type BrandCount,
@@ -7,37 +7,18 @@ import {
   withheldTypes,
 } from '../../domain/plants/incidents.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
-import { type Db, instant, ms } from '../database.ts';
-import { pollPatience } from './plants.ts';
-import type { BrandIncidentsTable, Database } from '../tables.ts';
+import { type Db, instant, msOf } from '../database.ts';
+import type { Database } from '../tables.ts';
 
 /** Incidents that are suspected or open. */
 export async function findIncidents(db: Db): Promise<Incident[]> {
-  const rows = await db
-    .selectFrom('brand_incidents')
-    .selectAll()
-    .where('closed_at', 'is', null)
-    .orderBy('id')
-    .execute();
-  return rows.map(incidentOf);
-}
-
-function incidentOf(row: Selectable<BrandIncidentsTable>): Incident {
-  return {
-    id: row.id,
-    brand: row.brand,
-    suspectedAtMs: ms(row.suspected_at),
-    sightings: row.sightings,
-    openedAtMs: ms(row.opened_at),
-    recoveringSinceMs: ms(row.recovering_since),
-    closedAtMs: ms(row.closed_at),
-    plantsFailed: row.plants_failed,
-    plantsActive: row.plants_active,
-    errors: row.errors,
-    heldAtMs: ms(row.held_at),
-    probedAtMs: ms(row.probed_at),
-    releasedAtMs: ms(row.released_at),
-  };
+  const result = await sql<Incident>`
+    select id, brand, sightings, plants_failed as "plantsFailed", plants_active as "plantsActive", errors,
+      ${msOf(sql`suspected_at`)} as "suspectedAtMs", ${msOf(sql`opened_at`)} as "openedAtMs",
+      ${msOf(sql`recovering_since`)} as "recoveringSinceMs", ${msOf(sql`closed_at`)} as "closedAtMs", ${msOf(sql`held_at`)} as "heldAtMs",
+      ${msOf(sql`probed_at`)} as "probedAtMs", ${msOf(sql`released_at`)} as "releasedAtMs"
+    from brand_incidents where closed_at is null order by id`.execute(db);
+  return result.rows;
 }
 
 /** An incident as people see it. */
@@ -94,9 +75,9 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
         p.last_poll ->> 'outcome' = 'FAILED' and p.last_poll ->> 'errorType' <> 'PLANT_NOT_FOUND' as failed
       from plants p
       where p.integration_status in ('ACTIVE', 'PAUSED_AUTH_ERROR') and p.last_poll is not null
-        and p.last_polled_at > ${now}::timestamptz - make_interval(secs => case p.integration_status
-          when 'ACTIVE' then 2 * p.poll_interval_s + 60
-          else greatest(2 * p.poll_interval_s + 60, 2 * ${afterMs / 1_000}::int) end)),
+        and p.last_polled_at > ${now}::timestamptz - case p.integration_status
+          when 'ACTIVE' then stale_after(p.poll_interval_s)
+          else greatest(stale_after(p.poll_interval_s), make_interval(secs => 2 * ${afterMs / 1_000}::int)) end),
     counted as (
       select * from polls where active or (failed and error = 'AUTH_FAILED')),
     errors as (
@@ -227,7 +208,7 @@ async function liftRefusals(
       and vendor_account_id in (
         select o.vendor_account_id from plants o
         where o.integration_status = 'PAUSED_AUTH_ERROR' and o.last_poll ->> 'errorType' = 'AUTH_FAILED'
-          and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - ${pollPatience('o.poll_interval_s')})
+          and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - stale_after(o.poll_interval_s))
     returning id`.execute(trx);
   return result.rows.map(({ id }) => id);
 }

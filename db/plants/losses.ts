@@ -1,21 +1,12 @@
 import { sql } from 'kysely';
 
-import type { AlertType } from '../../domain/plants/facts.ts';
-import {
-  type Loss,
-  type LossDay,
-  type LossFacts,
-  type UsualDay,
-  usualDaysMax,
-} from '../../domain/plants/losses.ts';
+import { type Loss, type LossFacts, lateDataMs, usualDaysMax } from '../../domain/plants/losses.ts';
 import { localDateAt, startOfDayMs, endOfDayMs } from '../../domain/zone.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, msOf } from '../database.ts';
 import { findBookedTotals } from './poll-logs.ts';
 
 /** An estimate is no older than this while its alert is active. */
 const estimatedEveryMs = 10 * 60_000;
-/** Late data of the days of an alert are taken into account for so long after its end: then its days are FINAL. */
-export const lateDataMs = 4 * 24 * 3_600_000;
 /** Days before an alert among which its usual days are looked for. */
 const usualDaysWithin = 30;
 
@@ -28,18 +19,8 @@ export async function findLossesDue(
   nowMs: number,
   limit: number,
 ): Promise<{ alertId: number; facts: LossFacts }[]> {
-  type Row = {
-    id: number;
-    plant_id: string;
-    type: AlertType;
-    started_at: Date;
-    resolved_at: Date | null;
-    timezone: string;
-    latitude: number | null;
-    longitude: number | null;
-    usual_days: UsualDay[];
-    days: LossDay[];
-  };
+  type Row = Pick<LossFacts, 'type' | 'startedAtMs' | 'endedAtMs' | 'usualDays' | 'days'> &
+    LossFacts['place'] & { id: number; plant_id: string };
   const now = instant(nowMs);
   const old = instant(nowMs - estimatedEveryMs);
   const result = await sql<Row>`
@@ -58,13 +39,14 @@ export async function findLossesDue(
                 and s.date between (a.started_at at time zone p.timezone)::date
                   and (a.resolved_at at time zone p.timezone)::date))))
       order by a.estimated_at nulls first, a.id limit ${limit})
-    select d.*,
+    select d.id, d.plant_id, d.type, d.timezone, d.latitude, d.longitude,
+      ${msOf(sql`d.started_at`)} as "startedAtMs", ${msOf(sql`d.resolved_at`)} as "endedAtMs",
       (select coalesce(json_agg(json_build_object('date', u.date::text, 'todayEnergyKwh', u.today_energy_kwh,
           'totalsByTime', u.totals_by_time)), '[]'::json)
         from (select s.date, s.today_energy_kwh, s.totals_by_time from metric_snapshots s
           where s.plant_id = d.plant_id and s.complete and s.date < d.first_date
             and s.date >= d.first_date - ${usualDaysWithin}::int
-          order by s.date desc limit ${usualDaysMax}) u) as usual_days,
+          order by s.date desc limit ${usualDaysMax}) u) as "usualDays",
       (select coalesce(json_agg(json_build_object('date', s.date::text, 'todayEnergyKwh', s.today_energy_kwh,
           'quality', s.quality, 'lastSeenAtMs', round(extract(epoch from s.last_seen_at) * 1000))), '[]'::json)
         from metric_snapshots s
@@ -72,20 +54,12 @@ export async function findLossesDue(
     from due d order by d.estimated_at nulls first, d.id`.execute(db);
   const found: { alertId: number; facts: LossFacts }[] = [];
   for (const row of result.rows) {
-    const startedAtMs = row.started_at.getTime();
-    const endedAtMs = row.resolved_at?.getTime() ?? null;
-    const { timezone, latitude, longitude } = row;
+    const { id, plant_id: plantId, timezone, latitude, longitude, ...facts } = row;
+    const ends = [facts.startedAtMs, facts.endedAtMs ?? nowMs];
+    const points = await bookedPoints(db, plantId, timezone, ends);
     found.push({
-      alertId: row.id,
-      facts: {
-        type: row.type,
-        startedAtMs,
-        endedAtMs,
-        place: { timezone, latitude, longitude },
-        usualDays: row.usual_days,
-        days: row.days,
-        points: await bookedPoints(db, row.plant_id, timezone, [startedAtMs, endedAtMs ?? nowMs]),
-      },
+      alertId: id,
+      facts: { ...facts, place: { timezone, latitude, longitude }, points },
     });
   }
   return found;

@@ -6,7 +6,7 @@ import type { Brand, Status } from '../../domain/plants/plant.ts';
 import type { StatusProfile } from '../../domain/daylight.ts';
 import { type Db, instant, ms } from '../database.ts';
 import { allPlants, type PlantScope } from '../scope.ts';
-import type { PlantsTable } from '../tables.ts';
+import type { PlantsTable } from './tables.ts';
 
 export type PlantRow = Selectable<PlantsTable>;
 
@@ -213,14 +213,10 @@ const worstKey = sql.join([
 /** No older poll says what a plant gives "now". */
 const powerAgeMax = sql`interval '2 days'`;
 
-/** How long nobody needs to look for a plant: 2 intervals + 1 min. @param intervalS the column that holds the interval, s. */
-export const pollPatience = (intervalS: string) =>
-  sql`make_interval(secs => 2 * ${sql.ref(intervalS)} + 60)`;
-
-/** ACTIVE, and the last poll (or the activation, before the first) older than 2 intervals + 1 min. */
-const stale = sql<boolean>`
+/** Plant `p` is ACTIVE, and its last poll (or its activation, before the first) older than 2 intervals + 1 min. */
+export const isStale = sql<boolean>`
   (p.integration_status = 'ACTIVE'
-   and coalesce(p.last_polled_at, p.activated_at) < now() - ${pollPatience('p.poll_interval_s')})`;
+   and coalesce(p.last_polled_at, p.activated_at) < now() - stale_after(p.poll_interval_s))`;
 
 /** The plants of the scope that the filter names, worst first. */
 export async function listPlants(
@@ -244,7 +240,7 @@ export async function listPlants(
       p.alerts_silenced_until, p.status_profile, p.activated_at, p.status, p.status_reason, p.status_since, p.last_seen_at,
       p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.last_poll, p.last_slot, p.revision,
       a.open::int as open_alerts, a.unacknowledged::int as unacknowledged_alerts, a.red_alerts, a.low_generation_alert,
-      a.estimated_lost_kwh, a.at_risk_kwh, ${stale} as stale,
+      a.estimated_lost_kwh, a.at_risk_kwh, ${isStale} as stale,
       i.since as incident_since, i.brand as incident_brand, s.today_energy_kwh,
       case when p.last_slot > now() - ${powerAgeMax} then (p.last_poll #>> '{booked,powerW}')::float8 end as power_w,
       json_build_array(${worstKey}) as worst_key

@@ -1,8 +1,10 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 
 import type { LocalDate } from '../../domain/zone.ts';
-import { type Db, instant } from '../database.ts';
-import type { PollLogsTable } from '../tables.ts';
+import { type Db, instant, msOf } from '../database.ts';
+import { insertMissed as insertMissedSlots } from '../ledger/missed.ts';
+import { plantLedger } from './ledger.ts';
+import type { PollLogsTable } from './tables.ts';
 
 export type PollLogRow = Selectable<PollLogsTable>;
 
@@ -33,21 +35,25 @@ export async function insertMissed(
     overflow: { slotMs: number; slots: number } | null;
   },
 ): Promise<void> {
-  if (missed.overflow !== null) {
-    await sql`
-      insert into poll_logs (plant_id, job_type, scheduled_for, "trigger", outcome, slots_missed, workflow_id, run_id)
-      values (${missed.plantId}, 'POLL', ${instant(missed.overflow.slotMs)}, 'SCHEDULE', 'MISSED',
-        ${missed.overflow.slots}, ${missed.workflowId}, ${missed.runId})
-      on conflict do nothing`.execute(db);
-  }
-  if (missed.rows !== null) {
-    await sql`
-      insert into poll_logs (plant_id, job_type, scheduled_for, "trigger", outcome, slots_missed, workflow_id, run_id)
-      select ${missed.plantId}, 'POLL', at, 'SCHEDULE', 'MISSED', 1, ${missed.workflowId}, ${missed.runId}
-      from generate_series(${instant(missed.rows.fromMs)}::timestamptz, ${instant(missed.rows.toMs)}::timestamptz,
-        make_interval(secs => ${missed.intervalMs / 1000})) as at
-      on conflict do nothing`.execute(db);
-  }
+  const { plantId, overflow, rows, intervalMs } = missed;
+  const writer = { workflow_id: missed.workflowId, run_id: missed.runId };
+  if (overflow !== null)
+    await insertPollLog(db, {
+      plant_id: plantId,
+      job_type: 'POLL',
+      scheduled_for: instant(overflow.slotMs),
+      trigger: 'SCHEDULE',
+      outcome: 'MISSED',
+      slots_missed: overflow.slots,
+      ...writer,
+    });
+  if (rows !== null)
+    await insertMissedSlots(db, plantLedger, {
+      subjectId: plantId,
+      ...rows,
+      intervalMs,
+      columns: writer,
+    });
 }
 
 /** The newest slot with a row, ms; null for a plant without one. */
@@ -83,21 +89,12 @@ export async function findBookedTotals(
   fromMs: number,
   toMs: number,
 ): Promise<{ atMs: number; totalKwh: number }[]> {
-  const rows = await db
-    .selectFrom('poll_logs')
-    .select(['scheduled_for', 'source_time', 'today_energy_kwh'])
-    .where('plant_id', '=', plantId)
-    .where('job_type', '=', 'POLL')
-    .where('booked_date', '=', date)
-    .where('scheduled_for', '>=', instant(fromMs))
-    .where('scheduled_for', '<', instant(toMs))
-    .where('today_energy_kwh', 'is not', null)
-    .orderBy('scheduled_for')
-    .execute();
-  return rows.map((row) => ({
-    atMs: (row.source_time ?? row.scheduled_for).getTime(),
-    totalKwh: row.today_energy_kwh ?? 0,
-  }));
+  const result = await sql<{ atMs: number; totalKwh: number }>`
+    select ${msOf(sql`coalesce(source_time, scheduled_for)`)} as "atMs", today_energy_kwh as "totalKwh" from poll_logs
+    where plant_id = ${plantId} and job_type = 'POLL' and booked_date = ${date} and today_energy_kwh is not null
+      and scheduled_for >= ${instant(fromMs)} and scheduled_for < ${instant(toMs)}
+    order by scheduled_for`.execute(db);
+  return result.rows;
 }
 
 /** The newest rows of a plant, newest first; of both kinds unless one is asked for, of all times unless before an instant. */
@@ -138,13 +135,12 @@ export async function readPower(
   fromMs: number,
   toMs: number,
 ): Promise<PowerPoint[]> {
-  const result = await sql<{ at: Date; power_w: number | null }>`
-    select distinct on (${minuteOf})
-      l.scheduled_for as at, l.power_w
+  const result = await sql<PowerPoint>`
+    select distinct on (${minuteOf}) ${msOf(sql`l.scheduled_for`)} as "atMs", l.power_w as "powerW"
     from poll_logs l
     where l.plant_id = ${plantId} and l.job_type = 'POLL'
       and l.scheduled_for >= ${instant(fromMs)} and l.scheduled_for < ${instant(toMs)}
       and l.outcome not in ('SKIPPED_LOCKED', 'SKIPPED_INACTIVE')
     order by ${minuteOf}, l.scheduled_for desc`.execute(db);
-  return result.rows.map((row) => ({ atMs: row.at.getTime(), powerW: row.power_w }));
+  return result.rows;
 }

@@ -1,9 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 
 import type { Brand, Outcome, Status } from '../../domain/plants/plant.ts';
-import { type Db, instant } from '../database.ts';
-import { pollPatience } from './plants.ts';
-import { notLongBefore } from './newest-row.ts';
+import { type Db, instant, onlyRow } from '../database.ts';
+import { newestSlot } from './ledger.ts';
 
 /** Whether polling goes on, out of the ledger alone: what the diagnosis and the metrics tell. */
 
@@ -25,21 +24,13 @@ export interface WatchedPlant {
 
 /** Every `WatchedPlant`, as a statement: whether a plant is polled is decided here and nowhere else. */
 const watchedPlants = (now: RawBuilder<unknown>) => sql<WatchedPlant>`
-      select p.id, p.brand, p.created_at, p.activated_at, o.from_at as period_from, l.newest_at,
-        coalesce(greatest(l.newest_at, p.activated_at, o.from_at), p.created_at)
-          < ${now} - ${pollPatience('p.poll_interval_s')} as unpolled,
-        'epoch'::timestamptz + interval '1 millisecond' * (from_ms + mod(mod(o.phase_ms - from_ms, interval_ms) + interval_ms, interval_ms))
-          as due_at
+      select p.id, p.brand, p.created_at, p.activated_at, o.from_at as period_from, l.newest_slot as newest_at,
+        coalesce(greatest(l.newest_slot, p.activated_at, o.from_at), p.created_at)
+          < ${now} - stale_after(p.poll_interval_s) as unpolled,
+        slot_at_or_after(greatest(l.newest_slot + interval '1 millisecond', o.from_at), o.interval_s, o.phase_ms) as due_at
       from plants p
-      left join lateral (
-        select scheduled_for as newest_at from poll_logs
-        where plant_id = p.id and job_type = 'POLL' and scheduled_for <= ${now} and ${notLongBefore('p.last_slot')}
-        order by scheduled_for desc limit 1) l on true
+      left join lateral (${newestSlot(now)}) l on true
       left join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
-      -- the first slot after the newest row: phase + n × interval
-      left join lateral (
-        select o.interval_s * 1000::bigint as interval_ms,
-          ceil(extract(epoch from greatest(l.newest_at + interval '1 millisecond', o.from_at)) * 1000)::bigint as from_ms) c on true
       where p.integration_status = 'ACTIVE'`;
 
 const timestamp = (ms: number) => sql`${instant(ms)}::timestamptz`;
@@ -76,9 +67,7 @@ export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
         from active group by brand) b) as "byBrand",
       (select count(*)::int from plants) as plants
     from active`.execute(db);
-  const [pulse] = result.rows;
-  if (pulse === undefined) throw new Error('an aggregate gives a row');
-  return pulse;
+  return onlyRow(result);
 }
 
 /** Ledger rows by outcome since an instant. */

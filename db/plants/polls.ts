@@ -7,7 +7,7 @@ import type { SealedCredentials } from './credentials.ts';
 import { type Db, instant, prepared, timestamp } from '../database.ts';
 import { plantColumns, type PlantRow, plantFacts } from './plants.ts';
 import { askedInVain, daysAround } from './snapshots.ts';
-import type { SnapshotClaim } from '../tables.ts';
+import type { SnapshotClaim } from './tables.ts';
 
 /** Everything that a fetch needs to know before it asks the vendor. */
 export interface FetchBefore {

@@ -1,10 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
 
-import type { DayBefore, DayRow } from '../../domain/plants/facts.ts';
+import type { DayAtTime, DayBefore, DayRow } from '../../domain/plants/facts.ts';
 import type { LocalDate } from '../../domain/zone.ts';
 import { type Db, instant, timestamp } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
-import type { SnapshotClaim } from '../tables.ts';
+import type { SnapshotClaim } from './tables.ts';
 
 /** JSON of the days that a poll's rules look at: today and the 7 before it, with a day to spare at either side. Of plant `p`. */
 export const daysAround = (now: RawBuilder<Date>) => sql<DayRow[]>`(
@@ -15,6 +15,22 @@ export const daysAround = (now: RawBuilder<Date>) => sql<DayRow[]>`(
   from metric_snapshots s
   where s.plant_id = p.id
     and s.date between (${now} at time zone 'UTC')::date - 9 and (${now} at time zone 'UTC')::date + 1)`;
+
+/**
+ * JSON of the complete ones of the 7 days before today with their totals at the local time of day of `measuredAt`, between the
+ * two ten-minute marks around it. Of plant `p`. SQL's form of the function of that name in domain/plants/closing.ts.
+ */
+export const totalsAtTime = (measuredAt: RawBuilder<unknown>, now: RawBuilder<Date>) => sql<
+  DayAtTime[]
+>`(
+  select coalesce(json_agg(json_build_object('date', s.date::text, 'totalAtTimeKwh',
+    (s.totals_by_time ->> t.mark)::float8
+      + ((s.totals_by_time ->> (t.mark + 1))::float8 - (s.totals_by_time ->> t.mark)::float8) * t.share)), '[]'::json)
+  from metric_snapshots s,
+    lateral (select extract(epoch from (${measuredAt} at time zone p.timezone)::time) / 600 as marks,
+      (${now} at time zone p.timezone)::date as today) m,
+    lateral (select floor(m.marks)::int as mark, (m.marks - floor(m.marks))::float8 as share) t
+  where s.plant_id = p.id and s.complete and s.date between m.today - 7 and m.today - 1)`;
 
 /** JSON of the dates whose series was asked in vain. Of plant `p`. */
 export const askedInVain = sql<LocalDate[]>`(

@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 
-import type { Outcome } from '../../domain/plants/plant.ts';
 import {
   type SlotPeriod,
+  type SlotRow,
   type StripTick,
   stripFrom,
   stripTicks,
 } from '../../domain/plants/strip.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, msOf } from '../database.ts';
 
 /** More changes of a plant's plan than this within its newest slots are not looked through. */
 const periodsMax = 10;
@@ -26,35 +26,18 @@ export async function readStrips(
     const fromMs = stripFrom(ofPlant, nowMs);
     return fromMs === null ? [] : [{ id, fromMs, periods: ofPlant }];
   });
-  const result = await sql<{
-    plant_id: string;
-    scheduled_for: Date;
-    outcome: Outcome;
-    late_ms: number | null;
-    slots_missed: number | null;
-  }>`
-    select l.plant_id, l.scheduled_for, l.outcome, l.late_ms, l.slots_missed
+  const result = await sql<SlotRow & { plantId: string }>`
+    select l.plant_id as "plantId", ${msOf(sql`l.scheduled_for`)} as "slotMs", l.outcome, l.late_ms as "lateMs"
     from unnest(${wanted.map(({ id }) => id)}::text[],
       ${wanted.map(({ fromMs }) => instant(fromMs))}::timestamptz[]) as w (plant_id, from_at)
     cross join lateral (
-      select plant_id, scheduled_for, outcome, late_ms, slots_missed from poll_logs
+      select plant_id, scheduled_for, outcome, late_ms from poll_logs
       where plant_id = w.plant_id and job_type = 'POLL' and scheduled_for >= w.from_at) l`.execute(
     db,
   );
-  const rows = Map.groupBy(result.rows, (row) => row.plant_id);
+  const rows = Map.groupBy(result.rows, ({ plantId }) => plantId);
   return new Map(
-    wanted.map(({ id, periods: ofPlant }) => [
-      id,
-      stripTicks(
-        ofPlant,
-        (rows.get(id) ?? []).map((row) => ({
-          slotMs: row.scheduled_for.getTime(),
-          outcome: row.outcome,
-          lateMs: row.late_ms,
-        })),
-        nowMs,
-      ),
-    ]),
+    wanted.map(({ id, periods: ofPlant }) => [id, stripTicks(ofPlant, rows.get(id) ?? [], nowMs)]),
   );
 }
 
@@ -64,14 +47,9 @@ async function readPeriods(
   plantIds: readonly string[],
   nowMs: number,
 ): Promise<Map<string, SlotPeriod[]>> {
-  const result = await sql<{
-    plant_id: string;
-    from_at: Date;
-    to_at: Date | null;
-    interval_s: number;
-    phase_ms: number;
-  }>`
-    select r.plant_id, greatest(r.from_at, k.from_at) as from_at, r.to_at, r.interval_s, r.phase_ms
+  const { rows } = await sql<SlotPeriod & { plantId: string }>`
+    select r.plant_id as "plantId", ${msOf(sql`greatest(r.from_at, k.from_at)`)} as "fromMs", ${msOf(sql`r.to_at`)} as "toMs",
+      r.interval_s * 1000 as "intervalMs", r.phase_ms as "phaseMs"
     from unnest(${[...plantIds]}::text[]) as ids (id)
     cross join (select max(from_at) as from_at from ledger_kept) k
     cross join lateral (
@@ -80,15 +58,5 @@ async function readPeriods(
         and (to_at is null or k.from_at is null or to_at > k.from_at)
       order by from_at desc limit ${periodsMax}) r
     order by r.plant_id, r.from_at desc`.execute(db);
-  return new Map(
-    [...Map.groupBy(result.rows, (row) => row.plant_id)].map(([plantId, rows]) => [
-      plantId,
-      rows.map((row) => ({
-        fromMs: row.from_at.getTime(),
-        toMs: row.to_at?.getTime() ?? null,
-        intervalMs: row.interval_s * 1000,
-        phaseMs: row.phase_ms,
-      })),
-    ]),
-  );
+  return Map.groupBy(rows, ({ plantId }) => plantId);
 }

@@ -5,7 +5,7 @@ import type { DayRow } from '../../domain/plants/facts.ts';
 import { type Db, instant, prepared } from '../database.ts';
 import type { insertMissed } from './poll-logs.ts';
 import { unlessNewer } from './snapshots.ts';
-import type { PollLogsTable, SnapshotClaim } from '../tables.ts';
+import type { PollLogsTable, SnapshotClaim } from './tables.ts';
 
 type Missed = Parameters<typeof insertMissed>[1];
 

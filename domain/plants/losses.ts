@@ -12,6 +12,8 @@ import { addDays, endOfDayMs, localDateAt, localMinutesAt, startOfDayMs } from '
 /** As LOW_GENERATION: the usual day is a median of at least 3 and at most 7 days. */
 export const usualDaysMax = 7;
 const usualDaysMin = 3;
+/** Late data of the days of an alert are taken into account for so long after its end: then its days are FINAL. */
+export const lateDataMs = 4 * 24 * 3_600_000;
 const marksStepMinutes = 10;
 const dayMinutes = 24 * 60;
 

@@ -1,14 +1,16 @@
 import type { Kysely } from 'kysely';
 
 import {
-  findBookedWithoutRow,
   findSlotGaps,
   type LedgerScope,
   onOneSnapshot,
   type SlotGap,
-} from '../../db/plants/check-ledger.ts';
+} from '../../db/ledger/check.ts';
+import { findBookedWithoutRow } from '../../db/plants/check-ledger.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import type { Db } from '../../db/database.ts';
 import type { Database } from '../../db/tables.ts';
+import { catchUpIntervalPart } from '../../domain/slots.ts';
 import { type AuditedLoops, inBatches, type Polling } from './check-loops.ts';
 
 /**
@@ -18,8 +20,6 @@ import { type AuditedLoops, inBatches, type Polling } from './check-loops.ts';
 
 /** Two gaps for each plant of a fleet of 10,000: all that may still be pending are looked at. */
 const gapsMax = 20_000;
-/** A late loop waits at most this part of its interval before it polls. */
-const catchUpIntervalPart = 1 / 6;
 /** The local fetch (2 s), the pause before a second attempt (5 s) and the other steps (5 s): of longer polls their loop tells. */
 const usualPollMs = 12_000;
 
@@ -47,11 +47,11 @@ export interface JudgedGaps {
  * @param without how many due slots have no row, where that is known: without any there is no gap to look for.
  */
 export async function findGaps(db: Db, scope: LedgerScope, without = Infinity): Promise<Gaps> {
-  const due = without === 0 ? [] : await findSlotGaps(db, scope, gapsMax);
+  const due = without === 0 ? [] : await findSlotGaps(db, plantLedger, scope, gapsMax);
   const booked = await findBookedWithoutRow(db, scope, gapsMax);
   return {
     due,
-    booked: booked.filter((poll) => !due.some((gap) => holds(gap, poll.firstMs, poll.plantId))),
+    booked: booked.filter((poll) => !due.some((gap) => holds(gap, poll))),
   };
 }
 
@@ -67,21 +67,21 @@ export async function judgeGaps(
   const { db, loops, scope, nowMs } = context;
   const isSuspect = (gap: SlotGap) => gap.newest && gap.firstMs < pendingSinceMs(gap, nowMs);
   const asked = new Set(
-    [...found.due, ...found.booked].filter(isSuspect).map((gap) => gap.plantId),
+    [...found.due, ...found.booked].filter(isSuspect).map((gap) => gap.subjectId),
   );
   const polling = await askLoops(loops, asked);
   const now =
     asked.size === 0
       ? { due: [], booked: [] }
-      : await onOneSnapshot(db, (trx) => findGaps(trx, { ...scope, plantIds: [...asked] }));
+      : await onOneSnapshot(db, (trx) => findGaps(trx, { ...scope, subjectIds: [...asked] }));
   const lost = (before: readonly SlotGap[], after: readonly SlotGap[]): LostGap[] =>
     [
       ...before.filter((gap) => !gap.newest),
       ...before
         .filter(isSuspect)
         .flatMap((gap) => after.filter((left) => touches(gap, left)))
-        .flatMap((gap) => lostPart(gap, polling.get(gap.plantId), nowMs)),
-    ].map((gap) => ({ ...gap, polling: polling.get(gap.plantId) }));
+        .flatMap((gap) => lostPart(gap, polling.get(gap.subjectId), nowMs)),
+    ].map((gap) => ({ ...gap, polling: polling.get(gap.subjectId) }));
   return {
     slots: lost(found.due, now.due),
     polls: lost(found.booked, now.booked),
@@ -89,17 +89,13 @@ export async function judgeGaps(
   };
 }
 
-function holds(gap: SlotGap, atMs: number, plantId: string): boolean {
-  return (
-    gap.plantId === plantId &&
-    atMs >= gap.firstMs &&
-    atMs <= gap.lastMs &&
-    (atMs - gap.firstMs) % gap.intervalMs === 0
-  );
+/** Whether a poll, as a gap of one slot, is one of the gap's slots. */
+function holds(gap: SlotGap, poll: SlotGap): boolean {
+  return touches(gap, poll) && (poll.firstMs - gap.firstMs) % gap.intervalMs === 0;
 }
 
 function touches(a: SlotGap, b: SlotGap): boolean {
-  return a.plantId === b.plantId && a.firstMs <= b.lastMs && b.firstMs <= a.lastMs;
+  return a.subjectId === b.subjectId && a.firstMs <= b.lastMs && b.firstMs <= a.lastMs;
 }
 
 /** What is due since then may still wait for its poll, or the poll for its row. */

@@ -10,17 +10,20 @@ import {
 import {
   type AuditWindow,
   countSlots,
-  type DayBesideLedger,
-  findDaysUnlikeLedger,
   findDoubledSlots,
   findLedgerStart,
-  findOverlaps,
   findStrayRows,
   hasLedgerKey,
   type LedgerScope,
-  listPlantsToWatch,
   onOneSnapshot,
+} from '../../db/ledger/check.ts';
+import {
+  type DayBesideLedger,
+  findDaysUnlikeLedger,
+  findOverlaps,
+  listPlantsToWatch,
 } from '../../db/plants/check-ledger.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import type { Db } from '../../db/database.ts';
 import { lockKey, type Locks } from '../../db/lock.ts';
 import type { Database } from '../../db/tables.ts';
@@ -123,9 +126,9 @@ export async function auditWith(
   const toMs = options.toMs ?? Date.now();
   const nowMs = Math.max(toMs, Date.now());
   const ledger = await onOneSnapshot(db, async (trx) => {
-    const startMs = (await findLedgerStart(trx)) ?? toMs;
+    const startMs = (await findLedgerStart(trx, plantLedger)) ?? toMs;
     const fromMs = Math.min(Math.max(options.fromMs ?? startMs, startMs), toMs);
-    const scope = { fromMs, toMs, isKeyed: await hasLedgerKey(trx) };
+    const scope = { fromMs, toMs, isKeyed: await hasLedgerKey(trx, plantLedger) };
     return {
       scope,
       slots: await readSlots(trx, scope),
@@ -164,43 +167,44 @@ interface Found {
 
 /** Slots and rows that are wrong in themselves, and the gaps, which are judged with the loops' help. */
 async function readSlots(db: Db, scope: LedgerScope) {
-  const { strays: strayRows, ...counts } = await countSlots(db, scope);
+  const { strays: strayRows, ...counts } = await countSlots(db, plantLedger, scope);
   const gaps = await findGaps(db, scope, counts.without);
-  const doubled = counts.doubled > 0 ? await findDoubledSlots(db, scope, listedMax) : [];
-  const strays = strayRows > 0 ? await findStrayRows(db, scope, listedMax) : { rows: [], total: 0 };
+  const doubled =
+    counts.doubled > 0 ? await findDoubledSlots(db, plantLedger, scope, listedMax) : [];
+  const strays =
+    strayRows > 0 ? await findStrayRows(db, plantLedger, scope, listedMax) : { rows: [], total: 0 };
   const { overlaps, total: overlapping } = await findOverlaps(db, scope, clocksDifferMs, listedMax);
   const violations: Violation[] = [
     ...(scope.isKeyed ? [] : [ledgerKeyMissing]),
-    ...doubled.map(({ plantId, at, rows, covered }): Violation => ({
-      kind: 'SLOT_DOUBLED',
-      plant_id: plantId,
-      at,
-      sentence:
+    ...doubled.map(({ rows, covered, ...slot }) =>
+      violation(
+        'SLOT_DOUBLED',
+        slot,
         covered === 0
           ? `${rows} rows for one slot.`
           : `The slot has ${rows + covered} rows, ${covered} of them standing for several missed slots.`,
-    })),
-    ...strays.rows.map(({ plantId, at, trigger, outcome, grid }): Violation =>
-      grid === null
-        ? {
-            kind: 'ROW_OUTSIDE_PERIOD',
-            plant_id: plantId,
-            at,
-            sentence: `A ${trigger} row (${outcome}) at a time when the plant was not due.`,
-          }
-        : {
-            kind: 'ROW_OFF_GRID',
-            plant_id: plantId,
-            at,
-            sentence: `A ${trigger} row (${outcome}) off the plant's grid of ${grid.phaseMs} ms + n × ${grid.intervalS} s.`,
-          },
+      ),
     ),
-    ...overlaps.map(({ plantId, at, overlapMs }): Violation => ({
-      kind: 'POLLS_OVERLAP',
-      plant_id: plantId,
-      at,
-      sentence: `An earlier poll still ran for ${Math.round(overlapMs)} ms when this one began.`,
-    })),
+    ...strays.rows.map(({ trigger, outcome, grid, ...row }) =>
+      grid === null
+        ? violation(
+            'ROW_OUTSIDE_PERIOD',
+            row,
+            `A ${trigger} row (${outcome}) at a time when the plant was not due.`,
+          )
+        : violation(
+            'ROW_OFF_GRID',
+            row,
+            `A ${trigger} row (${outcome}) off the plant's grid of ${grid.phaseMs} ms + n × ${grid.intervalS} s.`,
+          ),
+    ),
+    ...overlaps.map(({ plantId, at, overlapMs }) =>
+      violation(
+        'POLLS_OVERLAP',
+        { subjectId: plantId, at },
+        `An earlier poll still ran for ${Math.round(overlapMs)} ms when this one began.`,
+      ),
+    ),
   ];
   const truncated =
     counts.doubled > doubled.length ||
@@ -209,31 +213,29 @@ async function readSlots(db: Db, scope: LedgerScope) {
   return { violations, truncated, gaps, counts: { ...counts, strays: strays.total, overlapping } };
 }
 
-const ledgerKeyMissing: Violation = {
-  kind: 'LEDGER_KEY_MISSING',
-  plant_id: null,
-  at: null,
-  sentence:
-    'The database does not forbid a second row of one slot: the primary key of poll_logs is missing.',
-};
+function violation(
+  kind: ViolationKind,
+  { subjectId = null, at }: { subjectId?: string | null; at?: Date | string | number },
+  sentence: string,
+): Violation {
+  return { kind, plant_id: subjectId, at: at === undefined ? null : iso(at), sentence };
+}
+
+const ledgerKeyMissing = violation(
+  'LEDGER_KEY_MISSING',
+  {},
+  'The database does not forbid a second row of one slot: the primary key of poll_logs is missing.',
+);
 
 function tellGaps({ slots, polls, truncated }: JudgedGaps): Found {
+  const place = ({ subjectId, firstMs }: LostGap) => ({ subjectId, at: firstMs });
+  const booked =
+    'A poll of this time is booked on the plant or its day, and the ledger has no row of it.';
   return {
     truncated,
     violations: [
-      ...slots.map((gap): Violation => ({
-        kind: 'SLOT_MISSING',
-        plant_id: gap.plantId,
-        at: iso(gap.firstMs),
-        sentence: gapSentence(gap),
-      })),
-      ...polls.map((poll): Violation => ({
-        kind: 'POLL_WITHOUT_ROW',
-        plant_id: poll.plantId,
-        at: iso(poll.firstMs),
-        sentence:
-          'A poll of this time is booked on the plant or its day, and the ledger has no row of it.',
-      })),
+      ...slots.map((gap) => violation('SLOT_MISSING', place(gap), gapSentence(gap))),
+      ...polls.map((poll) => violation('POLL_WITHOUT_ROW', place(poll), booked)),
     ],
   };
 }
@@ -250,21 +252,14 @@ async function readDays(
   window: AuditWindow,
   ledgerStartMs: number,
 ): Promise<Found & { counts: Pick<AuditCounts, 'days'> }> {
-  const { days, compared, total } = await findDaysUnlikeLedger(
-    db,
-    window,
-    ledgerStartMs,
-    listedMax,
-  );
+  const unlike = await findDaysUnlikeLedger(db, window, ledgerStartMs, listedMax);
+  const { days, compared, total } = unlike;
   return {
     counts: { days: compared },
     truncated: total > days.length,
-    violations: days.map((day) => ({
-      kind: 'DAY_UNLIKE_LEDGER',
-      plant_id: day.plantId,
-      at: null,
-      sentence: daySentence(day),
-    })),
+    violations: days.map((day) =>
+      violation('DAY_UNLIKE_LEDGER', { subjectId: day.plantId }, daySentence(day)),
+    ),
   };
 }
 
@@ -282,43 +277,37 @@ async function readAlerts(
   fromMs: number,
 ): Promise<Found & { counts: Pick<AuditCounts, 'alerts' | 'alert_events'> }> {
   const doubled = await findDoubledAlerts(db, listedMax);
-  const { alerts, total, alertsChecked, eventsChecked } = await findFlawedAlerts(
-    db,
-    fromMs,
-    listedMax,
-  );
-  const violations: Violation[] = [];
-  if (!(await hasDedupeIndex(db))) {
-    violations.push({
-      kind: 'ALERT_INDEX_MISSING',
-      plant_id: null,
-      at: null,
-      sentence:
-        'The database does not forbid a second active alert of one dedupe key: its unique index is missing.',
-    });
-  }
-  violations.push(
-    ...doubled.map(({ plantId, key, alertIds, startedAt }): Violation => ({
-      kind: 'ALERT_DOUBLED',
-      plant_id: plantId,
-      at: startedAt,
-      sentence: `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`,
-    })),
-    ...alerts.map((alert): Violation => ({
-      kind: ['NO_EVENT', 'STATE', 'SEVERITY'].includes(alert.flaw)
-        ? 'ALERT_UNLIKE_EVENTS'
-        : 'ALERT_EVENTS_BROKEN',
-      plant_id: alert.plantId,
-      at: alert.at,
-      sentence: alertSentence(alert),
-    })),
-  );
+  const { alerts, total, ...checked } = await findFlawedAlerts(db, fromMs, listedMax);
   return {
-    violations,
+    violations: [
+      ...((await hasDedupeIndex(db)) ? [] : [dedupeIndexMissing]),
+      ...doubled.map(({ plantId, key, alertIds, startedAt }) =>
+        violation(
+          'ALERT_DOUBLED',
+          { subjectId: plantId, at: startedAt },
+          `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`,
+        ),
+      ),
+      ...alerts.map((alert) =>
+        violation(
+          ['NO_EVENT', 'STATE', 'SEVERITY'].includes(alert.flaw)
+            ? 'ALERT_UNLIKE_EVENTS'
+            : 'ALERT_EVENTS_BROKEN',
+          { subjectId: alert.plantId, at: alert.at },
+          alertSentence(alert),
+        ),
+      ),
+    ],
     truncated: total > alerts.length || doubled.length === listedMax,
-    counts: { alerts: alertsChecked, alert_events: eventsChecked },
+    counts: { alerts: checked.alertsChecked, alert_events: checked.eventsChecked },
   };
 }
+
+const dedupeIndexMissing = violation(
+  'ALERT_INDEX_MISSING',
+  {},
+  'The database does not forbid a second active alert of one dedupe key: its unique index is missing.',
+);
 
 function alertSentence({ alertId, flaw, state, severity, event, before }: FlawedAlert): string {
   const step = event === null ? '' : `${event.from ?? 'nothing'} → ${event.to} ${event.severity}`;
@@ -375,18 +364,16 @@ async function checkLoops(
     violations: [
       ...missing
         .filter((plant) => plant.createdAtMs < createdBeforeMs)
-        .map((plant): Violation => ({
-          kind: 'LOOP_MISSING',
-          plant_id: plant.id,
-          at: null,
-          sentence: `No workflow ${pollWorkflowId(plant.id)} runs.`,
-        })),
-      ...unknown.map((workflowId): Violation => ({
-        kind: 'LOOP_UNKNOWN',
-        plant_id: plantOfWorkflowId(workflowId),
-        at: null,
-        sentence: `The loop ${workflowId} runs and belongs to no plant.`,
-      })),
+        .map(({ id }) =>
+          violation('LOOP_MISSING', { subjectId: id }, `No workflow ${pollWorkflowId(id)} runs.`),
+        ),
+      ...unknown.map((workflowId) =>
+        violation(
+          'LOOP_UNKNOWN',
+          { subjectId: plantOfWorkflowId(workflowId) },
+          `The loop ${workflowId} runs and belongs to no plant.`,
+        ),
+      ),
     ],
   };
 }
@@ -407,26 +394,21 @@ async function checkLocks(
   const domain = held.length === 0 ? '' : await loops.lockDomain();
   const violations: Violation[] = [];
   for (const { key, ttlMs, owner } of held) {
-    const plantId = key.slice(lockKey('plant', '').length);
+    const subjectId = key.slice(lockKey('plant', '').length);
     if (ttlMs < 0)
-      violations.push({
-        kind: 'LOCK_WITHOUT_TTL',
-        plant_id: plantId,
-        at: null,
-        sentence: `${key} has no time to live.`,
-      });
-    if (owner !== `${domain}/${pollWorkflowId(plantId)}`) {
-      violations.push({
-        kind: 'LOCK_UNKNOWN_OWNER',
-        plant_id: plantId,
-        at: null,
-        sentence: `${key} belongs to ${owner}, not to the plant's loop in ${domain}.`,
-      });
-    }
+      violations.push(violation('LOCK_WITHOUT_TTL', { subjectId }, `${key} has no time to live.`));
+    if (owner !== `${domain}/${pollWorkflowId(subjectId)}`)
+      violations.push(
+        violation(
+          'LOCK_UNKNOWN_OWNER',
+          { subjectId },
+          `${key} belongs to ${owner}, not to the plant's loop in ${domain}.`,
+        ),
+      );
   }
   return { violations, truncated: false, counts: { locks: held.length } };
 }
 
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
+function iso(at: Date | string | number): string {
+  return new Date(at).toISOString();
 }

@@ -4,7 +4,8 @@ import {
   countMissedRows,
   readBrandPolling,
 } from '../../db/plants/operations.ts';
-import { countMissedSlots, type SlotCount } from '../../db/plants/missed-slots.ts';
+import { countMissedSlots, type SlotCount } from '../../db/ledger/missed.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import { type PollingPulse, readLateness, readPulse } from '../../db/plants/polling.ts';
 import { dayMs, hourMs, minuteMs } from '../../domain/zone.ts';
 
@@ -21,7 +22,7 @@ export const lateness: Fact<{ p50: number; p99: number } | null> = ({ db, clock 
 
 /** Of the last 24 h. */
 export const slotCount: Fact<SlotCount> = ({ db, clock }) =>
-  countMissedSlots(db, clock() - dayMs, clock() - slotGraceMs);
+  countMissedSlots(db, plantLedger, { fromMs: clock() - dayMs, toMs: clock() - slotGraceMs });
 
 export interface MissedSlots {
   /** With a row that says so. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { clockSeconds } from '../../api/pages/components.ts';
-import { replacePeriod } from '../../db/plants/periods.ts';
+import { replacePeriod } from '../../db/ledger/periods.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import type { PlantRow } from '../../db/plants/plants.ts';
 import type { IntegrationStatus } from '../../domain/plants/plant.ts';
 import { localTimeText } from '../../domain/wording.ts';
@@ -60,7 +61,8 @@ async function add(
   const { db } = cli.fleet;
   const id = await cli.add({ intervalS, active: row.integration_status !== 'PENDING_DOCS' });
   if (period !== null)
-    await replacePeriod(db, id, ago(6_000).getTime(), {
+    await replacePeriod(db, plantLedger, id, {
+      closeAtMs: ago(6_000).getTime(),
       fromMs: ago(6_000).getTime(),
       intervalMs: intervalS * 1_000,
       // The next slot is half an hour away: no test runs into it.

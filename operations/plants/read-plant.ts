@@ -1,7 +1,8 @@
 import { type AlertView, listAlerts } from '../../db/plants/alerts.ts';
 import { findAccounts } from '../../db/plants/credentials.ts';
 import type { Db } from '../../db/database.ts';
-import { findOpenPeriod } from '../../db/plants/periods.ts';
+import { findOpenPeriod } from '../../db/ledger/periods.ts';
+import { plantLedger } from '../../db/plants/ledger.ts';
 import { findPlantIn, listPlants, type PlantRow, type PlantView } from '../../db/plants/plants.ts';
 import { listPollLogs, type PollLogRow } from '../../db/plants/poll-logs.ts';
 import { findDays, type StoredDay } from '../../db/plants/snapshots.ts';
@@ -68,7 +69,7 @@ export async function readPlant(
   const [row, [account], period, alerts, polls, days] = await Promise.all([
     findPlantIn(db, scope, plantId),
     findAccounts(db, [accountId]),
-    findOpenPeriod(db, plantId),
+    findOpenPeriod(db, plantLedger, plantId),
     listAlerts(db, { plantId, limit: alertsShown }),
     listPollLogs(db, plantId, past.polls, { jobType: past.withClosings ? undefined : 'POLL' }),
     findDays(db, plantId, addDays(today, 1 - past.days), today),

@@ -30,7 +30,7 @@ const wrong: readonly (readonly [file: string, specifier: string])[] = [
   ['adapters/clouds/solis/a.ts', '../../modbus/client.ts'],
   ['adapters/clouds/solis/a.ts', 'node:net'],
   ['adapters/clouds/solis/a.ts', '../../../db/plants/plants.ts'],
-  ['db/ledger.ts', './plants/periods.ts'],
+  ['db/ledger/prune.ts', '../plants/ledger.ts'],
   ['db/plants/a.ts', '../people/users.ts'],
   ['db/plants/a.ts', '@temporalio/client'],
   ['operations/plants/a.ts', '../../api/problem.ts'],

@@ -1,7 +1,8 @@
 import type { Insertable, Kysely } from 'kysely';
 
 import { instant } from '../../db/database.ts';
-import type { Database, PollLogsTable } from '../../db/tables.ts';
+import type { PollLogsTable } from '../../db/plants/tables.ts';
+import type { Database } from '../../db/tables.ts';
 import type { AlertSeverity, AlertState } from '../../domain/plants/facts.ts';
 import { type Grid, nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { dayMs, hourMs, localDateAt, localMinutesAt, minuteMs } from '../../domain/zone.ts';

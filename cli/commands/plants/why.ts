@@ -1,4 +1,5 @@
-import { findLedgerKeptFrom } from '../../../db/plants/ledger-kept.ts';
+import { findLedgerKeptFrom } from '../../../db/ledger/prune.ts';
+import { plantLedger } from '../../../db/plants/ledger.ts';
 import { listPlants } from '../../../db/plants/plants.ts';
 import { findWhyFacts } from '../../../db/plants/why.ts';
 import { explain, type Why } from '../../../domain/plants/why.ts';
@@ -34,7 +35,7 @@ export const why: Command = {
     if (atMs !== null && atMs > nowMs) throw usageError(why, `--at ${text} has not come yet`);
     const db = await connectDatabase(context.config());
     try {
-      const keptFromMs = await findLedgerKeptFrom(db);
+      const keptFromMs = await findLedgerKeptFrom(db, plantLedger);
       if (atMs !== null && keptFromMs !== null && atMs < keptFromMs)
         throw new CommandError(
           `the polls before ${new Date(keptFromMs).toISOString()} were pruned, and without them nothing can be said of ${text}`,

@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { findLastSlot } from '../../../db/plants/poll-logs.ts';
-import { onPruneSession, planPrune, prune } from '../../../db/plants/prune.ts';
+import { onPruneSession, planPrune, prune } from '../../../db/ledger/prune.ts';
+import { plantLedger } from '../../../db/plants/ledger.ts';
 import { readStrips } from '../../../db/plants/strips.ts';
 import { phaseMs } from '../../../domain/slots.ts';
 import { dayMs, hourMs } from '../../../domain/zone.ts';
@@ -334,7 +335,7 @@ describe('beside polling', () => {
       from generate_series(1, 12000) n`.execute(db);
     const batches: number[] = [];
     await onPruneSession(db, async (session) => {
-      const plan = await planPrune(session, lineMs);
+      const plan = await planPrune(session, plantLedger, lineMs);
       const by = { actor: 'test', requestId: null };
       const decision = { by, at: new Date(nowMs), olderThanDays: 90 };
       const { rows } = await prune(session, plan, decision, ({ rowsDone }) =>

@@ -7,7 +7,8 @@ import {
   type PruneProgress,
   PruneRunsError,
   type PrunePlan,
-} from '../../../db/plants/prune.ts';
+} from '../../../db/ledger/prune.ts';
+import { plantLedger } from '../../../db/plants/ledger.ts';
 import { dayMs } from '../../../domain/zone.ts';
 import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
@@ -46,7 +47,7 @@ export const prune: Command = {
         const at = new Date();
         // Whole days in UTC, so that a confirmation a minute later deletes what was shown.
         const lineMs = Math.floor((at.getTime() - wish.days * dayMs) / dayMs) * dayMs;
-        const plan = await planPrune(session, lineMs);
+        const plan = await planPrune(session, plantLedger, lineMs);
         if (!context.json) context.io.stdout.write(planText(plan, context.io));
         const isNothing = plan.months.every(({ way, rows }) => way === 'DELETE' && rows === 0);
         if (wish.isDryRun || isNothing) {

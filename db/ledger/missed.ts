@@ -1,0 +1,82 @@
+import { sql } from 'kysely';
+
+import { type Db, instant, onlyRow, timestamp } from '../database.ts';
+import { isOfSlot, type Ledger, namesOf } from './ledger.ts';
+
+/** Slots that nobody answered: written when somebody comes back, counted also before that. */
+
+/** Slots of a span of time: how many were due, and of those how many nobody answered. */
+export interface SlotCount {
+  due: number;
+  missed: number;
+}
+
+/**
+ * Counts the slots of all subjects in [`fromMs`, `toMs`). A slot is due when it lies on the grid of an ACTIVE period; it is
+ * missed when it has no row, or one that says so. Computed when read: a stopped worker writes no rows.
+ */
+export async function countMissedSlots(
+  db: Db,
+  ledger: Ledger,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): Promise<SlotCount> {
+  const { periods, subject, rows, slot } = namesOf(ledger);
+  const from = timestamp(fromMs);
+  const to = timestamp(toMs);
+  const result = await sql<SlotCount>`
+    with active as materialized (
+      select ${subject} as subject, greatest(from_at, ${from}) as from_at, least(to_at, ${to}) as to_at, interval_s, phase_ms
+      from ${periods} where reason = 'ACTIVE' and from_at < ${to} and (to_at is null or to_at > ${from})),
+    due as (
+      select coalesce(sum(slots_between(from_at, to_at, interval_s, phase_ms)), 0)::int as slots from active),
+    answered as (
+      select count(*)::int as slots
+      from ${rows} l join active p on p.subject = l.${subject} and l.${slot} >= p.from_at and l.${slot} < p.to_at
+        and is_slot(l.${slot}, p.interval_s, p.phase_ms)
+      where ${isOfSlot(ledger)} and l.outcome <> 'MISSED' and l.${slot} >= ${from} and l.${slot} < ${to})
+    select due.slots as due, greatest(0, due.slots - answered.slots) as missed from due, answered`.execute(
+    db,
+  );
+  return onlyRow(result);
+}
+
+/**
+ * Writes the slots `fromMs`, `fromMs + intervalMs` … `toMs` as MISSED, in the way of the ledger. A row that is there stays.
+ *
+ * @param columns what else each row holds, by column.
+ */
+export async function insertMissed(
+  db: Db,
+  ledger: Ledger,
+  gap: {
+    subjectId: string;
+    fromMs: number;
+    toMs: number;
+    intervalMs: number;
+    columns: Readonly<Record<string, string>>;
+  },
+): Promise<void> {
+  const { subject, rows, slot } = namesOf(ledger);
+  const { job } = ledger;
+  const others = Object.entries({
+    ...(job !== null && { [job.column]: job.value }),
+    ...gap.columns,
+  });
+  const group =
+    ledger.gap === 'ROW_PER_SLOT' ? sql`at` : sql`date_trunc('day', at at time zone 'UTC')`;
+  await sql`
+    insert into ${rows} (${sql.join([
+      subject,
+      slot,
+      ...others.map(([column]) => sql.ref(column)),
+    ])}, "trigger", outcome, slots_missed)
+    select ${sql.join([
+      sql`${gap.subjectId}::text`,
+      sql`min(at)`,
+      ...others.map(([, value]) => sql`${value}::text`),
+    ])}, 'SCHEDULE', 'MISSED', count(*)
+    from generate_series(${instant(gap.fromMs)}::timestamptz, ${instant(gap.toMs)}::timestamptz,
+      make_interval(secs => ${gap.intervalMs / 1_000})) as at
+    group by ${group}
+    on conflict do nothing`.execute(db);
+}

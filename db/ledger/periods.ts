@@ -1,0 +1,70 @@
+import { sql } from 'kysely';
+
+import { type Db, instant, msOf } from '../database.ts';
+import { type Ledger, namesOf } from './ledger.ts';
+
+/** The periods of a ledger's subjects: when each was due, on which grid, and when and why not. */
+
+/** Since when, and how, a subject is due or why it is not. */
+export interface Period {
+  fromMs: number;
+  intervalMs: number;
+  phaseMs: number;
+  /** ACTIVE: it is due. */
+  reason: string;
+}
+
+/** The open period of a subject; undefined before its first. */
+export async function findOpenPeriod(
+  db: Db,
+  ledger: Ledger,
+  subjectId: string,
+): Promise<Period | undefined> {
+  const { periods, subject } = namesOf(ledger);
+  const { rows } = await sql<Period>`
+    select ${msOf(sql`from_at`)} as "fromMs", interval_s * 1000 as "intervalMs", phase_ms as "phaseMs", reason
+    from ${periods} where ${subject} = ${subjectId} and to_at is null`.execute(db);
+  return rows[0];
+}
+
+/**
+ * Closes the open period at `closeAtMs` and opens `period`, which begins there or later. A period that never began (the
+ * plan changed again before its first slot) leaves no row behind.
+ */
+export async function replacePeriod(
+  db: Db,
+  ledger: Ledger,
+  subjectId: string,
+  { closeAtMs, ...period }: Period & { closeAtMs: number },
+): Promise<void> {
+  const { periods, subject } = namesOf(ledger);
+  const closeAt = instant(closeAtMs);
+  await sql`
+    delete from ${periods}
+    where ${subject} = ${subjectId} and to_at is null and from_at >= ${closeAt}`.execute(db);
+  await sql`
+    update ${periods} set to_at = ${closeAt} where ${subject} = ${subjectId} and to_at is null`.execute(
+    db,
+  );
+  await sql`
+    insert into ${periods} (${subject}, from_at, to_at, interval_s, phase_ms, reason)
+    values (${subjectId}, ${instant(period.fromMs)}, null, ${period.intervalMs / 1_000}, ${period.phaseMs}, ${period.reason})`.execute(
+    db,
+  );
+}
+
+/** Whether the subject was active at some time in [`fromMs`, `toMs`). */
+export async function wasActiveBetween(
+  db: Db,
+  ledger: Ledger,
+  subjectId: string,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): Promise<boolean> {
+  const { periods, subject } = namesOf(ledger);
+  const { rows } = await sql`
+    select from ${periods}
+    where ${subject} = ${subjectId} and reason = 'ACTIVE' and from_at < ${instant(toMs)}
+      and (to_at is null or to_at > ${instant(fromMs)})
+    limit 1`.execute(db);
+  return rows.length > 0;
+}

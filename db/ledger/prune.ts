@@ -1,0 +1,307 @@
+import { type Kysely, sql } from 'kysely';
+
+import { type Decider, recordDecisions } from '../audit-log.ts';
+import { type Db, instant, onlyRow, timestamp } from '../database.ts';
+import type { Database } from '../tables.ts';
+import {
+  activePeriodOfRow,
+  isOfSlot,
+  keyOf,
+  lastSlotOfRow,
+  type Ledger,
+  namesOf,
+} from './ledger.ts';
+
+/**
+ * Old rows of a ledger, taken away while its subjects are polled: partitions that are old as a whole are dropped, the rest is
+ * deleted in small batches. What a rule may still ask for stays, however old it is (`neededRows`).
+ */
+
+/** A year of a large fleet is counted in minutes; the pool's limit for a poll's statements is not made for it. */
+const statementTimeout = '10min';
+/** A detaching waits no longer for its lock, since every poll that comes meanwhile waits behind it. */
+const lockTimeout = '50ms';
+/** PostgreSQL's code for a lock that was not given in time. */
+const lockNotAvailable = '55P03';
+/** Between tries. Whoever reads the whole ledger (the audit) may take minutes. */
+const retryPauseMs = 500;
+const retriesMax = 240;
+/** Some 5,000 rows, 50 ms of work: nobody waits longer for what a batch holds, and that is rows that nobody else touches. */
+const blocksPerBatch = 128;
+
+/** Rows of one month, in UTC, that are older than the line. */
+export interface OldMonth {
+  /** `YYYY-MM` */
+  month: string;
+  /** A partition that is old as a whole is dropped, of others the rows are deleted. */
+  way: 'DROP' | 'DELETE';
+  /** Its partition. */
+  table: string;
+  /** Rows that go. */
+  rows: number;
+  /** Older rows that stay, since something may still ask for them. */
+  stay: number;
+  /** Disk space with indexes; of deleted rows their share of the partition, which the disk has back when it is dropped. */
+  bytes: number;
+}
+
+/** What there is to prune. */
+export interface PrunePlan {
+  ledger: Ledger;
+  /** Everything before this instant goes, ms. */
+  lineMs: number;
+  months: OldMonth[];
+}
+
+export interface PruneProgress {
+  rowsDone: number;
+  rowsTotal: number;
+}
+
+/** A long reader keeps a partition from being detached; what was done until then stays done. */
+export class LedgerInUseError extends Error {
+  override readonly name = 'LedgerInUseError';
+}
+
+/** Another prune runs. */
+export class PruneRunsError extends Error {
+  override readonly name = 'PruneRunsError';
+}
+
+/** Since when the ledger is kept whole, as the last prune left it, ms; null where nobody has pruned it. */
+export async function findLedgerKeptFrom(db: Db, { kept }: Ledger): Promise<number | null> {
+  const result = await sql<{ from_at: Date }>`select from_at from ${sql.table(kept)}`.execute(db);
+  return result.rows[0]?.from_at.getTime() ?? null;
+}
+
+/** Runs `work` on one connection, which keeps its rows that are needed and its lock, while no other prune runs. */
+export async function onPruneSession<T>(
+  db: Kysely<Database>,
+  work: (session: Kysely<Database>) => Promise<T>,
+): Promise<T> {
+  return db.connection().execute(async (session) => {
+    const taken = await sql<{ taken: boolean }>`
+      select pg_try_advisory_lock(hashtext('heliograph prune')) as taken`.execute(session);
+    if (taken.rows[0]?.taken !== true) throw new PruneRunsError('another prune runs');
+    try {
+      await sql`select set_config('statement_timeout', ${statementTimeout}, false)`.execute(
+        session,
+      );
+      return await work(session);
+    } finally {
+      await sql`drop table if exists pg_temp.ledger_needed`.execute(session);
+      await sql`select pg_advisory_unlock(hashtext('heliograph prune'))`.execute(session);
+      await sql`reset statement_timeout`.execute(session);
+    }
+  });
+}
+
+/**
+ * Counts what is older than `lineMs`, or than the line of an earlier prune where that lies later. Keeps the rows that stay
+ * in a table of the session, for `prune`.
+ */
+export async function planPrune(
+  session: Kysely<Database>,
+  ledger: Ledger,
+  lineMs: number,
+): Promise<PrunePlan> {
+  const { rows, slot } = namesOf(ledger);
+  const line = Math.max(lineMs, (await findLedgerKeptFrom(session, ledger)) ?? -Infinity);
+  await sql`drop table if exists pg_temp.ledger_needed`.execute(session);
+  await sql`create temp table ledger_needed (home oid, entry ${rows}, slot timestamptz)`.execute(
+    session,
+  );
+  await sql`
+    insert into ledger_needed select home, entry, (entry).${slot} from (${neededRows(ledger, line)}) n`.execute(
+    session,
+  );
+  await sql`create index on ledger_needed (slot)`.execute(session);
+  await sql`analyze ledger_needed`.execute(session);
+  const months: OldMonth[] = [];
+  for (const part of await listParts(session, ledger))
+    months.push(...(await countOld(session, ledger, part, line)));
+  months.sort((a, b) => a.month.localeCompare(b.month) || a.way.localeCompare(b.way));
+  return { ledger, lineMs: line, months };
+}
+
+/**
+ * Rows before the line that must stay, so that whatever is asked of a time at or after it is answered as before: the newest
+ * row of each subject (a paused one's last slot), rows that stand for several missed slots, up to or beyond the line, and
+ * what the ledger's own context asks for.
+ */
+const neededRows = (ledger: Ledger, lineMs: number) => {
+  const { subjects, subject, rows, slot } = namesOf(ledger);
+  const line = timestamp(lineMs);
+  const also = ledger.alsoNeeded?.(line);
+  return sql`
+    select n.home, n.entry from ${subjects} s cross join lateral (
+      select l.tableoid as home, l as entry from ${rows} l
+      where l.${subject} = s.id and ${isOfSlot(ledger)} and l.${slot} < ${line}
+      order by l.${slot} desc limit 1) n
+    union
+    select l.tableoid, l from ${rows} l join ${activePeriodOfRow(ledger)}
+    where ${isOfSlot(ledger)} and l.slots_missed > 1 and l.${slot} < ${line} and ${lastSlotOfRow(ledger)} >= ${line}
+    ${also === undefined ? sql`` : sql`union ${also}`}`;
+};
+
+/** A partition; `fromAt` and `toAt` are null of the DEFAULT one. */
+interface Part {
+  table: string;
+  fromAt: Date | null;
+  toAt: Date | null;
+}
+
+async function listParts(db: Db, ledger: Ledger): Promise<Part[]> {
+  const result = await sql<Part>`
+    select c.relname as table, b.bounds[1]::timestamptz as "fromAt", b.bounds[2]::timestamptz as "toAt"
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    cross join lateral (select regexp_match(pg_get_expr(c.relpartbound, c.oid),
+      'FROM \\(''([^'']+)''\\) TO \\(''([^'']+)''\\)') as bounds) b
+    where i.inhparent = ${ledger.rows}::text::regclass order by c.relname`.execute(db);
+  return result.rows;
+}
+
+/** The old rows of a partition by month; of one that is old as a whole a line even when it is empty. */
+async function countOld(
+  db: Db,
+  ledger: Ledger,
+  { table, fromAt, toAt }: Part,
+  lineMs: number,
+): Promise<OldMonth[]> {
+  const { slot } = namesOf(ledger);
+  const month = sql`to_char(${slot} at time zone 'UTC', 'YYYY-MM')`;
+  const result = await sql<Pick<OldMonth, 'month' | 'rows' | 'stay' | 'bytes'>>`
+    with old as (
+      select ${month} as month, count(*) as rows
+      from ${sql.table(table)} where ${slot} < ${instant(lineMs)} group by 1),
+    needed as (
+      select to_char(slot at time zone 'UTC', 'YYYY-MM') as month, count(*) as rows
+      from ledger_needed where home = ${table}::text::regclass group by 1),
+    size as (
+      select pg_total_relation_size(${table}::text::regclass)::float8 as bytes, (select count(*) from ${sql.table(table)}) as rows)
+    select old.month, old.rows - coalesce(needed.rows, 0) as rows, coalesce(needed.rows, 0) as stay,
+      case when size.rows = 0 then 0 else (size.bytes / size.rows * old.rows)::bigint end as bytes
+    from old left join needed using (month), size order by old.month`.execute(db);
+  if (fromAt === null || toAt === null || toAt.getTime() > lineMs)
+    return result.rows.map((row) => ({ ...row, way: 'DELETE', table }));
+  const none = { month: fromAt.toISOString().slice(0, 7), rows: 0, stay: 0, bytes: 0 };
+  const counted = result.rows.length === 0 ? [none] : result.rows;
+  return counted.map((row) => ({ ...row, way: 'DROP', table }));
+}
+
+/**
+ * Takes away what `planPrune` counted. First the line is set and the decision written, so that the audit begins at the line
+ * from then on; interrupted, it is simply run again.
+ *
+ * @throws LedgerInUseError where a partition cannot be detached, since somebody reads the ledger for minutes.
+ */
+export async function prune(
+  session: Kysely<Database>,
+  plan: PrunePlan,
+  decision: { by: Decider; at: Date; olderThanDays: number },
+  progress: (progress: PruneProgress) => void,
+): Promise<{ rows: number; partitions: string[] }> {
+  await setLine(session, plan, decision);
+  const rowsTotal = plan.months.reduce((sum, { rows }) => sum + rows, 0);
+  let rowsDone = 0;
+  const done = (rows: number) => {
+    rowsDone += rows;
+    progress({ rowsDone, rowsTotal });
+  };
+  const dropped = plan.months.filter(({ way }) => way === 'DROP');
+  const partitions = [...new Set(dropped.map(({ table }) => table))];
+  for (const table of partitions) {
+    await dropPart(session, plan.ledger, table);
+    done(dropped.reduce((sum, month) => sum + (month.table === table ? month.rows : 0), 0));
+  }
+  for (const table of new Set(
+    plan.months.flatMap((month) => (month.way === 'DELETE' && month.rows > 0 ? [month.table] : [])),
+  ))
+    await deleteOld(session, plan, table, done);
+  return { rows: rowsDone, partitions };
+}
+
+async function setLine(
+  session: Kysely<Database>,
+  { ledger, lineMs, months }: PrunePlan,
+  { by, at, olderThanDays }: { by: Decider; at: Date; olderThanDays: number },
+): Promise<void> {
+  await session.transaction().execute(async (trx) => {
+    const before = await findLedgerKeptFrom(trx, ledger);
+    await sql`
+      insert into ${sql.table(ledger.kept)} as k (from_at) values (${instant(lineMs)})
+      on conflict (only_row) do update set from_at = greatest(k.from_at, excluded.from_at)`.execute(
+      trx,
+    );
+    const decision = {
+      action: 'ledger.prune',
+      subjectType: 'LEDGER',
+      subjectId: ledger.rows,
+      before: { kept_from: before === null ? null : instant(before).toISOString() },
+      after: {
+        kept_from: instant(lineMs).toISOString(),
+        older_than_days: olderThanDays,
+        rows: months.reduce((sum, { rows }) => sum + rows, 0),
+      },
+    } as const;
+    await recordDecisions(trx, [decision], by, at);
+  });
+}
+
+/**
+ * Detaches and drops a partition. The exclusive lock is held for what is needed of it alone, which moves to the DEFAULT
+ * partition in the same transaction: nobody ever finds the ledger without it.
+ */
+async function dropPart(session: Kysely<Database>, ledger: Ledger, table: string): Promise<void> {
+  const { rows } = namesOf(ledger);
+  for (let tries = 0; ; tries += 1) {
+    try {
+      await session.transaction().execute(async (trx) => {
+        await sql`select set_config('lock_timeout', ${lockTimeout}, true)`.execute(trx);
+        await sql`alter table ${rows} detach partition ${sql.table(table)}`.execute(trx);
+        await sql`
+          insert into ${rows} select (entry).* from ledger_needed
+          where home = ${table}::text::regclass on conflict do nothing`.execute(trx);
+        await sql`drop table ${sql.table(table)}`.execute(trx);
+      });
+      return;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== lockNotAvailable) throw error;
+      if (tries >= retriesMax)
+        throw new LedgerInUseError(`${table} is being read for minutes`, { cause: error });
+      await pause(retryPauseMs);
+    }
+  }
+}
+
+/** Deletes the old rows of a partition, block by block, and leaves the machine to the polls for as long as each batch took. */
+async function deleteOld(
+  session: Kysely<Database>,
+  { ledger, lineMs }: PrunePlan,
+  table: string,
+  done: (rows: number) => void,
+): Promise<void> {
+  const [slot, ...others] = keyOf(ledger).map((column) => sql.ref(column));
+  const isSame = others.map((column) => sql`and (n.entry).${column} = l.${column}`);
+  const size = await sql<{ blocks: number }>`
+    select pg_relation_size(${table}::text::regclass) / current_setting('block_size')::bigint as blocks`.execute(
+    session,
+  );
+  for (let block = 0; block < onlyRow(size).blocks; block += blocksPerBatch) {
+    const beganAt = performance.now();
+    const gone = await sql`
+      delete from ${sql.table(table)} l
+      where l.ctid >= ${`(${block},0)`}::tid and l.ctid < ${`(${block + blocksPerBatch},0)`}::tid
+        and l.${slot} < ${instant(lineMs)} and not exists (
+          select from ledger_needed n where n.slot = l.${slot} ${sql.join(isSame, sql` `)})`.execute(
+      session,
+    );
+    if (gone.numAffectedRows === 0n) continue;
+    done(Number(gone.numAffectedRows));
+    await pause(performance.now() - beganAt);
+  }
+}
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
