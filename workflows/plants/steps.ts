@@ -10,18 +10,18 @@ import type {
 import { localBudget, type StepPath, stepsOf } from '../steps.ts';
 import type { PollEffects } from './poll.ts';
 
-/** The steps of plants. The vendor's calls have budgets of their own. */
+/** The activities of plants as the workflows call them. The calls to vendors have budgets of their own. */
 
-/** The fetch's local budget: most vendors answer well within it. With the other steps' it stays below the 8 s after which a workflow task must be extended. */
+/** Local budget of a fetch. Most vendors answer within it; with the other steps' 5 s it stays below the 8 s of a workflow task. */
 const localFetchBudgetMs = 2_000;
-/** Reading before, 2 s for the vendor, writing after; then 8 s, after which a workflow task must be extended, are not over. */
+/** Local budget of a whole poll: a read, 2 s for the vendor, a write. It stays below the 8 s of a workflow task. */
 const localPollBudgetMs = 7_000;
 
 const { regular, local, step: plantStep } = stepsOf<PlantActivities>();
 const localFetch = local(localFetchBudgetMs);
 const localPoll = local(localPollBudgetMs);
 
-/** One step other than the vendor's calls, which are below. */
+/** One step, other than the calls to vendors below. */
 export const step: <
   Name extends Exclude<keyof PlantActivities, 'pollWhole' | 'fetchReadings' | 'refreshDays'>,
 >(
@@ -53,7 +53,7 @@ async function pollWhole(args: WholePollArgs): Promise<WholePollResult | null> {
     return await localPoll.pollWhole(args);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    log.debug('a poll in one step did not finish, it goes on in single ones', {
+    log.debug('a poll in one step did not finish; it continues in single steps', {
       plantId: args.plantId,
     });
     return null;
@@ -72,5 +72,5 @@ async function fetchReadings(args: FetchArgs, path: StepPath): Promise<FetchResu
   return regular.fetchReadings({ ...args, nowMs: Date.now() });
 }
 
-/** The closing's vendor call: regular from the start, it is no poll and may take its time. */
+/** The closing's call to the vendor. It is regular from the start, because nothing waits for a closing. */
 export const refreshDaysStep = regular.refreshDays;
