@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+import { LastLines } from './test/support/last-lines.ts';
+import { LongestFirst } from './test/support/longest-first.ts';
+
 /** Tests that need PostgreSQL, Redis or Temporal say so by their name; the servers are brought up once for all of them. */
 const serviceTests = ['**/*.service.test.ts'];
 const systemTests = ['test/system/**/*.test.ts', 'test/simulation/**/*.test.ts'];
@@ -11,6 +14,10 @@ export default defineConfig({
   test: {
     // The native bridge of Temporal's SDK does not survive worker threads.
     pool: 'forks',
+    // Most files wait for clocks and servers more than they compute: two processors bear twice as many.
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
+    reporters: ['default', new LastLines(process.env['HELIOGRAPH_LAST_LINES'])],
     projects: [
       {
         extends: true,
@@ -29,7 +36,9 @@ export default defineConfig({
             // Minutes: npm run simulate:mutations.
             'simulate/mutations.test.ts',
           ],
-          sequence: { groupOrder: 0 },
+          // Half of the time went into loading the same modules for each file.
+          isolate: false,
+          testTimeout: 30_000,
         },
       },
       {
@@ -41,8 +50,6 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -53,7 +60,6 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -62,9 +68,8 @@ export default defineConfig({
           name: 'service',
           include: serviceTests,
           exclude: elsewhere,
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 3 },
           ...servers,
         },
       },
@@ -76,11 +81,6 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          // They kill processes and wait for clocks: a machine that is busy with something else may cost one its slot.
-          retry: 2,
-          // One at a time: they measure and kill.
-          fileParallelism: false,
-          sequence: { groupOrder: 4 },
           ...servers,
         },
       },
@@ -93,8 +93,6 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 120_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 5 },
         },
       },
     ],
