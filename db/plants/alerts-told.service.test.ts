@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import type { AlertChange, NewAlert } from '../../domain/plants/changes.ts';
 import { insertTestPlant } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 import { applyAlertChanges, readAlertsBefore } from './alerts.ts';
 
 const plantId = 'plant';
@@ -23,11 +23,6 @@ const fault: NewAlert = {
   lastNotifiedAtMs: morningMs,
 };
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   await database.db.deleteFrom('plants').execute();
   await insertTestPlant(database.db);

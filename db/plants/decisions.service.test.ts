@@ -1,18 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import { insertTestPlant } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 import { decideCredentials, decidePause, decideResume, decideSettings } from './decisions.ts';
 import { findPlant, pauseAccount, type PlantSettings } from './plants.ts';
 
 const by = { actor: 'ana@example.org', requestId: 'request-1' };
-let database: TestDatabase;
 let count = 0;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 
 async function addPlant(plant: Parameters<typeof insertTestPlant>[1] = {}): Promise<string> {
   count += 1;
