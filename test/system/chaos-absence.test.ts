@@ -10,7 +10,7 @@ import {
   plantIdsDueAt,
   pollRows,
 } from '../support/chaos.ts';
-import { addPlant, eventually, type TestFleet } from '../support/fleet.ts';
+import { addPlant, eventually, ordinarySolis, type TestFleet } from '../support/fleet.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 /** Polled so often that 20 slots pass while nobody polls. */
@@ -85,7 +85,7 @@ let plantsMade = 0;
 
 async function add(fleet: TestFleet, id: string, intervalS: number): Promise<void> {
   plantsMade += 1;
-  const vendorPlantId = `13000000000000${String(plantsMade).padStart(5, '0')}`;
+  const vendorPlantId = ordinarySolis(plantsMade);
   await addPlant(fleet.db, fleet.config, { id, brand: chaosBrand, vendorPlantId, intervalS });
   await startLoop(fleet.client, { id, name: id, brand: chaosBrand });
 }

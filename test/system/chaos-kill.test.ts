@@ -20,7 +20,7 @@ import {
   withLocks,
 } from '../support/chaos.ts';
 import type { StepPath } from '../support/chaos-plan.ts';
-import { addPlant, eventually, type TestFleet } from '../support/fleet.ts';
+import { addPlant, eventually, ordinarySolis, type TestFleet } from '../support/fleet.ts';
 import { claimed, nextAttemptMsMax } from '../support/promises.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
@@ -222,7 +222,7 @@ async function startPlants(
   await Promise.all(
     plantIds.map(async (id) => {
       plantsMade += 1;
-      const vendorPlantId = `13000000000000${String(plantsMade).padStart(5, '0')}`;
+      const vendorPlantId = ordinarySolis(plantsMade);
       const plant = { id, brand: chaosBrand, vendorPlantId, intervalS: everyS } as const;
       await addPlant(fleet.db, fleet.config, plant);
       await startLoop(fleet.client, { id, name: id, brand: chaosBrand });

@@ -11,6 +11,7 @@ import { chaosRounds, expectCleanAudit, plantIdsDueAt, pollRows } from '../suppo
 import { bringUpChaosStack, type ChaosStack } from '../support/chaos-stack.ts';
 import { addPlant, eventually } from '../support/fleet.ts';
 import { lockMsMax, timerMs } from '../support/promises.ts';
+import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 /** A short outage for `npm test`, half a minute for the full proof. */
@@ -139,15 +140,23 @@ describe('servers that go away and come back', { retry: 1 }, () => {
       });
     });
 
-    test(`away for ${awayMs / 1_000} s: a slot that falls into it is written late, not lost`, async () => {
+    test(`away for ${awayMs / 1_000} s: a slot that falls into it is written late, not lost, and the step that waits is seen with its error`, async () => {
       let plants = 0;
       await through(async () => {
         plants += 1;
         const wasWrittenLate = await addPlantDueIn(10_000, `1300000000000090${100 + plants}`);
-        await stack.postgres.stop();
-        await delay(awayMs);
+        await stack.postgres.stop('SIGKILL');
+        const endsAtMs = Date.now() + awayMs;
+        const loop = stack.client.workflow.getHandle(pollWorkflowId('often-SOLIS'));
+        const waiting = await eventually('a step that says what is away', async () => {
+          const { raw } = await loop.describe();
+          return raw.pendingActivities?.find((activity) => activity.lastFailure != null);
+        });
+        expect(waiting.lastFailure?.message).toContain('a service is away');
+        await delay(endsAtMs - Date.now());
         await stack.postgres.start();
         await wasWrittenLate();
+        expect((await pollRows(stack.db)).filter((row) => row.outcome === 'FAILED')).toEqual([]);
       });
     });
   });
