@@ -6,6 +6,8 @@ import { LongestFirst } from './test/support/longest-first.ts';
 /** Tests that need PostgreSQL, Redis or Temporal say so by their name; the servers are brought up once for all of them. */
 const serviceTests = ['**/*.service.test.ts'];
 const systemTests = ['test/system/**/*.test.ts', 'test/simulation/**/*.test.ts'];
+/** Measures how soon the product recovers, so nothing else may run beside it. */
+const chaosTests = ['test/system/chaos-run.test.ts'];
 const browserTests = ['test/browser/**/*.test.ts'];
 const elsewhere = ['**/node_modules/**', '.data/**'];
 const servers = { globalSetup: ['test/support/servers.ts'] };
@@ -80,10 +82,21 @@ export default defineConfig({
         test: {
           name: 'system',
           include: systemTests,
-          exclude: elsewhere,
+          exclude: [...elsewhere, ...chaosTests],
+          // Those that wait for time-outs run side by side, but no more of them than two processors bear.
+          maxConcurrency: 3,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           ...servers,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: chaosTests,
+          exclude: elsewhere,
+          sequence: { groupOrder: 1 },
         },
       },
       {

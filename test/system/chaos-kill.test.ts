@@ -12,7 +12,6 @@ import {
   chaosRounds,
   type ChaosWorker,
   expectCleanAudit,
-  inLane,
   onFleet,
   plantIdsDueAt,
   pollRows,
@@ -51,7 +50,7 @@ describe('a worker is killed', () => {
         { timeout: chaosRounds * 300_000 },
         async () => {
           for (let round = 0; round < chaosRounds; round += 1) {
-            await inLane(() => onFleet((fleet) => killOnce(fleet, at, path)));
+            await onFleet((fleet) => killOnce(fleet, at, path));
           }
         },
       );
@@ -63,7 +62,7 @@ describe('a worker is killed', () => {
     { timeout: chaosRounds * 300_000 },
     async () => {
       for (let round = 0; round < chaosRounds; round += 1) {
-        await inLane(() => onFleet(killAsleep));
+        await onFleet(killAsleep);
       }
     },
   );
@@ -73,7 +72,7 @@ describe('a worker is killed', () => {
     { timeout: chaosRounds * 300_000 },
     async () => {
       for (let round = 0; round < chaosRounds; round += 1) {
-        await inLane(() => onFleet(killAtStart));
+        await onFleet(killAtStart);
       }
     },
   );
