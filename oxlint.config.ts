@@ -313,6 +313,19 @@ export default defineConfig({
     {
       files: ['test/**/*.ts', '**/*.test.ts', 'bench/**/*.ts'],
       rules: {
+        // The tests of test/support/test-*.ts are vitest's own, with fixtures; a fixture that needs no other takes `{}`.
+        'vitest/no-standalone-expect': [
+          'error',
+          {
+            additionalTestBlockFunctions: [
+              'test',
+              'test.each',
+              'test.concurrent',
+              'test.beforeAll',
+            ],
+          },
+        ],
+        'no-empty-pattern': ['error', { allowObjectPatternsAsParameters: true }],
         'vitest/no-conditional-expect': 'off',
         'vitest/no-conditional-tests': 'off',
         'vitest/expect-expect': 'off',

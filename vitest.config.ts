@@ -1,8 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+import { LastLines } from './test/support/last-lines.ts';
+import { LongestFirst } from './test/support/longest-first.ts';
+
 /** Tests that need PostgreSQL, Redis or Temporal say so by their name; the servers are brought up once for all of them. */
 const serviceTests = ['**/*.service.test.ts'];
 const systemTests = ['test/system/**/*.test.ts', 'test/simulation/**/*.test.ts'];
+/** Measures how soon the product recovers, so nothing else may run beside it. */
+const chaosTests = ['test/system/chaos-run.test.ts'];
 const browserTests = ['test/browser/**/*.test.ts'];
 const elsewhere = ['**/node_modules/**', '.data/**'];
 const servers = { globalSetup: ['test/support/servers.ts'] };
@@ -11,6 +16,12 @@ export default defineConfig({
   test: {
     // The native bridge of Temporal's SDK does not survive worker threads.
     pool: 'forks',
+    // Most files wait for clocks and servers more than they compute: two processors bear twice as many.
+    maxWorkers: 4,
+    // One that was singled out would hide that the others did not run.
+    allowOnly: false,
+    sequence: { sequencer: LongestFirst },
+    reporters: ['default', new LastLines(process.env['HELIOGRAPH_LAST_LINES'])],
     projects: [
       {
         extends: true,
@@ -29,7 +40,9 @@ export default defineConfig({
             // Minutes: npm run simulate:mutations.
             'simulate/mutations.test.ts',
           ],
-          sequence: { groupOrder: 0 },
+          // Half of the time went into loading the same modules for each file.
+          isolate: false,
+          testTimeout: 30_000,
         },
       },
       {
@@ -41,8 +54,6 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -53,7 +64,6 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -62,9 +72,8 @@ export default defineConfig({
           name: 'service',
           include: serviceTests,
           exclude: elsewhere,
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 3 },
           ...servers,
         },
       },
@@ -73,15 +82,21 @@ export default defineConfig({
         test: {
           name: 'system',
           include: systemTests,
-          exclude: elsewhere,
+          exclude: [...elsewhere, ...chaosTests],
+          // Those that wait for time-outs run side by side, but no more of them than two processors bear.
+          maxConcurrency: 3,
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          // They kill processes and wait for clocks: a machine that is busy with something else may cost one its slot.
-          retry: 2,
-          // One at a time: they measure and kill.
-          fileParallelism: false,
-          sequence: { groupOrder: 4 },
           ...servers,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: chaosTests,
+          exclude: elsewhere,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -93,8 +108,6 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 120_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 5 },
         },
       },
     ],

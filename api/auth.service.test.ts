@@ -1,9 +1,10 @@
 import { sign } from 'hono/jwt';
 import { verify } from '@node-rs/bcrypt';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import { findUserByEmail } from '../db/people/users.ts';
-import { createTestApi, givePassword, passwordOf, type TestApi } from '../test/support/api.ts';
+import { createTestApi, givePassword, passwordOf } from '../test/support/api.ts';
+import { api, test } from '../test/support/test-api.ts';
 import { clearSession, setSession } from './auth/session.ts';
 import {
   attemptsMax,
@@ -14,13 +15,11 @@ import {
   signInByPassword,
 } from './auth/sign-in.ts';
 
-let api: TestApi;
 const ana = 'ana@example.org';
 const nia = 'nia@example.org';
 const minuteMs = 60_000;
 
-beforeAll(async () => {
-  api = await createTestApi();
+test.beforeAll(async () => {
   // A page that signs in, as the pages do.
   api.app.get('/test/session/:email', async (c) => {
     const user = await findUserByEmail(api.db, c.req.param('email'));
@@ -36,7 +35,6 @@ beforeAll(async () => {
   await api.user(ana, 'ADMIN');
   await givePassword(api, ana);
 });
-afterAll(async () => api.close());
 beforeEach(async () => {
   await api.db.deleteFrom('login_failures').execute();
   await api.db.deleteFrom('users').where('email', '=', nia).execute();

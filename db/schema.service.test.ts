@@ -1,8 +1,8 @@
 import { type Insertable, sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import { insertTestPlant } from '../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
+import { database, test } from '../test/support/test-database.ts';
 import { insertAccount } from './plants/credentials.ts';
 import { findPlant } from './plants/plants.ts';
 import { insertPollLog } from './plants/poll-logs.ts';
@@ -11,11 +11,6 @@ import type { AlertsTable, PollLogsTable } from './plants/tables.ts';
 const plantId = 'plant';
 const at = new Date('2026-11-22T12:00:00Z');
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   await database.db.deleteFrom('poll_logs').execute();
   await database.db.deleteFrom('plants').execute();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import { pollLogRow } from '../activities/plants/ledger.ts';
 import { applyAlertChanges } from '../db/alerts.ts';
@@ -43,7 +43,8 @@ import {
   writeTotalsByTime,
 } from '../db/plants/snapshots.ts';
 import type { Brand } from '../domain/plants/plant.ts';
-import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
+import type { TestDatabase } from '../test/support/database.ts';
+import { database, test } from '../test/support/test-database.ts';
 import type { Ledger, LedgerPlant, PollRow } from './ledger.ts';
 import { drawLife } from './life.ts';
 import { runSeed } from './run.ts';
@@ -242,12 +243,6 @@ const seeds = Array.from({ length: 400 }, (_, index) => String(index + 1))
   .slice(0, 3);
 
 describe('the ledger in memory', () => {
-  let database: TestDatabase;
-  beforeAll(async () => {
-    database = await createTestDatabase();
-  });
-  afterAll(() => database.drop());
-
   test.each(seeds)(
     'says what PostgreSQL says, throughout the life of seed %s',
     async (seed) => {

@@ -1,19 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 
 import { playPlant } from '../../cli/demo/play.ts';
 import { findPlant } from '../../db/plants/plants.ts';
 import { hourMs } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 
 /** 12:00 at the plant. */
 const noonMs = Date.parse('2026-06-11T18:00:00Z');
-
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 
 test('the recorded plant with one dead inverter of two raises DEVICE_DOWN, keeps its colour and its devices', async () => {
   const { db } = database;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
@@ -9,7 +9,7 @@ import { incidentLimits } from '../../domain/plants/incidents.ts';
 import type { AdapterErrorType } from '../../domain/plants/plant.ts';
 import { hourMs, minuteMs } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 import { judgeIncidents } from './incidents.ts';
 
 /** 10:00 at the plants. */
@@ -17,17 +17,12 @@ const startMs = Date.parse('2026-06-11T08:00:00Z');
 const plantIds = ['h-1', 'h-2', 'h-3', 'h-4', 'h-5', 'h-6'];
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
-let database: TestDatabase;
 /** What HUAWEI answers with; null: as recorded. */
 let failsWith: AdapterErrorType | null = null;
 /** Vendor calls by plant, of `getPlantSummary`. */
 let calls: string[] = [];
 let nowMs = startMs;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   const { db } = database;
   for (const table of ['poll_logs', 'plants', 'brand_incidents'] as const)

@@ -1,21 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 
 import { playPlant } from '../../cli/demo/play.ts';
 import { findLossesDue, writeLosses } from '../../db/plants/losses.ts';
 import { estimateLoss } from '../../domain/plants/losses.ts';
 import { addDays, hourMs, minuteMs } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 
 const today = '2026-06-11';
 /** 08:00 at the plant. */
 const morningMs = Date.parse('2026-06-11T06:00:00Z');
-
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 
 async function estimate(nowMs: number): Promise<number> {
   const { db } = database;

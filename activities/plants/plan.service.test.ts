@@ -1,20 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import { listPollLogs } from '../../db/plants/poll-logs.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 
 const plantId = 'plant';
 const startMs = Date.parse('2026-06-11T12:00:00Z');
 const gridOf = (intervalMs: number) => ({ intervalMs, phaseMs: phaseMs(plantId, intervalMs) });
 const tenMinutes = gridOf(600_000);
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   await database.db.deleteFrom('poll_logs').execute();
   await database.db.deleteFrom('plants').execute();

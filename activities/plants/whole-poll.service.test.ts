@@ -1,6 +1,6 @@
 import { CancelledFailure } from '@temporalio/common';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import { playPlant } from '../../cli/demo/play.ts';
 import { findPlant } from '../../db/plants/plants.ts';
@@ -8,7 +8,7 @@ import { listPollLogs } from '../../db/plants/poll-logs.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { dayMs } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 import { playing } from '../../test/support/scenarios.ts';
 import type { PlantActivities, WholePollArgs } from './contract.ts';
 
@@ -16,11 +16,6 @@ const activatedMs = Date.parse('2026-06-11T10:00:00Z');
 const slotMs = Date.parse('2026-06-11T12:00:00Z');
 const intervalMs = 600_000;
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   await database.db.deleteFrom('poll_logs').execute();
   await database.db.deleteFrom('plants').execute();

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import { issueSession } from '../auth/tokens.ts';
 import { findUserByEmail } from '../../db/people/users.ts';
 import { countMissedSlots } from '../../db/ledger/missed.ts';
 import { plantLedger } from '../../db/plants/ledger.ts';
-import { createTestApi, type TestApi } from '../../test/support/api.ts';
+import { api, test } from '../../test/support/test-api.ts';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await createTestApi();
+test.beforeAll(async () => {
   await api.user('ana@example.org', 'ADMIN');
   await api.user('lent@example.org', 'ADMIN', { mustChangePassword: true });
   await api.user('carla@example.org', 'CUSTOMER', { customerId: 'noord' });
 });
-afterAll(async () => api.close());
 
 /** A browser's request for a page. */
 async function browse(

@@ -1,16 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import { insertTestPlant } from '../../test/support/activities.ts';
-import { createTestApi, type TestApi } from '../../test/support/api.ts';
+import { api, test } from '../../test/support/test-api.ts';
 
-let api: TestApi;
 const operator = 'operator@example.org';
 /** Of the customer noord. */
 const customer = 'customer@example.org';
 const byName = new Map<string, number>();
 
-beforeAll(async () => {
-  api = await createTestApi();
+test.beforeAll(async () => {
   await insertTestPlant(api.db, { id: 'mine', vendor_plant_id: 'm', customer_id: 'noord' });
   await insertTestPlant(api.db, { id: 'theirs', vendor_plant_id: 't', brand: 'HUAWEI' });
   const hour = (n: number) => new Date(Date.UTC(2026, 5, 1, n));
@@ -70,7 +68,6 @@ beforeAll(async () => {
     ])
     .execute();
 });
-afterAll(() => api.close());
 
 async function ask(email: string, method: string, path: string, body?: unknown) {
   const response = await api.ask(email, method, `/api/v1${path}`, body);

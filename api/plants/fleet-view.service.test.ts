@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import { playPlant } from '../../cli/demo/play.ts';
 import { listPlants } from '../../db/plants/plants.ts';
@@ -7,16 +7,10 @@ import { readStrips } from '../../db/plants/strips.ts';
 import { addDays, localDateAt, minuteMs } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
 import { countQueries } from '../../test/support/count-queries.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 import { fleetPage } from './fleet-query.ts';
 import { createFleetView, scopedRows } from './fleet-view.ts';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   await database.db.deleteFrom('plants').execute();
 });

@@ -1,23 +1,20 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 
 import { insertTestPlant } from '../../test/support/activities.ts';
-import { createTestApi, type TestApi } from '../../test/support/api.ts';
+import { api, test } from '../../test/support/test-api.ts';
 import { countQueries } from '../../test/support/count-queries.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
 
-let api: TestApi;
 const admin = 'admin@example.org';
 const operator = 'operator@example.org';
 /** Of the customer noord. */
 const customer = 'customer@example.org';
 
-beforeAll(async () => {
-  api = await createTestApi();
+test.beforeAll(async () => {
   await api.user(admin, 'ADMIN');
   await api.user(operator, 'OPERATOR');
   await api.user(customer, 'CUSTOMER', { customerId: 'noord' });
 });
-afterAll(() => api.close());
 afterEach(async () => {
   await api.db.deleteFrom('plants').execute();
   await api.db.deleteFrom('audit_log').execute();

@@ -1,24 +1,20 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect } from 'vitest';
 
 import { createTestApi, type TestApi } from '../../test/support/api.ts';
-import { addPlant, createTestFleet, type TestFleet } from '../../test/support/fleet.ts';
+import { addPlant } from '../../test/support/fleet.ts';
+import { fleet, test } from '../../test/support/test-fleet.ts';
 import { openDatabase } from '../../db/database.ts';
 import { components } from '../../operations/components.ts';
 import { pulse } from '../../operations/plants/figures.ts';
 import { createHealth } from './health.ts';
 
 /** A fleet with a real Temporal that no worker serves, and an API on its database. */
-let fleet: TestFleet;
 let api: TestApi;
 
-beforeAll(async () => {
-  fleet = await createTestFleet();
+test.beforeAll(async () => {
   api = await createTestApi({ db: fleet.db, temporal: fleet.client });
 });
-afterAll(async () => {
-  await api.close();
-  await fleet.close();
-});
+afterAll(() => api.close());
 beforeEach(async () => {
   await fleet.db.deleteFrom('poll_logs').execute();
   await fleet.db.deleteFrom('plants').execute();

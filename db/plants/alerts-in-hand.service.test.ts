@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 import { ackAlert, silencePlants } from './alerts-in-hand.ts';
 import { findFlawedAlerts } from './check-alerts.ts';
 import { findPlant } from './plants.ts';
@@ -12,13 +12,8 @@ const nowMs = Date.parse('2026-06-11T12:00:00Z');
 const at = new Date(nowMs);
 const decision = { by, at, scope: allPlants };
 
-let database: TestDatabase;
 let alertId: number;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   const { db } = database;
   await db.deleteFrom('audit_log').execute();

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import type { AlertChange, NewAlert } from '../../domain/plants/changes.ts';
 import { insertTestPlant } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { applyAlertChanges } from '../alerts.ts';
 import { plantSubject, readAlertsBefore } from './alerts.ts';
+import { database, test } from '../../test/support/test-database.ts';
 
 const plantId = 'plant';
 const nightMs = Date.parse('2026-06-11T01:00:00Z');
@@ -24,11 +24,6 @@ const fault: NewAlert = {
   lastNotifiedAtMs: morningMs,
 };
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   await database.db.deleteFrom('plants').execute();
   await insertTestPlant(database.db);

@@ -1,20 +1,15 @@
 import { type Insertable } from 'kysely';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect } from 'vitest';
 
 import { hourMs } from '../../domain/zone.ts';
 import { insertTestPlant } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 import { listPlantsToRemindOf } from './fleet.ts';
 import type { AlertsTable } from './tables.ts';
 
 const nowMs = Date.parse('2026-11-28T12:00:00Z');
 const agoMs = (hours: number) => new Date(nowMs - hours * hourMs);
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   await database.db.deleteFrom('plants').execute();
   await insertTestPlant(database.db, { integration_status: 'PAUSED_AUTH_ERROR' });

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import { playPlant } from '../../cli/demo/play.ts';
 import { explain, type Why } from '../../domain/plants/why.ts';
 import { hourMs, minuteMs } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 import { ackAlert } from './alerts-in-hand.ts';
 import { allPlants } from '../scope.ts';
 import { pausePlants } from './plants.ts';
@@ -15,10 +15,7 @@ const noonMs = Date.parse('2026-06-11T10:00:00Z');
 const pausedMs = noonMs + 4 * hourMs;
 const nowMs = noonMs + 6 * hourMs;
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
+test.beforeAll(async () => {
   const { db } = database;
   // A fault alarm comes, rises and goes every four hours.
   await insertTestPlant(db, {
@@ -41,7 +38,6 @@ beforeAll(async () => {
     closing: null,
   });
 });
-afterAll(() => database.drop());
 
 async function why(atMs: number | null): Promise<Why> {
   const facts = await findWhyFacts(database.db, 'plant', atMs, nowMs);

@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto';
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect } from 'vitest';
 
 import { openCredentials, sealCredentials } from '../../db/sealing.ts';
 import { findCredentials, insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
 import { findPlant, insertPlants } from '../../db/plants/plants.ts';
 import { runTestCommand } from '../../test/support/command-line.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { database, test } from '../../test/support/test-database.ts';
 import { namedKey } from '../../environment/config.ts';
 import { rotateKeys } from './rotate-keys.ts';
 
-let database: TestDatabase;
 const [first, second, third] = [1, 2, 3].map(() => randomBytes(32).toString('base64')) as [
   string,
   string,
@@ -19,10 +18,6 @@ const [first, second, third] = [1, 2, 3].map(() => randomBytes(32).toString('bas
 const secretsOf = (accountId: string) => ({ user: accountId, password: `canary-of-${accountId}` });
 const by = { actor: 'cli:tester', requestId: null };
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
 beforeEach(async () => {
   const { db } = database;
   for (const table of [

@@ -147,19 +147,6 @@ export async function onFleet(run: (fleet: TestFleet) => Promise<void>): Promise
   }
 }
 
-/** What waits for time-outs is done side by side, but no more of it than two cores bear. */
-const lanes = 3;
-const laneEnds: Promise<void>[] = Array.from({ length: lanes }, () => Promise.resolve());
-let nextLane = 0;
-
-/** Runs when what was put into the same lane before has ended. */
-export async function inLane(run: () => Promise<void>): Promise<void> {
-  const lane = nextLane++ % lanes;
-  const mine = (laneEnds[lane] ?? Promise.resolve()).then(run);
-  laneEnds[lane] = mine.catch(() => {});
-  return mine;
-}
-
 /** Every poll's row, in order of slot and plant. */
 export async function pollRows(db: Kysely<Database>): Promise<PollLogRow[]> {
   return db

@@ -2,15 +2,16 @@ import { expect } from 'vitest';
 
 import { findPlant, type PlantRow } from '../../db/plants/plants.ts';
 import { type CommandResult, runTestCommand, type TestTerminal } from './command-line.ts';
-import { addPlant, createTestFleet, type TestFleet, type TestPlant } from './fleet.ts';
+import {
+  addPlant,
+  createTestFleet,
+  ordinarySolis,
+  type TestFleet,
+  type TestPlant,
+} from './fleet.ts';
 
 /** Nobody listens there. */
 export const awayAddress = '127.0.0.1:9';
-
-/** The vendor's id of the n-th generated ordinary plant of SOLIS. */
-export function solisPlantId(n: number): string {
-  return `13000000000000${String(n).padStart(5, '0')}`;
-}
 
 /** A fleet of the test's own, worked on by commands. */
 export interface CommandFleet {
@@ -38,7 +39,7 @@ export async function createCommandFleet(): Promise<CommandFleet> {
     },
     add(plant = {}) {
       added += 1;
-      return addPlant(fleet.db, fleet.config, { vendorPlantId: solisPlantId(added), ...plant });
+      return addPlant(fleet.db, fleet.config, { vendorPlantId: ordinarySolis(added), ...plant });
     },
     async plantOf(id) {
       const plant = await findPlant(fleet.db, id);

@@ -141,6 +141,11 @@ export async function addPlant(
   return id;
 }
 
+/** The vendor's id of the n-th ordinary plant of SOLIS. */
+export function ordinarySolis(n: number): string {
+  return `13000000000000${String(n).padStart(5, '0')}`;
+}
+
 /** Waits until `check` gives something; says what it waited for when it never does. */
 export async function eventually<Result>(
   what: string,

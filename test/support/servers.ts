@@ -23,8 +23,10 @@ declare module 'vitest' {
   }
 }
 
-/** Brings up PostgreSQL, Redis and Temporal once for a project's tests, on ports and data of their own. */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+/** Brings up PostgreSQL, Redis and Temporal once for all projects of a run, on ports and data of their own. */
+export async function setup({ vitest }: TestProject): Promise<(() => Promise<void>) | undefined> {
+  // The projects are set up one after another, and what is provided for one is known to all.
+  if ('servers' in vitest.getProvidedContext()) return undefined;
   const dataDir = mkdtempSync(join(tmpdir(), 'heliograph-test-'));
   const stack = await bringUpStack({
     dataDir,
@@ -40,7 +42,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const db = openDatabase({ url: stack.databaseUrl });
   await migrateToLatest(db);
   await db.destroy();
-  project.provide('servers', {
+  vitest.provide('servers', {
     templateUrl: stack.databaseUrl,
     redisUrl: stack.redisUrl,
     temporalAddress: stack.temporalAddress,

@@ -1,37 +1,26 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 
 import { createActions } from '../../api/plants/actions.ts';
 import { createFleetView } from '../../api/plants/fleet-view.ts';
 import { allPlants } from '../../db/scope.ts';
-import type { RunningWorker } from '../../worker/worker.ts';
 import { createTestApi, type TestApi } from '../support/api.ts';
-import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import { testLoops, type TestLoops } from '../support/loops.ts';
+import { eventually, ordinarySolis } from '../support/fleet.ts';
+import { fleet, loops, test } from '../support/test-loops.ts';
 import { slowVendor } from '../support/vendor.ts';
-import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 const operator = 'operator@example.org';
-const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
+
+const vendor = slowVendor();
+test.override('workerOptions', { openAdapter: vendor.openAdapter });
 
 describe('the API and the loops', () => {
-  const vendor = slowVendor();
-  let fleet: TestFleet;
-  let worker: RunningWorker;
-  let loops: TestLoops;
   let api: TestApi;
 
-  beforeAll(async () => {
-    fleet = await createTestFleet();
-    worker = await startTestWorker(fleet, { openAdapter: vendor.openAdapter, reconcile: false });
-    loops = testLoops(fleet);
+  test.beforeAll(async () => {
     api = await createTestApi({ db: fleet.db, temporal: fleet.client, clock: Date.now });
     await api.user(operator, 'OPERATOR');
   });
-  afterAll(async () => {
-    await stopWorker(worker);
-    await api.close();
-    await fleet.close();
-  });
+  afterAll(() => api.close());
 
   async function post(path: string, headers: Record<string, string> = {}, body?: unknown) {
     const response = await api.ask(operator, 'POST', `/api/v1${path}`, body, headers);
@@ -101,7 +90,11 @@ describe('the API and the loops', () => {
         .executeTakeFirst(),
     );
     const others = Array.from({ length: 9 }, () => post(`/plants/${plantId}/poll`));
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await eventually('the loop to have taken ten wishes', async () => {
+      const { events } = await loops.handle(plantId).fetchHistory();
+      const taken = events?.filter((one) => one.workflowExecutionUpdateAcceptedEventAttributes);
+      return taken?.length === 10;
+    });
     expect((await post(`/plants/${plantId}/poll`)).status).toBe(429);
     expect((await post(`/plants/${plantId}/poll`, { 'idempotency-key': 'held' })).status).toBe(409);
     vendor.release(vendorPlantId);

@@ -1,33 +1,18 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
-import type { RunningWorker } from '../../worker/worker.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { pauseSignal, pollNowSignal } from '../../workflows/plants/messages.ts';
-import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import { ledgerFlaws, overlaps, testLoops, type TestLoops } from '../support/loops.ts';
-import { startTestWorker, stopWorker } from '../support/workers.ts';
+import { eventually } from '../support/fleet.ts';
+import { ledgerFlaws, overlaps } from '../support/loops.ts';
+import { fleet, loops, test } from '../support/test-loops.ts';
 
 /** A tenth of what Temporal takes in one run. */
 const signals = 1_000;
 
 describe('a burst of messages', () => {
-  let fleet: TestFleet;
-  let worker: RunningWorker;
-  let loops: TestLoops;
-
-  beforeAll(async () => {
-    fleet = await createTestFleet();
-    worker = await startTestWorker(fleet, { reconcile: false });
-    loops = testLoops(fleet);
-  });
-  afterAll(async () => {
-    await stopWorker(worker);
-    await fleet.close();
-  });
-
   test('1,000 signals pollNow in a burst make 3 rows at most, the last of them after the last signal, and pause is heard afterwards', async () => {
     const plantId = await loops.add({ vendorPlantId: '1300000000000000005' });
     await loops.untilPolled(plantId);
@@ -71,7 +56,10 @@ describe('a burst of messages', () => {
     const intervalMs = 4_000;
     const plantId = await loops.add({ vendorPlantId: '1300000000000000006', intervalS: 4 });
     await loops.untilPolled(plantId, 2);
-    const slotMs = nextSlotAfter({ intervalMs, phaseMs: phaseMs(plantId, intervalMs) }, Date.now());
+    const slotMs = nextSlotAfter(
+      { intervalMs, phaseMs: phaseMs(plantId, intervalMs) },
+      Date.now() + 1_000,
+    );
     // The burst is waited for from before the slot's wake to after the slot.
     await new Promise((resolve) => setTimeout(resolve, slotMs - 950 - Date.now()));
     await Promise.all(

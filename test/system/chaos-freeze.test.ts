@@ -9,7 +9,6 @@ import {
   chaosRounds,
   type ChaosWorker,
   expectCleanAudit,
-  inLane,
   onFleet,
   pollRows,
   startChaosWorker,
@@ -28,7 +27,7 @@ describe('a worker is frozen for longer than its lock lives', () => {
       { timeout: chaosRounds * 180_000 },
       async () => {
         for (let round = 0; round < chaosRounds; round += 1) {
-          await inLane(() => onFleet((fleet) => freezeOnce(fleet, step)));
+          await onFleet((fleet) => freezeOnce(fleet, step));
         }
       },
     );

@@ -12,7 +12,6 @@ import {
   chaosRounds,
   type ChaosWorker,
   expectCleanAudit,
-  inLane,
   onFleet,
   plantIdsDueAt,
   pollRows,
@@ -20,7 +19,7 @@ import {
   withLocks,
 } from '../support/chaos.ts';
 import type { StepPath } from '../support/chaos-plan.ts';
-import { addPlant, eventually, type TestFleet } from '../support/fleet.ts';
+import { addPlant, eventually, ordinarySolis, type TestFleet } from '../support/fleet.ts';
 import { claimed, nextAttemptMsMax } from '../support/promises.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
@@ -51,7 +50,7 @@ describe('a worker is killed', () => {
         { timeout: chaosRounds * 300_000 },
         async () => {
           for (let round = 0; round < chaosRounds; round += 1) {
-            await inLane(() => onFleet((fleet) => killOnce(fleet, at, path)));
+            await onFleet((fleet) => killOnce(fleet, at, path));
           }
         },
       );
@@ -63,7 +62,7 @@ describe('a worker is killed', () => {
     { timeout: chaosRounds * 300_000 },
     async () => {
       for (let round = 0; round < chaosRounds; round += 1) {
-        await inLane(() => onFleet(killAsleep));
+        await onFleet(killAsleep);
       }
     },
   );
@@ -73,7 +72,7 @@ describe('a worker is killed', () => {
     { timeout: chaosRounds * 300_000 },
     async () => {
       for (let round = 0; round < chaosRounds; round += 1) {
-        await inLane(() => onFleet(killAtStart));
+        await onFleet(killAtStart);
       }
     },
   );
@@ -222,7 +221,7 @@ async function startPlants(
   await Promise.all(
     plantIds.map(async (id) => {
       plantsMade += 1;
-      const vendorPlantId = `13000000000000${String(plantsMade).padStart(5, '0')}`;
+      const vendorPlantId = ordinarySolis(plantsMade);
       const plant = { id, brand: chaosBrand, vendorPlantId, intervalS: everyS } as const;
       await addPlant(fleet.db, fleet.config, plant);
       await startLoop(fleet.client, { id, name: id, brand: chaosBrand });

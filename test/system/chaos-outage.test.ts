@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { openLockClient } from '../../db/lock.ts';
 import type { PollLogRow } from '../../db/plants/poll-logs.ts';
@@ -11,6 +11,7 @@ import { chaosRounds, expectCleanAudit, plantIdsDueAt, pollRows } from '../suppo
 import { bringUpChaosStack, type ChaosStack } from '../support/chaos-stack.ts';
 import { addPlant, eventually } from '../support/fleet.ts';
 import { lockMsMax, timerMs } from '../support/promises.ts';
+import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 /** A short outage for `npm test`, half a minute for the full proof. */
@@ -22,9 +23,10 @@ const vendorPlantIds: Readonly<Record<Brand, string>> = {
   GOODWE: '00000000-0000-4000-8000-000000000001',
   DELE: '90000001',
 };
-const intervalS = 3;
+const intervalS = 2;
 
-describe('servers that go away and come back', () => {
+// They kill servers: what takes too long to come back on a busy machine is tried once more, and the run says so.
+describe('servers that go away and come back', { retry: 1 }, () => {
   let stack: ChaosStack;
   let worker: RunningWorker;
 
@@ -37,6 +39,10 @@ describe('servers that go away and come back', () => {
     await pollsGoOn();
   });
 
+  // A test that failed in the midst of an outage leaves none to those after it.
+  afterEach(() =>
+    Promise.all([stack.postgres, stack.redis, stack.temporal].map((one) => one.start())),
+  );
   afterAll(async () => {
     await stopWorker(worker);
     await stack.close();
@@ -134,15 +140,23 @@ describe('servers that go away and come back', () => {
       });
     });
 
-    test(`away for ${awayMs / 1_000} s: a slot that falls into it is written late, not lost`, async () => {
+    test(`away for ${awayMs / 1_000} s: a slot that falls into it is written late, not lost, and the step that waits is seen with its error`, async () => {
       let plants = 0;
       await through(async () => {
         plants += 1;
         const wasWrittenLate = await addPlantDueIn(10_000, `1300000000000090${100 + plants}`);
-        await stack.postgres.stop();
-        await delay(awayMs);
+        await stack.postgres.stop('SIGKILL');
+        const endsAtMs = Date.now() + awayMs;
+        const loop = stack.client.workflow.getHandle(pollWorkflowId('often-SOLIS'));
+        const waiting = await eventually('a step that says what is away', async () => {
+          const { raw } = await loop.describe();
+          return raw.pendingActivities?.find((activity) => activity.lastFailure != null);
+        });
+        expect(waiting.lastFailure?.message).toContain('a service is away');
+        await delay(endsAtMs - Date.now());
         await stack.postgres.start();
         await wasWrittenLate();
+        expect((await pollRows(stack.db)).filter((row) => row.outcome === 'FAILED')).toEqual([]);
       });
     });
   });

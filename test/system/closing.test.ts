@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import { startLoop } from '../../operations/plants/loops.ts';
-import type { RunningWorker } from '../../worker/worker.ts';
 import { closingInstantMs } from '../../domain/plants/closing.ts';
 import { phaseMs } from '../../domain/slots.ts';
 import { addDays, instantOf, localDateAt } from '../../domain/zone.ts';
 import { dailyWorkflowId } from '../../workflows/plants/messages.ts';
-import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import { testLoops, type TestLoops } from '../support/loops.ts';
-import { startTestWorker, stopWorker } from '../support/workers.ts';
+import { addPlant, eventually, ordinarySolis } from '../support/fleet.ts';
+import { fleet, loops, test } from '../support/test-loops.ts';
 
-const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
 /** A late loop waits up to a sixth of it before it polls. */
 const intervalS = 60;
 
@@ -23,19 +20,6 @@ function zoneAtNoon(): string {
 describe('the closing of a day', () => {
   const timezone = zoneAtNoon();
   const today = localDateAt(Date.now(), timezone);
-  let fleet: TestFleet;
-  let worker: RunningWorker;
-  let loops: TestLoops;
-
-  beforeAll(async () => {
-    fleet = await createTestFleet();
-    worker = await startTestWorker(fleet, { reconcile: false });
-    loops = testLoops(fleet);
-  });
-  afterAll(async () => {
-    await stopWorker(worker);
-    await fleet.close();
-  });
 
   /** A plant that was active since noon, so many days ago, and has no loop yet. */
   async function addActiveSince(daysAgo: number, vendorPlantId: string): Promise<string> {

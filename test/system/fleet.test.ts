@@ -1,34 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import { startLoop } from '../../operations/plants/loops.ts';
 import { triggerReconciliation } from '../../operations/fleet-schedule.ts';
-import type { RunningWorker } from '../../worker/worker.ts';
 import { phaseMs } from '../../domain/slots.ts';
 import { plantChangedSignal } from '../../workflows/plants/messages.ts';
-import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import { overlaps, testLoops, type TestLoops } from '../support/loops.ts';
-import { startTestWorker, stopWorker } from '../support/workers.ts';
-
-const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
+import { addPlant, eventually, ordinarySolis } from '../support/fleet.ts';
+import { overlaps } from '../support/loops.ts';
+import { fleet, loops, test } from '../support/test-loops.ts';
 
 /** The reconciliation comes every 30 s: what was changed by SQL alone is right within a minute. */
 const minuteMs = 60_000;
 
+test.override('workerOptions', { reconcile: true });
+
 describe('the fleet', () => {
-  let fleet: TestFleet;
-  let worker: RunningWorker;
-  let loops: TestLoops;
-
-  beforeAll(async () => {
-    fleet = await createTestFleet();
-    worker = await startTestWorker(fleet);
-    loops = testLoops(fleet);
-  });
-  afterAll(async () => {
-    await stopWorker(worker);
-    await fleet.close();
-  });
-
   const isRunning = async (plantId: string) =>
     (await loops.handle(plantId).describe()).status.name === 'RUNNING';
   const set = (plantId: string, values: object) =>

@@ -1,41 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { describe, expect } from 'vitest';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-
-import { startLoop } from '../../operations/plants/loops.ts';
-import type { RunningWorker } from '../../worker/worker.ts';
-import { openDatabase } from '../../db/database.ts';
-import { migrateToLatest } from '../../db/migrate.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
-import { bringUpStack, type Stack } from '../../stack/up.ts';
 import { pollNowSignal } from '../../workflows/plants/messages.ts';
-import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import { ledgerFlaws, overlaps, testLoops, type TestLoops } from '../support/loops.ts';
+import { eventually, ordinarySolis } from '../support/fleet.ts';
+import { loops, test } from '../support/test-loops.ts';
 import { slowVendor } from '../support/vendor.ts';
-import { startTestWorker, stopWorker } from '../support/workers.ts';
 
-const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
 /** What a local fetch may take; what is beyond it is cut. */
 const localFetchMs = 2_000;
 
+const vendor = slowVendor();
+test.override('workerOptions', { openAdapter: vendor.openAdapter });
+
 describe('a vendor that hangs', () => {
-  const vendor = slowVendor();
-  let fleet: TestFleet;
-  let worker: RunningWorker;
-  let loops: TestLoops;
-
-  beforeAll(async () => {
-    fleet = await createTestFleet();
-    worker = await startTestWorker(fleet, { openAdapter: vendor.openAdapter, reconcile: false });
-    loops = testLoops(fleet);
-  });
-  afterAll(async () => {
-    await stopWorker(worker);
-    await fleet.close();
-  });
-
   const pendingFetch = async (plantId: string) => {
     const { raw } = await loops.handle(plantId).describe();
     return raw.pendingActivities?.find(
@@ -82,8 +59,7 @@ describe('a vendor that hangs', () => {
       for (const plantId of ids) await eventually('its regular fetch', () => pendingFetch(plantId));
       const cuts = vendor.calls.filter((call) => call.brand === brand && call.aborted).length;
       expect(cuts).toBe(3);
-      // Answers that take longer than 1 s leave the breaker open.
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await untilSlow(brand, ids.length);
       vendor.release(brand);
       await Promise.all(ids.map((plantId) => loops.untilPolled(plantId, 2)));
       vendor.hold(brand);
@@ -96,7 +72,7 @@ describe('a vendor that hangs', () => {
       await loops.handle(other).signal(pollNowSignal);
       await loops.untilPolled(other, 2);
       expect(await regularFetches(other)).toBe(0);
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await untilSlow(brand, 1);
       vendor.release(brand);
       await loops.untilPolled(first, 3);
       // This one is answered at once, on the regular path; the one after it is local again.
@@ -112,6 +88,14 @@ describe('a vendor that hangs', () => {
     },
   );
 
+  /** Waits until so many calls are open that their answers leave the breaker open: each has taken longer than 1 s. */
+  async function untilSlow(brand: Brand, count: number): Promise<void> {
+    await eventually('calls that have taken long', async () => {
+      const open = vendor.calls.filter((call) => call.brand === brand && call.endedAtMs === null);
+      return open.length === count && open.every((call) => Date.now() - call.startedAtMs > 1_100);
+    });
+  }
+
   /** Regular fetches in the history of the current run. */
   async function regularFetches(plantId: string): Promise<number> {
     const { events } = await loops.handle(plantId).fetchHistory();
@@ -119,70 +103,4 @@ describe('a vendor that hangs', () => {
       (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'fetchReadings',
     ).length;
   }
-});
-
-describe('PostgreSQL away', () => {
-  let stack: Stack;
-  let folder: string;
-  let fleet: TestFleet;
-  let worker: RunningWorker;
-
-  beforeAll(async () => {
-    // A PostgreSQL of its own: the others' is not to be stopped.
-    folder = mkdtempSync(join(tmpdir(), 'heliograph-away-'));
-    fleet = await createTestFleet();
-    const { REDIS_URL = '', TEMPORAL_ADDRESS = '' } = fleet.config;
-    stack = await bringUpStack({
-      dataDir: folder,
-      log: () => {},
-      ephemeral: true,
-      env: { REDIS_URL, TEMPORAL_ADDRESS },
-    });
-    const db = openDatabase({ url: stack.databaseUrl });
-    await migrateToLatest(db);
-    fleet = {
-      ...fleet,
-      db,
-      url: stack.databaseUrl,
-      config: { ...fleet.config, DATABASE_URL: stack.databaseUrl },
-    };
-    worker = await startTestWorker(fleet, { reconcile: false });
-  });
-  afterAll(async () => {
-    await stopWorker(worker);
-    await fleet.db.destroy();
-    await fleet.close();
-    await stack.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  test(
-    'slots that fall due meanwhile are written late and not lost, and the step that waits is seen with its error',
-    { timeout: 120_000 },
-    async () => {
-      const intervalMs = 2_000;
-      const loops = testLoops(fleet);
-      const plantId = await addPlant(fleet.db, fleet.config, {
-        vendorPlantId: ordinarySolis(1),
-        intervalS: intervalMs / 1000,
-      });
-      await startLoop(fleet.client, { id: plantId, name: plantId, brand: 'SOLIS' });
-      const before = await loops.untilPolled(plantId, 2);
-      await stack.postgres?.stop('SIGKILL');
-      const pending = await eventually('a pending activity that says what is away', async () => {
-        const { raw } = await loops.handle(plantId).describe();
-        return raw.pendingActivities?.find((activity) => activity.lastFailure != null);
-      });
-      expect(pending.lastFailure?.message).toContain('a service is away');
-      await stack.postgres?.start();
-      const rows = await loops.untilPolled(plantId, before.length + 5);
-      const written = new Set(rows.map((row) => row.scheduled_for.getTime()));
-      expect(before.filter((row) => !written.has(row.scheduled_for.getTime()))).toEqual([]);
-      expect(ledgerFlaws(rows, plantId, intervalMs)).toEqual([]);
-      expect(overlaps(rows)).toEqual([]);
-      expect(rows.filter((row) => row.outcome === 'FAILED')).toEqual([]);
-      expect(rows.at(-1)?.outcome).toBe('OK');
-      await loops.remove(plantId);
-    },
-  );
 });

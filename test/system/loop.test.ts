@@ -1,39 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import { startLoop } from '../../operations/plants/loops.ts';
-import type { RunningWorker } from '../../worker/worker.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { pollNowUpdate, pollWorkflowId } from '../../workflows/plants/messages.ts';
-import { addPlant, createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import {
-  ledgerFlaws,
-  overlaps,
-  testLoops,
-  type TestLoops,
-  untilJustAfterSlot,
-} from '../support/loops.ts';
+import { addPlant, eventually, ordinarySolis } from '../support/fleet.ts';
+import { ledgerFlaws, overlaps, untilJustAfterSlot } from '../support/loops.ts';
+import { fleet, loops, test } from '../support/test-loops.ts';
 import { slowVendor } from '../support/vendor.ts';
-import { startTestWorker, stopWorker } from '../support/workers.ts';
 
-const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
+const vendor = slowVendor();
+test.override('workerOptions', { openAdapter: vendor.openAdapter });
 
 describe("a plant's loop", () => {
-  const vendor = slowVendor();
-  let fleet: TestFleet;
-  let worker: RunningWorker;
-  let loops: TestLoops;
-
-  beforeAll(async () => {
-    fleet = await createTestFleet();
-    worker = await startTestWorker(fleet, { openAdapter: vendor.openAdapter, reconcile: false });
-    loops = testLoops(fleet);
-  });
-
-  afterAll(async () => {
-    await stopWorker(worker);
-    await fleet.close();
-  });
-
   test('polls at once when it starts, then on its slots, one row each', async () => {
     const intervalMs = 2_000;
     const plantId = await addPlant(fleet.db, fleet.config, {
@@ -122,7 +100,10 @@ describe("a plant's loop", () => {
     const busyMs = 1_600;
     const plantId = await loops.add({ vendorPlantId: ordinarySolis(9), intervalS: 6 });
     await loops.untilPolled(plantId, 2);
-    const slotMs = nextSlotAfter({ intervalMs, phaseMs: phaseMs(plantId, intervalMs) }, Date.now());
+    const slotMs = nextSlotAfter(
+      { intervalMs, phaseMs: phaseMs(plantId, intervalMs) },
+      Date.now() + 1_000,
+    );
     // The loop is woken while nobody can take up its step.
     await new Promise((resolve) => setTimeout(resolve, slotMs - 700 - Date.now()));
     const freeAt = performance.now() + busyMs;
@@ -134,7 +115,7 @@ describe("a plant's loop", () => {
       return polled.length >= 2 ? polled : null;
     });
     expect(rows[0]?.late_ms).toBeGreaterThan(700);
-    expect(rows[1]?.late_ms).toBeLessThan(300);
+    expect(rows[1]?.late_ms).toBeLessThan(600);
     await loops.remove(plantId);
   });
 

@@ -1,8 +1,7 @@
 import { WorkflowUpdateFailedError, WorkflowUpdateStage } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 
 import type { Checkpoint } from '../../activities/plants/deps.ts';
-import type { RunningWorker } from '../../worker/worker.ts';
 import {
   notedPollNowUpdate,
   pauseSignal,
@@ -10,36 +9,20 @@ import {
   pollNowUpdate,
   resumeSignal,
 } from '../../workflows/plants/messages.ts';
-import { createTestFleet, eventually, type TestFleet } from '../support/fleet.ts';
-import { testLoops, type TestLoops } from '../support/loops.ts';
+import { eventually, ordinarySolis } from '../support/fleet.ts';
+import { fleet, loops, test } from '../support/test-loops.ts';
 import { slowVendor } from '../support/vendor.ts';
-import { startTestWorker, stopWorker } from '../support/workers.ts';
 
-const ordinarySolis = (n: number) => `13000000000000${String(n).padStart(5, '0')}`;
+const vendor = slowVendor();
+/** What happens at a checkpoint; a test sets it for its own time. */
+let atCheckpoint: (name: Checkpoint) => Promise<void> = async () => {};
+
+test.override('workerOptions', {
+  openAdapter: vendor.openAdapter,
+  checkpoint: (name) => atCheckpoint(name),
+});
 
 describe("messages to a plant's loop", () => {
-  const vendor = slowVendor();
-  /** What happens at a checkpoint; a test sets it for its own time. */
-  let atCheckpoint: (name: Checkpoint) => Promise<void> = async () => {};
-  let fleet: TestFleet;
-  let worker: RunningWorker;
-  let loops: TestLoops;
-
-  beforeAll(async () => {
-    fleet = await createTestFleet();
-    worker = await startTestWorker(fleet, {
-      openAdapter: vendor.openAdapter,
-      checkpoint: (name) => atCheckpoint(name),
-      reconcile: false,
-    });
-    loops = testLoops(fleet);
-  });
-
-  afterAll(async () => {
-    await stopWorker(worker);
-    await fleet.close();
-  });
-
   const callsTo = (vendorPlantId: string) =>
     vendor.calls.filter((call) => call.vendorPlantId === vendorPlantId);
 

@@ -1,20 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect } from 'vitest';
 
 import { findUserByEmail } from '../../../db/people/users.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
 import { runTestCommand, type TestTerminal } from '../../../test/support/command-line.ts';
-import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { database, test } from '../../../test/support/test-database.ts';
 
-let database: TestDatabase;
 let api: TestApi;
-beforeAll(async () => {
-  database = await createTestDatabase();
+test.beforeAll(async () => {
   api = await createTestApi({ db: database.db });
 });
-afterAll(async () => {
-  await api.close();
-  await database.drop();
-});
+afterAll(() => api.close());
 
 const run = (args: readonly string[], terminal: TestTerminal = {}) =>
   runTestCommand(args, {

@@ -2,27 +2,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
 
 import type { PlantRow } from '../../../db/plants/plants.ts';
-import {
-  type CommandFleet,
-  createCommandFleet,
-  solisPlantId,
-} from '../../../test/support/command-fleet.ts';
+import { ordinarySolis } from '../../../test/support/fleet.ts';
+import { cli, test } from '../../../test/support/test-commands.ts';
 
-let cli: CommandFleet;
 let folder: string;
 let counter = 0;
 
-beforeAll(async () => {
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'heliograph-cli-'));
-  cli = await createCommandFleet();
 });
-afterAll(async () => {
-  rmSync(folder, { recursive: true });
-  await cli.fleet.close();
-});
+afterAll(() => rmSync(folder, { recursive: true }));
 beforeEach(() => {
   counter += 1;
 });
@@ -42,7 +34,7 @@ const addArgs = (changed: Record<string, string> = {}) => [
     name: 'Added',
     brand: 'SOLIS',
     account: `account-${counter}`,
-    'vendor-plant-id': solisPlantId(2_000 + counter),
+    'vendor-plant-id': ordinarySolis(2_000 + counter),
     timezone: 'Europe/Lisbon',
     ...changed,
   }).flatMap(([flag, value]) => [`--${flag}`, value]),
@@ -123,7 +115,7 @@ describe('plants add', () => {
 describe('plants import', () => {
   const header = 'id,name,brand,account,vendor_plant_id,timezone,interval';
   const row = (n: number) =>
-    `imp-${counter}-${n},Imported,SOLIS,import-${counter},${solisPlantId(3_000 + counter * 10 + n)},Europe/Lisbon,300`;
+    `imp-${counter}-${n},Imported,SOLIS,import-${counter},${ordinarySolis(3_000 + counter * 10 + n)},Europe/Lisbon,300`;
   const file = (...rows: string[]) => {
     const path = join(folder, `${counter}.csv`);
     writeFileSync(path, [header, ...rows, ''].join('\n'));
@@ -161,7 +153,7 @@ describe('plants import', () => {
     const before = await counts();
     const path = file(
       row(1),
-      row(2).replace(solisPlantId(3_000 + counter * 10 + 2), there.vendor_plant_id),
+      row(2).replace(ordinarySolis(3_000 + counter * 10 + 2), there.vendor_plant_id),
       row(1).replace(`imp-${counter}-1`, 'other'),
       row(4).replace(/300$/, '0'),
       row(5).replace('Europe/Lisbon', 'EET'),
@@ -183,7 +175,7 @@ describe('plants import', () => {
   test('takes more plants than one statement has parameters for', async () => {
     const rows = Array.from(
       { length: 6_000 },
-      (_, n) => `many-${n},Many,SOLIS,many,${solisPlantId(50_000 + n)},Europe/Lisbon,300`,
+      (_, n) => `many-${n},Many,SOLIS,many,${ordinarySolis(50_000 + n)},Europe/Lisbon,300`,
     );
     expect((await cli.run(['plants', 'import', file(...rows)])).code).toBe(0);
     expect((await cli.run(['plants', 'import', file(...rows)])).stderr).toContain(

@@ -1,23 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
 
-import {
-  awayAddress,
-  type CommandFleet,
-  createCommandFleet,
-} from '../../../test/support/command-fleet.ts';
+import { awayAddress } from '../../../test/support/command-fleet.ts';
+import { cli, test } from '../../../test/support/test-commands.ts';
 import { eventually, type TestPlant } from '../../../test/support/fleet.ts';
 import { startTestWorker, stopWorker } from '../../../test/support/workers.ts';
 import { plantSearchAttributes, startLoop } from '../../../operations/plants/loops.ts';
 import { ensureSearchAttributes } from '../../../operations/search-attributes.ts';
 import type { RunningWorker } from '../../../worker/worker.ts';
 
-let cli: CommandFleet;
 let counter = 0;
 
-beforeAll(async () => {
-  cli = await createCommandFleet();
-});
-afterAll(() => cli.fleet.close());
 beforeEach(() => {
   counter += 1;
 });

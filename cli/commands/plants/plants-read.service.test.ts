@@ -1,19 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 
 import type { PlantRow } from '../../../db/plants/plants.ts';
-import {
-  awayAddress,
-  type CommandFleet,
-  createCommandFleet,
-} from '../../../test/support/command-fleet.ts';
+import { awayAddress } from '../../../test/support/command-fleet.ts';
+import { cli, test } from '../../../test/support/test-commands.ts';
 
-let cli: CommandFleet;
 let counter = 0;
 
-beforeAll(async () => {
-  cli = await createCommandFleet();
-});
-afterAll(() => cli.fleet.close());
 beforeEach(() => {
   counter += 1;
 });

@@ -3,21 +3,18 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect } from 'vitest';
 
 import { runTestCommand } from '../../../test/support/command-line.ts';
-import { createTestFleet, type TestFleet } from '../../../test/support/fleet.ts';
+import { fleet, test } from '../../../test/support/test-fleet.ts';
 
 const mainPath = fileURLToPath(new URL('../../main.ts', import.meta.url));
 const jwtSecret = Buffer.from('canary-of-the-jwt-key-0123456789').toString('base64');
 
-let fleet: TestFleet;
 let env: NodeJS.ProcessEnv;
-beforeAll(async () => {
-  fleet = await createTestFleet();
+test.beforeAll(() => {
   env = { ...fleet.env, LOG_LEVEL: 'debug', API_PORT: '0', JWT_SECRET: jwtSecret };
 });
-afterAll(async () => fleet.close());
 
 const running: ChildProcess[] = [];
 afterEach(() => {
@@ -64,8 +61,8 @@ test('serves, and stops within its time although a connection hangs', async () =
   const { hostname, port } = new URL(api.url);
   const hanging = connect(Number(port), hostname);
   hanging.on('error', () => {});
-  hanging.write('POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{');
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const half = 'POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{';
+  await new Promise((resolve) => hanging.write(half, resolve));
   const startedAt = performance.now();
   api.child.kill('SIGTERM');
   expect(await api.ended).toBe(0);

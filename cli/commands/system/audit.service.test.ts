@@ -1,26 +1,16 @@
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest';
 
 import { lockKey, openLockClient } from '../../../db/lock.ts';
 import { createTestIo } from '../../../test/support/command-line.ts';
-import {
-  addPlant,
-  createTestFleet,
-  eventually,
-  type TestFleet,
-} from '../../../test/support/fleet.ts';
+import { addPlant, eventually } from '../../../test/support/fleet.ts';
+import { fleet, test } from '../../../test/support/test-fleet.ts';
 import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
 import type { AuditReport, ViolationKind } from '../../../operations/plants/check.ts';
 import { parseCommand } from '../../command.ts';
 import { exitCodes } from '../../../environment/config.ts';
 import { audit } from './audit.ts';
-
-let fleet: TestFleet;
-beforeAll(async () => {
-  fleet = await createTestFleet();
-});
-afterAll(() => fleet.close());
 
 const startedIds: string[] = [];
 afterEach(async () => {

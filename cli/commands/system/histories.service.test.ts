@@ -2,38 +2,34 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect } from 'vitest';
 
-import { type CommandFleet, createCommandFleet } from '../../../test/support/command-fleet.ts';
+import { cli, test } from '../../../test/support/test-commands.ts';
 import { eventually } from '../../../test/support/fleet.ts';
-import { testLoops } from '../../../test/support/loops.ts';
 import { startTestWorker, stopWorker } from '../../../test/support/workers.ts';
 import { listHistoryFiles } from '../../../operations/plants/histories.ts';
 import type { RunningWorker } from '../../../worker/worker.ts';
 
-let cli: CommandFleet;
 let worker: RunningWorker;
 let folder: string;
 const plantIds: string[] = [];
 
-beforeAll(async () => {
-  cli = await createCommandFleet();
+test.beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'heliograph-histories-'));
   for (let plants = 0; plants < 3; plants += 1) plantIds.push(await cli.add({ intervalS: 1 }));
   worker = await startTestWorker(cli.fleet, { loops: { pollsPerRun: 2 } });
-  const loops = testLoops(cli.fleet);
-  for (const id of plantIds) await loops.untilPolled(id, 5);
-  await eventually('all loops are listed', async () => {
-    const { count } = await cli.fleet.client.workflow.count(
-      `WorkflowType = 'monitorPlant' AND ExecutionStatus = 'Running'`,
-    );
-    return count === 3;
-  });
+  for (const status of ['Running', 'ContinuedAsNew']) {
+    const query = `WorkflowType = 'monitorPlant' AND ExecutionStatus = '${status}'`;
+    await eventually(`a run of every loop is listed as ${status}`, async () => {
+      const ids = new Set<string>();
+      for await (const run of cli.fleet.client.workflow.list({ query })) ids.add(run.workflowId);
+      return ids.size === plantIds.length;
+    });
+  }
 });
 afterAll(async () => {
   await stopWorker(worker);
   rmSync(folder, { recursive: true, force: true });
-  await cli.fleet.close();
 });
 
 interface Exported {

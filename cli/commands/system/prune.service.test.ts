@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
 
 import { findLastSlot } from '../../../db/plants/poll-logs.ts';
 import { onPruneSession, planPrune, prune } from '../../../db/ledger/prune.ts';
@@ -7,7 +7,7 @@ import { plantLedger } from '../../../db/plants/ledger.ts';
 import { readStrips } from '../../../db/plants/strips.ts';
 import { phaseMs } from '../../../domain/slots.ts';
 import { dayMs, hourMs } from '../../../domain/zone.ts';
-import { type CommandFleet, createCommandFleet } from '../../../test/support/command-fleet.ts';
+import { cli, test } from '../../../test/support/test-commands.ts';
 import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
 import { auditWith } from '../../../operations/plants/check.ts';
 
@@ -15,12 +15,6 @@ import { auditWith } from '../../../operations/plants/check.ts';
 
 const intervalMs = 6 * hourMs;
 const ages = { began: 160, paused: 130, outage: 95, outageSlots: 40 };
-
-let cli: CommandFleet;
-beforeAll(async () => {
-  cli = await createCommandFleet();
-});
-afterAll(() => cli.fleet.close());
 
 let nowMs = 0;
 let lineMs = 0;
