@@ -6,6 +6,7 @@ import { DaysCheck } from './check-days.ts';
 import { checkLedger } from './check-ledger.ts';
 import type { Ledger } from './ledger.ts';
 import type { Life, PlantLife } from './life.ts';
+import type { PollCourse } from '../activities/plants/contract.ts';
 import type { PollAnswer } from '../workflows/plants/messages.ts';
 import type { FailedAttempt } from './poll.ts';
 import { statusOf } from './oracle.ts';
@@ -21,6 +22,8 @@ const secondAttemptWaitMs = 5_000;
 const rateLimitWaitMsMax = 60_000;
 /** Longer than a poll waits for anything. */
 const answeredWithinMs = 4 * 3_600_000;
+/** A run ends after sixteen polls, but not while people wait: a burst of requests adds some. */
+const pollsPerRunMax = 400;
 /** More requests than this at once are a burst, which shares one poll; some come in its last moment. */
 const burstRequestsMax = 12;
 /** A request that comes while a poll begins may be served by it. */
@@ -204,6 +207,21 @@ export class Checker {
   polledInBurst(plantId: string, waiting: number, atMs: number): void {
     if (waiting > burstRequestsMax)
       this.#fail(plantId, `polled at ${iso(atMs)}, in the middle of a burst of ${waiting}`);
+  }
+
+  /** A loop waits though a pause or resume by signal was not carried out. */
+  ignored(plantId: string, wish: string, atMs: number): void {
+    this.#fail(plantId, `${wish} by signal was ignored at ${iso(atMs)}`);
+  }
+
+  /** A loop handed its state to a new run. */
+  newRun(plantId: string, course: PollCourse | undefined, told: PollCourse | null): void {
+    if (course !== told) this.#fail(plantId, `a new run polls ${course}, the worker told ${told}`);
+  }
+
+  /** A poll is the `polls`th of its run. A postponed one counts twice. */
+  pollsOfRun(plantId: string, polls: number): void {
+    if (polls > pollsPerRunMax) this.#fail(plantId, `${polls} polls in one run`);
   }
 
   /** When all is over. */

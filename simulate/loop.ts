@@ -1,4 +1,4 @@
-import type { Closing, PlantStanding } from '../activities/plants/contract.ts';
+import type { Closing, PlantStanding, PollCourse } from '../activities/plants/contract.ts';
 import type { ClosingVerdict } from '../domain/plants/facts.ts';
 import { makeClosing } from '../workflows/plants/closing.ts';
 import { type LoopEffects, PlantLoop, type Turn } from '../workflows/plants/loop.ts';
@@ -54,8 +54,13 @@ export class Loop {
   /** Verdicts that no loop has evaluated. */
   #verdicts: ClosingVerdict[] = [];
   #requests: Request[] = [];
+  /** A pause or resume by signal that no loop has carried out. */
+  #wish: 'ACTIVE' | 'DISABLED_BY_OPERATOR' | null = null;
   #remindedAtMs = 0;
   #claimed: Claimed | null = null;
+  /** The setting that the last answer told; null before the first. */
+  #toldCourse: PollCourse | null = null;
+  #pollsInRun = 0;
   /** How often the poll that runs now was begun. */
   #run = 0;
 
@@ -88,6 +93,7 @@ export class Loop {
 
   /** As the Web UI's signals do it. */
   wishIntegration(to: 'ACTIVE' | 'DISABLED_BY_OPERATOR'): void {
+    this.#wish = to;
     this.#loop.wishIntegration(to);
   }
 
@@ -114,13 +120,27 @@ export class Loop {
     this.#wake();
     try {
       const turn = await this.#loop.turn();
-      if (turn.kind === 'WAIT') this.#waits = turn;
-      if (turn.kind === 'NEW_RUN') this.#loop = this.#begin(copyOf(turn.input));
+      if (turn.kind === 'WAIT') this.#wait(turn);
+      if (turn.kind === 'NEW_RUN') this.#beginNewRun(turn.input);
       this.#judgeRequests();
     } catch (error) {
       if (!(error instanceof Crash)) throw error;
       this.#forget();
     }
+  }
+
+  /** A loop that waits has carried out what it was told. */
+  #wait(turn: Extract<Turn, { kind: 'WAIT' }>): void {
+    this.#waits = turn;
+    if (this.#wish !== null && !this.#loop.hasWork())
+      this.#checker.ignored(this.life.id, this.#wish, this.nowMs);
+  }
+
+  /** As Temporal hands the input to the next run, which takes the setting of the last answer. */
+  #beginNewRun(input: MonitorInput): void {
+    this.#checker.newRun(this.life.id, input.course, this.#toldCourse);
+    this.#loop = this.#begin(JSON.parse(JSON.stringify(input)) as MonitorInput);
+    this.#pollsInRun = 0;
   }
 
   /** The timer fires; where a worker is busy, late. */
@@ -150,6 +170,8 @@ export class Loop {
   #forget(): void {
     this.#loop = this.#begin();
     this.#waits = null;
+    this.#pollsInRun = 0;
+    if (this.#wish !== null) this.#loop.wishIntegration(this.#wish);
     for (const verdict of this.#verdicts) this.#loop.takeVerdict(verdict);
     this.#requests = this.#requests.map(({ askedAtMs }) => ({
       number: this.#loop.ask(),
@@ -171,7 +193,7 @@ export class Loop {
       },
       planPlant: async ({ nowMs }) => {
         const plan = steps.planPlant(id, nowMs);
-        this.nowMs += stepMs;
+        this.#pass(stepMs);
         return plan;
       },
       evaluatePlant: async ({ nowMs, revision, closing }) => {
@@ -179,14 +201,16 @@ export class Loop {
         this.#checker.evaluated(id, nowMs, changes, closing);
         this.#verdicts = this.#verdicts.filter(({ date }) => date !== closing?.date);
         const standing = this.#standing();
-        this.nowMs += stepMs;
+        this.#pass(stepMs);
         return standing;
       },
       setIntegration: async ({ to, nowMs }) => {
         if (to === 'ACTIVE') steps.ledger.resumePlant(id, nowMs);
         else steps.ledger.pausePlant(id, null);
-        this.nowMs += stepMs;
+        if (this.#wish === to) this.#wish = null;
+        this.#pass(stepMs);
       },
+      writeMissed: async ({ plantId, ...missed }) => steps.writeOff(plantId, missed),
       poll: (request) => this.#poll(request),
       startClosing: (closing) => this.#close(closing),
       showDetails: () => {},
@@ -201,6 +225,7 @@ export class Loop {
     const plant = this.#steps.ledger.findPlant(this.life.id);
     const { status, statusReason, statusSinceMs, lastSeenAtMs, revision } = plant;
     const isSteps = this.#world.stepsSpans.some((span) => isWithin(this.nowMs, span));
+    this.#toldCourse = isSteps ? 'STEPS' : 'WHOLE';
     return {
       status,
       statusReason,
@@ -215,6 +240,7 @@ export class Loop {
   /** The poll, again and again while its worker dies in it; or never, where nobody follows who knows of it. */
   async #poll(request: PollRequest): Promise<PollEnd | null> {
     const { slotMs, trigger, intervalMs } = request;
+    this.#checker.pollsOfRun(this.life.id, (this.#pollsInRun += 1));
     if (trigger === 'MANUAL') this.#judgeBurst();
     for (this.#run = 0; ; this.#run += 1) {
       const effects = this.#pollEffects(slotMs);
@@ -344,9 +370,4 @@ export class Loop {
     const jump = this.#world.clockJumps.find((one) => isWithin(this.nowMs, one));
     return Math.max(this.nowMs, this.nowMs + (jump?.offMs ?? 0));
   }
-}
-
-/** As Temporal hands it to the next run. */
-function copyOf(input: MonitorInput): MonitorInput {
-  return JSON.parse(JSON.stringify(input)) as MonitorInput;
 }

@@ -247,4 +247,22 @@ export const mutations: readonly Mutation[] = [
     from: 'return { poll: result.poll, standing: null };',
     to: "return { poll: 'SKIPPED_LOCKED', standing: null };",
   },
+  {
+    name: 'a pause by signal is ignored',
+    file: 'workflows/plants/loop.ts',
+    from: '    this.#integrationWish = to;',
+    to: '    void to;',
+  },
+  {
+    name: 'a run never ends',
+    file: 'workflows/plants/decisions.ts',
+    from: 'return run.polls >= pollsMax ||',
+    to: 'return run.polls >= 1e9 ||',
+  },
+  {
+    name: 'a new run forgets how its worker polls',
+    file: 'workflows/plants/loop.ts',
+    from: "this.#nextCourse = standing.course ?? 'WHOLE';",
+    to: "this.#nextCourse = 'WHOLE';",
+  },
 ];

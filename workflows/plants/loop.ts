@@ -1,5 +1,6 @@
 import type {
   Closing,
+  MissedArgs,
   PlantActivities,
   PlantStanding,
   PollCourse,
@@ -21,7 +22,8 @@ import {
   wokenEarlyMs,
 } from './decisions.ts';
 import type { LoopState, MonitorInput, PlantState, PollAnswer } from './messages.ts';
-import type { PollEnd, PollRequest } from './poll.ts';
+import type { StepPath } from '../steps.ts';
+import { NotBegun, type PollEnd, type PollRequest } from './poll.ts';
 
 /**
  * One plant's loop, as steps over injected effects: the workflow runs it in Temporal, the simulation on a virtual clock.
@@ -51,7 +53,8 @@ export interface LoopEffects extends Pick<
   sleep(ms: number): Promise<void>;
   /** Ends when `holds` is true, after `ms` at the latest. */
   waitUntil(holds: () => boolean, ms: number): Promise<void>;
-  /** The poll, from the vendor's answer to its row. null: postponed, nothing was done. */
+  writeMissed(args: MissedArgs, path: StepPath): Promise<void>;
+  /** The poll, from the vendor's answer to its row. null: postponed, nothing was done. @throws NotBegun */
   poll(request: PollRequest): Promise<PollEnd | null>;
   /** Starts the closing of a day; does nothing where it was started before. */
   startClosing(closing: Closing): Promise<void>;
@@ -257,7 +260,7 @@ export class PlantLoop {
       case 'MANUAL':
         if (await this.#burstGoesOn()) return;
         // A slot that came up meanwhile comes first: a poll off the grid that begins after it would pass it over.
-        if (this.#nextDue().kind !== 'MANUAL') return;
+        if (!this.#isOldSteps() && this.#nextDue().kind !== 'MANUAL') return;
         await this.#pollOffGrid(state, 'MANUAL');
     }
   }
@@ -287,12 +290,22 @@ export class PlantLoop {
     // A poll in one step is asked for even where it will wait, so that the history says which way the loop went: its time
     // does not, where a task ended long after it began (docs/decisions/0012).
     const isAskedFirst = this.#courseNow() === 'WHOLE' || !due.isPostponed;
-    if (isAskedFirst && (await this.#poll(state, due))) return;
+    if (isAskedFirst && (await this.#pollDue(state, due))) return;
     const waitMs = postponedMs(state.grid, this.#effects.nowMs(), this.#effects.random());
     await this.#effects.waitUntil(() => this.#isAsked(), waitMs);
     this.#isTaskFresh = true;
-    const { slotMs, missed } = this.#dueSlotPoll(state) ?? due;
-    await this.#poll(state, { slotMs, missed, trigger: 'CATCH_UP', isPostponed: false });
+    const slots = this.#dueSlotPoll(state) ?? due;
+    await this.#pollDue(state, { ...slots, trigger: 'CATCH_UP', isPostponed: false });
+  }
+
+  /** In single steps the older slots become MISSED before the poll; a poll in one step writes them with its own row. */
+  async #pollDue(state: LoopState, due: SlotPoll): Promise<boolean> {
+    const { missed } = due;
+    if (missed === null || this.#courseNow() === 'WHOLE') return this.#poll(state, due);
+    const { plantId } = this.#input;
+    const { intervalMs } = state.grid;
+    await this.#effects.writeMissed({ plantId, intervalMs, ...missed }, this.#path());
+    return this.#poll(state, { ...due, missed: null });
   }
 
   #dueSlotPoll(state: LoopState): SlotPoll | null {
@@ -311,7 +324,8 @@ export class PlantLoop {
     this.#isStartDue = false;
     const requests = this.#requests;
     const { asked: serves, oldestAtMs: requestedAtMs, id: requestId } = requests;
-    const path = this.#areStepsRegular() ? 'REGULAR' : 'LOCAL_FIRST';
+    const path = this.#path();
+    this.#course ??= this.#nextCourse;
     requests.oldestAtMs = null;
     requests.id = undefined;
     this.#pollingMs = poll.slotMs;
@@ -331,26 +345,35 @@ export class PlantLoop {
       });
       if (end === null) {
         isOver = false;
-        requests.oldestAtMs ??= requestedAtMs;
-        requests.id ??= requestId;
         return false;
       }
       this.#adoptPoll(state, end);
       return true;
+    } catch (error) {
+      // The slot is still due, and the requests wait.
+      if (error instanceof NotBegun) isOver = false;
+      throw error;
     } finally {
       this.#pollingMs = null;
       if (isOver) {
         state.lastSlotMs = poll.slotMs;
         this.#pollsInRun += 1;
         requests.served = serves;
+      } else {
+        requests.oldestAtMs ??= requestedAtMs;
+        requests.id ??= requestId;
       }
     }
   }
 
-  /** Runs of version 1 began when single steps were local first. */
-  #areStepsRegular(): boolean {
-    const isSetting = this.#input.v > 1 && this.#courseNow() === 'STEPS';
-    return isSetting || this.#waiting() > crowdedRequests;
+  #path(): StepPath {
+    const isRegular = this.#courseNow() === 'STEPS' && !this.#isOldSteps();
+    return isRegular || this.#waiting() > crowdedRequests ? 'REGULAR' : 'LOCAL_FIRST';
+  }
+
+  /** A run in single steps of version 1, which were local first. It replays as it went. */
+  #isOldSteps(): boolean {
+    return this.#input.v === 1 && this.#courseNow() === 'STEPS';
   }
 
   #adoptPoll(state: LoopState, { answer, standing, endedAtMs }: PollEnd): void {

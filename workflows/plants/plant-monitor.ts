@@ -94,6 +94,7 @@ function effectsOf(plantId: string): Omit<LoopEffects, 'showDetails'> {
     planPlant: (args) => step('planPlant', args),
     evaluatePlant: (args) => step('evaluatePlant', args),
     setIntegration: (args) => step('setIntegration', args),
+    writeMissed: (args, path) => pollEffects.steps(path).writeMissed(args),
     poll: (request) => pollPlant(request, pollEffects),
     startClosing: (closing) => startClosing(plantId, closing),
     showStatus: (status) => upsertSearchAttributes([{ key: plantStatusKey, value: status }]),

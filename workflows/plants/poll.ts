@@ -80,11 +80,16 @@ interface Fetched {
   booked: Booked | null;
 }
 
+/** The older slots of a poll could not be written as MISSED: nothing was done, and its slot is still due. */
+export class NotBegun extends Error {
+  override readonly name = 'NotBegun';
+}
+
 /**
  * One poll: fetch, snapshot, gaps, alerts and status, and its row of the ledger, whatever happens.
  *
  * @returns null where it was postponed: nothing was done.
- * @throws only what `endsPoll` names.
+ * @throws NotBegun, what `endsPoll` names, and the error of a row that cannot be written.
  */
 export async function pollPlant(
   request: PollRequest,
@@ -94,10 +99,21 @@ export async function pollPlant(
   const result = isWhole ? await effects.pollWhole(wholePollArgs(request, effects.nowMs())) : null;
   if (result?.kind === 'ENDED') return endOf(ledgerRow(request, result.poll), result.standing);
   if (result?.kind === 'LATER') return null;
-  const { plantId, intervalMs, missed } = request;
-  if (missed !== null)
-    await effects.steps('LOCAL_FIRST').writeMissed({ plantId, intervalMs, ...missed });
+  if (request.missed !== null) await writeMissed(request, request.missed, effects);
   return pollInSteps(request, effects, result?.kind === 'FETCHED' ? result.fetched : null);
+}
+
+async function writeMissed(
+  { plantId, intervalMs }: PollRequest,
+  missed: MissedSlots,
+  effects: PollEffects,
+): Promise<void> {
+  try {
+    await effects.steps('LOCAL_FIRST').writeMissed({ plantId, intervalMs, ...missed });
+  } catch (error) {
+    if (effects.endsPoll(error)) throw error;
+    throw new NotBegun('missed slots could not be written', { cause: error });
+  }
 }
 
 function wholePollArgs(request: PollRequest, nowMs: number): WholePollArgs {
