@@ -53,6 +53,20 @@ export async function connectDatabase(
   }
 }
 
+/** Calls the function with an open database and closes the database afterwards. @throws CommandError as `connectDatabase`. */
+export async function withDatabase<Result>(
+  config: Config,
+  run: (db: Kysely<Database>) => Promise<Result>,
+  options: { needTables?: boolean } = {},
+): Promise<Result> {
+  const db = await connectDatabase(config, options);
+  try {
+    return await run(db);
+  } finally {
+    await db.destroy();
+  }
+}
+
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown error';
