@@ -23,7 +23,7 @@ export function noPositionals(context: CommandContext, reason: string): void {
   if (context.positionals.length > 0) throw usageError(context, reason);
 }
 
-/** The text, read by a reader. @param name stands in front of the problem: `--brand`. @throws CommandError 2 */
+/** The text, read by a reader. @param name begins the sentence of an error: `--brand`. @throws CommandError 2 */
 export function readValue<Value>(
   context: CommandContext,
   name: string,

@@ -8,6 +8,8 @@ import {
   loadConfig,
 } from '../environment/config.ts';
 
+/** The shape of a command, and the parsing of its command line. */
+
 /** The parts of the process that a command may use; tests pass their own. */
 export interface CommandIo {
   env: NodeJS.ProcessEnv;

@@ -4,7 +4,7 @@ import type { Status } from '../domain/plants/plant.ts';
 import { energyText, localTimeText, powerText } from '../domain/wording.ts';
 import type { CommandContext, CommandIo } from './command.ts';
 
-/** Values as the terminal shows them. Times are the plant's own, by its clock. */
+/** Writes values for the terminal. Times are by the plant's own clock. */
 
 /** Text for an unknown value. */
 export const nothing = '–';
@@ -31,7 +31,7 @@ export function print(
   else io.stdout.write(text());
 }
 
-/** The same value with `todayEnergyKwh` as `today_energy_kwh`, all the way down. */
+/** A copy of plain data with `todayEnergyKwh` as `today_energy_kwh`, at every depth. */
 export function snakeCased(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(snakeCased);
   if (typeof value !== 'object' || value === null) return value;

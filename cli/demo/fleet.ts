@@ -32,7 +32,6 @@ const place = (timezone: string, latitude: number, longitude: number) => ({
 /** What most of the demo's plants have in common. */
 const usual = { active: true, installed_capacity_kw: 10 };
 
-/** `fixtures/<brand>/plants.json` names the scenario of each vendor plant id. */
 type Described = Omit<DemoPlant, keyof typeof usual | 'account'> & Partial<DemoPlant>;
 
 const described: readonly Described[] = [
@@ -137,6 +136,7 @@ const described: readonly Described[] = [
   },
 ];
 
+/** The twelve plants. `fixtures/<brand>/plants.json` names the scenario of each vendor plant id. */
 export const demoPlants = described.map((plant): DemoPlant => ({
   ...usual,
   account: mainAccount(plant.brand),

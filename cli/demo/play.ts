@@ -16,7 +16,7 @@ export interface Player {
   course?: PollCourse;
 }
 
-/** Polls every slot and makes every closing of the plant after `fromMs` up to `toMs`. */
+/** Runs every poll and every closing of the plant after `fromMs` up to `toMs`. */
 export async function playPlant(
   player: Player,
   plantId: string,

@@ -7,7 +7,7 @@ import { visibleText } from '../../render.ts';
 const inputCharactersMax = 64 * 1024;
 const valueLengthMax = 4_096;
 
-/** @throws CommandError 2 at a terminal, which would show what is typed, and for input without an end. */
+/** @throws CommandError 2 at a terminal, which would show what is typed, and for input that is too long. */
 export async function readInput(
   stdin: NodeJS.ReadableStream & { isTTY?: boolean },
   fields: string,

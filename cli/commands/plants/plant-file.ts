@@ -49,7 +49,7 @@ export function readPlantFile(bytes: Uint8Array): PlantFile {
     return failed(1, `the file is larger than ${fileBytesMax / 1024 / 1024} MB`);
   let text: string;
   try {
-    // One kind of line end, so that lines are counted alike within quotes and without.
+    // One kind of line end, so that line numbers are right even if quoted values contain line ends.
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replaceAll(/\r\n?/g, '\n');
   } catch {
     return failed(1, 'the file is not UTF-8: save it as "CSV UTF-8"');
@@ -104,9 +104,9 @@ function csvSentence(error: CsvError): string {
       return `a line is longer than ${recordCharactersMax} characters, or a quote is never closed`;
     case 'CSV_INVALID_CLOSING_QUOTE':
     case 'CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE':
-      return 'text stands behind a closing quote: write "" for a quote within a value';
+      return 'text follows a closing quote: write "" for a quote within a value';
     default:
-      return `the line is no CSV (${error.code})`;
+      return `the line is not CSV (${error.code})`;
   }
 }
 

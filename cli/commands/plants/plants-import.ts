@@ -21,7 +21,7 @@ export const plantsImport: Command = {
   name: 'plants import',
   usage: `FILE.csv [--dry-run] [--json]
        columns: ${plantFieldNames.slice(0, 6).join(',')}
-       and, where wanted: ${plantFieldNames.slice(6).join(',')}`,
+       optional: ${plantFieldNames.slice(6).join(',')}`,
   switches: ['dry-run'],
   async run(context) {
     const path = onePositional(context, 'name one file');

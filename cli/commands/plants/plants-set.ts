@@ -14,7 +14,7 @@ export const plantsSet: Command = {
        [--interval SECONDS] [--name NAME] [--timezone ZONE] [--capacity-kw N]
        [--latitude N --longitude N] [--customer-id C] [--status ACTIVE]
        [--status-profile STRICT|DAYLIGHT] [--json]
-       an empty value says that there is none; --status ACTIVE: the documents are complete`,
+       an empty value removes the value; --status ACTIVE: the documents are complete`,
   flags: [
     ...filterFlags,
     'interval',

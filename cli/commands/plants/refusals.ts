@@ -46,7 +46,7 @@ export function refusalSentence(refusal: Refusal): string {
     case 'WRONG_VALUE':
       return `--${flagName(refusal.field)} ${refusal.plantId === null ? '' : `of ${refusal.plantId} `}${refusal.problem}`;
     case 'CHANGED_MEANWHILE':
-      return `somebody changed it meanwhile: its revision is ${refusal.revision} by now`;
+      return `somebody else changed it: its revision is now ${refusal.revision}`;
     case 'NOT_ADDED':
       return problemSentences(refusal.problems);
     case 'ADDED_MEANWHILE':
@@ -71,7 +71,7 @@ function notNowSentence({
 }: Extract<Refusal, { refusal: 'NOT_NOW' }>): string {
   switch (wish) {
     case 'PAUSE':
-      return `plant ${plantId} waits for its documents (${status}) and is not polled anyway`;
+      return `plant ${plantId} waits for its documents (${status}) and is not polled`;
     case 'RESUME':
       return `plant ${plantId} waits for its documents (${status}): \`heliograph plants set ${plantId} --status ACTIVE\` when they are complete`;
     case 'ACTIVATE':

@@ -2,7 +2,7 @@ import { startApi } from '../../api.ts';
 import type { Command } from '../../command.ts';
 import { createLog } from '../../../environment/log.ts';
 
-/** `heliograph api`: serves the API and its pages until it is told to stop. */
+/** `heliograph api`: serves the API and its pages until a signal stops it. */
 export const api: Command = {
   name: 'api',
   usage: '',

@@ -110,7 +110,7 @@ async function fix(context: CommandContext, window: Window): Promise<number> {
           ? ''
           : `not effective yet, because a worker must run:\n${indented(remaining.map(({ sentence }) => `${visibleText(sentence)}\n`).join(''))}`;
       context.io.stdout.write(
-        `\n${counted(repaired.done, 'repair')} made, ${repaired.needless} needless by then\n${waiting}\n${auditText(after)}`,
+        `\n${counted(repaired.done, 'repair')} made, ${repaired.needless} no longer needed\n${waiting}\n${auditText(after)}`,
       );
     }
     return after.violations.length === 0 ? exitCodes.done : exitCodes.failed;

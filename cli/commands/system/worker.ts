@@ -9,7 +9,7 @@ import {
 } from '../../../worker/metrics-server.ts';
 import { installRuntime, type RunningWorker, startWorker } from '../../../worker/worker.ts';
 
-/** `heliograph worker`: polls until it is told to stop. */
+/** `heliograph worker`: polls until a signal stops it. */
 export const worker: Command = {
   name: 'worker',
   usage: '',

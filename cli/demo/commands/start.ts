@@ -90,7 +90,7 @@ function beginAnew(dataDir: string, say: (line: string) => void): void {
       exitCodes.usage,
     );
   }
-  // Fails while another start uses the folder, and ends servers that a killed start left behind.
+  // Fails while another start uses the folder.
   const { release } = claimDataDir(dataDir);
   release();
   rmSync(dataDir, { recursive: true, force: true });
