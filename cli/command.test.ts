@@ -7,7 +7,8 @@ import { CommandError } from '../environment/config.ts';
 const command: Command = {
   name: 'plants move',
   usage: 'ID --latitude N',
-  options: { latitude: { type: 'string' }, yes: { type: 'boolean' } },
+  flags: ['latitude'],
+  switches: ['yes'],
   run: async () => 0,
 };
 const parse = (...args: string[]) => {
@@ -27,8 +28,8 @@ const refusal = (...args: string[]) => {
 
 describe('a command line', () => {
   test('takes a negative number as the value of a flag, in either form', () => {
-    expect(parse('canal', '--latitude', '-33.9').values['latitude']).toBe('-33.9');
-    expect(parse('--latitude=-.5', 'canal').values['latitude']).toBe('-.5');
+    expect(parse('canal', '--latitude', '-33.9').flags['latitude']).toBe('-33.9');
+    expect(parse('--latitude=-.5', 'canal').flags['latitude']).toBe('-.5');
     expect(parse('canal', '--latitude', '-33.9').positionals).toEqual(['canal']);
   });
 

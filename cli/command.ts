@@ -8,6 +8,8 @@ import {
   loadConfig,
 } from '../environment/config.ts';
 
+/** The shape of a command, and the parsing of its command line. */
+
 /** The parts of the process that a command may use; tests pass their own. */
 export interface CommandIo {
   env: NodeJS.ProcessEnv;
@@ -16,22 +18,27 @@ export interface CommandIo {
   stderr: NodeJS.WritableStream & { isTTY?: boolean };
 }
 
-type OptionsConfig = NonNullable<ParseArgsConfig['options']>;
-
 /** One command. Its file in `commands/` has the same name. */
 export interface Command {
   /** `plants list`: one or two words. */
   name: string;
   /** What follows the name: `ID [--until TIME] [--reason TEXT]`. */
   usage: string;
-  /** Long flags only. `--json`, `--data` and `--help` are known to every command. */
-  options: OptionsConfig;
-  run(context: CommandContext): Promise<number>;
+  /** Flags with a value, by their long names. `--data`, `--json` and `--help` are known to every command. */
+  flags?: readonly string[];
+  /** Flags without a value. */
+  switches?: readonly string[];
+  /** @returns the exit code; nothing means that all is done. */
+  run(context: CommandContext): Promise<number | void>;
 }
 
+/** One call of a command. */
 export interface CommandContext {
-  /** The given flags; an array for a `multiple` one. */
-  values: Record<string, string | boolean | (string | boolean)[] | undefined>;
+  command: Command;
+  /** The values of the given flags. */
+  flags: Readonly<Partial<Record<string, string>>>;
+  /** The given flags without a value. */
+  switches: ReadonlySet<string>;
   positionals: string[];
   json: boolean;
   io: CommandIo;
@@ -40,39 +47,42 @@ export interface CommandContext {
   dataDir: string;
 }
 
-const commonOptions = {
-  json: { type: 'boolean' },
-  help: { type: 'boolean' },
-  data: { type: 'string' },
-} as const satisfies OptionsConfig;
-
 /** @throws CommandError 2 for unknown or malformed flags, with the command's usage. */
 export function parseCommand(
   command: Command,
   args: readonly string[],
   io: CommandIo,
 ): CommandContext | 'HELP' {
+  const valued = ['data', ...(command.flags ?? [])];
+  const options: ParseArgsConfig['options'] = {};
+  for (const name of valued) options[name] = { type: 'string' };
+  for (const name of ['json', 'help', ...(command.switches ?? [])])
+    options[name] = { type: 'boolean' };
   let parsed;
   try {
-    const options = { ...commonOptions, ...command.options };
     parsed = parseArgs({
-      args: joinNegativeNumbers(args, options),
+      args: joinNegativeNumbers(args, valued),
       options,
       allowPositionals: true,
-      strict: true,
     });
   } catch (cause) {
     const [reason] = (cause as Error).message.split('. ');
-    throw usageError(command, reason ?? 'the flags are not valid');
+    throw usageError({ command }, reason ?? 'the flags are not valid');
   }
-  const values = parsed.values as CommandContext['values'];
-  if (values['help'] === true) return 'HELP';
-  const dataDir = typeof values['data'] === 'string' ? values['data'] : defaultDataDir;
+  const flags: Partial<Record<string, string>> = {};
+  const switches = new Set<string>();
+  for (const [name, value] of Object.entries(parsed.values))
+    if (typeof value === 'string') flags[name] = value;
+    else switches.add(name);
+  if (switches.has('help')) return 'HELP';
+  const dataDir = flags['data'] ?? defaultDataDir;
   let config: Config | null = null;
   return {
-    values,
+    command,
+    flags,
+    switches,
     positionals: parsed.positionals,
-    json: values['json'] === true,
+    json: switches.has('json'),
     io,
     dataDir,
     config: () => (config ??= loadConfig(io.env, dataDir)),
@@ -80,11 +90,11 @@ export function parseCommand(
 }
 
 /** Rewrites `--latitude -33.9` to `--latitude=-33.9`, because parseArgs would read the value as a flag. */
-function joinNegativeNumbers(args: readonly string[], options: OptionsConfig): string[] {
+function joinNegativeNumbers(args: readonly string[], valued: readonly string[]): string[] {
   const joined: string[] = [];
   for (const arg of args) {
     const flag = joined.at(-1);
-    const takesValue = flag?.startsWith('--') === true && options[flag.slice(2)]?.type === 'string';
+    const takesValue = flag?.startsWith('--') === true && valued.includes(flag.slice(2));
     if (takesValue && /^-[\d.]/.test(arg)) joined.splice(-1, 1, `${flag}=${arg}`);
     else joined.push(arg);
   }
@@ -92,15 +102,12 @@ function joinNegativeNumbers(args: readonly string[], options: OptionsConfig): s
 }
 
 /** A wrong call: exit code 2, with the usage below it. */
-export function usageError(command: Pick<Command, 'name' | 'usage'>, reason: string): CommandError {
+export function usageError(
+  { command }: Pick<CommandContext, 'command'>,
+  reason: string,
+): CommandError {
   return new CommandError(
     `${reason}\nusage: heliograph ${command.name} ${command.usage}`.trimEnd(),
     exitCodes.usage,
   );
-}
-
-/** The text value of a flag, or undefined. */
-export function textFlag(context: CommandContext, name: string): string | undefined {
-  const value = context.values[name];
-  return typeof value === 'string' ? value : undefined;
 }

@@ -31,7 +31,7 @@ if (major === 24) {
   // A terminal's Ctrl-C reaches both processes; other signals reach this one alone.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  // As a shell tells of a process that a signal ended.
+  // A shell reports a process that a signal ended as 128 plus the signal's number.
   child.on('exit', (code, signal) =>
     process.exit(code ?? 128 + (signal === null ? 1 : constants.signals[signal])),
   );

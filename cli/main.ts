@@ -28,7 +28,7 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
       );
       return exitCodes.done;
     }
-    return await command.run(context);
+    return (await command.run(context)) ?? exitCodes.done;
   } catch (error) {
     if (error instanceof CommandError) {
       io.stderr.write(`heliograph: ${error.message}\n`);

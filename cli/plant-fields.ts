@@ -65,7 +65,7 @@ function orNone<Value>(read: (text: string) => Value): (text: string) => Value |
 function vendorPlantId(text: string): string {
   if (/^\d([.,]\d+)?E\+\d+$/i.test(text)) {
     throw new FieldProblem(
-      `is ${text}, a long number as a spreadsheet rounds it: format its column as text and paste the ids anew`,
+      `is ${text}, a long number as a spreadsheet rounds it: format its column as text and paste the ids again`,
     );
   }
   return textOf(
@@ -122,7 +122,7 @@ export const plantFields = {
 } satisfies Record<PlantField, (text: string) => unknown>;
 
 export const plantFieldNames = Object.keys(plantFields) as PlantField[];
-/** Without these there is no plant. */
+/** Every plant needs these. */
 export const requiredFields = [
   'id',
   'name',

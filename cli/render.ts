@@ -2,9 +2,9 @@ import { styleText } from 'node:util';
 
 import type { Status } from '../domain/plants/plant.ts';
 import { energyText, localTimeText, powerText } from '../domain/wording.ts';
-import type { CommandIo } from './command.ts';
+import type { CommandContext, CommandIo } from './command.ts';
 
-/** Values as the terminal shows them. Times are the plant's own, by its clock. */
+/** Writes values for the terminal. Times are by the plant's own clock. */
 
 /** Text for an unknown value. */
 export const nothing = '–';
@@ -19,6 +19,28 @@ export function outputWidth({ stdout }: CommandIo): number {
 /** One document for machines. Instants are ISO 8601 in UTC. */
 export function writeJson({ stdout }: CommandIo, value: unknown): void {
   stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** Prints what a command found: for machines with `--json`, else for people. */
+export function print(
+  { json, io }: Pick<CommandContext, 'json' | 'io'>,
+  value: unknown,
+  text: () => string,
+): void {
+  if (json) writeJson(io, value);
+  else io.stdout.write(text());
+}
+
+/** A copy of plain data with `todayEnergyKwh` as `today_energy_kwh`, at every depth. */
+export function snakeCased(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(snakeCased);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [
+      key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      snakeCased(entry),
+    ]),
+  );
 }
 
 /**

@@ -5,12 +5,13 @@ import type { PlantView } from '../db/plants/plants.ts';
 import { type Command, parseCommand } from './command.ts';
 import { CommandError } from '../environment/config.ts';
 import { confirmMany } from './commands/plants/selected-plants.ts';
-import { readSelection, selectionOptions } from './selection.ts';
+import { filterFlags, readSelection } from './selection.ts';
 
 const command: Command = {
   name: 'plants pause',
   usage: 'ID|--brand B',
-  options: selectionOptions,
+  flags: filterFlags,
+  switches: ['yes'],
   run: async () => 0,
 };
 
@@ -20,7 +21,7 @@ function contextOf(args: readonly string[], terminal: TestTerminal = {}) {
   if (context === 'HELP') throw new Error('help was asked');
   return { context, stderr };
 }
-const select = (...args: string[]) => readSelection(contextOf(args).context, command);
+const select = (...args: string[]) => readSelection(contextOf(args).context);
 
 describe('which plants are meant', () => {
   test('one, by its id', () => {
@@ -54,13 +55,7 @@ describe('a command for many', () => {
   const plants = [{ id: 'a' }, { id: 'b' }] as PlantView[];
   const confirm = async (args: readonly string[], terminal: TestTerminal = {}) => {
     const { context, stderr } = contextOf(args, terminal);
-    const outcome = await confirmMany(
-      context,
-      command,
-      readSelection(context, command),
-      plants,
-      'paused',
-    ).then(
+    const outcome = await confirmMany(context, readSelection(context), plants, 'paused').then(
       () => 'DONE',
       (error: unknown) => (error instanceof CommandError ? error.exitCode : error),
     );

@@ -1,13 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
-import { factsText, indented, tableText, textWidth } from './table.ts';
+import { factsText, indented, right, tableText, textWidth } from './table.ts';
 
 describe('a table', () => {
-  const columns = [
-    { title: 'PLANT' },
-    { title: 'POWER', align: 'right' as const },
-    { title: 'WHY' },
-  ];
+  const columns = ['PLANT', ...right('POWER'), 'WHY'];
 
   test('aligns words to the left and numbers to the right, and leaves no spaces at the ends', () => {
     const text = tableText(
@@ -47,16 +43,12 @@ describe('a table', () => {
 
   test('paints a cell without shifting the next', () => {
     const cell = { text: 'RED', paint: (text: string) => `<${text}>` };
-    const text = tableText([{ title: 'STATUS' }, { title: 'PLANT' }], [[cell, 'canal']], 100);
+    const text = tableText(['STATUS', 'PLANT'], [[cell, 'canal']], 100);
     expect(text).toBe('STATUS  PLANT\n<RED>     canal\n');
   });
 
   test('shows what a terminal would obey as spaces', () => {
-    const text = tableText(
-      [{ title: 'A' }, { title: 'B' }],
-      [['x\u001b[2Jy', 'one\ntwo\u202e']],
-      100,
-    );
+    const text = tableText(['A', 'B'], [['x\u001b[2Jy', 'one\ntwo\u202e']], 100);
     expect(text).toBe('A       B\nx [2Jy  one two\n');
   });
 
@@ -68,12 +60,13 @@ describe('a table', () => {
 });
 
 describe('facts', () => {
-  test('stand one a line behind their names', () => {
+  test('stand one a line behind their names, without those that are null', () => {
     expect(
       indented(
         factsText([
           ['brand', 'SOLIS'],
           ['', 'more'],
+          ['much longer, and unknown', null],
           ['last seen', 'never'],
         ]),
       ),

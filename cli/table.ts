@@ -2,9 +2,12 @@ import { visibleText } from './render.ts';
 
 /** Tables for people: aligned, as wide as the terminal, with nothing cut off. */
 
-export interface Column {
-  title: string;
-  align?: 'left' | 'right';
+/** A title. The cells of a `right` column end at one line, as numbers do. */
+export type Column = string | { right: string };
+
+/** Right-aligned columns with these titles. */
+export function right(...titles: string[]): Column[] {
+  return titles.map((title) => ({ right: title }));
 }
 
 /** A cell and its painter, which runs after the alignment. */
@@ -40,10 +43,10 @@ export function tableText(
   const last = columns.length - 1;
   const widths = columns
     .slice(0, last)
-    .map(({ title }, index) =>
+    .map((column, index) =>
       rows.reduce(
         (width, row) => Math.max(width, textWidth(plainText(row[index]))),
-        textWidth(title),
+        textWidth(titleOf(column)),
       ),
     );
   const taken = widths.reduce((sum, width) => sum + width + gap.length, 0);
@@ -51,29 +54,40 @@ export function tableText(
   const lines: string[] = [];
   const addRow = (row: readonly Cell[]) => {
     const [first = '', ...more] = wrap(plainText(row[last]), lastWidth);
-    const cells = widths.map((width, index) => padded(row[index], width, columns[index]?.align));
+    const cells = widths.map((width, index) =>
+      padded(row[index], width, typeof columns[index] === 'object'),
+    );
     lines.push([...cells, painted(row[last], first)].join(gap).trimEnd());
     for (const line of more) lines.push(`${' '.repeat(taken)}${painted(row[last], line)}`);
   };
-  addRow(columns.map(({ title }) => title));
+  addRow(columns.map(titleOf));
   for (const row of rows) addRow(row);
   return `${lines.join('\n')}\n`;
 }
 
-/** Names and their values, one a line. */
-export function factsText(facts: readonly (readonly [name: string, value: string])[]): string {
-  const width = Math.max(...facts.map(([name]) => textWidth(name)));
-  return facts
-    .map(
-      ([name, value]) =>
-        `${name}${' '.repeat(width - textWidth(name))}${gap}${visibleText(value)}\n`,
-    )
+export type Fact = readonly [name: string, value: string | null];
+
+/** Names and their values, one a line. A fact whose value is null is left out. */
+export function factsText(facts: readonly Fact[]): string {
+  const known = facts.filter(([, value]) => value !== null);
+  const width = Math.max(...known.map(([name]) => textWidth(name)));
+  return known
+    .map(([name, value]) => `${padded(name, width, false)}${gap}${visibleText(value ?? '')}\n`)
     .join('');
+}
+
+/** A title with its indented body. */
+export function section(title: string, body: string): string {
+  return `${title}\n${indented(body)}`;
 }
 
 /** Indents every line by two columns. */
 export function indented(text: string): string {
   return text.replaceAll(/^(?=.)/gm, gap);
+}
+
+function titleOf(column: Column): string {
+  return typeof column === 'object' ? column.right : column;
 }
 
 function plainText(cell: Cell | undefined): string {
@@ -84,10 +98,10 @@ function painted(cell: Cell | undefined, text: string): string {
   return typeof cell === 'object' ? cell.paint(text) : text;
 }
 
-function padded(cell: Cell | undefined, width: number, align: Column['align']): string {
+function padded(cell: Cell | undefined, width: number, isRight: boolean): string {
   const text = plainText(cell);
   const room = ' '.repeat(Math.max(0, width - textWidth(text)));
-  return align === 'right' ? room + painted(cell, text) : painted(cell, text) + room;
+  return isRight ? room + painted(cell, text) : painted(cell, text) + room;
 }
 
 /** Breaks at spaces; a word longer than the line stays whole, so that ids and links can be copied. */

@@ -36,25 +36,29 @@ const packageRoot = fileURLToPath(new URL('../', import.meta.url));
 /** Default data folder of the embedded stack. */
 export const defaultDataDir = join(packageRoot, '.data');
 
-const masterKeyBytes = 32;
-const masterKey = z
-  .string()
-  .refine(
-    (text) =>
-      Buffer.from(text, 'base64').length === masterKeyBytes && /^[A-Za-z0-9+/]+={0,2}$/.test(text),
-    {
-      message: `must be ${masterKeyBytes} bytes in base64 (openssl rand -base64 32)`,
-    },
-  );
-
+const keyBytes = 32;
+/** A key in base64 with a number of bytes that `isEnough` accepts. */
+const keyOf = (what: string, isEnough: (bytes: number) => boolean) =>
+  z
+    .string()
+    .refine(
+      (text) => /^[A-Za-z0-9+/]+={0,2}$/.test(text) && isEnough(Buffer.from(text, 'base64').length),
+      `must be ${what} in base64 (openssl rand -base64 ${keyBytes})`,
+    );
+const masterKey = keyOf(`${keyBytes} bytes`, (bytes) => bytes === keyBytes);
 /** The output length of HMAC-SHA-256; a shorter key would be the weaker part. */
-const jwtSecretBytesMin = 32;
+const jwtKey = keyOf(`at least ${keyBytes} bytes`, (bytes) => bytes >= keyBytes);
 
-const seconds = z
-  .string()
-  .regex(/^\d+$/, 'must be a whole number of seconds')
-  .transform(Number)
-  .refine((value) => value >= 1 && value <= 86_400, 'must be 1 … 86400');
+const wholeNumber = (min: number, max: number, what = 'a whole number') =>
+  z
+    .string()
+    .refine(
+      (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max,
+      `must be ${what} from ${min} to ${max}`,
+    )
+    .transform(Number);
+
+const seconds = wholeNumber(1, 86_400, 'a whole number of seconds');
 
 /** Refuses text that is no URL here, because later errors would show the text with its password. */
 const urlOf = (...schemes: string[]) =>
@@ -99,10 +103,7 @@ export const environmentSchema = z.object({
     .describe(
       'status profile of new plants: `STRICT`, or `DAYLIGHT` if their coordinates are known',
     ),
-  INCIDENT_PLANTS_MIN: z
-    .string()
-    .regex(/^[1-9]\d{0,5}$/, 'must be a whole number from 1')
-    .transform(Number)
+  INCIDENT_PLANTS_MIN: wholeNumber(1, 999_999)
     .default(5)
     .describe(
       'an incident of a brand needs at least this number of failing plants, and a third of the brand',
@@ -128,10 +129,7 @@ export const environmentSchema = z.object({
       `must be a comma-separated choice of ${allQueues.join(', ')}`,
     )
     .describe('task queues that this worker serves, comma-separated; if empty, all'),
-  MAX_CACHED_WORKFLOWS: z
-    .string()
-    .regex(/^[1-9]\d{0,6}$/, 'must be a whole number from 1')
-    .transform(Number)
+  MAX_CACHED_WORKFLOWS: wholeNumber(1, 9_999_999)
     .optional()
     .describe(
       "number of loops of each brand's queue that a worker keeps in memory, 127 KB each; if empty, as many as fit into half of the memory, at least 2000",
@@ -145,21 +143,10 @@ export const environmentSchema = z.object({
       "host:port where the worker serves `/health` and `/metrics` (Prometheus; also those of Temporal's SDK); if empty, nowhere",
     ),
   API_HOST: z.string().min(1).default('127.0.0.1').describe('address on which the API listens'),
-  API_PORT: z
-    .string()
-    .regex(/^\d{1,5}$/, 'must be a port number')
-    .transform(Number)
-    .refine((port) => port <= 65_535, 'must be 0 … 65535')
+  API_PORT: wholeNumber(0, 65_535, 'a port number')
     .default(8080)
     .describe('port of the API; 0 takes a free one'),
-  JWT_SECRET: z
-    .string()
-    .refine(
-      (text) =>
-        /^[A-Za-z0-9+/]+={0,2}$/.test(text) &&
-        Buffer.from(text, 'base64').length >= jwtSecretBytesMin,
-      `must be at least ${jwtSecretBytesMin} bytes in base64 (openssl rand -base64 32)`,
-    )
+  JWT_SECRET: jwtKey
     .optional()
     .describe('signs tokens and sessions of the API; at least 32 bytes, base64'),
   PUBLIC_URL: urlOf('https', 'http')
@@ -177,10 +164,7 @@ export const environmentSchema = z.object({
     .describe(
       "bearer token with which a scraper reads the API's `/metrics`; if empty, only operators and clients on the same machine may read it",
     ),
-  TRUSTED_PROXIES: z
-    .string()
-    .regex(/^\d$/, 'must be 0 … 9')
-    .transform(Number)
+  TRUSTED_PROXIES: wholeNumber(0, 9)
     .default(0)
     .describe('number of trusted proxies in front of the API that append to X-Forwarded-For'),
   POLL_COURSE: z
@@ -254,8 +238,8 @@ const temporalVariables = [
 ];
 
 /**
- * The environment with each `NAME_FILE` replaced by `NAME`, whose value is the trimmed content of that file. So a secret need
- * not be in the environment, which others can read.
+ * The environment with each `NAME_FILE` replaced by `NAME`, whose value is the trimmed content of that file. A secret
+ * then need not be in the environment, which other processes may read.
  *
  * @throws CommandError 78 with every file that cannot be read, and every variable that is given twice.
  */
@@ -276,12 +260,16 @@ export function withFiles(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
       problems.push(`  ${fileName} names ${path}, which cannot be read as a value`);
     else filled[name] = value;
   }
-  if (problems.length > 0)
-    throw new CommandError(
-      `the environment is not right:\n${problems.join('\n')}`,
-      exitCodes.configuration,
-    );
+  if (problems.length > 0) throw wrongEnvironment(problems);
   return filled;
+}
+
+/** @param problems one a line. */
+function wrongEnvironment(problems: readonly string[]): CommandError {
+  return new CommandError(
+    `the environment is wrong:\n${problems.join('\n')}`,
+    exitCodes.configuration,
+  );
 }
 
 /** Null if the file is missing, empty, or too large to be a value. */
@@ -307,13 +295,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
   );
   const parsed = environmentSchema.safeParse(present);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      (issue) => `  ${issue.path.join('.')} ${issue.message}`,
-    );
-    throw new CommandError(
-      `the environment is not right:\n${problems.join('\n')}`,
-      exitCodes.configuration,
-    );
+    const { issues } = parsed.error;
+    throw wrongEnvironment(issues.map(({ path, message }) => `  ${path.join('.')} ${message}`));
   }
   const environment = parsed.data;
   const namesNone =
@@ -336,53 +319,35 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
 }
 
 function masterKeysOf(environment: Environment, stack: StackFile | null): MasterKeys | null {
-  const current =
-    environment.MASTER_KEY_CURRENT ??
-    (stack === null ? undefined : readKeyFile(stack.master_key_file));
+  const { MASTER_KEY_CURRENT: given, MASTER_KEY_PREVIOUS: previous } = environment;
+  const current = given ?? (stack === null ? undefined : readKey(stack.master_key_file, masterKey));
   if (current === undefined) return null;
   return {
     current: namedKey(current),
-    previous:
-      environment.MASTER_KEY_PREVIOUS === undefined
-        ? null
-        : namedKey(environment.MASTER_KEY_PREVIOUS),
+    previous: previous === undefined ? null : namedKey(previous),
   };
 }
 
-function readKeyFile(path: string): string {
+/** A key of the embedded stack. @throws CommandError 78 */
+function readKey(path: string, schema: z.ZodType<string>): string {
   try {
-    return masterKey.parse(readFileSync(path, 'utf8').trim());
+    return schema.parse(readFileSync(path, 'utf8').trim());
   } catch {
     throw new CommandError(
-      `the master key file ${path} cannot be read as ${masterKeyBytes} bytes in base64`,
+      `the key file ${path} cannot be read as ${keyBytes} bytes in base64`,
       exitCodes.configuration,
     );
   }
 }
 
 /** @throws CommandError 78 without a key. */
-export function requireJwtKey(config: Config): string {
-  const key =
-    config.JWT_SECRET ??
-    (config.stack?.jwt_key_file ? readJwtKey(config.stack.jwt_key_file) : null);
-  if (key === null) {
-    throw new CommandError(
-      `JWT_SECRET is not set: at least ${jwtSecretBytesMin} bytes in base64 (openssl rand -base64 32), with which the API signs tokens and sessions.`,
-      exitCodes.configuration,
-    );
-  }
-  return key;
-}
-
-function readJwtKey(path: string): string {
-  try {
-    return environmentSchema.shape.JWT_SECRET.unwrap().parse(readFileSync(path, 'utf8').trim());
-  } catch {
-    throw new CommandError(
-      `the key file ${path} cannot be read as ${jwtSecretBytesMin} bytes in base64`,
-      exitCodes.configuration,
-    );
-  }
+export function requireJwtKey({ JWT_SECRET, stack }: Config): string {
+  if (JWT_SECRET !== undefined) return JWT_SECRET;
+  if (stack?.jwt_key_file) return readKey(stack.jwt_key_file, jwtKey);
+  throw new CommandError(
+    `JWT_SECRET is not set: at least ${keyBytes} bytes in base64 (openssl rand -base64 ${keyBytes}), with which the API signs tokens and sessions.`,
+    exitCodes.configuration,
+  );
 }
 
 /** Names a key by its digest, so that a wrong key can be told from a damaged row. */

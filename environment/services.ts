@@ -15,11 +15,6 @@ import {
 
 /** Opens the services that a command needs; an error has a sentence and an exit code. */
 
-/** host:port of a URL, without user and password. */
-function hostOf(url: string): string {
-  return new URL(url).host;
-}
-
 /**
  * Opens a pool on the database and checks that it answers.
  *
@@ -30,13 +25,15 @@ export async function connectDatabase(
   options: { needTables?: boolean } & Omit<Parameters<typeof openDatabase>[0], 'url'> = {},
 ): Promise<Kysely<Database>> {
   const url = requireService(config, 'DATABASE_URL');
+  // Without user and password.
+  const { host } = new URL(url);
   const db = openDatabase({ url, ...options });
   try {
     await sql`select 1`.execute(db);
     const missing = options.needTables === false ? null : await findMissingTable(db);
     if (missing !== null) {
       throw new CommandError(
-        `the database at ${hostOf(url)} has no table ${missing}: run \`heliograph migrate\``,
+        `the database at ${host} has no table ${missing}: run \`heliograph migrate\``,
         exitCodes.configuration,
       );
     }
@@ -46,10 +43,24 @@ export async function connectDatabase(
     if (error instanceof CommandError) throw error;
     const reason = isServiceError(error) ? 'cannot be reached' : 'refuses the connection';
     throw new CommandError(
-      `PostgreSQL at ${hostOf(url)} ${reason} (${codeOf(error)}): is it running, and is DATABASE_URL right?`,
+      `PostgreSQL at ${host} ${reason} (${codeOf(error)}): is it running, and is DATABASE_URL right?`,
       exitCodes.serviceAway,
       { cause: error },
     );
+  }
+}
+
+/** Calls the function with an open database and closes the database afterwards. @throws CommandError as `connectDatabase`. */
+export async function withDatabase<Result>(
+  config: Config,
+  run: (db: Kysely<Database>) => Promise<Result>,
+  options: { needTables?: boolean } = {},
+): Promise<Result> {
+  const db = await connectDatabase(config, options);
+  try {
+    return await run(db);
+  } finally {
+    await db.destroy();
   }
 }
 
@@ -65,10 +76,7 @@ function codeOf(error: unknown): string {
  */
 export async function checkMasterKeys(db: Kysely<Database>, config: Config): Promise<void> {
   const keys = requireMasterKeys(config);
-  const versions = [
-    keys.current.version,
-    ...(keys.previous === null ? [] : [keys.previous.version]),
-  ];
+  const versions = [keys.current, keys.previous].flatMap((key) => key?.version ?? []);
   const row = await db
     .selectFrom('integration_credentials')
     .select(['account_id', 'key_version'])

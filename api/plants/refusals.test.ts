@@ -67,7 +67,7 @@ describe('a refusal', () => {
       status,
       detail: expect.stringMatching(new RegExp(`^${detail.replaceAll('.', '\\.')}`)),
     });
-    const failure = failureOf(plantsSet, refusal);
+    const failure = failureOf({ command: plantsSet }, refusal);
     expect(failure.exitCode).toBe(exitCode);
     expect(failure.message.startsWith(words), failure.message).toBe(true);
   });

@@ -34,10 +34,6 @@ describe('the commands', () => {
     },
   );
 
-  test('have names of their own', () => {
-    expect(new Set(commands.map(({ name }) => name)).size).toBe(commands.length);
-  });
-
   test('that read the database load no more than it takes', () => {
     const loaded = modulesOf('./plants/plants-list.ts');
     expect(loaded).toContain('/node_modules/kysely/');

@@ -8,171 +8,143 @@ export interface CommandEntry {
   load(): Promise<Command>;
 }
 
-/** Every command, in the order of the overview. */
-export const commands: readonly CommandEntry[] = [
-  {
-    name: 'start',
+/** By name, in the order of the overview. */
+const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
+  start: {
     summary: 'bring up PostgreSQL, Redis and Temporal, the demo plants, the workers and the API',
     load: async () => (await import('../demo/commands/start.ts')).start,
   },
-  {
-    name: 'worker',
+  worker: {
     summary: 'run the workers: all queues, or those in WORKER_QUEUES',
     load: async () => (await import('./system/worker.ts')).worker,
   },
-  {
-    name: 'api',
+  api: {
     summary: 'serve the REST API and the pages',
     load: async () => (await import('./system/api.ts')).api,
   },
-  {
-    name: 'migrate',
+  migrate: {
     summary: 'bring the database to the newest schema',
     load: async () => (await import('./system/migrate.ts')).migrate,
   },
-  {
-    name: 'seed',
+  seed: {
     summary: "create the demo's twelve plants with their past, once, and generated ones",
     load: async () => (await import('../demo/commands/seed.ts')).seed,
   },
-  {
-    name: 'plants list',
+  'plants list': {
     summary: 'list the fleet, worst first',
     load: async () => (await import('./plants/plants-list.ts')).plantsList,
   },
-  {
-    name: 'plants show',
+  'plants show': {
     summary: 'show everything known about one plant',
     load: async () => (await import('./plants/plants-show.ts')).plantsShow,
   },
-  {
-    name: 'plants poll',
+  'plants poll': {
     summary: 'poll plants now and print the outcome',
     load: async () => (await import('./plants/plants-poll.ts')).plantsPoll,
   },
-  {
-    name: 'plants pause',
+  'plants pause': {
     summary: 'stop polling, until resumed or until a time',
     load: async () => (await import('./plants/plants-pause.ts')).plantsPause,
   },
-  {
-    name: 'plants resume',
+  'plants resume': {
     summary: 'poll again, at once',
     load: async () => (await import('./plants/plants-resume.ts')).plantsResume,
   },
-  {
-    name: 'plants set',
+  'plants set': {
     summary: 'change interval, name, zone, place or capacity',
     load: async () => (await import('./plants/plants-set.ts')).plantsSet,
   },
-  {
-    name: 'plants add',
+  'plants add': {
     summary: 'add one plant',
     load: async () => (await import('./plants/plants-add.ts')).plantsAdd,
   },
-  {
-    name: 'plants import',
+  'plants import': {
     summary: 'add a fleet from a CSV file: all of it or nothing',
     load: async () => (await import('./plants/plants-import.ts')).plantsImport,
   },
-  {
-    name: 'plants credentials',
+  'plants credentials': {
     summary: 'store the credentials of an account, from standard input',
     load: async () => (await import('./plants/plants-credentials.ts')).plantsCredentials,
   },
-  {
-    name: 'plants backfill',
+  'plants backfill': {
     summary: "fill past days from the vendor's series",
     load: async () => (await import('./plants/plants-backfill.ts')).plantsBackfill,
   },
-  {
-    name: 'why',
+  why: {
     summary: "explain a plant's colour: the rule and its inputs, now or --at a time",
     load: async () => (await import('./plants/why.ts')).why,
   },
-  {
-    name: 'alerts list',
+  'alerts list': {
     summary: 'list open alerts, worst first; --history shows resolved ones',
     load: async () => (await import('./plants/alerts-list.ts')).alertsList,
   },
-  {
-    name: 'alerts ack',
+  'alerts ack': {
     summary: 'acknowledge an alert, with a comment',
     load: async () => (await import('./plants/alerts-ack.ts')).alertsAck,
   },
-  {
-    name: 'alerts silence',
+  'alerts silence': {
     summary: 'announce nothing of plants until a time',
     load: async () => (await import('./plants/alerts-silence.ts')).alertsSilence,
   },
-  {
-    name: 'users add',
+  'users add': {
     summary: 'let somebody sign in, with a role',
     load: async () => (await import('./people/users-add.ts')).usersAdd,
   },
-  {
-    name: 'users list',
+  'users list': {
     summary: 'list people who may sign in',
     load: async () => (await import('./people/users-list.ts')).usersList,
   },
-  {
-    name: 'users reset',
+  'users reset': {
     summary: 'give somebody a new password; all their sessions end',
     load: async () => (await import('./people/users-reset.ts')).usersReset,
   },
-  {
-    name: 'users remove',
+  'users remove': {
     summary: "end somebody's access",
     load: async () => (await import('./people/users-remove.ts')).usersRemove,
   },
-  {
-    name: 'users link',
+  'users link': {
     summary: 'create a link that signs somebody in once',
     load: async () => (await import('./people/users-link.ts')).usersLink,
   },
-  {
-    name: 'demo break',
+  'demo break': {
     summary: 'take a recorded vendor away for a while, which opens and closes an incident',
     load: async () => (await import('../demo/commands/demo-break.ts')).demoBreak,
   },
-  {
-    name: 'adapters replay',
+  'adapters replay': {
     summary: 'show what an adapter makes of recorded answers',
     load: async () => (await import('./plants/adapters-replay.ts')).adaptersReplay,
   },
-  {
-    name: 'audit',
+  audit: {
     summary: 'check that no slot was lost or polled twice, and all other invariants',
     load: async () => (await import('./system/audit.ts')).audit,
   },
-  {
-    name: 'status',
+  status: {
     summary: 'show workers, loops, polls and lateness of the last hour, problems first',
     load: async () => (await import('./system/status.ts')).status,
   },
-  {
-    name: 'validate',
+  validate: {
     summary: 'check that every ACTIVE plant has its loop and no overdue slot',
     load: async () => (await import('./system/validate.ts')).validate,
   },
-  {
-    name: 'prune',
+  prune: {
     summary: 'delete old rows of the ledger, after showing them and asking',
     load: async () => (await import('./system/prune.ts')).prune,
   },
-  {
-    name: 'histories export',
+  'histories export': {
     summary: 'write the histories of running loops to files, for histories replay',
     load: async () => (await import('./system/histories-export.ts')).historiesExport,
   },
-  {
-    name: 'histories replay',
+  'histories replay': {
     summary: 'check before a deploy that this code replays exported histories',
     load: async () => (await import('./system/histories-replay.ts')).historiesReplay,
   },
-  {
-    name: 'keys rotate',
+  'keys rotate': {
     summary: 'seal all credentials with MASTER_KEY_CURRENT, while everything runs',
     load: async () => (await import('./system/keys-rotate.ts')).keysRotate,
   },
-];
+};
+
+export const commands: readonly CommandEntry[] = Object.entries(table).map(([name, entry]) => ({
+  name,
+  ...entry,
+}));

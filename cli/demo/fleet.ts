@@ -1,7 +1,7 @@
 import type { NewPlant } from '../../db/plants/plants.ts';
 import { brands, type Brand } from '../../domain/plants/plant.ts';
 
-/** The demo's fleet: twelve plants that show what monitoring meets, three of each brand, and ordinary ones by number. */
+/** The demo's fleet: twelve plants with known faults, three of each brand, and any number of ordinary plants. */
 
 export interface DemoPlant extends Pick<
   NewPlant,
@@ -15,11 +15,11 @@ export interface DemoPlant extends Pick<
   | 'installed_capacity_kw'
   | 'customer_id'
 > {
-  /** Several plants of a brand share one login, but for those whose login is the story. */
+  /** Plants of a brand share one login, except the plant whose login fails. */
   account: string;
-  /** False: waits for its papers, is not polled yet. */
+  /** False: waits for its documents and is not polled yet. */
   active: boolean;
-  /** True: by the locked 2 h to the letter, which a plant without a night's sign of life fails every night. */
+  /** True: status profile STRICT, whose 2 h are wall clock: a plant that sends nothing at night fails every night. */
   strict?: boolean;
 }
 
@@ -29,39 +29,34 @@ const place = (timezone: string, latitude: number, longitude: number) => ({
   longitude,
 });
 
-/** The scenario that each plays is named by the vendor's plant id in `fixtures/<brand>/plants.json`. */
-export const demoPlants: readonly DemoPlant[] = [
+/** What most of the demo's plants have in common. */
+const usual = { active: true, installed_capacity_kw: 10 };
+
+type Described = Omit<DemoPlant, keyof typeof usual | 'account'> & Partial<DemoPlant>;
+
+const described: readonly Described[] = [
   {
     id: 'solis-canal',
     name: 'Canal House',
     brand: 'SOLIS',
-    account: 'solis-main',
-    active: true,
     customer_id: 'noord',
     vendor_plant_id: '1298491919448631801',
-    installed_capacity_kw: 10,
     ...place('Europe/Amsterdam', 52.37, 4.9),
   },
   {
     id: 'solis-cycle',
     name: 'Fault every six minutes',
     brand: 'SOLIS',
-    account: 'solis-main',
-    active: true,
     customer_id: 'sul',
     vendor_plant_id: '1298491919448631830',
-    installed_capacity_kw: 10,
     ...place('America/Sao_Paulo', -23.55, -46.63),
   },
   {
     id: 'solis-silent',
     name: 'Silent for 26 hours',
     brand: 'SOLIS',
-    account: 'solis-main',
-    active: true,
     customer_id: 'sul',
     vendor_plant_id: '1298491919448631803',
-    installed_capacity_kw: 10,
     ...place('Australia/Sydney', -33.87, 151.21),
   },
   {
@@ -69,77 +64,56 @@ export const demoPlants: readonly DemoPlant[] = [
     name: 'Olive Press (STRICT)',
     strict: true,
     brand: 'HUAWEI',
-    account: 'huawei-main',
-    active: true,
     customer_id: 'sur',
     vendor_plant_id: 'NE=35000001',
-    installed_capacity_kw: 10,
     ...place('Europe/Madrid', 37.39, -5.99),
   },
   {
     id: 'huawei-shade',
     name: 'Fifth of its usual day',
     brand: 'HUAWEI',
-    account: 'huawei-main',
-    active: true,
     customer_id: 'sur',
     vendor_plant_id: 'NE=35000006',
-    installed_capacity_kw: 10,
     ...place('America/Bogota', 4.71, -74.07),
   },
   {
     id: 'huawei-dawn',
     name: "Yesterday's total at dawn",
     brand: 'HUAWEI',
-    account: 'huawei-main',
-    active: true,
     customer_id: 'noord',
     vendor_plant_id: 'NE=35000008',
-    installed_capacity_kw: 10,
     ...place('Asia/Kathmandu', 27.72, 85.32),
   },
   {
     id: 'goodwe-wharf',
     name: 'Wharf Store',
     brand: 'GOODWE',
-    account: 'goodwe-main',
-    active: true,
     customer_id: 'noord',
     vendor_plant_id: '5e3f0c1a-7b2d-4c8e-9f10-000000000001',
-    installed_capacity_kw: 10,
     ...place('Australia/Adelaide', -34.93, 138.6),
   },
   {
     id: 'goodwe-late',
     name: 'Five hours behind',
     brand: 'GOODWE',
-    account: 'goodwe-main',
-    active: true,
     customer_id: 'noord',
     vendor_plant_id: '5e3f0c1a-7b2d-4c8e-9f10-000000000004',
-    installed_capacity_kw: 10,
     ...place('Europe/Berlin', 52.52, 13.4),
   },
   {
     id: 'goodwe-half',
     name: 'One inverter dead',
     brand: 'GOODWE',
-    account: 'goodwe-main',
-    active: true,
     customer_id: 'sul',
     vendor_plant_id: '5e3f0c1a-7b2d-4c8e-9f10-000000000010',
-    installed_capacity_kw: 10,
     ...place('America/Denver', 39.74, -104.99),
   },
   {
     id: 'dele-mill',
     name: 'Old Mill',
     brand: 'DELE',
-    account: 'dele-main',
-    active: true,
     customer_id: 'sur',
     vendor_plant_id: '60000001',
-    installed_capacity_kw: 10,
     ...place('Africa/Johannesburg', -26.2, 28.05),
   },
   {
@@ -147,24 +121,31 @@ export const demoPlants: readonly DemoPlant[] = [
     name: 'Refused password',
     brand: 'DELE',
     account: 'dele-refused',
-    active: true,
     customer_id: 'sul',
     vendor_plant_id: '60000047',
-    installed_capacity_kw: 10,
     ...place('America/Mexico_City', 19.43, -99.13),
   },
   {
     id: 'dele-papers',
     name: 'Waiting for its papers',
     brand: 'DELE',
-    account: 'dele-main',
     active: false,
     customer_id: 'noord',
     vendor_plant_id: '90000001',
-    installed_capacity_kw: 10,
     ...place('Asia/Tokyo', 35.68, 139.69),
   },
 ];
+
+/** The twelve plants. `fixtures/<brand>/plants.json` names the scenario of each vendor plant id. */
+export const demoPlants = described.map((plant): DemoPlant => ({
+  ...usual,
+  account: mainAccount(plant.brand),
+  ...plant,
+}));
+
+function mainAccount(brand: Brand): string {
+  return `${brand.toLowerCase()}-main`;
+}
 
 /** Vendor plant ids of generated plants, as `plants.json` knows them. */
 const generatedVendorId: Record<Brand, (n: number) => string> = {
@@ -190,7 +171,7 @@ export function generatedPlant(n: number): DemoPlant {
     id: `gen-${String(n).padStart(5, '0')}`,
     name: `Ordinary plant ${n}`,
     brand,
-    account: `${brand.toLowerCase()}-main`,
+    account: mainAccount(brand),
     active: true,
     customer_id: null,
     vendor_plant_id: generatedVendorId[brand](n),

@@ -12,11 +12,11 @@ export interface Player {
   activities: PlantActivities;
   /** Sets the clock that the activities read. */
   setClock(ms: number): void;
-  /** As a loop's; WHOLE unless said. */
+  /** The course of a poll; WHOLE if absent. */
   course?: PollCourse;
 }
 
-/** Polls every slot and makes every closing of the plant after `fromMs` up to `toMs`. */
+/** Runs every poll and every closing of the plant after `fromMs` up to `toMs`. */
 export async function playPlant(
   player: Player,
   plantId: string,
@@ -24,7 +24,7 @@ export async function playPlant(
   toMs: number,
 ): Promise<void> {
   let nowMs = fromMs;
-  // Apart from the clock: a closing may fall on a slot's very millisecond.
+  // Not the clock: a closing may fall on the same millisecond as a slot.
   let polledMs = fromMs;
   let plan = await look();
   while (plan.kind === 'PLAN') {
@@ -57,7 +57,7 @@ export async function playPlant(
   }
 }
 
-/** @returns the revision that the alert step saw; null where it did not run. */
+/** @returns the revision that the alert step saw; null if that step did not run. */
 async function playPoll(
   player: Player,
   plantId: string,
@@ -82,7 +82,7 @@ async function playPoll(
   return end?.standing?.revision ?? null;
 }
 
-/** The activities themselves, on a clock that stands at `nowMs` until a poll waits. */
+/** Calls the activities directly, on a clock that stays at `nowMs` until a poll waits. */
 function effectsAt({ activities, setClock }: Player, nowMs: number): PollEffects {
   let clockMs = nowMs;
   return {
@@ -95,7 +95,7 @@ function effectsAt({ activities, setClock }: Player, nowMs: number): PollEffects
     pollWhole: (args) => activities.pollWhole(args),
     fetchReadings: (args) => activities.fetchReadings(args),
     steps: () => activities,
-    // An error ends the play; so nothing is left to log.
+    // Every error ends the play, so there is nothing to log.
     endsPoll: () => true,
     log: { warn: () => {}, error: () => {} },
   };

@@ -17,33 +17,33 @@ import { type DemoPlant, demoPlants, generatedPlant } from './fleet.ts';
 import type { Log } from '../../environment/log.ts';
 import { playPlant, type Player } from './play.ts';
 
-/** Snapshots of so many past days come from the vendors' series. */
+/** Number of past days whose snapshots come from the vendors' series. */
 const pastDays = 30;
-/** So much of the past is played poll by poll. */
+/** The part of the past that is played poll by poll, ms. */
 const playedMs = dayMs;
-/** The interval of the past that is played: the usual one, whatever the demo's is. */
+/** Interval of the played past, also if the demo has another one. */
 const playedIntervalS = 600;
-/** So many slots of the demo's own interval end the past. */
+/** Number of last slots that are played at the demo's own interval. */
 const lastSlotsPlayed = 5;
-/** Plants played at once: two cores and one database keep up with so many. */
+/** Plants played at once: as many as two cores and one database manage. */
 const playedAtOnce = 4;
 
 export interface SeedOptions {
   db: Kysely<Database>;
   masterKeys: MasterKeys;
-  /** How many generated ordinary plants there shall be. */
+  /** Number of generated ordinary plants. */
   generated: number;
   intervalS: number;
   log: Log;
-  /** Takes lines for people. */
+  /** Shows a line to the person. */
   progress: (line: string) => void;
 }
 
 /**
- * Seeds the demo's twelve plants with their past, once, and generated plants up to the number wanted. What is there already
- * stays as it is.
+ * Creates the demo's twelve plants with their past, and generated plants up to the wanted number. Existing plants stay as they
+ * are.
  *
- * @returns how many plants were made.
+ * @returns the number of created plants.
  */
 export async function seedDemo(options: SeedOptions): Promise<{ demo: number; generated: number }> {
   const { db, progress } = options;
@@ -73,7 +73,7 @@ export async function seedDemo(options: SeedOptions): Promise<{ demo: number; ge
   return { demo: fresh.length, generated: generated.length };
 }
 
-/** Adds plants with their accounts and made-up credentials. */
+/** Adds plants with their accounts and invented credentials. */
 export async function insertDemo(
   options: Pick<SeedOptions, 'db' | 'masterKeys'>,
   plants: readonly DemoPlant[],
@@ -102,7 +102,7 @@ export async function insertDemo(
   });
 }
 
-/** Made-up values for the fields that the brand asks for; a region is one of the vendor's own. */
+/** Invented values for the brand's credential fields; a host is one of the vendor's real regions. */
 export function demoCredentials(brand: Brand, account: string): Record<string, string> {
   return Object.fromEntries(
     registry[brand].definition.credentialFields.map((field) => [
@@ -118,11 +118,11 @@ async function playPast(
   nowMs: number,
 ): Promise<void> {
   const beganAt = performance.now();
-  const queue = [...plants];
+  const waiting = plants.values();
   let done = 0;
   await Promise.all(
     Array.from({ length: playedAtOnce }, async () => {
-      for (let plant = queue.shift(); plant !== undefined; plant = queue.shift()) {
+      for (const plant of waiting) {
         await playOne(options, plant, nowMs);
         done += 1;
         options.progress(
@@ -148,15 +148,15 @@ async function playOne(options: SeedOptions, plant: DemoPlant, nowMs: number): P
       source: 'BACKFILL',
     });
   }
-  // The last slots are played at the demo's own interval, up to this moment, so that nobody starts with plants that look
-  // forgotten; the loops go on from there.
+  // The last slots are played at the demo's own interval, up to now, so that no plant looks stale at the start. The loops
+  // continue from there.
   const switchMs = nowMs - lastSlotsPlayed * options.intervalS * 1_000;
   await playPlant(player, plant.id, fromMs, Math.max(fromMs, switchMs));
   await updatePlants(db, [plant.id], { poll_interval_s: options.intervalS });
   await playPlant(player, plant.id, Math.max(fromMs, switchMs), Date.now());
 }
 
-/** The production activities with a clock of their own and no locks: nobody else polls a plant that is being made. */
+/** The production activities on a clock of their own. They need no locks: no loop polls a plant before it is complete. */
 function createPlayer(options: SeedOptions, plantId: string): Player {
   let clockMs = 0;
   const deps: ActivityDeps = {
@@ -171,12 +171,7 @@ function createPlayer(options: SeedOptions, plantId: string): Player {
     checkpoint: async () => {},
   };
   const { signal } = new AbortController();
-  const call = {
-    workflowId: pollWorkflowId(plantId),
-    runId: 'seed',
-    isLocal: false,
-    signal,
-    heartbeat: () => {},
-  };
+  const workflowId = pollWorkflowId(plantId);
+  const call = { workflowId, runId: 'seed', isLocal: false, signal, heartbeat: () => {} };
   return { activities: createPlantActivities(deps, () => call), setClock: (ms) => (clockMs = ms) };
 }

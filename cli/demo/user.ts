@@ -5,10 +5,10 @@ import { createSignInLink } from '../../api/auth/sign-in.ts';
 import { findUserByEmail, insertUser } from '../../db/people/users.ts';
 import type { Database } from '../../db/tables.ts';
 
-/** The account of people who look at the demo. Has no known password; signs in by link only. */
+/** The demo's account, whose password nobody knows: people sign in by link only. */
 export const demoEmail = 'demo@localhost';
 
-/** Makes the demo's ADMIN, once. @returns a new sign-in link's token; older ones end. */
+/** Creates the demo's ADMIN, once. @returns the token of a new sign-in link; older links end. */
 export async function demoSignIn(db: Kysely<Database>): Promise<string> {
   const userId = (await findUserByEmail(db, demoEmail))?.id ?? (await addDemoUser(db));
   return db.transaction().execute((trx) => createSignInLink({ db: trx, clock: Date.now }, userId));
@@ -21,11 +21,11 @@ async function addDemoUser(db: Kysely<Database>): Promise<number> {
     passwordHash,
     role: 'ADMIN',
     customerId: null,
-    // There is none to change.
+    // Nobody knows the password, so nobody can change it.
     mustChangePassword: false,
   } as const;
   const by = { actor: 'cli:start', requestId: null };
   const id = await db.transaction().execute((trx) => insertUser(trx, user, by, new Date()));
-  if (id === null) throw new Error(`${demoEmail} was made by somebody else meanwhile`);
+  if (id === null) throw new Error(`${demoEmail} was created by another process meanwhile`);
   return id;
 }

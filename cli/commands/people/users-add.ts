@@ -1,14 +1,13 @@
-import { hashPassword } from '../../../api/auth/passwords.ts';
-import type { Role } from '../../../db/tables.ts';
 import { insertUser } from '../../../db/people/users.ts';
-import { type Command, textFlag, usageError } from '../../command.ts';
+import type { Role } from '../../../db/tables.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { requireFlag } from '../../arguments.ts';
+import { type Command, usageError } from '../../command.ts';
 import { terminalDecider } from '../../decider.ts';
 import { oneOf } from '../../plant-fields.ts';
-import { writeJson } from '../../render.ts';
-import { readFlag } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { passwordLine, passwordOptions, readEmail, readNewPassword } from './users.ts';
+import { print } from '../../render.ts';
+import { readEmail, readNewPassword } from './users.ts';
 
 const roles = ['ADMIN', 'OPERATOR', 'CUSTOMER'] as const satisfies readonly Role[];
 
@@ -16,38 +15,32 @@ const roles = ['ADMIN', 'OPERATOR', 'CUSTOMER'] as const satisfies readonly Role
 export const usersAdd: Command = {
   name: 'users add',
   usage: `EMAIL --role ADMIN|OPERATOR|CUSTOMER [--customer C] [--password-stdin] [--json]`,
-  options: { role: { type: 'string' }, customer: { type: 'string' }, ...passwordOptions },
+  flags: ['role', 'customer'],
+  switches: ['password-stdin'],
   async run(context) {
-    const email = readEmail(context, usersAdd);
-    const role = readFlag(context, usersAdd, 'role', oneOf(roles));
-    if (role === undefined) throw usageError(usersAdd, 'say the --role');
-    const customerId = textFlag(context, 'customer')?.trim() || null;
+    const email = readEmail(context);
+    const role = requireFlag(context, 'role', oneOf(roles));
+    const customerId = context.flags['customer']?.trim() || null;
     if ((role === 'CUSTOMER') !== (customerId !== null))
       throw usageError(
-        usersAdd,
+        context,
         '--customer names the customer whose plants a CUSTOMER sees; only the role CUSTOMER needs it',
       );
     const config = context.config();
-    const given = await readNewPassword(context);
-    const passwordHash = await hashPassword(given.password);
-    const db = await connectDatabase(config);
-    try {
-      const user = { email, passwordHash, role, customerId, mustChangePassword: true };
-      const id = await db
-        .transaction()
-        .execute((trx) => insertUser(trx, user, terminalDecider(), new Date()));
-      if (id === null)
-        throw new CommandError(
-          `${email} is already a user: \`heliograph users reset\` gives a new password`,
-          exitCodes.failed,
-        );
-    } finally {
-      await db.destroy();
-    }
-    if (context.json) {
-      const password = given.isGenerated ? given.password : null;
-      writeJson(context.io, { email, role, customer_id: customerId, password });
-    } else context.io.stdout.write(`${email} added as ${role}\n${passwordLine(given)}`);
-    return exitCodes.done;
+    const { passwordHash, generated, line } = await readNewPassword(context);
+    const user = { email, passwordHash, role, customerId, mustChangePassword: true };
+    const id = await withDatabase(config, (db) =>
+      db.transaction().execute((trx) => insertUser(trx, user, terminalDecider(), new Date())),
+    );
+    if (id === null)
+      throw new CommandError(
+        `${email} is already a user: \`heliograph users reset\` gives a new password`,
+        exitCodes.failed,
+      );
+    print(
+      context,
+      { email, role, customer_id: customerId, password: generated },
+      () => `${email} added as ${role}\n${line}`,
+    );
   },
 };

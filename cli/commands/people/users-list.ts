@@ -1,44 +1,31 @@
 import { listUsers, type UserView } from '../../../db/people/users.ts';
-import { type Command, usageError } from '../../command.ts';
-import { exitCodes } from '../../../environment/config.ts';
-import { nothing, outputWidth, timeCell, visibleText, writeJson } from '../../render.ts';
-import { connectDatabase } from '../../../environment/services.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { noPositionals } from '../../arguments.ts';
+import type { Command } from '../../command.ts';
+import { nothing, outputWidth, print, timeCell } from '../../render.ts';
 import { tableText } from '../../table.ts';
 
 /** `heliograph users list`: lists people who may sign in. */
 export const usersList: Command = {
   name: 'users list',
   usage: '[--json]',
-  options: {},
   async run(context) {
-    if (context.positionals.length > 0) throw usageError(usersList, 'it lists all: name none');
-    const db = await connectDatabase(context.config());
-    try {
-      const users = await listUsers(db);
-      if (context.json) writeJson(context.io, users);
-      else context.io.stdout.write(usersText(users, outputWidth(context.io)));
-      return exitCodes.done;
-    } finally {
-      await db.destroy();
-    }
+    noPositionals(context, 'the command lists all users: name none');
+    const users = await withDatabase(context.config(), listUsers);
+    print(context, users, () => usersText(users, outputWidth(context.io)));
   },
 };
 
 function usersText(users: readonly UserView[], width: number): string {
   if (users.length === 0) return 'no users: `heliograph users add` makes one\n';
   const rows = users.map((user) => [
-    visibleText(user.email),
+    user.email,
     user.role,
-    visibleText(user.customer_id ?? nothing),
+    user.customer_id ?? nothing,
     timeCell(user.last_login_at, 'UTC'),
     stateOf(user),
   ]);
-  const columns = ['email', 'role', 'customer', 'last sign-in (UTC)', 'state'];
-  return tableText(
-    columns.map((title) => ({ title })),
-    rows,
-    width,
-  );
+  return tableText(['email', 'role', 'customer', 'last sign-in (UTC)', 'state'], rows, width);
 }
 
 function stateOf(user: UserView): string {

@@ -1,7 +1,3 @@
-import { readFile } from 'node:fs/promises';
-
-import { Temporal } from 'temporal-polyfill';
-
 import { RecordingError } from '../../../adapters/clouds/recorded/recording.ts';
 import {
   type Replay,
@@ -9,20 +5,22 @@ import {
   replayRecording,
 } from '../../../adapters/clouds/recorded/replay.ts';
 import type { Brand } from '../../../domain/plants/plant.ts';
-import { type Command, type CommandContext, textFlag, usageError } from '../../command.ts';
-import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { exitCodes } from '../../../environment/config.ts';
+import { instant, onePositional, readInputFile, requireFlag } from '../../arguments.ts';
+import type { Command } from '../../command.ts';
 import { plantFields } from '../../plant-fields.ts';
-import { visibleText, writeJson } from '../../render.ts';
-import { readFlag } from '../../selection.ts';
+import { snakeCased, writeJson } from '../../render.ts';
 
-/** `heliograph adapters replay`: what an adapter makes of recorded answers. Needs no service; opens nothing but the file. */
+/** `heliograph adapters replay`: prints what an adapter makes of recorded answers. It opens the file and no connection. */
 export const adaptersReplay: Command = {
   name: 'adapters replay',
   usage: '--brand B --now TIME --timezone ZONE FILE',
-  options: { brand: { type: 'string' }, now: { type: 'string' }, timezone: { type: 'string' } },
+  flags: ['brand', 'now', 'timezone'],
   async run(context) {
-    const { brand, now, timezone, path } = readCall(context);
-    const text = await readText(path);
+    const brand = requireFlag(context, 'brand', plantFields.brand);
+    const now = requireFlag(context, 'now', instant);
+    const timezone = requireFlag(context, 'timezone', plantFields.timezone);
+    const text = (await readInputFile(onePositional(context, 'name one file'))).toString();
     const replay = await replayText({ brand, now, timezone, text });
     writeJson(context.io, {
       brand,
@@ -38,48 +36,7 @@ export const adaptersReplay: Command = {
   },
 };
 
-function readCall(context: CommandContext): {
-  brand: Brand;
-  now: Date;
-  timezone: string;
-  path: string;
-} {
-  const brand = readFlag(context, adaptersReplay, 'brand', plantFields.brand);
-  const timezone = readFlag(context, adaptersReplay, 'timezone', plantFields.timezone);
-  const now = textFlag(context, 'now');
-  const [path, ...more] = context.positionals;
-  if (brand === undefined) throw usageError(adaptersReplay, '--brand is missing');
-  if (now === undefined) throw usageError(adaptersReplay, '--now is missing');
-  if (timezone === undefined) throw usageError(adaptersReplay, '--timezone is missing');
-  if (path === undefined || more.length > 0) throw usageError(adaptersReplay, 'name one file');
-  return { brand, now: readNow(now), timezone, path };
-}
-
-function readNow(text: string): Date {
-  try {
-    return new Date(Temporal.Instant.from(text).epochMilliseconds);
-  } catch {
-    throw usageError(
-      adaptersReplay,
-      `--now must be a time with its zone, such as 2026-06-11T12:00:00Z, not ${text}`,
-    );
-  }
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const { code } = cause as { code?: unknown };
-    throw new CommandError(
-      `${visibleText(path)} cannot be read (${typeof code === 'string' ? code : 'unknown error'})`,
-      exitCodes.failed,
-      { cause },
-    );
-  }
-}
-
-/** What no call could be made of fails every call alike. */
+/** A recording that holds no usable call fails all three calls with the same error. */
 async function replayText(options: {
   brand: Brand;
   now: Date;
@@ -105,16 +62,4 @@ interface Unreadable {
 
 function outcomeJson(call: ReplayedCall<unknown> | Unreadable['summary']): unknown {
   return 'ok' in call ? snakeCased(call.ok) : call;
-}
-
-/** The same value with `todayEnergyKwh` as `today_energy_kwh`, all the way down. */
-function snakeCased(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(snakeCased);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, entry]) => [
-      key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      snakeCased(entry),
-    ]),
-  );
 }

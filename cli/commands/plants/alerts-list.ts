@@ -3,76 +3,56 @@ import { type AlertView, listAlerts } from '../../../db/plants/alerts.ts';
 import { findPlant } from '../../../db/plants/plants.ts';
 import type { AlertState } from '../../../domain/plants/facts.ts';
 import { energyText, counted } from '../../../domain/wording.ts';
-import {
-  type Command,
-  type CommandContext,
-  type CommandIo,
-  textFlag,
-  usageError,
-} from '../../command.ts';
-import { exitCodes } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { noPositionals, readFlag } from '../../arguments.ts';
+import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
 import { oneOf, plantFields, wholeNumber } from '../../plant-fields.ts';
-import { nothing, outputWidth, statusPaint, timeCell, writeJson } from '../../render.ts';
-import { readFlag, unknownPlant } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { tableText } from '../../table.ts';
+import { nothing, outputWidth, print, statusPaint, timeCell } from '../../render.ts';
+import { unknownPlant } from '../../selection.ts';
+import { right, tableText } from '../../table.ts';
 
 const limitDefault = 100;
 const limitMax = 10_000;
 
 const states = ['NEW', 'ACKED', 'RESOLVED'] as const satisfies readonly AlertState[];
 
-/** `heliograph alerts list`: what is open, the worst first; or what was. */
+/** `heliograph alerts list`: lists open alerts, the worst first, or resolved ones. */
 export const alertsList: Command = {
   name: 'alerts list',
   usage:
     '[--plant ID] [--brand B] [--state NEW|ACKED|RESOLVED | --history | --all] [--limit N] [--json]',
-  options: {
-    plant: { type: 'string' },
-    brand: { type: 'string' },
-    state: { type: 'string' },
-    history: { type: 'boolean' },
-    all: { type: 'boolean' },
-    limit: { type: 'string' },
-  },
+  flags: ['plant', 'brand', 'state', 'limit'],
+  switches: ['history', 'all'],
   async run(context) {
-    if (context.positionals.length > 0) throw usageError(alertsList, 'name a plant by --plant ID');
-    const plantId = textFlag(context, 'plant');
-    const brand = readFlag(context, alertsList, 'brand', plantFields.brand);
-    const limit =
-      readFlag(context, alertsList, 'limit', wholeNumber('a whole number', 1, limitMax)) ??
-      limitDefault;
+    noPositionals(context, 'name a plant by --plant ID');
+    const { plant: plantId } = context.flags;
+    const brand = readFlag(context, 'brand', plantFields.brand);
+    const readLimit = wholeNumber('a whole number', 1, limitMax);
+    const limit = readFlag(context, 'limit', readLimit) ?? limitDefault;
     const asked = readStates(context);
-    const db = await connectDatabase(context.config());
-    try {
+    const page = await withDatabase(context.config(), async (db) => {
       if (plantId !== undefined && (await findPlant(db, plantId)) === undefined)
         throw unknownPlant(plantId);
-      const page = await readPage(limit, (rows) =>
-        listAlerts(db, {
-          limit: rows,
-          states: asked,
-          ...(plantId === undefined ? {} : { plantId }),
-          ...(brand === undefined ? {} : { brand }),
-        }),
-      );
-      if (context.json) writeJson(context.io, page.rows);
-      else context.io.stdout.write(alertsText(page, asked, context.io));
-      return exitCodes.done;
-    } finally {
-      await db.destroy();
-    }
+      const filter = {
+        states: asked,
+        ...(plantId === undefined ? {} : { plantId }),
+        ...(brand === undefined ? {} : { brand }),
+      };
+      return readPage(limit, (rows) => listAlerts(db, { limit: rows, ...filter }));
+    });
+    print(context, page.rows, () => alertsText(page, asked, context.io));
   },
 };
 
-/** @throws CommandError 2 where the flags contradict each other. */
+/** @throws CommandError 2 if the flags contradict each other. */
 function readStates(context: CommandContext): readonly AlertState[] {
-  const state = readFlag(context, alertsList, 'state', oneOf(states));
-  const { history, all } = context.values;
-  if ([state !== undefined, history === true, all === true].filter(Boolean).length > 1)
-    throw usageError(alertsList, 'say one of --state, --history and --all');
+  const state = readFlag(context, 'state', oneOf(states));
+  const [history, all] = [context.switches.has('history'), context.switches.has('all')];
+  if ([state !== undefined, history, all].filter(Boolean).length > 1)
+    throw usageError(context, 'say one of --state, --history and --all');
   if (state !== undefined) return [state];
-  if (history === true) return ['RESOLVED'];
-  return all === true ? states : ['NEW', 'ACKED'];
+  if (history) return ['RESOLVED'];
+  return all ? states : ['NEW', 'ACKED'];
 }
 
 function alertsText(
@@ -88,24 +68,16 @@ function alertsText(
   return `${alertsTable(alerts, io, { plant: true, timezone: 'UTC' })}\n${counted(alerts.length, 'alert')}${more}. Times are UTC; ≈ is an estimate.\n`;
 }
 
-/** @param shown whose clock tells the times, and whether a column names the plant. */
+/** @param shown the zone of the times, and whether a column names the plant. */
 export function alertsTable(
   alerts: readonly AlertView[],
   io: CommandIo,
   shown: { plant: boolean; timezone: string },
 ): string {
   const paint = statusPaint(io);
+  const plantTitle = shown.plant ? ['PLANT'] : [];
   return tableText(
-    [
-      { title: 'ID', align: 'right' },
-      { title: 'SEVERITY' },
-      { title: 'STATE' },
-      ...(shown.plant ? [{ title: 'PLANT' }] : []),
-      { title: 'TYPE' },
-      { title: 'SINCE' },
-      { title: 'LOST' },
-      { title: 'MESSAGE' },
-    ],
+    [...right('ID'), 'SEVERITY', 'STATE', ...plantTitle, 'TYPE', 'SINCE', 'LOST', 'MESSAGE'],
     alerts.map((alert) => [
       String(alert.id),
       {
@@ -123,7 +95,7 @@ export function alertsTable(
   );
 }
 
-/** "≈ 12.3 kWh"; where the plant may well be producing unseen, "≈ 12.3 kWh at risk". */
+/** "≈ 12.3 kWh"; "≈ 12.3 kWh at risk" while the plant may be producing unseen. */
 function lossCell({ estimated_lost_kwh: lostKwh, at_risk_kwh: atRiskKwh }: AlertView): string {
   if (lostKwh !== null) return `≈ ${energyText(lostKwh)}`;
   return atRiskKwh === null ? nothing : `≈ ${energyText(atRiskKwh)} at risk`;

@@ -35,7 +35,7 @@ describe('credentials on standard input', () => {
   test('name the fields that are missing and those that are unknown', () => {
     const error = refusal('keyId=130\nkeySecrt=x');
     expect(error.message).toBe(
-      'the fields are not right (missing: keySecret; unknown: keySecrt): this account needs keyId, keySecret',
+      'the fields are wrong (missing: keySecret; unknown: keySecrt): this account needs keyId, keySecret',
     );
     expect(error.exitCode).toBe(2);
   });

@@ -1,13 +1,13 @@
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { visibleText } from '../../render.ts';
 
-/** Credentials as a person hands them over on standard input. No message holds a value, nor text that might be one. */
+/** Reads credentials from standard input. No message contains a value, or text that might be one. */
 
 /** Longer than any token that a vendor gives. */
 const inputCharactersMax = 64 * 1024;
 const valueLengthMax = 4_096;
 
-/** @throws CommandError 2 at a terminal, which would show what is typed, and for input without an end. */
+/** @throws CommandError 2 at a terminal, which would show what is typed, and for input that is too long. */
 export async function readInput(
   stdin: NodeJS.ReadableStream & { isTTY?: boolean },
   fields: string,
@@ -22,7 +22,7 @@ export async function readInput(
   return text.replace(/^\ufeff/, '');
 }
 
-/** All of standard input. @throws CommandError 2 as soon as it is longer than what it should hold. */
+/** All of standard input. @throws CommandError 2 as soon as it is longer than `charactersMax`. */
 export async function readToEnd(
   stdin: NodeJS.ReadableStream,
   charactersMax: number,
@@ -39,9 +39,9 @@ export async function readToEnd(
 }
 
 /**
- * Reads lines of `field=value` (everything behind the first `=` is the value) or a JSON object of texts.
+ * Reads lines of `field=value` (the value is everything after the first `=`) or a JSON object of texts.
  *
- * @param fields the brand's; all of them must be there, and no other.
+ * @param fields the brand's; all must be given, and no others.
  * @throws CommandError 2 naming fields.
  */
 export function parseCredentials(text: string, fields: readonly string[]): Record<string, string> {
@@ -53,12 +53,12 @@ export function parseCredentials(text: string, fields: readonly string[]): Recor
     ...(unknown.length === 0
       ? []
       : [
-          `unknown: ${unknown.map((field) => (isFieldName(field) ? field : 'a name that is none')).join(', ')}`,
+          `unknown: ${unknown.map((field) => (isFieldName(field) ? field : 'a name that is not valid')).join(', ')}`,
         ]),
   ];
   if (problems.length > 0)
     throw new CommandError(
-      `the fields are not right (${problems.join('; ')}): this account needs ${fields.join(', ')}`,
+      `the fields are wrong (${problems.join('; ')}): this account needs ${fields.join(', ')}`,
       exitCodes.usage,
     );
   return Object.fromEntries(given);
@@ -70,7 +70,7 @@ function fromJson(text: string): Map<string, string> {
     value = JSON.parse(text);
   } catch {
     // The parser's own message quotes the input.
-    throw new CommandError('the input begins like a JSON object and is none', exitCodes.usage);
+    throw new CommandError('the input begins like a JSON object but is not one', exitCodes.usage);
   }
   const given = new Map<string, string>();
   for (const [field, entry] of Object.entries(value as object)) add(given, field, entry);
@@ -102,7 +102,7 @@ function add(given: Map<string, string>, field: string, value: unknown): void {
   given.set(field, value);
 }
 
-/** A short word: anything else in its place may be a secret that lost its name, and is not told back. */
+/** True for a short word. Anything else may be a secret without its name, so no message repeats it. */
 function isFieldName(text: string): boolean {
   return visibleText(text) === text && /^[A-Za-z][A-Za-z0-9_]{0,23}$/.test(text);
 }

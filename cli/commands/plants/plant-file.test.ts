@@ -85,7 +85,7 @@ describe('a file of plants', () => {
     expect(problems('')).toEqual(['1 - the file is empty']);
     expect(problems(`${header}\n`)).toEqual(['1 - there is no plant below the header']);
     expect(problems(`${header}\n"a,b\n`)).toEqual(['2 - a quote is opened and never closed']);
-    expect(problems(`${header}\n"a"b,c\n`)[0]).toContain('text stands behind a closing quote');
+    expect(problems(`${header}\n"a"b,c\n`)[0]).toContain('text follows a closing quote');
     expect(problems(`${header}\n"${'x'.repeat(20_000)}\n`)[0]).toContain(
       'or a quote is never closed',
     );

@@ -4,18 +4,18 @@ import type { PlantDraft, PlantField } from '../../../domain/plants/plant-draft.
 import { plantFieldNames, readPlantDraft, requiredFields } from '../../plant-fields.ts';
 import { visibleText } from '../../render.ts';
 
-/** A file of plants: CSV with a header row, as spreadsheets write it. */
+/** Reads a file of plants: CSV with a header row, as spreadsheets write it. */
 
 /** Ten times the largest fleet that one import is for. */
 export const fileBytesMax = 10 * 1024 * 1024;
 export const recordsMax = 10_000;
-/** A quote that is never closed would hold the whole file in one record. */
+/** Ends a record that a quote without its end would stretch over the whole file. */
 const recordCharactersMax = 8_192;
 
 /** What is wrong, and in which line of the file; the header is line 1. */
 export interface LineProblem {
   line: number;
-  /** The column, where it is one value that is wrong. */
+  /** The column; null if the line as a whole is wrong. */
   field: PlantField | null;
   problem: string;
 }
@@ -25,7 +25,7 @@ interface DraftLine {
   draft: PlantDraft;
 }
 
-/** A file as it was read: every problem, and the drafts of the lines without one. */
+/** Every problem of a file, and the drafts of the lines without a problem. */
 export interface PlantFile {
   drafts: DraftLine[];
   problems: LineProblem[];
@@ -49,7 +49,7 @@ export function readPlantFile(bytes: Uint8Array): PlantFile {
     return failed(1, `the file is larger than ${fileBytesMax / 1024 / 1024} MB`);
   let text: string;
   try {
-    // One kind of line end, so that lines are counted alike within quotes and without.
+    // One kind of line end, so that line numbers are right even if quoted values contain line ends.
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replaceAll(/\r\n?/g, '\n');
   } catch {
     return failed(1, 'the file is not UTF-8: save it as "CSV UTF-8"');
@@ -72,7 +72,7 @@ export function readPlantFile(bytes: Uint8Array): PlantFile {
   return readRows(rows, fields, delimiter === ';');
 }
 
-/** The one of the three that stands most often in the header. */
+/** The delimiter that the header contains most often. */
 function delimiterOf(text: string): string {
   const header = text.slice(0, text.search(/\n|$/));
   const count = (delimiter: string) => header.split(delimiter).length;
@@ -91,7 +91,7 @@ function parseCsv(text: string, delimiter: string): CsvRecord[] {
     skip_records_with_empty_values: true,
     relax_column_count: true,
     max_record_size: recordCharactersMax,
-    // The header, and one more than may be: enough to say so.
+    // The header, and one record too many: enough to report that there are too many.
     to: recordsMax + 2,
   }) as unknown as CsvRecord[];
 }
@@ -104,13 +104,13 @@ function csvSentence(error: CsvError): string {
       return `a line is longer than ${recordCharactersMax} characters, or a quote is never closed`;
     case 'CSV_INVALID_CLOSING_QUOTE':
     case 'CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE':
-      return 'text stands behind a closing quote: write "" for a quote within a value';
+      return 'text follows a closing quote: write "" for a quote within a value';
     default:
-      return `the line is no CSV (${error.code})`;
+      return `the line is not CSV (${error.code})`;
   }
 }
 
-/** Columns are mapped by a list of known names: nothing of the file becomes a name of ours. */
+/** Maps columns by a list of known names, so that no text of the file becomes a property name. */
 function readHeader({ record, info }: CsvRecord): {
   fields: PlantField[];
   problems: LineProblem[];
@@ -158,7 +158,7 @@ function readRows(
   return { drafts, problems };
 }
 
-/** Where a record begins whose last line is known: quoted values may hold line breaks. */
+/** The first line of a record that ends at `lastLine`: quoted values may contain line breaks. */
 function firstLine(record: readonly string[], lastLine: number): number {
   return lastLine - record.reduce((breaks, value) => breaks + (value.split('\n').length - 1), 0);
 }

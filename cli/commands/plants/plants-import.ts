@@ -1,103 +1,76 @@
-import { createReadStream } from 'node:fs';
-
 import type { Added } from '../../../db/plants/add-plants.ts';
+import { counted } from '../../../domain/wording.ts';
+import { type Config, exitCodes } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
 import { addNewPlants } from '../../../operations/plants/actions.ts';
+import { onePositional, readInputFile } from '../../arguments.ts';
+import type { Command, CommandContext } from '../../command.ts';
+import { plantFieldNames } from '../../plant-fields.ts';
+import { print, writeJson } from '../../render.ts';
+import { fileBytesMax, type LineProblem, type PlantFile, readPlantFile } from './plant-file.ts';
 import { credentialsHint } from './plants-add.ts';
 import { orFail } from './refusals.ts';
 import { terminalAct } from './selected-plants.ts';
-import { type Command, type CommandIo, usageError } from '../../command.ts';
-import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
-import { fileBytesMax, type LineProblem, type PlantFile, readPlantFile } from './plant-file.ts';
-import { visibleText, writeJson } from '../../render.ts';
-import { counted } from '../../../domain/wording.ts';
-import { connectDatabase } from '../../../environment/services.ts';
 import { startLoopsNow, temporalAwayNote } from './tell-loops.ts';
-import { plantFieldNames } from '../../plant-fields.ts';
 
-/** More lines of complaint than this are one complaint: the file is another one. */
+/** Number of problems that are shown; a file with more is probably not a file of plants. */
 const problemsShown = 50;
 
-/** `heliograph plants import FILE.csv`: a fleet at once, all of it or nothing. */
+/** `heliograph plants import FILE.csv`: adds all plants of a file or none. */
 export const plantsImport: Command = {
   name: 'plants import',
   usage: `FILE.csv [--dry-run] [--json]
        columns: ${plantFieldNames.slice(0, 6).join(',')}
-       and, where wanted: ${plantFieldNames.slice(6).join(',')}`,
-  options: { 'dry-run': { type: 'boolean' } },
+       optional: ${plantFieldNames.slice(6).join(',')}`,
+  switches: ['dry-run'],
   async run(context) {
-    const [path, ...more] = context.positionals;
-    if (path === undefined || more.length > 0) throw usageError(plantsImport, 'name one file');
-    const isDryRun = context.values['dry-run'] === true;
+    const path = onePositional(context, 'name one file');
     const config = context.config();
-    const file = readPlantFile(await readBytes(path));
-    const { added, problems } = await addFile(config, file, isDryRun);
-    if (added === null) return refuse(context.io, context.json, isDryRun, problems);
-    tellAdded(context.io, context.json, isDryRun, added);
-    if (!isDryRun && !(await startLoopsNow(config))) context.io.stderr.write(temporalAwayNote);
-    return exitCodes.done;
+    // One byte more than the limit, so that a larger file is noticed.
+    const file = readPlantFile(await readInputFile(path, fileBytesMax + 1));
+    const { added, problems } = await addFile(context, config, file);
+    if (added === null) return refuse(context, problems);
+    tellAdded(context, added);
+    if (!isDryRun(context) && !(await startLoopsNow(config)))
+      context.io.stderr.write(temporalAwayNote);
   },
 };
 
-/** Adds the plants of a file without a problem. One with problems is tried all the same, so that all of them are told at once. */
+function isDryRun({ switches }: CommandContext): boolean {
+  return switches.has('dry-run');
+}
+
+/** Adds the plants of a file without problems. A file with problems gets a dry run, which finds those of the database too. */
 async function addFile(
+  context: CommandContext,
   config: Config,
-  file: PlantFile,
-  isDryRun: boolean,
+  { drafts: lines, problems: read }: PlantFile,
 ): Promise<{ added: Added | null; problems: LineProblem[] }> {
-  if (file.drafts.length === 0) return { added: null, problems: file.problems };
-  const db = await connectDatabase(config);
-  try {
-    const drafts = file.drafts.map(({ draft }) => draft);
-    const dryRun = isDryRun || file.problems.length > 0;
-    const result = await addNewPlants(terminalAct(db), drafts, {
-      intervalS: config.POLL_INTERVAL_SECONDS,
-      statusProfile: config.DEFAULT_STATUS_PROFILE,
-      dryRun,
-    });
-    const found = 'refusal' in result && result.refusal === 'NOT_ADDED' ? result.problems : [];
-    const problems = [
-      ...file.problems,
-      ...found.map(({ index, ...problem }) => ({
-        line: file.drafts[index]?.line ?? 0,
-        ...problem,
-      })),
-    ];
-    return { added: problems.length === 0 ? orFail(plantsImport, result) : null, problems };
-  } finally {
-    await db.destroy();
-  }
+  if (lines.length === 0) return { added: null, problems: read };
+  const drafts = lines.map(({ draft }) => draft);
+  const options = {
+    intervalS: config.POLL_INTERVAL_SECONDS,
+    statusProfile: config.DEFAULT_STATUS_PROFILE,
+    dryRun: isDryRun(context) || read.length > 0,
+  };
+  const result = await withDatabase(config, (db) => addNewPlants(terminalAct(db), drafts, options));
+  const found = 'refusal' in result && result.refusal === 'NOT_ADDED' ? result.problems : [];
+  const problems = [
+    ...read,
+    ...found.map(({ index, ...problem }) => ({ line: lines[index]?.line ?? 0, ...problem })),
+  ];
+  return { added: problems.length === 0 ? orFail(context, result) : null, problems };
 }
 
-/** At most one byte more than is read of a file, so that a larger one is told from one that fits. */
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    const chunks: Buffer[] = [];
-    for await (const chunk of createReadStream(path, { end: fileBytesMax }))
-      chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks);
-  } catch (cause) {
-    const { code } = cause as { code?: unknown };
-    throw new CommandError(
-      `${visibleText(path)} cannot be read (${typeof code === 'string' ? code : 'unknown error'})`,
-      exitCodes.failed,
-      { cause },
-    );
-  }
-}
-
-function refuse(
-  io: CommandIo,
-  json: boolean,
-  isDryRun: boolean,
-  problems: readonly LineProblem[],
-): number {
+function refuse(context: CommandContext, problems: readonly LineProblem[]): number {
+  const { io, json } = context;
   const sorted = problems.toSorted((a, b) => a.line - b.line);
-  if (json)
-    writeJson(io, {
-      dry_run: isDryRun,
-      added: 0,
-      errors: sorted.map(({ line, field, problem }) => ({ line, column: field, error: problem })),
-    });
+  const errors = sorted.map(({ line, field, problem }) => ({
+    line,
+    column: field,
+    error: problem,
+  }));
+  if (json) writeJson(io, { dry_run: isDryRun(context), added: 0, errors });
   for (const { line, field, problem } of sorted.slice(0, problemsShown)) {
     io.stderr.write(`line ${line}: ${field === null ? '' : `${field} `}${problem}\n`);
   }
@@ -106,14 +79,22 @@ function refuse(
   return exitCodes.failed;
 }
 
-function tellAdded(io: CommandIo, json: boolean, isDryRun: boolean, added: Added): void {
-  const active = added.plants.filter((plant) => plant.integration_status === 'ACTIVE').length;
-  const counts = { added: added.plants.length, active, pending_docs: added.plants.length - active };
-  if (json)
-    writeJson(io, { dry_run: isDryRun, ...counts, new_accounts: added.newAccounts, errors: [] });
-  else {
-    const what = `${counted(counts.added, 'plant')}: ${active} ACTIVE, ${counts.pending_docs} PENDING_DOCS`;
-    io.stdout.write(isDryRun ? `would add ${what}; nothing was written\n` : `added ${what}\n`);
-  }
-  io.stderr.write(credentialsHint(added.newAccounts));
+function tellAdded(context: CommandContext, { plants, newAccounts }: Added): void {
+  const active = plants.filter((plant) => plant.integration_status === 'ACTIVE').length;
+  const pending = plants.length - active;
+  const dryRun = isDryRun(context);
+  const what = `${counted(plants.length, 'plant')}: ${active} ACTIVE, ${pending} PENDING_DOCS`;
+  print(
+    context,
+    {
+      dry_run: dryRun,
+      added: plants.length,
+      active,
+      pending_docs: pending,
+      new_accounts: newAccounts,
+      errors: [],
+    },
+    () => (dryRun ? `would add ${what}; nothing was written\n` : `added ${what}\n`),
+  );
+  context.io.stderr.write(credentialsHint(newAccounts));
 }

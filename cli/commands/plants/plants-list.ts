@@ -1,66 +1,46 @@
 import { listPlants, type PlantView } from '../../../db/plants/plants.ts';
 import { type Status, statuses } from '../../../domain/plants/plant.ts';
-import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
-import { exitCodes } from '../../../environment/config.ts';
-import { oneOf } from '../../plant-fields.ts';
-import { plantJson, plantSentence, statusWords } from '../../../operations/plants/plant-view.ts';
-import { energyCell, outputWidth, powerCell, statusPaint, writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
-import { readFilter, readFlag } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { type Cell, tableText } from '../../table.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { plantJson, plantSentence, statusWords } from '../../../operations/plants/plant-view.ts';
+import { noPositionals, readFlag } from '../../arguments.ts';
+import type { Command, CommandContext, CommandIo } from '../../command.ts';
+import { oneOf } from '../../plant-fields.ts';
+import { energyCell, outputWidth, powerCell, print, statusPaint } from '../../render.ts';
+import { filterFlags, readFilter } from '../../selection.ts';
+import { type Cell, right, tableText } from '../../table.ts';
 
-/** `heliograph plants list`: the fleet, worst first. */
+/** `heliograph plants list`: lists the fleet, the worst plants first. */
 export const plantsList: Command = {
   name: 'plants list',
   usage: '[--brand B] [--customer C] [--account A] [--status S] [--json]',
-  options: {
-    brand: { type: 'string' },
-    customer: { type: 'string' },
-    account: { type: 'string' },
-    status: { type: 'string' },
-  },
+  flags: [...filterFlags, 'status'],
   async run(context) {
     const { filter, words } = readListFilter(context);
-    const db = await connectDatabase(context.config());
-    try {
-      const plants = await listPlants(db, filter);
-      const nowMs = Date.now();
-      if (context.json)
-        writeJson(
-          context.io,
-          plants.map((plant) => plantJson(plant, nowMs)),
-        );
-      else
-        context.io.stdout.write(
-          plants.length === 0 ? `there is no plant${words}\n` : listText(plants, nowMs, context.io),
-        );
-      return exitCodes.done;
-    } finally {
-      await db.destroy();
-    }
+    const plants = await withDatabase(context.config(), (db) => listPlants(db, filter));
+    const nowMs = Date.now();
+    print(
+      context,
+      plants.map((plant) => plantJson(plant, nowMs)),
+      () =>
+        plants.length === 0 ? `there is no plant${words}\n` : listText(plants, nowMs, context.io),
+    );
   },
 };
 
 function readListFilter(context: CommandContext) {
-  if (context.positionals.length > 0)
-    throw usageError(
-      plantsList,
-      'a list takes filters, not IDs: `heliograph plants show ID` shows one plant',
-    );
-  const { filter, words } = readFilter(context, plantsList);
-  const status = readFlag(context, plantsList, 'status', oneOf<Status>(statuses));
-  const parts = [
-    ...(words === '' ? [] : [words]),
-    ...(status === undefined ? [] : [`status ${status}`]),
-  ];
+  noPositionals(context, 'a list takes filters: `heliograph plants show ID` shows one plant');
+  const { filter, words } = readFilter(context);
+  const status = readFlag(context, 'status', oneOf<Status>(statuses));
+  const statusWord = status === undefined ? '' : `status ${status}`;
+  const parts = [words, statusWord].filter((part) => part !== '');
   return {
     filter: { ...filter, ...(status === undefined ? {} : { status }) },
     words: parts.length === 0 ? '' : ` of ${parts.join(' and ')}`,
   };
 }
 
-/** The plants, and how many there are of each colour. */
+/** A table of the plants, and the number of plants of each colour. */
 export function listText(plants: readonly PlantView[], nowMs: number, io: CommandIo): string {
   const paint = statusPaint(io);
   const rows = plants.map((plant): Cell[] => [
@@ -73,15 +53,7 @@ export function listText(plants: readonly PlantView[], nowMs: number, io: Comman
     plantSentence(plant, nowMs),
   ]);
   const table = tableText(
-    [
-      { title: 'STATUS' },
-      { title: 'PLANT' },
-      { title: 'BRAND' },
-      { title: 'POWER', align: 'right' },
-      { title: 'TODAY', align: 'right' },
-      { title: 'OPEN', align: 'right' },
-      { title: 'WHY' },
-    ],
+    ['STATUS', 'PLANT', 'BRAND', ...right('POWER', 'TODAY', 'OPEN'), 'WHY'],
     rows,
     outputWidth(io),
   );

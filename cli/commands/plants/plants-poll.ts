@@ -1,38 +1,40 @@
 import { pollNow } from '../../../operations/plants/poll-now.ts';
 import { durationText } from '../../../domain/wording.ts';
 import type { PollAnswer } from '../../../workflows/plants/messages.ts';
-import type { Command, CommandContext } from '../../command.ts';
 import { type Config, exitCodes } from '../../../environment/config.ts';
-import { wholeNumber } from '../../plant-fields.ts';
-import { goodOutcomes, orFail } from './refusals.ts';
-import { energyCell, nothing, powerCell, visibleText, writeJson } from '../../render.ts';
-import { readFlag, readSelection, selectionOptions, unknownPlant } from '../../selection.ts';
-import { factsText, indented } from '../../table.ts';
 import { withTemporal } from '../../../environment/temporal.ts';
+import { readFlag } from '../../arguments.ts';
+import type { Command, CommandContext } from '../../command.ts';
+import { wholeNumber } from '../../plant-fields.ts';
+import { energyCell, nothing, powerCell, print, visibleText } from '../../render.ts';
+import { filterFlags, readSelection, unknownPlant } from '../../selection.ts';
+import { type Fact, factsText, indented } from '../../table.ts';
+import { goodOutcomes, orFail } from './refusals.ts';
 
-/** A slow vendor has two attempts of some seconds each. */
+/** Long enough for two attempts at a slow vendor. */
 const timeoutSDefault = 30;
 const timeoutSMax = 600;
 
-/** `heliograph plants poll`: has plants polled now, and tells what came of it. */
+/** `heliograph plants poll`: polls plants now and prints the outcome. */
 export const plantsPoll: Command = {
   name: 'plants poll',
   usage: 'ID|[--brand B] [--customer C] [--account A] [--yes] [--timeout SECONDS] [--json]',
-  options: { ...selectionOptions, timeout: { type: 'string' } },
+  flags: [...filterFlags, 'timeout'],
+  switches: ['yes'],
   async run(context) {
-    const selection = readSelection(context, plantsPoll);
+    const selection = readSelection(context);
     const timeout = wholeNumber('a whole number of seconds', 1, timeoutSMax);
-    const timeoutMs = 1000 * (readFlag(context, plantsPoll, 'timeout', timeout) ?? timeoutSDefault);
+    const timeoutMs = 1000 * (readFlag(context, 'timeout', timeout) ?? timeoutSDefault);
     const config = context.config();
     const { plantId } = selection;
     if (plantId !== null) return pollOne(context, config, plantId, timeoutMs);
     const { findPollable, pollMany } = await import('./poll-many.ts');
-    const plantIds = await findPollable(context, plantsPoll, selection);
+    const plantIds = await findPollable(context, selection);
     return withTemporal(config, (client) => pollMany(client, context, plantIds, timeoutMs));
   },
 };
 
-/** Asks the loop and nobody else: an ordinary answer is there before a database would be connected. */
+/** Asks only the loop: most answers arrive before a database connection would open. */
 async function pollOne(
   context: CommandContext,
   config: Config,
@@ -43,43 +45,31 @@ async function pollOne(
   const isUnknown =
     'refusal' in result && result.refusal === 'NO_LOOP' && !(await isKnown(config, plantId));
   if (isUnknown) throw unknownPlant(plantId);
-  const { answer } = orFail(plantsPoll, result);
-  if (context.json) writeJson(context.io, answer);
-  else context.io.stdout.write(answerText(answer));
+  const { answer } = orFail(context, result);
+  print(context, answer, () => answerText(answer));
   return goodOutcomes.has(answer.outcome) ? exitCodes.done : exitCodes.failed;
 }
 
 async function isKnown(config: Config, plantId: string): Promise<boolean> {
-  const [{ connectDatabase }, { findPlant }] = await Promise.all([
+  const [{ withDatabase }, { findPlant }] = await Promise.all([
     import('../../../environment/services.ts'),
     import('../../../db/plants/plants.ts'),
   ]);
-  const db = await connectDatabase(config);
-  try {
-    return (await findPlant(db, plantId)) !== undefined;
-  } finally {
-    await db.destroy();
-  }
+  return withDatabase(config, async (db) => (await findPlant(db, plantId)) !== undefined);
 }
 
 function answerText(answer: PollAnswer): string {
   const took = answer.duration_ms === null ? '' : ` in ${answer.duration_ms} ms`;
   const attempts = answer.attempts > 1 ? `, ${answer.attempts} attempts` : '';
-  const facts: [string, string][] = [
-    ...(answer.error === null
-      ? []
-      : [['error', errorText(answer.adapter_error_type, answer.error)] as [string, string]]),
+  const booked = answer.booked_date === null ? '' : ` of ${answer.booked_date}`;
+  const status = `${answer.status ?? ''} (${answer.status_reason ?? ''})`;
+  const facts: Fact[] = [
+    ['error', answer.error === null ? null : errorText(answer.adapter_error_type, answer.error)],
     ['power', powerCell(answer.power_w)],
-    [
-      'today',
-      `${energyCell(answer.today_energy_kwh)}${answer.booked_date === null ? '' : ` of ${answer.booked_date}`}`,
-    ],
+    ['today', `${energyCell(answer.today_energy_kwh)}${booked}`],
     ['lifetime', energyCell(answer.lifetime_energy_kwh)],
     ['measured', measuredText(answer.source_time)],
-    [
-      'status',
-      answer.status === null ? nothing : `${answer.status} (${answer.status_reason ?? ''})`,
-    ],
+    ['status', answer.status === null ? nothing : status],
   ];
   return `${visibleText(answer.plant_id)}: ${answer.outcome}${took}${attempts}\n${indented(factsText(facts))}`;
 }

@@ -1,55 +1,48 @@
 import type { PlantView } from '../../../db/plants/plants.ts';
 import { allPlants } from '../../../db/scope.ts';
 import { durationText } from '../../../domain/wording.ts';
-import { alertsTable } from './alerts-list.ts';
-import { type Command, type CommandIo, usageError } from '../../command.ts';
-import { type PlantDetail, readPlant } from '../../../operations/plants/read-plant.ts';
-import { exitCodes, webUiUrl } from '../../../environment/config.ts';
+import { webUiUrl } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
 import {
   dayJson,
   plantJson,
   plantSentence,
   statusWords,
 } from '../../../operations/plants/plant-view.ts';
+import { type PlantDetail, readPlant } from '../../../operations/plants/read-plant.ts';
+import { onePositional } from '../../arguments.ts';
+import type { Command, CommandIo } from '../../command.ts';
 import {
   energyCell,
   nothing,
   outputWidth,
   powerCell,
+  print,
   secondsCell,
   statusPaint,
   timeCell,
   visibleText,
-  writeJson,
 } from '../../render.ts';
 import { unknownPlant } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { factsText, indented, tableText } from '../../table.ts';
+import { type Fact, factsText, indented, right, section, tableText } from '../../table.ts';
+import { alertsTable } from './alerts-list.ts';
 
-/** `heliograph plants show ID`: everything that is known of one plant. */
+/** `heliograph plants show ID`: shows everything known about one plant. */
 export const plantsShow: Command = {
   name: 'plants show',
   usage: 'ID [--json]',
-  options: {},
   async run(context) {
-    const [plantId, ...more] = context.positionals;
-    if (plantId === undefined || more.length > 0)
-      throw usageError(plantsShow, 'name one plant by its ID');
+    const plantId = onePositional(context, 'name one plant by its ID');
     const config = context.config();
-    const db = await connectDatabase(config);
-    try {
-      const shown = await readPlant(db, plantId, {
+    const shown = await withDatabase(config, (db) =>
+      readPlant(db, plantId, {
         scope: allPlants,
         nowMs: Date.now(),
         temporal: { webUiUrl: webUiUrl(config), namespace: config.TEMPORAL_NAMESPACE },
-      });
-      if (shown === undefined) throw unknownPlant(plantId);
-      if (context.json) writeJson(context.io, shownJson(shown));
-      else context.io.stdout.write(shownText(shown, context.io));
-      return exitCodes.done;
-    } finally {
-      await db.destroy();
-    }
+      }),
+    );
+    if (shown === undefined) throw unknownPlant(plantId);
+    print(context, shownJson(shown), () => shownText(shown, context.io));
   },
 };
 
@@ -87,19 +80,8 @@ function shownText(shown: PlantDetail, io: CommandIo): string {
   ].join('\n');
 }
 
-function section(title: string, body: string): string {
-  return `${title}\n${indented(body)}`;
-}
-
-function plantFacts({
-  plant,
-  account,
-  nextSlotAt,
-  nextClosingAt,
-  workflowId,
-  workflowUrl: url,
-  nowMs,
-}: PlantDetail): [string, string][] {
+function plantFacts(shown: PlantDetail): Fact[] {
+  const { plant, account, nextSlotAt, nowMs } = shown;
   const { timezone } = plant;
   const place =
     plant.latitude === null || plant.longitude === null
@@ -109,6 +91,8 @@ function plantFacts({
     nextSlotAt === null
       ? ''
       : `, next at ${secondsCell(nextSlotAt, timezone)} (in ${durationText(nextSlotAt.getTime() - nowMs)})`;
+  const seen = `${timeCell(plant.last_seen_at, timezone)} (${plant.last_seen_source ?? ''})`;
+  const silenced = plant.alerts_silenced_until;
   return [
     ['brand', `${plant.brand}, vendor's id ${plant.vendor_plant_id}`],
     ['account', `${account.id}${account.has_credentials ? '' : ' (no credentials yet)'}`],
@@ -128,26 +112,14 @@ function plantFacts({
     ['polled', `every ${plant.poll_interval_s} s${next}`],
     ['last poll', timeCell(plant.last_polled_at, timezone)],
     ['failed polls', `${plant.consecutive_failures} in a row`],
-    [
-      'last seen',
-      plant.last_seen_at === null
-        ? 'never'
-        : `${timeCell(plant.last_seen_at, timezone)} (${plant.last_seen_source ?? ''})`,
-    ],
+    ['last seen', plant.last_seen_at === null ? 'never' : seen],
     [plant.status, `since ${timeCell(plant.status_since, timezone)} (${plant.status_reason})`],
     ['power', powerCell(plant.power_w)],
     ['today', energyCell(plant.today_energy_kwh)],
-    ['next closing', timeCell(nextClosingAt, timezone)],
-    ...(plant.alerts_silenced_until === null
-      ? []
-      : [
-          ['alerts silenced', `until ${timeCell(plant.alerts_silenced_until, timezone)}`] as [
-            string,
-            string,
-          ],
-        ]),
-    ['workflow', workflowId],
-    ...(url === null ? [] : [['', url] as [string, string]]),
+    ['next closing', timeCell(shown.nextClosingAt, timezone)],
+    ['alerts silenced', silenced === null ? null : `until ${timeCell(silenced, timezone)}`],
+    ['workflow', shown.workflowId],
+    ['', shown.workflowUrl],
   ];
 }
 
@@ -170,15 +142,7 @@ function integrationText(plant: PlantView): string {
 
 function pollsTable({ plant, polls }: PlantDetail, io: CommandIo): string {
   return tableText(
-    [
-      { title: 'SLOT' },
-      { title: 'TRIGGER' },
-      { title: 'OUTCOME' },
-      { title: 'TOOK', align: 'right' },
-      { title: 'POWER', align: 'right' },
-      { title: 'TODAY', align: 'right' },
-      { title: 'ERROR' },
-    ],
+    ['SLOT', 'TRIGGER', 'OUTCOME', ...right('TOOK', 'POWER', 'TODAY'), 'ERROR'],
     polls.map((poll) => [
       secondsCell(poll.scheduled_for, plant.timezone),
       poll.trigger,
@@ -198,13 +162,7 @@ function pollsTable({ plant, polls }: PlantDetail, io: CommandIo): string {
 
 function daysTable({ days }: PlantDetail, io: CommandIo): string {
   return tableText(
-    [
-      { title: 'DATE' },
-      { title: 'ENERGY', align: 'right' },
-      { title: 'PEAK', align: 'right' },
-      { title: 'QUALITY' },
-      { title: 'COMPLETE' },
-    ],
+    ['DATE', ...right('ENERGY', 'PEAK'), 'QUALITY', 'COMPLETE'],
     days.map((day) => [
       day.date,
       energyCell(day.todayEnergyKwh),

@@ -6,20 +6,20 @@ import {
   type PollRefusal,
 } from '../../../operations/plants/poll-now.ts';
 import { isPossible } from '../../../domain/plants/wishes.ts';
-import type { Command, CommandContext } from '../../command.ts';
-import { CommandError, exitCodes } from '../../../environment/config.ts';
-import { goodOutcomes, refusalSentence } from './refusals.ts';
-import { visibleText, writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
-import { confirmMany, findSelected } from './selected-plants.ts';
+import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import type { CommandContext } from '../../command.ts';
+import { print, visibleText } from '../../render.ts';
 import type { Selection } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
+import { goodOutcomes, refusalSentence } from './refusals.ts';
+import { confirmMany, findSelected } from './selected-plants.ts';
 
-/** Many plants polled at a person's word. */
+/** Polls many plants for `heliograph plants poll`. */
 
-/** Polls of one command under way at once: a person's hurry must not crowd out the slots. */
+/** Polls that one command runs at once: more could delay scheduled polls. */
 const pollsAtOnce = 10;
-/** So many plants that were not polled well are named. */
+/** Number of failed plants that are named. */
 const failuresShown = 20;
 
 interface Polled {
@@ -27,14 +27,12 @@ interface Polled {
   result: PollAnswered | PollRefusal;
 }
 
-/** The plants of the selection that are polled at all, once the person has agreed. @throws CommandError 1 where there is none. */
+/** The ACTIVE plants of the selection, once the person has agreed. @throws CommandError 1 if there is none. */
 export async function findPollable(
   context: CommandContext,
-  command: Command,
   selection: Selection,
 ): Promise<string[]> {
-  const db = await connectDatabase(context.config());
-  try {
+  return withDatabase(context.config(), async (db) => {
     const plants = await findSelected(db, selection);
     const active = plants.filter((plant) => isPossible('POLL', plant.integration_status));
     const others = plants.length - active.length;
@@ -43,17 +41,15 @@ export async function findPollable(
         `${counted(others, 'plant is', 'plants are')} not ACTIVE and will not be polled\n`,
       );
     if (active.length === 0) throw new CommandError('there is nothing to poll', exitCodes.failed);
-    await confirmMany(context, command, selection, active, 'polled now');
+    await confirmMany(context, selection, active, 'polled now');
     return active.map((plant) => plant.id);
-  } finally {
-    await db.destroy();
-  }
+  });
 }
 
 /**
- * Polls the plants, a few at a time, and tells what came of it.
+ * Polls the plants, a few at a time, and prints the outcomes.
  *
- * @returns the exit code: 0 where every poll was OK or PARTIAL.
+ * @returns the exit code: 0 if every poll was OK or PARTIAL.
  */
 export async function pollMany(
   client: Client,
@@ -61,23 +57,17 @@ export async function pollMany(
   plantIds: readonly string[],
   timeoutMs: number,
 ): Promise<number> {
-  const results = new Map<string, PollAnswered | PollRefusal>();
-  const waiting = [...plantIds];
+  const polled: Polled[] = [];
+  const waiting = plantIds.entries();
   const pollNext = async () => {
-    for (let plantId = waiting.shift(); plantId !== undefined; plantId = waiting.shift()) {
-      results.set(plantId, await pollNow(client, plantId, timeoutMs));
-    }
+    for (const [index, plantId] of waiting)
+      polled[index] = { plantId, result: await pollNow(client, plantId, timeoutMs) };
   };
   await Promise.all(Array.from({ length: pollsAtOnce }, pollNext));
-  const polled = plantIds.flatMap((plantId): Polled[] => {
-    const result = results.get(plantId);
-    return result === undefined ? [] : [{ plantId, result }];
-  });
   const failures = polled.filter(
     ({ result }) => 'refusal' in result || !goodOutcomes.has(result.answer.outcome),
   );
-  if (context.json) writeJson(context.io, polledJson(polled));
-  else context.io.stdout.write(polledText(polled, failures));
+  print(context, polledJson(polled), () => polledText(polled, failures));
   return failures.length === 0 ? exitCodes.done : exitCodes.failed;
 }
 

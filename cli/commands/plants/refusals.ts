@@ -2,29 +2,32 @@ import type { Refusal } from '../../../operations/plants/actions.ts';
 import type { DraftProblem } from '../../../domain/plants/plant-draft.ts';
 import type { Outcome } from '../../../domain/plants/plant.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
-import { type Command, usageError } from '../../command.ts';
+import { type CommandContext, usageError } from '../../command.ts';
 import { flagName } from '../../plant-fields.ts';
 import { unknownPlant } from '../../selection.ts';
 
 /** The one table from refusals of people's actions to sentences and exit codes. */
 
-/** A poll that came to anything else has failed. */
+/** The outcomes of a successful poll. */
 export const goodOutcomes: ReadonlySet<Outcome> = new Set(['OK', 'PARTIAL']);
 
-/** Gives what was done. @throws CommandError where it was refused. */
-export function orFail<Done extends object>(command: Command, result: Done | Refusal): Done {
-  if ('refusal' in result) throw failureOf(command, result);
+/** The result of an action. @throws CommandError if it was refused. */
+export function orFail<Done extends object>(context: CommandContext, result: Done | Refusal): Done {
+  if ('refusal' in result) throw failureOf(context, result);
   return result;
 }
 
-/** A value that cannot be is a wrong call, though only the database knew; the rest stands against what is there. */
-export function failureOf(command: Command, refusal: Refusal): CommandError {
+/** Exit code 2 for a value that is invalid, 1 for an action that the present state does not allow. */
+export function failureOf(
+  context: Pick<CommandContext, 'command'>,
+  refusal: Refusal,
+): CommandError {
   const isWrongCall =
     refusal.refusal === 'WRONG_VALUE' ||
     (refusal.refusal === 'NOT_ADDED' &&
       refusal.problems.every(({ field }) => field === 'timezone'));
   const sentence = refusalSentence(refusal);
-  if (isWrongCall) return usageError(command, sentence);
+  if (isWrongCall) return usageError(context, sentence);
   const nothing = refusal.refusal === 'NOT_ADDED' ? '\nnothing was added' : '';
   return new CommandError(sentence + nothing, exitCodes.failed);
 }
@@ -43,7 +46,7 @@ export function refusalSentence(refusal: Refusal): string {
     case 'WRONG_VALUE':
       return `--${flagName(refusal.field)} ${refusal.plantId === null ? '' : `of ${refusal.plantId} `}${refusal.problem}`;
     case 'CHANGED_MEANWHILE':
-      return `somebody changed it meanwhile: its revision is ${refusal.revision} by now`;
+      return `somebody else changed it: its revision is now ${refusal.revision}`;
     case 'NOT_ADDED':
       return problemSentences(refusal.problems);
     case 'ADDED_MEANWHILE':
@@ -52,11 +55,11 @@ export function refusalSentence(refusal: Refusal): string {
     case 'NO_LOOP':
       return `plant ${refusal.plantId} was not polled: its loop is not running. Is a worker up?`;
     case 'NO_ANSWER':
-      return `no answer within ${refusal.timeoutMs / 1000} s: is a worker up, or the vendor slow? \`heliograph plants show ${refusal.plantId}\` tells what became of it.`;
+      return `no answer within ${refusal.timeoutMs / 1000} s: is a worker up, or is the vendor slow? \`heliograph plants show ${refusal.plantId}\` shows the outcome.`;
   }
 }
 
-/** What stands against the flags of a new plant, a line for each. */
+/** The problems of a new plant's flags, one a line. */
 export function problemSentences(problems: readonly DraftProblem[]): string {
   return problems.map(({ field, problem }) => `--${flagName(field)} ${problem}`).join('\n');
 }
@@ -68,7 +71,7 @@ function notNowSentence({
 }: Extract<Refusal, { refusal: 'NOT_NOW' }>): string {
   switch (wish) {
     case 'PAUSE':
-      return `plant ${plantId} waits for its documents (${status}) and is not polled anyway`;
+      return `plant ${plantId} waits for its documents (${status}) and is not polled`;
     case 'RESUME':
       return `plant ${plantId} waits for its documents (${status}): \`heliograph plants set ${plantId} --status ACTIVE\` when they are complete`;
     case 'ACTIVATE':

@@ -6,17 +6,19 @@ import { listPlants, type PlantView } from '../../../db/plants/plants.ts';
 import { allPlants } from '../../../db/scope.ts';
 import type { Database } from '../../../db/tables.ts';
 import type { Act, Decided } from '../../../operations/plants/actions.ts';
-import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
+import { counted } from '../../../domain/wording.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
-import { connectDatabase } from '../../../environment/services.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { type CommandContext, type CommandIo, usageError } from '../../command.ts';
 import { terminalDecider } from '../../decider.ts';
-import { writeJson } from '../../render.ts';
+import { print } from '../../render.ts';
+import type { Selection } from '../../selection.ts';
 import { failureOf } from './refusals.ts';
 import { tellLoopsOf, toldNote } from './tell-loops.ts';
-import { counted } from '../../../domain/wording.ts';
-import type { Selection } from '../../selection.ts';
 
-/** The plants that the filter of a command means, worst first. @throws CommandError 1 where there is none. */
+/** Carries out a decision on the plants that a command selects. */
+
+/** The selected plants, worst first. @throws CommandError 1 if there is none. */
 export async function findSelected(
   db: Kysely<Database>,
   selection: Selection,
@@ -27,102 +29,89 @@ export async function findSelected(
 }
 
 /**
- * Shows how many plants a filter matches and asks; `--yes` answers for whoever is not there.
+ * Shows how many plants a filter matches and asks whether to go on; a plant named by its ID needs no answer.
  *
- * @param done what will have happened to them: "paused".
- * @throws CommandError 2 without a terminal to ask at, 1 when the answer is no.
+ * @param done what the command does to them: "paused".
+ * @throws CommandError as `agree`.
  */
 export async function confirmMany(
   context: CommandContext,
-  command: Command,
   selection: Selection,
   plants: readonly PlantView[],
   done: string,
 ): Promise<void> {
   if (selection.plantId !== null) return;
-  await agree(
-    context,
-    command,
-    `${counted(plants.length, 'plant')} of ${selection.words} will be ${done}`,
-  );
+  await agree(context, `${counted(plants.length, 'plant')} of ${selection.words} will be ${done}`);
 }
 
 /** A decision about the plants that a command names. */
 interface SelectedDecision {
-  /** What will have happened to the plants: "paused". */
+  /** What it does to the plants: "paused". */
   done: string;
   decide: (act: Act, plantIds: readonly string[]) => Promise<Decided>;
-  /** Told with `--json` beside the plants. */
+  /** Fields that `--json` prints beside the plants. */
   json?: object;
   /** The line that says what was done. @param who "12 plants", or the plant that was named. */
   text: (who: string, decided: Decided) => string;
 }
 
 /**
- * Carries a decision out on the plants that are meant, tells their loops, and says what was done. Of many plants those that
- * are in no state for it are left alone.
+ * Carries out a decision on the selected plants, tells their loops, and prints what was done. If a filter selects the plants,
+ * those whose state does not allow it stay as they are.
  *
- * @throws CommandError where the plant that was named is in no state for it, or a value cannot be.
+ * @throws CommandError if the state of the named plant does not allow it, or a value is invalid.
  */
 export async function decideForSelected(
   context: CommandContext,
-  command: Command,
   selection: Selection,
   { done, decide, json = {}, text }: SelectedDecision,
-): Promise<number> {
+): Promise<void> {
   const config = context.config();
-  const db = await connectDatabase(config);
-  let decided: Decided;
-  try {
-    const ids = selection.plantId === null ? [] : [selection.plantId];
-    if (selection.plantId === null) {
-      const plants = await findSelected(db, selection);
-      await confirmMany(context, command, selection, plants, done);
-      ids.push(...plants.map((plant) => plant.id));
-    }
-    decided = await decide(terminalAct(db), ids);
-  } finally {
-    await db.destroy();
-  }
+  const { plantId, words } = selection;
+  const decided = await withDatabase(config, async (db) => {
+    if (plantId !== null) return decide(terminalAct(db), [plantId]);
+    const plants = await findSelected(db, selection);
+    await confirmMany(context, selection, plants, done);
+    const ids = plants.map((plant) => plant.id);
+    return decide(terminalAct(db), ids);
+  });
   const { plantIds, refused } = decided;
-  const fatal = refused.find(({ refusal }) => selection.plantId !== null || refusal !== 'NOT_NOW');
-  if (fatal !== undefined) throw failureOf(command, fatal);
+  const fatal = refused.find(({ refusal }) => plantId !== null || refusal !== 'NOT_NOW');
+  if (fatal !== undefined) throw failureOf(context, fatal);
   const told = await tellLoopsOf(config, plantIds);
-  const who = selection.plantId === null ? counted(plantIds.length, 'plant') : selection.words;
-  if (context.json) writeJson(context.io, { plant_ids: plantIds, ...json, loops_told: told.told });
-  else context.io.stdout.write(`${text(who, decided)}\n`);
+  const who = plantId === null ? counted(plantIds.length, 'plant') : words;
+  print(
+    context,
+    { plant_ids: plantIds, ...json, loops_told: told.told },
+    () => `${text(who, decided)}\n`,
+  );
   context.io.stderr.write(toldNote(told));
-  return exitCodes.done;
 }
 
-/** Whoever sits at this terminal, on all plants, now. */
+/** The person at this terminal acts on any plant, now. */
 export function terminalAct(db: Kysely<Database>): Act {
   return { db, by: terminalDecider(), at: new Date(), scope: allPlants };
 }
 
 /**
- * Says what will be done and asks whether it may; `--yes` answers for whoever is not there.
+ * Shows what the command is about to do and asks whether to go on; `--yes` answers without a terminal.
  *
  * @throws CommandError 2 without a terminal to ask at, 1 when the answer is no.
  */
-export async function agree(
-  context: CommandContext,
-  command: Command,
-  statement: string,
-): Promise<void> {
+export async function agree(context: CommandContext, statement: string): Promise<void> {
   const { stdin, stderr } = context.io;
-  if (context.values['yes'] === true) {
+  if (context.switches.has('yes')) {
     stderr.write(`${statement}\n`);
     return;
   }
   if (stdin.isTTY !== true)
-    throw usageError(command, `${statement}: say --yes, since there is no terminal to ask at`);
+    throw usageError(context, `${statement}: say --yes, because there is no terminal to ask at`);
   const answer = await ask(context.io, `${statement}. Go on? [y/N] `);
   if (!/^y(es)?$/i.test(answer.trim()))
     throw new CommandError('nothing was changed', exitCodes.failed);
 }
 
-/** What the person types; nothing when the terminal ends or Ctrl-C is pressed. */
+/** The typed answer; empty when the terminal closes or at Ctrl-C. */
 async function ask({ stdin, stderr }: CommandIo, question: string): Promise<string> {
   const prompt = createInterface({ input: stdin, output: stderr });
   return new Promise((resolve) => {

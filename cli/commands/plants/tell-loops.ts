@@ -6,13 +6,13 @@ import { triggerReconciliation } from '../../../operations/fleet-schedule.ts';
 import { counted } from '../../../domain/wording.ts';
 import { connectTemporal } from '../../../environment/temporal.ts';
 
-/** Tells Temporal from a command that rows changed. Temporal being away is a result and no error. */
+/** Tells Temporal from a command that rows changed. If Temporal is away, that is a result and not an error. */
 
-/** A request that takes longer will not arrive. */
+/** Time limit of a request, ms. */
 const requestMsMax = 10_000;
 const away: Told = { told: 0, withoutLoop: 0, isTemporalAway: true };
 
-/** Connects where there is a loop to tell. See `tellLoops` of operations. */
+/** Connects to Temporal if there are plants, and tells their loops (`tellLoops`). */
 export async function tellLoopsOf(
   config: Config,
   plantIds: readonly string[],
@@ -22,7 +22,7 @@ export async function tellLoopsOf(
   return (await ifThere(config, (client) => tellLoops(client, plantIds, options))) ?? away;
 }
 
-/** Has the loops of new plants started now. @returns false where Temporal is away. */
+/** Starts the loops of new plants now. @returns false if Temporal is away. */
 export async function startLoopsNow(config: Config): Promise<boolean> {
   const started = await ifThere(config, async (client) => {
     await client.withDeadline(Date.now() + requestMsMax, () => triggerReconciliation(client));
@@ -31,7 +31,7 @@ export async function startLoopsNow(config: Config): Promise<boolean> {
   return started ?? false;
 }
 
-/** @returns null where Temporal is not set, or away. */
+/** @returns null if Temporal is not set, or away. */
 async function ifThere<Result>(
   config: Config,
   run: (client: Client) => Promise<Result>,
@@ -55,9 +55,9 @@ async function ifThere<Result>(
 }
 
 export const temporalAwayNote =
-  'Temporal cannot be reached: the change is written, and will be seen within a minute of its return\n';
+  'Temporal cannot be reached: the change is written and takes effect within a minute of its return\n';
 
-/** What the person is to know beyond "done"; empty where every loop was told. */
+/** A note for the person if a loop was not told; else empty. */
 export function toldNote({ withoutLoop, isTemporalAway }: Told): string {
   if (isTemporalAway) return temporalAwayNote;
   if (withoutLoop === 0) return '';

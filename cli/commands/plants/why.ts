@@ -4,56 +4,49 @@ import { listPlants } from '../../../db/plants/plants.ts';
 import { findWhyFacts } from '../../../db/plants/why.ts';
 import { explain, type Why } from '../../../domain/plants/why.ts';
 import { durationText, energyText } from '../../../domain/wording.ts';
-import { type Command, type CommandIo, textFlag, usageError } from '../../command.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { instant, onePositional, readFlag } from '../../arguments.ts';
+import { type Command, type CommandIo, usageError } from '../../command.ts';
 import {
   energyCell,
   nothing,
   outputWidth,
   powerCell,
+  print,
   statusPaint,
   timeCell,
   visibleText,
-  writeJson,
 } from '../../render.ts';
-import { readInstant } from '../../said.ts';
 import { unknownPlant } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { factsText, indented, tableText } from '../../table.ts';
+import { type Fact, factsText, indented, right, section, tableText } from '../../table.ts';
 
-/** `heliograph why ID`: the rule behind a plant's colour, and everything that it was told; now, or at a time. */
+/** `heliograph why ID`: shows the rule behind a plant's colour and all inputs of the rule, now or at a time. */
 export const why: Command = {
   name: 'why',
   usage: 'ID [--at TIME] [--json]',
-  options: { at: { type: 'string' } },
+  flags: ['at'],
   async run(context) {
-    const [plantId, ...more] = context.positionals;
-    if (plantId === undefined || more.length > 0) throw usageError(why, 'name one plant by its ID');
-    const text = textFlag(context, 'at');
+    const plantId = onePositional(context, 'name one plant by its ID');
     const nowMs = Date.now();
-    const atMs = text === undefined ? null : readInstant(why, 'at', text).getTime();
-    if (atMs !== null && atMs > nowMs) throw usageError(why, `--at ${text} has not come yet`);
-    const db = await connectDatabase(context.config());
-    try {
+    const atMs = readFlag(context, 'at', instant)?.getTime() ?? null;
+    const { at: text } = context.flags;
+    if (atMs !== null && atMs > nowMs) throw usageError(context, `--at ${text} has not come yet`);
+    const { facts, plant } = await withDatabase(context.config(), async (db) => {
       const keptFromMs = await findLedgerKeptFrom(db, plantLedger);
       if (atMs !== null && keptFromMs !== null && atMs < keptFromMs)
         throw new CommandError(
           `the polls before ${new Date(keptFromMs).toISOString()} were pruned, and without them nothing can be said of ${text}`,
           exitCodes.failed,
         );
-      const facts = await findWhyFacts(db, plantId, atMs, nowMs);
-      if (facts === null) throw unknownPlant(plantId);
-      const explained = explain(facts);
-      if (context.json) writeJson(context.io, explained);
-      else {
-        const [plant] = await listPlants(db, { ids: [plantId] });
-        const heading = `${plantId}  ${visibleText(plant?.name ?? '')}`;
-        context.io.stdout.write(whyText(explained, heading, facts.plant.timezone, context.io));
-      }
-      return exitCodes.done;
-    } finally {
-      await db.destroy();
-    }
+      const found = await findWhyFacts(db, plantId, atMs, nowMs);
+      if (found === null) throw unknownPlant(plantId);
+      const [view] = await listPlants(db, { ids: [plantId] });
+      return { facts: found, plant: view };
+    });
+    const explained = explain(facts);
+    const heading = `${plantId}  ${visibleText(plant?.name ?? '')}`;
+    print(context, explained, () => whyText(explained, heading, facts.plant.timezone, context.io));
   },
 };
 
@@ -66,17 +59,19 @@ function whyText(one: Why, heading: string, timezone: string, io: CommandIo): st
   const silence = (seconds: number | null) =>
     seconds === null ? nothing : durationText(Math.max(0, seconds) * 1_000);
   const { inputs, poll, low_generation: low } = one;
-  const facts: [string, string][] = [
+  const facts: Fact[] = [
     ['rule', one.rule],
     ['integration', inputs.integration_status ?? nothing],
     ['active since', time(inputs.activated_at)],
     ['last seen', `${time(inputs.last_seen_at)} (${inputs.last_seen_source ?? 'never'})`],
     ['unseen', silence(inputs.unseen_s)],
+    [
+      'of it daylight',
+      inputs.status_profile === 'DAYLIGHT' ? silence(inputs.unseen_s_for_2h) : null,
+    ],
+    ['incident', one.incident?.sentence ?? null],
+    ['low generation', low.note],
   ];
-  if (inputs.status_profile === 'DAYLIGHT')
-    facts.push(['of it daylight', silence(inputs.unseen_s_for_2h)]);
-  if (one.incident !== null) facts.push(['incident', one.incident.sentence]);
-  facts.push(['low generation', low.note]);
   return [
     `${heading}  at ${time(one.at)}\n${status}\n`,
     indented(factsText(facts)),
@@ -93,14 +88,7 @@ function whyText(one: Why, heading: string, timezone: string, io: CommandIo): st
   ].join('\n');
 }
 
-function section(title: string, body: string): string {
-  return `${title}\n${indented(body)}`;
-}
-
-function pollFacts(
-  poll: NonNullable<Why['poll']>,
-  time: (text: string | null) => string,
-): [string, string][] {
+function pollFacts(poll: NonNullable<Why['poll']>, time: (text: string | null) => string): Fact[] {
   const error =
     poll.error === null ? '' : `: ${poll.adapter_error_type ?? ''} ${visibleText(poll.error)}`;
   return [
@@ -132,21 +120,12 @@ function alertsText({ alerts }: Why, time: (text: string | null) => string, io: 
     ]),
   ]);
   const titles = ['ID', 'SEVERITY', 'STATE', 'TYPE', 'AT', 'WORDS'];
-  return tableText(
-    titles.map((title) => ({ title })),
-    rows,
-    outputWidth(io) - 2,
-  );
+  return tableText(titles, rows, outputWidth(io) - 2);
 }
 
 function daysText({ low_generation: { days } }: Why, io: CommandIo): string {
   return tableText(
-    [
-      { title: 'DATE' },
-      { title: 'DAY', align: 'right' },
-      { title: 'BY THIS TIME', align: 'right' },
-      { title: '' },
-    ],
+    ['DATE', ...right('DAY', 'BY THIS TIME'), ''],
     days.map((day) => [
       day.date,
       energyText(day.today_energy_kwh),

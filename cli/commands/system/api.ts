@@ -1,13 +1,11 @@
 import { startApi } from '../../api.ts';
 import type { Command } from '../../command.ts';
-import { exitCodes } from '../../../environment/config.ts';
 import { createLog } from '../../../environment/log.ts';
 
-/** `heliograph api`: serves the API and its pages until it is told to stop. */
+/** `heliograph api`: serves the API and its pages until a signal stops it. */
 export const api: Command = {
   name: 'api',
   usage: '',
-  options: {},
   async run({ config: readConfig }) {
     const config = readConfig();
     const log = createLog(config.LOG_LEVEL);
@@ -29,6 +27,5 @@ export const api: Command = {
     await running.stop();
     log.info({}, 'API stopped');
     if (process.connected) process.disconnect?.();
-    return exitCodes.done;
   },
 };

@@ -8,12 +8,12 @@ import { audit, auditText } from './audit.ts';
 
 async function run(...args: string[]): Promise<number> {
   const context = parseCommand(audit, args, createTestIo({ env: {} }).io);
-  return context === 'HELP' ? exitCodes.done : audit.run(context);
+  return context === 'HELP' ? exitCodes.done : ((await audit.run(context)) ?? exitCodes.done);
 }
 
 describe('heliograph audit refuses', () => {
   test.each<[string[], string]>([
-    [['meadow'], 'the whole fleet is checked'],
+    [['meadow'], 'the command checks the whole fleet'],
     [['--from', 'yesterday'], '--from must be a time with its zone'],
     [['--to', '2026-11-22T06:00:00'], '--to must be a time with its zone'],
     [

@@ -1,46 +1,41 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { type Client, ServiceError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
-import { Temporal } from 'temporal-polyfill';
 
 import type { Locks } from '../../../db/lock.ts';
 import type { Database } from '../../../db/tables.ts';
+import { counted } from '../../../domain/wording.ts';
+import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
+import { openLocks } from '../../../environment/locks.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { withTemporal } from '../../../environment/temporal.ts';
 import {
   audit as runAudit,
   type AuditReport,
-  type Violation,
   type ViolationKind,
 } from '../../../operations/plants/check.ts';
-import { type Command, type CommandContext, usageError } from '../../command.ts';
-import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
-import { openLocks } from '../../../environment/locks.ts';
-import { FieldProblem } from '../../plant-fields.ts';
-import { visibleText, writeJson } from '../../render.ts';
-import { counted } from '../../../domain/wording.ts';
 import { planRepairs, repair, type Repair } from '../../../operations/plants/repair.ts';
+import { instant, noPositionals, readFlag } from '../../arguments.ts';
+import { type Command, type CommandContext, usageError } from '../../command.ts';
+import { print, visibleText, writeJson } from '../../render.ts';
+import { factsText, indented } from '../../table.ts';
 import { agree } from '../plants/selected-plants.ts';
-import { readFlag } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { indented } from '../../table.ts';
-import { connectTemporal, temporalAway } from '../../../environment/temporal.ts';
+import { groupedText } from './findings.ts';
 
 /** `heliograph audit`: checks the invariants and, with `--fix`, repairs loops and locks. */
 export const audit: Command = {
   name: 'audit',
   usage: '[--from TIME] [--to TIME] [--fix [--yes]] [--json]',
-  options: {
-    from: { type: 'string' },
-    to: { type: 'string' },
-    fix: { type: 'boolean' },
-    yes: { type: 'boolean' },
-  },
+  flags: ['from', 'to'],
+  switches: ['fix', 'yes'],
   async run(context) {
     const window = readWindow(context, Date.now());
-    if (context.values['fix'] === true) return fix(context, window);
-    const report = await runOnServices(context.config(), window);
-    if (context.json) writeJson(context.io, report);
-    else context.io.stdout.write(auditText(report));
+    if (context.switches.has('fix')) return fix(context, window);
+    const report = await onServices(context.config(), (services) =>
+      runAudit({ ...services, ...window }),
+    );
+    print(context, report, () => auditText(report));
     return report.violations.length === 0 ? exitCodes.done : exitCodes.failed;
   },
 };
@@ -51,29 +46,16 @@ interface Window {
 }
 
 function readWindow(context: CommandContext, nowMs: number): Window {
-  if (context.positionals.length > 0)
-    throw usageError(audit, 'the whole fleet is checked: name no plant');
-  const fromMs = readFlag(context, audit, 'from', readInstantMs);
-  const toMs = readFlag(context, audit, 'to', readInstantMs);
+  noPositionals(context, 'the command checks the whole fleet: name no plant');
+  const fromMs = readFlag(context, 'from', instant)?.getTime();
+  const toMs = readFlag(context, 'to', instant)?.getTime();
   if (fromMs !== undefined && fromMs >= Math.min(toMs ?? nowMs, nowMs)) {
-    throw usageError(audit, '--from must lie before --to, and in the past');
+    throw usageError(context, '--from must lie before --to, and in the past');
   }
   return {
     ...(fromMs === undefined ? {} : { fromMs }),
     ...(toMs === undefined ? {} : { toMs: Math.min(toMs, nowMs) }),
   };
-}
-
-function readInstantMs(text: string): number {
-  try {
-    return Temporal.Instant.from(text).epochMilliseconds;
-  } catch {
-    throw new FieldProblem('must be a time with its zone, such as 2026-12-01T06:00:00Z');
-  }
-}
-
-async function runOnServices(config: Config, window: Window): Promise<AuditReport> {
-  return onServices(config, (services) => runAudit({ ...services, ...window }));
 }
 
 interface Services {
@@ -86,28 +68,21 @@ async function onServices<Result>(
   config: Config,
   run: (services: Services) => Promise<Result>,
 ): Promise<Result> {
-  const db = await connectDatabase(config);
-  let client: Client | null = null;
-  let locks: Locks | null = null;
-  try {
-    client = await connectTemporal(config);
-    locks = openLocks(config, () => {});
-    const { list, remove } = locks;
-    return await run({
-      db,
-      client,
-      locks: {
-        list: () => list().catch((cause: unknown) => redisAway(config, cause)),
-        remove: (plantId, owner) =>
-          remove(plantId, owner).catch((cause: unknown) => redisAway(config, cause)),
-      },
-    });
-  } catch (error) {
-    throw error instanceof ServiceError ? temporalAway(config, error) : error;
-  } finally {
-    locks?.close();
-    await Promise.allSettled([client?.connection.close(), db.destroy()]);
-  }
+  return withDatabase(config, (db) =>
+    withTemporal(config, async (client) => {
+      const { list, remove, close } = openLocks(config, () => {});
+      const away = (cause: unknown) => redisAway(config, cause);
+      const locks: Services['locks'] = {
+        list: () => list().catch(away),
+        remove: (plantId, owner) => remove(plantId, owner).catch(away),
+      };
+      try {
+        return await run({ db, client, locks });
+      } finally {
+        close();
+      }
+    }),
+  );
 }
 
 /** Time for loops to end or to look again after a repair, before the audit runs again. */
@@ -116,14 +91,14 @@ const settlePauseMs = 500;
 
 /** `--fix`: shows the report and the repairs, asks, repairs, and shows the report again. */
 async function fix(context: CommandContext, window: Window): Promise<number> {
-  if (context.json && context.values['yes'] !== true)
-    throw usageError(audit, '--fix --json does not ask: add --yes');
+  if (context.json && !context.switches.has('yes'))
+    throw usageError(context, '--fix --json does not ask: add --yes');
   return onServices(context.config(), async (services) => {
     const before = await runAudit({ ...services, ...window });
     const repairs = await planRepairs(services);
     if (!context.json) context.io.stdout.write(`${auditText(before)}\n${repairsText(repairs)}`);
     if (repairs.length > 0)
-      await agree(context, audit, `${counted(repairs.length, 'repair')} will be made`);
+      await agree(context, `${counted(repairs.length, 'repair')} will be made`);
     const repaired =
       repairs.length === 0 ? { done: 0, needless: 0 } : await repair(repairs, services);
     const remaining = repairs.length === 0 ? [] : await untilRepaired(services);
@@ -135,7 +110,7 @@ async function fix(context: CommandContext, window: Window): Promise<number> {
           ? ''
           : `not effective yet, because a worker must run:\n${indented(remaining.map(({ sentence }) => `${visibleText(sentence)}\n`).join(''))}`;
       context.io.stdout.write(
-        `\n${counted(repaired.done, 'repair')} made, ${repaired.needless} needless by then\n${waiting}\n${auditText(after)}`,
+        `\n${counted(repaired.done, 'repair')} made, ${repaired.needless} no longer needed\n${waiting}\n${auditText(after)}`,
       );
     }
     return after.violations.length === 0 ? exitCodes.done : exitCodes.failed;
@@ -228,27 +203,20 @@ function checkedText(counts: AuditReport['counts']): string {
     ['plants', counts.plants, `with ${counted(counts.loops, 'loop')}`],
     ['locks', counts.locks, 'held'],
   ];
-  const nameWidth = Math.max(...rows.map(([what]) => what.length));
   const countWidth = Math.max(...rows.map(([, count]) => String(count).length));
-  return rows
-    .map(([what, count, more]) => {
-      return `${what.padEnd(nameWidth)}  ${String(count).padStart(countWidth)}  ${more}\n`;
-    })
-    .join('');
+  return factsText(
+    rows.map(([what, count, more]) => [what, `${String(count).padStart(countWidth)}  ${more}`]),
+  );
 }
 
 function violationsText({ violations, truncated }: AuditReport): string {
   if (violations.length === 0) return 'nothing is violated\n';
-  const kinds = Map.groupBy(violations, (violation) => violation.kind);
-  const sections = [...kinds].map(([kind, ofKind]) => {
-    return `\n${kind}\n${indented(`${ofKind.map(violationLine).join('')}→ ${whatToDo[kind]}\n`)}`;
-  });
   const more = truncated ? ' listed, and there are more' : '';
-  return `${counted(violations.length, 'violation')}${more}\n${sections.join('')}`;
-}
-
-/** Makes owners of locks and keys of alerts safe to print. */
-function violationLine({ plant_id: plantId, at, sentence }: Violation): string {
-  const where = [plantId, at].filter((part) => part !== null).join(' ');
-  return `${visibleText(where === '' ? sentence : `${where}: ${sentence}`)}\n`;
+  const groups = violations.map(({ kind, plant_id: plantId, at, sentence }) => ({
+    kind,
+    about: [plantId, at],
+    sentence,
+    advice: whatToDo[kind],
+  }));
+  return `${counted(violations.length, 'violation')}${more}\n${groupedText(groups)}`;
 }

@@ -1,49 +1,66 @@
 import { askRedis } from '../../../db/lock.ts';
 import type { Config } from '../../../environment/config.ts';
-import { connectDatabase } from '../../../environment/services.ts';
+import { withDatabase } from '../../../environment/services.ts';
 import { withTemporal } from '../../../environment/temporal.ts';
 import { createLook, type Finding, type Look } from '../../../operations/diagnosis.ts';
 import { visibleText } from '../../render.ts';
-import { indented } from '../../table.ts';
+import { section } from '../../table.ts';
 
-/** The diagnosis at the terminal: on the services that the environment names, and its findings as text. */
+/** Runs the diagnosis on the configured services, and writes findings as text. */
 
-/** A list of ten thousand loops takes Temporal some seconds. */
+/** Time limit of one answer: Temporal takes some seconds to list ten thousand loops. */
 const answerMsMax = 60_000;
 
-/** @throws CommandError 69 for PostgreSQL or Temporal away, from the start or meanwhile. */
+/** @throws CommandError 69 if PostgreSQL or Temporal is away or goes away. */
 export async function withLook<Seen>(
   config: Config,
   see: (look: Look) => Promise<Seen>,
 ): Promise<Seen> {
   const redisUrl = config.REDIS_URL;
   const askIt = redisUrl === undefined ? null : () => askRedis(redisUrl);
-  const db = await connectDatabase(config);
-  try {
-    return await withTemporal(config, (temporal) =>
+  return withDatabase(config, (db) =>
+    withTemporal(config, (temporal) =>
       see(createLook({ db, temporal, askRedis: askIt, clock: Date.now }, answerMsMax)),
-    );
-  } finally {
-    await db.destroy();
-  }
+    ),
+  );
 }
 
-/** So many findings of a kind are listed for people; `--json` has them all. */
+/** Number of findings of a kind that people see; `--json` has them all. */
 const listedMax = 20;
 
 /** The findings of each kind, and what to do about them. */
 export function findingsText(findings: readonly Finding[]): string {
-  const kinds = Map.groupBy(findings, ({ kind, component }) => kind ?? component);
+  return groupedText(
+    findings.map(({ kind, component, facts, sentence, advice }) => ({
+      kind: kind ?? component,
+      about: Object.values(facts ?? {}),
+      sentence,
+      advice,
+    })),
+    listedMax,
+  );
+}
+
+interface Entry {
+  kind: string;
+  /** The subject and the time, as far as they are known. */
+  about: readonly (string | null)[];
+  sentence: string;
+  advice: string | undefined;
+}
+
+/** One section for each kind: at most `shownMax` entries, and the advice of the first. */
+export function groupedText(entries: readonly Entry[], shownMax = Infinity): string {
+  const kinds = Map.groupBy(entries, ({ kind }) => kind);
   const sections = [...kinds].map(([kind, ofKind]) => {
-    const lines = ofKind.slice(0, listedMax).map(({ facts, sentence }) => {
-      const about = Object.values(facts ?? {})
-        .filter((part) => part !== null)
-        .join(' ');
-      return `${visibleText(about === '' ? sentence : `${about}: ${sentence}`)}\n`;
+    const lines = ofKind.slice(0, shownMax).map(({ about, sentence }) => {
+      const subject = about.filter((part) => part !== null).join(' ');
+      return `${visibleText(subject === '' ? sentence : `${subject}: ${sentence}`)}\n`;
     });
-    const more = ofKind.length > listedMax ? `… and ${ofKind.length - listedMax} more\n` : '';
+    const more = ofKind.length > shownMax ? `… and ${ofKind.length - shownMax} more\n` : '';
     const advice = ofKind[0]?.advice;
-    return `\n${kind}\n${indented(`${lines.join('')}${more}${advice === undefined ? '' : `→ ${advice}\n`}`)}`;
+    const arrow = advice === undefined ? '' : `→ ${advice}\n`;
+    return `\n${section(kind, `${lines.join('')}${more}${arrow}`)}`;
   });
   return sections.join('');
 }

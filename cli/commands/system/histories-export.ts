@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 
-import { type Command, textFlag, usageError } from '../../command.ts';
-import { exitCodes } from '../../../environment/config.ts';
-import { exportHistories } from '../../../operations/plants/histories.ts';
-import { wholeNumber } from '../../plant-fields.ts';
-import { visibleText, writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
-import { readFlag } from '../../selection.ts';
+import { exitCodes } from '../../../environment/config.ts';
 import { withTemporal } from '../../../environment/temporal.ts';
+import { exportHistories } from '../../../operations/plants/histories.ts';
+import { readFlag } from '../../arguments.ts';
+import { type Command, usageError } from '../../command.ts';
+import { wholeNumber } from '../../plant-fields.ts';
+import { print, visibleText } from '../../render.ts';
 
 const plantsDefault = 50;
 const plantsMax = 10_000;
@@ -18,14 +18,14 @@ export const historiesExport: Command = {
   name: 'histories export',
   usage: `[ID…|--plants N] [--out DIR] [--json]
        the runs of these plants' loops, or of N evenly chosen ones (${plantsDefault}); DIR is ./${folderDefault} unless named`,
-  options: { plants: { type: 'string' }, out: { type: 'string' } },
+  flags: ['plants', 'out'],
   async run(context) {
     const { positionals: plantIds } = context;
     const count = wholeNumber('a whole number of plants', 1, plantsMax);
-    const plants = readFlag(context, historiesExport, 'plants', count);
+    const plants = readFlag(context, 'plants', count);
     if (plantIds.length > 0 && plants !== undefined)
-      throw usageError(historiesExport, 'name plants or a number of plants, not both');
-    const folder = resolve(textFlag(context, 'out') ?? folderDefault);
+      throw usageError(context, 'name plants or a number of plants, not both');
+    const folder = resolve(context.flags['out'] ?? folderDefault);
     const { exported, missing } = await withTemporal(context.config(), (client) =>
       exportHistories({
         client,
@@ -35,11 +35,8 @@ export const historiesExport: Command = {
       }),
     );
     const events = exported.reduce((sum, each) => sum + each.events, 0);
-    if (context.json) writeJson(context.io, { folder, exported, missing });
-    else
-      context.io.stdout.write(
-        `${counted(exported.length, 'history', 'histories')} with ${counted(events, 'event')} in ${folder}\n`,
-      );
+    const what = `${counted(exported.length, 'history', 'histories')} with ${counted(events, 'event')}`;
+    print(context, { folder, exported, missing }, () => `${what} in ${folder}\n`);
     for (const plantId of missing)
       context.io.stderr.write(`no loop of plant ${visibleText(plantId)} runs\n`);
     return missing.length === 0 && exported.length > 0 ? exitCodes.done : exitCodes.failed;

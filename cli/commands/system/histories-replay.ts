@@ -1,24 +1,25 @@
 import { existsSync } from 'node:fs';
 
-import { bundleWorkflows } from '../../../worker/bundle.ts';
-import { type Command, usageError } from '../../command.ts';
-import { CommandError, exitCodes } from '../../../environment/config.ts';
-import { listHistoryFiles } from '../../../operations/plants/histories.ts';
-import { createLog } from '../../../environment/log.ts';
-import { visibleText, writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
+import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { createLog } from '../../../environment/log.ts';
+import { listHistoryFiles } from '../../../operations/plants/histories.ts';
+import { bundleWorkflows } from '../../../worker/bundle.ts';
 import { replayHistories } from '../../../worker/replay-histories.ts';
 import { installRuntime } from '../../../worker/worker.ts';
+import { onePositional } from '../../arguments.ts';
+import type { Command } from '../../command.ts';
+import { print, visibleText } from '../../render.ts';
+
+const advice =
+  'do not deploy this code over the workflows that wrote these histories: put the change behind patched() (CONTRIBUTING.md)\n';
 
 /** `heliograph histories replay`: checks before a deploy that this code replays exported histories. */
 export const historiesReplay: Command = {
   name: 'histories replay',
   usage: 'DIR [--json]',
-  options: {},
   async run(context) {
-    const [folder, ...more] = context.positionals;
-    if (folder === undefined || more.length > 0)
-      throw usageError(historiesReplay, 'name the folder of the exported histories');
+    const folder = onePositional(context, 'name the folder of the exported histories');
     const files = existsSync(folder) ? listHistoryFiles(folder) : [];
     // Without histories the check must fail.
     if (files.length === 0)
@@ -28,17 +29,13 @@ export const historiesReplay: Command = {
       );
     installRuntime(createLog('error', process.stderr));
     const { replayed, failed } = await replayHistories(files, await bundleWorkflows());
-    if (context.json) writeJson(context.io, { replayed, failed });
-    else
-      context.io.stdout.write(
-        [
-          ...failed.map(({ file, sentence }) => `${file}: ${visibleText(sentence)}\n`),
-          `${replayed - failed.length} of ${counted(replayed, 'history', 'histories')} replayed\n`,
-          failed.length === 0
-            ? ''
-            : 'do not deploy this code over the workflows that wrote these histories: put the change behind patched() (CONTRIBUTING.md)\n',
-        ].join(''),
-      );
+    print(context, { replayed, failed }, () =>
+      [
+        ...failed.map(({ file, sentence }) => `${file}: ${visibleText(sentence)}\n`),
+        `${replayed - failed.length} of ${counted(replayed, 'history', 'histories')} replayed\n`,
+        failed.length === 0 ? '' : advice,
+      ].join(''),
+    );
     return failed.length === 0 ? exitCodes.done : exitCodes.failed;
   },
 };

@@ -1,38 +1,28 @@
-import { terminalDecider } from '../../decider.ts';
-import { type Command, usageError } from '../../command.ts';
-import { exitCodes, requireMasterKeys } from '../../../environment/config.ts';
-import { visibleText, writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
+import { exitCodes, requireMasterKeys } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
 import { rotateKeys, type Rotation } from '../../../operations/plants/rotate-keys.ts';
-import { connectDatabase } from '../../../environment/services.ts';
+import { noPositionals } from '../../arguments.ts';
+import type { Command } from '../../command.ts';
+import { terminalDecider } from '../../decider.ts';
+import { print, visibleText } from '../../render.ts';
 
 /** `heliograph keys rotate`: seals everything that MASTER_KEY_PREVIOUS opens with MASTER_KEY_CURRENT. */
 export const keysRotate: Command = {
   name: 'keys rotate',
   usage: '[--json]',
-  options: {},
   async run(context) {
-    if (context.positionals.length > 0)
-      throw usageError(keysRotate, 'the command rotates all accounts: name none');
+    noPositionals(context, 'the command rotates all accounts: name none');
     const config = context.config();
     const keys = requireMasterKeys(config);
-    const db = await connectDatabase(config);
-    try {
-      const rotation = await rotateKeys({
-        db,
-        keys,
-        by: terminalDecider(),
-        progress: (accountId, left) => {
-          if (!context.json)
-            context.io.stderr.write(`${visibleText(accountId)} done, ${left} left\n`);
-        },
-      });
-      if (context.json) writeJson(context.io, rotation);
-      else context.io.stdout.write(rotationText(rotation));
-      return rotation.failed.length === 0 ? exitCodes.done : exitCodes.failed;
-    } finally {
-      await db.destroy();
-    }
+    const progress = (accountId: string, left: number) => {
+      if (!context.json) context.io.stderr.write(`${visibleText(accountId)} done, ${left} left\n`);
+    };
+    const rotation = await withDatabase(config, (db) =>
+      rotateKeys({ db, keys, by: terminalDecider(), progress }),
+    );
+    print(context, rotation, () => rotationText(rotation));
+    return rotation.failed.length === 0 ? exitCodes.done : exitCodes.failed;
   },
 };
 

@@ -148,7 +148,7 @@ describe('without a worker', () => {
 
     const done = await cli.run(['audit', '--fix', '--yes']);
     expect((await loops.handle(missing).describe()).status.name).toBe('RUNNING');
-    expect(done.stdout).toContain('2 repairs made, 0 needless by then');
+    expect(done.stdout).toContain('2 repairs made, 0 no longer needed');
     // Nobody is there who could look: it says so, and the ledger was not touched.
     expect(done.stdout).toContain('not effective yet, because a worker must run');
     expect(await cli.fleet.db.selectFrom('poll_logs').selectAll().execute()).toEqual([]);

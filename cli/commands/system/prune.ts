@@ -1,3 +1,5 @@
+import type { Kysely } from 'kysely';
+
 import {
   LedgerInUseError,
   type OldMonth,
@@ -9,17 +11,18 @@ import {
   type PrunePlan,
 } from '../../../db/ledger/prune.ts';
 import { plantLedger } from '../../../db/plants/ledger.ts';
+import type { Database } from '../../../db/tables.ts';
 import { dayMs } from '../../../domain/zone.ts';
-import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
+import { counted } from '../../../domain/wording.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { noPositionals, requireFlag } from '../../arguments.ts';
+import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
 import { terminalDecider } from '../../decider.ts';
 import { FieldProblem } from '../../plant-fields.ts';
-import { outputWidth, writeJson } from '../../render.ts';
-import { counted } from '../../../domain/wording.ts';
+import { outputWidth, print, writeJson } from '../../render.ts';
+import { indented, right, tableText } from '../../table.ts';
 import { agree } from '../plants/selected-plants.ts';
-import { readFlag } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
-import { indented, tableText } from '../../table.ts';
 
 /**
  * Rules read up to a week of the ledger: a closing may come three dates late, and estimates use bookings until four days after
@@ -34,47 +37,49 @@ const progressPauseMs = 2_000;
 export const prune: Command = {
   name: 'prune',
   usage: '--older-than DAYSd [--dry-run|--yes] [--json]',
-  options: {
-    'older-than': { type: 'string' },
-    'dry-run': { type: 'boolean' },
-    yes: { type: 'boolean' },
-  },
+  flags: ['older-than'],
+  switches: ['dry-run', 'yes'],
   async run(context) {
     const wish = readWish(context);
-    const db = await connectDatabase(context.config());
-    try {
-      return await onPruneSession(db, async (session) => {
-        const at = new Date();
-        // Whole days in UTC, so that a confirmation a minute later deletes what was shown.
-        const lineMs = Math.floor((at.getTime() - wish.days * dayMs) / dayMs) * dayMs;
-        const plan = await planPrune(session, plantLedger, lineMs);
-        if (!context.json) context.io.stdout.write(planText(plan, context.io));
-        const isNothing = plan.months.every(({ way, rows }) => way === 'DELETE' && rows === 0);
-        if (wish.isDryRun || isNothing) {
-          if (context.json) writeJson(context.io, { ...planJson(plan), pruned: null });
-          return exitCodes.done;
-        }
-        await agree(
-          context,
-          prune,
-          `${counted(rowsOf(plan), 'row')} before ${isoOf(plan)} will be deleted for good`,
-        );
-        const decision = { by: terminalDecider(), at, olderThanDays: wish.days };
-        const pruned = await pruneLedger(session, plan, decision, progressTo(context));
-        if (context.json) writeJson(context.io, { ...planJson(plan), pruned });
-        else
-          context.io.stdout.write(
-            `${counted(pruned.rows, 'row')} deleted, ${counted(pruned.partitions.length, 'partition')} dropped; the ledger begins at ${isoOf(plan)}\n`,
-          );
-        return exitCodes.done;
-      });
-    } catch (error) {
+    await withDatabase(context.config(), (db) =>
+      onPruneSession(db, (session) => pruneOn(session, context, wish)),
+    ).catch((error: unknown) => {
       throw refusal(error);
-    } finally {
-      await db.destroy();
-    }
+    });
   },
 };
+
+interface Wish {
+  days: number;
+  isDryRun: boolean;
+}
+
+async function pruneOn(
+  session: Kysely<Database>,
+  context: CommandContext,
+  { days, isDryRun }: Wish,
+): Promise<void> {
+  const at = new Date();
+  // Whole days in UTC, so that a confirmation a minute later deletes what was shown.
+  const lineMs = Math.floor((at.getTime() - days * dayMs) / dayMs) * dayMs;
+  const plan = await planPrune(session, plantLedger, lineMs);
+  if (!context.json) context.io.stdout.write(planText(plan, context.io));
+  const isNothing = plan.months.every(({ way, rows }) => way === 'DELETE' && rows === 0);
+  if (isDryRun || isNothing) {
+    if (context.json) writeJson(context.io, { ...planJson(plan), pruned: null });
+    return;
+  }
+  const statement = `${counted(rowsOf(plan), 'row')} before ${isoOf(plan)} will be deleted for good`;
+  await agree(context, statement);
+  const decision = { by: terminalDecider(), at, olderThanDays: days };
+  const pruned = await pruneLedger(session, plan, decision, progressTo(context));
+  print(
+    context,
+    { ...planJson(plan), pruned },
+    () =>
+      `${counted(pruned.rows, 'row')} deleted, ${counted(pruned.partitions.length, 'partition')} dropped; the ledger begins at ${isoOf(plan)}\n`,
+  );
+}
 
 /** Errors of a prune as sentences for people. */
 function refusal(error: unknown): unknown {
@@ -89,17 +94,18 @@ function refusal(error: unknown): unknown {
   return error;
 }
 
-function readWish(context: CommandContext): { days: number; isDryRun: boolean } {
-  if (context.positionals.length > 0)
-    throw usageError(prune, 'the command prunes the ledger of the whole fleet: name no plant');
-  const days = readFlag(context, prune, 'older-than', readDays);
-  if (days === undefined) throw usageError(prune, '--older-than is missing, such as 90d');
-  const isDryRun = context.values['dry-run'] === true;
-  const isAgreed = context.values['yes'] === true;
+function readWish(context: CommandContext): Wish {
+  noPositionals(context, 'the command prunes the ledger of the whole fleet: name no plant');
+  const days = requireFlag(context, 'older-than', readDays);
+  const isDryRun = context.switches.has('dry-run');
+  const isAgreed = context.switches.has('yes');
   if (isDryRun && isAgreed)
-    throw usageError(prune, '--dry-run changes nothing and --yes agrees to changes: give only one');
+    throw usageError(
+      context,
+      '--dry-run changes nothing and --yes agrees to changes: give only one',
+    );
   if (context.json && !isDryRun && !isAgreed)
-    throw usageError(prune, '--json does not ask: add --dry-run or --yes');
+    throw usageError(context, '--json does not ask: add --dry-run or --yes');
   return { days, isDryRun };
 }
 
@@ -134,13 +140,7 @@ function planText(plan: PrunePlan, io: CommandIo): string {
   const { months } = plan;
   if (months.length === 0) return `nothing in the ledger is older than ${isoOf(plan)}\n`;
   const table = tableText(
-    [
-      { title: 'MONTH' },
-      { title: 'ROWS', align: 'right' },
-      { title: 'STAY', align: 'right' },
-      { title: 'SPACE', align: 'right' },
-      { title: 'HOW' },
-    ],
+    ['MONTH', ...right('ROWS', 'STAY', 'SPACE'), 'HOW'],
     months.map((month) => [
       month.month,
       month.rows.toLocaleString('en'),

@@ -15,36 +15,35 @@ import { queueViews } from '../../../operations/queues.ts';
 import { reconciled } from '../../../operations/reconciliation.ts';
 import { databaseVersions, temporalVersion } from '../../../operations/servers.ts';
 import { productVersion } from '../../../operations/version.ts';
-import { type Command, usageError } from '../../command.ts';
-import { nothing, outputWidth, visibleText, writeJson } from '../../render.ts';
-import { tableText } from '../../table.ts';
+import { noPositionals } from '../../arguments.ts';
+import type { Command } from '../../command.ts';
+import { nothing, outputWidth, print, visibleText } from '../../render.ts';
+import { type Fact as Line, factsText, right, tableText } from '../../table.ts';
 import { findingsText, withLook } from './findings.ts';
 
 /** `heliograph status`: the diagnosis, and figures of polling. */
 export const status: Command = {
   name: 'status',
   usage: '[--detailed] [--json]',
-  options: { detailed: { type: 'boolean' } },
+  switches: ['detailed'],
   async run(context) {
-    if (context.positionals.length > 0)
-      throw usageError(
-        status,
-        'the command shows the whole system: `heliograph plants show ID` shows one plant',
-      );
+    noPositionals(
+      context,
+      'the command shows the whole system: `heliograph plants show ID` shows one plant',
+    );
     const { findings, seen } = await withLook(context.config(), readStatus);
-    const detailed = context.values['detailed'] === true;
-    if (context.json) writeJson(context.io, seen);
-    else
-      context.io.stdout.write(
-        statusText(findings, seen, { detailed, width: outputWidth(context.io) }),
-      );
+    const layout = {
+      detailed: context.switches.has('detailed'),
+      width: outputWidth(context.io),
+    };
+    print(context, seen, () => statusText(findings, seen, layout));
     return seen.problems.length === 0 ? exitCodes.done : exitCodes.failed;
   },
 };
 
 const pollingErrors: Fact<PollingError[]> = ({ db }) => readPollingErrors(db);
 
-/** What `--json` prints, which is made to be read by programs: a field that was once there stays. */
+/** What `--json` prints. Programs read it, so no field is ever removed. */
 export type SystemStatus = Awaited<ReturnType<typeof readStatus>>['seen'];
 
 /** @throws what the services throw when they are away. */
@@ -81,19 +80,15 @@ interface Layout {
 
 function statusText(findings: readonly Finding[], seen: SystemStatus, layout: Layout): string {
   const problems = problemsOf(findings);
-  const lines = [...wellText(findings), ...figuresText(seen, layout)];
-  const nameWidth = Math.max(...lines.map(([name]) => name.length));
   return [
     problems.length === 0
       ? 'nothing is wrong\n'
       : `${counted(problems.length, 'problem')}\n${findingsText(problems)}`,
-    lines.map(([name, text]) => `${name.padEnd(nameWidth)}  ${text}\n`).join(''),
+    factsText([...wellText(findings), ...figuresText(seen, layout)]),
     ...(layout.detailed ? [queuesText(seen, layout), brandsText(seen, layout)] : []),
     errorsText(seen, layout),
   ].join('\n');
 }
-
-type Line = [name: string, text: string];
 
 function wellText(findings: readonly Finding[]): Line[] {
   return findings
@@ -120,20 +115,13 @@ function figuresText(seen: SystemStatus, { detailed }: Layout): Line[] {
       'versions',
       `heliograph ${versions.heliograph}, node ${versions.node}, Temporal ${versions.temporal}, PostgreSQL ${versions.postgres}`,
     ],
-    ...(detailed ? [['migration', versions.migration ?? nothing] satisfies Line] : []),
+    ['migration', detailed ? (versions.migration ?? nothing) : null],
   ];
 }
 
 function millis(value: number | null): string {
   if (value === null) return nothing;
   return value < 10_000 ? `${Math.round(value)} ms` : `${Math.round(value / 1_000)} s`;
-}
-
-/** Names at the left, then numbers, then what is long. */
-function columns(names: string[], numbers: string[], texts: string[]) {
-  const right = numbers.map((title) => ({ title, align: 'right' as const }));
-  const left = (titles: string[]) => titles.map((title) => ({ title }));
-  return [...left(names), ...right, ...left(texts)];
 }
 
 function queuesText({ queues }: SystemStatus, { width }: Layout): string {
@@ -144,11 +132,11 @@ function queuesText({ queues }: SystemStatus, { width }: Layout): string {
     backlog === 0 ? nothing : `${ageS} s`,
     visibleText(workers.map(({ identity }) => identity).join(', ')) || nothing,
   ]);
-  return tableText(columns(['queue'], ['workers', 'backlog', 'oldest'], ['who']), rows, width);
+  return tableText(['queue', ...right('workers', 'backlog', 'oldest'), 'who'], rows, width);
 }
 
 function brandsText({ polling }: SystemStatus, { width }: Layout): string {
-  const numbers = ['ACTIVE', 'not polled', 'polls', 'late', 'p50', 'p99', 'max'];
+  const numbers = right('ACTIVE', 'not polled', 'polls', 'late', 'p50', 'p99', 'max');
   const rows = polling.map((brand) => [
     brand.brand,
     ...[brand.active_plants, brand.not_polled, brand.polls, brand.late].map(String),
@@ -157,12 +145,11 @@ function brandsText({ polling }: SystemStatus, { width }: Layout): string {
       .map(([outcome, count]) => `${count} ${outcome}`)
       .join(', ') || nothing,
   ]);
-  return tableText(columns(['brand'], numbers, ['outcomes']), rows, width);
+  return tableText(['brand', ...numbers, 'outcomes'], rows, width);
 }
 
 function errorsText({ errors }: SystemStatus, { detailed, width }: Layout): string {
   if (errors.length === 0) return 'no errors in the last hour\n';
-  const names = ['errors, last hour', 'type'];
   const rows = errors.map((error) => [
     error.brand,
     error.error_type,
@@ -171,6 +158,6 @@ function errorsText({ errors }: SystemStatus, { detailed, width }: Layout): stri
     error.newest_at.toISOString(),
     detailed ? visibleText(error.newest ?? nothing) : '',
   ]);
-  const texts = ['newest', detailed ? 'which says' : ''];
-  return tableText(columns(names, ['polls', 'plants'], texts), rows, width);
+  const titles = ['errors, last hour', 'type', ...right('polls', 'plants'), 'newest'];
+  return tableText([...titles, detailed ? 'which says' : ''], rows, width);
 }

@@ -1,5 +1,5 @@
 import type { Command } from '../../command.ts';
-import { type Config, exitCodes, requireMockMode } from '../../../environment/config.ts';
+import { type Config, requireMockMode } from '../../../environment/config.ts';
 import { createLog, type Log } from '../../../environment/log.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../../../worker/metrics.ts';
 import {
@@ -9,11 +9,10 @@ import {
 } from '../../../worker/metrics-server.ts';
 import { installRuntime, type RunningWorker, startWorker } from '../../../worker/worker.ts';
 
-/** `heliograph worker`: polls until it is told to stop. */
+/** `heliograph worker`: polls until a signal stops it. */
 export const worker: Command = {
   name: 'worker',
   usage: '',
-  options: {},
   async run({ config: readConfig }) {
     const config = readConfig();
     requireMockMode(config);
@@ -43,7 +42,6 @@ export const worker: Command = {
     await metrics?.server.close();
     log.info({}, 'worker stopped');
     process.disconnect?.();
-    return exitCodes.done;
   },
 };
 

@@ -3,15 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setDemoOutage } from '../../../db/plants/demo-outages.ts';
 import { listPlants } from '../../../db/plants/plants.ts';
 import type { Brand } from '../../../domain/plants/plant.ts';
-import { type Command, type CommandContext, textFlag, usageError } from '../../command.ts';
-import { exitCodes, requireMockMode } from '../../../environment/config.ts';
-import { outagesReadEveryMs } from '../../../activities/plants/demo-outages.ts';
-import { plantFields } from '../../plant-fields.ts';
-import { writeJson } from '../../render.ts';
 import { counted } from '../../../domain/wording.ts';
-import { readFlag } from '../../selection.ts';
-import { connectDatabase } from '../../../environment/services.ts';
+import { requireMockMode } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { outagesReadEveryMs } from '../../../activities/plants/demo-outages.ts';
+import { noPositionals, readFlag, requireFlag } from '../../arguments.ts';
+import { type Command, type CommandContext, usageError } from '../../command.ts';
 import { tellLoopsOf, toldNote } from '../../commands/plants/tell-loops.ts';
+import { FieldProblem, plantFields } from '../../plant-fields.ts';
+import { print, visibleText } from '../../render.ts';
 
 const lastsMsDefault = 3 * 60_000;
 const lastsMsMax = 3_600_000;
@@ -21,45 +21,43 @@ const unitMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 export const demoBreak: Command = {
   name: 'demo break',
   usage: '--brand B [--for 3m | --off] [--json]',
-  options: { brand: { type: 'string' }, for: { type: 'string' }, off: { type: 'boolean' } },
+  flags: ['brand', 'for'],
+  switches: ['off'],
   async run(context) {
-    const brand = readFlag(context, demoBreak, 'brand', plantFields.brand);
-    if (brand === undefined || context.positionals.length > 0)
-      throw usageError(demoBreak, 'say whose cloud breaks by --brand');
+    noPositionals(context, 'name the vendor by --brand');
+    const brand = requireFlag(context, 'brand', plantFields.brand);
     const until = readEnd(context);
     const config = context.config();
-    // An embedded stack plays recorded vendors and no others.
+    // An embedded stack polls recorded vendors only.
     if (config.stack === null) requireMockMode(config);
-    const db = await connectDatabase(config);
-    let ids: string[];
-    try {
+    const plants = await withDatabase(config, async (db) => {
       await setDemoOutage(db, brand, until);
-      const plants = await listPlants(db, { brand });
-      ids = plants.filter((one) => one.integration_status === 'ACTIVE').map((one) => one.id);
-    } finally {
-      await db.destroy();
-    }
-    // By then every worker that polls knows of it.
+      return listPlants(db, { brand });
+    });
+    const active = plants.filter((plant) => plant.integration_status === 'ACTIVE');
+    const ids = active.map((plant) => plant.id);
+    // After this time every worker knows of the outage.
     await sleep(2 * outagesReadEveryMs);
     const told = await tellLoopsOf(config, ids, { pollNow: true });
-    if (context.json) writeJson(context.io, { brand, until, plants: ids.length });
-    else context.io.stdout.write(words(brand, until, ids.length));
+    print(context, { brand, until, plants: ids.length }, () => words(brand, until, ids.length));
     context.io.stderr.write(toldNote(told));
-    return exitCodes.done;
   },
 };
 
+/** The end of the outage; null for `--off`. */
 function readEnd(context: CommandContext): Date | null {
-  const text = textFlag(context, 'for');
-  const off = context.values['off'] === true;
-  if (off && text !== undefined) throw usageError(demoBreak, 'say either --for or --off');
-  if (off) return null;
-  if (text === undefined) return new Date(Date.now() + lastsMsDefault);
+  const lastsMs = readFlag(context, 'for', readDuration);
+  if (!context.switches.has('off')) return new Date(Date.now() + (lastsMs ?? lastsMsDefault));
+  if (lastsMs !== undefined) throw usageError(context, 'say either --for or --off');
+  return null;
+}
+
+function readDuration(text: string): number {
   const [, value, unit] = /^(\d{1,4})([smh])$/.exec(text) ?? [];
   const lastsMs = Number(value) * (unitMs[unit as keyof typeof unitMs] ?? NaN);
   if (!(lastsMs > 0 && lastsMs <= lastsMsMax))
-    throw usageError(demoBreak, `--for must be a time up to 1h, such as 90s or 3m, not ${text}`);
-  return new Date(Date.now() + lastsMs);
+    throw new FieldProblem(`must be a time up to 1h, such as 90s or 3m, not ${visibleText(text)}`);
+  return lastsMs;
 }
 
 function words(brand: Brand, until: Date | null, plants: number): string {

@@ -1,70 +1,46 @@
-import type { Command } from '../../command.ts';
-import {
-  CommandError,
-  exitCodes,
-  requireMasterKeys,
-  requireMockMode,
-} from '../../../environment/config.ts';
+import { requireMasterKeys, requireMockMode } from '../../../environment/config.ts';
 import { createLog } from '../../../environment/log.ts';
+import { checkMasterKeys, withDatabase } from '../../../environment/services.ts';
+import { readFlag } from '../../arguments.ts';
+import type { Command, CommandContext } from '../../command.ts';
+import { plantFields, wholeNumber } from '../../plant-fields.ts';
+import { print } from '../../render.ts';
 import { seedDemo } from '../seed.ts';
-import { checkMasterKeys, connectDatabase } from '../../../environment/services.ts';
-import { textFlag } from '../../command.ts';
 
-/** The demo plants' interval where nothing else is said: quick enough to watch. */
-export const demoIntervalS = 60;
-/** More generated plants than any machine that would run the demo could poll. */
+/** Default interval of the demo's plants: short enough to watch. */
+const demoIntervalS = 60;
+/** More plants than one machine can poll. */
 const generatedMax = 100_000;
 
-/** @throws CommandError 2 when the flag is no whole number within the bounds. */
-export function wholeNumberFlag(
-  name: string,
-  text: string | undefined,
-  bounds: { min: number; max: number; otherwise: number },
-): number {
-  if (text === undefined) return bounds.otherwise;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < bounds.min || value > bounds.max) {
-    throw new CommandError(
-      `--${name} must be a whole number from ${bounds.min} to ${bounds.max}, not ${text}`,
-      exitCodes.usage,
-    );
-  }
-  return value;
+/** The size of the demo, from `--plants` and `--interval`. @throws CommandError 2 */
+export function readDemo(context: CommandContext): { generated: number; intervalS: number } {
+  const readPlants = wholeNumber('a whole number', 0, generatedMax);
+  return {
+    generated: readFlag(context, 'plants', readPlants) ?? 0,
+    intervalS: readFlag(context, 'interval', plantFields.interval) ?? demoIntervalS,
+  };
 }
 
-/** `heliograph seed`: the demo's plants, once. */
+/** `heliograph seed`: creates the demo's plants, once. */
 export const seed: Command = {
   name: 'seed',
   usage: '[--plants N] [--interval SECONDS] [--json]',
-  options: { plants: { type: 'string' }, interval: { type: 'string' } },
+  flags: ['plants', 'interval'],
   async run(context) {
     const config = context.config();
     requireMockMode(config);
-    const generated = wholeNumberFlag('plants', textFlag(context, 'plants'), {
-      min: 0,
-      max: generatedMax,
-      otherwise: 0,
-    });
-    const intervalS = wholeNumberFlag('interval', textFlag(context, 'interval'), {
-      min: 1,
-      max: 86_400,
-      otherwise: demoIntervalS,
-    });
+    const demo = readDemo(context);
     const masterKeys = requireMasterKeys(config);
-    const db = await connectDatabase(config);
-    try {
+    const made = await withDatabase(config, async (db) => {
       await checkMasterKeys(db, config);
       const log = createLog('warn', process.stderr);
       const progress = (line: string) => void context.io.stderr.write(`${line}\n`);
-      const made = await seedDemo({ db, masterKeys, generated, intervalS, log, progress });
-      context.io.stdout.write(
-        context.json
-          ? `${JSON.stringify(made)}\n`
-          : `${made.demo} demo plants and ${made.generated} generated plants made\n`,
-      );
-      return exitCodes.done;
-    } finally {
-      await db.destroy();
-    }
+      return seedDemo({ db, masterKeys, ...demo, log, progress });
+    });
+    print(
+      context,
+      made,
+      () => `${made.demo} demo plants and ${made.generated} generated plants made\n`,
+    );
   },
 };

@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { migrateToLatest } from '../../../db/migrate.ts';
 import { listPlants } from '../../../db/plants/plants.ts';
 import { claimDataDir } from '../../../stack/lock.ts';
 import { isPortFree } from '../../../stack/ports.ts';
 import { bringUpStack, checkPrerequisites, type Stack, StackError } from '../../../stack/up.ts';
-import { type Command, textFlag } from '../../command.ts';
+import type { Command } from '../../command.ts';
 import {
   CommandError,
   type Config,
+  defaultDataDir,
   exitCodes,
   loadConfig,
   requireMasterKeys,
@@ -22,31 +22,23 @@ import {
 import { createLog } from '../../../environment/log.ts';
 import { demoEmail, demoSignIn } from '../user.ts';
 import { seedDemo } from '../seed.ts';
-import { checkMasterKeys, connectDatabase } from '../../../environment/services.ts';
+import { checkMasterKeys, withDatabase } from '../../../environment/services.ts';
 import { supervise } from '../../../worker/supervise.ts';
-import { demoIntervalS, wholeNumberFlag } from './seed.ts';
+import { readDemo } from './seed.ts';
 
-/** Where the API listens unless API_PORT says otherwise, or somebody else does. */
+/** Port of the API unless API_PORT is set or another program has the port. */
 const apiPortUsual = 8080;
-/** Up to this many plants, polls run in steps unless POLL_COURSE says otherwise: the Web UI then shows each of them. */
+/** Up to this number of plants, polls run in steps unless POLL_COURSE is set: the Web UI then shows each step. */
 const plantsInStepsMax = 500;
 
-/** `heliograph start`: everything that a development machine needs, in one process tree. */
+/** `heliograph start`: runs everything that a development machine needs in one process tree. */
 export const start: Command = {
   name: 'start',
   usage: '[--fresh] [--plants N] [--interval SECONDS] [--data DIR]',
-  options: { fresh: { type: 'boolean' }, plants: { type: 'string' }, interval: { type: 'string' } },
+  flags: ['plants', 'interval'],
+  switches: ['fresh'],
   async run(context) {
-    const generated = wholeNumberFlag('plants', textFlag(context, 'plants'), {
-      min: 0,
-      max: 100_000,
-      otherwise: 0,
-    });
-    const intervalS = wholeNumberFlag('interval', textFlag(context, 'interval'), {
-      min: 1,
-      max: 86_400,
-      otherwise: demoIntervalS,
-    });
+    const demo = readDemo(context);
     const dataDir = resolve(context.dataDir);
     const given = withFiles(context.io.env);
     const say = (line: string) => void context.io.stdout.write(`${line}\n`);
@@ -57,32 +49,23 @@ export const start: Command = {
     let stack: Stack | null = null;
     try {
       checkPrerequisites(given);
-      if (context.values['fresh'] === true) beginAnew(dataDir, say);
+      if (context.switches.has('fresh')) beginAnew(dataDir, say);
       mkdirSync(dataDir, { recursive: true });
-      stack = await bringUpStack({
-        dataDir,
-        log: say,
-        env: given,
-        signal: stopping.signal,
-      });
-      const keyFiles = {
-        master: keepKey(dataDir, 'master.key'),
-        jwt: keepKey(dataDir, 'jwt.key'),
-      };
-      const upStack = stack;
-      writeStackFile(dataDir, upStack, keyFiles, null);
-      const env = await childEnvironment(given, upStack, keyFiles);
-      const demo = { generated, intervalS, say };
-      const { plants, signInToken } = await prepare(loadConfig(env, dataDir), demo);
+      const { signal } = stopping;
+      const up = await bringUpStack({ dataDir, log: say, env: given, signal });
+      stack = up;
+      const keyFiles = { master: keepKey(dataDir, 'master.key'), jwt: keepKey(dataDir, 'jwt.key') };
+      writeStackFile(dataDir, up, keyFiles, null);
+      const env = await childEnvironment(given, up, keyFiles);
+      const { plants, signInToken } = await prepare(loadConfig(env, dataDir), demo, say);
       env['POLL_COURSE'] ||= plants <= plantsInStepsMax ? 'steps' : 'whole';
-      if (stopping.signal.aborted) return exitCodes.done;
-      await runChildren(env, stopping.signal, say, (apiUrl) => {
-        writeStackFile(dataDir, upStack, keyFiles, apiUrl);
-        say(whatIsWhere(upStack, dataDir, { url: apiUrl, signInToken }));
+      if (signal.aborted) return;
+      await runChildren(env, signal, say, (apiUrl) => {
+        writeStackFile(dataDir, up, keyFiles, apiUrl);
+        say(whatIsWhere(up, dataDir, { url: apiUrl, signInToken }));
       });
-      return exitCodes.done;
     } catch (error) {
-      if (stopping.signal.aborted) return exitCodes.done;
+      if (stopping.signal.aborted) return;
       if (error instanceof StackError)
         throw new CommandError(error.message, exitCodes.serviceAway, { cause: error });
       throw error;
@@ -98,16 +81,16 @@ export const start: Command = {
   },
 };
 
-/** `--fresh`: what an earlier start left in the folder goes, if it is one of ours. */
+/** `--fresh`: deletes the data folder of an earlier start. */
 function beginAnew(dataDir: string, say: (line: string) => void): void {
   if (!existsSync(dataDir)) return;
   if (!existsSync(join(dataDir, 'master.key'))) {
     throw new CommandError(
-      `${dataDir} is no data folder of heliograph (it holds no master.key): --fresh does not delete it`,
+      `${dataDir} is not a data folder of heliograph (it has no master.key): --fresh does not delete it`,
       exitCodes.usage,
     );
   }
-  // Refused while another start runs on it; what that one's servers left behind ended with it.
+  // Fails while another start uses the folder.
   const { release } = claimDataDir(dataDir);
   release();
   rmSync(dataDir, { recursive: true, force: true });
@@ -119,7 +102,7 @@ interface KeyFiles {
   jwt: string;
 }
 
-/** A key of the demo: made once, readable by its owner alone. */
+/** The path of a key of the demo, which is generated once and readable by its owner only. */
 function keepKey(dataDir: string, name: string): string {
   const path = join(dataDir, name);
   if (!existsSync(path))
@@ -171,7 +154,7 @@ async function childEnvironment(
   };
 }
 
-/** The demo has three plants of a brand, and visitors who do not wait five minutes. */
+/** Limits of incidents that suit a demo: it has three plants of a brand, and a visitor does not wait five minutes. */
 function demoIncidents(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     INCIDENT_PLANTS_MIN: env['INCIDENT_PLANTS_MIN'] || '3',
@@ -179,33 +162,30 @@ function demoIncidents(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   };
 }
 
-/** @returns the number of plants, and the token of a link that signs the demo's user in. */
+/** Migrates and seeds. @returns the number of plants, and the token of a link that signs the demo's user in. */
 async function prepare(
   config: Config,
-  demo: { generated: number; intervalS: number; say: (line: string) => void },
+  demo: { generated: number; intervalS: number },
+  say: (line: string) => void,
 ): Promise<{ plants: number; signInToken: string }> {
-  const db = await connectDatabase(config, { needTables: false });
-  try {
-    const applied = await migrateToLatest(db);
-    if (applied.length > 0) demo.say(`database migrated (${applied.length} migrations)`);
-    await checkMasterKeys(db, config);
-    await seedDemo({
-      db,
-      masterKeys: requireMasterKeys(config),
-      generated: demo.generated,
-      intervalS: demo.intervalS,
-      log: createLog('error', process.stderr),
-      progress: demo.say,
-    });
-    const plants = (await listPlants(db)).length;
-    demo.say(`${plants} plants`);
-    return { plants, signInToken: await demoSignIn(db) };
-  } finally {
-    await db.destroy();
-  }
+  return withDatabase(
+    config,
+    async (db) => {
+      const applied = await migrateToLatest(db);
+      if (applied.length > 0) say(`database migrated (${applied.length} migrations)`);
+      await checkMasterKeys(db, config);
+      const masterKeys = requireMasterKeys(config);
+      const log = createLog('error', process.stderr);
+      await seedDemo({ db, masterKeys, ...demo, log, progress: say });
+      const plants = (await listPlants(db)).length;
+      say(`${plants} plants`);
+      return { plants, signInToken: await demoSignIn(db) };
+    },
+    { needTables: false },
+  );
 }
 
-/** Runs worker and API as children until told to stop, or until one gives up, which ends the other. */
+/** Runs worker and API as children until `stopping`. If one gives up, the other ends too. */
 async function runChildren(
   env: NodeJS.ProcessEnv,
   stopping: AbortSignal,
@@ -237,7 +217,7 @@ async function runChildren(
       env: apiEnv,
       onStarted: (message: unknown) => {
         apiUrl = (message as { started: string }).started;
-        // Started again, it is where people know it to be.
+        // After a restart the API keeps its port.
         apiEnv['API_PORT'] = new URL(apiUrl).port;
         tell();
       },
@@ -260,10 +240,7 @@ function whatIsWhere(
   dataDir: string,
   api: { url: string; signInToken: string },
 ): string {
-  const data =
-    resolve(dataDir) === resolve(fileURLToPath(new URL('../../../.data', import.meta.url)))
-      ? ''
-      : ` --data ${dataDir}`;
+  const data = dataDir === resolve(defaultDataDir) ? '' : ` --data ${dataDir}`;
   return [
     '',
     'Heliograph polls.',
@@ -289,7 +266,7 @@ function whatIsWhere(
   ].join('\n');
 }
 
-/** Only who sits at this machine, or has come to it over its own channel, may be shown the link. */
+/** The sign-in link is shown only if the API listens on this machine alone. */
 function isLoopback(url: string): boolean {
   return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
 }
