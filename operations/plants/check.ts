@@ -29,10 +29,11 @@ import { lockKey, type Locks } from '../../db/lock.ts';
 import type { Database } from '../../db/tables.ts';
 import { plantOfWorkflowId, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { findGaps, judgeGaps, type JudgedGaps, type LostGap } from './check-gaps.ts';
-import { type AuditedLoops, auditedLoops, inBatches } from './check-loops.ts';
+import { askEach } from '../ask-each.ts';
+import { type AuditedLoops, auditedLoops, compareLoops } from './check-loops.ts';
 
 /**
- * The invariant checker: what must hold of the record, the loops and the locks, whatever happened to the system. It reads
+ * The check of the invariants, which hold for the ledger, the loops and the locks whatever happened to the system. It reads
  * PostgreSQL, Temporal and Redis and changes nothing.
  */
 
@@ -59,7 +60,7 @@ export type ViolationKind = (typeof violationKinds)[number];
 export interface Violation {
   kind: ViolationKind;
   plant_id: string | null;
-  /** ISO instant to look at; null where the violation has none. */
+  /** ISO instant of the violation; null: it has none. */
   at: string | null;
   sentence: string;
 }
@@ -70,12 +71,12 @@ export interface AuditCounts {
   polled: number;
   skipped: number;
   missed: number;
-  /** Without a row yet: their poll runs, or may still begin in time. */
+  /** Due slots without a row whose poll runs, or may still begin in time. */
   pending: number;
-  /** Without a row. */
+  /** Due slots without a row that no poll will write. */
   lost: number;
   doubled: number;
-  /** Rows that claim a slot where none is due. */
+  /** Rows of slots that were not due. */
   strays: number;
   overlapping: number;
   /** START and MANUAL polls off the grid. */
@@ -93,7 +94,7 @@ export interface AuditReport {
   checked_to: string;
   counts: AuditCounts;
   violations: Violation[];
-  /** More was found than is listed; the counts are whole. */
+  /** The list is cut; the counts are complete. */
   truncated: boolean;
 }
 
@@ -106,7 +107,7 @@ export interface AuditOptions {
   toMs?: number;
 }
 
-/** So many of a check are listed: who reads more has another problem than finding them. */
+/** Limit of violations that each part of the check lists. */
 const listedMax = 500;
 /** `started_at` is the workflow's time, `duration_ms` the worker's. */
 const clocksDifferMs = 5;
@@ -114,15 +115,11 @@ const clocksDifferMs = 5;
 const reconciledWithinMs = 60_000;
 
 /** Checks every invariant. @throws what the services throw when they are away. */
-export async function audit(options: AuditOptions & { client: Client }): Promise<AuditReport> {
-  return auditWith({ ...options, loops: auditedLoops(options.client) });
-}
-
-/** The same through ports. */
-export async function auditWith(
-  options: AuditOptions & { loops: AuditedLoops },
+export async function audit(
+  options: AuditOptions & ({ client: Client } | { loops: AuditedLoops }),
 ): Promise<AuditReport> {
-  const { db, loops, locks } = options;
+  const { db, locks } = options;
+  const loops = 'loops' in options ? options.loops : auditedLoops(options.client);
   const toMs = options.toMs ?? Date.now();
   const nowMs = Math.max(toMs, Date.now());
   const ledger = await onOneSnapshot(db, async (trx) => {
@@ -165,7 +162,7 @@ interface Found {
   truncated: boolean;
 }
 
-/** Slots and rows that are wrong in themselves, and the gaps, which are judged with the loops' help. */
+/** Wrong slots and rows, and the gaps, which are judged with the loops' help. */
 async function readSlots(db: Db, scope: LedgerScope) {
   const { strays: strayRows, ...counts } = await countSlots(db, plantLedger, scope);
   const gaps = await findGaps(db, scope, counts.without);
@@ -332,32 +329,19 @@ function alertSentence({ alertId, flaw, state, severity, event, before }: Flawed
   }
 }
 
-/** Every plant has one running loop, and nothing else has. The list may lag: a suspect is asked for by name. */
+/** Every plant has one running loop, and every loop has its plant. */
 async function checkLoops(
   db: Kysely<Database>,
   loops: AuditedLoops,
 ): Promise<Found & { counts: Pick<AuditCounts, 'plants' | 'loops'> }> {
-  const listed = await loops.listRunning();
-  const plants = await listPlantsToWatch(db);
-  const plantIds = new Set(plants.map((plant) => plant.id));
+  const readPlants = () => listPlantsToWatch(db);
   const createdBeforeMs = Date.now() - reconciledWithinMs;
-  const unlisted = plants.filter((plant) => !listed.has(pollWorkflowId(plant.id)));
-  const missing = await keep(
-    unlisted,
-    async (plant) => !(await loops.isRunning(pollWorkflowId(plant.id))),
-  );
-  const strangers = [...listed].filter(
-    (workflowId) => !plantIds.has(plantOfWorkflowId(workflowId) ?? ''),
-  );
-  const running = await keep(strangers, (workflowId) => loops.isRunning(workflowId));
-  // A plant that was added while the list was read has every right to its loop.
-  const plantIdsNow =
-    running.length === 0
-      ? plantIds
-      : new Set((await listPlantsToWatch(db)).map((plant) => plant.id));
-  const unknown = running.filter(
-    (workflowId) => !plantIdsNow.has(plantOfWorkflowId(workflowId) ?? ''),
-  );
+  const { listed, plants, missing } = await compareLoops(loops, readPlants);
+  const strangers = strangersTo(plants, [...listed]);
+  const runs = await askEach(strangers, (workflowId) => loops.isRunning(workflowId));
+  const running = strangers.filter((_, index) => runs[index]);
+  // A plant may have been added while the loops were listed.
+  const unknown = running.length === 0 ? [] : strangersTo(await readPlants(), running);
   return {
     counts: { plants: plants.length, loops: plants.length - missing.length + unknown.length },
     truncated: false,
@@ -378,14 +362,13 @@ async function checkLoops(
   };
 }
 
-async function keep<T>(items: readonly T[], test: (item: T) => Promise<boolean>): Promise<T[]> {
-  return inBatches(items, async (batch) => {
-    const passed = await Promise.all(batch.map(test));
-    return batch.filter((_, index) => passed[index]);
-  });
+/** The workflows that are the loop of none of the plants. */
+function strangersTo(plants: readonly { id: string }[], workflowIds: readonly string[]): string[] {
+  const known = new Set(plants.map(({ id }) => id));
+  return workflowIds.filter((workflowId) => !known.has(plantOfWorkflowId(workflowId) ?? ''));
 }
 
-/** Every lock ends by itself and belongs to the loop of its plant in this cluster and namespace. */
+/** Every lock has an end and belongs to the loop of its plant in this cluster and namespace. */
 async function checkLocks(
   loops: AuditedLoops,
   locks: Pick<Locks, 'list'>,
