@@ -17,16 +17,7 @@ import { pollQueue } from '../workflows/plants/messages.ts';
  * The metrics of a worker, for Prometheus. Labels are brands, steps, outcomes and triggers: short fixed lists, never ids of
  * plants, accounts or people. A step that runs again after a crash is counted again; the ledger in PostgreSQL is the record.
  */
-export interface WorkerMetrics {
-  /** The activities of the brands' queues, counted and timed. */
-  measured(activities: PlantActivities): PlantActivities;
-  /** Redis did not answer a call in time. */
-  lockFailed(): void;
-  watch(breaker: Breaker): void;
-  /** Prometheus' text format. */
-  text(): Promise<string>;
-  readonly contentType: string;
-}
+export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
 
 /** Whether a step runs locally or regularly, from the running activity's context. */
 export interface StepPlace {
@@ -39,14 +30,15 @@ const stepBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 1
 /** A punctual poll is some tens of ms late; a tenth of ten minutes is 60 s. */
 const lateBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 30, 60, 300];
 
-export function createWorkerMetrics(place: () => StepPlace = activityPlace): WorkerMetrics {
+export function createWorkerMetrics(place: () => StepPlace = activityPlace) {
   const register = new Registry();
   collectDefaultMetrics({ register });
   const registers = [register];
   const instruments = createInstruments(registers);
   const observe = createObserver(instruments);
   return {
-    measured(activities) {
+    /** The activities of the brands' queues, counted and timed. */
+    measured(activities: PlantActivities): PlantActivities {
       const entries = Object.entries(activities) as [string, (args: unknown) => Promise<unknown>][];
       return Object.fromEntries(
         entries.map(([step, run]) => [
@@ -68,8 +60,9 @@ export function createWorkerMetrics(place: () => StepPlace = activityPlace): Wor
         ]),
       ) as unknown as PlantActivities;
     },
+    /** Redis did not answer a call in time. */
     lockFailed: () => instruments.lockFailures.inc(),
-    watch(breaker) {
+    watch(breaker: Breaker) {
       // Read at each scrape; it registers itself.
       void new Gauge({
         name: 'heliograph_breaker_open',
@@ -81,6 +74,7 @@ export function createWorkerMetrics(place: () => StepPlace = activityPlace): Wor
         },
       });
     },
+    /** Prometheus' text format. */
     text: () => register.metrics(),
     contentType: register.contentType,
   };

@@ -41,6 +41,8 @@ import { servedQueues } from './queues.ts';
 import { cacheSize, heapProblem, thisMachine } from './workflow-cache.ts';
 import { stuckAfterMs, withLeanThreads } from './workflow-threads.ts';
 
+/** The worker of a process: opens the services, creates the activities, and serves the task queues. */
+
 /** Time for running activities to finish at a stop. A regular fetch may take longer; another worker then repeats it. */
 const shutdownGraceTime = '5s';
 /** After this the process ends even if something still runs. */

@@ -1,7 +1,6 @@
 import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
 import type {
-  AdapterErrorType,
   Brand,
   IntegrationStatus,
   Outcome,
@@ -109,14 +108,11 @@ export interface BackfillResult {
   failure: VendorFailure | null;
 }
 
-export interface ReconcileArgs extends PollKey {
+export interface ReconcileArgs
+  extends PollKey, Omit<BookedPoll, 'outcome' | 'errorType' | 'error'> {
   nowMs: number;
-  startedAtMs: number;
-  durationMs: number;
-  attempts: number;
   result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
   credentialsVersion: number | null;
-  booked: Booked | null;
 }
 
 /** Alerts and status without a reading: after a change by people, or a day's closing. */
@@ -145,7 +141,8 @@ export interface ReconcileResult extends PlantStanding {
   poll: BookedPoll;
 }
 
-export interface PollLogArgs extends PollKey {
+export interface PollLogArgs
+  extends PollKey, Omit<BookedPoll, 'outcome' | 'startedAtMs' | 'durationMs'> {
   jobType: 'POLL' | 'DAILY';
   trigger: Trigger;
   outcome: Outcome;
@@ -154,10 +151,6 @@ export interface PollLogArgs extends PollKey {
   /** The newest request that the poll serves; absent for a slot, and if the request brought none. */
   requestId?: string;
   durationMs: number | null;
-  attempts: number;
-  errorType: AdapterErrorType | null;
-  error: string | null;
-  booked: Booked | null;
 }
 
 /** Slots that no worker polled: the newest get a row each, all older ones (`overflow`) share one. */

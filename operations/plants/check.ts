@@ -157,11 +157,6 @@ export async function audit(
   };
 }
 
-interface Found {
-  violations: Violation[];
-  truncated: boolean;
-}
-
 /** Wrong slots and rows, and the gaps, which are judged with the loops' help. */
 async function readSlots(db: Db, scope: LedgerScope) {
   const { strays: strayRows, ...counts } = await countSlots(db, plantLedger, scope);
@@ -173,35 +168,29 @@ async function readSlots(db: Db, scope: LedgerScope) {
   const { overlaps, total: overlapping } = await findOverlaps(db, scope, clocksDifferMs, listedMax);
   const violations: Violation[] = [
     ...(scope.isKeyed ? [] : [ledgerKeyMissing]),
-    ...doubled.map(({ rows, covered, ...slot }) =>
-      violation(
+    ...doubled.map(({ rows, covered, ...slot }) => {
+      const several = `The slot has ${rows + covered} rows, ${covered} of them standing for several missed slots.`;
+      return violation(
         'SLOT_DOUBLED',
         slot,
-        covered === 0
-          ? `${rows} rows for one slot.`
-          : `The slot has ${rows + covered} rows, ${covered} of them standing for several missed slots.`,
-      ),
-    ),
-    ...strays.rows.map(({ trigger, outcome, grid, ...row }) =>
-      grid === null
-        ? violation(
-            'ROW_OUTSIDE_PERIOD',
-            row,
-            `A ${trigger} row (${outcome}) at a time when the plant was not due.`,
-          )
-        : violation(
-            'ROW_OFF_GRID',
-            row,
-            `A ${trigger} row (${outcome}) off the plant's grid of ${grid.phaseMs} ms + n × ${grid.intervalS} s.`,
-          ),
-    ),
-    ...overlaps.map(({ plantId, at, overlapMs }) =>
-      violation(
-        'POLLS_OVERLAP',
-        { subjectId: plantId, at },
-        `An earlier poll still ran for ${Math.round(overlapMs)} ms when this one began.`,
-      ),
-    ),
+        covered === 0 ? `${rows} rows for one slot.` : several,
+      );
+    }),
+    ...strays.rows.map(({ trigger, outcome, grid, ...row }) => {
+      const what = `A ${trigger} row (${outcome})`;
+      if (grid === null)
+        return violation(
+          'ROW_OUTSIDE_PERIOD',
+          row,
+          `${what} at a time when the plant was not due.`,
+        );
+      const gridText = `${grid.phaseMs} ms + n × ${grid.intervalS} s`;
+      return violation('ROW_OFF_GRID', row, `${what} off the plant's grid of ${gridText}.`);
+    }),
+    ...overlaps.map(({ plantId: subjectId, at, overlapMs }) => {
+      const sentence = `An earlier poll still ran for ${Math.round(overlapMs)} ms when this one began.`;
+      return violation('POLLS_OVERLAP', { subjectId, at }, sentence);
+    }),
   ];
   const truncated =
     counts.doubled > doubled.length ||
@@ -224,7 +213,7 @@ const ledgerKeyMissing = violation(
   'The database does not forbid a second row of one slot: the primary key of poll_logs is missing.',
 );
 
-function tellGaps({ slots, polls, truncated }: JudgedGaps): Found {
+function tellGaps({ slots, polls, truncated }: JudgedGaps) {
   const place = ({ subjectId, firstMs }: LostGap) => ({ subjectId, at: firstMs });
   const booked =
     'A poll of this time is booked on the plant or its day, and the ledger has no row of it.';
@@ -244,11 +233,7 @@ function gapSentence({ slots, lastMs, newest, polling }: LostGap): string {
   return `${what}${newest ? ', and its loop is not at it' : ''}.`;
 }
 
-async function readDays(
-  db: Db,
-  window: AuditWindow,
-  ledgerStartMs: number,
-): Promise<Found & { counts: Pick<AuditCounts, 'days'> }> {
+async function readDays(db: Db, window: AuditWindow, ledgerStartMs: number) {
   const unlike = await findDaysUnlikeLedger(db, window, ledgerStartMs, listedMax);
   const { days, compared, total } = unlike;
   return {
@@ -269,31 +254,21 @@ function amount(value: number | null, unit: string): string {
   return value === null ? `no ${unit}` : `${value} ${unit}`;
 }
 
-async function readAlerts(
-  db: Db,
-  fromMs: number,
-): Promise<Found & { counts: Pick<AuditCounts, 'alerts' | 'alert_events'> }> {
+async function readAlerts(db: Db, fromMs: number) {
   const doubled = await findDoubledAlerts(db, listedMax);
   const { alerts, total, ...checked } = await findFlawedAlerts(db, fromMs, listedMax);
   return {
     violations: [
       ...((await hasDedupeIndex(db)) ? [] : [dedupeIndexMissing]),
-      ...doubled.map(({ plantId, key, alertIds, startedAt }) =>
-        violation(
-          'ALERT_DOUBLED',
-          { subjectId: plantId, at: startedAt },
-          `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`,
-        ),
-      ),
-      ...alerts.map((alert) =>
-        violation(
-          ['NO_EVENT', 'STATE', 'SEVERITY'].includes(alert.flaw)
-            ? 'ALERT_UNLIKE_EVENTS'
-            : 'ALERT_EVENTS_BROKEN',
-          { subjectId: alert.plantId, at: alert.at },
-          alertSentence(alert),
-        ),
-      ),
+      ...doubled.map(({ plantId: subjectId, key, alertIds, startedAt: at }) => {
+        const sentence = `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`;
+        return violation('ALERT_DOUBLED', { subjectId, at }, sentence);
+      }),
+      ...alerts.map((alert) => {
+        const isUnlike = ['NO_EVENT', 'STATE', 'SEVERITY'].includes(alert.flaw);
+        const kind = isUnlike ? 'ALERT_UNLIKE_EVENTS' : 'ALERT_EVENTS_BROKEN';
+        return violation(kind, { subjectId: alert.plantId, at: alert.at }, alertSentence(alert));
+      }),
     ],
     truncated: total > alerts.length || doubled.length === listedMax,
     counts: { alerts: checked.alertsChecked, alert_events: checked.eventsChecked },
@@ -330,10 +305,7 @@ function alertSentence({ alertId, flaw, state, severity, event, before }: Flawed
 }
 
 /** Every plant has one running loop, and every loop has its plant. */
-async function checkLoops(
-  db: Kysely<Database>,
-  loops: AuditedLoops,
-): Promise<Found & { counts: Pick<AuditCounts, 'plants' | 'loops'> }> {
+async function checkLoops(db: Kysely<Database>, loops: AuditedLoops) {
   const readPlants = () => listPlantsToWatch(db);
   const createdBeforeMs = Date.now() - reconciledWithinMs;
   const { listed, plants, missing } = await compareLoops(loops, readPlants);
@@ -351,13 +323,11 @@ async function checkLoops(
         .map(({ id }) =>
           violation('LOOP_MISSING', { subjectId: id }, `No workflow ${pollWorkflowId(id)} runs.`),
         ),
-      ...unknown.map((workflowId) =>
-        violation(
-          'LOOP_UNKNOWN',
-          { subjectId: plantOfWorkflowId(workflowId) },
-          `The loop ${workflowId} runs and belongs to no plant.`,
-        ),
-      ),
+      ...unknown.map((workflowId) => {
+        const subjectId = plantOfWorkflowId(workflowId);
+        const sentence = `The loop ${workflowId} runs and belongs to no plant.`;
+        return violation('LOOP_UNKNOWN', { subjectId }, sentence);
+      }),
     ],
   };
 }
@@ -369,26 +339,20 @@ function strangersTo(plants: readonly { id: string }[], workflowIds: readonly st
 }
 
 /** Every lock has an end and belongs to the loop of its plant in this cluster and namespace. */
-async function checkLocks(
-  loops: AuditedLoops,
-  locks: Pick<Locks, 'list'>,
-): Promise<Found & { counts: Pick<AuditCounts, 'locks'> }> {
+async function checkLocks(loops: AuditedLoops, locks: Pick<Locks, 'list'>) {
   const held = await locks.list();
   const domain = held.length === 0 ? '' : await loops.lockDomain();
-  const violations: Violation[] = [];
-  for (const { key, ttlMs, owner } of held) {
+  const violations = held.flatMap(({ key, ttlMs, owner }) => {
     const subjectId = key.slice(lockKey('plant', '').length);
-    if (ttlMs < 0)
-      violations.push(violation('LOCK_WITHOUT_TTL', { subjectId }, `${key} has no time to live.`));
-    if (owner !== `${domain}/${pollWorkflowId(subjectId)}`)
-      violations.push(
-        violation(
-          'LOCK_UNKNOWN_OWNER',
-          { subjectId },
-          `${key} belongs to ${owner}, not to the plant's loop in ${domain}.`,
-        ),
-      );
-  }
+    const isOurs = owner === `${domain}/${pollWorkflowId(subjectId)}`;
+    const foreign = `${key} belongs to ${owner}, not to the plant's loop in ${domain}.`;
+    return [
+      ...(ttlMs >= 0
+        ? []
+        : [violation('LOCK_WITHOUT_TTL', { subjectId }, `${key} has no time to live.`)]),
+      ...(isOurs ? [] : [violation('LOCK_UNKNOWN_OWNER', { subjectId }, foreign)]),
+    ];
+  });
   return { violations, truncated: false, counts: { locks: held.length } };
 }
 

@@ -40,13 +40,10 @@ export const inspectPlants: Fact<Inspection> = async ({ db, temporal, clock }, l
       .map((plant) =>
         judged('LOOP_MISSING', plant, `No workflow ${pollWorkflowId(plant.id)} runs.`),
       ),
-    ...unplanned.map((plant) =>
-      judged(
-        'NOT_PLANNED',
-        plant,
-        'Its loop runs, and has not opened the period in which it is due.',
-      ),
-    ),
+    ...unplanned.map((plant) => {
+      const sentence = 'Its loop runs, and has not opened the period in which it is due.';
+      return judged('NOT_PLANNED', plant, sentence);
+    }),
     ...(await askEach(overdue, async (plant) => {
       const dueS = Math.round((nowMs - plant.due_at.getTime()) / 1_000);
       const why = await whyOverdue(plant, { missingIds, unserved, loops });
