@@ -4,12 +4,12 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityLog, CallContext } from './deps.ts';
 import { toApplicationFailure, unexpected } from './failure.ts';
 
-/** What every activity has around its work: a heartbeat, errors as Temporal gets them, and a log line for errors of ours. */
+/** Wraps every activity: a heartbeat, errors as Temporal needs them, and a log line for unexpected errors. */
 
-/** A dead worker is noticed by the heartbeats that are missing for 10 s; a busy one must not be taken for it. */
+/** Temporal takes a worker for dead after 10 s without a heartbeat; a busy worker must not be late. */
 const heartbeatMs = 3_000;
 
-/** The caller as the running activity's context says. */
+/** The caller of the running activity. */
 export function activityContext(): CallContext {
   const { info, cancellationSignal, heartbeat } = Context.current();
   return {
@@ -22,8 +22,8 @@ export function activityContext(): CallContext {
 }
 
 /**
- * Makes activities of plain functions. One that is regular is heard every few seconds while it runs; a local one lives within
- * its workflow task and is not.
+ * Makes activities of plain functions. A regular activity sends heartbeats while it runs; a local one is part of its workflow
+ * task and needs none.
  *
  * @example
  * const activity = activityMaker(log, activityContext);
@@ -51,7 +51,7 @@ export function activityMaker(log: ActivityLog, context: () => CallContext) {
     };
 }
 
-/** What a log may say of an error: never its text, which may quote a row or a header. */
+/** The fields of an error for the log, without its text, which may quote a row or a header. */
 function errorFields(error: unknown): object {
   if (!(error instanceof Error)) return { errorName: typeof error };
   const { code, constraint } = error as { code?: unknown; constraint?: unknown };

@@ -1,8 +1,8 @@
-/** What workflows may wish for that serve every context: types only. Instants are integer ms since the epoch. */
+/** The activities that workflows of every context call: types only. Instants are integer ms since the epoch. */
 
 /**
- * What the reconciliation changed, as people read it in Temporal's Web UI: how many plants there are, the ids of those whose
- * loop was started, and so on. A list is empty where nothing had to change, and names the first where much had to.
+ * What the reconciliation changed, for people in Temporal's Web UI: the number of plants, the ids of those whose loop was
+ * started, and so on. A list is empty if nothing had to change; a long list is cut.
  */
 export type FleetReport = Readonly<Record<string, number | readonly string[]>>;
 

@@ -13,12 +13,12 @@ import { createRecord } from './plants/record.ts';
 import { createWholePoll } from './plants/whole-poll.ts';
 import { createReconcilers } from './reconcilers.ts';
 
-/** The activities of all queues: parts become activities under the names that workflows know. */
+/** Makes the activities of all queues, under the names that workflows know. */
 
 /**
  * The activities of a brand's queue, with errors translated by `failure.ts`.
  *
- * @param context where a call comes from; given where activities are played without a worker.
+ * @param context the caller of an activity; given where activities run without a worker.
  */
 export function createPlantActivities(
   deps: ActivityDeps,

@@ -3,11 +3,11 @@ import type { Kysely } from 'kysely';
 import type { Locks } from '../db/lock.ts';
 import type { Database } from '../db/tables.ts';
 
-/** What the activities of every context work with; tests pass their own. */
+/** What the activities of every context need; tests pass their own. */
 export interface Deps {
   db: Kysely<Database>;
   locks: Locks;
-  /** `{Temporal cluster id}/{namespace}`: with the workflow id behind it, a lock's owner. */
+  /** `{Temporal cluster id}/{namespace}`; `/` and the workflow id after it make the owner of a lock. */
   lockDomain: string;
   /** The worker's clock, ms since the epoch. */
   clock: () => number;
@@ -20,9 +20,8 @@ export interface ActivityLog {
   error(fields: object, message: string): void;
 }
 
-/** Where a call comes from; the activity context in a worker, a plain value where activities are played without one. */
+/** The caller of an activity: from the activity's context in a worker, else a plain value. */
 export interface CallContext {
-  /** `workflow id` and `run id` of the caller. */
   workflowId: string;
   runId: string;
   isLocal: boolean;

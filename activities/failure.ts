@@ -4,19 +4,18 @@ import { codeOf, isServiceError } from '../db/service-error.ts';
 import { PlainError } from '../domain/plain-error.ts';
 
 /**
- * The one table of errors that leave an activity. Vendor errors are not here: they are values. Messages are redacted by
- * construction: of an unexpected error only its class, SQLSTATE and constraint come out, never its text, which may quote a
- * row or a header.
+ * The one table of errors that leave an activity. Vendor errors are not here: they are values. The message of an unexpected
+ * error has only its class, SQLSTATE and constraint, never its text, which may quote a row or a header.
  */
 
-/** One of our own services is away or busy: tried again for ever, from 1 s to 30 s. */
+/** One of our own services is away or busy: Temporal tries again without an end, after 1 s to 30 s. */
 export const serviceUnavailable = 'SERVICE_UNAVAILABLE';
-/** The local path is closed for this call: the regular one takes it. */
+/** The local path is closed for this call: the step runs as a regular activity. */
 export const takeRegular = 'TAKE_REGULAR';
 /** A bug, a constraint, a missing key: ends the poll FAILED/UNKNOWN with its row. */
 export const unexpected = 'UNEXPECTED';
 
-/** What is told of an error: its kind and codes, nothing of its text. */
+/** The class and codes of an error, without its text. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'an error that is no Error';
   const code = codeOf(error);
@@ -29,10 +28,10 @@ function describe(error: unknown): string {
 }
 
 /**
- * The error as Temporal gets it.
+ * The error as Temporal needs it.
  *
- * @param attempting what was being done, for the person who reads it: "writing the poll log".
- * @param neverGiveUp every error is tried again: the ledger's own activities.
+ * @param attempting what was being done, for people: "writing the poll log".
+ * @param neverGiveUp Temporal retries after every error, as for activities that write the ledger.
  */
 export function toApplicationFailure(
   error: unknown,

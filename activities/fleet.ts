@@ -1,26 +1,26 @@
 import type { FleetReport } from './contract.ts';
 import type { Deps } from './deps.ts';
 
-/** Makes what runs in Temporal what PostgreSQL says: one loop for each row that wants one, whatever the loops watch. */
+/** The reconciliation: runs one loop in Temporal for each row of PostgreSQL that wants one, in every context. */
 
-/** The first start of a large fleet is spread, so that Temporal is not flooded. */
+/** Limit of loops started per second, so that the first start of a large fleet does not flood Temporal. */
 const startsPerSecondMax = 100;
-/** The report goes through the history: of a large change it names the first. */
+/** Limit of ids in a list of the report, which becomes part of the workflow's history. */
 const namedMax = 100;
 /**
- * The loops are listed at least so often. In between their number tells: a list of thousands holds up Temporal's store, and
- * so every poll.
+ * How often the loops are listed. In between they are only counted, because a list of thousands delays Temporal's store and so
+ * every poll.
  */
 const listedEveryMs = 600_000;
 
-/** One context's part in the reconciliation: does its work, and says what it changed. */
+/** The part of one context in the reconciliation. Returns what it changed. */
 export type Reconciler = (nowMs: number) => Promise<FleetReport>;
 
 /**
- * The activity over all parts, which have their turn one after the other.
+ * The activity that runs all parts, one after the other.
  *
- * @returns the parts' reports as one: figures of the same word are added, lists joined.
- * @throws the first error, after every part had its turn; the others come again with the next reconciliation.
+ * @returns one report of all parts: numbers of the same key are added, lists joined.
+ * @throws the first error, after all parts have run.
  */
 export function createFleet(reconcilers: readonly Reconciler[], { clock }: Pick<Deps, 'clock'>) {
   return async function reconcileFleet(args: { nowMs: number }): Promise<FleetReport> {
@@ -48,47 +48,46 @@ function joined(
   return [...(Array.isArray(before) ? before : []), ...value.slice(0, namedMax)];
 }
 
-/** What the reconciliation does to loops of one kind; given by the composition root, which has the Temporal client. */
+/** What the reconciliation does to loops of one kind. The worker gives it, because activities have no Temporal client. */
 export interface Loops<Subject> {
   /** How many loops run. */
   count(): Promise<number>;
   /** The subjects' ids of all loops that run. */
   list(): Promise<ReadonlySet<string>>;
-  /** Starts the subject's loop; does nothing where one runs. */
+  /** Starts the subject's loop if none runs. */
   start(subject: Subject): Promise<void>;
   /**
-   * Ends a loop whose workflow task fails again and again, and starts another with nothing in hand; starts one where none
-   * runs; leaves any other loop alone. @returns whether it was started.
+   * Replaces a loop whose workflow task fails again and again by one with empty state, and starts one if none runs.
+   * @returns whether it started one.
    */
   restartStuck(subject: Subject): Promise<boolean>;
-  /** Tells the loop to look again; does nothing where none runs. */
+  /** Tells the loop, if one runs, to read its row again. */
   signalChanged(subjectId: string): Promise<unknown>;
 }
 
 /** The rows that want loops of one kind. */
 export interface LoopRows<Subject> {
-  /** What the log calls them: `plants`. */
+  /** Their name in the log: `plants`. */
   kind: string;
-  /** All of them; `changed`: the loop has not yet seen what people changed. */
+  /** `changed`: the loop has not yet seen what people changed. */
   listWanted(): Promise<(Subject & { changed: boolean })[]>;
-  /** Those that their loop should have served and has not, or a sample of them: the loop may be stuck. */
+  /** Rows, or a sample of them, that their loop has not served in time: the loop may be stuck. */
   listSilent(nowMs: number): Promise<Subject[]>;
 }
 
-/** What was done to the loops, by their subjects' ids. */
+/** What changed; lists are of subjects' ids. */
 export interface LoopsReport {
   wanted: number;
   started: string[];
-  /** Loops that nothing wants any more: each was told to look again, sees it, and ends. */
+  /** Loops without a row: each was told to read its row again, finds none, and ends. */
   ended: string[];
-  /** Loops that were told of a change. */
   signalled: string[];
-  /** Loops that were stuck, or not there while their number was right. */
+  /** Loops that were stuck, or missing although the number of loops was right. */
   restarted: string[];
 }
 
 /**
- * Brings the loops of one kind in line with the rows that want them.
+ * Reconciles the loops of one kind with the rows that want them.
  *
  * @example
  * const reconcileLoops = createLoopReconciler(loops, { kind: 'plants', listWanted, listSilent }, deps);
@@ -106,11 +105,11 @@ export function createLoopReconciler<Subject extends { id: string }>(
     const wantedIds = new Set(wanted.map(({ id }) => id));
     const isListNeeded =
       clock() >= listedAtMs + listedEveryMs ||
-      // One that no loop has seen yet may stand where one that is gone has left its loop: the number would be right.
+      // If a row is new and another is gone, the number of loops is right and the loops are not.
       wanted.some(({ changed }) => changed) ||
       (await loops.count()) !== wanted.length;
     const running = isListNeeded ? await loops.list() : wantedIds;
-    // Only now: a list that failed is made again at the next reconciliation.
+    // Only now, so that the next reconciliation repeats a list that failed.
     if (isListNeeded) listedAtMs = clock();
     const missing = wanted.filter(({ id }) => !running.has(id));
     const ended = [...running].filter((id) => !wantedIds.has(id));
@@ -121,7 +120,7 @@ export function createLoopReconciler<Subject extends { id: string }>(
     return { wanted: wanted.length, started: missing.map(idOf), ended, signalled, restarted };
   };
 
-  /** A loop that no worker can go on with would stand still for ever; all that it knows is in PostgreSQL as well. */
+  /** A loop that no worker can continue would stand still for ever. Everything that it knows is in PostgreSQL as well. */
   async function restartStuck(silent: readonly Subject[]): Promise<string[]> {
     const restarted: string[] = [];
     for (const subject of silent) if (await loops.restartStuck(subject)) restarted.push(subject.id);

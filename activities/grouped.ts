@@ -1,9 +1,9 @@
 /**
- * Calls that come close together, made as one: many plants cost one statement.
+ * Groups calls that come close together, so that many plants share one statement.
  *
- * @param run is given what was asked, at most `sizeMax` of it, and answers in the same order. Its error is everybody's.
- * @param flightsMax so many runs are out at once; what comes meanwhile waits for the first to land, and goes together.
- * @returns the call of one. `lingerMs`: so long it may wait for company; the most impatient decides for all.
+ * @param run gets at most `sizeMax` items and returns their results in the same order. Its error rejects all calls of the group.
+ * @param flightsMax maximum number of runs at once. Calls that come meanwhile wait for the first to end, and share one run.
+ * @returns the call for one item. `lingerMs` is how long it may wait for others; the shortest wait counts for the group.
  */
 export function grouped<Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,
@@ -28,7 +28,7 @@ export function grouped<Item, Result>(
 
   function leave(): void {
     clearTimeout(timer);
-    // It goes with the next landing.
+    // The group leaves when a run ends.
     if (flights >= flightsMax) return;
     const group = waiting.slice(0, sizeMax);
     waiting = waiting.slice(sizeMax);

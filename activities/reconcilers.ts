@@ -4,7 +4,7 @@ import type { Loops, Reconciler } from './fleet.ts';
 import type { ActivityDeps } from './plants/deps.ts';
 import { createPlantsReconciler } from './plants/fleet.ts';
 
-/** The contexts' parts in the reconciliation of the fleet, in the order of their turns. */
+/** The parts of all contexts in the reconciliation of the fleet, in the order in which they run. */
 export function createReconcilers(
   deps: ActivityDeps,
   loops: { plants: Loops<LoopPlant> },

@@ -9,7 +9,7 @@ import { createPlantsReconciler } from '../activities/plants/fleet.ts';
 import { createVendors } from '../activities/plants/vendor.ts';
 import { createFixtureAdapter } from '../adapters/clouds/registry.ts';
 import { createFleetView } from '../api/plants/fleet-view.ts';
-import { type AuditReport, auditWith } from '../operations/plants/check.ts';
+import { type AuditReport, audit } from '../operations/plants/check.ts';
 import { type Config, requireMasterKeys } from '../environment/config.ts';
 import { createLog } from '../environment/log.ts';
 import { noLocks } from '../db/lock.ts';
@@ -207,7 +207,7 @@ async function timeReads(
   let report: AuditReport | null = null;
   reads.push(
     await time('audit of a day, without loops', async () => {
-      report = await auditWith({
+      report = await audit({
         db,
         locks: { list: async () => [] },
         loops: {

@@ -5,7 +5,7 @@ import { reconciliation } from './reconciliation.ts';
 import { postgres, redis, temporal } from './servers.ts';
 import { fleetQueue } from '../workflows/messages.ts';
 
-/** All components of the diagnosis, in the order in which people read them. What is entered here shows everywhere. */
+/** All components of the diagnosis, in the order in which people see them. Every view shows each of them. */
 export const components: readonly Component[] = [
   postgres,
   redis,

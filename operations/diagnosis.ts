@@ -4,47 +4,46 @@ import type { Kysely } from 'kysely';
 import type { Database } from '../db/tables.ts';
 
 /**
- * One diagnosis of the running system, by the components that it is handed. `/health`, the System page, `heliograph status`
- * and `heliograph validate` show what it finds.
+ * The diagnosis of the running system. It judges the given components; `/health`, the System page, `heliograph status` and
+ * `heliograph validate` show its findings.
  */
 
-/** `down` is what must be acted on now. `degraded` is something missing, with which the system goes on. */
+/** `down`: a person must act now. `degraded`: something is missing, and the system continues without it. */
 export type State = 'ok' | 'degraded' | 'down';
 
 export interface Judgement {
   state: State;
-  /** What was measured or is wrong: a whole sentence, which stands alone. */
+  /** A complete sentence that says what was measured, or what is wrong. */
   sentence: string;
   /** What to do about it. */
   advice?: string;
-  /** By which findings of single subjects are grouped, such as LOOP_MISSING; absent: by their component. */
+  /** The group of findings of single subjects, such as LOOP_MISSING; default: their component. */
   kind?: string;
-  /** Of which subject this is, and when, as JSON shows it: `{ plant_id: 'solis-canal' }`. */
+  /** The subject and its time, as JSON shows them: `{ plant_id: 'solis-canal' }`. */
   facts?: Readonly<Record<string, string | null>>;
 }
 
-/** A judgement of a component, and when its facts were read, ms since the epoch. */
+/** A judgement with its component, and the time when its fact was read, ms since the epoch. */
 export interface Finding extends Judgement {
   component: string;
   takenAtMs: number;
 }
 
-/** What a diagnosis may ask. */
 export interface Services {
   db: Kysely<Database>;
   temporal: Client;
-  /** null where no Redis is configured. Rejects while Redis is away. */
+  /** Rejects while Redis is away. null: no Redis is configured. */
   askRedis: (() => Promise<{ evictionPolicy: string | null }>) | null;
   /** ms since the epoch. */
   clock: () => number;
 }
 
-/** Reads one thing. A rule or a view names the fact, and `look` reads it once for all that name it. */
+/** Reads one thing. Components and views name a fact, and `look` reads it once for all of them. */
 export type Fact<Value> = (services: Services, look: Look) => Promise<Value>;
 
 export type Look = <Value>(fact: Fact<Value>) => Promise<Answer<Value>>;
 
-/** What a fact was, when it was read and how long that took; or that it could not be read, and why. */
+/** The value of a fact, or the error if it could not be read; when it was read, and how long that took. */
 export type Answer<Value> = { takenAtMs: number; tookMs: number } & (
   | { isAway: false; value: Value }
   | { isAway: true; error: unknown }
@@ -54,34 +53,34 @@ export type Answer<Value> = { takenAtMs: number; tookMs: number } & (
 export interface Component<Value = unknown> {
   name: string;
   fact: Fact<Value>;
-  /** null: there is no such part here. */
+  /** null: this system has no such part. */
   judge(value: Value, at: { takenAtMs: number; tookMs: number }): Judgement | null;
-  /** Said when the fact cannot be read. */
+  /** The judgement if the fact cannot be read. */
   away: Judgement;
-  /** Looks at each subject of the component by itself, which takes long: only `heliograph validate` asks for it. */
+  /** Checks each subject of the component, which takes long. Only `heliograph validate` asks for it. */
   inspection?: Fact<Inspection>;
 }
 
 export interface Inspection {
-  /** As JSON has them: `{ plants: 12, on_time: 11 }`. */
+  /** As JSON shows them: `{ plants: 12, on_time: 11 }`. */
   counts: Readonly<Record<string, number>>;
   /** The counts in words. */
   summary: string;
-  /** Only of what is wrong. */
+  /** Only what is wrong. */
   judgements: readonly Judgement[];
 }
 
 export interface Diagnosis {
-  /** That of the worst finding. */
+  /** The state of the worst finding. */
   state: State;
   findings: Finding[];
-  /** Shows the facts behind the findings, and others of about the same time. */
+  /** Reads the facts behind the findings, and further facts of about the same time. */
   look: Look;
 }
 
 const severity = { ok: 0, degraded: 1, down: 2 } as const satisfies Record<State, number>;
 
-/** Judges every component, in their order. A fact that cannot be read is a finding, not an error. */
+/** Judges every component, in order. A fact that cannot be read is a finding, not an error. */
 export async function diagnose(components: readonly Component[], look: Look): Promise<Diagnosis> {
   const judged = await Promise.all(components.map((component) => examine(component, look)));
   const findings = judged.flat();
@@ -98,10 +97,10 @@ async function examine(component: Component, look: Look): Promise<Finding[]> {
 }
 
 /**
- * Looks at every subject of the components that can be inspected, and judges the others as `diagnose` does. Components may
+ * Checks every subject of the components that have an inspection, and judges the others as `diagnose` does. Components may
  * share an inspection.
  *
- * @returns findings only of what is wrong.
+ * @returns only findings of what is wrong.
  * @throws what the services throw when an inspection cannot be made.
  */
 export async function inspect(
@@ -126,7 +125,7 @@ export async function inspect(
   };
 }
 
-/** @throws what the service threw, where it is away. */
+/** @throws the error of a fact that could not be read. */
 export function valueOf<Value>(answer: Answer<Value>): Value {
   if (answer.isAway) throw answer.error;
   return answer.value;
@@ -137,10 +136,10 @@ class NoAnswer extends Error {
 }
 
 /**
- * Reads facts, each of them once however many ask for it.
+ * Reads facts, each of them once.
  *
  * @param answerMsMax a fact that takes longer counts as away.
- * @param onAway is told why a fact could not be read; the answer may be public and does not say.
+ * @param onAway gets the error of a fact that could not be read, which public answers do not show.
  */
 export function createLook(
   services: Services,

@@ -5,7 +5,7 @@ import { fleetQueue, fleetScheduleId } from '../workflows/messages.ts';
 /** How often the fleet is reconciled. */
 const reconcileEverySeconds = 30;
 
-/** Makes sure that the Schedule of the reconciliation exists, and lets it run now. */
+/** Creates the Schedule of the reconciliation if it is missing, and triggers it. */
 export async function triggerReconciliation(client: Client): Promise<void> {
   try {
     await client.schedule.create({

@@ -1,5 +1,5 @@
 /**
- * Where the Temporal Web UI shows a workflow; null where no Web UI is known. A path of the Web UI's own address stays.
+ * The page of a workflow in the Temporal Web UI; null if no Web UI is known. The address of the Web UI may have a path.
  *
  * @example workflowLink('https://temporal.example.org/ui', 'default', 'poll:plant:solis-canal:latest')
  */

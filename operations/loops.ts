@@ -2,22 +2,22 @@ import { type Client, WorkflowNotFoundError, type WorkflowOptions } from '@tempo
 import type { SignalDefinition } from '@temporalio/common';
 
 /**
- * The loops as Temporal runs them, whatever they watch: one long-lived workflow for each subject (a plant, a gateway) that
- * wants one. A context says by a `LoopKind` what its loops are.
+ * The loops in Temporal: one long-lived workflow for each subject, such as a plant or a gateway. A context describes its loops
+ * by a `LoopKind`.
  */
 
-/** A worker that dies fails a task once or twice; code that does not fit its history fails each attempt. */
+/** A worker that dies fails a task once or twice; code that does not fit the history fails every attempt. */
 const stuckAttempts = 4;
 
 /** What tells one kind of loop from another. */
 export interface LoopKind<Subject extends { id: string }> {
   workflowType: string;
   workflowIdOf(subjectId: string): string;
-  /** The other way round; null for a workflow that has another name, such as one that was started by hand. */
+  /** The inverse; null for any other workflow id, such as that of a workflow that was started by hand. */
   subjectOf(workflowId: string): string | null;
-  /** The queue and the input of a subject's loop, and what people see of it in the Web UI. */
+  /** Queue and input of a subject's loop, and its texts for the Web UI. */
   startOf(subject: Subject): Omit<WorkflowOptions, 'workflowId'> & { args: [input: object] };
-  /** Tells a loop to look at its subject again. */
+  /** Tells a loop to read its subject's row again. */
   changedSignal: SignalDefinition;
 }
 
@@ -43,7 +43,7 @@ export function createLoops<Subject extends { id: string }>(
 
     start,
 
-    /** Starts one where none runs, too. @returns false where the loop is well: then nothing was done. */
+    /** Replaces a stuck loop, and starts one if none runs. @returns false if the loop works: then it does nothing. */
     async restartStuck(subject: Subject): Promise<boolean> {
       const handle = client.workflow.getHandle(workflowIdOf(subject.id));
       try {
@@ -53,20 +53,26 @@ export function createLoops<Subject extends { id: string }>(
           await handle.terminate('its workflow task failed again and again: another loop goes on');
         }
       } catch (error) {
-        // There is none, or it has ended meanwhile.
+        // There is no loop, or it has ended meanwhile.
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
       await start(subject);
       return true;
     },
 
-    /** @returns false where no loop runs. */
+    /** @returns false if no loop runs. */
     async signalChanged(subjectId: string): Promise<boolean> {
-      return signalLoop(client, workflowIdOf(subjectId), kind.changedSignal);
+      try {
+        await client.workflow.getHandle(workflowIdOf(subjectId)).signal(kind.changedSignal);
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
     },
   };
 
-  /** Starts the subject's loop; does nothing where one runs. */
+  /** Starts the subject's loop if none runs. */
   async function start(subject: Subject): Promise<void> {
     await client.workflow.start<(input: object) => Promise<void>>(workflowType, {
       ...kind.startOf(subject),
@@ -80,7 +86,7 @@ function runningQuery(workflowType: string): string {
   return `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running'`;
 }
 
-/** The workflow ids of all running loops of a type, those of another name included; from the visibility store, a moment old. */
+/** The workflow ids of all running workflows of a type, including any that are no loop; from the visibility store, a moment old. */
 export async function listRunning(client: Client, workflowType: string): Promise<Set<string>> {
   const workflowIds = new Set<string>();
   for await (const { workflowId } of client.workflow.list({ query: runningQuery(workflowType) }))
@@ -88,17 +94,8 @@ export async function listRunning(client: Client, workflowType: string): Promise
   return workflowIds;
 }
 
-/** Signals a loop. @returns false where it does not run. */
-export async function signalLoop(
-  client: Client,
-  workflowId: string,
-  signal: SignalDefinition,
-): Promise<boolean> {
-  try {
-    await client.workflow.getHandle(workflowId).signal(signal);
-    return true;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
+/** `{cluster id}/{namespace}`: the first part of the owner of every lock that a loop holds. */
+export async function lockDomain(client: Client): Promise<string> {
+  const { clusterId } = await client.workflowService.getClusterInfo({});
+  return `${clusterId}/${client.options.namespace}`;
 }

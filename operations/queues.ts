@@ -4,18 +4,19 @@ import { type Component, type Fact, valueOf } from './diagnosis.ts';
 import { counted } from '../domain/wording.ts';
 import { allQueues } from '../workflows/queues.ts';
 
-/** The task queues as Temporal sees them: who takes work from them, and what waits. */
+/** The task queues in Temporal: which workers serve them, and how many tasks wait. */
 
 export interface QueueView {
   queue: string;
-  /** Processes that take workflow tasks, by their identity (`pid@host`). */
+  /** Processes that poll for workflow tasks, by their identity (`pid@host`). */
   workers: { identity: string; last_seen_at: string }[];
-  /** Tasks that wait, and for how long the oldest has, seconds. Sticky queues, which live for seconds, are not in it. */
+  /** Number of waiting tasks, without those of sticky queues, which live for seconds. */
   backlog: number;
+  /** How long the oldest task waits, seconds. */
   backlog_age_s: number;
 }
 
-/** A worker's long poll ends after a minute at the latest: who was not heard for longer is gone. Temporal forgets after 5 min. */
+/** A worker polls at least once a minute, so one that has not polled for longer is gone. Temporal lists it for 5 min. */
 const workerHeardWithinMs = 75_000;
 
 /** `temporal.api.enums.v1.TaskQueueType`. */
@@ -57,44 +58,38 @@ async function readQueue(client: Client, queue: string, nowMs: number): Promise<
   };
 }
 
-/** Tasks that wait longer than this, seconds, wait for a worker. */
+/** A task that waits longer, seconds, waits for a worker. */
 const backlogAgeSMax = 30;
-
-interface Served {
-  view: QueueView;
-  /** Who waits for a worker where there is none: '3 plants wait'. */
-  waiting: string | null;
-  isNeeded: boolean;
-}
 
 /**
  * Whether a worker serves a queue and keeps up with it.
  *
- * @param whoWaits who needs the queue, '3 plants wait', or null for nobody; absent: the system always needs it.
+ * @param whoWaits who needs the queue: '3 plants wait'; null: nobody; '': the system itself, always.
  */
-export function servedQueue(queue: string, whoWaits?: Fact<string | null>): Component<Served> {
+export function servedQueue(
+  queue: string,
+  whoWaits: Fact<string | null> = async () => '',
+): Component<{ view: QueueView; waiting: string | null }> {
   return {
     name: `workers ${queue}`,
     async fact(_, look) {
       const view = valueOf(await look(queueViews)).find((each) => each.queue === queue);
       if (view === undefined) throw new Error(`${queue} is not among all queues`);
-      if (whoWaits === undefined) return { view, waiting: null, isNeeded: true };
       const waiting = await look(whoWaits);
-      if (waiting.isAway) return { view, waiting: null, isNeeded: true };
-      return { view, waiting: waiting.value, isNeeded: waiting.value !== null };
+      return { view, waiting: waiting.isAway ? '' : waiting.value };
     },
-    judge({ view: { workers, backlog, backlog_age_s: ageS }, waiting, isNeeded }) {
+    judge({ view: { workers, backlog, backlog_age_s: ageS }, waiting }) {
       const tasks =
         backlog === 0
           ? ''
           : ` ${counted(backlog, 'task waits', 'tasks wait')}, the oldest for ${ageS} s.`;
-      if (workers.length === 0 && isNeeded)
+      if (workers.length === 0 && waiting !== null)
         return {
           state: 'degraded',
           kind: 'QUEUE_WITHOUT_WORKER',
-          sentence: `No worker serves ${queue}${waiting === null ? '' : `, and ${waiting}`}.${tasks}`,
+          sentence: `No worker serves ${queue}${waiting === '' ? '' : `, and ${waiting}`}.${tasks}`,
           advice:
-            'Start `heliograph worker`, with this queue in WORKER_QUEUES where that is set. A worker that was killed is still listed for a minute.',
+            'Start `heliograph worker`; if WORKER_QUEUES is set, name this queue there. A killed worker is still listed for a minute.',
         };
       const sentence =
         workers.length === 0
@@ -104,7 +99,7 @@ export function servedQueue(queue: string, whoWaits?: Fact<string | null>): Comp
         ? {
             state: 'degraded',
             sentence,
-            advice: 'Start another worker for it, or see the log of the one that runs.',
+            advice: 'Start another worker, or see the log of the running one.',
           }
         : { state: 'ok', sentence };
     },

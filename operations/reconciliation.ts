@@ -7,13 +7,13 @@ export interface Reconciliation {
   /** Whether the Schedule exists. */
   scheduled: boolean;
   paused: boolean;
-  /** ISO; null before the first. */
+  /** ISO; null before the first run. */
   last_run_at: string | null;
 }
 
 /** The reconciliation runs every 30 s. */
 const reconciledWithinMs = 3 * 60_000;
-/** gRPC's code for what does not exist. */
+/** gRPC's code for something that does not exist. */
 const grpcNotFound = 5;
 
 export const reconciled: Fact<Reconciliation> = async ({ temporal }) => {
@@ -43,7 +43,7 @@ export const reconciliation: Component<Reconciliation> = {
       return {
         state,
         sentence: `The Schedule ${fleetScheduleId} is missing.`,
-        advice: `Start a worker of ${fleetQueue}: it makes the Schedule.`,
+        advice: `Start a worker of ${fleetQueue}: it creates the Schedule.`,
       };
     if (paused)
       return {
@@ -52,10 +52,13 @@ export const reconciliation: Component<Reconciliation> = {
         advice: 'Unpause it in the Temporal Web UI.',
       };
     if (lastRunAt === null)
-      return { state: 'ok', sentence: 'The fleet was not reconciled yet, which is soon due.' };
+      return {
+        state: 'ok',
+        sentence: 'The fleet was not reconciled yet; the first run is due soon.',
+      };
     const sentence = `The fleet was last reconciled at ${lastRunAt}.`;
     return Date.parse(lastRunAt) < takenAtMs - reconciledWithinMs
-      ? { state, sentence, advice: `See that a worker serves ${fleetQueue}.` }
+      ? { state, sentence, advice: `Check that a worker serves ${fleetQueue}.` }
       : { state: 'ok', sentence };
   },
   away: {

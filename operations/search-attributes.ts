@@ -4,10 +4,9 @@ import type { Client } from '@temporalio/client';
 const keyword = 2;
 
 /**
- * Registers search attributes, by which people filter the Web UI's list, where they are missing. A new one is usable a
- * moment later.
+ * Registers missing search attributes, by which people filter the list in the Web UI. A new one works a moment later.
  *
- * @param names Of keywords: `PlantBrand`.
+ * @param names attributes of the type keyword, such as `PlantBrand`.
  */
 export async function ensureSearchAttributes(
   client: Client,

@@ -13,7 +13,7 @@ export const postgres: Component = {
     state: 'down',
     sentence: 'PostgreSQL does not answer.',
     advice:
-      'Start PostgreSQL, or correct DATABASE_URL. Polls wait for it and are written when it is back.',
+      'Start PostgreSQL, or correct DATABASE_URL. Polls wait, and are written when it is back.',
   },
 };
 
@@ -28,7 +28,7 @@ export const redis: Component<{ evictionPolicy: string | null } | null> = {
       : {
           state: 'degraded',
           sentence: `Redis may evict keys (${evictionPolicy}).`,
-          advice: 'Set maxmemory-policy to noeviction: locks must not vanish.',
+          advice: 'Set maxmemory-policy to noeviction, so that no lock vanishes.',
         };
   },
   away: {

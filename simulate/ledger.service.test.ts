@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 
-import { pollLogRow } from '../activities/plants/ledger.ts';
+import { pollLogRow } from '../activities/plants/poll-log.ts';
 import { applyAlertChanges } from '../db/alerts.ts';
 import { plantSubject, readAlertsBefore, writePlantChanges } from '../db/plants/alerts.ts';
 import { ackAlert, silencePlants } from '../db/plants/alerts-in-hand.ts';

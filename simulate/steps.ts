@@ -1,13 +1,17 @@
 import { createSecretKey } from 'node:crypto';
 
-import { AdapterError } from '../adapters/clouds/adapter-error.ts';
 import type {
   FetchResult,
   MissedSlots,
   Plan,
   ReconcileArgs,
 } from '../activities/plants/contract.ts';
-import { createVendors, vendorFailure, type Vendors } from '../activities/plants/vendor.ts';
+import {
+  createVendors,
+  NotAsked,
+  vendorFailure,
+  type Vendors,
+} from '../activities/plants/vendor.ts';
 import { sealCredentials, type MasterKeys } from '../db/sealing.ts';
 import { readPlant, readSeries } from '../activities/plants/vendor-reading.ts';
 import { registry } from '../adapters/clouds/registry.ts';
@@ -127,7 +131,7 @@ export class Steps {
     const durationMs = 80;
     try {
       const reading = await this.#withVendor(plant, nowMs, (adapter, ref) =>
-        readPlant(adapter, ref, plant, oldestVendorAlertMs, nowMs),
+        readPlant(adapter, ref, plant, { oldestVendorAlertMs, nowMs }),
       );
       if ('type' in reading)
         return {
@@ -142,7 +146,7 @@ export class Steps {
     } catch (error) {
       const failure = vendorFailure(error);
       if (failure === null) throw error;
-      const asked = error instanceof AdapterError;
+      const asked = !(error instanceof NotAsked);
       return {
         kind: 'VENDOR_FAILURE',
         nowMs,
@@ -443,7 +447,6 @@ export class Steps {
     const { timezone, latitude, longitude, installedCapacityKw: capacityKw } = plant;
     return this.#gates.withVendor(
       {
-        plantId: plant.plantId,
         brand,
         accountId: plant.accountId,
         vendorPlantId,

@@ -19,12 +19,8 @@ export function isServing(address: string, service: string): Promise<boolean> {
       session.destroy();
       resolve(serving);
     };
-    session.setTimeout(answerLimitMs, () => {
-      end(false);
-    });
-    session.on('error', () => {
-      end(false);
-    });
+    session.setTimeout(answerLimitMs, () => end(false));
+    session.on('error', () => end(false));
     const request = session.request({
       ':method': 'POST',
       ':path': '/grpc.health.v1.Health/Check',
@@ -33,12 +29,10 @@ export function isServing(address: string, service: string): Promise<boolean> {
     });
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('error', () => {
-      end(false);
-    });
-    request.on('end', () => {
-      end(Buffer.concat(chunks).subarray(frameHeaderBytes).equals(servingAnswer));
-    });
+    request.on('error', () => end(false));
+    request.on('end', () =>
+      end(Buffer.concat(chunks).subarray(frameHeaderBytes).equals(servingAnswer)),
+    );
     request.end(Buffer.concat([frame, message]));
   });
 }

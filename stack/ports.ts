@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { StackError } from './stack-error.ts';
@@ -22,18 +23,15 @@ export type PortName =
   | 'temporalMetrics';
 
 /** Whether no program listens on this port, on 127.0.0.1 or on all addresses. */
-export function isPortFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => {
-      resolve(false);
-    });
-    probe.listen({ port, host: loopback, exclusive: true }, () => {
-      probe.close(() => {
-        resolve(true);
-      });
-    });
-  });
+export async function isPortFree(port: number): Promise<boolean> {
+  const probe = createServer();
+  try {
+    await once(probe.listen({ port, host: loopback, exclusive: true }), 'listening');
+  } catch {
+    return false;
+  }
+  await once(probe.close(), 'close');
+  return true;
 }
 
 /**

@@ -101,11 +101,8 @@ async function troubleOf(native: string, account: Account | null): Promise<strin
 
 /** `postgresql-18.4.0-beta.17-linux-x64`. */
 function copyName(packageDir: string): string {
-  const manifest: unknown = JSON.parse(readFileSync(join(packageDir, 'package.json'), 'utf8'));
-  const version =
-    typeof manifest === 'object' && manifest !== null && 'version' in manifest
-      ? String(manifest.version)
-      : 'unknown';
+  const manifest = readFileSync(join(packageDir, 'package.json'), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
   return `postgresql-${version}-${basename(packageDir)}`;
 }
 

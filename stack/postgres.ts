@@ -13,8 +13,8 @@ import { join } from 'node:path';
 import { loopback, type PortBook } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { preparePostgresHome, type PostgresHome } from './postgres-home.ts';
-import { commandLineOf, endProcess, processIdentity, run, type EndingStep } from './process.ts';
-import { endOrphan, sendSignal, ServerProcess, type ServerSpec } from './server.ts';
+import { commandLineOf, processIdentity, run, type EndingStep } from './process.ts';
+import { endEarlier, endOrphan, sendSignal, ServerProcess, type ServerSpec } from './server.ts';
 import { startOnFreePorts } from './start.ts';
 import { codeOf, StackError } from './stack-error.ts';
 
@@ -50,26 +50,30 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const { dataDir, ephemeral, ports, log, signal } = options;
   const home = await preparePostgresHome(dataDir, ephemeral, log);
   const binaries = await findPostgresBinaries(home.account, options.cacheDir, log);
-  const cluster = join(home.dir, 'data');
+  const cluster: Cluster = { files: join(home.dir, 'data'), home, binaries, options };
   await endOrphan(name, join(dataDir, pidFileName), ending);
-  await endForeignPostmaster(cluster);
-  const password = await prepareCluster(cluster, home, binaries, options);
+  await endForeignPostmaster(cluster.files);
+  const password = await prepareCluster(cluster);
   return startOnFreePorts(signal, async () => {
     const port = await ports.claim('postgres');
-    const server = new ServerProcess(specOf(options, home, binaries, cluster, port));
+    const server = new ServerProcess(specOf(cluster, port));
     await server.start(signal);
     const url = `postgresql://${userName}:${password}@${loopback}:${port}/${databaseName}`;
     return { url, server };
   });
 }
 
-function specOf(
-  { dataDir, ephemeral, log }: PostgresOptions,
-  { account, dir }: PostgresHome,
-  { postgres }: PostgresBinaries,
-  cluster: string,
-  port: number,
-): ServerSpec {
+/** The database files, and what runs programs on them. */
+interface Cluster {
+  /** The folder of the files. */
+  files: string;
+  home: PostgresHome;
+  binaries: PostgresBinaries;
+  options: PostgresOptions;
+}
+
+function specOf({ files, home, binaries, options }: Cluster, port: number): ServerSpec {
+  const { dataDir, ephemeral, log } = options;
   const settings = [
     `listen_addresses=${loopback}`,
     'unix_socket_directories=',
@@ -79,19 +83,17 @@ function specOf(
   ];
   return {
     name,
-    command: postgres,
-    args: ['-D', cluster, '-p', String(port), ...settings.flatMap((each) => ['-c', each])],
-    cwd: dir,
-    account,
+    command: binaries.postgres,
+    args: ['-D', files, '-p', String(port), ...settings.flatMap((each) => ['-c', each])],
+    cwd: home.dir,
+    account: home.account,
     logFile: join(dataDir, 'postgres.log'),
     pidFile: join(dataDir, pidFileName),
     ending,
-    isReady: (pid) => Promise.resolve(isServing(cluster, pid)),
+    isReady: async (pid) => isServing(files, pid),
     passingTrouble: {
       message: /shared memory block .* is still in use/,
-      clear: () => {
-        endStrayChildren(cluster);
-      },
+      clear: () => endStrayChildren(files),
     },
     log,
   };
@@ -134,14 +136,7 @@ async function endForeignPostmaster(cluster: string): Promise<void> {
     writeFileSync(join(cluster, 'postmaster.pid'), lines.join('\n'));
     return;
   }
-  const send = (signal: NodeJS.Signals): void => {
-    sendSignal(pid, signal);
-  };
-  if (!(await endProcess(ending, send, () => processIdentity(pid) !== identity))) {
-    throw new StackError(
-      `PostgreSQL of an earlier run (process ${pid}) does not end: stop it by hand.`,
-    );
-  }
+  await endEarlier(name, { pid, identity }, ending);
 }
 
 /**
@@ -163,43 +158,23 @@ function endStrayChildren(cluster: string): void {
 }
 
 /** Creates the database files if they are missing, and returns the superuser's password. */
-async function prepareCluster(
-  cluster: string,
-  home: PostgresHome,
-  binaries: PostgresBinaries,
-  { dataDir, ephemeral, signal }: PostgresOptions,
-): Promise<string> {
-  const passwordFile = join(dataDir, 'postgres.password');
-  if (!existsSync(cluster)) {
-    const password = newPassword();
-    await createCluster(cluster, password, home, binaries, ephemeral, signal);
-    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-    return password;
-  }
-  if (existsSync(passwordFile)) return readFileSync(passwordFile, 'utf8').trim();
-  const password = newPassword();
-  const sql = `ALTER ROLE ${userName} PASSWORD '${password}';`;
-  await single(cluster, sql, home, binaries, signal);
+async function prepareCluster(cluster: Cluster): Promise<string> {
+  const passwordFile = join(cluster.options.dataDir, 'postgres.password');
+  const isThere = existsSync(cluster.files);
+  if (isThere && existsSync(passwordFile)) return readFileSync(passwordFile, 'utf8').trim();
+  // Safe in a URL and in SQL.
+  const password = randomBytes(24).toString('base64url');
+  if (isThere) await single(cluster, `ALTER ROLE ${userName} PASSWORD '${password}';`);
+  else await createCluster(cluster, password);
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   return password;
-}
-
-/** Safe in a URL and in SQL. */
-function newPassword(): string {
-  return randomBytes(24).toString('base64url');
 }
 
 const unfinishedPrefix = 'data.new';
 
 /** All or nothing: a crash leaves incomplete files under another name, and the next start deletes them. */
-async function createCluster(
-  cluster: string,
-  password: string,
-  home: PostgresHome,
-  binaries: PostgresBinaries,
-  ephemeral: boolean,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function createCluster(cluster: Cluster, password: string): Promise<void> {
+  const { home, binaries, options } = cluster;
   for (const entry of readdirSync(home.dir)) {
     if (entry.startsWith(unfinishedPrefix)) rmSync(join(home.dir, entry), { recursive: true });
   }
@@ -207,49 +182,32 @@ async function createCluster(
   const passwordFile = `${unfinished}.password`;
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   if (home.account) chownSync(passwordFile, home.account.uid, home.account.gid);
-  const args = [
-    '-D',
-    unfinished,
-    '-U',
-    userName,
-    '--auth=scram-sha-256',
-    `--pwfile=${passwordFile}`,
-  ];
+  const args = ['-D', unfinished, '-U', userName, `--pwfile=${passwordFile}`];
+  args.push('--auth=scram-sha-256', '--encoding=UTF8');
   // The same order and case rules on every machine, whatever its locale.
-  args.push(
-    '--encoding=UTF8',
-    '--locale=C',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
-  );
-  if (ephemeral) args.push('--no-sync');
+  args.push('--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8');
+  if (options.ephemeral) args.push('--no-sync');
   try {
-    const { code, output } = await run(binaries.initdb, args, { account: home.account, signal });
+    const { account } = home;
+    const { signal } = options;
+    const { code, output } = await run(binaries.initdb, args, { account, signal });
     if (code !== 0)
       throw new StackError(`cannot initialise PostgreSQL in ${home.dir}:\n${output.trim()}`);
   } finally {
     rmSync(passwordFile, { force: true });
   }
-  await single(unfinished, `CREATE DATABASE ${databaseName};`, home, binaries, signal);
-  renameSync(unfinished, cluster);
+  await single({ ...cluster, files: unfinished }, `CREATE DATABASE ${databaseName};`);
+  renameSync(unfinished, cluster.files);
 }
 
 /** Runs one line of SQL on files that no server uses. */
-async function single(
-  cluster: string,
-  sql: string,
-  { account }: PostgresHome,
-  { postgres }: PostgresBinaries,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const { code, output } = await run(postgres, ['--single', '-j', '-D', cluster, 'postgres'], {
-    account,
+async function single({ files, home, binaries, options }: Cluster, sql: string): Promise<void> {
+  const args = ['--single', '-j', '-D', files, 'postgres'];
+  const { code, output } = await run(binaries.postgres, args, {
+    account: home.account,
     input: `${sql}\n\n`,
-    signal,
+    signal: options.signal,
   });
-  if (code !== 0 || /^(\S+ )*(ERROR|FATAL|PANIC):/m.test(output)) {
-    throw new StackError(
-      `cannot prepare the database in ${cluster}:\n${output.trim().slice(-1000)}`,
-    );
-  }
+  if (code !== 0 || /^(\S+ )*(ERROR|FATAL|PANIC):/m.test(output))
+    throw new StackError(`cannot prepare the database in ${files}:\n${output.trim().slice(-1000)}`);
 }

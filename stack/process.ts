@@ -33,12 +33,8 @@ export function isExecutableFile(file: string): boolean {
  * messages in the language that this code searches for.
  */
 export function serverEnvironment(): NodeJS.ProcessEnv {
-  const kept = ['PATH', 'HOME', 'TMPDIR'];
-  const environment: NodeJS.ProcessEnv = { LC_ALL: 'C', TZ: 'UTC' };
-  for (const name of kept) {
-    if (process.env[name] !== undefined) environment[name] = process.env[name];
-  }
-  return environment;
+  const { PATH, HOME, TMPDIR } = process.env;
+  return { LC_ALL: 'C', TZ: 'UTC', PATH, HOME, TMPDIR };
 }
 
 export interface RunOptions {

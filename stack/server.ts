@@ -221,28 +221,37 @@ export async function endOrphan(
 ): Promise<void> {
   const orphan = readPidFile(pidFile);
   if (orphan === null) return;
-  const gone = await endProcess(
-    ending,
-    (signal) => {
-      sendSignal(orphan.pid, signal);
-    },
-    () => processIdentity(orphan.pid) !== orphan.identity,
-  );
-  if (!gone) {
-    throw new StackError(
-      `${name} of an earlier run (process ${orphan.pid}) does not end: stop it by hand.`,
-    );
-  }
+  await endEarlier(name, orphan, ending);
   rmSync(pidFile, { force: true });
 }
 
+/** A process that keeps its meaning when another process gets its number; see `processIdentity`. */
+interface KnownProcess {
+  pid: number;
+  identity: string;
+}
+
+/** Ends the server of an earlier run, if it still runs. */
+export async function endEarlier(
+  name: string,
+  { pid, identity }: KnownProcess,
+  ending: readonly EndingStep[],
+): Promise<void> {
+  const gone = await endProcess(
+    ending,
+    (signal) => sendSignal(pid, signal),
+    () => processIdentity(pid) !== identity,
+  );
+  if (!gone)
+    throw new StackError(
+      `${name} of an earlier run (process ${pid}) does not end: stop it by hand.`,
+    );
+}
+
 /** Null also for malformed content. */
-function readPidFile(file: string): { pid: number; identity: string } | null {
+function readPidFile(file: string): KnownProcess | null {
   try {
-    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    if (typeof parsed !== 'object' || parsed === null) return null;
-    if (!('pid' in parsed) || !('identity' in parsed)) return null;
-    const { pid, identity } = parsed;
+    const { pid, identity } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
     return typeof pid === 'number' && typeof identity === 'string' ? { pid, identity } : null;
   } catch {
     return null;

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { cacheFolder, type PlacesEnvironment } from './cache.ts';
 import { waitForLock } from './lock.ts';
 import { findOnPath, isExecutableFile, run, serverEnvironment } from './process.ts';
@@ -115,16 +115,14 @@ export async function provideTemporal(
   signal?: AbortSignal,
 ): Promise<string> {
   if (source.kind === 'file') return source.file;
-  const folder = join(source.file, '..');
+  const folder = dirname(source.file);
   mkdirSync(folder, { recursive: true });
   const lock = await waitForLock(join(folder, 'build.lock'), {
     signal,
-    onWait: () => {
-      log('Temporal: another process is building the server; waiting for it');
-    },
+    onWait: () => log('Temporal: another process is building the server; waiting for it'),
   });
   try {
-    if (!isExecutableFile(source.file)) await build(source.go, folder, source.file, log, signal);
+    if (!isExecutableFile(source.file)) await build(source, log, signal);
     return source.file;
   } finally {
     lock.release();
@@ -134,12 +132,11 @@ export async function provideTemporal(
 const unfinishedPrefix = 'building';
 
 async function build(
-  go: string,
-  folder: string,
-  file: string,
+  { go, file }: Extract<TemporalSource, { kind: 'build' }>,
   log: (line: string) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const folder = dirname(file);
   for (const name of readdirSync(folder)) {
     if (name.startsWith(unfinishedPrefix)) rmSync(join(folder, name));
   }

@@ -67,12 +67,7 @@ export interface Temporal {
   server: ServerProcess;
 }
 
-interface TemporalPorts {
-  frontend: number;
-  ui: number;
-  http: number;
-  metrics: number;
-}
+type TemporalPorts = Record<'frontend' | 'ui' | 'http' | 'metrics', number>;
 
 /** Starts Temporal's development server on 127.0.0.1 with its state in the data folder. */
 export async function startTemporal(options: TemporalOptions): Promise<Temporal> {
@@ -102,12 +97,8 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
       log,
     });
     await server.start(signal);
-    return {
-      address,
-      uiUrl: options.ui ? `http://${loopback}:${ports.ui}` : null,
-      binary: command,
-      server,
-    };
+    const uiUrl = options.ui ? `http://${loopback}:${ports.ui}` : null;
+    return { address, uiUrl, binary: command, server };
   });
 }
 

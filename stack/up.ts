@@ -106,42 +106,17 @@ async function startAll(
   started: ManagedServer[],
 ): Promise<Omit<Stack, 'stop'>> {
   const { log, ephemeral = false } = options;
-  const giveUp = new AbortController();
-  const signal = AbortSignal.any([giveUp.signal, ...(options.signal ? [options.signal] : [])]);
-  const common = {
-    dataDir,
-    ephemeral,
-    log,
-    signal,
-    ports: new PortBook(join(dataDir, 'ports.json'), dataDir),
-  };
+  const { signal, start } = createStarter(options, started);
+  const ports = new PortBook(join(dataDir, 'ports.json'), dataDir);
+  const common = { dataDir, ephemeral, log, signal, ports };
   const namespace = env.TEMPORAL_NAMESPACE || defaultNamespace;
-  /** One failure aborts the other starts. */
-  const starting = async <T extends { server: ManagedServer | null }>(
-    name: string,
-    start: () => Promise<T>,
-  ): Promise<T> => {
-    const slow = setTimeout(() => {
-      log(`${name}: starting …`);
-    }, slowMs);
-    try {
-      const result = await start();
-      if (result.server !== null) started.push(result.server);
-      return result;
-    } catch (error) {
-      giveUp.abort(error);
-      throw signal.reason;
-    } finally {
-      clearTimeout(slow);
-    }
-  };
   const all = [
     env.DATABASE_URL
       ? Promise.resolve({ url: env.DATABASE_URL, server: null })
-      : starting('PostgreSQL', () => startPostgres({ ...common, cacheDir: cacheFolder(env) })),
+      : start('PostgreSQL', () => startPostgres({ ...common, cacheDir: cacheFolder(env) })),
     env.REDIS_URL
       ? Promise.resolve({ url: env.REDIS_URL, keyPrefix: '', server: null })
-      : starting('Redis', () => startRedis({ ...common, path: env.PATH })),
+      : start('Redis', () => startRedis({ ...common, path: env.PATH })),
     env.TEMPORAL_ADDRESS
       ? Promise.resolve({
           address: env.TEMPORAL_ADDRESS,
@@ -149,7 +124,7 @@ async function startAll(
           binary: installedTemporal(env),
           server: null,
         })
-      : starting('Temporal', () =>
+      : start('Temporal', () =>
           startTemporal({
             ...common,
             source: findTemporal(env),
@@ -174,6 +149,29 @@ async function startAll(
     temporal: temporal.server,
     temporalBinary: temporal.binary,
   };
+}
+
+/** `start` adds what it started to `started`, and announces a slow start. One failure aborts all starts through `signal`. */
+function createStarter(options: StackOptions, started: ManagedServer[]) {
+  const giveUp = new AbortController();
+  const signal = AbortSignal.any([giveUp.signal, ...(options.signal ? [options.signal] : [])]);
+  const start = async <T extends { server: ManagedServer | null }>(
+    name: string,
+    run: () => Promise<T>,
+  ): Promise<T> => {
+    const slow = setTimeout(() => options.log(`${name}: starting …`), slowMs);
+    try {
+      const result = await run();
+      if (result.server !== null) started.push(result.server);
+      return result;
+    } catch (error) {
+      giveUp.abort(error);
+      throw signal.reason;
+    } finally {
+      clearTimeout(slow);
+    }
+  };
+  return { signal, start };
 }
 
 async function stopAll(servers: ManagedServer[]): Promise<void> {

@@ -1,4 +1,5 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createNetServer } from 'node:net';
 
 import { CommandError, exitCodes } from '../environment/config.ts';
@@ -14,22 +15,25 @@ export interface MetricsServer {
 /** Time limit for the SDK's text, which comes from memory. */
 const sdkTimeoutMs = 2_000;
 
-/**
- * Serves `/metrics` (Heliograph's, then those of Temporal's SDK) and `/health` (200 while every queue is served, else 503).
- *
- * @param options.sdkAddress host:port at which the SDK serves its metrics; null: only Heliograph's.
- * @throws CommandError 78 when the address cannot be bound.
- */
-export async function serveMetrics(options: {
+export interface MetricsOptions {
+  /** host:port. */
   address: string;
   contentType: string;
   own: () => Promise<string>;
+  /** host:port at which the SDK serves its metrics; null: only Heliograph's. */
   sdkAddress: string | null;
   isHealthy: () => boolean;
   log: Log;
-}): Promise<MetricsServer> {
+}
+
+/**
+ * Serves `/metrics` (Heliograph's, then those of Temporal's SDK) and `/health` (200 while every queue is served, else 503).
+ *
+ * @throws CommandError 78 when the address cannot be bound.
+ */
+export async function serveMetrics(options: MetricsOptions): Promise<MetricsServer> {
   const server = createServer((request, response) => {
-    answer(request.url ?? '', request.method ?? '', response, options).catch((error: unknown) => {
+    answer(request, response, options).catch((error: unknown) => {
       options.log.error(
         { errorName: error instanceof Error ? error.name : typeof error },
         'metrics could not be served',
@@ -40,7 +44,7 @@ export async function serveMetrics(options: {
   });
   const { host, port } = addressOf(options.address);
   try {
-    await listening(server, host, port);
+    await once(server.listen(port, host), 'listening');
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new CommandError(
@@ -63,15 +67,11 @@ export async function serveMetrics(options: {
 }
 
 async function answer(
-  url: string,
-  method: string,
+  { url, method }: IncomingMessage,
   response: ServerResponse,
-  options: Pick<
-    Parameters<typeof serveMetrics>[0],
-    'contentType' | 'own' | 'sdkAddress' | 'isHealthy'
-  >,
+  options: MetricsOptions,
 ): Promise<void> {
-  const path = url.split('?')[0];
+  const path = url?.split('?')[0];
   if (method !== 'GET' || (path !== '/metrics' && path !== '/health')) {
     response.writeHead(method === 'GET' ? 404 : 405).end();
     return;
@@ -118,25 +118,9 @@ function addressOf(address: string): { host: string; port: number } {
 
 /** A free address of this machine for the SDK, which needs a fixed port and cannot report one that it chose. */
 export async function freeLoopbackAddress(): Promise<string> {
-  const probe = createNetServer();
-  await listening(probe, '127.0.0.1', 0);
+  const probe = createNetServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;
-  await new Promise((settle) => {
-    probe.close(settle);
-  });
+  await once(probe.close(), 'close');
   return `127.0.0.1:${port}`;
-}
-
-function listening(
-  server: Server | ReturnType<typeof createNetServer>,
-  host: string,
-  port: number,
-): Promise<void> {
-  return new Promise((settle, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      settle();
-    });
-  });
 }

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import { CommandError, exitCodes } from '../environment/config.ts';
+
+/** Keeps a command of Heliograph running as a child process. */
 
 const mainPath = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 /** Number of starts of a child that ends by itself. */
@@ -58,10 +61,8 @@ async function ended(child: ChildProcess, stopping: AbortSignal): Promise<number
   if (stopping.aborted) stop();
   else stopping.addEventListener('abort', stop, { once: true });
   try {
-    return await new Promise<number | null>((settle, reject) => {
-      child.once('exit', (code) => settle(code));
-      child.once('error', reject);
-    });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return code;
   } finally {
     stopping.removeEventListener('abort', stop);
     clearTimeout(force);

@@ -1,4 +1,4 @@
-import type { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import {
   DefaultLogger,
   NativeConnection,
@@ -12,6 +12,7 @@ import { createFleetActivities, createPlantActivities } from '../activities/crea
 import type { ActivityDeps, Checkpoint } from '../activities/plants/deps.ts';
 import { createVendors } from '../activities/plants/vendor.ts';
 import { createFixtureAdapter } from '../adapters/clouds/registry.ts';
+import type { MasterKeys } from '../db/sealing.ts';
 import { fleetQueue } from '../workflows/messages.ts';
 import { bundleWorkflows } from './bundle.ts';
 import {
@@ -31,13 +32,16 @@ import {
   type LoopOptions,
   plantSearchAttributes,
 } from '../operations/plants/loops.ts';
+import { lockDomain } from '../operations/loops.ts';
 import { triggerReconciliation } from '../operations/fleet-schedule.ts';
 import { ensureSearchAttributes } from '../operations/search-attributes.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { connectTemporal, temporalAway, temporalSecurity } from '../environment/temporal.ts';
 import { servedQueues } from './queues.ts';
 import { cacheSize, heapProblem, thisMachine } from './workflow-cache.ts';
-import { stuckAfterMs, type ThreadWatch, withLeanThreads } from './workflow-threads.ts';
+import { stuckAfterMs, withLeanThreads } from './workflow-threads.ts';
+
+/** The worker of a process: opens the services, creates the activities, and serves the task queues. */
 
 /** Time for running activities to finish at a stop. A regular fetch may take longer; another worker then repeats it. */
 const shutdownGraceTime = '5s';
@@ -113,72 +117,40 @@ export function installRuntime(log: Log, sdkMetricsAddress: string | null = null
   });
 }
 
+interface Services {
+  db: Awaited<ReturnType<typeof connectDatabase>>;
+  locks: ReturnType<typeof openLocks>;
+  client: Client;
+  connection: NativeConnection;
+}
+
+/** Runs at the end of the worker, in any order. */
+type Closers = (() => unknown)[];
+
 /**
  * Starts the workers of all queues, or of those in WORKER_QUEUES.
  *
  * @throws CommandError 78 for a wrong configuration, 69 for a service that is away; nothing runs then.
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { config, log, metrics } = options;
+  const { config, log } = options;
   requireMockMode(config);
   const masterKeys = requireMasterKeys(config);
-  const db = await connectDatabase(config, {
-    genericPlans: true,
-    onError: (error) =>
-      log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost'),
-  });
-  const locks = openLocks(config, () => {
-    metrics?.lockFailed();
-    lockFailures.add();
-  });
-  const lockFailures = throttled((count) =>
-    log.warn({ calls: count }, 'Redis did not answer in time: polling continues without its lock'),
-  );
-  let connection: NativeConnection | null = null;
-  let client: Client | null = null;
-  let watch: ThreadWatch | null = null;
+  const closers: Closers = [];
+  const close = () => Promise.allSettled(closers.map(async (closeOne) => closeOne()));
   try {
-    await checkMasterKeys(db, config);
-    client = await connectTemporal(config);
-    connection = await connectTemporalNative(config);
-    await warnOfEviction(config, locks, log);
-    await ensureSearchAttributes(client, plantSearchAttributes);
-    const deps: ActivityDeps = {
-      db,
-      locks,
-      lockDomain: `${await clusterId(client)}/${config.TEMPORAL_NAMESPACE}`,
-      vendors: createVendors({
-        masterKeys,
-        openAdapter:
-          options.openAdapter ??
-          (await withDemoOutages(createFixtureAdapter, db, () =>
-            log.warn({}, 'outages of the demo could not be read'),
-          )),
-      }),
-      breaker: new Breaker(),
-      clock: Date.now,
-      pollCourse: config.POLL_COURSE === 'steps' ? 'STEPS' : 'WHOLE',
-      log,
-      checkpoint: options.checkpoint ?? (async () => {}),
-    };
+    const services = await openServices(options, closers);
     const served = servedQueues.filter(
       ({ name }) => config.WORKER_QUEUES.length === 0 || config.WORKER_QUEUES.includes(name),
     );
     const queues = served.map(({ name }) => name);
     const workflowBundle = options.bundle ?? (await bundleWorkflows());
-    const plantActivities =
-      metrics?.measured(createPlantActivities(deps)) ?? createPlantActivities(deps);
-    metrics?.watch(deps.breaker);
-    const fleetActivities = createFleetActivities(
-      deps,
-      { plants: createPlantLoops(client, options.loops) },
-      {
-        plantsMin: config.INCIDENT_PLANTS_MIN,
-        afterMs: config.INCIDENT_AFTER_SECONDS * 1_000,
-      },
+    const activities = createActivities(
+      options,
+      await openDeps(options, services, masterKeys),
+      services.client,
     );
-    const activities = { plants: plantActivities, fleet: fleetActivities };
-    await releaseLoops(client, queues, log);
+    await releaseLoops(services.client, queues, log);
     hadWorkers = true;
     const cache = cacheSize(config);
     const tooSmall = heapProblem(cache, thisMachine());
@@ -187,7 +159,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       Promise.all(
         served.map((queue) =>
           Worker.create({
-            connection: connection as NativeConnection,
+            connection: services.connection,
             namespace: config.TEMPORAL_NAMESPACE,
             taskQueue: queue.name,
             workflowBundle,
@@ -200,49 +172,121 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
           }),
         ),
       );
-    let workers: Worker[];
-    if (config.WORKFLOW_THREADS === 'lean') {
-      const lean = await withLeanThreads(createWorkers, () => stuck(log), {
-        heapMb: cache.threadHeapMb,
-      });
-      workers = lean.created;
-      watch = lean.watch;
-      if (lean.threads === 0)
-        log.warn(
-          {},
-          'this version of the SDK names its workflow threads differently: they are not lean',
-        );
-    } else {
-      workers = await createWorkers();
-    }
-    const runs = Promise.all(workers.map((worker) => worker.run()));
+    const workers =
+      config.WORKFLOW_THREADS === 'lean'
+        ? await createLean(createWorkers, cache.threadHeapMb, log, closers)
+        : await createWorkers();
+    const running = run(workers, close);
     if (options.reconcile !== false && queues.includes(fleetQueue))
-      await triggerReconciliation(client);
+      await triggerReconciliation(services.client);
     log.info({ queues, cachedPerQueue: cache.perQueue }, 'worker started');
-    return {
-      finished: runs.then(
-        () => close(),
-        async (error: unknown) => {
-          for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-          await close();
-          throw error;
-        },
-      ),
-      stop: () => {
-        for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-      },
-      isRunning: () => workers.every((worker) => worker.getState() === 'RUNNING'),
-    };
+    return running;
   } catch (error) {
     await close();
     throw error;
   }
+}
 
-  async function close(): Promise<void> {
-    watch?.stop();
-    locks.close();
-    await Promise.allSettled([db.destroy(), connection?.close(), client?.connection.close()]);
-  }
+async function openServices(
+  { config, log, metrics }: WorkerOptions,
+  closers: Closers,
+): Promise<Services> {
+  const db = await connectDatabase(config, {
+    genericPlans: true,
+    onError: (error) =>
+      log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost'),
+  });
+  closers.push(() => db.destroy());
+  const lockFailures = throttled((count) =>
+    log.warn({ calls: count }, 'Redis did not answer in time: polling continues without its lock'),
+  );
+  const locks = openLocks(config, () => {
+    metrics?.lockFailed();
+    lockFailures.add();
+  });
+  closers.push(() => locks.close());
+  await checkMasterKeys(db, config);
+  const client = await connectTemporal(config);
+  closers.push(() => client.connection.close());
+  const connection = await connectTemporalNative(config);
+  closers.push(() => connection.close());
+  await warnOfEviction(config, locks, log);
+  await ensureSearchAttributes(client, plantSearchAttributes);
+  return { db, locks, client, connection };
+}
+
+async function openDeps(
+  { config, log, checkpoint, openAdapter }: WorkerOptions,
+  { db, locks, client }: Services,
+  masterKeys: MasterKeys,
+): Promise<ActivityDeps> {
+  const onError = () => log.warn({}, 'outages of the demo could not be read');
+  return {
+    db,
+    locks,
+    lockDomain: await lockDomain(client),
+    vendors: createVendors({
+      masterKeys,
+      openAdapter: openAdapter ?? (await withDemoOutages(createFixtureAdapter, db, onError)),
+    }),
+    breaker: new Breaker(),
+    clock: Date.now,
+    pollCourse: config.POLL_COURSE === 'steps' ? 'STEPS' : 'WHOLE',
+    log,
+    checkpoint: checkpoint ?? (async () => {}),
+  };
+}
+
+function createActivities(
+  { config, loops, metrics }: WorkerOptions,
+  deps: ActivityDeps,
+  client: Client,
+) {
+  const plants = createPlantActivities(deps);
+  metrics?.watch(deps.breaker);
+  const limits = {
+    plantsMin: config.INCIDENT_PLANTS_MIN,
+    afterMs: config.INCIDENT_AFTER_SECONDS * 1_000,
+  };
+  return {
+    plants: metrics?.measured(plants) ?? plants,
+    fleet: createFleetActivities(deps, { plants: createPlantLoops(client, loops) }, limits),
+  };
+}
+
+async function createLean(
+  createWorkers: () => Promise<Worker[]>,
+  heapMb: number,
+  log: Log,
+  closers: Closers,
+): Promise<Worker[]> {
+  const lean = await withLeanThreads(createWorkers, () => stuck(log), { heapMb });
+  closers.push(() => lean.watch.stop());
+  if (lean.threads === 0)
+    log.warn(
+      {},
+      'this version of the SDK names its workflow threads differently: they are not lean',
+    );
+  return lean.created;
+}
+
+function run(workers: readonly Worker[], close: () => Promise<unknown>): RunningWorker {
+  const isServing = (worker: Worker) => worker.getState() === 'RUNNING';
+  const stop = () => {
+    for (const worker of workers.filter(isServing)) worker.shutdown();
+  };
+  const end = async () => {
+    stop();
+    await close();
+  };
+  const finished = Promise.all(workers.map((worker) => worker.run())).then(
+    end,
+    async (error: unknown) => {
+      await end();
+      throw error;
+    },
+  );
+  return { finished, stop, isRunning: () => workers.every(isServing) };
 }
 
 /** Makes a restart after a crash as quick as after a stop; without it the loops wait for ten seconds. */
@@ -279,11 +323,6 @@ async function connectTemporalNative(config: Config): Promise<NativeConnection> 
   } catch (cause) {
     throw temporalAway(config, cause);
   }
-}
-
-async function clusterId(client: Client): Promise<string> {
-  const info = await (client.connection as Connection).workflowService.getClusterInfo({});
-  return info.clusterId;
 }
 
 async function warnOfEviction(

@@ -1,13 +1,13 @@
 import type { Brand } from '../../domain/plants/plant.ts';
 
-/** After this many local fetches in a row that their budget cut off, the brand's vendor counts as slow. */
+/** After this many local fetches in a row without an answer in time, the brand's vendor counts as slow. */
 const cutsToOpen = 3;
-/** A regular fetch that answers within this closes the breaker again. */
+/** A regular fetch that takes no longer closes the breaker again. */
 const quickAnswerMs = 1_000;
 
 /**
- * Keeps a slow vendor off the local path, per brand: a local fetch that waits out its budget holds a workflow task for
- * nothing. Lives in the fetch activity of this process; the workflow never reads it.
+ * Keeps the slow vendor of a brand off the local path, because a local fetch holds a workflow task while it waits. Only the
+ * fetch activities of this process use it, never a workflow.
  */
 export class Breaker {
   readonly #cutsInARow = new Map<Brand, number>();

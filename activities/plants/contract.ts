@@ -1,7 +1,6 @@
 import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
 import type {
-  AdapterErrorType,
   Brand,
   IntegrationStatus,
   Outcome,
@@ -13,17 +12,17 @@ import type { LocalDate } from '../../domain/zone.ts';
 import type { Reading, VendorFailure } from '../../domain/plants/reading.ts';
 
 /**
- * What workflows may wish for: types only, so that nothing of Node, PostgreSQL or the adapters reaches the workflow
- * bundle. Every activity is idempotent by its key. Instants are integer ms since the epoch.
+ * The activities that the workflows of plants call: types only, so that nothing of Node, PostgreSQL or the adapters reaches
+ * the workflow bundle. Every activity is idempotent by its key. Instants are integer ms since the epoch.
  */
 
 /**
- * How polls go. WHOLE: an ordinary poll is one local step, and only one that is out of the ordinary goes on in single steps.
- * STEPS: each step of a poll is an activity of its own, which the Web UI shows with its result.
+ * The course of polls. WHOLE: an ordinary poll is one local step; any other poll continues in single steps. STEPS: each step
+ * of a poll is an activity of its own, which the Web UI shows with its result.
  */
 export type PollCourse = 'WHOLE' | 'STEPS';
 
-/** Which poll of which plant: `slotMs` is its identity in ledger and fences, nothing else. */
+/** Which poll of which plant. `slotMs` is only its identity in ledger and fences. */
 export interface PollKey {
   plantId: string;
   slotMs: number;
@@ -35,7 +34,7 @@ export interface FetchArgs extends PollKey {
   intervalMs: number;
 }
 
-/** `nowMs` is the poll's clock from here on; `durationMs` what this attempt took. */
+/** `nowMs` is the poll's clock from here on; `durationMs` is the duration of this attempt. */
 export type FetchResult =
   | {
       kind: 'READING';
@@ -63,18 +62,18 @@ export interface WholePollArgs extends FetchArgs {
   trigger: Trigger;
   requestedAtMs: number | null;
   requestId?: string;
-  /** Older slots that nobody polled: their rows are written together with the poll's. null: none. */
+  /** Older slots without a poll: their rows are written together with the poll's. null: none. */
   missed: MissedSlots | null;
-  /** The loop means to wait its while first: nothing is done yet, and its history says so. */
+  /** The loop waits first: the activity does nothing, and the history says so. */
   postpone?: boolean;
 }
 
 export type WholePollResult =
   /** The poll has ended: everything is written, its ledger row included. */
   | { kind: 'ENDED'; poll: BookedPoll; standing: PlantStanding }
-  /** Not an ordinary poll: the vendor was asked (or need not be), nothing is written; the single steps go on from here. */
+  /** Not an ordinary poll: the vendor was asked if necessary, and nothing is written; the single steps continue. */
   | { kind: 'FETCHED'; fetched: FetchResult }
-  /** Nothing was done: among the missed slots is one that was booked before its worker died. */
+  /** Nothing was done: a worker booked one of the missed slots before it died. */
   | { kind: 'STEPS' }
   /** Nothing was done, as `postpone` asked. */
   | { kind: 'LATER' };
@@ -86,7 +85,7 @@ export interface SnapshotArgs extends PollKey {
 
 export interface SnapshotResult {
   booked: Booked;
-  /** Days whose series must be asked now. */
+  /** Days whose series must be read now. */
   gaps: LocalDate[];
 }
 
@@ -94,7 +93,7 @@ export interface BackfillArgs {
   plantId: string;
   dates: LocalDate[];
   nowMs: number;
-  /** Who asks: a poll that found gaps, or a person, who may reach further back than D-3. */
+  /** A poll that found gaps asks, or a person, who may reach further back than D-3. */
   source: 'BACKFILL' | 'OPERATOR';
 }
 
@@ -109,14 +108,11 @@ export interface BackfillResult {
   failure: VendorFailure | null;
 }
 
-export interface ReconcileArgs extends PollKey {
+export interface ReconcileArgs
+  extends PollKey, Omit<BookedPoll, 'outcome' | 'errorType' | 'error'> {
   nowMs: number;
-  startedAtMs: number;
-  durationMs: number;
-  attempts: number;
   result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
   credentialsVersion: number | null;
-  booked: Booked | null;
 }
 
 /** Alerts and status without a reading: after a change by people, or a day's closing. */
@@ -145,21 +141,19 @@ export interface ReconcileResult extends PlantStanding {
   poll: BookedPoll;
 }
 
-export interface PollLogArgs extends PollKey {
+export interface PollLogArgs
+  extends PollKey, Omit<BookedPoll, 'outcome' | 'startedAtMs' | 'durationMs'> {
   jobType: 'POLL' | 'DAILY';
   trigger: Trigger;
   outcome: Outcome;
   startedAtMs: number | null;
   requestedAtMs: number | null;
-  /** Of the newest request that the poll serves; absent for a slot, and where the request brought none. */
+  /** The newest request that the poll serves; absent for a slot, and if the request brought none. */
   requestId?: string;
   durationMs: number | null;
-  attempts: number;
-  errorType: AdapterErrorType | null;
-  error: string | null;
-  booked: Booked | null;
 }
 
+/** Slots that no worker polled: the newest get a row each, all older ones (`overflow`) share one. */
 export interface MissedSlots {
   rows: { fromMs: number; toMs: number } | null;
   overflow: { slotMs: number; slots: number } | null;
@@ -175,7 +169,7 @@ export interface PlanArgs {
   nowMs: number;
 }
 
-/** What the loop is to do, as PostgreSQL says it now. */
+/** What PostgreSQL says now that the loop is to do. */
 export type Plan =
   | { kind: 'GONE' }
   | {
@@ -188,7 +182,7 @@ export type Plan =
       phaseMs: number;
       /** The newest slot of the ledger; null before the first poll. */
       lastSlotMs: number | null;
-      /** The first slot that is due; meaningless while the plant is not ACTIVE. */
+      /** The first slot that is due; without meaning while the plant is not ACTIVE. */
       periodFromMs: number;
       /** The plant became ACTIVE and was not polled since: poll at once. */
       startDue: boolean;
@@ -202,6 +196,13 @@ export interface Closing {
   atMs: number;
 }
 
+/** The plant-local day that is closed. */
+export interface ClosingArgs {
+  plantId: string;
+  date: LocalDate;
+  nowMs: number;
+}
+
 export interface SetIntegrationArgs {
   plantId: string;
   to: 'ACTIVE' | 'DISABLED_BY_OPERATOR';
@@ -211,8 +212,8 @@ export interface SetIntegrationArgs {
 /** Activities of a brand's queue. Names are part of running workflows: they never change. */
 export interface PlantActivities {
   /**
-   * An ordinary poll, all of it: waits for the slot, asks the vendor, writes snapshot, plant and ledger row in one
-   * transaction. What it does not finish is done by the single steps; the loop calls it as a local activity alone.
+   * A whole ordinary poll: waits for the slot, asks the vendor, writes snapshot, plant and ledger row in one transaction.
+   * The single steps do what it does not finish. The loop calls it only as a local activity.
    */
   pollWhole(args: WholePollArgs): Promise<WholePollResult>;
   /** Lock, plant, credentials, the vendor's summary and alarms. Vendor errors are values. */
@@ -221,15 +222,15 @@ export interface PlantActivities {
   backfillDays(args: BackfillArgs): Promise<BackfillResult>;
   reconcileAlerts(args: ReconcileArgs): Promise<ReconcileResult>;
   evaluatePlant(args: EvaluateArgs): Promise<PlantStanding>;
-  /** Writes the ledger's row once, and gives the lock back without waiting for it. */
+  /** Writes the ledger row once, and starts to give the lock back. */
   writePollLog(args: PollLogArgs): Promise<void>;
   writeMissed(args: MissedArgs): Promise<void>;
-  /** Reads the plant, and opens or closes its period where that must change. */
+  /** Reads the plant, and opens or closes its period if it must change. */
   planPlant(args: PlanArgs): Promise<Plan>;
   /** Carries a person's `pause` or `resume` from the Web UI to PostgreSQL. */
   setIntegration(args: SetIntegrationArgs): Promise<void>;
   /** The closing's first half: D-1 … D-3 from the vendor's series. */
-  refreshDays(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<BackfillResult>;
+  refreshDays(args: ClosingArgs): Promise<BackfillResult>;
   /** The closing's second half: the day's totals by local time, and the verdict on low generation. */
-  closeDay(args: { plantId: string; date: LocalDate; nowMs: number }): Promise<ClosingVerdict>;
+  closeDay(args: ClosingArgs): Promise<ClosingVerdict>;
 }

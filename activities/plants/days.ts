@@ -18,91 +18,63 @@ import { isPossibleDayEnergy } from '../../domain/plants/energy.ts';
 import type { DailyEnergy } from '../../domain/plants/reading.ts';
 import { decideRefresh } from '../../domain/plants/refresh.ts';
 import { addDays, endOfDayMs, localDateAt, startOfDayMs } from '../../domain/zone.ts';
-import type { BackfillArgs, BackfillResult } from './contract.ts';
+import type { BackfillArgs, BackfillResult, ClosingArgs } from './contract.ts';
 import type { CallContext } from '../deps.ts';
 import type { ActivityDeps } from './deps.ts';
-import { PlainError } from '../../domain/plain-error.ts';
+import { gone } from './stored-plant.ts';
 import { credentialsHeld, vendorFailure, vendorPlant } from './vendor.ts';
 import { readSeries } from './vendor-reading.ts';
 
-/** Days before the one that is closed whose series is asked again, for late uploads. */
+/** Number of days before the closed one whose series is read again, for late uploads. */
 const refreshedDays = 3;
 /** A regular call ends itself before its start-to-close time-out of 60 s. */
 const seriesMsMax = 55_000;
 
-type Source = 'BACKFILL' | 'CLOSING' | 'OPERATOR';
-
-/** Days that are over: filled and corrected from the vendor's series, and closed. */
+/** Fills, corrects and closes days that are over. */
 export function createDays(deps: ActivityDeps, context: () => CallContext) {
   return {
     async backfillDays(args: BackfillArgs): Promise<BackfillResult> {
       return fillDays(deps, context(), args);
     },
 
-    async refreshDays(args: {
-      plantId: string;
-      date: LocalDate;
-      nowMs: number;
-    }): Promise<BackfillResult> {
+    async refreshDays({ plantId, date, nowMs }: ClosingArgs): Promise<BackfillResult> {
       const dates = Array.from({ length: refreshedDays }, (_, index) =>
-        addDays(args.date, index - refreshedDays),
+        addDays(date, index - refreshedDays),
       );
-      // After a closing, what was asked in vain may be asked again.
-      await forgetGaps(deps.db, args.plantId);
-      const { plantId, nowMs } = args;
-      return fillDays(deps, context(), {
-        plantId,
-        dates,
-        nowMs,
-        source: 'CLOSING',
-        countedFrom: args.date,
-      });
+      // After a closing, days without an answer may be asked for again.
+      await forgetGaps(deps.db, plantId);
+      const request = { plantId, dates, nowMs, source: 'CLOSING', countedFrom: date } as const;
+      return fillDays(deps, context(), request);
     },
 
-    async closeDay(args: {
-      plantId: string;
-      date: LocalDate;
-      nowMs: number;
-    }): Promise<ClosingVerdict> {
-      const plant = await findPlant(deps.db, args.plantId);
-      if (plant === undefined)
-        throw new PlainError(`plant ${args.plantId} is no longer in the database`);
-      const from = startOfDayMs(args.date, plant.timezone);
-      const to = endOfDayMs(args.date, plant.timezone);
-      // Late readings of the day may have come on the day after.
-      const points = await findBookedTotals(
-        deps.db,
-        args.plantId,
-        args.date,
-        from,
-        to + (to - from),
-      );
-      await writeTotalsByTime(
-        deps.db,
-        args.plantId,
-        args.date,
-        totalsByTime(points, args.date, plant.timezone),
-      );
-      const days = await findDays(deps.db, args.plantId, addDays(args.date, -7), args.date);
-      return decideClosing(args.date, days);
+    async closeDay({ plantId, date }: ClosingArgs): Promise<ClosingVerdict> {
+      const { db } = deps;
+      const plant = await findPlant(db, plantId);
+      if (plant === undefined) throw gone(plantId);
+      const from = startOfDayMs(date, plant.timezone);
+      const to = endOfDayMs(date, plant.timezone);
+      // Late readings of the day may arrive on the next day.
+      const points = await findBookedTotals(db, plantId, date, from, to + (to - from));
+      await writeTotalsByTime(db, plantId, date, totalsByTime(points, date, plant.timezone));
+      return decideClosing(date, await findDays(db, plantId, addDays(date, -7), date));
     },
   };
 }
 
-/** Which days are asked, by which clock, and on whose word. */
+/** Which days are read from the vendor, and why. */
 export interface FillRequest {
   plantId: string;
   dates: readonly LocalDate[];
-  source: Source;
+  source: 'BACKFILL' | 'CLOSING' | 'OPERATOR';
   nowMs: number;
-  /** The date from which ages count; today where it is not given. */
+  /** The date from which ages count; default: today at the plant. */
   countedFrom?: LocalDate;
-  /** Everything is asked and decided, nothing is written. */
+  /** Asks and decides everything, and writes nothing. */
   dryRun?: boolean;
 }
 
 /**
- * Fills and corrects days that are over from the vendor's series. A vendor's failure is a value; its tries are recorded.
+ * Fills and corrects days that are over from the vendor's series. A vendor's failure is a value; each try is recorded.
  *
  * @throws PlainError for an unknown plant.
  */
@@ -114,25 +86,17 @@ export async function fillDays(
   const { plantId, nowMs } = request;
   const dates = [...request.dates].sort();
   const before = await readFetchBefore(deps.db, plantId, nowMs);
-  if (before === null) throw new PlainError(`plant ${plantId} is no longer in the database`);
+  if (before === null) throw gone(plantId);
   const { plant, credentials, heldByIncident } = before;
   if (heldByIncident !== null)
     return { days: [], failure: { type: 'AUTH_FAILED', message: credentialsHeld(plant.brand) } };
-  const today = request.countedFrom ?? localDateAt(nowMs, plant.timezone);
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(seriesMsMax)]);
   try {
-    const series = await deps.vendors.withVendor(
-      vendorPlant(plant),
-      credentials,
-      { nowMs, signal },
-      (adapter) =>
-        readSeries(
-          adapter,
-          { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone },
-          dates,
-        ),
+    const ref = vendorPlant(plant);
+    const series = await deps.vendors.withVendor(ref, credentials, { nowMs, signal }, (adapter) =>
+      readSeries(adapter, ref, dates),
     );
-    const days = await recordDays(deps, plant, dates, series, today, request);
+    const days = await recordDays(deps, plant, series, { ...request, dates });
     return { days, failure: null };
   } catch (error) {
     const failure = vendorFailure(error);
@@ -147,11 +111,10 @@ export async function fillDays(
 async function recordDays(
   deps: Pick<ActivityDeps, 'db'>,
   plant: PlantRow,
-  dates: readonly LocalDate[],
   series: readonly DailyEnergy[],
-  today: LocalDate,
-  { source, nowMs, dryRun = false }: FillRequest,
+  { dates, source, nowMs, countedFrom, dryRun = false }: FillRequest,
 ): Promise<BackfillResult['days']> {
+  const today = countedFrom ?? localDateAt(nowMs, plant.timezone);
   const byDate = new Map(series.map((day) => [day.date, day.energyKwh]));
   const [first, last] = [dates[0], dates.at(-1)];
   if (first === undefined || last === undefined) return [];

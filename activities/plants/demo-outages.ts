@@ -4,14 +4,14 @@ import type { Db } from '../../db/database.ts';
 import { findDemoOutages } from '../../db/plants/demo-outages.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 
-/** What is known of outages is no older than this when a vendor is asked; nobody waits for the reading. */
+/** How often the outages are read while vendors are asked, ms. No poll waits for that. */
 export const outagesReadEveryMs = 1_000;
 
 type Open = (options: FixtureAdapterOptions) => ReturnType<OpenAdapter>;
 
 /**
- * Recorded vendors that `heliograph demo break` can take away. The outages are read once at the start, then beside the
- * polls, at most once a second and only while polls go on.
+ * Recorded vendors that `heliograph demo break` can take away. The outages are read once at the start, then at most once a
+ * second and only while vendors are asked.
  */
 export async function withDemoOutages(
   open: Open,

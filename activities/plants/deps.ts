@@ -3,13 +3,13 @@ import type { Breaker } from './breaker.ts';
 import type { PollCourse } from './contract.ts';
 import type { Vendors } from './vendor.ts';
 
-/** What the activities of plants work with; tests pass their own transport here. */
+/** What the activities of plants need; tests pass their own vendors. */
 export interface ActivityDeps extends Deps {
   vendors: Vendors;
   breaker: Breaker;
-  /** How the loops' next runs poll. */
+  /** The course of polls in the loops' next runs. */
   pollCourse: PollCourse;
-  /** Called at named points of a poll; does nothing but in tests that kill a worker there. */
+  /** Called at named points of a poll. Does nothing, except in tests that kill a worker there. */
   checkpoint: (name: Checkpoint) => Promise<void>;
 }
 

@@ -1,6 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
 
-import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { takeProbe } from '../../db/plants/incidents.ts';
 import { type FetchBefore, readFetchBefore } from '../../db/plants/polls.ts';
 import type { LockAnswer } from '../../db/lock.ts';
@@ -12,16 +11,17 @@ import type { CallContext } from '../deps.ts';
 import type { ActivityDeps } from './deps.ts';
 import { takeRegular } from '../failure.ts';
 import { takeLock } from './plant-lock.ts';
-import { credentialsHeld, vendorFailure, vendorPlant } from './vendor.ts';
+import { credentialsHeld, NotAsked, vendorFailure, vendorPlant } from './vendor.ts';
+import { bookedPoll } from './stored-plant.ts';
 import { readPlant } from './vendor-reading.ts';
 
-/** A regular fetch ends itself before its start-to-close time-out of 60 s, so that the vendor's slowness is a value. */
+/** A regular fetch ends itself before its start-to-close time-out of 60 s, so that a slow vendor is a value and no time-out. */
 const regularFetchMsMax = 55_000;
 
 /**
- * `fetchReadings`: lock, plant and credentials, the vendor's summary, and its alarms where their time has come.
+ * `fetchReadings`: lock, plant and credentials, the vendor's summary, and its alarms if they are due.
  *
- * @returns vendor errors as values; a slot that was claimed before is answered from the database, without the vendor.
+ * @returns vendor errors as values; for a slot that was claimed before, the stored reading.
  * @throws ApplicationFailure TAKE_REGULAR from a local call while the brand's breaker is open; else as `failure.ts` says.
  */
 export function createFetch(deps: ActivityDeps, context: () => CallContext) {
@@ -44,8 +44,8 @@ export function unknownPlant(lock: LockAnswer, nowMs: number): FetchResult {
 }
 
 /**
- * What answers the fetch before any vendor is asked: somebody else's lock, a plant that is not polled, a slot that was
- * claimed before a crash, credentials that an incident holds back. null: the vendor is to be asked.
+ * The answer if no vendor must be asked: another cluster holds the lock, the plant is not polled, the slot was claimed before
+ * a crash, or an incident holds the credentials back. null: ask the vendor.
  *
  * @throws ApplicationFailure TAKE_REGULAR from a local call while the brand's breaker is open.
  */
@@ -58,27 +58,28 @@ export async function answerWithoutVendor(
   const { plant, claim, credentials } = before;
   if (lock === 'TAKEN') return { kind: 'SKIPPED_LOCKED', nowMs };
   if (plant.integration_status !== 'ACTIVE') return { kind: 'SKIPPED_INACTIVE', nowMs };
-  if (
-    plant.last_slot !== null &&
-    plant.last_slot.getTime() >= args.slotMs &&
-    plant.last_poll !== null
-  ) {
-    return { kind: 'ALREADY_BOOKED', poll: plant.last_poll };
-  }
+  const poll = bookedPoll(plant, args.slotMs);
+  if (poll !== null) return { kind: 'ALREADY_BOOKED', poll };
   if (claim !== null) {
-    return {
-      kind: 'READING',
-      nowMs: claim.nowMs,
-      durationMs: 0,
-      reading: claim.reading,
-      credentialsVersion: credentials?.version ?? 0,
-    };
+    const { nowMs: claimedAtMs, reading } = claim;
+    const credentialsVersion = credentials?.version ?? 0;
+    return { kind: 'READING', nowMs: claimedAtMs, durationMs: 0, reading, credentialsVersion };
   }
   refuseWhileSlow(deps, call, plant.brand);
-  return heldBack(deps, before, args.slotMs, nowMs);
+  if (await isHeldBack(deps, before, args.slotMs, nowMs))
+    return {
+      kind: 'VENDOR_FAILURE',
+      nowMs,
+      durationMs: 0,
+      failure: { type: 'AUTH_FAILED', message: credentialsHeld(plant.brand) },
+      // No version of the credentials: this failure pauses no account, even if the incident ends meanwhile.
+      credentialsVersion: null,
+      asked: false,
+    };
+  return null;
 }
 
-/** A local call ends here while the brand's breaker is open. @throws ApplicationFailure TAKE_REGULAR */
+/** Ends a local call while the brand's breaker is open. @throws ApplicationFailure TAKE_REGULAR */
 export function refuseWhileSlow({ breaker }: ActivityDeps, call: CallContext, brand: Brand): void {
   if (!call.isLocal || !breaker.isOpen(brand)) return;
   throw ApplicationFailure.nonRetryable(
@@ -87,24 +88,15 @@ export function refuseWhileSlow({ breaker }: ActivityDeps, call: CallContext, br
   );
 }
 
-/** Refused credentials of an incident are tried by one plant an hour; what the others are answered with, without a request. */
-async function heldBack(
+/** During an incident one plant an hour tries the refused credentials; the others make no request. */
+async function isHeldBack(
   deps: ActivityDeps,
   { plant, heldByIncident }: FetchBefore,
   slotMs: number,
   nowMs: number,
-): Promise<FetchResult | null> {
-  if (heldByIncident === null) return null;
-  if (await takeProbe(deps.db, heldByIncident, plant.id, slotMs, nowMs)) return null;
-  return {
-    kind: 'VENDOR_FAILURE',
-    nowMs,
-    durationMs: 0,
-    failure: { type: 'AUTH_FAILED', message: credentialsHeld(plant.brand) },
-    // It speaks of no credentials, and so can pause nobody, whatever becomes of the incident meanwhile.
-    credentialsVersion: null,
-    asked: false,
-  };
+): Promise<boolean> {
+  if (heldByIncident === null) return false;
+  return !(await takeProbe(deps.db, heldByIncident, plant.id, slotMs, nowMs));
 }
 
 /** Asks the vendor; its errors are values. `call.signal` ends a local call, and a regular one ends itself. */
@@ -130,28 +122,15 @@ export async function askVendor(
   });
   try {
     await deps.checkpoint('before vendor call');
-    const reading = await deps.vendors.withVendor(
-      vendorPlant(plant),
-      credentials,
-      { nowMs, signal },
-      (adapter) =>
-        readPlant(
-          adapter,
-          { vendorPlantId: plant.vendor_plant_id, timezone: plant.timezone },
-          plantFacts(plant),
-          before.oldestVendorAlertMs,
-          nowMs,
-        ),
+    const ref = vendorPlant(plant);
+    const { oldestVendorAlertMs } = before;
+    const reading = await deps.vendors.withVendor(ref, credentials, { nowMs, signal }, (adapter) =>
+      readPlant(adapter, ref, plantFacts(plant), { oldestVendorAlertMs, nowMs }),
     );
     await deps.checkpoint('after vendor answer');
     if ('type' in reading) return failed(reading);
-    return {
-      kind: 'READING',
-      nowMs,
-      durationMs: durationMs(),
-      reading,
-      credentialsVersion: version ?? 0,
-    };
+    const credentialsVersion = version ?? 0;
+    return { kind: 'READING', nowMs, durationMs: durationMs(), reading, credentialsVersion };
   } catch (error) {
     if (call.signal.aborted) {
       if (call.isLocal) deps.breaker.localCut(plant.brand);
@@ -165,7 +144,7 @@ export async function askVendor(
     }
     const failure = vendorFailure(error);
     if (failure === null) throw error;
-    return failed(failure, error instanceof AdapterError);
+    return failed(failure, !(error instanceof NotAsked));
   } finally {
     if (!call.signal.aborted) {
       if (call.isLocal) deps.breaker.localAnswered(plant.brand);

@@ -15,9 +15,9 @@ import type { ActivityDeps } from './deps.ts';
 import { judgeIncidents } from './incidents.ts';
 import { evaluate } from './record.ts';
 
-/** The plants' part in the reconciliation: their loops, and what their polls do not do or must not wait for. */
+/** The plants' part in the reconciliation: their loops, and work that polls do not do or must not wait for. */
 
-/** Estimates of one reconciliation, at some 3 ms each: 2,000 alerts are gone through in the 10 min that an estimate is good for. */
+/** Limit of estimates in one reconciliation, at 3 ms each: 2,000 alerts in the 10 min for which an estimate is good. */
 const estimatesMax = 100;
 
 export function createPlantsReconciler(
@@ -58,7 +58,7 @@ export function createPlantsReconciler(
   };
 }
 
-/** Plants that are not polled have nobody else who reminds of their alerts. */
+/** Reminds of the alerts of plants that are not polled; polls do it for the others. */
 async function remind(deps: ActivityDeps, nowMs: number): Promise<number> {
   const plantIds = await listPlantsToRemindOf(deps.db, nowMs);
   for (const plantId of plantIds)
@@ -66,7 +66,7 @@ async function remind(deps: ActivityDeps, nowMs: number): Promise<number> {
   return plantIds.length;
 }
 
-/** Here and not in the polls, which wait for nothing that can wait. */
+/** Estimates losses here, so that polls need not wait for it. */
 async function estimateLosses({ db }: ActivityDeps, nowMs: number): Promise<number> {
   const due = await findLossesDue(db, nowMs, estimatesMax);
   const losses = due.map(({ alertId, facts }) => ({ alertId, ...estimateLoss(facts, nowMs) }));

@@ -11,15 +11,15 @@ import {
 } from '../../domain/plants/incidents.ts';
 import type { ActivityDeps } from './deps.ts';
 
-/** What one reconciliation made of the brands' incidents. `ALL` stands for all brands: our side. */
+/** What one reconciliation did to incidents, by brand. `ALL` means all brands together: the fault is ours. */
 export interface IncidentsReport {
   opened: string[];
   closed: string[];
-  /** Plants whose pause for refused credentials was lifted: it was the vendor. */
+  /** Plants whose pause for refused credentials was lifted, because the vendor was at fault. */
   lifted: string[];
 }
 
-/** Follows the incidents of the brands by their plants' newest polls. Nothing is written where all is well. */
+/** Opens, follows and closes the incidents of brands by their plants' newest polls. */
 export async function judgeIncidents(
   deps: Pick<ActivityDeps, 'db' | 'log'>,
   nowMs: number,

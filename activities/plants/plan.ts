@@ -1,24 +1,17 @@
-import {
-  findOpenPeriod,
-  type Period,
-  replacePeriod,
-  wasActiveBetween,
-} from '../../db/ledger/periods.ts';
+import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../../db/ledger/periods.ts';
 import { plantLedger } from '../../db/plants/ledger.ts';
-import { instant } from '../../db/database.ts';
-import { findPlant, lockPlant, resumePlants } from '../../db/plants/plants.ts';
+import { type Db, instant } from '../../db/database.ts';
+import { findPlant, lockPlant, type PlantRow, resumePlants } from '../../db/plants/plants.ts';
 import { findLastSlot, hasDailyLog } from '../../db/plants/poll-logs.ts';
 import { closingsPassed, nextClosing } from '../../domain/plants/closing.ts';
 import { lateSlots, nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { endOfDayMs, localDateAt, startOfDayMs } from '../../domain/zone.ts';
-import { writeOff } from './ledger.ts';
+import { writeOff } from './poll-log.ts';
 import type { Closing, Plan, PlanArgs, SetIntegrationArgs } from './contract.ts';
 import type { CallContext } from '../deps.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { Db } from '../../db/database.ts';
-import type { PlantRow } from '../../db/plants/plants.ts';
 
-/** What a loop is to do: read from PostgreSQL, where people decide. */
+/** Tells a loop what to do, from the rows in which people's decisions are. */
 export function createPlan(deps: ActivityDeps, context: () => CallContext) {
   return {
     async planPlant(args: PlanArgs): Promise<Plan> {
@@ -50,32 +43,30 @@ export function createPlan(deps: ActivityDeps, context: () => CallContext) {
       });
     },
 
-    async setIntegration(args: SetIntegrationArgs): Promise<void> {
-      if (args.to === 'ACTIVE') {
-        const resumed = await resumePlants(deps.db, [args.plantId], instant(args.nowMs));
-        deps.log.info(
-          { plantId: args.plantId, actor: 'temporal', changed: resumed.length > 0 },
-          'plant resumed',
-        );
+    async setIntegration({ plantId, to, nowMs }: SetIntegrationArgs): Promise<void> {
+      const { db, log } = deps;
+      if (to === 'ACTIVE') {
+        const changed = (await resumePlants(db, [plantId], instant(nowMs))).length > 0;
+        log.info({ plantId, actor: 'temporal', changed }, 'plant resumed');
         return;
       }
-      const plant = await findPlant(deps.db, args.plantId);
+      const plant = await findPlant(db, plantId);
       if (plant === undefined || plant.integration_status === 'PENDING_DOCS') return;
-      await deps.db
+      await db
         .updateTable('plants')
         .set({
           integration_status: 'DISABLED_BY_OPERATOR',
           paused_until: null,
           pause_reason: 'paused in the Temporal Web UI',
         })
-        .where('id', '=', args.plantId)
+        .where('id', '=', plantId)
         .execute();
-      deps.log.info({ plantId: args.plantId, actor: 'temporal' }, 'plant paused');
+      log.info({ plantId, actor: 'temporal' }, 'plant paused');
     },
   };
 }
 
-/** Closes the open period and opens another where activity or interval changed. The caller holds the plant's lock. */
+/** Closes the open period and opens another if activity or interval changed. The caller holds the plant's lock. */
 async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallContext) {
   const intervalMs = plant.poll_interval_s * 1000;
   const grid = { intervalMs, phaseMs: phaseMs(plant.id, intervalMs) };
@@ -87,39 +78,30 @@ async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallC
     open.reason === reason &&
     (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
   if (unchanged) return { period: open, lastSlotMs };
-  // A poll is woken before its slot, and its row may be there before the slot itself: it belongs to the period that ends.
+  // A poll wakes before its slot, so its row may exist before the slot itself. It belongs to the period that ends.
   const atMs = Math.max(nowMs, (lastSlotMs ?? -1) + 1);
   // A loop that starts with empty state has polled none of the old grid's last slots, and will not.
-  if (open?.reason === 'ACTIVE') await writeOffSlots(trx, plant.id, open, lastSlotMs, atMs, caller);
+  const late =
+    open?.reason === 'ACTIVE'
+      ? // A slot at `atMs` itself does not belong to the closed period.
+        lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), atMs - 1)
+      : null;
+  if (open !== undefined && late !== null)
+    await writeOff(trx, {
+      plantId: plant.id,
+      workflowId: caller.workflowId,
+      runId: caller.runId,
+      intervalMs: open.intervalMs,
+      rows: { fromMs: late.missedFromMs ?? late.catchUp, toMs: late.catchUp },
+      overflow:
+        late.overflowFromMs === null
+          ? null
+          : { slotMs: late.overflowFromMs, slots: late.overflowCount },
+    });
   const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, atMs) : atMs;
   const period = { fromMs, ...grid, reason };
   await replacePeriod(trx, plantLedger, plant.id, { closeAtMs: atMs, ...period });
   return { period, lastSlotMs };
-}
-
-/** The slots of a closing period that nobody polled are MISSED. */
-async function writeOffSlots(
-  trx: Db,
-  plantId: string,
-  open: Period,
-  lastSlotMs: number | null,
-  nowMs: number,
-  caller: CallContext,
-): Promise<void> {
-  // A slot at `nowMs` itself is not of the closed period any more.
-  const late = lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), nowMs - 1);
-  if (late === null) return;
-  await writeOff(trx, {
-    plantId,
-    workflowId: caller.workflowId,
-    runId: caller.runId,
-    intervalMs: open.intervalMs,
-    rows: { fromMs: late.missedFromMs ?? late.catchUp, toMs: late.catchUp },
-    overflow:
-      late.overflowFromMs === null
-        ? null
-        : { slotMs: late.overflowFromMs, slots: late.overflowCount },
-  });
 }
 
 async function planClosings(

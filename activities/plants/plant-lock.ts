@@ -3,10 +3,10 @@ import type { FetchArgs } from './contract.ts';
 import type { CallContext } from '../deps.ts';
 import type { ActivityDeps } from './deps.ts';
 
-/** The lock outlives two intervals: a poll that is longer has its slot fenced by the database. */
+/** Life of a lock, in intervals of the plant. During a longer poll the claims in the database still hold. */
 const lockIntervals = 2;
 
-/** Takes the plant's lock, or renews it where this loop holds it already. */
+/** Takes the plant's lock, or renews it if this loop holds it. */
 export function takeLock(
   deps: ActivityDeps,
   call: Pick<CallContext, 'workflowId'>,
@@ -15,7 +15,7 @@ export function takeLock(
   return deps.locks.acquire(plantId, ownerOf(deps, call), lockIntervals * intervalMs);
 }
 
-/** Gives the plant's lock back where this loop holds it, without waiting for it. */
+/** Starts to give the plant's lock back if this loop holds it; does not wait. */
 export function giveLockBack(
   deps: ActivityDeps,
   call: Pick<CallContext, 'workflowId'>,
@@ -24,7 +24,7 @@ export function giveLockBack(
   deps.locks.release(plantId, ownerOf(deps, call));
 }
 
-/** The loop and not the attempt: its own retry after a crash re-enters at once. */
+/** The loop and not the attempt, so that a retry after a crash re-enters its own lock. */
 function ownerOf({ lockDomain }: ActivityDeps, { workflowId }: Pick<CallContext, 'workflowId'>) {
   return `${lockDomain}/${workflowId}`;
 }

@@ -27,10 +27,11 @@ import type {
 import type { CallContext } from '../deps.ts';
 import type { ActivityDeps } from './deps.ts';
 import { PlainError } from '../../domain/plain-error.ts';
-import { pollLogRow, writeOff } from './ledger.ts';
+import { pollLogRow, writeOff } from './poll-log.ts';
 import { giveLockBack } from './plant-lock.ts';
+import { bookedPoll, gone } from './stored-plant.ts';
 
-/** The steps that record a poll. Each claims its slot in the transaction that makes all its changes. */
+/** The steps that record a poll. Each claims its slot in the transaction that makes its changes. */
 export function createRecord(deps: ActivityDeps, context: () => CallContext) {
   return {
     async upsertSnapshot(args: SnapshotArgs): Promise<SnapshotResult> {
@@ -57,10 +58,10 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
     },
 
     async writePollLog(args: PollLogArgs): Promise<void> {
-      const { workflowId, runId } = context();
-      await insertPollLog(deps.db, pollLogRow(args, { workflowId, runId }));
+      const call = context();
+      await insertPollLog(deps.db, pollLogRow(args, call));
       await deps.checkpoint('after ledger commit');
-      if (args.jobType === 'POLL') endPoll(deps, { workflowId }, args);
+      if (args.jobType === 'POLL') endPoll(deps, call, args);
     },
 
     async writeMissed(args: MissedArgs): Promise<void> {
@@ -68,10 +69,6 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
       await writeOff(deps.db, { ...args, workflowId, runId });
     },
   };
-}
-
-function gone(plantId: string): PlainError {
-  return new PlainError(`plant ${plantId} is no longer in the database`);
 }
 
 async function storedClaim(db: Db, args: SnapshotArgs) {
@@ -89,7 +86,7 @@ async function storedClaim(db: Db, args: SnapshotArgs) {
  * applies everything in one transaction.
  */
 async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<ReconcileResult> {
-  const refused = args.result.kind === 'FAILURE' && args.result.failure.type === 'AUTH_FAILED';
+  const refused = isRefused(args);
   if (!refused) {
     const step = await decide(deps.db, args);
     if ('done' in step) return step.done;
@@ -102,10 +99,9 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
       }
     }
   }
-  const told: { row: PlantRow; changes: AlertsChanges }[] = [];
-  const result = await deps.db.transaction().execute(async (trx): Promise<ReconcileResult> => {
+  return inTransaction(deps, async (trx, tell): Promise<ReconcileResult> => {
     const accountId = refused ? (await findPlant(trx, args.plantId))?.vendor_account_id : undefined;
-    // The account first: two of its plants that are refused at once wait for each other in the same order.
+    // The account first, so that two of its plants that are refused at once take their locks in the same order.
     if (accountId !== undefined) await lockAccount(trx, accountId);
     if ((await lockPlant(trx, args.plantId)) === undefined) throw gone(args.plantId);
     const step = await decide(trx, args);
@@ -124,18 +120,26 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
       );
     }
     const after = changes.pauseAccount ? await findPlant(trx, args.plantId) : undefined;
-    told.push({ row, changes });
-    return {
-      ...decidedStanding(row, changes, before),
-      revision: after?.revision ?? row.revision,
-      poll,
-    };
+    tell(row, changes);
+    const revision = after?.revision ?? row.revision;
+    return { ...decidedStanding(row, changes, before), revision, poll };
   });
-  for (const { row, changes } of told) tellChange(deps, row, changes);
+}
+
+/** Runs `work` in a transaction. `work` calls `tell` with what it changed, which is logged after the commit. */
+async function inTransaction<Result>(
+  deps: ActivityDeps,
+  work: (trx: Db, tell: (row: PlantRow, changes: AlertsChanges) => void) => Promise<Result>,
+): Promise<Result> {
+  const told: [PlantRow, AlertsChanges][] = [];
+  const result = await deps.db
+    .transaction()
+    .execute((trx) => work(trx, (...change) => told.push(change)));
+  for (const change of told) tellChange(deps, ...change);
   return result;
 }
 
-/** After the commit of a poll's row: whoever asked finds it in the log, and the lock is given back without waiting for it. */
+/** After the commit of a poll's row: logs the end of a requested poll, and starts to give the lock back. */
 export function endPoll(
   deps: ActivityDeps,
   call: Pick<CallContext, 'workflowId'>,
@@ -146,7 +150,7 @@ export function endPoll(
   giveLockBack(deps, call, plantId);
 }
 
-/** After the commit, so that what is told has happened. */
+/** Logs a new status. Call it after the commit. */
 export function tellChange(deps: ActivityDeps, row: PlantRow, changes: AlertsChanges): void {
   const { status, statusReason } = changes.plant;
   if (status === row.status) return;
@@ -156,14 +160,13 @@ export function tellChange(deps: ActivityDeps, row: PlantRow, changes: AlertsCha
   );
 }
 
-/** Alerts and status without a reading, under the revision that the caller has seen; null: whichever is stored. */
+/** Alerts and status without a reading, if the plant still has the revision that the caller saw; null: any revision. */
 export async function evaluate(
   deps: ActivityDeps,
   args: Omit<EvaluateArgs, 'revision'> & { revision: number | null },
 ): Promise<PlantStanding> {
   const { plantId, nowMs } = args;
-  const told: { row: PlantRow; changes: AlertsChanges }[] = [];
-  const result = await deps.db.transaction().execute(async (trx): Promise<PlantStanding> => {
+  return inTransaction(deps, async (trx, tell): Promise<PlantStanding> => {
     const locked = await lockPlant(trx, plantId);
     if (locked === undefined) throw gone(plantId);
     const read = await readAlertsBefore(trx, plantId, { nowMs });
@@ -171,14 +174,12 @@ export async function evaluate(
     const changes = decideAlerts(read.before, { nowMs, closing: args.closing, result: null });
     const fence = { kind: 'REVISION', revision: args.revision ?? locked.revision } as const;
     const written = await writePlantChanges(trx, plantId, changes.plant, fence);
-    // Another revision: people changed something meanwhile, the loop looks again and evaluates anew.
+    // Another revision: a person changed the plant meanwhile. The loop looks again and evaluates anew.
     if (!written) return standing(read.row, read.before.active.length);
     await applyAlertChanges(trx, plantSubject(plantId), changes.alerts, { ...read.before, nowMs });
-    told.push({ row: read.row, changes });
+    tell(read.row, changes);
     return decidedStanding(read.row, changes, read.before);
   });
-  for (const { row, changes } of told) tellChange(deps, row, changes);
-  return result;
 }
 
 type Step =
@@ -201,33 +202,29 @@ async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
   });
   if (read === null) throw gone(args.plantId);
   const { before, row } = read;
-  if (row.last_slot !== null && row.last_slot.getTime() >= slotMs && row.last_poll !== null) {
-    return { done: { ...standing(row, before.active.length), poll: row.last_poll } };
-  }
+  const stored = bookedPoll(row, slotMs);
+  if (stored !== null) return { done: { ...standing(row, before.active.length), poll: stored } };
   const result: PollResult =
     args.result.kind === 'READING'
       ? args.result
       : { ...args.result, credentialsCurrent: await areCurrent(db, args, row) };
   const changes = decideAlerts(before, { slotMs, nowMs, result, booked });
-  const { outcome, errorType, error } = outcomeOf(result);
-  const poll: BookedPoll = {
-    outcome,
-    errorType,
-    error,
-    booked,
-    startedAtMs: args.startedAtMs,
-    durationMs: args.durationMs,
-    attempts: args.attempts,
-  };
+  const { startedAtMs, durationMs, attempts } = args;
+  const poll: BookedPoll = { ...outcomeOf(result), booked, startedAtMs, durationMs, attempts };
   return { changes, fence: { kind: 'SLOT', slotMs, poll, seenRevision: null }, row, before, poll };
 }
 
+function isRefused({ result }: ReconcileArgs): boolean {
+  return result.kind === 'FAILURE' && result.failure.type === 'AUTH_FAILED';
+}
+
+/** Whether the tried credentials are still the account's. */
 async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
-  if (args.result.kind !== 'FAILURE' || args.result.failure.type !== 'AUTH_FAILED') return true;
+  if (!isRefused(args)) return true;
   return (await findCredentialsVersion(db, row.vendor_account_id)) === args.credentialsVersion;
 }
 
-/** With the worker's setting, for the loop's next run. */
+/** Adds the worker's course of polls, for the loop's next run. */
 export function withCourse<Told extends PlantStanding>(
   { pollCourse }: Pick<ActivityDeps, 'pollCourse'>,
   told: Told,

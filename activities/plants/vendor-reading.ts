@@ -2,28 +2,26 @@ import type { PlantRef, VendorAdapter } from '../../adapters/clouds/contract.ts'
 import { alarmsDue, alarmsSince } from '../../domain/plants/alerts.ts';
 import { checkSummary } from '../../domain/plants/energy.ts';
 import type { PlantFacts } from '../../domain/plants/facts.ts';
-import type { LocalDate } from '../../domain/zone.ts';
 import type { DailyEnergy, Reading, VendorFailure } from '../../domain/plants/reading.ts';
-import { addDays } from '../../domain/zone.ts';
+import { addDays, type LocalDate } from '../../domain/zone.ts';
 import { vendorFailure } from './vendor.ts';
 
-/** What is asked of a vendor, and in which order; where it is written is for the callers. */
+/** What is asked of a vendor, and in which order. The callers write it. */
 
-/** A reading stays small in the history: a plant's larger number of devices is not judged yet. */
+/** Limit of devices in a reading, so that it stays small in the workflow's history. No rule judges devices yet. */
 const deviceReadingsMax = 20;
 
 /**
- * The summary, checked, and the alarms where they are due. A failure of the alarms alone leaves the summary standing.
+ * The checked summary, and the alarms if they are due. If only the alarms fail, the summary still counts.
  *
- * @param oldestVendorAlertMs when the oldest active vendor alarm began; null without one.
+ * @param at.oldestVendorAlertMs when the oldest active vendor alarm began; null: there is none.
  * @throws whatever the adapter throws for the summary.
  */
 export async function readPlant(
   adapter: VendorAdapter,
   ref: PlantRef,
   plant: PlantFacts,
-  oldestVendorAlertMs: number | null,
-  nowMs: number,
+  { oldestVendorAlertMs, nowMs }: { oldestVendorAlertMs: number | null; nowMs: number },
 ): Promise<Reading | VendorFailure> {
   const summary = checkSummary(await adapter.getPlantSummary(ref), plant, nowMs);
   if ('type' in summary) return summary;
@@ -41,7 +39,7 @@ export async function readPlant(
   }
 }
 
-/** The series over the span of the dates, which come in order, in calls as long as the vendor allows. */
+/** The series from the first to the last of the sorted dates, in calls as long as the vendor allows. */
 export async function readSeries(
   adapter: VendorAdapter,
   ref: PlantRef,

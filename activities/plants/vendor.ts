@@ -1,5 +1,5 @@
 import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
-import type { Credentials, VendorAdapter } from '../../adapters/clouds/contract.ts';
+import type { Credentials, PlantRef, VendorAdapter } from '../../adapters/clouds/contract.ts';
 import { SessionStore } from '../../adapters/clouds/session.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import type { VendorFailure } from '../../domain/plants/reading.ts';
@@ -7,65 +7,50 @@ import type { SealedCredentials } from '../../db/plants/credentials.ts';
 import type { PlantRow } from '../../db/plants/plants.ts';
 import { type MasterKeys, openCredentials } from '../../db/sealing.ts';
 
-/** What an adapter must know of a plant, and the fixtures of the place it stands at. */
-export interface VendorPlant {
-  plantId: string;
+/** Opens the adapter of a vendor account: with its credentials, its session, and the rate limits that the vendor named. */
+
+/** A plant as adapters know it, and its place, which recorded vendors need. */
+export interface VendorPlant extends PlantRef {
   brand: Brand;
   accountId: string;
-  vendorPlantId: string;
-  timezone: string;
   capacityKw: number | null;
   latitude: number | null;
   longitude: number | null;
 }
 
-/** Makes the adapter of one call chain. Given by the composition root: in this phase always over the fixtures. */
+/** Makes the adapter of one call chain. The composition root gives it: so far always one over recorded vendors. */
 export type OpenAdapter = (options: {
   brand: Brand;
-  plant: Pick<VendorPlant, 'vendorPlantId' | 'timezone' | 'capacityKw' | 'latitude' | 'longitude'>;
+  plant: Omit<VendorPlant, 'brand' | 'accountId'>;
   credentials: Credentials;
   session: SessionStore;
   now: Date;
   signal: AbortSignal;
 }) => VendorAdapter;
 
-/** Vendors count their limits by path: a series that is refused for an hour must not blind the polls. */
+/** Vendors count their limits by path: a limit of series, which may last for an hour, must not stop polls. */
 type Path = 'getPlantSummary' | 'getDailyEnergySeries' | 'getAlarmsSince';
 
-/** What this process knows of a vendor account: its session, and until when the vendor wants which path to be left alone. */
+/** What this process knows of a vendor account. */
 interface AccountState {
   session: SessionStore;
   credentialsVersion: number;
+  /** When the vendor's rate limit of a path ends, ms since the epoch. */
   closedUntilMs: Map<Path, number>;
 }
 
-/** The vendor wants the account's path to be left alone: no request was made. */
-export class PathClosed extends Error {
-  override readonly name = 'PathClosed';
-  readonly retryAfterMs: number;
+/** No request was made: the account has no credentials, or a rate limit closes its path. */
+export class NotAsked extends AdapterError {}
 
-  constructor(retryAfterMs: number) {
-    super(
-      `the vendor's rate limit closes this path of the account for another ${Math.ceil(retryAfterMs / 1000)} s`,
-    );
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
-/** The account has no credentials yet. */
-export class NoCredentials extends Error {
-  override readonly name = 'NoCredentials';
-}
-
-/** Where a rate limit names no end. */
+/** The length of a rate limit for which the vendor names no end. */
 const rateLimitMsDefault = 60_000;
 
 export interface Vendors {
   /**
-   * Opens the account's credentials for one call chain, and nothing else opens any: they go into the adapter, never into a
+   * Opens the account's credentials for one call chain; nothing else opens any. They go into the adapter, never into a
    * result, an error or a log.
    *
-   * @throws AdapterError as the adapter says, PathClosed, NoCredentials.
+   * @throws AdapterError as the adapter says, NotAsked.
    */
   withVendor<Result>(
     plant: VendorPlant,
@@ -78,33 +63,26 @@ export interface Vendors {
 export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenAdapter }): Vendors {
   const accounts = new Map<string, AccountState>();
 
+  /** New credentials begin anew: without a session, without a closed path. */
   function stateOf(accountId: string, credentialsVersion: number): AccountState {
     const known = accounts.get(accountId);
-    if (known !== undefined && known.credentialsVersion === credentialsVersion) return known;
-    // New credentials begin anew: no session, no closed path.
-    const fresh: AccountState = {
-      session: new SessionStore(),
-      credentialsVersion,
-      closedUntilMs: new Map(),
-    };
+    if (known?.credentialsVersion === credentialsVersion) return known;
+    const fresh = { session: new SessionStore(), credentialsVersion, closedUntilMs: new Map() };
     accounts.set(accountId, fresh);
     return fresh;
   }
 
   return {
-    async withVendor(plant, sealed, call, run) {
+    async withVendor(plant, sealed, { nowMs, signal }, run) {
+      const { accountId, brand } = plant;
       if (sealed === null)
-        throw new NoCredentials(`account ${plant.accountId} has no credentials yet`);
-      const account = stateOf(plant.accountId, sealed.version);
-      const adapter = deps.openAdapter({
-        brand: plant.brand,
-        plant,
-        credentials: openCredentials(deps.masterKeys, sealed),
-        session: account.session,
-        now: new Date(call.nowMs),
-        signal: call.signal,
-      });
-      return run(gated(adapter, account, call.nowMs));
+        throw new NotAsked('AUTH_FAILED', `account ${accountId} has no credentials yet`);
+      const account = stateOf(accountId, sealed.version);
+      const credentials = openCredentials(deps.masterKeys, sealed);
+      const { session } = account;
+      const now = new Date(nowMs);
+      const adapter = deps.openAdapter({ brand, plant, credentials, session, now, signal });
+      return run(gated(adapter, account, nowMs));
     },
   };
 }
@@ -112,8 +90,13 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
 /** The adapter behind the account's gates: a rate limit closes its path until it ends. */
 function gated(adapter: VendorAdapter, account: AccountState, nowMs: number): VendorAdapter {
   async function pass<Result>(path: Path, ask: () => Promise<Result>): Promise<Result> {
-    const restMs = (account.closedUntilMs.get(path) ?? 0) - nowMs;
-    if (restMs > 0) throw new PathClosed(restMs);
+    const retryAfterMs = (account.closedUntilMs.get(path) ?? 0) - nowMs;
+    if (retryAfterMs > 0)
+      throw new NotAsked(
+        'RATE_LIMIT_EXCEEDED',
+        `the vendor's rate limit closes this path of the account for another ${Math.ceil(retryAfterMs / 1000)} s`,
+        { retryAfterMs },
+      );
     try {
       return await ask();
     } catch (error) {
@@ -134,33 +117,20 @@ function gated(adapter: VendorAdapter, account: AccountState, nowMs: number): Ve
   };
 }
 
-/** Why a refused account is not asked while its brand refuses many. */
+/** Why a refused account is not asked during an incident of its brand. */
 export function credentialsHeld(brand: Brand): string {
   return `not asked: ${brand} refuses the credentials of several accounts at once, and one plant an hour tries them`;
 }
 
 /** A vendor's error as a value; null for any other error. */
 export function vendorFailure(error: unknown): VendorFailure | null {
-  if (error instanceof PathClosed) {
-    return {
-      type: 'RATE_LIMIT_EXCEEDED',
-      message: error.message,
-      retryAfterMs: error.retryAfterMs,
-    };
-  }
-  if (error instanceof NoCredentials) return { type: 'AUTH_FAILED', message: error.message };
   if (!(error instanceof AdapterError)) return null;
-  return {
-    type: error.type,
-    message: error.message,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
-  };
+  const { type, message, retryAfterMs } = error;
+  return { type, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
-/** The plant as the adapters' side wants it. */
 export function vendorPlant(row: PlantRow): VendorPlant {
   return {
-    plantId: row.id,
     brand: row.brand,
     accountId: row.vendor_account_id,
     vendorPlantId: row.vendor_plant_id,

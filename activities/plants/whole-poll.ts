@@ -17,30 +17,30 @@ import type { ActivityDeps } from './deps.ts';
 import { takeRegular } from '../failure.ts';
 import { answerWithoutVendor, askVendor, refuseWhileSlow, unknownPlant } from './fetch.ts';
 import { grouped } from '../grouped.ts';
-import { pollLogRow } from './ledger.ts';
+import { pollLogRow } from './poll-log.ts';
 import { takeLock } from './plant-lock.ts';
 import { decidedStanding, endPoll, tellChange, withCourse } from './record.ts';
 import { waitAtLeast } from '../wait.ts';
 
-/** As many plants as one statement takes: more would only delay the first of them. */
+/** Maximum number of plants in one statement; more would delay the first of them. */
 const groupSizeMax = 100;
-/** While so many statements are out, the next polls gather: a busy database is asked less often, not more. */
+/** Maximum number of statements at once. The next polls wait and share one, so that a busy database gets fewer statements. */
 const groupsOutMax = 2;
-/** A poll that was woken before its slot reads in company, and has this long before the slot for whatever goes slowly. */
+/** A poll that wakes before its slot shares a statement with others, and has read its plant this long before the slot. */
 const readyBeforeSlotMs = 100;
 const readLingerMs = 5;
-/** The vendor has answered: nobody waits for the row. */
+/** How long a written poll may wait for others: the vendor has answered, and nobody waits for the row. */
 const writeLingerMs = 100;
-/** As long as the single steps' fetch may take on the local path. */
+/** Time limit of the vendor on the local path, the same as that of the single steps' fetch. */
 const vendorMsMax = 2_000;
 
 /**
- * `pollWhole`: a poll in one local step, for many plants with one statement before the vendors are asked and one after. What
- * is out of the ordinary (a failure, gaps, any change of an alert, a refused fence) is left to the single steps, together
- * with what the vendor said.
+ * `pollWhole`: a poll in one local step. Many plants share one statement before their vendors are asked and one after. A poll
+ * that is not ordinary (a failure, gaps, any change of an alert, a refused fence) continues in the single steps with the
+ * vendor's answer.
  *
- * @throws ApplicationFailure TAKE_REGULAR while the brand's breaker is open, or where the vendor takes longer than 2 s; else
- * as `failure.ts` says.
+ * @throws ApplicationFailure TAKE_REGULAR while the brand's breaker is open, or if the vendor takes longer than 2 s; else as
+ * `failure.ts` says.
  */
 export function createWholePoll(deps: ActivityDeps, context: () => CallContext) {
   const limits = { sizeMax: groupSizeMax, flightsMax: groupsOutMax };
@@ -54,7 +54,7 @@ export function createWholePoll(deps: ActivityDeps, context: () => CallContext) 
     const call = context();
     const { plantId, slotMs } = args;
     if (args.postpone === true) return { kind: 'LATER' };
-    // Where somebody waits, or one poll follows the other, nobody else would come.
+    // A person waits, or one poll follows another: no other poll would share the statement.
     const isAlone = args.trigger === 'MANUAL' || !call.isLocal;
     const spareMs = untilSlotMs(args, deps.clock()) - readyBeforeSlotMs;
     const beforeSlotMs = Math.max(args.nowMs, deps.clock());
@@ -70,9 +70,9 @@ export function createWholePoll(deps: ActivityDeps, context: () => CallContext) 
     const known = { args, nowMs: beforeSlotMs, lock, before: before.fetch };
     const answer = await answerWithoutVendor(deps, call, known);
     if (answer !== null) return fetched(answer);
-    // Ends a call that waited for the database for too long: it has been given up, and the regular path asks.
+    // Throws if the call was cancelled while it waited for the database; the regular path then asks.
     await waitAtLeast(untilSlotMs(args, deps.clock()), call.signal);
-    // It may have opened meanwhile.
+    // The breaker may have opened meanwhile.
     refuseWhileSlow(deps, call, before.fetch.plant.brand);
     const nowMs = Math.max(args.nowMs, deps.clock());
     const result = await askInTime(deps, call, before, nowMs);
@@ -89,7 +89,7 @@ export function createWholePoll(deps: ActivityDeps, context: () => CallContext) 
   };
 }
 
-/** The plants whose poll was written; none where PostgreSQL is away, or does not take one of them. */
+/** The plants whose poll was written; none if PostgreSQL is away, or refuses one of them. */
 async function writeTogether(
   deps: ActivityDeps,
   polls: readonly WholePoll[],
@@ -97,8 +97,8 @@ async function writeTogether(
   try {
     return await writeWholePolls(deps.db, polls);
   } catch (error) {
-    // The single steps write what the vendors said, wait for a database that is away, and tell of a plant that is at fault.
-    // Should the statement have been committed all the same, they find its claims.
+    // The single steps write the vendors' answers, wait for a database that is away, and name a plant that is at fault. If the
+    // statement was committed all the same, they find its claims.
     const { code } = error as { code?: unknown };
     deps.log.warn({ polls: polls.length, code }, 'polls could not be written together');
     return new Set();
@@ -113,12 +113,12 @@ function fetched(result: FetchResult): WholePollResult {
   return { kind: 'FETCHED', fetched: result };
 }
 
-/** How long the poll was woken before its slot: by the worker's clock, but never longer than the loop's own says. */
+/** Time until the slot, ms, by the later of the worker's clock and the loop's time. */
 function untilSlotMs({ slotMs, nowMs }: WholePollArgs, clockMs: number): number {
   return Math.max(0, slotMs - Math.max(nowMs, clockMs));
 }
 
-/** Asks the vendor, a local step for 2 s at most: what takes longer belongs to a regular one, which holds no workflow task. */
+/** Asks the vendor; a local step for 2 s at most, because it holds a workflow task and a regular step does not. */
 async function askInTime(
   deps: ActivityDeps,
   call: CallContext,
@@ -126,27 +126,22 @@ async function askInTime(
   nowMs: number,
 ): Promise<FetchResult> {
   if (!call.isLocal) return askVendor(deps, call, fetch, nowMs);
-  const limit = new AbortController();
-  const end = () => limit.abort(call.signal.reason);
-  call.signal.addEventListener('abort', end);
-  const timer = setTimeout(() => limit.abort(), vendorMsMax);
+  const limit = AbortSignal.timeout(vendorMsMax);
+  const signal = AbortSignal.any([call.signal, limit]);
   try {
-    return await askVendor(deps, { ...call, signal: limit.signal }, fetch, nowMs);
+    return await askVendor(deps, { ...call, signal }, fetch, nowMs);
   } catch (error) {
-    if (limit.signal.aborted && !call.signal.aborted) {
+    if (limit.aborted && !call.signal.aborted) {
       throw ApplicationFailure.nonRetryable(
         `the ${fetch.plant.brand} cloud takes longer than ${vendorMsMax / 1_000} s: asked again on the regular path`,
         takeRegular,
       );
     }
     throw error;
-  } finally {
-    clearTimeout(timer);
-    call.signal.removeEventListener('abort', end);
   }
 }
 
-/** All that an ordinary poll writes; null for any other poll. */
+/** What an ordinary poll writes; null for any other poll. */
 function decideOrdinary(
   args: WholePollArgs,
   call: CallContext,
@@ -164,13 +159,8 @@ function decideOrdinary(
   if (decided === null) return null;
   const { day, alerts } = decided;
   const { row, booked } = day;
-  const poll: BookedPoll = {
-    ...outcomeOf({ kind: 'READING', reading }),
-    booked,
-    startedAtMs: nowMs,
-    durationMs,
-    attempts: 1,
-  };
+  const outcome = outcomeOf({ kind: 'READING', reading });
+  const poll: BookedPoll = { ...outcome, booked, startedAtMs: nowMs, durationMs, attempts: 1 };
   const whole: WholePoll = {
     plantId,
     slotMs,

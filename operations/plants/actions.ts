@@ -31,17 +31,17 @@ import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { pollNow, type PollAnswered, type PollRefusal } from './poll-now.ts';
 
 /**
- * What people do with plants and their alerts, over HTTP or at a terminal. An action writes the rows with their audit log,
- * and answers what came of it as a value: `api` makes problem documents of refusals, `cli` sentences and exit codes.
- * Whoever calls then tells the loops of the plants (`tellLoops`).
+ * What people do with plants and their alerts, over HTTP or at a terminal. An action writes the rows and the audit log, and
+ * returns its result as a value: `api` turns refusals into problem documents, `cli` into sentences and exit codes. The caller
+ * then tells the loops of the plants (`tellLoops`).
  */
 
-/** Who acts, when, and on which plants that person may act. */
+/** The person who acts, when, and on which plants this person may act. */
 export interface Act {
   db: Kysely<Database>;
   by: Decider;
   at: Date;
-  /** Plants beyond it are unknown. */
+  /** A plant outside of it is unknown. */
   scope: PlantScope;
 }
 
@@ -52,7 +52,7 @@ export type Refusal =
   /** The plant's integration status does not allow it. */
   | { refusal: 'NOT_NOW'; wish: PlantWish; plantId: string; status: IntegrationStatus }
   | { refusal: 'ALERT_RESOLVED'; alertId: number; plantId: string; resolvedAt: Date | null }
-  /** `problem` follows the field's name: "is DAYLIGHT, which needs …". */
+  /** `problem` continues the field's name: "is DAYLIGHT, which needs …". */
   | {
       refusal: 'WRONG_VALUE';
       field: 'timezone' | 'status_profile';
@@ -60,22 +60,22 @@ export type Refusal =
       plantId: string | null;
       problem: string;
     }
-  /** Somebody else changed the plant since the revision that the person read. */
+  /** Another person changed the plant after this person read it. */
   | { refusal: 'CHANGED_MEANWHILE'; revision: number }
   | { refusal: 'NOT_ADDED'; problems: AddProblem[] }
   /** `reason` is a sentence without its full stop. */
   | { refusal: 'ADDED_MEANWHILE'; reason: string }
   | PollRefusal;
 
-/** What came of a decision about plants. */
+/** The result of a decision about plants. */
 export interface Decided {
   /** The plants for which it was written. */
   plantIds: string[];
-  /** What was not done, and why; never more than one for each plant. */
+  /** What was not done, and why; at most one refusal for each plant. */
   refused: Refusal[];
 }
 
-/** An operator's pause. `until` null: until it is resumed. */
+/** Pauses plants. `until` null: until a person resumes them. */
 export async function pause(
   act: Act,
   plantIds: readonly string[],
@@ -87,7 +87,7 @@ export async function pause(
   });
 }
 
-/** Lifts an operator's pause and one for refused credentials. `plantIds` of the result: those that became ACTIVE by it. */
+/** Lifts the pause of an operator, or one for refused credentials. The result's `plantIds` are the plants that became ACTIVE. */
 export async function resume(act: Act, plantIds: readonly string[]): Promise<Decided> {
   return decide(act, 'plant.resume', plantIds, async (trx, plants) => {
     const { possible, refused } = sort(act, plantIds, plants, 'RESUME');
@@ -95,7 +95,7 @@ export async function resume(act: Act, plantIds: readonly string[]): Promise<Dec
   });
 }
 
-/** The plants' alerts stand, and are not announced until a time; `until` null ends the silence. */
+/** Silences alerts of plants: they exist, and are not announced until a time. `until` null ends the silence. */
 export async function silence(
   act: Act,
   plantIds: readonly string[],
@@ -106,16 +106,15 @@ export async function silence(
   return { plantIds: await silencePlants(act.db, possible, how, act), refused };
 }
 
-/** What a person changes of plants. */
 export interface SettingsChange {
   settings: PlantSettings;
   /** The documents are complete: PENDING_DOCS becomes ACTIVE. A paused plant is refused and keeps its settings. */
   activates: boolean;
-  /** Only while every plant still has this revision. */
+  /** Refuses the change if a plant has another revision. */
   ifRevision?: number | undefined;
 }
 
-/** Changes what people own of plants. */
+/** Changes the settings of plants. */
 export async function changeSettings(
   act: Act,
   plantIds: readonly string[],
@@ -160,7 +159,7 @@ function refuseRevision(
 
 type AckedAlert = Extract<AckResult, { kind: 'ACKED' }>['alert'];
 
-/** A person has seen an active alert. */
+/** Records that a person has seen an active alert. */
 export async function acknowledge(
   act: Act,
   alertId: number,
@@ -179,7 +178,7 @@ export async function acknowledge(
   }
 }
 
-/** New plants, all of them or none. See `addPlants` for the options. */
+/** Adds all of the plants or none. See `addPlants` for the options. */
 export async function addNewPlants(
   act: Act,
   drafts: readonly PlantDraft[],
@@ -195,11 +194,11 @@ export async function addNewPlants(
   }
 }
 
-/** Time to learn whether there is a loop at all. */
+/** Time limit for finding out whether a loop runs. */
 const lookMsMax = 5_000;
 
 /**
- * Polls a plant now, and waits for what comes of it.
+ * Polls a plant now, and waits for the result.
  *
  * @throws ServiceError when Temporal is away.
  */
@@ -213,7 +212,7 @@ export async function pollPlant(
   const [refusal] = sort(act, [plantId], plant === undefined ? [] : [plant], 'POLL').refused;
   if (refusal !== undefined) return refusal;
   try {
-    // Tells a loop that does not run, and Temporal that is away, from a poll that takes long.
+    // So that a missing loop, or Temporal being away, does not look like a slow poll.
     await client.withDeadline(Date.now() + lookMsMax, () =>
       client.workflow.getHandle(pollWorkflowId(plantId)).describe(),
     );
@@ -224,7 +223,7 @@ export async function pollPlant(
   return pollNow(client, plantId, timeoutMs, act.by.requestId ?? undefined);
 }
 
-/** Parts the plants with which the wish can be met from the others. @param wish null: it can be met with every plant. */
+/** Separates the plants that allow the wish from the others. @param wish null: every plant allows it. */
 function sort(
   { scope }: Act,
   plantIds: readonly string[],

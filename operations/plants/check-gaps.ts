@@ -11,25 +11,26 @@ import { plantLedger } from '../../db/plants/ledger.ts';
 import type { Db } from '../../db/database.ts';
 import type { Database } from '../../db/tables.ts';
 import { catchUpIntervalPart } from '../../domain/slots.ts';
-import { type AuditedLoops, inBatches, type Polling } from './check-loops.ts';
+import { askEach, askedAtOnce } from '../ask-each.ts';
+import type { AuditedLoops, Polling } from './check-loops.ts';
 
 /**
- * Which slots without a row are lost. A plant's newest ones may be at work, so its loop is asked, and then the ledger once
- * more: a poll that ended between the two is no loss.
+ * Decides which slots without a row are lost. A poll of a plant's newest slots may still run, so the check asks the plant's
+ * loop and then reads the ledger once more: a poll that ended in between is no loss.
  */
 
-/** Two gaps for each plant of a fleet of 10,000: all that may still be pending are looked at. */
+/** Limit of gaps, two for each plant of a fleet of 10,000: enough for all that may still be pending. */
 const gapsMax = 20_000;
-/** The local fetch (2 s), the pause before a second attempt (5 s) and the other steps (5 s): of longer polls their loop tells. */
+/** The local fetch (2 s), the pause before a second attempt (5 s) and the other steps (5 s). Loops tell of longer polls. */
 const usualPollMs = 12_000;
 
-/** Slots that are due, and polls that left their mark elsewhere in the record, without a row. */
+/** Due slots without a row, and polls without a row that are booked on a plant or a day. */
 export interface Gaps {
   due: SlotGap[];
   booked: SlotGap[];
 }
 
-/** A gap that is a loss, with what its loop said. */
+/** A lost gap, with its loop's answer. */
 export interface LostGap extends SlotGap {
   polling: Polling | undefined;
 }
@@ -37,14 +38,14 @@ export interface LostGap extends SlotGap {
 export interface JudgedGaps {
   slots: LostGap[];
   polls: LostGap[];
-  /** There were more gaps than are looked at. */
+  /** There were more gaps than the limit. */
   truncated: boolean;
 }
 
 /**
- * All gaps in scope; a booked poll that was due as well is among the due ones alone.
+ * All gaps in scope. A booked poll that was due is only in `due`.
  *
- * @param without how many due slots have no row, where that is known: without any there is no gap to look for.
+ * @param without the number of due slots without a row, if it is known; with 0 it looks for no gap among due slots.
  */
 export async function findGaps(db: Db, scope: LedgerScope, without = Infinity): Promise<Gaps> {
   const due = without === 0 ? [] : await findSlotGaps(db, plantLedger, scope, gapsMax);
@@ -98,12 +99,12 @@ function touches(a: SlotGap, b: SlotGap): boolean {
   return a.subjectId === b.subjectId && a.firstMs <= b.lastMs && b.firstMs <= a.lastMs;
 }
 
-/** What is due since then may still wait for its poll, or the poll for its row. */
+/** A slot that is due since then may still wait for its poll or its row. */
 function pendingSinceMs(gap: SlotGap, nowMs: number): number {
   return nowMs - gap.intervalMs * catchUpIntervalPart - usualPollMs;
 }
 
-/** Of a plant's newest slots those that lie before what its loop is at, or that have waited too long for it; of others all. */
+/** The lost part of a gap: of a plant's newest slots only those before the poll that its loop is at, or that wait too long. */
 function lostPart(gap: SlotGap, polling: Polling | undefined, nowMs: number): SlotGap[] {
   if (!gap.newest) return [gap];
   const fromMs = typeof polling === 'number' ? polling : pendingSinceMs(gap, nowMs);
@@ -113,18 +114,16 @@ function lostPart(gap: SlotGap, polling: Polling | undefined, nowMs: number): Sl
   return [{ ...gap, slots, lastMs: gap.firstMs + (slots - 1) * gap.intervalMs }];
 }
 
-/** What each loop is at. When none of a whole batch answers, no worker runs, and the others are not asked. */
+/** The poll that each loop is at. If 20 loops in a row do not answer, no worker runs, and it does not ask the others. */
 async function askLoops(
   loops: Pick<AuditedLoops, 'findPolling'>,
   plantIds: ReadonlySet<string>,
 ): Promise<Map<string, Polling>> {
-  let isAnybodyThere = true;
-  const answers = await inBatches([...plantIds], async (batch) => {
-    const answered = isAnybodyThere
-      ? await Promise.all(batch.map((plantId) => loops.findPolling(plantId)))
-      : batch.map(() => 'NO_ANSWER' as const);
-    isAnybodyThere = answered.some((answer) => answer !== 'NO_ANSWER');
-    return batch.map((plantId, index): [string, Polling] => [plantId, answered[index] ?? null]);
+  let silent = 0;
+  const answers = await askEach([...plantIds], async (plantId): Promise<[string, Polling]> => {
+    const polling = silent >= askedAtOnce ? 'NO_ANSWER' : await loops.findPolling(plantId);
+    silent = polling === 'NO_ANSWER' ? silent + 1 : 0;
+    return [plantId, polling];
   });
   return new Map(answers);
 }

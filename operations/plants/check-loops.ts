@@ -1,42 +1,30 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 
 import { plantStateQuery, pollWorkflowId } from '../../workflows/plants/messages.ts';
-import { listRunning } from '../loops.ts';
+import { askEach } from '../ask-each.ts';
+import { listRunning, lockDomain } from '../loops.ts';
 import { monitorPlantType } from './loops.ts';
+
+/** What the check, the inspection and the repair ask about the running loops of plants. */
 
 /** The slot of the poll that a loop is at, ms; null: none. NO_ANSWER: no worker answers for it. */
 export type Polling = number | null | 'NO_ANSWER';
 
-/** What the audit asks of Temporal. Tests answer themselves. */
+/** The questions to Temporal. Tests answer them themselves. */
 export interface AuditedLoops {
-  /** The workflow ids of all running loops, as the visibility store has them: a moment old. */
+  /** The workflow ids of all running loops, from the visibility store, a moment old. */
   listRunning(): Promise<Set<string>>;
   /** Whether a workflow of this id runs now. */
   isRunning(workflowId: string): Promise<boolean>;
   findPolling(plantId: string): Promise<Polling>;
-  /** What the owner of every lock of ours begins with: `{cluster id}/{namespace}`. */
+  /** The first part of the owner of every lock of ours: `{cluster id}/{namespace}`. */
   lockDomain(): Promise<string>;
 }
 
-/** A worker that runs answers a query within milliseconds, a busy one within a workflow task. */
+/** A running worker answers a query within milliseconds, a busy one within a workflow task. */
 const queryTimeoutMs = 5_000;
 
-/** Questions to Temporal that are open at once. */
-const askedAtOnce = 20;
-
-/** Runs `ask` over `items`, one batch after the other. */
-export async function inBatches<T, R>(
-  items: readonly T[],
-  ask: (batch: readonly T[]) => Promise<R[]>,
-): Promise<R[]> {
-  const answers: R[] = [];
-  for (let begin = 0; begin < items.length; begin += askedAtOnce)
-    answers.push(...(await ask(items.slice(begin, begin + askedAtOnce))));
-  return answers;
-}
-
 export function auditedLoops(client: Client): AuditedLoops {
-  const { namespace } = client.options;
   return {
     listRunning: () => listRunning(client, monitorPlantType),
 
@@ -58,14 +46,29 @@ export function auditedLoops(client: Client): AuditedLoops {
         );
         return state.polling === null ? null : Date.parse(state.polling);
       } catch (error) {
-        // Without a loop nothing polls, which the audit tells by itself.
+        // Without a loop no poll runs; the check reports the missing loop by itself.
         return error instanceof WorkflowNotFoundError ? null : 'NO_ANSWER';
       }
     },
 
-    async lockDomain() {
-      const { clusterId } = await client.workflowService.getClusterInfo({});
-      return `${clusterId}/${namespace}`;
-    },
+    lockDomain: () => lockDomain(client),
   };
+}
+
+/**
+ * Compares plants with the running loops.
+ *
+ * @param readPlants called after the loops are listed, so that a loop that is in the list has its plant.
+ * @returns the workflow ids of listed loops, the plants, and those whose loop does not run. The list may lag, so a plant that
+ *   is not in it is asked for by name.
+ */
+export async function compareLoops<Plant extends { id: string }>(
+  loops: Pick<AuditedLoops, 'listRunning' | 'isRunning'>,
+  readPlants: () => Promise<Plant[]>,
+): Promise<{ listed: Set<string>; plants: Plant[]; missing: Plant[] }> {
+  const listed = await loops.listRunning();
+  const plants = await readPlants();
+  const unlisted = plants.filter(({ id }) => !listed.has(pollWorkflowId(id)));
+  const runs = await askEach(unlisted, ({ id }) => loops.isRunning(pollWorkflowId(id)));
+  return { listed, plants, missing: unlisted.filter((_, index) => runs[index] !== true) };
 }

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import type { AuditedLoops } from './check-loops.ts';
-import { type AuditOptions, type AuditReport, auditWith, type ViolationKind } from './check.ts';
+import { type AuditOptions, type AuditReport, audit, type ViolationKind } from './check.ts';
 import {
   ledgerToMs,
   manualMs,
@@ -53,7 +53,7 @@ async function runAudit(
   } = {},
 ): Promise<AuditReport> {
   const { loops, locks = [], ...window } = options;
-  return auditWith({
+  return audit({
     db: testDatabase.db,
     loops: { ...idle, ...loops },
     locks: { list: async () => locks },

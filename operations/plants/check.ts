@@ -29,10 +29,11 @@ import { lockKey, type Locks } from '../../db/lock.ts';
 import type { Database } from '../../db/tables.ts';
 import { plantOfWorkflowId, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { findGaps, judgeGaps, type JudgedGaps, type LostGap } from './check-gaps.ts';
-import { type AuditedLoops, auditedLoops, inBatches } from './check-loops.ts';
+import { askEach } from '../ask-each.ts';
+import { type AuditedLoops, auditedLoops, compareLoops } from './check-loops.ts';
 
 /**
- * The invariant checker: what must hold of the record, the loops and the locks, whatever happened to the system. It reads
+ * The check of the invariants, which hold for the ledger, the loops and the locks whatever happened to the system. It reads
  * PostgreSQL, Temporal and Redis and changes nothing.
  */
 
@@ -59,7 +60,7 @@ export type ViolationKind = (typeof violationKinds)[number];
 export interface Violation {
   kind: ViolationKind;
   plant_id: string | null;
-  /** ISO instant to look at; null where the violation has none. */
+  /** ISO instant of the violation; null: it has none. */
   at: string | null;
   sentence: string;
 }
@@ -70,12 +71,12 @@ export interface AuditCounts {
   polled: number;
   skipped: number;
   missed: number;
-  /** Without a row yet: their poll runs, or may still begin in time. */
+  /** Due slots without a row whose poll runs, or may still begin in time. */
   pending: number;
-  /** Without a row. */
+  /** Due slots without a row that no poll will write. */
   lost: number;
   doubled: number;
-  /** Rows that claim a slot where none is due. */
+  /** Rows of slots that were not due. */
   strays: number;
   overlapping: number;
   /** START and MANUAL polls off the grid. */
@@ -93,7 +94,7 @@ export interface AuditReport {
   checked_to: string;
   counts: AuditCounts;
   violations: Violation[];
-  /** More was found than is listed; the counts are whole. */
+  /** The list is cut; the counts are complete. */
   truncated: boolean;
 }
 
@@ -106,7 +107,7 @@ export interface AuditOptions {
   toMs?: number;
 }
 
-/** So many of a check are listed: who reads more has another problem than finding them. */
+/** Limit of violations that each part of the check lists. */
 const listedMax = 500;
 /** `started_at` is the workflow's time, `duration_ms` the worker's. */
 const clocksDifferMs = 5;
@@ -114,15 +115,11 @@ const clocksDifferMs = 5;
 const reconciledWithinMs = 60_000;
 
 /** Checks every invariant. @throws what the services throw when they are away. */
-export async function audit(options: AuditOptions & { client: Client }): Promise<AuditReport> {
-  return auditWith({ ...options, loops: auditedLoops(options.client) });
-}
-
-/** The same through ports. */
-export async function auditWith(
-  options: AuditOptions & { loops: AuditedLoops },
+export async function audit(
+  options: AuditOptions & ({ client: Client } | { loops: AuditedLoops }),
 ): Promise<AuditReport> {
-  const { db, loops, locks } = options;
+  const { db, locks } = options;
+  const loops = 'loops' in options ? options.loops : auditedLoops(options.client);
   const toMs = options.toMs ?? Date.now();
   const nowMs = Math.max(toMs, Date.now());
   const ledger = await onOneSnapshot(db, async (trx) => {
@@ -160,12 +157,7 @@ export async function auditWith(
   };
 }
 
-interface Found {
-  violations: Violation[];
-  truncated: boolean;
-}
-
-/** Slots and rows that are wrong in themselves, and the gaps, which are judged with the loops' help. */
+/** Wrong slots and rows, and the gaps, which are judged with the loops' help. */
 async function readSlots(db: Db, scope: LedgerScope) {
   const { strays: strayRows, ...counts } = await countSlots(db, plantLedger, scope);
   const gaps = await findGaps(db, scope, counts.without);
@@ -176,35 +168,29 @@ async function readSlots(db: Db, scope: LedgerScope) {
   const { overlaps, total: overlapping } = await findOverlaps(db, scope, clocksDifferMs, listedMax);
   const violations: Violation[] = [
     ...(scope.isKeyed ? [] : [ledgerKeyMissing]),
-    ...doubled.map(({ rows, covered, ...slot }) =>
-      violation(
+    ...doubled.map(({ rows, covered, ...slot }) => {
+      const several = `The slot has ${rows + covered} rows, ${covered} of them standing for several missed slots.`;
+      return violation(
         'SLOT_DOUBLED',
         slot,
-        covered === 0
-          ? `${rows} rows for one slot.`
-          : `The slot has ${rows + covered} rows, ${covered} of them standing for several missed slots.`,
-      ),
-    ),
-    ...strays.rows.map(({ trigger, outcome, grid, ...row }) =>
-      grid === null
-        ? violation(
-            'ROW_OUTSIDE_PERIOD',
-            row,
-            `A ${trigger} row (${outcome}) at a time when the plant was not due.`,
-          )
-        : violation(
-            'ROW_OFF_GRID',
-            row,
-            `A ${trigger} row (${outcome}) off the plant's grid of ${grid.phaseMs} ms + n × ${grid.intervalS} s.`,
-          ),
-    ),
-    ...overlaps.map(({ plantId, at, overlapMs }) =>
-      violation(
-        'POLLS_OVERLAP',
-        { subjectId: plantId, at },
-        `An earlier poll still ran for ${Math.round(overlapMs)} ms when this one began.`,
-      ),
-    ),
+        covered === 0 ? `${rows} rows for one slot.` : several,
+      );
+    }),
+    ...strays.rows.map(({ trigger, outcome, grid, ...row }) => {
+      const what = `A ${trigger} row (${outcome})`;
+      if (grid === null)
+        return violation(
+          'ROW_OUTSIDE_PERIOD',
+          row,
+          `${what} at a time when the plant was not due.`,
+        );
+      const gridText = `${grid.phaseMs} ms + n × ${grid.intervalS} s`;
+      return violation('ROW_OFF_GRID', row, `${what} off the plant's grid of ${gridText}.`);
+    }),
+    ...overlaps.map(({ plantId: subjectId, at, overlapMs }) => {
+      const sentence = `An earlier poll still ran for ${Math.round(overlapMs)} ms when this one began.`;
+      return violation('POLLS_OVERLAP', { subjectId, at }, sentence);
+    }),
   ];
   const truncated =
     counts.doubled > doubled.length ||
@@ -227,7 +213,7 @@ const ledgerKeyMissing = violation(
   'The database does not forbid a second row of one slot: the primary key of poll_logs is missing.',
 );
 
-function tellGaps({ slots, polls, truncated }: JudgedGaps): Found {
+function tellGaps({ slots, polls, truncated }: JudgedGaps) {
   const place = ({ subjectId, firstMs }: LostGap) => ({ subjectId, at: firstMs });
   const booked =
     'A poll of this time is booked on the plant or its day, and the ledger has no row of it.';
@@ -247,11 +233,7 @@ function gapSentence({ slots, lastMs, newest, polling }: LostGap): string {
   return `${what}${newest ? ', and its loop is not at it' : ''}.`;
 }
 
-async function readDays(
-  db: Db,
-  window: AuditWindow,
-  ledgerStartMs: number,
-): Promise<Found & { counts: Pick<AuditCounts, 'days'> }> {
+async function readDays(db: Db, window: AuditWindow, ledgerStartMs: number) {
   const unlike = await findDaysUnlikeLedger(db, window, ledgerStartMs, listedMax);
   const { days, compared, total } = unlike;
   return {
@@ -272,31 +254,21 @@ function amount(value: number | null, unit: string): string {
   return value === null ? `no ${unit}` : `${value} ${unit}`;
 }
 
-async function readAlerts(
-  db: Db,
-  fromMs: number,
-): Promise<Found & { counts: Pick<AuditCounts, 'alerts' | 'alert_events'> }> {
+async function readAlerts(db: Db, fromMs: number) {
   const doubled = await findDoubledAlerts(db, listedMax);
   const { alerts, total, ...checked } = await findFlawedAlerts(db, fromMs, listedMax);
   return {
     violations: [
       ...((await hasDedupeIndex(db)) ? [] : [dedupeIndexMissing]),
-      ...doubled.map(({ plantId, key, alertIds, startedAt }) =>
-        violation(
-          'ALERT_DOUBLED',
-          { subjectId: plantId, at: startedAt },
-          `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`,
-        ),
-      ),
-      ...alerts.map((alert) =>
-        violation(
-          ['NO_EVENT', 'STATE', 'SEVERITY'].includes(alert.flaw)
-            ? 'ALERT_UNLIKE_EVENTS'
-            : 'ALERT_EVENTS_BROKEN',
-          { subjectId: alert.plantId, at: alert.at },
-          alertSentence(alert),
-        ),
-      ),
+      ...doubled.map(({ plantId: subjectId, key, alertIds, startedAt: at }) => {
+        const sentence = `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`;
+        return violation('ALERT_DOUBLED', { subjectId, at }, sentence);
+      }),
+      ...alerts.map((alert) => {
+        const isUnlike = ['NO_EVENT', 'STATE', 'SEVERITY'].includes(alert.flaw);
+        const kind = isUnlike ? 'ALERT_UNLIKE_EVENTS' : 'ALERT_EVENTS_BROKEN';
+        return violation(kind, { subjectId: alert.plantId, at: alert.at }, alertSentence(alert));
+      }),
     ],
     truncated: total > alerts.length || doubled.length === listedMax,
     counts: { alerts: checked.alertsChecked, alert_events: checked.eventsChecked },
@@ -332,32 +304,16 @@ function alertSentence({ alertId, flaw, state, severity, event, before }: Flawed
   }
 }
 
-/** Every plant has one running loop, and nothing else has. The list may lag: a suspect is asked for by name. */
-async function checkLoops(
-  db: Kysely<Database>,
-  loops: AuditedLoops,
-): Promise<Found & { counts: Pick<AuditCounts, 'plants' | 'loops'> }> {
-  const listed = await loops.listRunning();
-  const plants = await listPlantsToWatch(db);
-  const plantIds = new Set(plants.map((plant) => plant.id));
+/** Every plant has one running loop, and every loop has its plant. */
+async function checkLoops(db: Kysely<Database>, loops: AuditedLoops) {
+  const readPlants = () => listPlantsToWatch(db);
   const createdBeforeMs = Date.now() - reconciledWithinMs;
-  const unlisted = plants.filter((plant) => !listed.has(pollWorkflowId(plant.id)));
-  const missing = await keep(
-    unlisted,
-    async (plant) => !(await loops.isRunning(pollWorkflowId(plant.id))),
-  );
-  const strangers = [...listed].filter(
-    (workflowId) => !plantIds.has(plantOfWorkflowId(workflowId) ?? ''),
-  );
-  const running = await keep(strangers, (workflowId) => loops.isRunning(workflowId));
-  // A plant that was added while the list was read has every right to its loop.
-  const plantIdsNow =
-    running.length === 0
-      ? plantIds
-      : new Set((await listPlantsToWatch(db)).map((plant) => plant.id));
-  const unknown = running.filter(
-    (workflowId) => !plantIdsNow.has(plantOfWorkflowId(workflowId) ?? ''),
-  );
+  const { listed, plants, missing } = await compareLoops(loops, readPlants);
+  const strangers = strangersTo(plants, [...listed]);
+  const runs = await askEach(strangers, (workflowId) => loops.isRunning(workflowId));
+  const running = strangers.filter((_, index) => runs[index]);
+  // A plant may have been added while the loops were listed.
+  const unknown = running.length === 0 ? [] : strangersTo(await readPlants(), running);
   return {
     counts: { plants: plants.length, loops: plants.length - missing.length + unknown.length },
     truncated: false,
@@ -367,45 +323,36 @@ async function checkLoops(
         .map(({ id }) =>
           violation('LOOP_MISSING', { subjectId: id }, `No workflow ${pollWorkflowId(id)} runs.`),
         ),
-      ...unknown.map((workflowId) =>
-        violation(
-          'LOOP_UNKNOWN',
-          { subjectId: plantOfWorkflowId(workflowId) },
-          `The loop ${workflowId} runs and belongs to no plant.`,
-        ),
-      ),
+      ...unknown.map((workflowId) => {
+        const subjectId = plantOfWorkflowId(workflowId);
+        const sentence = `The loop ${workflowId} runs and belongs to no plant.`;
+        return violation('LOOP_UNKNOWN', { subjectId }, sentence);
+      }),
     ],
   };
 }
 
-async function keep<T>(items: readonly T[], test: (item: T) => Promise<boolean>): Promise<T[]> {
-  return inBatches(items, async (batch) => {
-    const passed = await Promise.all(batch.map(test));
-    return batch.filter((_, index) => passed[index]);
-  });
+/** The workflows that are the loop of none of the plants. */
+function strangersTo(plants: readonly { id: string }[], workflowIds: readonly string[]): string[] {
+  const known = new Set(plants.map(({ id }) => id));
+  return workflowIds.filter((workflowId) => !known.has(plantOfWorkflowId(workflowId) ?? ''));
 }
 
-/** Every lock ends by itself and belongs to the loop of its plant in this cluster and namespace. */
-async function checkLocks(
-  loops: AuditedLoops,
-  locks: Pick<Locks, 'list'>,
-): Promise<Found & { counts: Pick<AuditCounts, 'locks'> }> {
+/** Every lock has an end and belongs to the loop of its plant in this cluster and namespace. */
+async function checkLocks(loops: AuditedLoops, locks: Pick<Locks, 'list'>) {
   const held = await locks.list();
   const domain = held.length === 0 ? '' : await loops.lockDomain();
-  const violations: Violation[] = [];
-  for (const { key, ttlMs, owner } of held) {
+  const violations = held.flatMap(({ key, ttlMs, owner }) => {
     const subjectId = key.slice(lockKey('plant', '').length);
-    if (ttlMs < 0)
-      violations.push(violation('LOCK_WITHOUT_TTL', { subjectId }, `${key} has no time to live.`));
-    if (owner !== `${domain}/${pollWorkflowId(subjectId)}`)
-      violations.push(
-        violation(
-          'LOCK_UNKNOWN_OWNER',
-          { subjectId },
-          `${key} belongs to ${owner}, not to the plant's loop in ${domain}.`,
-        ),
-      );
-  }
+    const isOurs = owner === `${domain}/${pollWorkflowId(subjectId)}`;
+    const foreign = `${key} belongs to ${owner}, not to the plant's loop in ${domain}.`;
+    return [
+      ...(ttlMs >= 0
+        ? []
+        : [violation('LOCK_WITHOUT_TTL', { subjectId }, `${key} has no time to live.`)]),
+      ...(isOurs ? [] : [violation('LOCK_UNKNOWN_OWNER', { subjectId }, foreign)]),
+    ];
+  });
   return { violations, truncated: false, counts: { locks: held.length } };
 }
 

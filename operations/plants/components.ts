@@ -12,7 +12,7 @@ import { pollQueue } from '../../workflows/plants/messages.ts';
 
 /** The plants' components of the diagnosis: a worker for each brand, a loop for each plant, and polls in time. */
 
-/** Plants of a brand without a worker are polled by nobody. */
+/** The workers of each brand's queue, which poll its plants. */
 export const plantQueues = brands.map((brand) =>
   servedQueue(pollQueue(brand), async (_, look) => {
     const { byBrand } = valueOf(await look(pulse));
@@ -43,7 +43,7 @@ export const loops: Component<LoopCounts> = {
       : {
           state: 'degraded',
           sentence,
-          advice: `The reconciliation repairs this within a minute; if not, see that a worker serves ${fleetQueue}.`,
+          advice: `The reconciliation repairs this within a minute. If it does not, check that a worker serves ${fleetQueue}.`,
         };
   },
   away: {
@@ -73,7 +73,7 @@ export const polling: Component<PollingPulse> = {
           state: 'down',
           sentence,
           advice:
-            'Monitoring has stopped for these plants: look at the other checks, then at the log of the worker.',
+            'Monitoring of these plants has stopped: look at the other checks, then at the log of the worker.',
         }
       : {
           state: 'degraded',

@@ -1,28 +1,27 @@
-import { type AuditedLoops, auditedLoops, inBatches } from './check-loops.ts';
+import { type AuditedLoops, auditedLoops, compareLoops } from './check-loops.ts';
 import { pulse } from './figures.ts';
+import { askEach } from '../ask-each.ts';
 import { type Fact, type Inspection, type Judgement, valueOf } from '../diagnosis.ts';
 import { queueViews } from '../queues.ts';
 import { listWatchedPlants, type WatchedPlant } from '../../db/plants/polling.ts';
 import { counted } from '../../domain/wording.ts';
 import { pollQueue, pollWorkflowId } from '../../workflows/plants/messages.ts';
 
-/** Whether every ACTIVE plant is watched now, plant by plant: it has its loop, and none of its slots is overdue. */
+/** Checks plant by plant whether every ACTIVE plant is watched now: it has its loop, and none of its slots is overdue. */
 
-/** A new plant's loop is started, and its period opened, within a minute. */
+/** A new plant has its loop and its period within a minute. */
 const settledWithinMs = 60_000;
 
 type OverduePlant = WatchedPlant & { due_at: Date };
 
 export const inspectPlants: Fact<Inspection> = async ({ db, temporal, clock }, look) => {
   const loops = auditedLoops(temporal);
-  const listed = await loops.listRunning();
   const nowMs = clock();
-  const watched = await listWatchedPlants(db, nowMs);
-  const { plants } = valueOf(await look(pulse));
-  const missing = await findMissing(
-    watched.filter((plant) => !listed.has(pollWorkflowId(plant.id))),
-    loops,
+  const { plants: watched, missing } = await compareLoops(loops, () =>
+    listWatchedPlants(db, nowMs),
   );
+  const { plants } = valueOf(await look(pulse));
+  const missingIds = new Set(missing.map(({ id }) => id));
   const overdue = watched.filter(
     (plant): plant is OverduePlant => plant.unpolled && plant.due_at !== null,
   );
@@ -31,64 +30,45 @@ export const inspectPlants: Fact<Inspection> = async ({ db, temporal, clock }, l
     views.filter((view) => view.workers.length === 0).map(({ queue }) => queue),
   );
   const isSettled = (since: Date) => since.getTime() < nowMs - settledWithinMs;
-  const withoutLoop = watched.filter(({ id }) => missing.has(id));
-  const withoutPeriod = watched.filter((plant) => plant.period_from === null);
+  const unplanned = watched.filter(
+    ({ id, period_from, activated_at }) =>
+      period_from === null && !missingIds.has(id) && isSettled(activated_at),
+  );
   const judgements = [
-    ...withoutLoop
-      .filter((plant) => isSettled(plant.created_at))
+    ...missing
+      .filter(({ created_at }) => isSettled(created_at))
       .map((plant) =>
         judged('LOOP_MISSING', plant, `No workflow ${pollWorkflowId(plant.id)} runs.`),
       ),
-    ...withoutPeriod
-      .filter((plant) => !missing.has(plant.id) && isSettled(plant.activated_at))
-      .map((plant) =>
-        judged(
-          'NOT_PLANNED',
-          plant,
-          'Its loop runs, and has not opened the period in which it is due.',
-        ),
-      ),
-    ...(await inBatches(overdue, (batch) =>
-      Promise.all(
-        batch.map(async (plant) => {
-          const dueS = Math.round((nowMs - plant.due_at.getTime()) / 1_000);
-          const why = await whyOverdue(plant, { missing, unserved, loops });
-          const sentence = `The slot is due for ${dueS} s and has no row: ${why}.`;
-          return judged('SLOT_OVERDUE', plant, sentence, plant.due_at);
-        }),
-      ),
-    )),
+    ...unplanned.map((plant) => {
+      const sentence = 'Its loop runs, and has not opened the period in which it is due.';
+      return judged('NOT_PLANNED', plant, sentence);
+    }),
+    ...(await askEach(overdue, async (plant) => {
+      const dueS = Math.round((nowMs - plant.due_at.getTime()) / 1_000);
+      const why = await whyOverdue(plant, { missingIds, unserved, loops });
+      const sentence = `The slot is due for ${dueS} s and has no row: ${why}.`;
+      return judged('SLOT_OVERDUE', plant, sentence, plant.due_at);
+    })),
   ];
   const counts = {
     plants,
     active: watched.length,
-    with_loop: watched.length - missing.size,
+    with_loop: watched.length - missing.length,
     on_time: watched.length - overdue.length,
   };
   const summary = `${counted(plants, 'plant')}, ${counts.active} ACTIVE: ${counts.with_loop} with a loop, ${counts.on_time} without an overdue slot`;
   return { counts, summary, judgements };
 };
 
-/** Of these plants, which are not listed: those whose loop does not run indeed. The list is a moment old. */
-async function findMissing(
-  unlisted: readonly WatchedPlant[],
-  loops: AuditedLoops,
-): Promise<ReadonlySet<string>> {
-  const ids = await inBatches(unlisted, async (batch) => {
-    const runs = await Promise.all(batch.map(({ id }) => loops.isRunning(pollWorkflowId(id))));
-    return batch.filter((_, index) => runs[index] !== true).map(({ id }) => id);
-  });
-  return new Set(ids);
-}
-
 /** What a person does about a finding of each kind. */
 const advice = {
   LOOP_MISSING:
     'A running worker starts it within a minute; `heliograph audit --fix` starts it now.',
   NOT_PLANNED:
-    "See the loop's newest events in the Temporal Web UI; `heliograph audit --fix` has it look again.",
+    "See the loop's newest events in the Temporal Web UI; `heliograph audit --fix` tells it to look again.",
   SLOT_OVERDUE:
-    'The end of each sentence says why. Where the loop is not at it, see the loop in the Temporal Web UI and the log of its worker.',
+    'The end of each sentence says why. If the loop is not at the slot, see the loop in the Temporal Web UI and the log of its worker.',
 } as const;
 
 function judged(
@@ -101,12 +81,12 @@ function judged(
   return { kind, state: 'degraded', facts, sentence, advice: advice[kind] };
 }
 
-/** The loop itself is asked only where nothing else explains it. */
+/** Asks the loop itself only if nothing else explains the overdue slot. */
 async function whyOverdue(
   { id, brand }: WatchedPlant,
-  seen: { missing: ReadonlySet<string>; unserved: ReadonlySet<string>; loops: AuditedLoops },
+  seen: { missingIds: ReadonlySet<string>; unserved: ReadonlySet<string>; loops: AuditedLoops },
 ): Promise<string> {
-  if (seen.missing.has(id)) return 'its loop is missing';
+  if (seen.missingIds.has(id)) return 'its loop is missing';
   const queue = pollQueue(brand);
   if (seen.unserved.has(queue)) return `no worker serves ${queue}`;
   const polling = await seen.loops.findPolling(id);

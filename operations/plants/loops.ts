@@ -21,10 +21,10 @@ export const monitorPlantType = 'monitorPlant';
 
 const plantBrandKey = defineSearchAttributeKey('PlantBrand', SearchAttributeType.KEYWORD);
 
-/** What people filter plants' loops by; a loop sets its `PlantStatus` itself. */
+/** The search attributes of plants' loops. A loop sets its `PlantStatus` itself. */
 export const plantSearchAttributes = [plantBrandKey.name, 'PlantStatus'] as const;
 
-/** How a loop polls; what is absent is as in production. */
+/** How a loop polls; defaults are those of production. */
 export type LoopOptions = Pick<MonitorInput, 'pollsPerRun' | 'course' | 'wokenEarlyMs' | 'state'>;
 
 export function createPlantLoops(client: Client, options: LoopOptions = {}) {
@@ -34,27 +34,21 @@ export function createPlantLoops(client: Client, options: LoopOptions = {}) {
     subjectOf: plantOfWorkflowId,
     changedSignal: plantChangedSignal,
     startOf(plant) {
-      const input: MonitorInput = {
-        v: 2,
-        plantId: plant.id,
-        brand: plant.brand,
-        ...options,
-      };
+      const { id, name, brand } = plant;
+      const input: MonitorInput = { v: 2, plantId: id, brand, ...options };
       return {
-        taskQueue: pollQueue(plant.brand),
+        taskQueue: pollQueue(brand),
         args: [input],
-        memo: { name: plant.name, brand: plant.brand },
-        staticSummary: plant.name,
-        typedSearchAttributes: new TypedSearchAttributes([
-          { key: plantBrandKey, value: plant.brand },
-        ]),
+        memo: { name, brand },
+        staticSummary: name,
+        typedSearchAttributes: new TypedSearchAttributes([{ key: plantBrandKey, value: brand }]),
       };
     },
   };
   return createLoops(client, kind);
 }
 
-/** Starts a plant's loop; does nothing where one runs. */
+/** Starts a plant's loop if none runs. */
 export async function startLoop(
   client: Client,
   plant: LoopPlant,

@@ -27,19 +27,19 @@ export function plantSentence(plant: PlantView, nowMs: number): string {
   );
 }
 
-/** Since when a stale plant was not polled; null for one that is not stale. */
+/** The time since which a stale plant was not polled; null: the plant is not stale. */
 export function notPolledSince(plant: PlantView): Date | null {
   return plant.stale ? (plant.last_polled_at ?? plant.activated_at) : null;
 }
 
-/** The colour's word; of a stale plant, first of all since when it was not polled. */
+/** The status; for a stale plant after the time since which it was not polled. */
 export function statusWords(plant: PlantView, nowMs: number): string {
   const since = notPolledSince(plant);
   if (since === null) return plant.status;
   return `not polled since ${sinceText(since.getTime(), plant.timezone, nowMs)}: ${plant.status}`;
 }
 
-/** For machines: snake_case, instants as ISO 8601. What is not named here does not go out. */
+/** A plant as JSON: snake_case, instants as ISO 8601. Only the fields named here are shown. */
 export function plantJson(plant: PlantView, nowMs: number) {
   return {
     id: plant.id,
@@ -82,7 +82,7 @@ export function plantJson(plant: PlantView, nowMs: number) {
   };
 }
 
-/** A day of a plant for machines. */
+/** A day of a plant as JSON. */
 export function dayJson(day: StoredDay) {
   return {
     date: day.date,

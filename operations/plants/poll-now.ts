@@ -13,23 +13,23 @@ import {
   pollWorkflowId,
 } from '../../workflows/plants/messages.ts';
 
-/** What the poll came to, good or bad. */
+/** The poll ended, well or badly. */
 export interface PollAnswered {
   answer: PollAnswer;
 }
 
 /** Why a plant's loop gave no answer. */
 export type PollRefusal =
-  /** The loop says why it does not poll: the plant is paused, or gone. */
+  /** The loop refuses to poll and says why: the plant is paused, or gone. */
   | { refusal: 'REFUSED'; plantId: string; reason: string }
   | { refusal: 'NO_LOOP'; plantId: string }
-  /** The loop runs, and nobody answered in time: the poll goes on. */
+  /** The loop runs and did not answer in time; the poll continues. */
   | { refusal: 'NO_ANSWER'; plantId: string; timeoutMs: number };
 
 /**
- * Has a plant polled now and waits for that poll's answer.
+ * Requests a poll of a plant now, and waits for its answer.
  *
- * @param requestId under which the poll is found in the logs and in its row of the ledger.
+ * @param requestId identifies the poll in the logs and in its ledger row.
  * @throws ServiceError when Temporal is away.
  */
 export async function pollNow(
@@ -49,15 +49,12 @@ export async function pollNow(
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
       return { refusal: 'NO_ANSWER', plantId, timeoutMs };
     if (error instanceof WorkflowUpdateFailedError) {
-      // Refusals are written to be read; another failure of an update is that its loop ended.
-      const isRefusal = error.cause instanceof ApplicationFailure;
-      return {
-        refusal: 'REFUSED',
-        plantId,
-        reason: isRefusal
+      // A refusal has a message for people. Any other failure of an update means that its loop ended.
+      const reason =
+        error.cause instanceof ApplicationFailure
           ? error.cause.message
-          : `the loop of plant ${plantId} ended before it polled`,
-      };
+          : `the loop of plant ${plantId} ended before it polled`;
+      return { refusal: 'REFUSED', plantId, reason };
     }
     throw error;
   }

@@ -15,41 +15,41 @@ import { workflowLink } from '../links.ts';
 
 /** Reads one plant for a person: its page, its JSON and `plants show` all show these values. */
 
-/** Nobody reads more alerts of one plant here; a list of its alerts shows more. */
+/** Limit of alerts of one plant; the list of its alerts shows more. */
 const alertsShown = 50;
 
-/** A plant with all that belongs to it, at one time. */
+/** A plant and everything that its page shows, at one time. */
 export interface PlantDetail {
   /** When it was read, ms. */
   nowMs: number;
   plant: PlantView;
   devices: NonNullable<PlantRow['devices']>;
   account: { id: string; name: string; has_credentials: boolean };
-  /** null while the plant is not polled, or before its loop has looked at it. */
+  /** null while the plant is not polled, or before its loop has planned it. */
   nextSlotAt: Date | null;
   nextClosingAt: Date | null;
   /** The active alerts, the worst first. */
   alerts: AlertView[];
   /** The newest polls, newest first. */
   polls: PollLogRow[];
-  /** Today and the days before it, newest first; a day without a row is absent. */
+  /** Today and earlier days, newest first; a day without a row is absent. */
   days: StoredDay[];
   workflowId: string;
-  /** Where the Temporal Web UI shows its loop; null where no Web UI is known. */
+  /** The page of its loop in the Temporal Web UI; null: no Web UI is known. */
   workflowUrl: string | null;
 }
 
-/** How much of a plant's past is read. */
+/** How much of a plant's past to read. */
 export interface PlantPast {
   polls: number;
-  /** Whether the daily closings stand among the polls. */
+  /** Whether `polls` includes daily closings. */
   withClosings: boolean;
   days: number;
 }
 
 const shortPast: PlantPast = { polls: 10, withClosings: false, days: 7 };
 
-/** @returns undefined for an unknown plant, or one beyond the scope. */
+/** @returns undefined for a plant that is unknown or outside of the scope. */
 export async function readPlant(
   db: Db,
   plantId: string,
@@ -74,7 +74,7 @@ export async function readPlant(
     listPollLogs(db, plantId, past.polls, { jobType: past.withClosings ? undefined : 'POLL' }),
     findDays(db, plantId, addDays(today, 1 - past.days), today),
   ]);
-  // A person's pause is in the plant's row at once; the period ends when the loop has seen it.
+  // A pause is in the plant's row at once; the period ends when the loop has seen it.
   const isDue = plant.integration_status === 'ACTIVE' && period?.reason === 'ACTIVE';
   const workflowId = pollWorkflowId(plantId);
   return {

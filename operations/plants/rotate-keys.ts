@@ -11,21 +11,21 @@ import {
 } from '../../db/plants/credentials.ts';
 import type { Database } from '../../db/tables.ts';
 
-/** Puts every account's credentials under the current master key, while everything runs. */
+/** Seals the credentials of every account with the current master key, while everything runs. */
 
 export interface Rotation {
   key_version: string;
   accounts: number;
   resealed: number;
-  /** Accounts that neither master key opens, or whose new seal does not give the same back; they are as they were. */
+  /** Accounts that no master key opens, or whose new seal does not open to the same credentials. They are unchanged. */
   failed: { account_id: string; sentence: string }[];
 }
 
 /**
- * Seals what another master key sealed with the current one, an account at a time, under its row's lock: whoever reads it sees
- * the old seal or the new one, and both hold the same. Interrupted, it is simply run again: what is done is skipped.
+ * Seals again what another master key sealed, one account at a time, under its row's lock: a reader sees the old seal or the
+ * new one, and both open to the same credentials. After an interruption, run it again: it skips what is done.
  *
- * @param progress is told of every account that was done, with what is left.
+ * @param progress called after every account, with the number of accounts left.
  */
 export async function rotateKeys(options: {
   db: Kysely<Database>;
@@ -42,7 +42,7 @@ export async function rotateKeys(options: {
     try {
       if (await resealOne(db, keys, accountId, by)) resealed += 1;
     } catch (error) {
-      // One damaged row must not keep the others under a key that is to go.
+      // A damaged row must not keep the others under the old key.
       if (!(error instanceof PlainError)) throw error;
       failed.push({ account_id: accountId, sentence: error.message });
     }
@@ -62,23 +62,15 @@ async function resealOne(
     if (row.keyVersion === keys.current.version) return null;
     const credentials = openCredentials(keys, row);
     const fresh = sealCredentials(keys, accountId, credentials);
-    mustHold(accountId, openCredentials(onlyCurrent, fresh), credentials);
+    if (JSON.stringify(openCredentials(onlyCurrent, fresh)) !== JSON.stringify(credentials))
+      throw new PlainError(
+        `the new seal of account ${accountId} does not hold what the old one held`,
+      );
     return fresh;
   });
   if (!changed) return false;
-  // What PostgreSQL gives back is what the next poll opens.
+  // The next poll opens what PostgreSQL returns.
   const stored = await findCredentials(db, accountId);
   if (stored !== undefined) openCredentials(onlyCurrent, stored);
   return true;
-}
-
-function mustHold(
-  accountId: string,
-  opened: Readonly<Record<string, string>>,
-  wanted: Readonly<Record<string, string>>,
-): void {
-  if (JSON.stringify(opened) !== JSON.stringify(wanted))
-    throw new PlainError(
-      `the new seal of account ${accountId} does not hold what the old one held`,
-    );
 }

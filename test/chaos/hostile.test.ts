@@ -61,7 +61,10 @@ async function ask(n: number, kind: HostileBody, loggedIn: boolean): Promise<str
   spoils = true;
   const facts = samplePlant({ alarmsCompleteAtMs: null });
   try {
-    const reading = await readPlant(adapter, side, facts, null, now.getTime());
+    const reading = await readPlant(adapter, side, facts, {
+      oldestVendorAlertMs: null,
+      nowMs: now.getTime(),
+    });
     return 'type' in reading ? reading.type : 'OK';
   } catch (error) {
     return (error as { type?: string }).type ?? String(error);

@@ -9,7 +9,7 @@ import { phaseMs } from '../../../domain/slots.ts';
 import { dayMs, hourMs } from '../../../domain/zone.ts';
 import { cli, test } from '../../../test/support/test-commands.ts';
 import { pollWorkflowId } from '../../../workflows/plants/messages.ts';
-import { auditWith } from '../../../operations/plants/check.ts';
+import { audit as checkAll } from '../../../operations/plants/check.ts';
 
 /** `heliograph prune` on a ledger of 160 days, with everything in it that must outlive its age. */
 
@@ -115,7 +115,7 @@ const listPartitions = async () => {
 
 async function audit() {
   const plantIds = Object.values(ids);
-  return auditWith({
+  return checkAll({
     db: cli.fleet.db,
     locks: { list: async () => [] },
     loops: {

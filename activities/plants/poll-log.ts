@@ -1,5 +1,6 @@
 import type { Insertable } from 'kysely';
 
+import type { CallContext } from '../deps.ts';
 import { type Db, instant } from '../../db/database.ts';
 import { findPlant } from '../../db/plants/plants.ts';
 import { insertMissed, insertPollLog } from '../../db/plants/poll-logs.ts';
@@ -9,13 +10,12 @@ import { outcomeOf } from '../../domain/plants/alerts.ts';
 import type { BookedPoll } from '../../domain/plants/changes.ts';
 import type { PollLogArgs } from './contract.ts';
 
-/** Which run writes a row. */
-interface Writer {
-  workflowId: string;
-  runId: string;
-}
+/** Builds the rows of `poll_logs`, and writes those of slots that were not polled in time. */
 
-/** The row of a poll or closing as the ledger takes it. */
+/** The run that writes a row. */
+type Writer = Pick<CallContext, 'workflowId' | 'runId'>;
+
+/** The row of a poll or closing. */
 export function pollLogRow(args: PollLogArgs, writer: Writer): Insertable<PollLogsTable> {
   const { booked } = args;
   return {
@@ -50,27 +50,21 @@ function statusOf(outcome: PollLogArgs['outcome']): 'SUCCESS' | 'ERROR' | null {
 }
 
 /**
- * Writes the rows of slots that nobody polled in time. A slot among them whose poll was booked before its worker died was
- * not missed: its row says what was booked.
+ * Writes the rows of slots that no worker polled in time. If a worker booked a poll and died before it wrote the row, the slot
+ * was not missed: its row says what was booked.
  */
 export async function writeOff(db: Db, missed: Parameters<typeof insertMissed>[1]): Promise<void> {
   const { plantId, rows } = missed;
   if (rows !== null) {
     for (const { slotMs, poll } of await findBooked(db, plantId, rows)) {
-      const key = {
-        plantId,
-        slotMs,
-        jobType: 'POLL',
-        trigger: 'SCHEDULE',
-        requestedAtMs: null,
-      } as const;
-      await insertPollLog(db, pollLogRow({ ...key, ...poll }, missed));
+      const key = { plantId, slotMs, jobType: 'POLL', trigger: 'SCHEDULE' } as const;
+      await insertPollLog(db, pollLogRow({ ...key, ...poll, requestedAtMs: null }, missed));
     }
   }
   await insertMissed(db, missed);
 }
 
-/** The polls that a span of slots has booked: on the plant, or, where the worker died before that, on a day only. */
+/** The booked polls of a span of slots. A poll is booked on its plant, or only on its day if the worker died in between. */
 async function findBooked(
   db: Db,
   plantId: string,
@@ -82,7 +76,7 @@ async function findBooked(
     .filter(({ slotMs }) => slotMs > lastSlotMs)
     .map(({ slotMs, claim: { reading, booked, nowMs } }) => ({
       slotMs,
-      // The claim keeps no durations: what it says of the attempt is when it was.
+      // The claim keeps the time of the attempt, and no durations.
       poll: {
         ...outcomeOf({ kind: 'READING', reading }),
         booked,
