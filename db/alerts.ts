@@ -9,7 +9,7 @@ import type {
 } from '../domain/alerts.ts';
 import type { Subject, SubjectKind } from '../domain/subject.ts';
 import { type Decider, recordDecisions } from './audit-log.ts';
-import { type Db, instant } from './database.ts';
+import { type Db, instant, query } from './database.ts';
 import { addNotification, dropPending } from './outbox.ts';
 import type { Database } from './tables.ts';
 
@@ -298,12 +298,12 @@ export async function silence(
   { by, at }: { by: Decider; at: Date },
 ): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
-    const { rows } = await sql<{ id: string; alerts_silenced_until: Date | null }>`
+    const rows = await query(trx)<{ id: string; alerts_silenced_until: Date | null }>`
       select id, alerts_silenced_until from ${sql.table(table)}
-      where id = any(${ids}::text[]) order by id for update`.execute(trx);
-    await sql`
+      where id = any(${ids}::text[]) order by id for update`;
+    await query(trx)`
       update ${sql.table(table)} set alerts_silenced_until = ${until}
-      where id = any(${ids}::text[])`.execute(trx);
+      where id = any(${ids}::text[])`;
     const decisions = rows.map(({ id, alerts_silenced_until }) => ({
       action: `${kind.toLowerCase()}.${until === null ? 'unsilence' : 'silence'}`,
       subjectType: kind,

@@ -77,11 +77,24 @@ export function openDatabase(options: {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** The row of a statement that always gives one, such as an aggregate. */
-export function onlyRow<T>({ rows: [row] }: { rows: T[] }): T {
-  if (row === undefined) throw new Error('a statement that gives one row gave none');
-  return row;
-}
+/**
+ * Runs a statement and gives its rows.
+ *
+ * @example const plants = await query(db)<{ id: string }>`select id from plants where brand = ${brand}`;
+ */
+export const query =
+  (db: Db) =>
+  async <Row>(...statement: Parameters<typeof sql>): Promise<Row[]> =>
+    (await sql<Row>(...statement).execute(db)).rows;
+
+/** Runs a statement that always gives a row, such as an aggregate, and gives that row. */
+export const queryRow =
+  (db: Db) =>
+  async <Row>(...statement: Parameters<typeof sql>): Promise<Row> => {
+    const [row] = await query(db)<Row>(...statement);
+    if (row === undefined) throw new Error('a statement that gives one row gave none');
+    return row;
+  };
 
 /** `ms` since the epoch as what a timestamptz column takes; null stays null. */
 export function instant(ms: number): Date;

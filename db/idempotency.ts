@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 
-import type { Db } from './database.ts';
+import { type Db, query } from './database.ts';
 
 /** Answers to requests that came with a key of their own, so that the same request is carried out once. */
 
@@ -34,7 +34,7 @@ export async function claimKey(
   { scope, key }: IdempotencyKey,
   requestHash: Buffer,
 ): Promise<Claim> {
-  await sql`delete from idempotency_keys where created_at < now() - ${keptFor}`.execute(db);
+  await query(db)`delete from idempotency_keys where created_at < now() - ${keptFor}`;
   const claimed = await sql`
     insert into idempotency_keys as k (scope, key, request_hash) values (${scope}, ${key}, ${requestHash})
     on conflict (scope, key) do update set created_at = now()

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 
-import { type Db, instant, msOf, onlyRow } from '../database.ts';
+import { type Db, instant, msOf, query, queryRow } from '../database.ts';
 import type { Database } from '../tables.ts';
 import {
   activePeriodOfRow,
@@ -45,9 +45,9 @@ export async function onOneSnapshot<T>(
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (trx) => {
-      await sql`select set_config('statement_timeout', ${statementTimeout}, true), set_config('work_mem', ${workMemory}, true)`.execute(
+      await query(
         trx,
-      );
+      )`select set_config('statement_timeout', ${statementTimeout}, true), set_config('work_mem', ${workMemory}, true)`;
       return read(trx);
     });
 }
@@ -58,7 +58,7 @@ export async function onOneSnapshot<T>(
  */
 export async function findLedgerStart(db: Db, ledger: Ledger): Promise<number | null> {
   const { rows, periods, slot } = namesOf(ledger);
-  const result = await sql<{ start: Date | null }>`
+  const [found] = await query(db)<{ start: Date | null }>`
     select case when l.first_at is null and k.from_at is not null then k.from_at else
       greatest(k.from_at, date_trunc(${ledger.parts.unit}, coalesce(l.first_at, now()), 'UTC'),
         least(l.first_at, p.first_at)) end as start
@@ -67,21 +67,19 @@ export async function findLedgerStart(db: Db, ledger: Ledger): Promise<number | 
       -- what a prune left of older times is single rows
       select min(${slot}) as first_at from ${rows} where ${slot} >= coalesce(k.from_at, '-infinity')) l
     cross join (select min(from_at) as first_at from ${periods} where reason = 'ACTIVE') p
-    where l.first_at is not null or p.first_at is not null`.execute(db);
-  return result.rows[0]?.start?.getTime() ?? null;
+    where l.first_at is not null or p.first_at is not null`;
+  return found?.start?.getTime() ?? null;
 }
 
 /** Whether the database itself forbids a second row of a slot: the primary key, or another unique index of its columns. */
 export async function hasLedgerKey(db: Db, ledger: Ledger): Promise<boolean> {
-  const result = await sql<{ present: boolean }>`
+  const { present } = await queryRow(db)<{ present: boolean }>`
     select exists (
       select from pg_index i
       where i.indrelid = ${ledger.rows}::text::regclass and i.indisunique and i.indisvalid and i.indpred is null
         and (select array_agg(a.attname::text order by a.attname) from pg_attribute a
-             where a.attrelid = i.indrelid and a.attnum = any(i.indkey::smallint[])) = ${keyOf(ledger).sort()}::text[]) as present`.execute(
-    db,
-  );
-  return result.rows[0]?.present === true;
+             where a.attrelid = i.indrelid and a.attnum = any(i.indkey::smallint[])) = ${keyOf(ledger).sort()}::text[]) as present`;
+  return present;
 }
 
 const isInScope = ({ subjectIds }: LedgerScope, subject: RawBuilder<unknown>) =>
@@ -161,8 +159,7 @@ export interface SlotCounts {
 }
 
 export async function countSlots(db: Db, ledger: Ledger, scope: LedgerScope): Promise<SlotCounts> {
-  return onlyRow(
-    await sql<SlotCounts>`
+  return queryRow(db)<SlotCounts>`
       with ${slotsAndRows(ledger, scope)}
       select count(*) filter (where due) as due,
         count(*) filter (where due and polled) as polled,
@@ -172,8 +169,7 @@ export async function countSlots(db: Db, ledger: Ledger, scope: LedgerScope): Pr
         count(*) filter (where rows + covered > 1) as doubled,
         count(*) filter (where not due and "trigger" in ('SCHEDULE', 'CATCH_UP')) as strays,
         coalesce(sum(rows) filter (where not due and "trigger" not in ('SCHEDULE', 'CATCH_UP')), 0)::bigint as unscheduled
-      from slots`.execute(db),
-  );
+      from slots`;
 }
 
 /** Slots of a subject, one interval apart, that have no row. */
@@ -195,7 +191,7 @@ export async function findSlotGaps(
   limit: number,
 ): Promise<SlotGap[]> {
   const { rows, subject, slot } = namesOf(ledger);
-  const result = await sql<SlotGap>`
+  return query(db)<SlotGap>`
     with ${slotsAndRows(ledger, scope)},
     missing as (
       select s.subject, s.at, s.interval_s, last.at is null or s.at > last.at as newest
@@ -211,8 +207,7 @@ export async function findSlotGaps(
     from numbered
     -- slots that follow one another have the same distance to their number
     group by subject, interval_s, newest, at - make_interval(secs => nth * interval_s::float8)
-    order by newest desc, slots desc, subject, min(at) limit ${limit}`.execute(db);
-  return result.rows;
+    order by newest desc, slots desc, subject, min(at) limit ${limit}`;
 }
 
 export interface DoubledSlot {
@@ -229,11 +224,10 @@ export async function findDoubledSlots(
   scope: LedgerScope,
   limit: number,
 ): Promise<DoubledSlot[]> {
-  const result = await sql<DoubledSlot>`
+  return query(db)<DoubledSlot>`
     with ${slotsAndRows(ledger, scope)}
     select subject as "subjectId", at, rows, covered from slots
-    where rows + covered > 1 order by at, subject limit ${limit}`.execute(db);
-  return result.rows;
+    where rows + covered > 1 order by at, subject limit ${limit}`;
 }
 
 export interface StrayRow {
@@ -256,7 +250,7 @@ export async function findStrayRows(
   limit: number,
 ): Promise<{ rows: StrayRow[]; total: number }> {
   const { periods, subject } = namesOf(ledger);
-  const { rows } = await sql<StrayRow & { total: number }>`
+  const rows = await query(db)<StrayRow & { total: number }>`
     with ${slotsAndRows(ledger, scope)}
     select s.subject as "subjectId", s.at, s."trigger", s.outcome, count(*) over () as total,
       case when p.from_at is not null then
@@ -269,6 +263,6 @@ export async function findStrayRows(
         select from ${periods} edge where edge.${subject} = s.subject
           and (edge.reason <> 'ACTIVE' and edge.from_at = s.at
             or edge.reason = 'ACTIVE' and edge.to_at = s.at and is_slot(s.at, edge.interval_s, edge.phase_ms)))
-    order by s.at, s.subject limit ${limit}`.execute(db);
+    order by s.at, s.subject limit ${limit}`;
   return { rows, total: rows[0]?.total ?? 0 };
 }

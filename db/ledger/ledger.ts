@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 
-import type { Db } from '../database.ts';
+import { type Db, query } from '../database.ts';
 
 /**
  * A ledger has one row for every slot of its subjects (plants, gateways), and periods that say when a slot was due. Every
@@ -81,11 +81,11 @@ export function activePeriodOfRow(ledger: Ledger): RawBuilder<unknown> {
  */
 export async function makeLedgerParts(db: Db, ledger: Ledger, now: Date): Promise<string[]> {
   const { unit, ahead } = ledger.parts;
-  const result = await sql<{ part: string | null }>`
+  const rows = await query(db)<{ part: string | null }>`
     select make_ledger_part(${ledger.rows}, ${unit}, date_trunc(${unit}, ${now}::timestamptz at time zone 'UTC')
       + n * ${`1 ${unit}`}::interval) as part
-    from generate_series(0, ${ahead}::int) as n`.execute(db);
-  return result.rows.flatMap(({ part }) =>
+    from generate_series(0, ${ahead}::int) as n`;
+  return rows.flatMap(({ part }) =>
     part === null ? [] : [part.slice(ledger.rows.length + 1).replaceAll('_', '-')],
   );
 }

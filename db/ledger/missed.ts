@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 
-import { type Db, instant, onlyRow, timestamp } from '../database.ts';
+import { type Db, instant, queryRow, timestamp, query } from '../database.ts';
 import { isOfSlot, type Ledger, namesOf } from './ledger.ts';
 
 /** Slots that nobody answered: written when somebody comes back, counted also before that. */
@@ -23,7 +23,7 @@ export async function countMissedSlots(
   const { periods, subject, rows, slot } = namesOf(ledger);
   const from = timestamp(fromMs);
   const to = timestamp(toMs);
-  const result = await sql<SlotCount>`
+  return queryRow(db)<SlotCount>`
     with active as materialized (
       select ${subject} as subject, greatest(from_at, ${from}) as from_at, least(to_at, ${to}) as to_at, interval_s, phase_ms
       from ${periods} where reason = 'ACTIVE' and from_at < ${to} and (to_at is null or to_at > ${from})),
@@ -34,10 +34,7 @@ export async function countMissedSlots(
       from ${rows} l join active p on p.subject = l.${subject} and l.${slot} >= p.from_at and l.${slot} < p.to_at
         and is_slot(l.${slot}, p.interval_s, p.phase_ms)
       where ${isOfSlot(ledger)} and l.outcome <> 'MISSED' and l.${slot} >= ${from} and l.${slot} < ${to})
-    select due.slots as due, greatest(0, due.slots - answered.slots) as missed from due, answered`.execute(
-    db,
-  );
-  return onlyRow(result);
+    select due.slots as due, greatest(0, due.slots - answered.slots) as missed from due, answered`;
 }
 
 /**
@@ -64,7 +61,7 @@ export async function insertMissed(
   });
   const group =
     ledger.gap === 'ROW_PER_SLOT' ? sql`at` : sql`date_trunc('day', at at time zone 'UTC')`;
-  await sql`
+  await query(db)`
     insert into ${rows} (${sql.join([
       subject,
       slot,
@@ -78,5 +75,5 @@ export async function insertMissed(
     from generate_series(${instant(gap.fromMs)}::timestamptz, ${instant(gap.toMs)}::timestamptz,
       make_interval(secs => ${gap.intervalMs / 1_000})) as at
     group by ${group}
-    on conflict do nothing`.execute(db);
+    on conflict do nothing`;
 }

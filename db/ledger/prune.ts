@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 
 import { type Decider, recordDecisions } from '../audit-log.ts';
-import { type Db, instant, onlyRow, timestamp } from '../database.ts';
+import { type Db, instant, query, queryRow, timestamp } from '../database.ts';
 import type { Database } from '../tables.ts';
 import {
   activePeriodOfRow,
@@ -70,8 +70,8 @@ export class PruneRunsError extends Error {
 
 /** Since when the ledger is kept whole, as the last prune left it, ms; null where nobody has pruned it. */
 export async function findLedgerKeptFrom(db: Db, { kept }: Ledger): Promise<number | null> {
-  const result = await sql<{ from_at: Date }>`select from_at from ${sql.table(kept)}`.execute(db);
-  return result.rows[0]?.from_at.getTime() ?? null;
+  const [line] = await query(db)<{ from_at: Date }>`select from_at from ${sql.table(kept)}`;
+  return line?.from_at.getTime() ?? null;
 }
 
 /** Runs `work` on one connection, which keeps its rows that are needed and its lock, while no other prune runs. */
@@ -80,18 +80,16 @@ export async function onPruneSession<T>(
   work: (session: Kysely<Database>) => Promise<T>,
 ): Promise<T> {
   return db.connection().execute(async (session) => {
-    const taken = await sql<{ taken: boolean }>`
-      select pg_try_advisory_lock(hashtext('heliograph prune')) as taken`.execute(session);
-    if (taken.rows[0]?.taken !== true) throw new PruneRunsError('another prune runs');
+    const { taken } = await queryRow(session)<{ taken: boolean }>`
+      select pg_try_advisory_lock(hashtext('heliograph prune')) as taken`;
+    if (!taken) throw new PruneRunsError('another prune runs');
     try {
-      await sql`select set_config('statement_timeout', ${statementTimeout}, false)`.execute(
-        session,
-      );
+      await query(session)`select set_config('statement_timeout', ${statementTimeout}, false)`;
       return await work(session);
     } finally {
-      await sql`drop table if exists pg_temp.ledger_needed`.execute(session);
-      await sql`select pg_advisory_unlock(hashtext('heliograph prune'))`.execute(session);
-      await sql`reset statement_timeout`.execute(session);
+      await query(session)`drop table if exists pg_temp.ledger_needed`;
+      await query(session)`select pg_advisory_unlock(hashtext('heliograph prune'))`;
+      await query(session)`reset statement_timeout`;
     }
   });
 }
@@ -107,16 +105,12 @@ export async function planPrune(
 ): Promise<PrunePlan> {
   const { rows, slot } = namesOf(ledger);
   const line = Math.max(lineMs, (await findLedgerKeptFrom(session, ledger)) ?? -Infinity);
-  await sql`drop table if exists pg_temp.ledger_needed`.execute(session);
-  await sql`create temp table ledger_needed (home oid, entry ${rows}, slot timestamptz)`.execute(
-    session,
-  );
-  await sql`
-    insert into ledger_needed select home, entry, (entry).${slot} from (${neededRows(ledger, line)}) n`.execute(
-    session,
-  );
-  await sql`create index on ledger_needed (slot)`.execute(session);
-  await sql`analyze ledger_needed`.execute(session);
+  await query(session)`drop table if exists pg_temp.ledger_needed`;
+  await query(session)`create temp table ledger_needed (home oid, entry ${rows}, slot timestamptz)`;
+  await query(session)`
+    insert into ledger_needed select home, entry, (entry).${slot} from (${neededRows(ledger, line)}) n`;
+  await query(session)`create index on ledger_needed (slot)`;
+  await query(session)`analyze ledger_needed`;
   const months: OldMonth[] = [];
   for (const part of await listParts(session, ledger))
     months.push(...(await countOld(session, ledger, part, line)));
@@ -152,13 +146,12 @@ interface Part {
 }
 
 async function listParts(db: Db, ledger: Ledger): Promise<Part[]> {
-  const result = await sql<Part>`
+  return query(db)<Part>`
     select c.relname as table, b.bounds[1]::timestamptz as "fromAt", b.bounds[2]::timestamptz as "toAt"
     from pg_inherits i join pg_class c on c.oid = i.inhrelid
     cross join lateral (select regexp_match(pg_get_expr(c.relpartbound, c.oid),
       'FROM \\(''([^'']+)''\\) TO \\(''([^'']+)''\\)') as bounds) b
-    where i.inhparent = ${ledger.rows}::text::regclass order by c.relname`.execute(db);
-  return result.rows;
+    where i.inhparent = ${ledger.rows}::text::regclass order by c.relname`;
 }
 
 /** The old rows of a partition by month; of one that is old as a whole a line even when it is empty. */
@@ -170,7 +163,7 @@ async function countOld(
 ): Promise<OldMonth[]> {
   const { slot } = namesOf(ledger);
   const month = sql`to_char(${slot} at time zone 'UTC', 'YYYY-MM')`;
-  const result = await sql<Pick<OldMonth, 'month' | 'rows' | 'stay' | 'bytes'>>`
+  const rows = await query(db)<Pick<OldMonth, 'month' | 'rows' | 'stay' | 'bytes'>>`
     with old as (
       select ${month} as month, count(*) as rows
       from ${sql.table(table)} where ${slot} < ${instant(lineMs)} group by 1),
@@ -181,11 +174,11 @@ async function countOld(
       select pg_total_relation_size(${table}::text::regclass)::float8 as bytes, (select count(*) from ${sql.table(table)}) as rows)
     select old.month, old.rows - coalesce(needed.rows, 0) as rows, coalesce(needed.rows, 0) as stay,
       case when size.rows = 0 then 0 else (size.bytes / size.rows * old.rows)::bigint end as bytes
-    from old left join needed using (month), size order by old.month`.execute(db);
+    from old left join needed using (month), size order by old.month`;
   if (fromAt === null || toAt === null || toAt.getTime() > lineMs)
-    return result.rows.map((row) => ({ ...row, way: 'DELETE', table }));
+    return rows.map((row) => ({ ...row, way: 'DELETE', table }));
   const none = { month: fromAt.toISOString().slice(0, 7), rows: 0, stay: 0, bytes: 0 };
-  const counted = result.rows.length === 0 ? [none] : result.rows;
+  const counted = rows.length === 0 ? [none] : rows;
   return counted.map((row) => ({ ...row, way: 'DROP', table }));
 }
 
@@ -228,11 +221,9 @@ async function setLine(
 ): Promise<void> {
   await session.transaction().execute(async (trx) => {
     const before = await findLedgerKeptFrom(trx, ledger);
-    await sql`
+    await query(trx)`
       insert into ${sql.table(ledger.kept)} as k (from_at) values (${instant(lineMs)})
-      on conflict (only_row) do update set from_at = greatest(k.from_at, excluded.from_at)`.execute(
-      trx,
-    );
+      on conflict (only_row) do update set from_at = greatest(k.from_at, excluded.from_at)`;
     const decision = {
       action: 'ledger.prune',
       subjectType: 'LEDGER',
@@ -257,12 +248,12 @@ async function dropPart(session: Kysely<Database>, ledger: Ledger, table: string
   for (let tries = 0; ; tries += 1) {
     try {
       await session.transaction().execute(async (trx) => {
-        await sql`select set_config('lock_timeout', ${lockTimeout}, true)`.execute(trx);
-        await sql`alter table ${rows} detach partition ${sql.table(table)}`.execute(trx);
-        await sql`
+        await query(trx)`select set_config('lock_timeout', ${lockTimeout}, true)`;
+        await query(trx)`alter table ${rows} detach partition ${sql.table(table)}`;
+        await query(trx)`
           insert into ${rows} select (entry).* from ledger_needed
-          where home = ${table}::text::regclass on conflict do nothing`.execute(trx);
-        await sql`drop table ${sql.table(table)}`.execute(trx);
+          where home = ${table}::text::regclass on conflict do nothing`;
+        await query(trx)`drop table ${sql.table(table)}`;
       });
       return;
     } catch (error) {
@@ -283,11 +274,9 @@ async function deleteOld(
 ): Promise<void> {
   const [slot, ...others] = keyOf(ledger).map((column) => sql.ref(column));
   const isSame = others.map((column) => sql`and (n.entry).${column} = l.${column}`);
-  const size = await sql<{ blocks: number }>`
-    select pg_relation_size(${table}::text::regclass) / current_setting('block_size')::bigint as blocks`.execute(
-    session,
-  );
-  for (let block = 0; block < onlyRow(size).blocks; block += blocksPerBatch) {
+  const { blocks } = await queryRow(session)<{ blocks: number }>`
+    select pg_relation_size(${table}::text::regclass) / current_setting('block_size')::bigint as blocks`;
+  for (let block = 0; block < blocks; block += blocksPerBatch) {
     const beganAt = performance.now();
     const gone = await sql`
       delete from ${sql.table(table)} l

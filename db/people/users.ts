@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely';
 
 import { type Decider, recordDecisions } from '../audit-log.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, query } from '../database.ts';
 import type { Role, UsersTable } from './tables.ts';
 
 /** Reads and writes people who sign in, their refused attempts and their sign-in links. */
@@ -209,7 +209,7 @@ export async function countLoginFailures(
   attempt: { email: string; address: string },
   sinceMs: number,
 ): Promise<FailureCounts> {
-  const result = await sql<{
+  const rows = await query(db)<{
     pair: number;
     account: number;
     address: number;
@@ -220,10 +220,8 @@ export async function countLoginFailures(
       count(*) filter (where address = ${attempt.address})::int as address,
       min(at) as oldest_at
     from login_failures
-    where (email = ${attempt.email} or address = ${attempt.address}) and at > ${instant(sinceMs)}`.execute(
-    db,
-  );
-  const row = result.rows[0];
+    where (email = ${attempt.email} or address = ${attempt.address}) and at > ${instant(sinceMs)}`;
+  const row = rows[0];
   return {
     pair: row?.pair ?? 0,
     account: row?.account ?? 0,

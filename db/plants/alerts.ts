@@ -11,7 +11,7 @@ import type {
 import type { Brand } from '../../domain/plants/plant.ts';
 import { activeAlertsOf, type AlertSubject, endedAlertsOf } from '../alerts.ts';
 import { readPage } from '../page.ts';
-import { type Db, instant, timestamp } from '../database.ts';
+import { type Db, instant, timestamp, query } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { PlantScope } from '../scope.ts';
 import { daysAround, totalsAtTime } from './snapshots.ts';
@@ -54,12 +54,12 @@ export async function readAlertsBefore(
 ): Promise<{ before: AlertsBefore; row: PlantRow } | null> {
   const { nowMs, measuredAtMs = nowMs, endedSinceMs = nowMs } = times;
   const now = timestamp(nowMs);
-  const result = await sql<PlantRow & Omit<AlertsBefore, 'plant'>>`
+  const rows = await query(db)<PlantRow & Omit<AlertsBefore, 'plant'>>`
     select p.*, ${daysAround(now)} as days, ${openIncident} as incident,
       ${totalsAtTime(timestamp(measuredAtMs), now)} as "daysAtTime",
       ${activeAlerts} as active, ${endedAlerts(now, timestamp(endedSinceMs))} as ended
-    from plants p where p.id = ${plantId}`.execute(db);
-  const [found] = result.rows;
+    from plants p where p.id = ${plantId}`;
+  const [found] = rows;
   if (found === undefined) return null;
   const { days, daysAtTime, active, ended, incident, ...row } = found;
   return { before: { plant: plantFacts(row), days, daysAtTime, active, ended, incident }, row };

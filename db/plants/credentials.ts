@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 
 import type { Brand } from '../../domain/plants/plant.ts';
 import { type Decider, recordDecisions } from '../audit-log.ts';
-import type { Db } from '../database.ts';
+import { type Db, query } from '../database.ts';
 import type { Database } from '../tables.ts';
 
 /** Credentials as they lie in the database: opened only by `withVendor`. */
@@ -46,11 +46,10 @@ export interface AccountView {
 }
 
 export async function findAccounts(db: Db, ids: readonly string[]): Promise<AccountView[]> {
-  const result = await sql<AccountView>`
+  return query(db)<AccountView>`
     select a.id, a.brand, a.name, c.account_id is not null as has_credentials
     from vendor_accounts a left join integration_credentials c on c.account_id = a.id
-    where a.id = any(${[...ids]}::text[])`.execute(db);
-  return result.rows;
+    where a.id = any(${[...ids]}::text[])`;
 }
 
 /** Locks the account until the transaction ends. */

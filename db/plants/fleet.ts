@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 
 import { announceAgainAfterMs } from '../../domain/alerts.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, query } from '../database.ts';
 
 /** What starts a plant's loop. */
 export interface LoopPlant {
@@ -18,11 +18,8 @@ export interface FleetPlant extends LoopPlant {
 }
 
 export async function listFleet(db: Db): Promise<FleetPlant[]> {
-  const result = await sql<FleetPlant>`
-    select id, name, brand, seen_revision <> revision as changed from plants order by id`.execute(
-    db,
-  );
-  return result.rows;
+  return query(db)<FleetPlant>`
+    select id, name, brand, seen_revision <> revision as changed from plants order by id`;
 }
 
 /** A loop that is a slot and so much behind may be stuck, and not only late. */
@@ -32,13 +29,12 @@ const silentMax = 50;
 
 /** Plants that should have been polled and were not, a sample of them: their loops may be stuck. */
 export async function listSilentPlants(db: Db, nowMs: number): Promise<LoopPlant[]> {
-  const result = await sql<LoopPlant>`
+  return query(db)<LoopPlant>`
     select id, name, brand from plants
     where integration_status = 'ACTIVE'
       and coalesce(last_slot, activated_at) + make_interval(secs => poll_interval_s)
         < ${instant(nowMs - silentAfterMs)}
-    order by random() limit ${silentMax}`.execute(db);
-  return result.rows;
+    order by random() limit ${silentMax}`;
 }
 
 /**

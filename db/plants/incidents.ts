@@ -7,18 +7,17 @@ import {
   withheldTypes,
 } from '../../domain/plants/incidents.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
-import { type Db, instant, msOf } from '../database.ts';
+import { type Db, instant, msOf, query } from '../database.ts';
 import type { Database } from '../tables.ts';
 
 /** Incidents that are suspected or open. */
 export async function findIncidents(db: Db): Promise<Incident[]> {
-  const result = await sql<Incident>`
+  return query(db)<Incident>`
     select id, brand, sightings, plants_failed as "plantsFailed", plants_active as "plantsActive", errors,
       ${msOf(sql`suspected_at`)} as "suspectedAtMs", ${msOf(sql`opened_at`)} as "openedAtMs",
       ${msOf(sql`recovering_since`)} as "recoveringSinceMs", ${msOf(sql`closed_at`)} as "closedAtMs", ${msOf(sql`held_at`)} as "heldAtMs",
       ${msOf(sql`probed_at`)} as "probedAtMs", ${msOf(sql`released_at`)} as "releasedAtMs"
-    from brand_incidents where closed_at is null order by id`.execute(db);
-  return result.rows;
+    from brand_incidents where closed_at is null order by id`;
 }
 
 /** An incident as people see it. */
@@ -68,7 +67,7 @@ export async function listIncidents(
  */
 export async function countBrands(db: Db, nowMs: number, afterMs: number): Promise<BrandCount[]> {
   const now = instant(nowMs);
-  const result = await sql<BrandCount>`
+  return query(db)<BrandCount>`
     with polls as (
       select p.brand, p.vendor_account_id, p.poll_interval_s, p.last_polled_at, p.integration_status = 'ACTIVE' as active,
         (p.last_poll ->> 'attempts')::int > 0 as asked, p.last_poll ->> 'errorType' as error,
@@ -98,8 +97,7 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
         where i.closed_at is null and (i.brand = counted.brand or i.brand is null)) r on true
       group by counted.brand) c on c.brand = b.brand
     left join errors e on e.brand = b.brand
-    order by b.brand`.execute(db);
-  return result.rows;
+    order by b.brand`;
 }
 
 /** Incidents whose held credentials one plant has tried since, and the vendor answered. */
@@ -183,7 +181,7 @@ async function writeIncident(trx: Db, incident: Incident): Promise<void> {
  */
 async function withhold(trx: Db, brand: Brand | null, nowMs: number): Promise<void> {
   const now = instant(nowMs);
-  await sql`
+  await query(trx)`
     with dropped as (
       update notifications n set dropped_at = ${now}
       from alerts a join plants p on p.id = a.plant_id
@@ -193,7 +191,7 @@ async function withhold(trx: Db, brand: Brand | null, nowMs: number): Promise<vo
     update alerts a set last_notified_at = (
       select max(n.not_before) from notifications n
       where n.alert_id = a.id and n.dropped_at is null and n.not_before <= ${now})
-    where a.id in (select alert_id from dropped)`.execute(trx);
+    where a.id in (select alert_id from dropped)`;
 }
 
 /** Plants that a refusal paused while the incident was coming: it was the vendor, not their credentials. */
@@ -202,15 +200,15 @@ async function liftRefusals(
   { brand, suspectedAtMs }: Incident,
   nowMs: number,
 ): Promise<string[]> {
-  const result = await sql<{ id: string }>`
+  const rows = await query(trx)<{ id: string }>`
     update plants set integration_status = 'ACTIVE', activated_at = ${instant(nowMs)}
     where integration_status = 'PAUSED_AUTH_ERROR' and (${brand}::text is null or brand = ${brand})
       and vendor_account_id in (
         select o.vendor_account_id from plants o
         where o.integration_status = 'PAUSED_AUTH_ERROR' and o.last_poll ->> 'errorType' = 'AUTH_FAILED'
           and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - stale_after(o.poll_interval_s))
-    returning id`.execute(trx);
-  return result.rows.map(({ id }) => id);
+    returning id`;
+  return rows.map(({ id }) => id);
 }
 
 /**

@@ -4,7 +4,7 @@ import { isNight } from '../../domain/daylight.ts';
 import type { PlantFacts } from '../../domain/plants/facts.ts';
 import type { Brand, Status } from '../../domain/plants/plant.ts';
 import type { StatusProfile } from '../../domain/daylight.ts';
-import { type Db, instant, ms } from '../database.ts';
+import { type Db, instant, ms, query } from '../database.ts';
 import { allPlants, type PlantScope } from '../scope.ts';
 import type { PlantsTable } from './tables.ts';
 
@@ -232,7 +232,7 @@ export async function listPlants(
     conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
   if (scope.customerId !== null) conditions.push(sql`p.customer_id = ${scope.customerId}`);
   if (filter.status !== undefined) conditions.push(sql`p.status = ${filter.status}`);
-  const result = await sql<Omit<PlantView, 'is_night'>>`
+  const rows = await query(db)<Omit<PlantView, 'is_night'>>`
     with incidents as materialized (
       select brand, suspected_at as since from brand_incidents where opened_at is not null and closed_at is null)
     select p.id, p.name, p.customer_id, p.brand, p.vendor_account_id, p.vendor_plant_id, p.timezone, p.latitude,
@@ -261,9 +261,9 @@ export async function listPlants(
     left join metric_snapshots s
       on s.plant_id = p.id and s.date = (now() at time zone p.timezone)::date
     where ${sql.join(conditions, sql` and `)}
-    order by ${worstKey}`.execute(db);
+    order by ${worstKey}`;
   const nowMs = Date.now();
-  return result.rows.map((row) => ({ ...row, is_night: isNight(row, nowMs) }));
+  return rows.map((row) => ({ ...row, is_night: isNight(row, nowMs) }));
 }
 
 /** One parameter however many ids: a statement takes 65,535. */
@@ -365,14 +365,11 @@ export async function findTakenPlants(
   db: Db,
   plants: readonly TakenPlant[],
 ): Promise<TakenPlant[]> {
-  const result = await sql<TakenPlant>`
+  return query(db)<TakenPlant>`
     select p.id, p.brand, p.vendor_plant_id from plants p
     where p.id = any(${plants.map((plant) => plant.id)}::text[])
       or (p.brand, p.vendor_plant_id) in (
-        select * from unnest(${plants.map((plant) => plant.brand)}::text[], ${plants.map((plant) => plant.vendor_plant_id)}::text[]))`.execute(
-    db,
-  );
-  return result.rows;
+        select * from unnest(${plants.map((plant) => plant.brand)}::text[], ${plants.map((plant) => plant.vendor_plant_id)}::text[]))`;
 }
 
 /** Ends the pauses whose `until` has passed. @returns their ids. */

@@ -1,7 +1,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 
 import type { LocalDate } from '../../domain/zone.ts';
-import { type Db, instant, msOf } from '../database.ts';
+import { type Db, instant, msOf, query } from '../database.ts';
 import { insertMissed as insertMissedSlots } from '../ledger/missed.ts';
 import { plantLedger } from './ledger.ts';
 import type { PollLogsTable } from './tables.ts';
@@ -89,12 +89,11 @@ export async function findBookedTotals(
   fromMs: number,
   toMs: number,
 ): Promise<{ atMs: number; totalKwh: number }[]> {
-  const result = await sql<{ atMs: number; totalKwh: number }>`
+  return query(db)<{ atMs: number; totalKwh: number }>`
     select ${msOf(sql`coalesce(source_time, scheduled_for)`)} as "atMs", today_energy_kwh as "totalKwh" from poll_logs
     where plant_id = ${plantId} and job_type = 'POLL' and booked_date = ${date} and today_energy_kwh is not null
       and scheduled_for >= ${instant(fromMs)} and scheduled_for < ${instant(toMs)}
-    order by scheduled_for`.execute(db);
-  return result.rows;
+    order by scheduled_for`;
 }
 
 /** The newest rows of a plant, newest first; of both kinds unless one is asked for, of all times unless before an instant. */
@@ -135,12 +134,11 @@ export async function readPower(
   fromMs: number,
   toMs: number,
 ): Promise<PowerPoint[]> {
-  const result = await sql<PowerPoint>`
+  return query(db)<PowerPoint>`
     select distinct on (${minuteOf}) ${msOf(sql`l.scheduled_for`)} as "atMs", l.power_w as "powerW"
     from poll_logs l
     where l.plant_id = ${plantId} and l.job_type = 'POLL'
       and l.scheduled_for >= ${instant(fromMs)} and l.scheduled_for < ${instant(toMs)}
       and l.outcome not in ('SKIPPED_LOCKED', 'SKIPPED_INACTIVE')
-    order by ${minuteOf}, l.scheduled_for desc`.execute(db);
-  return result.rows;
+    order by ${minuteOf}, l.scheduled_for desc`;
 }

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 
 import type { DayAtTime, DayBefore, DayRow } from '../../domain/plants/facts.ts';
 import type { LocalDate } from '../../domain/zone.ts';
-import { type Db, instant, timestamp } from '../database.ts';
+import { type Db, instant, timestamp, query } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { SnapshotClaim } from './tables.ts';
 
@@ -42,10 +42,10 @@ export async function readDayBefore(
   plantId: string,
   nowMs: number,
 ): Promise<DayBefore | null> {
-  const result = await sql<PlantRow & { days: DayRow[]; asked_in_vain: LocalDate[] }>`
+  const rows = await query(db)<PlantRow & { days: DayRow[]; asked_in_vain: LocalDate[] }>`
     select p.*, ${daysAround(timestamp(nowMs))} as days, ${askedInVain} as asked_in_vain
-    from plants p where p.id = ${plantId}`.execute(db);
-  const row = result.rows[0];
+    from plants p where p.id = ${plantId}`;
+  const row = rows[0];
   return row === undefined
     ? null
     : { plant: plantFacts(row), days: row.days, askedInVain: row.asked_in_vain };
@@ -144,13 +144,13 @@ export async function writeSeriesDay(
     atMs: number;
   },
 ): Promise<void> {
-  await sql`
+  await query(db)`
     insert into metric_snapshots (plant_id, date, today_energy_kwh, peak_power_w, lifetime_energy_kwh, quality, complete,
       last_seen_at, live_energy_kwh)
     values (${plantId}, ${row.date}, ${row.todayEnergyKwh}, ${row.peakPowerW}, ${row.lifetimeEnergyKwh}, ${row.quality},
       ${row.complete}, ${instant(row.lastSeenAtMs)}, ${row.liveEnergyKwh})
     on conflict (plant_id, date) do update set today_energy_kwh = excluded.today_energy_kwh, quality = excluded.quality,
-      complete = excluded.complete, proposed_energy_kwh = null, updated_at = now()`.execute(db);
+      complete = excluded.complete, proposed_energy_kwh = null, updated_at = now()`;
   if (change.oldEnergyKwh !== row.todayEnergyKwh) {
     await db
       .insertInto('snapshot_revisions')
@@ -194,12 +194,10 @@ export async function recordGap(
   atMs: number,
   note: string,
 ): Promise<void> {
-  await sql`
+  await query(db)`
     insert into day_gaps as g (plant_id, date, tries, tried_at, note)
     values (${plantId}, ${date}, 1, ${instant(atMs)}, ${note})
-    on conflict (plant_id, date) do update set tries = g.tries + 1, tried_at = excluded.tried_at, note = excluded.note`.execute(
-    db,
-  );
+    on conflict (plant_id, date) do update set tries = g.tries + 1, tried_at = excluded.tried_at, note = excluded.note`;
 }
 
 /** Days that were asked in vain may be asked again: after a closing, and when a plant is back after a long absence. */
@@ -209,7 +207,7 @@ export async function forgetGaps(db: Db, plantId: string): Promise<void> {
 
 /** Keeps the days of a plant from being changed by two refreshes at once, until the transaction ends. */
 export async function lockDays(db: Db, plantId: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtext(${`days:${plantId}`}))`.execute(db);
+  await query(db)`select pg_advisory_xact_lock(hashtext(${`days:${plantId}`}))`;
 }
 
 /** Stores the day's totals at local 00:00, 00:10 … 24:00. */

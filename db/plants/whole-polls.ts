@@ -2,7 +2,7 @@ import { type Insertable, sql } from 'kysely';
 
 import type { BookedPoll, PlantChanges } from '../../domain/plants/changes.ts';
 import type { DayRow } from '../../domain/plants/facts.ts';
-import { type Db, instant, prepared } from '../database.ts';
+import { type Db, instant, prepared, query } from '../database.ts';
 import type { insertMissed } from './poll-logs.ts';
 import { unlessNewer } from './snapshots.ts';
 import type { PollLogsTable, SnapshotClaim } from './tables.ts';
@@ -35,7 +35,7 @@ export async function writeWholePolls(
   db: Db,
   polls: readonly WholePoll[],
 ): Promise<ReadonlySet<string>> {
-  const result = await sql<{ id: string }>`${prepared('write-whole-polls')}
+  const rows = await query(db)<{ id: string }>`${prepared('write-whole-polls')}
     with polls as (
       select * from json_to_recordset(${JSON.stringify(polls.map(record))}::json)
         as t (plant_id text, slot timestamptz, revision bigint, plant json, day json, log json,
@@ -74,8 +74,8 @@ export async function writeWholePolls(
         select at, 1 as slots from generate_series(i.missed_from, i.missed_to, make_interval(secs => i.interval_s)) as at
         union all select i.overflow_slot, i.overflow_slots where i.overflow_slot is not null) m
       on conflict (plant_id, job_type, scheduled_for) do nothing)
-    select id from written`.execute(db);
-  return new Set(result.rows.map(({ id }) => id));
+    select id from written`;
+  return new Set(rows.map(({ id }) => id));
 }
 
 function record({ plantId, slotMs, revision, plant, poll, day, log, missed }: WholePoll) {

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { Brand, IntegrationStatus } from '../../domain/plants/plant.ts';
 import type { WhyAlert, WhyFacts, WhyPoll } from '../../domain/plants/why.ts';
 import { readAlertsBefore } from './alerts.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, query } from '../database.ts';
 
 /** How far back a poll with power is looked for where the vendor states no time. */
 const evidenceWithin = '3 days';
@@ -89,14 +89,12 @@ async function findSeenBefore(
   plantId: string,
   atMs: number,
 ): Promise<{ at: Date; source: 'VENDOR' | 'EVIDENCE' } | null> {
-  const result = await sql<{ measured: Date | null; powered: Date | null }>`
+  const rows = await query(db)<{ measured: Date | null; powered: Date | null }>`
     select max(source_time) as measured, max(scheduled_for) filter (where power_w > 0
         and scheduled_for > ${instant(atMs)}::timestamptz - ${evidenceWithin}::interval) as powered
     from poll_logs
-    where plant_id = ${plantId} and job_type = 'POLL' and status = 'SUCCESS' and scheduled_for <= ${instant(atMs)}`.execute(
-    db,
-  );
-  const { measured, powered } = result.rows[0] ?? { measured: null, powered: null };
+    where plant_id = ${plantId} and job_type = 'POLL' and status = 'SUCCESS' and scheduled_for <= ${instant(atMs)}`;
+  const { measured, powered } = rows[0] ?? { measured: null, powered: null };
   if (measured !== null) return { at: measured, source: 'VENDOR' };
   return powered === null ? null : { at: powered, source: 'EVIDENCE' };
 }
@@ -130,7 +128,7 @@ const endsToldLateWithin = '4 days';
 
 /** Alerts that were active at the instant, as their events say, with the events until then. */
 async function findAlertsAt(db: Db, plantId: string, atMs: number): Promise<WhyAlert[]> {
-  const result = await sql<WhyAlert>`
+  return query(db)<WhyAlert>`
     select a.id, a.type, a.vendor_alarm_code, a.device_sn, a.message, a.vendor_level, a.vendor_text,
       to_json(a.started_at at time zone 'UTC') #>> '{}' || 'Z' as started_at, e.state, e.severity, e.events
     from alerts a cross join lateral (
@@ -140,8 +138,7 @@ async function findAlertsAt(db: Db, plantId: string, atMs: number): Promise<WhyA
       from alert_events where alert_id = a.id and at <= ${instant(atMs)}) e
     where a.plant_id = ${plantId} and e.state in ('NEW', 'ACKED')
       and (a.resolved_at is null or a.resolved_at >= ${instant(atMs)}::timestamptz - ${endsToldLateWithin}::interval)
-    order by e.severity, a.started_at, a.id`.execute(db);
-  return result.rows;
+    order by e.severity, a.started_at, a.id`;
 }
 
 /** Totals as they were at the instant, of days that the vendor's series has changed since, kWh. */
@@ -183,11 +180,11 @@ async function findIncidentAt(
 
 /** Columns that people have changed since. */
 async function findDecidedLater(db: Db, plantId: string, atMs: number): Promise<string[]> {
-  const result = await sql<{ column: string }>`
+  const rows = await query(db)<{ column: string }>`
     select distinct key as column
     from audit_log l cross join lateral jsonb_object_keys(l.after) as key
     where l.subject_type = 'PLANT' and l.subject_id = ${plantId} and l.at > ${instant(atMs)}
       and jsonb_typeof(l.after) = 'object' and key in ('timezone', 'latitude', 'longitude', 'status_profile')
-    order by key`.execute(db);
-  return result.rows.map(({ column }) => column);
+    order by key`;
+  return rows.map(({ column }) => column);
 }
