@@ -21,10 +21,10 @@ export async function findOpenPeriod(
   subjectId: string,
 ): Promise<Period | undefined> {
   const { periods, subject } = namesOf(ledger);
-  const rows = await query(db)<Period>`
+  const [period] = await query(db)<Period>`
     select ${msOf(sql`from_at`)} as "fromMs", interval_s * 1000 as "intervalMs", phase_ms as "phaseMs", reason
     from ${periods} where ${subject} = ${subjectId} and to_at is null`;
-  return rows[0];
+  return period;
 }
 
 /**

@@ -15,7 +15,7 @@ import { type Db, instant, timestamp, query } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { PlantScope } from '../scope.ts';
 import { daysAround, totalsAtTime } from './snapshots.ts';
-import type { AlertsTable } from './tables.ts';
+import type { PlantTables } from './tables.ts';
 
 /** Plants, as subjects of alerts. */
 export const plantSubjects = { kind: 'PLANT', table: 'plants', column: 'plant_id' } as const;
@@ -54,12 +54,11 @@ export async function readAlertsBefore(
 ): Promise<{ before: AlertsBefore; row: PlantRow } | null> {
   const { nowMs, measuredAtMs = nowMs, endedSinceMs = nowMs } = times;
   const now = timestamp(nowMs);
-  const rows = await query(db)<PlantRow & Omit<AlertsBefore, 'plant'>>`
+  const [found] = await query(db)<PlantRow & Omit<AlertsBefore, 'plant'>>`
     select p.*, ${daysAround(now)} as days, ${openIncident} as incident,
       ${totalsAtTime(timestamp(measuredAtMs), now)} as "daysAtTime",
       ${activeAlerts} as active, ${endedAlerts(now, timestamp(endedSinceMs))} as ended
     from plants p where p.id = ${plantId}`;
-  const [found] = rows;
   if (found === undefined) return null;
   const { days, daysAtTime, active, ended, incident, ...row } = found;
   return { before: { plant: plantFacts(row), days, daysAtTime, active, ended, incident }, row };
@@ -129,7 +128,10 @@ const shownColumns = [
 ] as const;
 
 /** An alert as people see it. */
-export interface AlertView extends Pick<Selectable<AlertsTable>, (typeof shownColumns)[number]> {
+export interface AlertView extends Pick<
+  Selectable<PlantTables['alerts']>,
+  (typeof shownColumns)[number]
+> {
   plant_name: string;
   brand: Brand;
   timezone: string;
@@ -166,20 +168,20 @@ export const alertPositionParts = 4;
 
 function alertQuery(db: Db, filter: AlertFilter) {
   const states = filter.states ?? ['NEW', 'ACKED'];
-  let query = db
+  let alerts = db
     .selectFrom('alerts as a')
     .innerJoin('plants as p', 'p.id', 'a.plant_id')
     .select(shownColumns.map((column) => `a.${column}` as const))
     .select(['p.name as plant_name', 'p.brand', 'p.timezone'])
     .where('a.state', 'in', [...states])
     .orderBy(alertOrder);
-  if (filter.id !== undefined) query = query.where('a.id', '=', filter.id);
-  if (filter.plantId !== undefined) query = query.where('a.plant_id', '=', filter.plantId);
-  if (filter.brand !== undefined) query = query.where('p.brand', '=', filter.brand);
-  if (filter.customerId != null) query = query.where('p.customer_id', '=', filter.customerId);
-  if (filter.severity !== undefined) query = query.where('a.severity', '=', filter.severity);
-  if (filter.type !== undefined) query = query.where('a.type', '=', filter.type);
-  return query;
+  if (filter.id !== undefined) alerts = alerts.where('a.id', '=', filter.id);
+  if (filter.plantId !== undefined) alerts = alerts.where('a.plant_id', '=', filter.plantId);
+  if (filter.brand !== undefined) alerts = alerts.where('p.brand', '=', filter.brand);
+  if (filter.customerId != null) alerts = alerts.where('p.customer_id', '=', filter.customerId);
+  if (filter.severity !== undefined) alerts = alerts.where('a.severity', '=', filter.severity);
+  if (filter.type !== undefined) alerts = alerts.where('a.type', '=', filter.type);
+  return alerts;
 }
 
 /** Alerts: active ones first, by severity, the oldest first; then resolved ones, the newest first. */
@@ -199,14 +201,14 @@ export async function pageAlerts(
   filter: AlertFilter,
   page: { after: AlertPosition | null; limit: number },
 ): Promise<{ alerts: AlertView[]; next: AlertPosition | null }> {
-  let query = alertQuery(db, filter).select(
+  let alerts = alertQuery(db, filter).select(
     sql<AlertPosition>`json_build_array(${alertOrder})`.as('position'),
   );
   if (page.after !== null)
-    query = query.where(
+    alerts = alerts.where(
       sql<boolean>`(${alertOrder}) > (${sql.join(page.after.map((part) => sql`${part}::numeric`))})`,
     );
-  const { rows, nextAfter } = await readPage(page.limit, (limit) => query.limit(limit).execute());
+  const { rows, nextAfter } = await readPage(page.limit, (limit) => alerts.limit(limit).execute());
   return { alerts: rows, next: nextAfter?.position ?? null };
 }
 
@@ -226,7 +228,7 @@ export async function listNotifications(
   scope: PlantScope,
   page: { afterId: number; limit: number },
 ) {
-  let query = db
+  let notifications = db
     .selectFrom('notifications as n')
     .innerJoin('plants as p', 'p.id', 'n.subject_id')
     .select(['n.id', 'n.alert_id', 'n.subject_id as plant_id', 'n.kind', 'n.severity'])
@@ -237,6 +239,7 @@ export async function listNotifications(
     .where('n.id', '>', page.afterId)
     .orderBy('n.id')
     .limit(page.limit);
-  if (scope.customerId !== null) query = query.where('p.customer_id', '=', scope.customerId);
-  return query.execute();
+  if (scope.customerId !== null)
+    notifications = notifications.where('p.customer_id', '=', scope.customerId);
+  return notifications.execute();
 }

@@ -1,5 +1,3 @@
-import { sql } from 'kysely';
-
 import type { AlertSeverity, AlertState } from '../../domain/plants/facts.ts';
 import { type Db, instant, query, queryRow } from '../database.ts';
 

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 
 import { type Decider, type Decision, recordDecisions } from '../audit-log.ts';
-import { lockAccount, replaceCredentials } from './credentials.ts';
+import { lockAccount, replaceCredentials, type SealedCredentials } from './credentials.ts';
 import { type PlantRow, resumeAccount } from './plants.ts';
 import type { Database } from '../tables.ts';
 
@@ -96,7 +96,7 @@ export interface CredentialsStored {
 /** Stores or replaces an account's credentials; lifts the pause of its plants whose credentials had been refused. */
 export async function decideCredentials(
   db: Kysely<Database>,
-  sealed: Parameters<typeof replaceCredentials>[1],
+  sealed: Omit<SealedCredentials, 'version'>,
   by: Decider,
   at: Date,
 ): Promise<CredentialsStored> {
@@ -106,7 +106,7 @@ export async function decideCredentials(
 /** The same within the caller's transaction. */
 export async function storeCredentials(
   trx: Transaction<Database>,
-  sealed: Parameters<typeof replaceCredentials>[1],
+  sealed: Omit<SealedCredentials, 'version'>,
   by: Decider,
   at: Date,
 ): Promise<CredentialsStored> {

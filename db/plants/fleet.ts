@@ -1,5 +1,3 @@
-import { sql } from 'kysely';
-
 import { announceAgainAfterMs } from '../../domain/alerts.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { type Db, instant, query } from '../database.ts';

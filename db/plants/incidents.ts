@@ -20,46 +20,6 @@ export async function findIncidents(db: Db): Promise<Incident[]> {
     from brand_incidents where closed_at is null order by id`;
 }
 
-/** An incident as people see it. */
-export interface IncidentView {
-  id: number;
-  /** null: all brands, our side. */
-  brand: Brand | null;
-  /** Since when it does not answer. */
-  since: Date;
-  opened_at: Date;
-  closed_at: Date | null;
-  plants_failed: number;
-  plants_active: number;
-  errors: Incident['errors'];
-}
-
-/** Incidents that are or were open: open ones first, then the newest. */
-export async function listIncidents(
-  db: Db,
-  filter: { openOnly?: boolean; limit: number },
-): Promise<IncidentView[]> {
-  let query = db
-    .selectFrom('brand_incidents')
-    .select([
-      'id',
-      'brand',
-      'suspected_at as since',
-      'opened_at',
-      'closed_at',
-      'plants_failed',
-      'plants_active',
-      'errors',
-    ])
-    .$narrowType<{ opened_at: Date }>()
-    .where('opened_at', 'is not', null)
-    .orderBy(sql`closed_at is not null`)
-    .orderBy('opened_at', 'desc')
-    .limit(filter.limit);
-  if (filter.openOnly === true) query = query.where('closed_at', 'is', null);
-  return query.execute();
-}
-
 /**
  * The newest polls of every brand, in one pass over the plants. A poll that is older than two intervals and a minute says
  * nothing of the vendor. A plant whose account was paused by a refusal of late is counted by it as if it were polled: else

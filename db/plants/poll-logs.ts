@@ -4,12 +4,15 @@ import type { LocalDate } from '../../domain/zone.ts';
 import { type Db, instant, msOf, query } from '../database.ts';
 import { insertMissed as insertMissedSlots } from '../ledger/missed.ts';
 import { plantLedger } from './ledger.ts';
-import type { PollLogsTable } from './tables.ts';
+import type { PlantTables } from './tables.ts';
 
-export type PollLogRow = Selectable<PollLogsTable>;
+export type PollLogRow = Selectable<PlantTables['poll_logs']>;
 
 /** Writes the slot's row, once: a second call for the same slot changes nothing. @returns whether it was written now. */
-export async function insertPollLog(db: Db, row: Insertable<PollLogsTable>): Promise<boolean> {
+export async function insertPollLog(
+  db: Db,
+  row: Insertable<PlantTables['poll_logs']>,
+): Promise<boolean> {
   const result = await db
     .insertInto('poll_logs')
     .values(row)
@@ -106,16 +109,16 @@ export async function listPollLogs(
     beforeMs = null,
   }: { jobType?: PollLogRow['job_type'] | undefined; beforeMs?: number | null } = {},
 ): Promise<PollLogRow[]> {
-  let query = db
+  let logs = db
     .selectFrom('poll_logs')
     .selectAll()
     .where('plant_id', '=', plantId)
     .orderBy('scheduled_for', 'desc')
     .orderBy('job_type')
     .limit(limit);
-  if (beforeMs !== null) query = query.where('scheduled_for', '<', instant(beforeMs));
-  if (jobType !== undefined) query = query.where('job_type', '=', jobType);
-  return query.execute();
+  if (beforeMs !== null) logs = logs.where('scheduled_for', '<', instant(beforeMs));
+  if (jobType !== undefined) logs = logs.where('job_type', '=', jobType);
+  return logs.execute();
 }
 
 /** A plant's power at an instant; null where the poll gave none, so that a chart shows a gap. */

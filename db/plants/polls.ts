@@ -72,11 +72,10 @@ export async function readFetchBefore(
   plantId: string,
   slotMs: number,
 ): Promise<FetchBefore | null> {
-  const rows = await query(db)<PlantRow & FetchColumns>`
+  const [row] = await query(db)<PlantRow & FetchColumns>`
     select ${fetchColumns(timestamp(slotMs))}
     from plants p left join integration_credentials c on c.account_id = p.vendor_account_id
     where p.id = ${plantId}`;
-  const row = rows[0];
   return row === undefined ? null : fetchBefore(row);
 }
 

@@ -1,5 +1,3 @@
-import { sql } from 'kysely';
-
 import type { LocalDate } from '../../domain/zone.ts';
 import { type Db, instant, query } from '../database.ts';
 

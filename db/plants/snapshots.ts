@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 
 import type { DayAtTime, DayBefore, DayRow } from '../../domain/plants/facts.ts';
 import type { LocalDate } from '../../domain/zone.ts';
-import { type Db, instant, timestamp, query } from '../database.ts';
+import { type Db, instant, ms, query, timestamp } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { SnapshotClaim } from './tables.ts';
 
@@ -42,10 +42,9 @@ export async function readDayBefore(
   plantId: string,
   nowMs: number,
 ): Promise<DayBefore | null> {
-  const rows = await query(db)<PlantRow & { days: DayRow[]; asked_in_vain: LocalDate[] }>`
+  const [row] = await query(db)<PlantRow & { days: DayRow[]; asked_in_vain: LocalDate[] }>`
     select p.*, ${daysAround(timestamp(nowMs))} as days, ${askedInVain} as asked_in_vain
     from plants p where p.id = ${plantId}`;
-  const row = rows[0];
   return row === undefined
     ? null
     : { plant: plantFacts(row), days: row.days, askedInVain: row.asked_in_vain };
@@ -111,23 +110,15 @@ export async function findDays(
 ): Promise<StoredDay[]> {
   const rows = await db
     .selectFrom('metric_snapshots')
-    .selectAll()
+    .select(['date', 'today_energy_kwh as todayEnergyKwh', 'peak_power_w as peakPowerW', 'quality'])
+    .select(['lifetime_energy_kwh as lifetimeEnergyKwh', 'complete', 'last_seen_at'])
+    .select(['live_energy_kwh as liveEnergyKwh', 'proposed_energy_kwh as proposedEnergyKwh'])
     .where('plant_id', '=', plantId)
     .where('date', '>=', from)
     .where('date', '<=', to)
     .orderBy('date')
     .execute();
-  return rows.map((row) => ({
-    date: row.date,
-    todayEnergyKwh: row.today_energy_kwh,
-    peakPowerW: row.peak_power_w,
-    lifetimeEnergyKwh: row.lifetime_energy_kwh,
-    quality: row.quality,
-    complete: row.complete,
-    lastSeenAtMs: row.last_seen_at?.getTime() ?? null,
-    liveEnergyKwh: row.live_energy_kwh,
-    proposedEnergyKwh: row.proposed_energy_kwh,
-  }));
+  return rows.map(({ last_seen_at, ...day }) => ({ ...day, lastSeenAtMs: ms(last_seen_at) }));
 }
 
 /**

@@ -1,11 +1,11 @@
-import { type Insertable, sql } from 'kysely';
+import type { Insertable } from 'kysely';
 
 import type { BookedPoll, PlantChanges } from '../../domain/plants/changes.ts';
 import type { DayRow } from '../../domain/plants/facts.ts';
 import { type Db, instant, prepared, query } from '../database.ts';
 import type { insertMissed } from './poll-logs.ts';
 import { unlessNewer } from './snapshots.ts';
-import type { PollLogsTable, SnapshotClaim } from './tables.ts';
+import type { PlantTables, SnapshotClaim } from './tables.ts';
 
 type Missed = Parameters<typeof insertMissed>[1];
 
@@ -19,7 +19,7 @@ export interface WholePoll {
   poll: BookedPoll;
   /** The day's row with what a repeated step would answer; null where nothing was booked. */
   day: { row: DayRow; claim: SnapshotClaim } | null;
-  log: Insertable<PollLogsTable>;
+  log: Insertable<PlantTables['poll_logs']>;
   /** As for `insertMissed`; null where no slot was missed. */
   missed: Pick<Missed, 'intervalMs' | 'rows' | 'overflow'> | null;
 }

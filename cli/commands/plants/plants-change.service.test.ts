@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { openCredentials } from '../../../db/sealing.ts';
-import { findAccount, findCredentials } from '../../../db/plants/credentials.ts';
+import { findAccounts, findCredentials } from '../../../db/plants/credentials.ts';
 import {
   awayAddress,
   type CommandFleet,
@@ -250,7 +250,7 @@ describe('plants credentials', () => {
         })
       ).code,
     ).toBe(78);
-    expect(await findAccount(cli.fleet.db, 'nobody')).toBeUndefined();
+    expect(await findAccounts(cli.fleet.db, ['nobody'])).toEqual([]);
   });
 });
 
