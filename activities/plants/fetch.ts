@@ -95,7 +95,7 @@ async function heldBack(
   nowMs: number,
 ): Promise<FetchResult | null> {
   if (heldByIncident === null) return null;
-  if (await takeProbe(deps.db, heldByIncident, plant.id, slotMs, nowMs)) return null;
+  if (await takeProbe(deps.db, heldByIncident, plant.id, { slotMs, nowMs })) return null;
   return {
     kind: 'VENDOR_FAILURE',
     nowMs,

@@ -39,7 +39,7 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
       const { booked, row, gaps } = decideDay(before, args.reading.summary, args.nowMs);
       if (row !== null) {
         const claim = { nowMs: args.nowMs, reading: args.reading, booked };
-        const written = await writeLiveDay(deps.db, args.plantId, args.slotMs, row, claim);
+        const written = await writeLiveDay(deps.db, args.plantId, args.slotMs, { row, claim });
         await deps.checkpoint('after snapshot commit');
         if (!written) return { booked: (await storedClaim(deps.db, args)) ?? booked, gaps: [] };
       }

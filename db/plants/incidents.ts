@@ -179,8 +179,7 @@ export async function takeProbe(
   db: Db,
   incidentId: number,
   plantId: string,
-  slotMs: number,
-  nowMs: number,
+  { slotMs, nowMs }: { slotMs: number; nowMs: number },
 ): Promise<boolean> {
   const result = await sql`
     update brand_incidents set probed_at = ${instant(slotMs)}, probe_plant_id = ${plantId}

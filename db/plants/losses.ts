@@ -76,7 +76,10 @@ async function bookedPoints(
   for (const date of new Set(instantsMs.map((atMs) => localDateAt(atMs, timezone)))) {
     const startMs = startOfDayMs(date, timezone);
     const endMs = endOfDayMs(date, timezone);
-    const booked = await findBookedTotals(db, plantId, date, startMs, 2 * endMs - startMs);
+    const booked = await findBookedTotals(db, plantId, date, {
+      fromMs: startMs,
+      toMs: 2 * endMs - startMs,
+    });
     points.push(...booked.map((point) => ({ date, ...point })));
   }
   return points;

@@ -89,8 +89,7 @@ export async function findBookedTotals(
   db: Db,
   plantId: string,
   date: LocalDate,
-  fromMs: number,
-  toMs: number,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
 ): Promise<{ atMs: number; totalKwh: number }[]> {
   return query(db)<{ atMs: number; totalKwh: number }>`
     select ${msOf(sql`coalesce(source_time, scheduled_for)`)} as "atMs", today_energy_kwh as "totalKwh" from poll_logs

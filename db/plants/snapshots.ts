@@ -67,8 +67,7 @@ export async function writeLiveDay(
   db: Db,
   plantId: string,
   slotMs: number,
-  row: DayRow,
-  claim: SnapshotClaim,
+  { row, claim }: { row: DayRow; claim: SnapshotClaim },
 ): Promise<boolean> {
   const result = await sql`
     insert into metric_snapshots as s (plant_id, date, today_energy_kwh, peak_power_w, lifetime_energy_kwh, quality,
@@ -182,8 +181,7 @@ export async function recordGap(
   db: Db,
   plantId: string,
   date: LocalDate,
-  atMs: number,
-  note: string,
+  { atMs, note }: { atMs: number; note: string },
 ): Promise<void> {
   await query(db)`
     insert into day_gaps as g (plant_id, date, tries, tried_at, note)

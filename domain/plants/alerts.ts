@@ -123,7 +123,7 @@ function reconcileAnswer(
   { result, nowMs }: Poll,
 ): void {
   if (result.kind === 'FAILURE') {
-    reportFailure(book, before, plant, result, nowMs);
+    reportFailure(book, before, plant, { result, nowMs });
     return;
   }
   const { alarms } = result.reading;
@@ -137,8 +137,7 @@ function reportFailure(
   book: Book,
   before: AlertsBefore,
   plant: PlantFacts,
-  result: Extract<PollResult, { kind: 'FAILURE' }>,
-  nowMs: number,
+  { result, nowMs }: { result: Extract<PollResult, { kind: 'FAILURE' }>; nowMs: number },
 ): void {
   const message = sentenceOf(result.failure.message);
   // Where another plant of the account was refused first, its alert speaks for all of them.

@@ -77,12 +77,11 @@ export interface DecidedIncidents {
  * Advances the incidents of the fleet by one reconciliation.
  *
  * @param before suspected and open ones.
- * @param probesAnswered ids of incidents in which one plant tried held credentials and the vendor accepted them.
+ * @param seen.probesAnswered ids of incidents in which one plant tried held credentials and the vendor accepted them.
  */
 export function decideIncidents(
   before: readonly Incident[],
-  counts: readonly BrandCount[],
-  probesAnswered: readonly number[],
+  { counts, probesAnswered }: { counts: readonly BrandCount[]; probesAnswered: readonly number[] },
   nowMs: number,
   limits: IncidentLimits,
 ): DecidedIncidents {
