@@ -58,6 +58,11 @@ export interface Condition<Type extends string = string> extends AlertKey<Type> 
   muted?: boolean;
 }
 
+/** A condition as the rules report it; without a start it began now. */
+type Reported<Type extends string> = Omit<Condition<Type>, 'startedAtMs'> & {
+  startedAtMs?: number;
+};
+
 export interface NewAlert<Type extends string = string> extends Required<Condition<Type>> {
   /** Inherited from an alert of the same key that ended within 6 h, or now where it is announced. */
   lastNotifiedAtMs: number | null;
@@ -131,7 +136,7 @@ function keyText({ type, vendorAlarmCode, deviceSn }: AlertKey): string {
  *
  * @example
  * const book = new AlertBook({ active, ended }, audience, nowMs);
- * book.report({ type: 'OFFLINE', vendorAlarmCode: null, deviceSn: '7', severity: 'YELLOW', startedAtMs: nowMs, message: 'Unit 7 does not answer.' });
+ * book.report({ type: 'OFFLINE', vendorAlarmCode: null, deviceSn: '7', severity: 'YELLOW', message: 'Unit 7 does not answer.' });
  * book.remind();
  * await applyAlertChanges(trx, subject, book.changes, { active, nowMs });
  */
@@ -153,7 +158,8 @@ export class AlertBook<Type extends string = string> {
   }
 
   /** The condition holds: a new alert, a rise, or the old one seen again. Nothing lowers an active alert. */
-  report(condition: Condition<Type>): void {
+  report(reported: Reported<Type>): void {
+    const condition = { startedAtMs: this.#nowMs, ...reported };
     const alert = this.#active.get(keyText(condition));
     if (alert === undefined) {
       this.#raise(condition);

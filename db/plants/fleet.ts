@@ -41,24 +41,12 @@ export async function listSilentPlants(db: Db, nowMs: number): Promise<LoopPlant
  * taken in hand, or never announced for being there before us. Plants paused by an operator send no reminders.
  */
 export async function listPlantsToRemindOf(db: Db, nowMs: number): Promise<string[]> {
-  const rows = await db
-    .selectFrom('plants as p')
-    .select('p.id')
-    .distinct()
-    .innerJoin('alerts as a', 'a.plant_id', 'p.id')
-    .where('p.integration_status', 'in', ['PAUSED_AUTH_ERROR', 'PENDING_DOCS'])
-    .where((eb) =>
-      eb.or([
-        eb.and([
-          eb('a.state', '=', 'NEW'),
-          eb.or([
-            eb.and([eb('a.last_notified_at', 'is', null), eb('a.muted', '=', false)]),
-            eb('a.last_notified_at', '<=', instant(nowMs - announceAgainAfterMs)),
-          ]),
-        ]),
-        eb.and([eb('a.state', '=', 'ACKED'), eb('a.acked_until', '<=', instant(nowMs))]),
-      ]),
-    )
-    .execute();
+  const now = instant(nowMs);
+  const rows = await query(db)<{ id: string }>`
+    select distinct p.id from plants p join alerts a on a.plant_id = p.id
+    where p.integration_status in ('PAUSED_AUTH_ERROR', 'PENDING_DOCS')
+      and (a.state = 'NEW' and (a.last_notified_at is null and not a.muted
+          or a.last_notified_at <= ${instant(nowMs - announceAgainAfterMs)})
+        or a.state = 'ACKED' and a.acked_until <= ${now})`;
   return rows.map((row) => row.id);
 }
