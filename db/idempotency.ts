@@ -2,11 +2,11 @@ import { sql } from 'kysely';
 
 import { type Db, query } from './database.ts';
 
-/** Answers to requests that came with a key of their own, so that the same request is carried out once. */
+/** Stores the answers to requests that have an idempotency key, so that a repeated request is carried out once. */
 
 /** How long an answer is kept. */
 const keptFor = sql`interval '24 hours'`;
-/** No request runs longer: one that began earlier ended with its process, and another may be made in its place. */
+/** No request runs longer. An older one ended with its process, and the same request may run again. */
 const runsAtMost = sql`interval '2 minutes'`;
 
 export interface StoredAnswer {
@@ -48,7 +48,7 @@ export async function claimKey(
     .where('scope', '=', scope)
     .where('key', '=', key)
     .executeTakeFirst();
-  // Released between the two statements: whoever asks again will carry it out.
+  // The key was released between the two statements; the next repetition carries the request out.
   if (row === undefined) return { kind: 'RUNNING' };
   if (!row.request_hash.equals(requestHash)) return { kind: 'OTHER_REQUEST' };
   return row.status === null
@@ -69,7 +69,7 @@ export async function storeAnswer(
     .execute();
 }
 
-/** Nothing was done: the same key may ask again. */
+/** Frees the key of a request that did nothing, so that the same request may run again. */
 export async function releaseKey(db: Db, { scope, key }: IdempotencyKey): Promise<void> {
   await db
     .deleteFrom('idempotency_keys')

@@ -11,7 +11,9 @@ import { type Database, ledgers } from './tables.ts';
 
 const migrationsFolder = fileURLToPath(new URL('./migrations/', import.meta.url));
 
-/** A migration that was applied is no longer what the file says, or its file is gone. */
+/** Applies the migrations of `db/migrations`. */
+
+/** The file of an applied migration has changed or is gone. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }

@@ -28,7 +28,7 @@ export interface Database extends PlantTables, PeopleTables {
     id: Generated<number>;
     subject_kind: SubjectKind;
     subject_id: string;
-    /** The alert that it tells of; null where there is none. */
+    /** The alert that it announces; null if it is about something else. */
     alert_id: number | null;
     /** In capitals, as each context calls it: `RAISED`. */
     kind: Uppercase<string>;

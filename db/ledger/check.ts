@@ -12,8 +12,7 @@ import {
 } from './ledger.ts';
 
 /**
- * The invariants of a ledger, in SQL: what is due is made from the periods, put beside what is written, and only what does
- * not fit comes out.
+ * The check of a ledger, in SQL: compares the slots that the periods make due with the rows, and returns what does not fit.
  */
 
 /** Slots and rows with `fromMs` ≤ instant < `toMs`. */
@@ -22,20 +21,20 @@ export interface AuditWindow {
   toMs: number;
 }
 
-/** What of the ledger is read. */
+/** The part of the ledger that a check reads. */
 export interface LedgerScope extends AuditWindow {
-  /** `hasLedgerKey`: no slot has two rows, so nobody needs to count them. */
+  /** The answer of `hasLedgerKey`: no slot has two rows, so they need no counting. */
   isKeyed: boolean;
   /** Default: all subjects. */
   subjectIds?: readonly string[];
 }
 
-/** A month of a large fleet is read in seconds; the pool's limit for a poll's statements is not made for it. */
+/** Reading a month of a large fleet takes longer than the pool allows a poll's statement. */
 const statementTimeout = '10min';
 /** The joins of half a million slots stay in memory. */
 const workMemory = '64MB';
 
-/** Runs `read` on one unchanging state of the database: what a poll commits meanwhile is seen wholly or not at all. */
+/** Runs `read` on one unchanging state of the database: it sees each poll's commit wholly or not at all. */
 export async function onOneSnapshot<T>(
   db: Kysely<Database>,
   read: (trx: Transaction<Database>) => Promise<T>,
@@ -53,8 +52,8 @@ export async function onOneSnapshot<T>(
 }
 
 /**
- * Since when the ledger holds every row: since the line of the last prune; else the first period or row of all, or, where old
- * parts were detached by hand, the start of the oldest row's part (parts go whole). null: nothing was ever due.
+ * The instant from which the ledger holds every row, ms: the line of the last prune; else the first period or row, or, if
+ * old partitions were detached by hand, the start of the oldest row's partition. null: nothing was ever due.
  */
 export async function findLedgerStart(db: Db, ledger: Ledger): Promise<number | null> {
   const { rows, periods, slot } = namesOf(ledger);
@@ -99,7 +98,7 @@ const dueSlots = (ledger: Ledger, scope: LedgerScope) => {
     where p.reason = 'ACTIVE' and span.from_at < span.to_at and ${isInScope(scope, sql`p.${subject}`)}`;
 };
 
-/** The rows in scope, by instant. Rows of subjects that were deleted are history, and left out. */
+/** The rows in scope, by instant, without those of deleted subjects. */
 const writtenRows = (ledger: Ledger, scope: LedgerScope) => {
   const { subjects, subject, rows, slot } = namesOf(ledger);
   const isPolled = sql`l.outcome in ('OK', 'PARTIAL', 'FAILED')`;
@@ -115,8 +114,8 @@ const writtenRows = (ledger: Ledger, scope: LedgerScope) => {
 };
 
 /**
- * Slots and rows side by side, one line for each instant of a subject: `due` or not, how many `rows` it has, and by how many
- * rows that stand for several slots it is `covered`.
+ * Slots and rows side by side, one line for each instant of a subject: `due` or not, how many `rows` it has, and by how
+ * many rows that stand for several slots it is `covered`.
  */
 const slotsAndRows = (ledger: Ledger, scope: LedgerScope) => {
   const { subject, rows, slot } = namesOf(ledger);
@@ -141,7 +140,7 @@ const slotsAndRows = (ledger: Ledger, scope: LedgerScope) => {
       from due full join written using (subject, at) left join covered using (subject, at))`;
 };
 
-/** What became of the due slots: `due` = polled + skipped + missed + without. Each slot counts once. */
+/** The due slots by their result: `due` = polled + skipped + missed + without. Each slot counts once. */
 export interface SlotCounts {
   due: number;
   /** Polled, with or without success. */
@@ -179,7 +178,7 @@ export interface SlotGap {
   lastMs: number;
   intervalMs: number;
   slots: number;
-  /** The subject has no row after them: they may belong to a poll that runs, or wait for it. */
+  /** The subject has no row after them: their poll may still run, or wait for its turn. */
   newest: boolean;
 }
 
@@ -241,7 +240,7 @@ export interface StrayRow {
 
 /**
  * Rows that claim a slot where none is due. A poll may end its period at its own instant (refused credentials, at the first
- * slot and on a clock that stands still during a poll): a row on the edge of a period is none of these.
+ * slot and on a clock that stands still during a poll): a row on the edge of a period is no stray.
  */
 export async function findStrayRows(
   db: Db,

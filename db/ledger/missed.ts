@@ -3,9 +3,9 @@ import { sql } from 'kysely';
 import { type Db, instant, queryRow, timestamp, query } from '../database.ts';
 import { isOfSlot, type Ledger, namesOf } from './ledger.ts';
 
-/** Slots that nobody answered: written when somebody comes back, counted also before that. */
+/** Missed slots: a loop writes their rows when it runs again; until then they are counted without rows. */
 
-/** Slots of a span of time: how many were due, and of those how many nobody answered. */
+/** Slots of a span of time: how many were due, and how many of those were missed. */
 export interface SlotCount {
   due: number;
   missed: number;
@@ -13,7 +13,7 @@ export interface SlotCount {
 
 /**
  * Counts the slots of all subjects in [`fromMs`, `toMs`). A slot is due when it lies on the grid of an ACTIVE period; it is
- * missed when it has no row, or one that says so. Computed when read: a stopped worker writes no rows.
+ * missed when it has no row, or one that says so. Needs no MISSED rows, because a stopped worker writes none.
  */
 export async function countMissedSlots(
   db: Db,
@@ -38,7 +38,8 @@ export async function countMissedSlots(
 }
 
 /**
- * Writes the slots `fromMs`, `fromMs + intervalMs` … `toMs` as MISSED, in the way of the ledger. A row that is there stays.
+ * Writes the slots `fromMs`, `fromMs + intervalMs` … `toMs` as MISSED, one row per slot or per UTC day as the ledger says.
+ * Existing rows stay.
  *
  * @param columns what else each row holds, by column.
  */

@@ -5,7 +5,7 @@ import { type Ledger, namesOf } from './ledger.ts';
 
 /** The periods of a ledger's subjects: when each was due, on which grid, and when and why not. */
 
-/** Since when, and how, a subject is due or why it is not. */
+/** From when on a subject is due on a grid, or why it is not due. */
 export interface Period {
   fromMs: number;
   intervalMs: number;

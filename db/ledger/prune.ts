@@ -13,42 +13,42 @@ import {
 } from './ledger.ts';
 
 /**
- * Old rows of a ledger, taken away while its subjects are polled: partitions that are old as a whole are dropped, the rest is
- * deleted in small batches. What a rule may still ask for stays, however old it is (`neededRows`).
+ * Removes old rows of a ledger while its subjects are polled: drops partitions that are old as a whole, and deletes the
+ * rest in small batches. Keeps rows that a rule may still read, whatever their age (`neededRows`).
  */
 
-/** A year of a large fleet is counted in minutes; the pool's limit for a poll's statements is not made for it. */
+/** Counting a year of a large fleet takes minutes, longer than the pool allows a poll's statement. */
 const statementTimeout = '10min';
-/** A detaching waits no longer for its lock, since every poll that comes meanwhile waits behind it. */
+/** A detach waits this long for its lock, because every poll waits behind it. */
 const lockTimeout = '50ms';
-/** PostgreSQL's code for a lock that was not given in time. */
+/** SQLSTATE of a lock that was not granted in time. */
 const lockNotAvailable = '55P03';
-/** Between tries. Whoever reads the whole ledger (the audit) may take minutes. */
+/** Between tries: a reader of the whole ledger, such as the check, may take minutes. */
 const retryPauseMs = 500;
 const retriesMax = 240;
-/** Some 5,000 rows, 50 ms of work: nobody waits longer for what a batch holds, and that is rows that nobody else touches. */
+/** About 5,000 rows and 50 ms of work. A batch locks only rows that nothing else touches. */
 const blocksPerBatch = 128;
 
 /** Rows of one month, in UTC, that are older than the line. */
 export interface OldMonth {
   /** `YYYY-MM` */
   month: string;
-  /** A partition that is old as a whole is dropped, of others the rows are deleted. */
+  /** DROP: the partition is old as a whole and is dropped. DELETE: its old rows are deleted. */
   way: 'DROP' | 'DELETE';
   /** Its partition. */
   table: string;
-  /** Rows that go. */
+  /** Rows to remove. */
   rows: number;
-  /** Older rows that stay, since something may still ask for them. */
+  /** Old rows that stay, because a rule may still read them. */
   stay: number;
-  /** Disk space with indexes; of deleted rows their share of the partition, which the disk has back when it is dropped. */
+  /** Bytes on disk with indexes. The space of deleted rows is free again once their partition is dropped. */
   bytes: number;
 }
 
-/** What there is to prune. */
+/** What a prune removes. */
 export interface PrunePlan {
   ledger: Ledger;
-  /** Everything before this instant goes, ms. */
+  /** Everything before this instant is removed, ms. */
   lineMs: number;
   months: OldMonth[];
 }
@@ -68,13 +68,13 @@ export class PruneRunsError extends Error {
   override readonly name = 'PruneRunsError';
 }
 
-/** Since when the ledger is kept whole, as the last prune left it, ms; null where nobody has pruned it. */
+/** Since when the ledger is kept whole, as the last prune left it, ms; null if it was never pruned. */
 export async function findLedgerKeptFrom(db: Db, { kept }: Ledger): Promise<number | null> {
   const [line] = await query(db)<{ from_at: Date }>`select from_at from ${sql.table(kept)}`;
   return line?.from_at.getTime() ?? null;
 }
 
-/** Runs `work` on one connection, which keeps its rows that are needed and its lock, while no other prune runs. */
+/** Runs `work` on one connection, which holds the lock of prunes and the table of needed rows. @throws PruneRunsError */
 export async function onPruneSession<T>(
   db: Kysely<Database>,
   work: (session: Kysely<Database>) => Promise<T>,
@@ -95,8 +95,8 @@ export async function onPruneSession<T>(
 }
 
 /**
- * Counts what is older than `lineMs`, or than the line of an earlier prune where that lies later. Keeps the rows that stay
- * in a table of the session, for `prune`.
+ * Counts the rows before `lineMs`, or before the line of an earlier prune if that is later. Stores the rows that stay in a
+ * temporary table, for `prune`.
  */
 export async function planPrune(
   session: Kysely<Database>,
@@ -119,9 +119,9 @@ export async function planPrune(
 }
 
 /**
- * Rows before the line that must stay, so that whatever is asked of a time at or after it is answered as before: the newest
+ * Rows before the line that must stay, so that every answer about a time at or after it stays the same: the newest
  * row of each subject (a paused one's last slot), rows that stand for several missed slots, up to or beyond the line, and
- * what the ledger's own context asks for.
+ * what the ledger's own context needs.
  */
 const neededRows = (ledger: Ledger, lineMs: number) => {
   const { subjects, subject, rows, slot } = namesOf(ledger);
@@ -138,7 +138,7 @@ const neededRows = (ledger: Ledger, lineMs: number) => {
     ${also === undefined ? sql`` : sql`union ${also}`}`;
 };
 
-/** A partition; `fromAt` and `toAt` are null of the DEFAULT one. */
+/** A partition; the DEFAULT one has no bounds. */
 interface Part {
   table: string;
   fromAt: Date | null;
@@ -154,7 +154,7 @@ async function listParts(db: Db, ledger: Ledger): Promise<Part[]> {
     where i.inhparent = ${ledger.rows}::text::regclass order by c.relname`;
 }
 
-/** The old rows of a partition by month; of one that is old as a whole a line even when it is empty. */
+/** The old rows of a partition by month; a partition that is old as a whole has a line even if it is empty. */
 async function countOld(
   db: Db,
   ledger: Ledger,
@@ -183,10 +183,10 @@ async function countOld(
 }
 
 /**
- * Takes away what `planPrune` counted. First the line is set and the decision written, so that the audit begins at the line
- * from then on; interrupted, it is simply run again.
+ * Removes what `planPrune` counted. It first sets the line and writes the audit log, so that checks begin at the line. An
+ * interrupted prune can be run again.
  *
- * @throws LedgerInUseError where a partition cannot be detached, since somebody reads the ledger for minutes.
+ * @throws LedgerInUseError if a partition cannot be detached, because somebody reads the ledger for minutes.
  */
 export async function prune(
   session: Kysely<Database>,
@@ -240,8 +240,8 @@ async function setLine(
 }
 
 /**
- * Detaches and drops a partition. The exclusive lock is held for what is needed of it alone, which moves to the DEFAULT
- * partition in the same transaction: nobody ever finds the ledger without it.
+ * Detaches and drops a partition. Its needed rows move to the DEFAULT partition in the same transaction, so that no reader
+ * misses them and the exclusive lock is short.
  */
 async function dropPart(session: Kysely<Database>, ledger: Ledger, table: string): Promise<void> {
   const { rows } = namesOf(ledger);
@@ -265,7 +265,9 @@ async function dropPart(session: Kysely<Database>, ledger: Ledger, table: string
   }
 }
 
-/** Deletes the old rows of a partition, block by block, and leaves the machine to the polls for as long as each batch took. */
+/**
+ * Deletes the old rows of a partition, block by block, and pauses after each batch for as long as it took, for the polls.
+ */
 async function deleteOld(
   session: Kysely<Database>,
   { ledger, lineMs }: PrunePlan,

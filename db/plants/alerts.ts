@@ -24,7 +24,7 @@ export function plantSubject(id: string): AlertSubject {
   return { ...plantSubjects, id };
 }
 
-/** JSON of the open incident of plant `p`'s brand, or of all; null without one. */
+/** JSON of the open incident of plant `p`'s brand, or of all brands; null without one. */
 export const openIncident = sql<AlertsBefore['incident']>`(
   select json_build_object('held', i.held_at is not null) from brand_incidents i
   where i.closed_at is null and i.opened_at is not null and (i.brand = p.brand or i.brand is null)
@@ -44,8 +44,8 @@ export const endedAlerts = (now: RawBuilder<Date>, since: RawBuilder<Date>) =>
  *
  * @param times.measuredAtMs the reading's measurement, now unless said: the last 7 days' totals are taken at its local time
  * of day.
- * @param times.endedSinceMs how far back vendor alarms of this answer reach, now unless said: alerts that ended after it come
- * along.
+ * @param times.endedSinceMs how far back vendor alarms of this answer reach, now unless said: alerts that ended after it
+ * come along.
  */
 export async function readAlertsBefore(
   db: Db,
@@ -65,14 +65,14 @@ export async function readAlertsBefore(
 }
 
 /**
- * Under which guard the alert step writes: the slot of a poll, or the revision that an evaluation without a reading saw. A
- * poll whose read was not locked also says which revision it saw.
+ * The guard under which the alert step writes: the slot of a poll, or the revision that an evaluation without a reading
+ * saw. A poll whose read was not locked also says which revision it saw.
  */
 export type AlertsFence =
   | { kind: 'SLOT'; slotMs: number; poll: BookedPoll; seenRevision: number | null }
   | { kind: 'REVISION'; revision: number };
 
-/** Writes what the loop owns of a plant. @returns false where the fence stood against it: nothing was changed. */
+/** Writes what the loop owns of a plant. @returns false if the fence refused it: nothing was changed. */
 export async function writePlantChanges(
   db: Db,
   plantId: string,
@@ -102,7 +102,7 @@ export async function writePlantChanges(
   return result.numAffectedRows === 1n;
 }
 
-/** What people see of an alert: all but whether it was open before us. */
+/** The columns of an alert that people see: all but `muted`. */
 const shownColumns = [
   'id',
   'plant_id',
@@ -137,13 +137,13 @@ export interface AlertView extends Pick<
   timezone: string;
 }
 
-/** Which alerts are meant; what is not said does not restrict. */
+/** Which alerts to read; an absent field does not restrict. */
 export interface AlertFilter {
   plantId?: string;
   brand?: Brand;
-  /** Of a customer: its own plants' alerts only; null or absent: all. */
+  /** Only alerts of this customer's plants; null or absent: all. */
   customerId?: string | null;
-  /** The active ones, NEW and ACKED, unless said. */
+  /** NEW and ACKED, unless given. */
   states?: readonly AlertState[];
   severity?: AlertSeverity;
   type?: AlertType;
@@ -151,8 +151,8 @@ export interface AlertFilter {
 }
 
 /**
- * The order of alerts: active ones first, RED before YELLOW, the oldest first; then resolved ones, the newest first. The one
- * expression of it: four numbers, compared one after the other, ascending.
+ * The order of alerts: active ones first, RED before YELLOW, the oldest first; then resolved ones, the newest first. The
+ * one expression of it: four numbers, compared one after the other, ascending.
  */
 const alertOrder = sql.join([
   sql`(a.state = 'RESOLVED')::int`,
@@ -163,7 +163,7 @@ const alertOrder = sql.join([
 
 /** Where a page of alerts ended: the place of its last one in their order. */
 export type AlertPosition = readonly number[];
-/** So many numbers say a place in the order of alerts. */
+/** The number of parts of an `AlertPosition`. */
 export const alertPositionParts = 4;
 
 function alertQuery(db: Db, filter: AlertFilter) {
@@ -222,7 +222,7 @@ export async function findAlert(
   return alertQuery(db, filter).executeTakeFirst();
 }
 
-/** What the outbox says of plants' alerts behind a row, oldest first. Nothing is sent by reading it. */
+/** The outbox's notifications of plants' alerts after a row, oldest first. Reading sends nothing. */
 export async function listNotifications(
   db: Db,
   scope: PlantScope,

@@ -1,7 +1,7 @@
 import type { AlertSeverity, AlertState } from '../../domain/plants/facts.ts';
 import { type Db, instant, query, queryRow } from '../database.ts';
 
-/** The invariants of alerts and their events, in SQL. */
+/** The check of alerts and their events, in SQL. */
 
 /** A dedupe key that more than one active alert holds. */
 export interface DoubledAlert {

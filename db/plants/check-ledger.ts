@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { type Db, instant, msOf, query, queryRow } from '../database.ts';
 import type { AuditWindow, LedgerScope, SlotGap } from '../ledger/check.ts';
 
-/** The invariants of the plants' ledger that other ledgers do not have: polls, and the days that they booked. */
+/** The check of what only the plants' ledger has: polls, and the days that they booked. */
 
 /**
  * Polls, also START and MANUAL ones, that left their mark on the plant or on a day and have no row: each as a gap of one

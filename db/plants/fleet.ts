@@ -2,7 +2,9 @@ import { announceAgainAfterMs } from '../../domain/alerts.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { type Db, instant, query } from '../database.ts';
 
-/** What starts a plant's loop. */
+/** Reads the fleet for its reconciliation. */
+
+/** The facts that start a plant's loop. */
 export interface LoopPlant {
   id: string;
   name: string;
@@ -20,9 +22,9 @@ export async function listFleet(db: Db): Promise<FleetPlant[]> {
     select id, name, brand, seen_revision <> revision as changed from plants order by id`;
 }
 
-/** A loop that is a slot and so much behind may be stuck, and not only late. */
+/** A loop that is one slot and this much behind may be stuck. */
 const silentAfterMs = 120_000;
-/** Where a whole brand has no worker all of it is silent: each reconciliation looks at a part. */
+/** A brand without a worker is silent as a whole: each reconciliation looks at this many plants. */
 const silentMax = 50;
 
 /** Plants that should have been polled and were not, a sample of them: their loops may be stuck. */
@@ -36,9 +38,9 @@ export async function listSilentPlants(db: Db, nowMs: number): Promise<LoopPlant
 }
 
 /**
- * Plants that are not polled and have an alert of which people may have to be told again: nobody but the reconciliation
- * reminds of them. Whether they are told, the rules decide; those left out here need no look: told of within the last hours,
- * taken in hand, or never announced for being there before us. Plants paused by an operator send no reminders.
+ * Plants that are not polled and have an alert that may need a reminder: only the reconciliation evaluates them, and the
+ * rules decide. Leaves out alerts that were announced within the last hours, are acknowledged or were muted from the start.
+ * Plants paused by an operator send no reminders.
  */
 export async function listPlantsToRemindOf(db: Db, nowMs: number): Promise<string[]> {
   const now = instant(nowMs);

@@ -22,8 +22,8 @@ export async function findIncidents(db: Db): Promise<Incident[]> {
 
 /**
  * The newest polls of every brand, in one pass over the plants. A poll that is older than two intervals and a minute says
- * nothing of the vendor. A plant whose account was paused by a refusal of late is counted by it as if it were polled: else
- * an outage of a vendor's sign-in would take its own evidence away.
+ * nothing about the vendor. A plant whose account a recent refusal paused counts as if it were polled: otherwise an outage
+ * of a vendor's sign-in would remove its own evidence.
  */
 export async function countBrands(db: Db, nowMs: number, afterMs: number): Promise<BrandCount[]> {
   const now = instant(nowMs);
@@ -75,7 +75,7 @@ export async function findAnsweredProbes(db: Db): Promise<number[]> {
 }
 
 /**
- * Writes what was decided, and carries out what an opening or a hold brings with it, in one transaction.
+ * Writes the decided incidents and the consequences of an opening or a hold, in one transaction.
  *
  * @returns the plants whose pause for refused credentials was lifted by a hold.
  */
@@ -126,7 +126,7 @@ async function writeIncident(trx: Db, incident: Incident): Promise<void> {
       .execute();
     return;
   }
-  // A plant may have taken its turn to try since this was read: only the beginning of a hold sets the time.
+  // A plant may have tried since this was read: only the beginning of a hold sets the time.
   const begins = incident.heldAtMs !== null && incident.heldAtMs === incident.probedAtMs;
   await trx
     .updateTable('brand_incidents')
@@ -136,8 +136,8 @@ async function writeIncident(trx: Db, incident: Incident): Promise<void> {
 }
 
 /**
- * What was to be announced of the brand's plants later (in the morning) is dropped: an incident speaks for them. What still
- * stands when it closes is announced as if nothing had been.
+ * Drops announcements of the brand's plants that are not due yet, because the incident speaks for them. An alert that is
+ * still active when the incident closes is announced as usual.
  */
 async function withhold(trx: Db, brand: Brand | null, nowMs: number): Promise<void> {
   const now = instant(nowMs);
@@ -154,7 +154,7 @@ async function withhold(trx: Db, brand: Brand | null, nowMs: number): Promise<vo
     where a.id in (select alert_id from dropped)`;
 }
 
-/** Plants that a refusal paused while the incident was coming: it was the vendor, not their credentials. */
+/** Resumes plants that a refusal paused shortly before the incident: the vendor was at fault, not their credentials. */
 async function liftRefusals(
   trx: Kysely<Database>,
   { brand, suspectedAtMs }: Incident,
@@ -173,7 +173,7 @@ async function liftRefusals(
 
 /**
  * The plant's turn to try held credentials, once an hour for all of the incident's plants. A repeated step of the same slot
- * has it again.
+ * gets it again.
  */
 export async function takeProbe(
   db: Db,

@@ -96,7 +96,7 @@ export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise
       .execute();
 }
 
-/** Which plants a command means: one, or all of a brand, a customer or a vendor account. */
+/** Which plants to read; an absent field does not restrict. */
 export interface PlantFilter {
   ids?: readonly string[];
   brand?: Brand;
@@ -273,7 +273,10 @@ export async function pausePlants(
   );
 }
 
-/** Lifts an operator's pause and a pause for refused credentials; leaves PENDING_DOCS alone. @returns the ids that are ACTIVE now. */
+/**
+ * Lifts an operator's pause and a pause for refused credentials; leaves PENDING_DOCS alone. @returns the ids that are
+ * ACTIVE now.
+ */
 export async function resumePlants(db: Db, ids: readonly string[], at: Date): Promise<string[]> {
   const isPaused = sql`integration_status in ('DISABLED_BY_OPERATOR', 'PAUSED_AUTH_ERROR')`;
   return update(db, activeFrom(at), sql`${isOneOf(ids)} and ${isPaused}`);

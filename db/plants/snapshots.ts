@@ -6,7 +6,10 @@ import { type Db, instant, ms, query, timestamp } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { SnapshotClaim } from './tables.ts';
 
-/** JSON of the days that a poll's rules look at: today and the 7 before it, with a day to spare at either side. Of plant `p`. */
+/**
+ * JSON of the days that a poll's rules look at: today and the 7 before it, with a day to spare at either side. Of plant
+ * `p`.
+ */
 export const daysAround = (now: RawBuilder<Date>) => sql<DayRow[]>`(
   select coalesce(json_agg(json_build_object(
     'date', s.date::text, 'todayEnergyKwh', s.today_energy_kwh, 'peakPowerW', s.peak_power_w,
@@ -17,8 +20,8 @@ export const daysAround = (now: RawBuilder<Date>) => sql<DayRow[]>`(
     and s.date between (${now} at time zone 'UTC')::date - 9 and (${now} at time zone 'UTC')::date + 1)`;
 
 /**
- * JSON of the complete ones of the 7 days before today with their totals at the local time of day of `measuredAt`, between the
- * two ten-minute marks around it. Of plant `p`. SQL's form of the function of that name in domain/plants/closing.ts.
+ * JSON of the complete ones of the 7 days before today with their totals at the local time of day of `measuredAt`, between
+ * the two ten-minute marks around it. Of plant `p`. SQL's form of the function of that name in domain/plants/closing.ts.
  */
 export const totalsAtTime = (measuredAt: RawBuilder<unknown>, now: RawBuilder<Date>) => sql<
   DayAtTime[]
@@ -189,7 +192,7 @@ export async function recordGap(
     on conflict (plant_id, date) do update set tries = g.tries + 1, tried_at = excluded.tried_at, note = excluded.note`;
 }
 
-/** Days that were asked in vain may be asked again: after a closing, and when a plant is back after a long absence. */
+/** Lets days that were asked in vain be asked again: after a closing, and when a plant is back after a long absence. */
 export async function forgetGaps(db: Db, plantId: string): Promise<void> {
   await db.deleteFrom('day_gaps').where('plant_id', '=', plantId).execute();
 }
