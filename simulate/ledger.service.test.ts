@@ -5,11 +5,7 @@ import { applyAlertChanges } from '../db/alerts.ts';
 import { plantSubject, readAlertsBefore, writePlantChanges } from '../db/plants/alerts.ts';
 import { ackAlert, silencePlants } from '../db/plants/alerts-in-hand.ts';
 import { allPlants } from '../db/scope.ts';
-import {
-  findCredentialsVersion,
-  insertAccount,
-  replaceCredentials,
-} from '../db/plants/credentials.ts';
+import { findCredentials, insertAccount, replaceCredentials } from '../db/plants/credentials.ts';
 import { type Db, instant } from '../db/database.ts';
 import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../db/ledger/periods.ts';
 import { plantLedger } from '../db/plants/ledger.ts';
@@ -94,7 +90,7 @@ type Play = (db: Db, brand: Brand, ...args: never[]) => Promise<unknown>;
 const plays: Partial<Record<Method, Play>> = {
   async addPlant(db, brand, plant: LedgerPlant) {
     await insertAccount(db, { id: plant.accountId, brand, name: 'Account' });
-    if ((await findCredentialsVersion(db, plant.accountId)) === null)
+    if ((await findCredentials(db, plant.accountId)) === undefined)
       await replaceCredentials(db, sealedFor(plant.accountId));
     await insertPlants(db, [
       {

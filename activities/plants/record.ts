@@ -5,7 +5,7 @@ import {
   readAlertsBefore,
   writePlantChanges,
 } from '../../db/plants/alerts.ts';
-import { findCredentialsVersion, lockAccount } from '../../db/plants/credentials.ts';
+import { findCredentials, lockAccount } from '../../db/plants/credentials.ts';
 import { type Db, instant } from '../../db/database.ts';
 import { findPlant, lockPlant, pauseAccount, type PlantRow } from '../../db/plants/plants.ts';
 import { insertPollLog } from '../../db/plants/poll-logs.ts';
@@ -224,7 +224,8 @@ async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
 
 async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
   if (args.result.kind !== 'FAILURE' || args.result.failure.type !== 'AUTH_FAILED') return true;
-  return (await findCredentialsVersion(db, row.vendor_account_id)) === args.credentialsVersion;
+  const stored = await findCredentials(db, row.vendor_account_id);
+  return (stored?.version ?? null) === args.credentialsVersion;
 }
 
 /** With the worker's setting, for the loop's next run. */

@@ -45,12 +45,7 @@ export async function findAccounts(db: Db, ids: readonly string[]): Promise<Acco
 
 /** Locks the account until the transaction ends. */
 export async function lockAccount(db: Db, accountId: string): Promise<void> {
-  await db
-    .selectFrom('vendor_accounts')
-    .select('id')
-    .where('id', '=', accountId)
-    .forUpdate()
-    .execute();
+  await query(db)`select from vendor_accounts where id = ${accountId} for update`;
 }
 
 /** Stores or replaces an account's credentials; a replacement raises the version. @returns the version. */
@@ -84,16 +79,6 @@ export async function findCredentials(
     .select(['account_id as accountId', 'version', 'key_version as keyVersion', 'iv', 'sealed'])
     .where('account_id', '=', accountId)
     .executeTakeFirst();
-}
-
-/** The version that is stored now; null without credentials. */
-export async function findCredentialsVersion(db: Db, accountId: string): Promise<number | null> {
-  const row = await db
-    .selectFrom('integration_credentials')
-    .select('version')
-    .where('account_id', '=', accountId)
-    .executeTakeFirst();
-  return row?.version ?? null;
 }
 
 /** Accounts whose credentials another master key than this sealed, by id. */

@@ -62,15 +62,10 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
 
 /** Incidents whose held credentials one plant has tried since, and the vendor answered. */
 export async function findAnsweredProbes(db: Db): Promise<number[]> {
-  const rows = await db
-    .selectFrom('brand_incidents as i')
-    .innerJoin('plants as p', 'p.id', 'i.probe_plant_id')
-    .select('i.id')
-    .where('i.closed_at', 'is', null)
-    .where('i.held_at', 'is not', null)
-    .whereRef('p.last_slot', '>=', 'i.probed_at')
-    .where(sql<boolean>`p.last_poll ->> 'outcome' in ('OK', 'PARTIAL')`)
-    .execute();
+  const rows = await query(db)<{ id: number }>`
+    select i.id from brand_incidents i join plants p on p.id = i.probe_plant_id
+    where i.closed_at is null and i.held_at is not null and p.last_slot >= i.probed_at
+      and p.last_poll ->> 'outcome' in ('OK', 'PARTIAL')`;
   return rows.map(({ id }) => id);
 }
 

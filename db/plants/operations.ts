@@ -1,7 +1,5 @@
-import { sql } from 'kysely';
-
 import type { AdapterErrorType, Brand, Outcome } from '../../domain/plants/plant.ts';
-import { type Db, instant, query } from '../database.ts';
+import { type Db, instant, query, queryRow } from '../database.ts';
 
 /** How polling goes, for those who run it: figures of the ledger over the last hour and day. PostgreSQL's clock is "now". */
 
@@ -69,13 +67,9 @@ export async function readPollingErrors(db: Db): Promise<PollingError[]> {
 
 /** Slots of which a row since `sinceMs` says that they were missed. */
 export async function countMissedRows(db: Db, sinceMs: number): Promise<number> {
-  const { slots } = await db
-    .selectFrom('poll_logs')
-    .select(sql<number>`coalesce(sum(slots_missed), 0)::bigint`.as('slots'))
-    .where('job_type', '=', 'POLL')
-    .where('outcome', '=', 'MISSED')
-    .where('scheduled_for', '>', instant(sinceMs))
-    .executeTakeFirstOrThrow();
+  const { slots } = await queryRow(db)<{ slots: number }>`
+    select coalesce(sum(slots_missed), 0)::bigint as slots from poll_logs
+    where job_type = 'POLL' and outcome = 'MISSED' and scheduled_for > ${instant(sinceMs)}`;
   return slots;
 }
 

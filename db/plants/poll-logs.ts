@@ -61,27 +61,18 @@ export async function insertMissed(
 
 /** The newest slot with a row, ms; null for a plant without one. */
 export async function findLastSlot(db: Db, plantId: string): Promise<number | null> {
-  const row = await db
-    .selectFrom('poll_logs')
-    .select('scheduled_for')
-    .where('plant_id', '=', plantId)
-    .where('job_type', '=', 'POLL')
-    .orderBy('scheduled_for', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.scheduled_for.getTime() ?? null;
+  const [row] = await query(db)<{ slot: Date }>`
+    select scheduled_for as slot from poll_logs where plant_id = ${plantId} and job_type = 'POLL'
+    order by scheduled_for desc limit 1`;
+  return row?.slot.getTime() ?? null;
 }
 
 /** Whether the closing that was due at `atMs` has its row. */
 export async function hasDailyLog(db: Db, plantId: string, atMs: number): Promise<boolean> {
-  const row = await db
-    .selectFrom('poll_logs')
-    .select('plant_id')
-    .where('plant_id', '=', plantId)
-    .where('job_type', '=', 'DAILY')
-    .where('scheduled_for', '=', instant(atMs))
-    .executeTakeFirst();
-  return row !== undefined;
+  const rows = await query(db)`
+    select from poll_logs
+    where plant_id = ${plantId} and job_type = 'DAILY' and scheduled_for = ${instant(atMs)}`;
+  return rows.length > 0;
 }
 
 /** The booked totals of a local date, oldest first: from them the closing makes the day's totals by local time. */
