@@ -9,13 +9,13 @@ import type {
 } from '../domain/alerts.ts';
 import type { Subject, SubjectKind } from '../domain/subject.ts';
 import { type Decider, recordDecisions } from './audit-log.ts';
-import { type Db, instant } from './database.ts';
+import { type Db, instant, query } from './database.ts';
 import { addNotification, dropPending } from './outbox.ts';
 import type { Database } from './tables.ts';
 
 /**
- * The life of alerts in the database, whatever they are about: what the rules decided, with its events and announcements;
- * acknowledgements and silences, which people decide. Who locks what is for the context whose subject it is.
+ * Writes the life of alerts, for every context: the rules' changes with their events and announcements, and people's
+ * acknowledgements and silences. The caller's context takes the locks.
  */
 
 /**
@@ -31,10 +31,10 @@ export interface AlertSubjects {
   column: string;
 }
 
-/** One of them. */
+/** One subject of such a kind. */
 export type AlertSubject = AlertSubjects & Subject;
 
-/** Who changed an alert where no person did, in `alert_events.actor`. */
+/** The actor in `alert_events` of a change that no person made. */
 const loopActor = 'loop';
 
 /** JSON of the active alerts `a` for which `of` holds. */
@@ -51,7 +51,10 @@ export const activeAlertsOf = <Type extends string>(of: RawBuilder<unknown>) => 
       from notifications n where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED')) order by a.id), '[]'::json)
   from alerts a where ${of} and a.state in ('NEW', 'ACKED'))`;
 
-/** JSON of the alerts `a` for which `of` holds that ended in the 6 h before `now` or after `since`, or were announced in those 6 h. */
+/**
+ * JSON of the alerts `a` for which `of` holds that ended in the 6 h before `now` or after `since`, or were announced in
+ * those 6 h.
+ */
 export const endedAlertsOf = <Type extends string>(
   of: RawBuilder<unknown>,
   { now, since }: { now: RawBuilder<Date>; since: RawBuilder<Date> },
@@ -73,11 +76,11 @@ interface Writing {
 }
 
 /**
- * Applies the rules' changes in their order, each with its event and announcement. The caller owns the transaction and holds
- * the subject's lock.
+ * Applies the rules' changes in their order, each with its event and announcement. The caller owns the transaction and
+ * holds the subject's lock.
  *
  * @param before.active the alerts that the rules were told.
- * @throws Error where a change is of an alert that is not among them.
+ * @throws Error if a change names an alert that is not among them.
  */
 export async function applyAlertChanges(
   trx: Db,
@@ -131,7 +134,7 @@ async function insertAlert({ trx, subject, nowMs }: Writing, change: NewChange):
     last_notified_at: instant(alert.lastNotifiedAtMs),
     muted: alert.muted,
   };
-  // Which column refers to the subject, and which types it has, only the context and the table's constraints know.
+  // Only the context and the table's constraints know which column refers to the subject, and its types.
   const { id } = await trx
     .insertInto('alerts')
     .values(row as unknown as Insertable<Database['alerts']>)
@@ -159,7 +162,7 @@ async function writeChange(
         .set({ severity, state: 'NEW', acked_until: null, last_seen_at: instant(nowMs) })
         .execute();
       await addEvent(writing, { ...event, to_state: 'NEW', reason: `rose to ${severity}` });
-      // Who is told of the rise at six need not be told at seven that it was milder by night.
+      // The announcement of the rise replaces those that are not due yet.
       if (change.announce !== null) await dropPending(trx, id, nowMs);
       await announce(writing, { id, severity }, change.announce);
       return;
@@ -185,7 +188,7 @@ async function writeChange(
       await addEvent(writing, { ...event, to_state: 'RESOLVED', reason: change.reason });
       if (change.dropPending) {
         await dropPending(trx, id, nowMs);
-        // Nobody was told by what was dropped: the next alert of the key must not count it.
+        // A dropped announcement told nobody, so the next alert of the key must not count it.
         await row
           .set({ last_notified_at: null })
           .where('last_notified_at', '>', instant(nowMs))
@@ -196,7 +199,7 @@ async function writeChange(
   }
 }
 
-/** @param event.actor the loop, unless said. */
+/** @param event.actor the loop, unless given. */
 async function addEvent(
   { trx, nowMs }: Pick<Writing, 'trx' | 'nowMs'>,
   event: Omit<Insertable<Database['alert_events']>, 'at' | 'actor'> & { actor?: string },
@@ -222,11 +225,11 @@ async function announce(
 
 export interface Ack {
   comment: string | null;
-  /** NEW again after it; null: until the condition ends. */
+  /** Until when it holds; then the alert is NEW again. null: until the condition ends. */
   until: Date | null;
 }
 
-/** What an acknowledgement made of an alert. */
+/** An alert after its acknowledgement. */
 export interface Acked {
   id: number;
   severity: AlertSeverity;
@@ -298,12 +301,12 @@ export async function silence(
   { by, at }: { by: Decider; at: Date },
 ): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
-    const { rows } = await sql<{ id: string; alerts_silenced_until: Date | null }>`
+    const rows = await query(trx)<{ id: string; alerts_silenced_until: Date | null }>`
       select id, alerts_silenced_until from ${sql.table(table)}
-      where id = any(${ids}::text[]) order by id for update`.execute(trx);
-    await sql`
+      where id = any(${ids}::text[]) order by id for update`;
+    await query(trx)`
       update ${sql.table(table)} set alerts_silenced_until = ${until}
-      where id = any(${ids}::text[])`.execute(trx);
+      where id = any(${ids}::text[])`;
     const decisions = rows.map(({ id, alerts_silenced_until }) => ({
       action: `${kind.toLowerCase()}.${until === null ? 'unsilence' : 'silence'}`,
       subjectType: kind,
@@ -316,7 +319,7 @@ export async function silence(
   });
 }
 
-/** What became of an alert, oldest first. */
+/** An alert's events, oldest first. */
 export async function listAlertEvents(
   db: Db,
   alertId: number,

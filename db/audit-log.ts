@@ -1,15 +1,17 @@
 import type { SubjectKind } from '../domain/subject.ts';
 import type { Db } from './database.ts';
 
+/** The audit log: what people did. */
+
 /** Who decided something. */
 export interface Decider {
   /** The e-mail address of a person signed in; `cli:<user of the machine>` at a terminal. */
   actor: string;
-  /** Of the API's request, so that its log and this row are found by each other; null at a terminal. */
+  /** The id of the API's request, which the request's log lines carry too; null at a terminal. */
   requestId: string | null;
 }
 
-/** What was decided of one thing. `before` and `after` hold what changed, without secrets. */
+/** A decision about one subject. `before` and `after` hold what changed, without secrets. */
 export interface Decision {
   action: string;
   subjectType: SubjectKind;
@@ -18,7 +20,7 @@ export interface Decision {
   after: unknown;
 }
 
-/** Nine parameters each, of at most 65,535 in a statement. */
+/** Decisions per statement: each has nine parameters, and a statement takes 65,535. */
 const decisionsPerInsert = 1_000;
 
 /** Writes decisions into the audit log, in the transaction that carries them out. */

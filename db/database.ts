@@ -3,30 +3,31 @@ import pg from 'pg';
 
 import type { Database } from './tables.ts';
 
+/** Opens the database and runs statements on it. */
+
 /** Queries take either: the caller owns the transaction. */
 export type Db = Kysely<Database> | Transaction<Database>;
 
 /** Ten pollers of four brands need few connections: a poll holds one for about a millisecond at a time. */
 const poolSizeDefault = 10;
-/** Longer than any statement of ours takes; a lost server is noticed by then. */
+/** Longer than any of our statements takes; after this time a lost server is noticed. */
 const statementTimeoutMs = 15_000;
 const connectTimeoutMs = 5_000;
 
 const typeIds = { int8: 20, date: 1082 } as const;
 
 /**
- * How a statement begins that PostgreSQL plans once a connection, and not at every call. The two statements of an ordinary
- * poll take longer to plan than to run: prepared, a poll costs PostgreSQL 0.56 ms of CPU instead of 1.07 ms
- * (docs/decisions/0010). kysely hands its driver text and parameters only, so the name travels in the text, and the client
- * below takes it out.
+ * The beginning of a statement that PostgreSQL plans once per connection instead of at every call. The two statements of an
+ * ordinary poll take longer to plan than to run: prepared, a poll costs PostgreSQL 0.56 ms of CPU instead of 1.07 ms
+ * (docs/decisions/0010). kysely gives its driver only text and parameters, so the text carries the name, and the client
+ * below reads it.
  */
 const preparedMark = /^\s*\/\* prepared ([a-z-]+) \*\//;
 
 /**
- * The first words of a statement that PostgreSQL is to plan once a connection. Its text must always be the same: what varies
- * is in its parameters.
+ * Marks a statement that PostgreSQL plans once per connection. The statement's text must not vary; its parameters may.
  *
- * @param name of lower-case letters and hyphens, one for each such statement.
+ * @param name lower-case letters and hyphens, unique for each such statement.
  */
 export function prepared(name: string): RawBuilder<unknown> {
   return sql.raw(`/* prepared ${name} */`);
@@ -44,9 +45,9 @@ PreparingClient.prototype.query = function (this: pg.Client, text: unknown, ...r
 /**
  * Opens a pool. Sets parsers on this pool alone: int8 → number (all our int8 stay below 2^53), date → `YYYY-MM-DD` text.
  *
- * @param genericPlans for a worker: of the loop's statements one plan is as good as the other, and planning costs more than
+ * @param genericPlans for a worker: one plan serves every execution of the loop's statements, and planning costs more than
  * running them.
- * @param onError is told of idle connections that the server ended; they are replaced at the next use.
+ * @param onError is called for each idle connection that the server ends; the next use replaces it.
  */
 export function openDatabase(options: {
   url: string;
@@ -77,11 +78,24 @@ export function openDatabase(options: {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** The row of a statement that always gives one, such as an aggregate. */
-export function onlyRow<T>({ rows: [row] }: { rows: T[] }): T {
-  if (row === undefined) throw new Error('a statement that gives one row gave none');
-  return row;
-}
+/**
+ * Runs a statement and gives its rows.
+ *
+ * @example const plants = await query(db)<{ id: string }>`select id from plants where brand = ${brand}`;
+ */
+export const query =
+  (db: Db) =>
+  async <Row>(...statement: Parameters<typeof sql>): Promise<Row[]> =>
+    (await sql<Row>(...statement).execute(db)).rows;
+
+/** Runs a statement that always gives a row, such as an aggregate, and gives that row. */
+export const queryRow =
+  (db: Db) =>
+  async <Row>(...statement: Parameters<typeof sql>): Promise<Row> => {
+    const [row] = await query(db)<Row>(...statement);
+    if (row === undefined) throw new Error('a statement that gives one row gave none');
+    return row;
+  };
 
 /** `ms` since the epoch as what a timestamptz column takes; null stays null. */
 export function instant(ms: number): Date;

@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
 
-import type { Db } from './database.ts';
+import { type Db, query } from './database.ts';
 
-/** Answers to requests that came with a key of their own, so that the same request is carried out once. */
+/** Stores the answers to requests that have an idempotency key, so that a repeated request is carried out once. */
 
 /** How long an answer is kept. */
 const keptFor = sql`interval '24 hours'`;
-/** No request runs longer: one that began earlier ended with its process, and another may be made in its place. */
+/** No request runs longer. An older one ended with its process, and the same request may run again. */
 const runsAtMost = sql`interval '2 minutes'`;
 
 export interface StoredAnswer {
@@ -28,15 +28,13 @@ export interface IdempotencyKey {
   key: string;
 }
 
+const isKey = ({ scope, key }: IdempotencyKey) => sql<boolean>`scope = ${scope} and key = ${key}`;
+
 /** @param requestHash SHA-256 of what makes the request the same. */
-export async function claimKey(
-  db: Db,
-  { scope, key }: IdempotencyKey,
-  requestHash: Buffer,
-): Promise<Claim> {
-  await sql`delete from idempotency_keys where created_at < now() - ${keptFor}`.execute(db);
+export async function claimKey(db: Db, asked: IdempotencyKey, requestHash: Buffer): Promise<Claim> {
+  await query(db)`delete from idempotency_keys where created_at < now() - ${keptFor}`;
   const claimed = await sql`
-    insert into idempotency_keys as k (scope, key, request_hash) values (${scope}, ${key}, ${requestHash})
+    insert into idempotency_keys as k (scope, key, request_hash) values (${asked.scope}, ${asked.key}, ${requestHash})
     on conflict (scope, key) do update set created_at = now()
     where k.status is null and k.request_hash = excluded.request_hash and k.created_at < now() - ${runsAtMost}`.execute(
     db,
@@ -45,10 +43,9 @@ export async function claimKey(
   const row = await db
     .selectFrom('idempotency_keys')
     .select(['request_hash', 'status', 'body'])
-    .where('scope', '=', scope)
-    .where('key', '=', key)
+    .where(isKey(asked))
     .executeTakeFirst();
-  // Released between the two statements: whoever asks again will carry it out.
+  // The key was released between the two statements; the next repetition carries the request out.
   if (row === undefined) return { kind: 'RUNNING' };
   if (!row.request_hash.equals(requestHash)) return { kind: 'OTHER_REQUEST' };
   return row.status === null
@@ -58,23 +55,17 @@ export async function claimKey(
 
 export async function storeAnswer(
   db: Db,
-  { scope, key }: IdempotencyKey,
+  asked: IdempotencyKey,
   answer: StoredAnswer,
 ): Promise<void> {
   await db
     .updateTable('idempotency_keys')
     .set({ status: answer.status, body: JSON.stringify(answer.body) })
-    .where('scope', '=', scope)
-    .where('key', '=', key)
+    .where(isKey(asked))
     .execute();
 }
 
-/** Nothing was done: the same key may ask again. */
-export async function releaseKey(db: Db, { scope, key }: IdempotencyKey): Promise<void> {
-  await db
-    .deleteFrom('idempotency_keys')
-    .where('scope', '=', scope)
-    .where('key', '=', key)
-    .where('status', 'is', null)
-    .execute();
+/** Frees the key of a request that did nothing, so that the same request may run again. */
+export async function releaseKey(db: Db, asked: IdempotencyKey): Promise<void> {
+  await db.deleteFrom('idempotency_keys').where(isKey(asked)).where('status', 'is', null).execute();
 }

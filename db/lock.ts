@@ -1,14 +1,14 @@
 import { Redis } from 'ioredis';
 
 /**
- * The second guard against doing something twice at once: `lock:{kind}:{id}` in Redis, such as `lock:plant:solis-canal`. Redis may vanish at any time;
- * the database's fence is what holds then.
+ * The second guard against doing something twice at once: `lock:{kind}:{id}` in Redis, such as `lock:plant:solis-canal`.
+ * Redis may vanish at any time; then the database's fence alone guards.
  */
 
-/** A lock call is worth this much of a poll, no more. */
+/** A poll waits this long for a lock call, and then goes on without an answer. */
 const commandTimeoutMs = 50;
 
-/** Absent or ours: take it and set its time to live. Somebody else's: 0. */
+/** Takes a lock that is free or ours, and sets its time to live. Answers 0 if it is somebody else's. */
 const acquireScript = `
 local owner = redis.call('GET', KEYS[1])
 if owner == false or owner == ARGV[1] then
@@ -17,7 +17,7 @@ if owner == false or owner == ARGV[1] then
 end
 return 0`;
 
-/** Deletes only what is ours. */
+/** Deletes a lock only if it is ours. */
 const releaseScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`;
@@ -27,19 +27,19 @@ interface LockCommands {
   releaseLock(key: string, owner: string): Promise<number>;
 }
 
-/** FREE: nobody else's, and ours now. TAKEN: somebody else's. UNKNOWN: Redis could not say within 50 ms; polling goes on. */
+/** FREE: it is ours now. TAKEN: somebody else holds it. UNKNOWN: Redis did not answer within 50 ms; polling goes on. */
 export type LockAnswer = 'FREE' | 'TAKEN' | 'UNKNOWN';
 
 /** The locks of one kind. */
 export interface Locks {
   acquire(id: string, owner: string, ttlMs: number): Promise<LockAnswer>;
-  /** Not waited for, never throws. */
+  /** Does not wait for Redis and never throws. */
   release(id: string, owner: string): void;
-  /** Every lock's key, time to live in ms (-1: none) and owner. For the audit, which waits longer than a poll does. */
+  /** Every lock's key, time to live in ms (-1: none) and owner. For the check. */
   list(): Promise<{ key: string; ttlMs: number; owner: string }[]>;
-  /** Deletes a lock that is still this owner's, for repairs. @returns whether there was one. */
+  /** Deletes a lock if it is still this owner's. For repairs. @returns whether it was deleted. */
   remove(id: string, owner: string): Promise<boolean>;
-  /** `maxmemory-policy`, or null where the server does not tell. */
+  /** `maxmemory-policy`; null if the server does not tell it. */
   evictionPolicy(): Promise<string | null>;
   close(): void;
 }
@@ -49,116 +49,79 @@ export function lockKey(kind: string, id: string): string {
   return `lock:${kind}:${id}`;
 }
 
-/**
- * Opens the lock client: no offline queue, no retries of a request, nothing sent again after a reconnect.
- *
- * @param kind of the locks: "plant".
- * @param keyPrefix for a Redis that others use as well.
- * @param onUnavailable is told each time that Redis did not answer in time.
- */
-export function openLockClient(options: {
+export interface LockOptions {
+  /** What is locked. @example 'plant' */
   kind: string;
   url: string;
+  /** For a Redis that others use as well. */
   keyPrefix?: string;
+  /** Called each time that Redis does not answer in time. */
   onUnavailable: (error: Error) => void;
-}): Locks {
-  const { kind } = options;
-  const redis = new Redis(options.url, {
+}
+
+/** Opens the lock client: no offline queue, no retries of a request, nothing sent again after a reconnect. */
+export function openLockClient(options: LockOptions): Locks {
+  const { kind, url, keyPrefix = '', onUnavailable } = options;
+  const redis = new Redis(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: commandTimeoutMs,
     autoResendUnfulfilledCommands: false,
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000),
     connectTimeout: 2_000,
-    ...(options.keyPrefix === undefined ? {} : { keyPrefix: options.keyPrefix }),
     scripts: {
       acquireLock: { lua: acquireScript, numberOfKeys: 1 },
       releaseLock: { lua: releaseScript, numberOfKeys: 1 },
     },
   }) as Redis & LockCommands;
-  // Connection errors are told by the calls that they hit.
+  // The calls that a connection error fails report it.
   redis.on('error', () => {});
-
+  const keyOf = (id: string) => keyPrefix + lockKey(kind, id);
+  const unknown = (error: unknown): LockAnswer => {
+    onUnavailable(error instanceof Error ? error : new Error(String(error)));
+    return 'UNKNOWN';
+  };
   return {
-    async acquire(id, owner, ttlMs) {
-      try {
-        const mine = await redis.acquireLock(
-          lockKey(kind, id),
-          owner,
-          Math.max(1, Math.ceil(ttlMs)),
-        );
-        return mine === 1 ? 'FREE' : 'TAKEN';
-      } catch (error) {
-        options.onUnavailable(asError(error));
-        return 'UNKNOWN';
-      }
-    },
-    release(id, owner) {
+    acquire: async (id, owner, ttlMs) =>
       redis
-        .releaseLock(lockKey(kind, id), owner)
-        .catch((error: unknown) => options.onUnavailable(asError(error)));
-    },
-    async list() {
-      const client = new Redis(options.url, {
-        lazyConnect: true,
-        maxRetriesPerRequest: 0,
-        retryStrategy: () => null,
-      });
-      client.on('error', () => {});
-      try {
-        await client.connect();
-        const prefix = options.keyPrefix ?? '';
-        const locks: { key: string; ttlMs: number; owner: string }[] = [];
-        for await (const keys of client.scanStream({
-          match: `${prefix}${lockKey(kind, '*')}`,
-          count: 500,
-        })) {
-          for (const key of keys as string[]) {
-            const [ttlMs, owner] = await Promise.all([client.pttl(key), client.get(key)]);
-            // Released between the two: no lock any more.
-            if (owner !== null && ttlMs !== -2)
-              locks.push({ key: key.slice(prefix.length), ttlMs, owner });
-          }
-        }
-        return locks;
-      } finally {
-        client.disconnect();
-      }
-    },
-    async remove(id, owner) {
-      const client = new Redis(options.url, {
-        lazyConnect: true,
-        maxRetriesPerRequest: 0,
-        retryStrategy: () => null,
-        ...(options.keyPrefix === undefined ? {} : { keyPrefix: options.keyPrefix }),
-      });
-      client.on('error', () => {});
-      try {
-        await client.connect();
-        return (await client.eval(releaseScript, 1, lockKey(kind, id), owner)) === 1;
-      } finally {
-        client.disconnect();
-      }
-    },
-    async evictionPolicy() {
-      try {
-        return (await askRedis(options.url)).evictionPolicy;
-      } catch {
-        return null;
-      }
-    },
-    close() {
-      redis.disconnect();
-    },
+        .acquireLock(keyOf(id), owner, Math.max(1, Math.ceil(ttlMs)))
+        .then((mine): LockAnswer => (mine === 1 ? 'FREE' : 'TAKEN'))
+        .catch(unknown),
+    release: (id, owner) => void redis.releaseLock(keyOf(id), owner).catch(unknown),
+    list: async () => onConnection(url, async (client) => listLocks(client, kind, keyPrefix)),
+    remove: async (id, owner) =>
+      onConnection(url, async (client) => {
+        return (await client.eval(releaseScript, 1, keyOf(id), owner)) === 1;
+      }),
+    evictionPolicy: async () =>
+      askRedis(url).then(
+        (answer) => answer.evictionPolicy,
+        () => null,
+      ),
+    close: () => redis.disconnect(),
   };
 }
 
-/**
- * Asks Redis over a connection of its own whether it serves.
- *
- * @returns `maxmemory-policy`, or null where the server does not tell. Rejects while Redis is away.
- */
-export async function askRedis(url: string): Promise<{ evictionPolicy: string | null }> {
+async function listLocks(
+  client: Redis,
+  kind: string,
+  keyPrefix: string,
+): ReturnType<Locks['list']> {
+  const locks: Awaited<ReturnType<Locks['list']>> = [];
+  const match = keyPrefix + lockKey(kind, '*');
+  for await (const keys of client.scanStream({ match, count: 500 })) {
+    for (const key of keys as string[]) {
+      const [ttlMs, owner] = await Promise.all([client.pttl(key), client.get(key)]);
+      // A lock that is released between the two calls is no lock any more.
+      if (owner !== null && ttlMs !== -2)
+        locks.push({ key: key.slice(keyPrefix.length), ttlMs, owner });
+    }
+  }
+  return locks;
+}
+
+/** Runs `work` over a connection of its own, which waits longer than a poll does. Rejects while Redis is away. */
+async function onConnection<T>(url: string, work: (client: Redis) => Promise<T>): Promise<T> {
   const client = new Redis(url, {
     lazyConnect: true,
     maxRetriesPerRequest: 0,
@@ -169,26 +132,30 @@ export async function askRedis(url: string): Promise<{ evictionPolicy: string | 
   client.on('error', () => {});
   try {
     await client.connect();
-    await client.ping();
-    return { evictionPolicy: await toldEvictionPolicy(client) };
+    return await work(client);
   } finally {
     client.disconnect();
   }
 }
 
-async function toldEvictionPolicy(client: Redis): Promise<string | null> {
-  try {
-    const answer = (await client.config('GET', 'maxmemory-policy')) as
+/**
+ * Asks Redis over a connection of its own whether it serves.
+ *
+ * @returns `maxmemory-policy`; null if the server does not tell it. Rejects while Redis is away.
+ */
+export async function askRedis(url: string): Promise<{ evictionPolicy: string | null }> {
+  return onConnection(url, async (client) => {
+    await client.ping();
+    // Hosted servers refuse CONFIG.
+    const answer = (await client.config('GET', 'maxmemory-policy').catch(() => [])) as
       | string[]
       | Record<string, string>;
-    return Array.isArray(answer) ? (answer[1] ?? null) : (answer['maxmemory-policy'] ?? null);
-  } catch {
-    // Hosted servers keep CONFIG to themselves.
-    return null;
-  }
+    const policy = Array.isArray(answer) ? answer[1] : answer['maxmemory-policy'];
+    return { evictionPolicy: policy ?? null };
+  });
 }
 
-/** Where no Redis is configured: every lock is free. */
+/** The locks when no Redis is configured: every lock is free. */
 export const noLocks: Locks = {
   acquire: async () => 'FREE',
   release: () => {},
@@ -197,7 +164,3 @@ export const noLocks: Locks = {
   evictionPolicy: async () => null,
   close: () => {},
 };
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}

@@ -5,12 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 
+import { query, queryRow } from './database.ts';
 import { makeLedgerParts } from './ledger/ledger.ts';
 import { type Database, ledgers } from './tables.ts';
 
 const migrationsFolder = fileURLToPath(new URL('./migrations/', import.meta.url));
 
-/** A migration that was applied is no longer what the file says, or its file is gone. */
+/** Applies the migrations of `db/migrations`. */
+
+/** The file of an applied migration has changed or is gone. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
@@ -36,14 +39,12 @@ async function readMigrations(folder: string): Promise<MigrationFile[]> {
 }
 
 async function checkApplied(db: Kysely<Database>, files: MigrationFile[]): Promise<void> {
-  await sql`create table if not exists migration_checksums (name text primary key, checksum text not null)`.execute(
+  await query(
     db,
-  );
-  const known = await sql<{
-    name: string;
-    checksum: string;
-  }>`select name, checksum from migration_checksums`.execute(db);
-  for (const { name, checksum } of known.rows) {
+  )`create table if not exists migration_checksums (name text primary key, checksum text not null)`;
+  const known = await query(db)<{ name: string; checksum: string }>`
+    select name, checksum from migration_checksums`;
+  for (const { name, checksum } of known) {
     const file = files.find((candidate) => candidate.name === name);
     if (file?.checksum !== checksum) {
       throw new MigrationError(
@@ -71,11 +72,11 @@ export async function migrateToLatest(
     migrations[file.name] = {
       async up(trx) {
         // An index over a large ledger takes longer than a statement of the loop may.
-        await sql`set local statement_timeout = 0`.execute(trx);
+        await query(trx)`set local statement_timeout = 0`;
         await sql.raw(file.text).execute(trx);
-        await sql`insert into migration_checksums (name, checksum) values (${file.name}, ${file.checksum})`.execute(
+        await query(
           trx,
-        );
+        )`insert into migration_checksums (name, checksum) values (${file.name}, ${file.checksum})`;
       },
     };
   }
@@ -92,36 +93,18 @@ export async function migrateToLatest(
 
 /** The tables that a running system needs; the first missing one, or null. */
 export async function findMissingTable(db: Kysely<Database>): Promise<string | null> {
-  const needed = [
-    'plants',
-    'vendor_accounts',
-    'integration_credentials',
-    'plant_periods',
-    'metric_snapshots',
-    'snapshot_revisions',
-    'day_gaps',
-    'alerts',
-    'alert_events',
-    'notifications',
-    'poll_logs',
-    'poll_logs_default',
-    'ledger_kept',
-  ];
-  const result = await sql<{ name: string }>`
-    select name from unnest(${needed}::text[]) as name where to_regclass(name) is null limit 1`.execute(
-    db,
-  );
-  return result.rows[0]?.name ?? null;
+  const [missing] = await query(db)<{ name: string }>`
+    select name from unnest('{plants,vendor_accounts,integration_credentials,plant_periods,metric_snapshots,snapshot_revisions,
+      day_gaps,alerts,alert_events,notifications,poll_logs,poll_logs_default,ledger_kept}'::text[]) as name
+    where to_regclass(name) is null limit 1`;
+  return missing?.name ?? null;
 }
 
 /** The server's version, and the newest migration that was applied. */
 export async function readVersions(
   db: Kysely<Database>,
 ): Promise<{ postgres: string; migration: string | null }> {
-  const result = await sql<{ postgres: string; migration: string | null }>`
+  return queryRow(db)<{ postgres: string; migration: string | null }>`
     select current_setting('server_version') as postgres,
-      (select max(name) from migration_checksums) as migration`.execute(db);
-  const [versions] = result.rows;
-  if (versions === undefined) throw new Error('a select without a row');
-  return versions;
+      (select max(name) from migration_checksums) as migration`;
 }

@@ -2,11 +2,11 @@ import type { AlertSeverity } from '../domain/alerts.ts';
 import type { Subject } from '../domain/subject.ts';
 import { type Db, instant } from './database.ts';
 
-/** The outbox: what is to be said, written in the transaction of what it speaks of. Nothing is sent by writing it. */
+/** The outbox: notifications, written in the transaction of the change that they announce. Writing one sends nothing. */
 
 export interface Notification {
   subject: Subject;
-  /** The alert that it speaks of; null where there is none. */
+  /** The alert that it announces; null if it is about something else. */
   alertId: number | null;
   /** In capitals: `RAISED`, `FAILED`. */
   kind: Uppercase<string>;
@@ -15,7 +15,7 @@ export interface Notification {
   notBeforeMs: number;
 }
 
-/** Writes it once: the same again of the same instant, by a step that is repeated, changes nothing. */
+/** Writes a notification once: a repeated step that writes it again changes nothing. */
 export async function addNotification(
   trx: Db,
   { subject, alertId, kind, severity, notBeforeMs }: Notification,
@@ -37,7 +37,7 @@ export async function addNotification(
     .execute();
 }
 
-/** Takes back what was to be said of the alert and was not due yet. */
+/** Drops the alert's notifications that are not due yet. */
 export async function dropPending(trx: Db, alertId: number, nowMs: number): Promise<void> {
   await trx
     .updateTable('notifications')

@@ -20,7 +20,7 @@ export async function readPage<Row>(
   return cutPage(await read(limit + 1), limit);
 }
 
-/** The first page of rows that are at hand. */
+/** The first page of rows that were read already. */
 export function cutPage<Row>(rows: readonly Row[], limit: number): Page<Row> {
   const shown = rows.slice(0, limit);
   return { rows: shown, nextAfter: rows.length > limit ? (shown.at(-1) ?? null) : null };

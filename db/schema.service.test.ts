@@ -3,10 +3,11 @@ import { beforeEach, describe, expect } from 'vitest';
 
 import { insertTestPlant } from '../test/support/activities.ts';
 import { database, test } from '../test/support/test-database.ts';
+import { query } from './database.ts';
 import { insertAccount } from './plants/credentials.ts';
-import { findPlant } from './plants/plants.ts';
+import { findPlant, plantColumns } from './plants/plants.ts';
 import { insertPollLog } from './plants/poll-logs.ts';
-import type { AlertsTable, PollLogsTable } from './plants/tables.ts';
+import type { PlantTables } from './plants/tables.ts';
 
 const plantId = 'plant';
 const at = new Date('2026-11-22T12:00:00Z');
@@ -22,6 +23,14 @@ const update = (values: object) =>
 const revision = async () => (await findPlant(database.db, plantId))?.revision;
 
 describe('a plant', () => {
+  test('is read by the names of all its columns', async () => {
+    const [[named], [all]] = await Promise.all([
+      query(database.db)<object>`select ${plantColumns} from plants p`,
+      query(database.db)<object>`select * from plants`,
+    ]);
+    expect(named).toEqual(all);
+  });
+
   test.each([
     ['brand', { brand: 'HUAWEI' }],
     ['vendor_plant_id', { vendor_plant_id: '1300000000000000002' }],
@@ -105,7 +114,9 @@ describe('a plant', () => {
 });
 
 describe('alerts', () => {
-  const alert = (values: Partial<Insertable<AlertsTable>> = {}): Insertable<AlertsTable> => ({
+  const alert = (
+    values: Partial<Insertable<PlantTables['alerts']>> = {},
+  ): Insertable<PlantTables['alerts']> => ({
     plant_id: plantId,
     type: 'OFFLINE',
     vendor_alarm_code: null,
@@ -117,7 +128,7 @@ describe('alerts', () => {
     last_seen_at: at,
     ...values,
   });
-  const insert = (values?: Partial<Insertable<AlertsTable>>) =>
+  const insert = (values?: Partial<Insertable<PlantTables['alerts']>>) =>
     database.db.insertInto('alerts').values(alert(values)).execute();
 
   test('one of each key is active at most, also where code and device are null', async () => {
@@ -152,7 +163,9 @@ describe('alerts', () => {
 });
 
 describe('poll_logs', () => {
-  const row = (values: Partial<Insertable<PollLogsTable>> = {}): Insertable<PollLogsTable> => ({
+  const row = (
+    values: Partial<Insertable<PlantTables['poll_logs']>> = {},
+  ): Insertable<PlantTables['poll_logs']> => ({
     plant_id: plantId,
     job_type: 'POLL',
     scheduled_for: at,

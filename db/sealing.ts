@@ -2,16 +2,18 @@ import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'n
 
 import { PlainError } from '../domain/plain-error.ts';
 
-/** Master keys: 32 bytes each. What `current` sealed is opened by its version, whichever of the two it is. */
+/** Seals and opens the credentials of vendor accounts. */
+
+/** The master keys. The version in a sealed row says which of the two opens it. */
 export interface MasterKeys {
   current: MasterKey;
   previous: MasterKey | null;
 }
 
 export interface MasterKey {
-  /** Derived from the key, so that a wrong key is noticed by name and not by a failed tag. */
+  /** Derived from the key, so that an error can name a missing key. */
   version: string;
-  /** 32 bytes that no log shows; as a Buffer they cost 20 µs of every poll. */
+  /** 32 bytes. No log shows a KeyObject, and a Buffer would cost 20 µs of every poll. */
   key: KeyObject;
 }
 
@@ -19,7 +21,7 @@ const table = 'integration_credentials';
 const ivBytes = 12;
 const tagBytes = 16;
 
-/** The row belongs to this account and key: what was moved to another does not open. */
+/** Binds a row to its account and key: a row that was moved to another account does not open. */
 function associatedData(accountId: string, keyVersion: string): Buffer {
   return Buffer.from(`${table}|${accountId}|${keyVersion}`, 'utf8');
 }
@@ -72,7 +74,7 @@ export function openCredentials(
     ]).toString('utf8');
     return JSON.parse(text) as Record<string, string>;
   } catch {
-    // Neither key nor plaintext may come along.
+    // The error has no cause, which could show the key or the plaintext.
     throw new PlainError(
       `the credentials of account ${row.accountId} do not open: the row was changed or belongs to another account`,
     );

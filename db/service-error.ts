@@ -1,8 +1,11 @@
-/** Tells an outage of our own services from an error of ours. */
+/** Tells an outage of our own services from an error of our code. */
 
-/** SQLSTATE classes that pass: connection, transaction rollback, resources, operator intervention, system error. */
+/**
+ * SQLSTATE classes of errors that pass by themselves: connection, transaction rollback, resources, operator intervention,
+ * system error.
+ */
 const passingSqlClasses: ReadonlySet<string> = new Set(['08', '40', '53', '57', '58']);
-/** lock_not_available, the one code of its class that passes. */
+/** lock_not_available, the only code of its class that passes by itself. */
 const passingSqlCodes: ReadonlySet<string> = new Set(['55P03']);
 const connectionCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
@@ -15,7 +18,7 @@ const connectionCodes: ReadonlySet<string> = new Set([
   'EHOSTUNREACH',
   'ENOENT',
 ]);
-/** How pg says, without a code, that its connection went or that the pool had none in time. */
+/** pg's messages, without a code, about a lost connection or a pool that had no free one in time. */
 const connectionMessages =
   /connection terminated|connection timeout|timeout exceeded when trying to connect|client has encountered a connection error|server closed the connection|query read timeout|driver has already been destroyed/i;
 

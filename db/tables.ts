@@ -12,46 +12,40 @@ import type { PlantTables } from './plants/tables.ts';
 
 export type { Role } from './people/tables.ts';
 
-export interface AuditLogTable {
-  id: Generated<number>;
-  at: Instant;
-  actor: string;
-  action: string;
-  subject_type: SubjectKind;
-  subject_id: string;
-  before: NullableJson<unknown>;
-  after: NullableJson<unknown>;
-  request_id: string | null;
-}
-
-export interface IdempotencyKeysTable {
-  /** Whose key it is, as `kind:id`: `user:7`. */
-  scope: string;
-  key: string;
-  request_hash: Buffer;
-  created_at: Instant;
-  status: number | null;
-  body: NullableJson<unknown>;
-}
-
-export interface NotificationsTable {
-  id: Generated<number>;
-  subject_kind: SubjectKind;
-  subject_id: string;
-  /** The alert that it tells of; null where there is none. */
-  alert_id: number | null;
-  /** In capitals, as each context calls it: `RAISED`. */
-  kind: Uppercase<string>;
-  severity: AlertSeverity;
-  created_at: Date;
-  not_before: Date;
-  dropped_at: Date | null;
-}
-
 export interface Database extends PlantTables, PeopleTables {
-  audit_log: AuditLogTable;
-  notifications: NotificationsTable;
-  idempotency_keys: IdempotencyKeysTable;
+  audit_log: {
+    id: Generated<number>;
+    at: Instant;
+    actor: string;
+    action: string;
+    subject_type: SubjectKind;
+    subject_id: string;
+    before: NullableJson<unknown>;
+    after: NullableJson<unknown>;
+    request_id: string | null;
+  };
+  notifications: {
+    id: Generated<number>;
+    subject_kind: SubjectKind;
+    subject_id: string;
+    /** The alert that it announces; null if it is about something else. */
+    alert_id: number | null;
+    /** In capitals, as each context calls it: `RAISED`. */
+    kind: Uppercase<string>;
+    severity: AlertSeverity;
+    created_at: Date;
+    not_before: Date;
+    dropped_at: Date | null;
+  };
+  idempotency_keys: {
+    /** Whose key it is, as `kind:id`: `user:7`. */
+    scope: string;
+    key: string;
+    request_hash: Buffer;
+    created_at: Instant;
+    status: number | null;
+    body: NullableJson<unknown>;
+  };
 }
 
 /** The ledgers of all contexts: partitions are made for each. */

@@ -1,7 +1,7 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 
 import { localTimeText } from '../domain/wording.ts';
-import { type Db, instant } from './database.ts';
+import { type Db, instant, queryRow } from './database.ts';
 import type { Database } from './tables.ts';
 
 /** A winter's and a summer's day on either half of the earth: clocks that agree on both agree on summer time. */
@@ -19,11 +19,9 @@ const invalidParameterValue = '22023';
  */
 async function clockInDatabase(db: Db, timezone: string, atMs: number): Promise<string | null> {
   try {
-    const result = await sql<{ clock: string }>`
-      select to_char(${instant(atMs)}::timestamptz at time zone ${timezone}, 'YYYY-MM-DD HH24:MI') as clock`.execute(
-      db,
-    );
-    return result.rows[0]?.clock ?? null;
+    const { clock } = await queryRow(db)<{ clock: string }>`
+      select to_char(${instant(atMs)}::timestamptz at time zone ${timezone}, 'YYYY-MM-DD HH24:MI') as clock`;
+    return clock;
   } catch (error) {
     if ((error as { code?: unknown }).code === invalidParameterValue) return null;
     throw error;

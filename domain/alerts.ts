@@ -1,9 +1,9 @@
 import { addDays, hourMs, instantOf, localDateAt, localMinutesAt } from './zone.ts';
 
 /**
- * The life of alerts, whatever they are about: one active alert a key, NEW → ACKED → RESOLVED, and when people are told of
- * it. Which conditions raise an alert is for the rules of each context; `db/alerts.ts` writes what is decided here. Instants
- * are integer milliseconds since the epoch.
+ * The life of alerts in every context: one active alert per key, NEW → ACKED → RESOLVED, and when it is announced. Each
+ * context's rules decide which conditions raise an alert; `db/alerts.ts` writes the decisions. Instants are integer
+ * milliseconds since the epoch.
  */
 
 export type AlertSeverity = 'YELLOW' | 'RED';
@@ -16,9 +16,9 @@ export type AlertState = 'NEW' | 'ACKED' | 'RESOLVED';
  */
 export interface AlertKey<Type extends string = string> {
   type: Type;
-  /** Tells alerts of one type apart: the code of a vendor's alarm, or a word of ours; null: there is one only. */
+  /** Tells alerts of one type apart: the code of a vendor's alarm, or a word of our rules; null: the type has one alert. */
   vendorAlarmCode: string | null;
-  /** Which part of the subject is concerned: a serial number; null: the whole. */
+  /** The serial number of the part that the alert is about; null: the whole subject. */
   deviceSn: string | null;
 }
 
@@ -28,7 +28,7 @@ export interface ActiveAlert<Type extends string = string> extends AlertKey<Type
   state: 'NEW' | 'ACKED';
   startedAtMs: number;
   lastSeenAtMs: number;
-  /** With ACKED: until when, if a person said so. */
+  /** With ACKED: until when it holds, if a person gave a time. */
   ackedUntilMs: number | null;
   lastNotifiedAtMs: number | null;
   /** The earliest `not_before` of its announcements that were not dropped; null where it was never announced. */
@@ -52,23 +52,28 @@ export interface Condition<Type extends string = string> extends AlertKey<Type> 
   startedAtMs: number;
   /** One sentence for people. */
   message: string;
-  /** The level and the words of whoever reported it, where that was not us. */
+  /** The level and the words of the vendor or device that reported it; null if our rules did. */
   vendorLevel?: string | null;
   vendorText?: string | null;
   muted?: boolean;
 }
 
+/** A condition as the rules report it; without a start it began now. */
+type Reported<Type extends string> = Omit<Condition<Type>, 'startedAtMs'> & {
+  startedAtMs?: number;
+};
+
 export interface NewAlert<Type extends string = string> extends Required<Condition<Type>> {
-  /** Inherited from an alert of the same key that ended within 6 h, or now where it is announced. */
+  /** Inherited from an alert of the same key that ended within 6 h, or now if it is announced. */
   lastNotifiedAtMs: number | null;
 }
 
 export type AnnouncementKind = 'RAISED' | 'ESCALATED' | 'REMINDER' | 'RECOVERED';
 
-/** What is to be said of an alert: a row of the outbox. */
+/** An announcement of an alert: a row of the outbox. */
 export interface Announcement {
   kind: AnnouncementKind;
-  /** Not sent before this instant: now where it is urgent, else by day. */
+  /** Not sent before this instant: now if it is urgent, else by day. */
   notBeforeMs: number;
 }
 
@@ -88,7 +93,7 @@ export type AlertChange<Type extends string = string> =
       id: string;
       atMs: number;
       reason: string;
-      /** Its announcements that were not due yet are dropped, and with them the memory of having been told. */
+      /** Its announcements that were not due yet are dropped, and with them the time of the last one. */
       dropPending: boolean;
       announce: Announcement | null;
     }
@@ -97,13 +102,13 @@ export type AlertChange<Type extends string = string> =
 
 type Judged = { type: string; severity: AlertSeverity };
 
-/** Who is told of a subject's alerts, and when. The functions hold the rules of its context. */
+/** Whether and when a subject's alerts are announced. The functions hold the rules of its context. */
 export interface Audience {
   /** The zone by whose clock it is day. */
   timezone: string;
   /** Until when a person silenced the subject; null: not at all. */
   silencedUntilMs: number | null;
-  /** Nothing is announced of the subject, not even a recovery: an operator has it paused, say. */
+  /** Nothing about the subject is announced, not even a recovery: for example, an operator has paused it. */
   isPaused: boolean;
   /** Whether an alert of this type is kept but not announced now, because something else speaks for it. */
   isWithheld(type: string): boolean;
@@ -111,9 +116,11 @@ export interface Audience {
   isUrgent(alert: Judged): boolean;
 }
 
-/** LOCKED: an alert is announced again after more than this. */
+/** An active alert is announced again after more than this. */
 export const announceAgainAfterMs = 6 * hourMs;
-/** When people are told, by the subject's clock: from 07:00, inclusive, to 20:00, exclusive. */
+/**
+ * Announcements that are not urgent wait for the day, by the subject's clock: from 07:00, inclusive, to 20:00, exclusive.
+ */
 const tellFromMinutes = 7 * 60;
 const tellToMinutes = 20 * 60;
 
@@ -127,11 +134,11 @@ function keyText({ type, vendorAlarmCode, deviceSn }: AlertKey): string {
 
 /**
  * The alerts of one subject during one evaluation. The rules report what holds and resolve what has ended; `changes` lists
- * what is to be written, in order. There is one active alert a key, in the order NEW → ACKED → RESOLVED.
+ * what to write, in order. There is one active alert per key, in the order NEW → ACKED → RESOLVED.
  *
  * @example
  * const book = new AlertBook({ active, ended }, audience, nowMs);
- * book.report({ type: 'OFFLINE', vendorAlarmCode: null, deviceSn: '7', severity: 'YELLOW', startedAtMs: nowMs, message: 'Unit 7 does not answer.' });
+ * book.report({ type: 'OFFLINE', vendorAlarmCode: null, deviceSn: '7', severity: 'YELLOW', message: 'Unit 7 does not answer.' });
  * book.remind();
  * await applyAlertChanges(trx, subject, book.changes, { active, nowMs });
  */
@@ -153,7 +160,8 @@ export class AlertBook<Type extends string = string> {
   }
 
   /** The condition holds: a new alert, a rise, or the old one seen again. Nothing lowers an active alert. */
-  report(condition: Condition<Type>): void {
+  report(reported: Reported<Type>): void {
+    const condition = { startedAtMs: this.#nowMs, ...reported };
     const alert = this.#active.get(keyText(condition));
     if (alert === undefined) {
       this.#raise(condition);
@@ -183,7 +191,7 @@ export class AlertBook<Type extends string = string> {
     });
   }
 
-  /** Ends acknowledgements whose time is over and announces what is due, of the alerts that stay. Comes last. */
+  /** Ends acknowledgements whose time is over and announces what is due for the alerts that stay. Call it last. */
   remind(): void {
     for (const alert of this.#before.active) {
       if (this.#decided.has(alert.id)) continue;
@@ -220,7 +228,7 @@ export class AlertBook<Type extends string = string> {
   }
 }
 
-/** What an evaluation is told of the subject's alerts. */
+/** The subject's alerts before an evaluation. */
 interface Before<Type extends string> {
   active: readonly ActiveAlert<Type>[];
   /** Those resolved or announced within the last 6 h. */
@@ -239,7 +247,7 @@ function isAudible({ silencedUntilMs, isPaused }: Audience, nowMs: number): bool
   return !isPaused && (silencedUntilMs === null || nowMs >= silencedUntilMs);
 }
 
-/** Whether the alert itself is announced; its recovery is, wherever the alert was. */
+/** Whether the alert itself is announced; its recovery is announced whenever the alert was. */
 function isTellable(alert: Judged, audience: Audience, nowMs: number): boolean {
   return isAudible(audience, nowMs) && !audience.isWithheld(alert.type);
 }
@@ -263,7 +271,7 @@ function nextTellingTime(timezone: string, nowMs: number): number {
   return instantOf(minutes < tellFromMinutes ? today : addDays(today, 1), '07:00', timezone);
 }
 
-/** What is due to a new alert: its announcement, or the memory of the one that its key had a short while ago. */
+/** The announcement of a new alert, or the time of the one that its key had within the last 6 h. */
 export function announceRaise(
   alert: Pick<Condition, keyof AlertKey | 'severity' | 'muted'>,
   ended: readonly EndedAlert[],
@@ -281,7 +289,7 @@ export function announceRaise(
 
 /**
  * When an ended alert of the same key was last announced, ms. The 6 h count from that announcement, not from the end: a
- * vendor may state an end that was long ago. A RED alert takes nothing from a YELLOW one.
+ * vendor may state an end that was long ago. A RED alert does not inherit from a YELLOW one.
  */
 function inheritedFrom(
   alert: AlertKey & { severity: AlertSeverity },
@@ -293,7 +301,7 @@ function inheritedFrom(
     const { lastNotifiedAtMs } = other;
     if (!isSameKey(other, alert)) continue;
     if (alert.severity === 'RED' && other.severity === 'YELLOW') continue;
-    // One that was still to come when its alert ended was dropped with it.
+    // An announcement that was not due when its alert ended was dropped.
     if (lastNotifiedAtMs === null || lastNotifiedAtMs > nowMs) continue;
     newestMs = Math.max(newestMs ?? lastNotifiedAtMs, lastNotifiedAtMs);
   }
@@ -311,8 +319,8 @@ export function announceRise(
 }
 
 /**
- * The announcement that is due to an alert that stays: its first one, where a silence withheld it, or a reminder. null
- * where none is due. Holds for subjects that are not polled, too.
+ * The announcement that is due for an active alert: its first one if a silence withheld it, else a reminder; null: none is
+ * due. Also for subjects that are not polled.
  */
 export function reminderOf(
   alert: ActiveAlert,
@@ -328,7 +336,10 @@ export function reminderOf(
   return announcement(kind, alert, audience, nowMs);
 }
 
-/** What the end of an alert does to its announcements: those to come are dropped; a recovery is told where the alert was. */
+/**
+ * What the end of an alert does to its announcements: those that are not due yet are dropped; a recovery is announced if
+ * the alert was.
+ */
 export function announceRecovery(
   alert: ActiveAlert,
   audience: Audience,

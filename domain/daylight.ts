@@ -20,13 +20,16 @@ export interface DaylightPlace extends Place {
   statusProfile: StatusProfile;
 }
 
+/** A place whose coordinates are known. */
+type KnownPlace = Place & { latitude: number; longitude: number };
+
 interface Span {
   fromMs: number;
   toMs: number;
 }
 
 /** The time in which a healthy plant is awake on a local day: sunrise + 45 min to sunset − 45 min; null: none on that day. */
-function lightOf(date: LocalDate, place: Place & Coordinates): Span | null {
+function lightOf(date: LocalDate, place: KnownPlace): Span | null {
   const { timezone, latitude, longitude } = place;
   const { sunriseMs, sunsetMs, polar } = sunTimes(date, timezone, latitude, longitude);
   if (polar === 'NIGHT') return null;
@@ -36,13 +39,8 @@ function lightOf(date: LocalDate, place: Place & Coordinates): Span | null {
   return light.toMs > light.fromMs ? light : null;
 }
 
-interface Coordinates {
-  latitude: number;
-  longitude: number;
-}
-
 /** The plant's place, if its night is known and counts: DAYLIGHT with coordinates; null for STRICT. */
-function lightPlace(place: DaylightPlace): (Place & Coordinates) | null {
+function lightPlace(place: DaylightPlace): KnownPlace | null {
   const { statusProfile, timezone, latitude, longitude } = place;
   if (statusProfile !== 'DAYLIGHT' || latitude === null || longitude === null) return null;
   return { timezone, latitude, longitude };
@@ -60,17 +58,7 @@ export function countedSilenceMs(
   nowMs: number,
   limitMs: number | null,
 ): number {
-  const silenceMs = nowMs - fromMs;
-  const lit = lightPlace(place);
-  if (lit === null || (limitMs !== null && silenceMs <= limitMs)) return silenceMs;
-  let countedMs = 0;
-  for (const date of datesOf(fromMs, nowMs, lit.timezone)) {
-    const light = lightOf(date, lit);
-    if (light !== null)
-      countedMs += Math.max(0, Math.min(light.toMs, nowMs) - Math.max(light.fromMs, fromMs));
-    if (limitMs !== null && countedMs > limitMs) break;
-  }
-  return countedMs;
+  return silenceWithin(place, { fromMs, toMs: nowMs }, limitMs, lightOf);
 }
 
 /**
@@ -85,17 +73,31 @@ export function litDaysSilenceMs(
   nowMs: number,
   limitMs: number | null,
 ): number {
-  const silenceMs = nowMs - fromMs;
+  return silenceWithin(place, { fromMs, toMs: nowMs }, limitMs, (date, lit) =>
+    lightOf(date, lit) === null
+      ? null
+      : { fromMs: startOfDayMs(date, lit.timezone), toMs: endOfDayMs(date, lit.timezone) },
+  );
+}
+
+/** The part of a silence, ms, that lies in the spans of its days; the whole silence unless the plant is DAYLIGHT. */
+function silenceWithin(
+  place: DaylightPlace,
+  silence: Span,
+  limitMs: number | null,
+  spanOf: (date: LocalDate, place: KnownPlace) => Span | null,
+): number {
+  const { fromMs, toMs } = silence;
   const lit = lightPlace(place);
-  if (lit === null || (limitMs !== null && silenceMs <= limitMs)) return silenceMs;
+  if (lit === null || (limitMs !== null && toMs - fromMs <= limitMs)) return toMs - fromMs;
   let countedMs = 0;
-  for (let date = localDateAt(fromMs, lit.timezone); ; date = addDays(date, 1)) {
-    const startMs = startOfDayMs(date, lit.timezone);
-    if (startMs >= nowMs || (limitMs !== null && countedMs > limitMs)) return countedMs;
-    if (lightOf(date, lit) === null) continue;
-    const endMs = endOfDayMs(date, lit.timezone);
-    countedMs += Math.max(0, Math.min(endMs, nowMs) - Math.max(startMs, fromMs));
+  for (const date of datesOf(fromMs, toMs, lit.timezone)) {
+    const span = spanOf(date, lit);
+    if (span !== null)
+      countedMs += Math.max(0, Math.min(span.toMs, toMs) - Math.max(span.fromMs, fromMs));
+    if (limitMs !== null && countedMs > limitMs) break;
   }
+  return countedMs;
 }
 
 /**

@@ -29,9 +29,6 @@ export interface LateSlots {
 export const missedRowsMax = 10_000;
 /** A slot is late, and not merely delayed by a busy worker, when more than this part of the interval has passed. */
 const lateIntervalPart = 1 / 10;
-/** A subject may miss one slot and have another under way before it counts as stale. */
-const staleIntervals = 2;
-const staleGraceMs = 60_000;
 /** Late loops spread their first poll over this part of the interval, so that a returning fleet does not poll all at once. */
 export const catchUpIntervalPart = 1 / 6;
 /** Below this a spread has no effect: plants with such short intervals poll at once. */
@@ -124,9 +121,4 @@ export function catchUpWaitMsMax(grid: Grid, nowMs: number): number {
   const spreadMs = Math.floor(grid.intervalMs * catchUpIntervalPart);
   if (spreadMs < catchUpSpreadMsMin) return 0;
   return Math.min(spreadMs, nextSlotAfter(grid, nowMs) - nowMs - 1);
-}
-
-/** What is polled every `intervalMs` is stale once its newest poll is older than this. SQL has the same: `stale_after`. */
-export function staleAfterMs(intervalMs: number): number {
-  return staleIntervals * intervalMs + staleGraceMs;
 }

@@ -5,11 +5,7 @@ import { applyAlertChanges } from '../db/alerts.ts';
 import { plantSubject, readAlertsBefore, writePlantChanges } from '../db/plants/alerts.ts';
 import { ackAlert, silencePlants } from '../db/plants/alerts-in-hand.ts';
 import { allPlants } from '../db/scope.ts';
-import {
-  findCredentialsVersion,
-  insertAccount,
-  replaceCredentials,
-} from '../db/plants/credentials.ts';
+import { findCredentials, insertAccount, replaceCredentials } from '../db/plants/credentials.ts';
 import { type Db, instant } from '../db/database.ts';
 import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../db/ledger/periods.ts';
 import { plantLedger } from '../db/plants/ledger.ts';
@@ -95,7 +91,7 @@ type Play = (db: Db, brand: Brand, ...args: never[]) => Promise<unknown>;
 const plays: Partial<Record<Method, Play>> = {
   async addPlant(db, brand, plant: LedgerPlant) {
     await insertAccount(db, { id: plant.accountId, brand, name: 'Account' });
-    if ((await findCredentialsVersion(db, plant.accountId)) === null)
+    if ((await findCredentials(db, plant.accountId)) === undefined)
       await replaceCredentials(db, sealedFor(plant.accountId));
     await insertPlants(db, [
       {
@@ -149,13 +145,15 @@ const plays: Partial<Record<Method, Play>> = {
     findClaims(db, id, span),
   findLastSlot: (db, _brand, id: string) => findLastSlot(db, id),
   hasDailyLog: (db, _brand, id: string, atMs: number) => hasDailyLog(db, id, atMs),
-  findBookedTotals: (db, _brand, ...args: [string, string, number, number]) =>
-    findBookedTotals(db, ...args),
+  findBookedTotals: (db, _brand, id: string, date: string, fromMs: number, toMs: number) =>
+    findBookedTotals(db, id, date, { fromMs, toMs }),
   findOpenPeriod: (db, _brand, id: string) => findOpenPeriod(db, plantLedger, id),
   wasActiveBetween: (db, _brand, id: string, fromMs: number, toMs: number) =>
     wasActiveBetween(db, plantLedger, id, { fromMs, toMs }),
-  writeLiveDay: (db, _brand, ...args: Parameters<Ledger['writeLiveDay']>) =>
-    writeLiveDay(db, ...args),
+  writeLiveDay: (db, _brand, ...args: Parameters<Ledger['writeLiveDay']>) => {
+    const [plantId, slotMs, row, claim] = args;
+    return writeLiveDay(db, plantId, slotMs, { row, claim });
+  },
   writePlantChanges(db, _brand, ...args: Parameters<Ledger['writePlantChanges']>) {
     const [id, changes, fence, seenRevision] = args;
     return writePlantChanges(
@@ -184,7 +182,8 @@ const plays: Partial<Record<Method, Play>> = {
   },
   writeProposal: (db, _brand, ...args: [string, string, number | null]) =>
     writeProposal(db, ...args),
-  recordGap: (db, _brand, id: string, date: string) => recordGap(db, id, date, 0, 'tried'),
+  recordGap: (db, _brand, id: string, date: string) =>
+    recordGap(db, id, date, { atMs: 0, note: 'tried' }),
   forgetGaps: (db, _brand, id: string) => forgetGaps(db, id),
   writeTotalsByTime: (db, _brand, ...args: [string, string, (number | null)[]]) =>
     writeTotalsByTime(db, ...args),

@@ -180,7 +180,7 @@ export class Steps {
   ): WholePoll | null {
     const { plantId, slotMs, nowMs, startedAtMs, durationMs, reading } = args;
     const { ledger } = this;
-    const decided = decideOrdinaryPoll(before, reading, slotMs, nowMs, (measuredAtMs) =>
+    const decided = decideOrdinaryPoll(before, reading, { slotMs, nowMs }, (measuredAtMs) =>
       ledger.daysAtTime(plantId, nowMs, measuredAtMs),
     );
     if (decided === null) return null;
@@ -262,7 +262,7 @@ export class Steps {
         value !== null && isPossibleDayEnergy(value, plant.installedCapacityKw) ? value : null;
       const proposed = before?.proposedEnergyKwh ?? null;
       const ageDays = Math.round((Date.parse(today) - Date.parse(date)) / 86_400_000);
-      const decision = decideRefresh(before, date, seriesKwh, ageDays, proposed);
+      const decision = decideRefresh(before, { date, energyKwh: seriesKwh }, ageDays, proposed);
       const oldKwh = before?.todayEnergyKwh ?? null;
       if (decision.row !== null)
         this.ledger.writeSeriesDay(plantId, decision.row, { oldKwh, source, atMs: nowMs });

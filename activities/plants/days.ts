@@ -54,7 +54,10 @@ export function createDays(deps: ActivityDeps, context: () => CallContext) {
       const from = startOfDayMs(date, plant.timezone);
       const to = endOfDayMs(date, plant.timezone);
       // Late readings of the day may arrive on the next day.
-      const points = await findBookedTotals(db, plantId, date, from, to + (to - from));
+      const points = await findBookedTotals(db, plantId, date, {
+        fromMs: from,
+        toMs: to + (to - from),
+      });
       await writeTotalsByTime(db, plantId, date, totalsByTime(points, date, plant.timezone));
       return decideClosing(date, await findDays(db, plantId, addDays(date, -7), date));
     },
@@ -102,7 +105,8 @@ export async function fillDays(
     const failure = vendorFailure(error);
     if (failure === null || call.signal.aborted) throw error;
     if (request.dryRun !== true) {
-      for (const date of dates) await recordGap(deps.db, plantId, date, nowMs, failure.message);
+      for (const date of dates)
+        await recordGap(deps.db, plantId, date, { atMs: nowMs, note: failure.message });
     }
     return { days: [], failure };
   }
@@ -133,8 +137,7 @@ async function recordDays(
       const { proposedEnergyKwh, ...row } = before ?? { proposedEnergyKwh: null, date };
       const decision = decideRefresh(
         before === null ? null : (row as typeof before),
-        date,
-        seriesKwh,
+        { date, energyKwh: seriesKwh },
         daysBetween(date, today),
         proposedEnergyKwh,
       );
@@ -151,7 +154,8 @@ async function recordDays(
         await writeSeriesDay(trx, plant.id, decision.row, { oldEnergyKwh, source, atMs: nowMs });
       else if (before !== null && decision.proposalKwh !== proposedEnergyKwh)
         await writeProposal(trx, plant.id, date, decision.proposalKwh);
-      if (seriesKwh === null) await recordGap(trx, plant.id, date, nowMs, decision.note);
+      if (seriesKwh === null)
+        await recordGap(trx, plant.id, date, { atMs: nowMs, note: decision.note });
     }
     return results;
   });

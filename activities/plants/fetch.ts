@@ -96,7 +96,7 @@ async function isHeldBack(
   nowMs: number,
 ): Promise<boolean> {
   if (heldByIncident === null) return false;
-  return !(await takeProbe(deps.db, heldByIncident, plant.id, slotMs, nowMs));
+  return !(await takeProbe(deps.db, heldByIncident, plant.id, { slotMs, nowMs }));
 }
 
 /** Asks the vendor; its errors are values. `call.signal` ends a local call, and a regular one ends itself. */

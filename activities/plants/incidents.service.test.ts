@@ -3,7 +3,6 @@ import { beforeEach, describe, expect } from 'vitest';
 import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
 import { playPlant } from '../../cli/demo/play.ts';
-import { listIncidents } from '../../db/plants/incidents.ts';
 import { findPlant, listPlants } from '../../db/plants/plants.ts';
 import { incidentLimits } from '../../domain/plants/incidents.ts';
 import type { AdapterErrorType } from '../../domain/plants/plant.ts';
@@ -78,7 +77,13 @@ async function live(minutes: number): Promise<void> {
   }
 }
 
-const incidents = () => listIncidents(database.db, { limit: 10 });
+const incidents = () =>
+  database.db
+    .selectFrom('brand_incidents')
+    .selectAll()
+    .where('opened_at', 'is not', null)
+    .orderBy('opened_at', 'desc')
+    .execute();
 const told = () =>
   database.db
     .selectFrom('notifications as n')

@@ -30,7 +30,7 @@ export async function judgeIncidents(
   const counts = await countBrands(db, nowMs, limits.afterMs);
   const isHeld = before.some(({ heldAtMs }) => heldAtMs !== null);
   const probes = isHeld ? await findAnsweredProbes(db) : [];
-  const decided = decideIncidents(before, counts, probes, nowMs, limits);
+  const decided = decideIncidents(before, { counts, probesAnswered: probes }, nowMs, limits);
   const { incidents, forgotten } = decided;
   if (incidents.length + forgotten.length === 0) return { opened: [], closed: [], lifted: [] };
   const lifted = await writeIncidents(db, before, decided, nowMs);

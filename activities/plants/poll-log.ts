@@ -5,7 +5,7 @@ import { type Db, instant } from '../../db/database.ts';
 import { findPlant } from '../../db/plants/plants.ts';
 import { insertMissed, insertPollLog } from '../../db/plants/poll-logs.ts';
 import { findClaims } from '../../db/plants/snapshots.ts';
-import type { PollLogsTable } from '../../db/plants/tables.ts';
+import type { PlantTables } from '../../db/plants/tables.ts';
 import { outcomeOf } from '../../domain/plants/alerts.ts';
 import type { BookedPoll } from '../../domain/plants/changes.ts';
 import type { PollLogArgs } from './contract.ts';
@@ -16,7 +16,10 @@ import type { PollLogArgs } from './contract.ts';
 type Writer = Pick<CallContext, 'workflowId' | 'runId'>;
 
 /** The row of a poll or closing. */
-export function pollLogRow(args: PollLogArgs, writer: Writer): Insertable<PollLogsTable> {
+export function pollLogRow(
+  args: PollLogArgs,
+  writer: Writer,
+): Insertable<PlantTables['poll_logs']> {
   const { booked } = args;
   return {
     plant_id: args.plantId,

@@ -5,7 +5,7 @@ import {
   readAlertsBefore,
   writePlantChanges,
 } from '../../db/plants/alerts.ts';
-import { findCredentialsVersion, lockAccount } from '../../db/plants/credentials.ts';
+import { findCredentials, lockAccount } from '../../db/plants/credentials.ts';
 import { type Db, instant } from '../../db/database.ts';
 import { findPlant, lockPlant, pauseAccount, type PlantRow } from '../../db/plants/plants.ts';
 import { insertPollLog } from '../../db/plants/poll-logs.ts';
@@ -40,7 +40,7 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
       const { booked, row, gaps } = decideDay(before, args.reading.summary, args.nowMs);
       if (row !== null) {
         const claim = { nowMs: args.nowMs, reading: args.reading, booked };
-        const written = await writeLiveDay(deps.db, args.plantId, args.slotMs, row, claim);
+        const written = await writeLiveDay(deps.db, args.plantId, args.slotMs, { row, claim });
         await deps.checkpoint('after snapshot commit');
         if (!written) return { booked: (await storedClaim(deps.db, args)) ?? booked, gaps: [] };
       }
@@ -221,7 +221,8 @@ function isRefused({ result }: ReconcileArgs): boolean {
 /** Whether the tried credentials are still the account's. */
 async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
   if (!isRefused(args)) return true;
-  return (await findCredentialsVersion(db, row.vendor_account_id)) === args.credentialsVersion;
+  const stored = await findCredentials(db, row.vendor_account_id);
+  return (stored?.version ?? null) === args.credentialsVersion;
 }
 
 /** Adds the worker's course of polls, for the loop's next run. */

@@ -153,7 +153,7 @@ function decideOrdinary(
   const { nowMs, durationMs, reading } = result;
   const { rules, markedDays, fetch } = before;
   if (nowMs - slotMs > markedLateMsMax) return null;
-  const decided = decideOrdinaryPoll(before, reading, slotMs, nowMs, (measuredAtMs) =>
+  const decided = decideOrdinaryPoll(before, reading, { slotMs, nowMs }, (measuredAtMs) =>
     totalsAtTime(markedDays, measuredAtMs, rules.plant.timezone),
   );
   if (decided === null) return null;

@@ -120,8 +120,7 @@ export async function changePassword(
         trx,
         user.id,
         { passwordHash, mustChangePassword: false, expectedHash: user.password_hash },
-        by,
-        instant(deps.clock()),
+        { by, at: instant(deps.clock()) },
       ),
     );
   forgetPeople(deps);

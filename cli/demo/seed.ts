@@ -6,7 +6,7 @@ import { type MasterKeys, sealCredentials } from '../../db/sealing.ts';
 import type { ActivityDeps } from '../../activities/plants/deps.ts';
 import { createVendors } from '../../activities/plants/vendor.ts';
 import { createFixtureAdapter, registry } from '../../adapters/clouds/registry.ts';
-import { findAccount, insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
+import { findAccounts, insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
 import { noLocks } from '../../db/lock.ts';
 import { findPlant, insertPlants, updatePlants } from '../../db/plants/plants.ts';
 import type { Database } from '../../db/tables.ts';
@@ -81,7 +81,7 @@ export async function insertDemo(
 ): Promise<void> {
   await options.db.transaction().execute(async (trx) => {
     for (const { account, brand } of plants) {
-      if ((await findAccount(trx, account)) !== undefined) continue;
+      if ((await findAccounts(trx, [account])).length > 0) continue;
       await insertAccount(trx, { id: account, brand, name: account });
       await replaceCredentials(
         trx,

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 
-import { type Db, instant, msOf, onlyRow } from '../database.ts';
+import { type Db, instant, msOf, query, queryRow } from '../database.ts';
 import type { Database } from '../tables.ts';
 import {
   activePeriodOfRow,
@@ -12,8 +12,7 @@ import {
 } from './ledger.ts';
 
 /**
- * The invariants of a ledger, in SQL: what is due is made from the periods, put beside what is written, and only what does
- * not fit comes out.
+ * The check of a ledger, in SQL: compares the slots that the periods make due with the rows, and returns what does not fit.
  */
 
 /** Slots and rows with `fromMs` ≤ instant < `toMs`. */
@@ -22,20 +21,20 @@ export interface AuditWindow {
   toMs: number;
 }
 
-/** What of the ledger is read. */
+/** The part of the ledger that a check reads. */
 export interface LedgerScope extends AuditWindow {
-  /** `hasLedgerKey`: no slot has two rows, so nobody needs to count them. */
+  /** The answer of `hasLedgerKey`: no slot has two rows, so they need no counting. */
   isKeyed: boolean;
   /** Default: all subjects. */
   subjectIds?: readonly string[];
 }
 
-/** A month of a large fleet is read in seconds; the pool's limit for a poll's statements is not made for it. */
+/** Reading a month of a large fleet takes longer than the pool allows a poll's statement. */
 const statementTimeout = '10min';
 /** The joins of half a million slots stay in memory. */
 const workMemory = '64MB';
 
-/** Runs `read` on one unchanging state of the database: what a poll commits meanwhile is seen wholly or not at all. */
+/** Runs `read` on one unchanging state of the database: it sees each poll's commit wholly or not at all. */
 export async function onOneSnapshot<T>(
   db: Kysely<Database>,
   read: (trx: Transaction<Database>) => Promise<T>,
@@ -45,20 +44,20 @@ export async function onOneSnapshot<T>(
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (trx) => {
-      await sql`select set_config('statement_timeout', ${statementTimeout}, true), set_config('work_mem', ${workMemory}, true)`.execute(
+      await query(
         trx,
-      );
+      )`select set_config('statement_timeout', ${statementTimeout}, true), set_config('work_mem', ${workMemory}, true)`;
       return read(trx);
     });
 }
 
 /**
- * Since when the ledger holds every row: since the line of the last prune; else the first period or row of all, or, where old
- * parts were detached by hand, the start of the oldest row's part (parts go whole). null: nothing was ever due.
+ * The instant from which the ledger holds every row, ms: the line of the last prune; else the first period or row, or, if
+ * old partitions were detached by hand, the start of the oldest row's partition. null: nothing was ever due.
  */
 export async function findLedgerStart(db: Db, ledger: Ledger): Promise<number | null> {
   const { rows, periods, slot } = namesOf(ledger);
-  const result = await sql<{ start: Date | null }>`
+  const [found] = await query(db)<{ start: Date | null }>`
     select case when l.first_at is null and k.from_at is not null then k.from_at else
       greatest(k.from_at, date_trunc(${ledger.parts.unit}, coalesce(l.first_at, now()), 'UTC'),
         least(l.first_at, p.first_at)) end as start
@@ -67,21 +66,19 @@ export async function findLedgerStart(db: Db, ledger: Ledger): Promise<number | 
       -- what a prune left of older times is single rows
       select min(${slot}) as first_at from ${rows} where ${slot} >= coalesce(k.from_at, '-infinity')) l
     cross join (select min(from_at) as first_at from ${periods} where reason = 'ACTIVE') p
-    where l.first_at is not null or p.first_at is not null`.execute(db);
-  return result.rows[0]?.start?.getTime() ?? null;
+    where l.first_at is not null or p.first_at is not null`;
+  return found?.start?.getTime() ?? null;
 }
 
 /** Whether the database itself forbids a second row of a slot: the primary key, or another unique index of its columns. */
 export async function hasLedgerKey(db: Db, ledger: Ledger): Promise<boolean> {
-  const result = await sql<{ present: boolean }>`
+  const { present } = await queryRow(db)<{ present: boolean }>`
     select exists (
       select from pg_index i
       where i.indrelid = ${ledger.rows}::text::regclass and i.indisunique and i.indisvalid and i.indpred is null
         and (select array_agg(a.attname::text order by a.attname) from pg_attribute a
-             where a.attrelid = i.indrelid and a.attnum = any(i.indkey::smallint[])) = ${keyOf(ledger).sort()}::text[]) as present`.execute(
-    db,
-  );
-  return result.rows[0]?.present === true;
+             where a.attrelid = i.indrelid and a.attnum = any(i.indkey::smallint[])) = ${keyOf(ledger).sort()}::text[]) as present`;
+  return present;
 }
 
 const isInScope = ({ subjectIds }: LedgerScope, subject: RawBuilder<unknown>) =>
@@ -101,7 +98,7 @@ const dueSlots = (ledger: Ledger, scope: LedgerScope) => {
     where p.reason = 'ACTIVE' and span.from_at < span.to_at and ${isInScope(scope, sql`p.${subject}`)}`;
 };
 
-/** The rows in scope, by instant. Rows of subjects that were deleted are history, and left out. */
+/** The rows in scope, by instant, without those of deleted subjects. */
 const writtenRows = (ledger: Ledger, scope: LedgerScope) => {
   const { subjects, subject, rows, slot } = namesOf(ledger);
   const isPolled = sql`l.outcome in ('OK', 'PARTIAL', 'FAILED')`;
@@ -117,8 +114,8 @@ const writtenRows = (ledger: Ledger, scope: LedgerScope) => {
 };
 
 /**
- * Slots and rows side by side, one line for each instant of a subject: `due` or not, how many `rows` it has, and by how many
- * rows that stand for several slots it is `covered`.
+ * Slots and rows side by side, one line for each instant of a subject: `due` or not, how many `rows` it has, and by how
+ * many rows that stand for several slots it is `covered`.
  */
 const slotsAndRows = (ledger: Ledger, scope: LedgerScope) => {
   const { subject, rows, slot } = namesOf(ledger);
@@ -143,7 +140,7 @@ const slotsAndRows = (ledger: Ledger, scope: LedgerScope) => {
       from due full join written using (subject, at) left join covered using (subject, at))`;
 };
 
-/** What became of the due slots: `due` = polled + skipped + missed + without. Each slot counts once. */
+/** The due slots by their result: `due` = polled + skipped + missed + without. Each slot counts once. */
 export interface SlotCounts {
   due: number;
   /** Polled, with or without success. */
@@ -161,8 +158,7 @@ export interface SlotCounts {
 }
 
 export async function countSlots(db: Db, ledger: Ledger, scope: LedgerScope): Promise<SlotCounts> {
-  return onlyRow(
-    await sql<SlotCounts>`
+  return queryRow(db)<SlotCounts>`
       with ${slotsAndRows(ledger, scope)}
       select count(*) filter (where due) as due,
         count(*) filter (where due and polled) as polled,
@@ -172,8 +168,7 @@ export async function countSlots(db: Db, ledger: Ledger, scope: LedgerScope): Pr
         count(*) filter (where rows + covered > 1) as doubled,
         count(*) filter (where not due and "trigger" in ('SCHEDULE', 'CATCH_UP')) as strays,
         coalesce(sum(rows) filter (where not due and "trigger" not in ('SCHEDULE', 'CATCH_UP')), 0)::bigint as unscheduled
-      from slots`.execute(db),
-  );
+      from slots`;
 }
 
 /** Slots of a subject, one interval apart, that have no row. */
@@ -183,7 +178,7 @@ export interface SlotGap {
   lastMs: number;
   intervalMs: number;
   slots: number;
-  /** The subject has no row after them: they may belong to a poll that runs, or wait for it. */
+  /** The subject has no row after them: their poll may still run, or wait for its turn. */
   newest: boolean;
 }
 
@@ -195,7 +190,7 @@ export async function findSlotGaps(
   limit: number,
 ): Promise<SlotGap[]> {
   const { rows, subject, slot } = namesOf(ledger);
-  const result = await sql<SlotGap>`
+  return query(db)<SlotGap>`
     with ${slotsAndRows(ledger, scope)},
     missing as (
       select s.subject, s.at, s.interval_s, last.at is null or s.at > last.at as newest
@@ -211,8 +206,7 @@ export async function findSlotGaps(
     from numbered
     -- slots that follow one another have the same distance to their number
     group by subject, interval_s, newest, at - make_interval(secs => nth * interval_s::float8)
-    order by newest desc, slots desc, subject, min(at) limit ${limit}`.execute(db);
-  return result.rows;
+    order by newest desc, slots desc, subject, min(at) limit ${limit}`;
 }
 
 export interface DoubledSlot {
@@ -229,11 +223,10 @@ export async function findDoubledSlots(
   scope: LedgerScope,
   limit: number,
 ): Promise<DoubledSlot[]> {
-  const result = await sql<DoubledSlot>`
+  return query(db)<DoubledSlot>`
     with ${slotsAndRows(ledger, scope)}
     select subject as "subjectId", at, rows, covered from slots
-    where rows + covered > 1 order by at, subject limit ${limit}`.execute(db);
-  return result.rows;
+    where rows + covered > 1 order by at, subject limit ${limit}`;
 }
 
 export interface StrayRow {
@@ -247,7 +240,7 @@ export interface StrayRow {
 
 /**
  * Rows that claim a slot where none is due. A poll may end its period at its own instant (refused credentials, at the first
- * slot and on a clock that stands still during a poll): a row on the edge of a period is none of these.
+ * slot and on a clock that stands still during a poll): a row on the edge of a period is no stray.
  */
 export async function findStrayRows(
   db: Db,
@@ -256,7 +249,7 @@ export async function findStrayRows(
   limit: number,
 ): Promise<{ rows: StrayRow[]; total: number }> {
   const { periods, subject } = namesOf(ledger);
-  const { rows } = await sql<StrayRow & { total: number }>`
+  const rows = await query(db)<StrayRow & { total: number }>`
     with ${slotsAndRows(ledger, scope)}
     select s.subject as "subjectId", s.at, s."trigger", s.outcome, count(*) over () as total,
       case when p.from_at is not null then
@@ -269,6 +262,6 @@ export async function findStrayRows(
         select from ${periods} edge where edge.${subject} = s.subject
           and (edge.reason <> 'ACTIVE' and edge.from_at = s.at
             or edge.reason = 'ACTIVE' and edge.to_at = s.at and is_slot(s.at, edge.interval_s, edge.phase_ms)))
-    order by s.at, s.subject limit ${limit}`.execute(db);
+    order by s.at, s.subject limit ${limit}`;
   return { rows, total: rows[0]?.total ?? 0 };
 }

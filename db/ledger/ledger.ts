@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 
-import type { Db } from '../database.ts';
+import { type Db, query } from '../database.ts';
 
 /**
  * A ledger has one row for every slot of its subjects (plants, gateways), and periods that say when a slot was due. Every
@@ -14,13 +14,14 @@ export interface Ledger {
   /** The column of periods and rows that names the subject. */
   subject: string;
   /**
-   * The table of periods, with the columns from_at, to_at (null while it is open), interval_s, phase_ms and reason. A slot is
-   * due when it lies in a period whose reason is ACTIVE.
+   * The table of periods, with the columns from_at, to_at (null while it is open), interval_s, phase_ms and reason. A slot
+   * is due when it lies in a period whose reason is ACTIVE.
    */
   periods: string;
   /**
-   * The table of rows, with the columns "trigger" (SCHEDULE and CATCH_UP claim a slot), outcome (OK, PARTIAL, FAILED, MISSED,
-   * SKIPPED_…) and slots_missed. It is partitioned by the slot, and `<rows>_default` takes what no other partition takes.
+   * The table of rows, with the columns "trigger" (SCHEDULE and CATCH_UP claim a slot), outcome (OK, PARTIAL, FAILED,
+   * MISSED, SKIPPED_…) and slots_missed. It is partitioned by the slot, and `<rows>_default` takes what no other partition
+   * takes.
    */
   rows: string;
   /** The column of a row that holds its slot. */
@@ -34,7 +35,7 @@ export interface Ledger {
   /** The table of one row that says since when the ledger is whole: only_row, from_at. */
   kept: string;
   /**
-   * Rows before `line` that a prune must leave, beside those that it leaves in every ledger: a select of `tableoid` and the
+   * Rows before `line` that a prune must keep, beside those that it keeps in every ledger: a select of `tableoid` and the
    * whole row.
    */
   alsoNeeded?(line: RawBuilder<Date>): RawBuilder<unknown>;
@@ -61,7 +62,9 @@ export function isOfSlot({ job }: Ledger): RawBuilder<boolean> {
   return job === null ? sql`true` : sql`l.${sql.ref(job.column)} = ${job.value}`;
 }
 
-/** The last slot for which row `l` stands, at an interval of `p` seconds: a row of n missed slots lies at the first of them. */
+/**
+ * The last slot for which row `l` stands, at an interval of `p` seconds: a row of n missed slots lies at the first of them.
+ */
 export function lastSlotOfRow(ledger: Ledger): RawBuilder<Date> {
   const { slot } = namesOf(ledger);
   return sql`l.${slot} + make_interval(secs => (l.slots_missed - 1) * p.interval_s::float8)`;
@@ -75,17 +78,17 @@ export function activePeriodOfRow(ledger: Ledger): RawBuilder<unknown> {
 }
 
 /**
- * Makes the partition of `now`, and the next ones, where they are missing.
+ * Makes the partition of `now` and the next ones, if they are missing.
  *
  * @returns what was made, such as `2026-11`.
  */
 export async function makeLedgerParts(db: Db, ledger: Ledger, now: Date): Promise<string[]> {
   const { unit, ahead } = ledger.parts;
-  const result = await sql<{ part: string | null }>`
+  const rows = await query(db)<{ part: string | null }>`
     select make_ledger_part(${ledger.rows}, ${unit}, date_trunc(${unit}, ${now}::timestamptz at time zone 'UTC')
       + n * ${`1 ${unit}`}::interval) as part
-    from generate_series(0, ${ahead}::int) as n`.execute(db);
-  return result.rows.flatMap(({ part }) =>
+    from generate_series(0, ${ahead}::int) as n`;
+  return rows.flatMap(({ part }) =>
     part === null ? [] : [part.slice(ledger.rows.length + 1).replaceAll('_', '-')],
   );
 }

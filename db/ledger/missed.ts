@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 
-import { type Db, instant, onlyRow, timestamp } from '../database.ts';
+import { type Db, instant, queryRow, timestamp, query } from '../database.ts';
 import { isOfSlot, type Ledger, namesOf } from './ledger.ts';
 
-/** Slots that nobody answered: written when somebody comes back, counted also before that. */
+/** Missed slots: a loop writes their rows when it runs again; until then they are counted without rows. */
 
-/** Slots of a span of time: how many were due, and of those how many nobody answered. */
+/** Slots of a span of time: how many were due, and how many of those were missed. */
 export interface SlotCount {
   due: number;
   missed: number;
@@ -13,7 +13,7 @@ export interface SlotCount {
 
 /**
  * Counts the slots of all subjects in [`fromMs`, `toMs`). A slot is due when it lies on the grid of an ACTIVE period; it is
- * missed when it has no row, or one that says so. Computed when read: a stopped worker writes no rows.
+ * missed when it has no row, or one that says so. Needs no MISSED rows, because a stopped worker writes none.
  */
 export async function countMissedSlots(
   db: Db,
@@ -23,7 +23,7 @@ export async function countMissedSlots(
   const { periods, subject, rows, slot } = namesOf(ledger);
   const from = timestamp(fromMs);
   const to = timestamp(toMs);
-  const result = await sql<SlotCount>`
+  return queryRow(db)<SlotCount>`
     with active as materialized (
       select ${subject} as subject, greatest(from_at, ${from}) as from_at, least(to_at, ${to}) as to_at, interval_s, phase_ms
       from ${periods} where reason = 'ACTIVE' and from_at < ${to} and (to_at is null or to_at > ${from})),
@@ -34,14 +34,12 @@ export async function countMissedSlots(
       from ${rows} l join active p on p.subject = l.${subject} and l.${slot} >= p.from_at and l.${slot} < p.to_at
         and is_slot(l.${slot}, p.interval_s, p.phase_ms)
       where ${isOfSlot(ledger)} and l.outcome <> 'MISSED' and l.${slot} >= ${from} and l.${slot} < ${to})
-    select due.slots as due, greatest(0, due.slots - answered.slots) as missed from due, answered`.execute(
-    db,
-  );
-  return onlyRow(result);
+    select due.slots as due, greatest(0, due.slots - answered.slots) as missed from due, answered`;
 }
 
 /**
- * Writes the slots `fromMs`, `fromMs + intervalMs` … `toMs` as MISSED, in the way of the ledger. A row that is there stays.
+ * Writes the slots `fromMs`, `fromMs + intervalMs` … `toMs` as MISSED, one row per slot or per UTC day as the ledger says.
+ * Existing rows stay.
  *
  * @param columns what else each row holds, by column.
  */
@@ -64,7 +62,7 @@ export async function insertMissed(
   });
   const group =
     ledger.gap === 'ROW_PER_SLOT' ? sql`at` : sql`date_trunc('day', at at time zone 'UTC')`;
-  await sql`
+  await query(db)`
     insert into ${rows} (${sql.join([
       subject,
       slot,
@@ -78,5 +76,5 @@ export async function insertMissed(
     from generate_series(${instant(gap.fromMs)}::timestamptz, ${instant(gap.toMs)}::timestamptz,
       make_interval(secs => ${gap.intervalMs / 1_000})) as at
     group by ${group}
-    on conflict do nothing`.execute(db);
+    on conflict do nothing`;
 }

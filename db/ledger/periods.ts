@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 
-import { type Db, instant, msOf } from '../database.ts';
+import { type Db, instant, msOf, query } from '../database.ts';
 import { type Ledger, namesOf } from './ledger.ts';
 
 /** The periods of a ledger's subjects: when each was due, on which grid, and when and why not. */
 
-/** Since when, and how, a subject is due or why it is not. */
+/** From when on a subject is due on a grid, or why it is not due. */
 export interface Period {
   fromMs: number;
   intervalMs: number;
@@ -21,10 +21,10 @@ export async function findOpenPeriod(
   subjectId: string,
 ): Promise<Period | undefined> {
   const { periods, subject } = namesOf(ledger);
-  const { rows } = await sql<Period>`
+  const [period] = await query(db)<Period>`
     select ${msOf(sql`from_at`)} as "fromMs", interval_s * 1000 as "intervalMs", phase_ms as "phaseMs", reason
-    from ${periods} where ${subject} = ${subjectId} and to_at is null`.execute(db);
-  return rows[0];
+    from ${periods} where ${subject} = ${subjectId} and to_at is null`;
+  return period;
 }
 
 /**
@@ -39,18 +39,14 @@ export async function replacePeriod(
 ): Promise<void> {
   const { periods, subject } = namesOf(ledger);
   const closeAt = instant(closeAtMs);
-  await sql`
+  await query(db)`
     delete from ${periods}
-    where ${subject} = ${subjectId} and to_at is null and from_at >= ${closeAt}`.execute(db);
-  await sql`
-    update ${periods} set to_at = ${closeAt} where ${subject} = ${subjectId} and to_at is null`.execute(
-    db,
-  );
-  await sql`
+    where ${subject} = ${subjectId} and to_at is null and from_at >= ${closeAt}`;
+  await query(db)`
+    update ${periods} set to_at = ${closeAt} where ${subject} = ${subjectId} and to_at is null`;
+  await query(db)`
     insert into ${periods} (${subject}, from_at, to_at, interval_s, phase_ms, reason)
-    values (${subjectId}, ${instant(period.fromMs)}, null, ${period.intervalMs / 1_000}, ${period.phaseMs}, ${period.reason})`.execute(
-    db,
-  );
+    values (${subjectId}, ${instant(period.fromMs)}, null, ${period.intervalMs / 1_000}, ${period.phaseMs}, ${period.reason})`;
 }
 
 /** Whether the subject was active at some time in [`fromMs`, `toMs`). */
@@ -61,10 +57,10 @@ export async function wasActiveBetween(
   { fromMs, toMs }: { fromMs: number; toMs: number },
 ): Promise<boolean> {
   const { periods, subject } = namesOf(ledger);
-  const { rows } = await sql`
+  const rows = await query(db)`
     select from ${periods}
     where ${subject} = ${subjectId} and reason = 'ACTIVE' and from_at < ${instant(toMs)}
       and (to_at is null or to_at > ${instant(fromMs)})
-    limit 1`.execute(db);
+    limit 1`;
   return rows.length > 0;
 }

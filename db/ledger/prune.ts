@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 
 import { type Decider, recordDecisions } from '../audit-log.ts';
-import { type Db, instant, onlyRow, timestamp } from '../database.ts';
+import { type Db, instant, query, queryRow, timestamp } from '../database.ts';
 import type { Database } from '../tables.ts';
 import {
   activePeriodOfRow,
@@ -13,42 +13,42 @@ import {
 } from './ledger.ts';
 
 /**
- * Old rows of a ledger, taken away while its subjects are polled: partitions that are old as a whole are dropped, the rest is
- * deleted in small batches. What a rule may still ask for stays, however old it is (`neededRows`).
+ * Removes old rows of a ledger while its subjects are polled: drops partitions that are old as a whole, and deletes the
+ * rest in small batches. Keeps rows that a rule may still read, whatever their age (`neededRows`).
  */
 
-/** A year of a large fleet is counted in minutes; the pool's limit for a poll's statements is not made for it. */
+/** Counting a year of a large fleet takes minutes, longer than the pool allows a poll's statement. */
 const statementTimeout = '10min';
-/** A detaching waits no longer for its lock, since every poll that comes meanwhile waits behind it. */
+/** A detach waits this long for its lock, because every poll waits behind it. */
 const lockTimeout = '50ms';
-/** PostgreSQL's code for a lock that was not given in time. */
+/** SQLSTATE of a lock that was not granted in time. */
 const lockNotAvailable = '55P03';
-/** Between tries. Whoever reads the whole ledger (the audit) may take minutes. */
+/** Between tries: a reader of the whole ledger, such as the check, may take minutes. */
 const retryPauseMs = 500;
 const retriesMax = 240;
-/** Some 5,000 rows, 50 ms of work: nobody waits longer for what a batch holds, and that is rows that nobody else touches. */
+/** About 5,000 rows and 50 ms of work. A batch locks only rows that nothing else touches. */
 const blocksPerBatch = 128;
 
 /** Rows of one month, in UTC, that are older than the line. */
 export interface OldMonth {
   /** `YYYY-MM` */
   month: string;
-  /** A partition that is old as a whole is dropped, of others the rows are deleted. */
+  /** DROP: the partition is old as a whole and is dropped. DELETE: its old rows are deleted. */
   way: 'DROP' | 'DELETE';
   /** Its partition. */
   table: string;
-  /** Rows that go. */
+  /** Rows to remove. */
   rows: number;
-  /** Older rows that stay, since something may still ask for them. */
+  /** Old rows that stay, because a rule may still read them. */
   stay: number;
-  /** Disk space with indexes; of deleted rows their share of the partition, which the disk has back when it is dropped. */
+  /** Bytes on disk with indexes. The space of deleted rows is free again once their partition is dropped. */
   bytes: number;
 }
 
-/** What there is to prune. */
+/** What a prune removes. */
 export interface PrunePlan {
   ledger: Ledger;
-  /** Everything before this instant goes, ms. */
+  /** Everything before this instant is removed, ms. */
   lineMs: number;
   months: OldMonth[];
 }
@@ -68,37 +68,35 @@ export class PruneRunsError extends Error {
   override readonly name = 'PruneRunsError';
 }
 
-/** Since when the ledger is kept whole, as the last prune left it, ms; null where nobody has pruned it. */
+/** Since when the ledger is kept whole, as the last prune left it, ms; null if it was never pruned. */
 export async function findLedgerKeptFrom(db: Db, { kept }: Ledger): Promise<number | null> {
-  const result = await sql<{ from_at: Date }>`select from_at from ${sql.table(kept)}`.execute(db);
-  return result.rows[0]?.from_at.getTime() ?? null;
+  const [line] = await query(db)<{ from_at: Date }>`select from_at from ${sql.table(kept)}`;
+  return line?.from_at.getTime() ?? null;
 }
 
-/** Runs `work` on one connection, which keeps its rows that are needed and its lock, while no other prune runs. */
+/** Runs `work` on one connection, which holds the lock of prunes and the table of needed rows. @throws PruneRunsError */
 export async function onPruneSession<T>(
   db: Kysely<Database>,
   work: (session: Kysely<Database>) => Promise<T>,
 ): Promise<T> {
   return db.connection().execute(async (session) => {
-    const taken = await sql<{ taken: boolean }>`
-      select pg_try_advisory_lock(hashtext('heliograph prune')) as taken`.execute(session);
-    if (taken.rows[0]?.taken !== true) throw new PruneRunsError('another prune runs');
+    const { taken } = await queryRow(session)<{ taken: boolean }>`
+      select pg_try_advisory_lock(hashtext('heliograph prune')) as taken`;
+    if (!taken) throw new PruneRunsError('another prune runs');
     try {
-      await sql`select set_config('statement_timeout', ${statementTimeout}, false)`.execute(
-        session,
-      );
+      await query(session)`select set_config('statement_timeout', ${statementTimeout}, false)`;
       return await work(session);
     } finally {
-      await sql`drop table if exists pg_temp.ledger_needed`.execute(session);
-      await sql`select pg_advisory_unlock(hashtext('heliograph prune'))`.execute(session);
-      await sql`reset statement_timeout`.execute(session);
+      await query(session)`drop table if exists pg_temp.ledger_needed`;
+      await query(session)`select pg_advisory_unlock(hashtext('heliograph prune'))`;
+      await query(session)`reset statement_timeout`;
     }
   });
 }
 
 /**
- * Counts what is older than `lineMs`, or than the line of an earlier prune where that lies later. Keeps the rows that stay
- * in a table of the session, for `prune`.
+ * Counts the rows before `lineMs`, or before the line of an earlier prune if that is later. Stores the rows that stay in a
+ * temporary table, for `prune`.
  */
 export async function planPrune(
   session: Kysely<Database>,
@@ -107,16 +105,12 @@ export async function planPrune(
 ): Promise<PrunePlan> {
   const { rows, slot } = namesOf(ledger);
   const line = Math.max(lineMs, (await findLedgerKeptFrom(session, ledger)) ?? -Infinity);
-  await sql`drop table if exists pg_temp.ledger_needed`.execute(session);
-  await sql`create temp table ledger_needed (home oid, entry ${rows}, slot timestamptz)`.execute(
-    session,
-  );
-  await sql`
-    insert into ledger_needed select home, entry, (entry).${slot} from (${neededRows(ledger, line)}) n`.execute(
-    session,
-  );
-  await sql`create index on ledger_needed (slot)`.execute(session);
-  await sql`analyze ledger_needed`.execute(session);
+  await query(session)`drop table if exists pg_temp.ledger_needed`;
+  await query(session)`create temp table ledger_needed (home oid, entry ${rows}, slot timestamptz)`;
+  await query(session)`
+    insert into ledger_needed select home, entry, (entry).${slot} from (${neededRows(ledger, line)}) n`;
+  await query(session)`create index on ledger_needed (slot)`;
+  await query(session)`analyze ledger_needed`;
   const months: OldMonth[] = [];
   for (const part of await listParts(session, ledger))
     months.push(...(await countOld(session, ledger, part, line)));
@@ -125,9 +119,9 @@ export async function planPrune(
 }
 
 /**
- * Rows before the line that must stay, so that whatever is asked of a time at or after it is answered as before: the newest
+ * Rows before the line that must stay, so that every answer about a time at or after it stays the same: the newest
  * row of each subject (a paused one's last slot), rows that stand for several missed slots, up to or beyond the line, and
- * what the ledger's own context asks for.
+ * what the ledger's own context needs.
  */
 const neededRows = (ledger: Ledger, lineMs: number) => {
   const { subjects, subject, rows, slot } = namesOf(ledger);
@@ -144,7 +138,7 @@ const neededRows = (ledger: Ledger, lineMs: number) => {
     ${also === undefined ? sql`` : sql`union ${also}`}`;
 };
 
-/** A partition; `fromAt` and `toAt` are null of the DEFAULT one. */
+/** A partition; the DEFAULT one has no bounds. */
 interface Part {
   table: string;
   fromAt: Date | null;
@@ -152,16 +146,15 @@ interface Part {
 }
 
 async function listParts(db: Db, ledger: Ledger): Promise<Part[]> {
-  const result = await sql<Part>`
+  return query(db)<Part>`
     select c.relname as table, b.bounds[1]::timestamptz as "fromAt", b.bounds[2]::timestamptz as "toAt"
     from pg_inherits i join pg_class c on c.oid = i.inhrelid
     cross join lateral (select regexp_match(pg_get_expr(c.relpartbound, c.oid),
       'FROM \\(''([^'']+)''\\) TO \\(''([^'']+)''\\)') as bounds) b
-    where i.inhparent = ${ledger.rows}::text::regclass order by c.relname`.execute(db);
-  return result.rows;
+    where i.inhparent = ${ledger.rows}::text::regclass order by c.relname`;
 }
 
-/** The old rows of a partition by month; of one that is old as a whole a line even when it is empty. */
+/** The old rows of a partition by month; a partition that is old as a whole has a line even if it is empty. */
 async function countOld(
   db: Db,
   ledger: Ledger,
@@ -170,7 +163,7 @@ async function countOld(
 ): Promise<OldMonth[]> {
   const { slot } = namesOf(ledger);
   const month = sql`to_char(${slot} at time zone 'UTC', 'YYYY-MM')`;
-  const result = await sql<Pick<OldMonth, 'month' | 'rows' | 'stay' | 'bytes'>>`
+  const rows = await query(db)<Pick<OldMonth, 'month' | 'rows' | 'stay' | 'bytes'>>`
     with old as (
       select ${month} as month, count(*) as rows
       from ${sql.table(table)} where ${slot} < ${instant(lineMs)} group by 1),
@@ -181,19 +174,19 @@ async function countOld(
       select pg_total_relation_size(${table}::text::regclass)::float8 as bytes, (select count(*) from ${sql.table(table)}) as rows)
     select old.month, old.rows - coalesce(needed.rows, 0) as rows, coalesce(needed.rows, 0) as stay,
       case when size.rows = 0 then 0 else (size.bytes / size.rows * old.rows)::bigint end as bytes
-    from old left join needed using (month), size order by old.month`.execute(db);
+    from old left join needed using (month), size order by old.month`;
   if (fromAt === null || toAt === null || toAt.getTime() > lineMs)
-    return result.rows.map((row) => ({ ...row, way: 'DELETE', table }));
+    return rows.map((row) => ({ ...row, way: 'DELETE', table }));
   const none = { month: fromAt.toISOString().slice(0, 7), rows: 0, stay: 0, bytes: 0 };
-  const counted = result.rows.length === 0 ? [none] : result.rows;
+  const counted = rows.length === 0 ? [none] : rows;
   return counted.map((row) => ({ ...row, way: 'DROP', table }));
 }
 
 /**
- * Takes away what `planPrune` counted. First the line is set and the decision written, so that the audit begins at the line
- * from then on; interrupted, it is simply run again.
+ * Removes what `planPrune` counted. It first sets the line and writes the audit log, so that checks begin at the line. An
+ * interrupted prune can be run again.
  *
- * @throws LedgerInUseError where a partition cannot be detached, since somebody reads the ledger for minutes.
+ * @throws LedgerInUseError if a partition cannot be detached, because somebody reads the ledger for minutes.
  */
 export async function prune(
   session: Kysely<Database>,
@@ -228,11 +221,9 @@ async function setLine(
 ): Promise<void> {
   await session.transaction().execute(async (trx) => {
     const before = await findLedgerKeptFrom(trx, ledger);
-    await sql`
+    await query(trx)`
       insert into ${sql.table(ledger.kept)} as k (from_at) values (${instant(lineMs)})
-      on conflict (only_row) do update set from_at = greatest(k.from_at, excluded.from_at)`.execute(
-      trx,
-    );
+      on conflict (only_row) do update set from_at = greatest(k.from_at, excluded.from_at)`;
     const decision = {
       action: 'ledger.prune',
       subjectType: 'LEDGER',
@@ -249,20 +240,20 @@ async function setLine(
 }
 
 /**
- * Detaches and drops a partition. The exclusive lock is held for what is needed of it alone, which moves to the DEFAULT
- * partition in the same transaction: nobody ever finds the ledger without it.
+ * Detaches and drops a partition. Its needed rows move to the DEFAULT partition in the same transaction, so that no reader
+ * misses them and the exclusive lock is short.
  */
 async function dropPart(session: Kysely<Database>, ledger: Ledger, table: string): Promise<void> {
   const { rows } = namesOf(ledger);
   for (let tries = 0; ; tries += 1) {
     try {
       await session.transaction().execute(async (trx) => {
-        await sql`select set_config('lock_timeout', ${lockTimeout}, true)`.execute(trx);
-        await sql`alter table ${rows} detach partition ${sql.table(table)}`.execute(trx);
-        await sql`
+        await query(trx)`select set_config('lock_timeout', ${lockTimeout}, true)`;
+        await query(trx)`alter table ${rows} detach partition ${sql.table(table)}`;
+        await query(trx)`
           insert into ${rows} select (entry).* from ledger_needed
-          where home = ${table}::text::regclass on conflict do nothing`.execute(trx);
-        await sql`drop table ${sql.table(table)}`.execute(trx);
+          where home = ${table}::text::regclass on conflict do nothing`;
+        await query(trx)`drop table ${sql.table(table)}`;
       });
       return;
     } catch (error) {
@@ -274,7 +265,9 @@ async function dropPart(session: Kysely<Database>, ledger: Ledger, table: string
   }
 }
 
-/** Deletes the old rows of a partition, block by block, and leaves the machine to the polls for as long as each batch took. */
+/**
+ * Deletes the old rows of a partition, block by block, and pauses after each batch for as long as it took, for the polls.
+ */
 async function deleteOld(
   session: Kysely<Database>,
   { ledger, lineMs }: PrunePlan,
@@ -283,11 +276,9 @@ async function deleteOld(
 ): Promise<void> {
   const [slot, ...others] = keyOf(ledger).map((column) => sql.ref(column));
   const isSame = others.map((column) => sql`and (n.entry).${column} = l.${column}`);
-  const size = await sql<{ blocks: number }>`
-    select pg_relation_size(${table}::text::regclass) / current_setting('block_size')::bigint as blocks`.execute(
-    session,
-  );
-  for (let block = 0; block < onlyRow(size).blocks; block += blocksPerBatch) {
+  const { blocks } = await queryRow(session)<{ blocks: number }>`
+    select pg_relation_size(${table}::text::regclass) / current_setting('block_size')::bigint as blocks`;
+  for (let block = 0; block < blocks; block += blocksPerBatch) {
     const beganAt = performance.now();
     const gone = await sql`
       delete from ${sql.table(table)} l

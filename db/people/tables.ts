@@ -6,36 +6,30 @@ import type { Instant } from '../columns.ts';
 
 export type Role = 'ADMIN' | 'OPERATOR' | 'CUSTOMER';
 
-export interface UsersTable {
-  id: Generated<number>;
-  email: string;
-  password_hash: string;
-  role: Role;
-  customer_id: string | null;
-  must_change_password: Generated<boolean>;
-  session_version: Generated<number>;
-  disabled_at: Date | null;
-  created_at: Instant;
-  last_login_at: Date | null;
-}
-
-export interface LoginFailuresTable {
-  id: Generated<number>;
-  at: Date;
-  email: string;
-  address: string;
-}
-
-export interface SignInLinksTable {
-  token_hash: Buffer;
-  user_id: number;
-  expires_at: Date;
-  used_at: Date | null;
-}
-
 /** The tables of people, by name. */
 export interface PeopleTables {
-  users: UsersTable;
-  login_failures: LoginFailuresTable;
-  sign_in_links: SignInLinksTable;
+  users: {
+    id: Generated<number>;
+    email: string;
+    password_hash: string;
+    role: Role;
+    customer_id: string | null;
+    must_change_password: Generated<boolean>;
+    session_version: Generated<number>;
+    disabled_at: Date | null;
+    created_at: Instant;
+    last_login_at: Date | null;
+  };
+  login_failures: {
+    id: Generated<number>;
+    at: Date;
+    email: string;
+    address: string;
+  };
+  sign_in_links: {
+    token_hash: Buffer;
+    user_id: number;
+    expires_at: Date;
+    used_at: Date | null;
+  };
 }

@@ -1,25 +1,26 @@
 import { type Selectable, sql } from 'kysely';
 
 import { type Decider, recordDecisions } from '../audit-log.ts';
-import { type Db, instant } from '../database.ts';
-import type { Role, UsersTable } from './tables.ts';
+import { type Db, instant, queryRow } from '../database.ts';
+import type { Role, PeopleTables } from './tables.ts';
 
 /** Reads and writes people who sign in, their refused attempts and their sign-in links. */
 
-export type UserRow = Selectable<UsersTable>;
+export type UserRow = Selectable<PeopleTables['users']>;
+
+const viewColumns = [
+  'id',
+  'email',
+  'role',
+  'customer_id',
+  'must_change_password',
+  'disabled_at',
+  'created_at',
+  'last_login_at',
+] as const;
 
 /** A user without the password hash, as operators see it. */
-export type UserView = Pick<
-  UserRow,
-  | 'id'
-  | 'email'
-  | 'role'
-  | 'customer_id'
-  | 'must_change_password'
-  | 'disabled_at'
-  | 'created_at'
-  | 'last_login_at'
->;
+export type UserView = Pick<UserRow, (typeof viewColumns)[number]>;
 
 /** E-mail addresses are stored in lower case, so that nobody has two accounts by accident. */
 export function normalEmail(email: string): string {
@@ -51,20 +52,7 @@ export async function findSessionUser(
 }
 
 export async function listUsers(db: Db): Promise<UserView[]> {
-  return db
-    .selectFrom('users')
-    .select([
-      'id',
-      'email',
-      'role',
-      'customer_id',
-      'must_change_password',
-      'disabled_at',
-      'created_at',
-      'last_login_at',
-    ])
-    .orderBy('email')
-    .execute();
+  return db.selectFrom('users').select(viewColumns).orderBy('email').execute();
 }
 
 export interface NewUser {
@@ -96,12 +84,7 @@ export async function insertUser(
     .executeTakeFirst();
   if (row === undefined) return null;
   const after = { role: user.role, customer_id: user.customerId };
-  await recordDecisions(
-    trx,
-    [{ action: 'ADD_USER', subjectType: 'USER', subjectId: row.email, before: null, after }],
-    by,
-    at,
-  );
+  await recordOf(trx, row.email, { action: 'ADD_USER', after }, { by, at });
   return row.id;
 }
 
@@ -121,8 +104,7 @@ export async function replacePassword(
     expectedHash?: string;
     enable?: boolean;
   },
-  by: Decider,
-  at: Date,
+  { by, at }: { by: Decider; at: Date },
 ): Promise<number | null> {
   let update = trx
     .updateTable('users')
@@ -138,12 +120,7 @@ export async function replacePassword(
   const row = await update.returning(['email', 'session_version']).executeTakeFirst();
   if (row === undefined) return null;
   const action = change.mustChangePassword ? 'RESET_PASSWORD' : 'CHANGE_PASSWORD';
-  await recordDecisions(
-    trx,
-    [{ action, subjectType: 'USER', subjectId: row.email, before: null, after: null }],
-    by,
-    at,
-  );
+  await recordOf(trx, row.email, { action, after: null }, { by, at });
   return row.session_version;
 }
 
@@ -163,21 +140,19 @@ export async function disableUser(
     .executeTakeFirst();
   if (row === undefined) return false;
   await trx.deleteFrom('sign_in_links').where('user_id', '=', userId).execute();
-  await recordDecisions(
-    trx,
-    [
-      {
-        action: 'REMOVE_USER',
-        subjectType: 'USER',
-        subjectId: row.email,
-        before: null,
-        after: null,
-      },
-    ],
-    by,
-    at,
-  );
+  await recordOf(trx, row.email, { action: 'REMOVE_USER', after: null }, { by, at });
   return true;
+}
+
+/** Writes what was done to a user into the audit log. */
+async function recordOf(
+  trx: Db,
+  email: string,
+  done: { action: string; after: unknown },
+  { by, at }: { by: Decider; at: Date },
+): Promise<void> {
+  const decision = { subjectType: 'USER', subjectId: email, before: null, ...done } as const;
+  await recordDecisions(trx, [decision], by, at);
 }
 
 /** Ends every session and token of the user: signing out. */
@@ -209,27 +184,12 @@ export async function countLoginFailures(
   attempt: { email: string; address: string },
   sinceMs: number,
 ): Promise<FailureCounts> {
-  const result = await sql<{
-    pair: number;
-    account: number;
-    address: number;
-    oldest_at: Date | null;
-  }>`
-    select count(*) filter (where email = ${attempt.email} and address = ${attempt.address})::int as pair,
-      count(*) filter (where email = ${attempt.email})::int as account,
-      count(*) filter (where address = ${attempt.address})::int as address,
-      min(at) as oldest_at
+  return queryRow(db)<FailureCounts>`
+    select count(*) filter (where email = ${attempt.email} and address = ${attempt.address}) as pair,
+      count(*) filter (where email = ${attempt.email}) as account,
+      count(*) filter (where address = ${attempt.address}) as address, min(at) as "oldestAt"
     from login_failures
-    where (email = ${attempt.email} or address = ${attempt.address}) and at > ${instant(sinceMs)}`.execute(
-    db,
-  );
-  const row = result.rows[0];
-  return {
-    pair: row?.pair ?? 0,
-    account: row?.account ?? 0,
-    address: row?.address ?? 0,
-    oldestAt: row?.oldest_at ?? null,
-  };
+    where (email = ${attempt.email} or address = ${attempt.address}) and at > ${instant(sinceMs)}`;
 }
 
 /** Stores a refused attempt. @returns the row's id, with which a successful attempt is removed again. */
@@ -240,7 +200,7 @@ export async function insertLoginFailure(
 ): Promise<number> {
   const row = await db
     .insertInto('login_failures')
-    .values({ at, email: attempt.email, address: attempt.address })
+    .values({ at, ...attempt })
     .returning('id')
     .executeTakeFirstOrThrow();
   return row.id;

@@ -3,27 +3,26 @@ import type { Kysely, Transaction } from 'kysely';
 import {
   type DraftProblem,
   type PlantDraft,
+  type PlantField,
   profileProblem,
 } from '../../domain/plants/plant-draft.ts';
+import type { Brand } from '../../domain/plants/plant.ts';
 import type { StatusProfile } from '../../domain/daylight.ts';
 import { type Decider, recordDecisions } from '../audit-log.ts';
-import { findAccounts, insertAccount, type replaceCredentials } from './credentials.ts';
+import { findAccounts, insertAccount, type SealedCredentials } from './credentials.ts';
 import type { Db } from '../database.ts';
 import { storeCredentials } from './decisions.ts';
 import { findTakenPlants, insertPlants, type NewPlant, type TakenPlant } from './plants.ts';
 import type { Database } from '../tables.ts';
 import { zoneProblem } from '../zones.ts';
 
-/** New plants, by hand or from a file: all of them, or none. */
+/** Adds plants, from a form or a file: all of them, or none. */
 
-/** What stands against one of the drafts. */
+/** What is wrong with one of the drafts. */
 export interface AddProblem extends DraftProblem {
   /** Which of the drafts, from 0. */
   index: number;
 }
-
-/** Credentials as they will lie in the database. */
-type Sealed = Parameters<typeof replaceCredentials>[1];
 
 export interface Added {
   plants: NewPlant[];
@@ -31,36 +30,39 @@ export interface Added {
   newAccounts: string[];
 }
 
-/** Somebody else added one of the plants, or its account, between the checks and the writing: nothing was added. */
+/** Somebody else added one of the plants, or its account, between the checks and the writes: nothing was added. */
 export class AddedMeanwhile extends Error {
   override readonly name = 'AddedMeanwhile';
 }
 
-/** Plants in one statement: thirteen parameters each, of at most 65,535. */
+/** Plants per statement: each has thirteen parameters, and a statement takes 65,535. */
 const plantsPerInsert = 1_000;
 const uniqueViolation = '23505';
 const foreignKeyViolation = '23503';
 
+/** Who adds the plants, and how. */
+export interface Addition {
+  intervalS: number;
+  /** The profile of plants whose place is known and that name none. */
+  statusProfile?: StatusProfile;
+  /** Writes everything and takes it back, so that the database's own checks run as well. */
+  dryRun?: boolean;
+  /** Are stored for their account, which one of the drafts must name. */
+  credentials?: Omit<SealedCredentials, 'version'> | undefined;
+}
+
 /**
  * Adds the plants and the accounts that they name for the first time, in one transaction. A draft without a status becomes
- * ACTIVE where its account has credentials, else PENDING_DOCS.
+ * ACTIVE if its account has credentials, else PENDING_DOCS.
  *
- * @param options.dryRun everything is written and taken back, so that the database itself has had its say.
- * @returns what was added (or would be), or everything that stands against it; then nothing is written.
- * @param options.credentials are stored for their account, which one of the drafts must name.
+ * @returns what was added (or would be), or every problem of the drafts; then nothing is written.
  * @throws AddedMeanwhile
  */
 export async function addPlants(
   db: Kysely<Database>,
   drafts: readonly PlantDraft[],
-  options: {
-    intervalS: number;
-    statusProfile?: StatusProfile;
-    dryRun?: boolean;
-    credentials?: Sealed | undefined;
-  },
-  by: Decider,
-  at: Date,
+  addition: Addition,
+  decision: { by: Decider; at: Date },
 ): Promise<{ added: Added; problems: [] } | { added: null; problems: AddProblem[] }> {
   const zones = await zoneProblems(db, drafts);
   const trx = await db.startTransaction().execute();
@@ -75,8 +77,8 @@ export async function addPlants(
     ];
     if (problems.length > 0)
       return { added: null, problems: problems.toSorted((a, b) => a.index - b.index) };
-    const added = await write(trx, drafts, options, by, at);
-    isWritten = options.dryRun !== true;
+    const added = await write(trx, drafts, addition, decision);
+    isWritten = addition.dryRun !== true;
     return { added, problems: [] };
   } catch (cause) {
     const { code } = cause as { code?: unknown };
@@ -93,13 +95,8 @@ export async function addPlants(
 async function write(
   trx: Transaction<Database>,
   drafts: readonly PlantDraft[],
-  {
-    intervalS,
-    statusProfile = 'STRICT',
-    credentials,
-  }: { intervalS: number; statusProfile?: StatusProfile; credentials?: Sealed | undefined },
-  by: Decider,
-  at: Date,
+  { intervalS, statusProfile = 'STRICT', credentials }: Addition,
+  { by, at }: { by: Decider; at: Date },
 ): Promise<Added> {
   const known = await findAccounts(trx, accountIds(drafts));
   const accounts = new Map(known.map((account) => [account.id, account]));
@@ -144,20 +141,27 @@ async function write(
   return { plants, newAccounts: [...newAccounts.keys()] };
 }
 
+/** The problems of one field. @param problemOf what is wrong with a draft's field; null or undefined: nothing. */
+function problemsIn(
+  drafts: readonly PlantDraft[],
+  field: PlantField,
+  problemOf: (draft: PlantDraft) => string | null | undefined,
+): AddProblem[] {
+  return drafts.flatMap((draft, index) => {
+    const problem = problemOf(draft);
+    return problem == null ? [] : [{ index, field, problem }];
+  });
+}
+
 /** Zones that PostgreSQL does not know, or reads by another clock than Node. */
 async function zoneProblems(
   db: Kysely<Database>,
   drafts: readonly PlantDraft[],
 ): Promise<AddProblem[]> {
-  const unlike = new Map<string, string>();
-  for (const timezone of new Set(drafts.map((draft) => draft.timezone))) {
-    const problem = await zoneProblem(db, timezone);
-    if (problem !== null) unlike.set(timezone, problem);
-  }
-  return drafts.flatMap((draft, index) => {
-    const problem = unlike.get(draft.timezone);
-    return problem === undefined ? [] : [{ index, field: 'timezone' as const, problem }];
-  });
+  const problems = new Map<string, string | null>();
+  for (const timezone of new Set(drafts.map((draft) => draft.timezone)))
+    problems.set(timezone, await zoneProblem(db, timezone));
+  return problemsIn(drafts, 'timezone', ({ timezone }) => problems.get(timezone));
 }
 
 const vendorKey = ({
@@ -165,80 +169,69 @@ const vendorKey = ({
   vendor_plant_id,
 }: Pick<TakenPlant, 'brand' | 'vendor_plant_id'>): string => `${brand} ${vendor_plant_id}`;
 
-/** The draft's own profile; else the one of new plants, where the place of this one is known. */
+/** The draft's own profile; else the one of new plants if its place is known; else STRICT. */
 function profileOf(draft: PlantDraft, ofNewPlants: StatusProfile): StatusProfile {
   return (
     draft.status_profile ?? (profileProblem(ofNewPlants, draft) === null ? ofNewPlants : 'STRICT')
   );
 }
 
-/** Drafts that want DAYLIGHT of a place that they do not tell. */
+/** Drafts with the profile DAYLIGHT and without a place. */
 function placeless(drafts: readonly PlantDraft[]): AddProblem[] {
-  return drafts.flatMap((draft, index) => {
-    const problem = profileProblem(draft.status_profile ?? 'STRICT', draft);
-    return problem === null ? [] : [{ index, field: 'status_profile' as const, problem }];
-  });
+  return problemsIn(drafts, 'status_profile', (draft) =>
+    profileProblem(draft.status_profile ?? 'STRICT', draft),
+  );
 }
 
-/** Drafts that repeat an earlier one. */
+/** Drafts that repeat or contradict an earlier one. */
 function repeated(drafts: readonly PlantDraft[]): AddProblem[] {
-  const problems: AddProblem[] = [];
-  const ids = new Set<string>();
-  const vendorPlants = new Map<string, string>();
-  const brands = new Map<string, string>();
-  for (const [index, draft] of drafts.entries()) {
-    if (ids.has(draft.id))
-      problems.push({ index, field: 'id', problem: `${draft.id} stands here a second time` });
-    const other = vendorPlants.get(vendorKey(draft));
-    if (other !== undefined)
-      problems.push({
-        index,
-        field: 'vendor_plant_id',
-        problem: `${draft.vendor_plant_id} of ${draft.brand} is plant ${other} already`,
-      });
-    const brand = brands.get(draft.account);
-    if (brand !== undefined && brand !== draft.brand)
-      problems.push({
-        index,
-        field: 'account',
-        problem: `${draft.account} is an account of ${brand}, not of ${draft.brand}`,
-      });
-    ids.add(draft.id);
-    if (other === undefined) vendorPlants.set(vendorKey(draft), draft.id);
-    if (brand === undefined) brands.set(draft.account, draft.brand);
-  }
-  return problems;
+  const firstBy = (keyOf: (draft: PlantDraft) => string) =>
+    new Map(drafts.toReversed().map((draft) => [keyOf(draft), draft]));
+  const byId = firstBy((draft) => draft.id);
+  const byVendor = firstBy(vendorKey);
+  const byAccount = firstBy((draft) => draft.account);
+  return [
+    ...problemsIn(drafts, 'id', (draft) =>
+      byId.get(draft.id) === draft ? null : `${draft.id} stands here a second time`,
+    ),
+    ...problemsIn(drafts, 'vendor_plant_id', (draft) => {
+      const first = byVendor.get(vendorKey(draft));
+      return first === draft ? null : takenProblem(draft, first?.id);
+    }),
+    ...problemsIn(drafts, 'account', (draft) =>
+      accountProblem(draft, byAccount.get(draft.account)?.brand),
+    ),
+  ];
 }
 
 async function alreadyThere(db: Db, drafts: readonly PlantDraft[]): Promise<AddProblem[]> {
   const taken = await findTakenPlants(db, drafts);
   const ids = new Set(taken.map((plant) => plant.id));
   const vendorPlants = new Map(taken.map((plant) => [vendorKey(plant), plant.id]));
-  return drafts.flatMap((draft, index): AddProblem[] => {
-    if (ids.has(draft.id)) return [{ index, field: 'id', problem: `${draft.id} is there already` }];
-    const other = vendorPlants.get(vendorKey(draft));
-    return other === undefined
-      ? []
-      : [
-          {
-            index,
-            field: 'vendor_plant_id',
-            problem: `${draft.vendor_plant_id} of ${draft.brand} is plant ${other} already`,
-          },
-        ];
-  });
+  return [
+    ...problemsIn(drafts, 'id', ({ id }) => (ids.has(id) ? `${id} is there already` : null)),
+    ...problemsIn(drafts, 'vendor_plant_id', (draft) =>
+      ids.has(draft.id) ? null : takenProblem(draft, vendorPlants.get(vendorKey(draft))),
+    ),
+  ];
 }
 
 async function wrongAccounts(db: Db, drafts: readonly PlantDraft[]): Promise<AddProblem[]> {
   const known = await findAccounts(db, accountIds(drafts));
   const brands = new Map(known.map(({ id, brand }) => [id, brand]));
-  return drafts.flatMap(({ account, brand }, index): AddProblem[] => {
-    const other = brands.get(account);
-    if (other === undefined || other === brand) return [];
-    return [
-      { index, field: 'account', problem: `${account} is an account of ${other}, not of ${brand}` },
-    ];
-  });
+  return problemsIn(drafts, 'account', (draft) => accountProblem(draft, brands.get(draft.account)));
+}
+
+/** @param other the plant that is this vendor's plant already. */
+function takenProblem({ brand, vendor_plant_id }: PlantDraft, other: string | undefined) {
+  return other === undefined ? null : `${vendor_plant_id} of ${brand} is plant ${other} already`;
+}
+
+/** @param other the brand of the account, if it is known. */
+function accountProblem({ account, brand }: PlantDraft, other: Brand | undefined): string | null {
+  return other === undefined || other === brand
+    ? null
+    : `${account} is an account of ${other}, not of ${brand}`;
 }
 
 function accountIds(drafts: readonly PlantDraft[]): string[] {

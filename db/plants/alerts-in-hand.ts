@@ -7,7 +7,7 @@ import { lockPlant } from './plants.ts';
 import type { PlantScope } from '../scope.ts';
 import type { Database } from '../tables.ts';
 
-/** What people decide of plants' alerts. The loop sees it by the plant's revision, which every decision raises. */
+/** What people decide about plants' alerts. Every decision raises the plant's revision, by which the loop notices it. */
 
 export type AckResult =
   | { kind: 'ACKED'; alert: Acked & { plant_id: string } }
@@ -32,13 +32,13 @@ export async function ackAlert(
       .select('plant_id')
       .where('id', '=', alertId)
       .executeTakeFirst();
-    // The plant first, as the loop does: two who wait for each other would wait for ever.
+    // Locks the plant first, as the loop does; another order could deadlock.
     const plant = found === undefined ? undefined : await lockPlant(trx, found.plant_id);
     if (plant === undefined || (customerId !== null && plant.customer_id !== customerId))
       return { kind: 'UNKNOWN' };
     const result = await acknowledge(trx, alertId, ack, decision);
     if (result.kind === 'RESOLVED') return { ...result, plantId: plant.id };
-    // Columns that people own raise the revision by themselves; an alert is not one of the plant's columns.
+    // A trigger raises the revision for the plant's own columns; an alert is none of them.
     await trx
       .updateTable('plants')
       .set({ revision: sql`revision + 1` })

@@ -11,11 +11,11 @@ import type {
 import type { Brand } from '../../domain/plants/plant.ts';
 import { activeAlertsOf, type AlertSubject, endedAlertsOf } from '../alerts.ts';
 import { readPage } from '../page.ts';
-import { type Db, instant, timestamp } from '../database.ts';
+import { type Db, instant, timestamp, query } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { PlantScope } from '../scope.ts';
 import { daysAround, totalsAtTime } from './snapshots.ts';
-import type { AlertsTable } from './tables.ts';
+import type { PlantTables } from './tables.ts';
 
 /** Plants, as subjects of alerts. */
 export const plantSubjects = { kind: 'PLANT', table: 'plants', column: 'plant_id' } as const;
@@ -24,7 +24,7 @@ export function plantSubject(id: string): AlertSubject {
   return { ...plantSubjects, id };
 }
 
-/** JSON of the open incident of plant `p`'s brand, or of all; null without one. */
+/** JSON of the open incident of plant `p`'s brand, or of all brands; null without one. */
 export const openIncident = sql<AlertsBefore['incident']>`(
   select json_build_object('held', i.held_at is not null) from brand_incidents i
   where i.closed_at is null and i.opened_at is not null and (i.brand = p.brand or i.brand is null)
@@ -44,8 +44,8 @@ export const endedAlerts = (now: RawBuilder<Date>, since: RawBuilder<Date>) =>
  *
  * @param times.measuredAtMs the reading's measurement, now unless said: the last 7 days' totals are taken at its local time
  * of day.
- * @param times.endedSinceMs how far back vendor alarms of this answer reach, now unless said: alerts that ended after it come
- * along.
+ * @param times.endedSinceMs how far back vendor alarms of this answer reach, now unless said: alerts that ended after it
+ * come along.
  */
 export async function readAlertsBefore(
   db: Db,
@@ -54,26 +54,25 @@ export async function readAlertsBefore(
 ): Promise<{ before: AlertsBefore; row: PlantRow } | null> {
   const { nowMs, measuredAtMs = nowMs, endedSinceMs = nowMs } = times;
   const now = timestamp(nowMs);
-  const result = await sql<PlantRow & Omit<AlertsBefore, 'plant'>>`
+  const [found] = await query(db)<PlantRow & Omit<AlertsBefore, 'plant'>>`
     select p.*, ${daysAround(now)} as days, ${openIncident} as incident,
       ${totalsAtTime(timestamp(measuredAtMs), now)} as "daysAtTime",
       ${activeAlerts} as active, ${endedAlerts(now, timestamp(endedSinceMs))} as ended
-    from plants p where p.id = ${plantId}`.execute(db);
-  const [found] = result.rows;
+    from plants p where p.id = ${plantId}`;
   if (found === undefined) return null;
   const { days, daysAtTime, active, ended, incident, ...row } = found;
   return { before: { plant: plantFacts(row), days, daysAtTime, active, ended, incident }, row };
 }
 
 /**
- * Under which guard the alert step writes: the slot of a poll, or the revision that an evaluation without a reading saw. A
- * poll whose read was not locked also says which revision it saw.
+ * The guard under which the alert step writes: the slot of a poll, or the revision that an evaluation without a reading
+ * saw. A poll whose read was not locked also says which revision it saw.
  */
 export type AlertsFence =
   | { kind: 'SLOT'; slotMs: number; poll: BookedPoll; seenRevision: number | null }
   | { kind: 'REVISION'; revision: number };
 
-/** Writes what the loop owns of a plant. @returns false where the fence stood against it: nothing was changed. */
+/** Writes what the loop owns of a plant. @returns false if the fence refused it: nothing was changed. */
 export async function writePlantChanges(
   db: Db,
   plantId: string,
@@ -103,7 +102,7 @@ export async function writePlantChanges(
   return result.numAffectedRows === 1n;
 }
 
-/** What people see of an alert: all but whether it was open before us. */
+/** The columns of an alert that people see: all but `muted`. */
 const shownColumns = [
   'id',
   'plant_id',
@@ -129,19 +128,22 @@ const shownColumns = [
 ] as const;
 
 /** An alert as people see it. */
-export interface AlertView extends Pick<Selectable<AlertsTable>, (typeof shownColumns)[number]> {
+export interface AlertView extends Pick<
+  Selectable<PlantTables['alerts']>,
+  (typeof shownColumns)[number]
+> {
   plant_name: string;
   brand: Brand;
   timezone: string;
 }
 
-/** Which alerts are meant; what is not said does not restrict. */
+/** Which alerts to read; an absent field does not restrict. */
 export interface AlertFilter {
   plantId?: string;
   brand?: Brand;
-  /** Of a customer: its own plants' alerts only; null or absent: all. */
+  /** Only alerts of this customer's plants; null or absent: all. */
   customerId?: string | null;
-  /** The active ones, NEW and ACKED, unless said. */
+  /** NEW and ACKED, unless given. */
   states?: readonly AlertState[];
   severity?: AlertSeverity;
   type?: AlertType;
@@ -149,8 +151,8 @@ export interface AlertFilter {
 }
 
 /**
- * The order of alerts: active ones first, RED before YELLOW, the oldest first; then resolved ones, the newest first. The one
- * expression of it: four numbers, compared one after the other, ascending.
+ * The order of alerts: active ones first, RED before YELLOW, the oldest first; then resolved ones, the newest first. The
+ * one expression of it: four numbers, compared one after the other, ascending.
  */
 const alertOrder = sql.join([
   sql`(a.state = 'RESOLVED')::int`,
@@ -161,25 +163,25 @@ const alertOrder = sql.join([
 
 /** Where a page of alerts ended: the place of its last one in their order. */
 export type AlertPosition = readonly number[];
-/** So many numbers say a place in the order of alerts. */
+/** The number of parts of an `AlertPosition`. */
 export const alertPositionParts = 4;
 
 function alertQuery(db: Db, filter: AlertFilter) {
   const states = filter.states ?? ['NEW', 'ACKED'];
-  let query = db
+  let alerts = db
     .selectFrom('alerts as a')
     .innerJoin('plants as p', 'p.id', 'a.plant_id')
     .select(shownColumns.map((column) => `a.${column}` as const))
     .select(['p.name as plant_name', 'p.brand', 'p.timezone'])
     .where('a.state', 'in', [...states])
     .orderBy(alertOrder);
-  if (filter.id !== undefined) query = query.where('a.id', '=', filter.id);
-  if (filter.plantId !== undefined) query = query.where('a.plant_id', '=', filter.plantId);
-  if (filter.brand !== undefined) query = query.where('p.brand', '=', filter.brand);
-  if (filter.customerId != null) query = query.where('p.customer_id', '=', filter.customerId);
-  if (filter.severity !== undefined) query = query.where('a.severity', '=', filter.severity);
-  if (filter.type !== undefined) query = query.where('a.type', '=', filter.type);
-  return query;
+  if (filter.id !== undefined) alerts = alerts.where('a.id', '=', filter.id);
+  if (filter.plantId !== undefined) alerts = alerts.where('a.plant_id', '=', filter.plantId);
+  if (filter.brand !== undefined) alerts = alerts.where('p.brand', '=', filter.brand);
+  if (filter.customerId != null) alerts = alerts.where('p.customer_id', '=', filter.customerId);
+  if (filter.severity !== undefined) alerts = alerts.where('a.severity', '=', filter.severity);
+  if (filter.type !== undefined) alerts = alerts.where('a.type', '=', filter.type);
+  return alerts;
 }
 
 /** Alerts: active ones first, by severity, the oldest first; then resolved ones, the newest first. */
@@ -199,14 +201,14 @@ export async function pageAlerts(
   filter: AlertFilter,
   page: { after: AlertPosition | null; limit: number },
 ): Promise<{ alerts: AlertView[]; next: AlertPosition | null }> {
-  let query = alertQuery(db, filter).select(
+  let alerts = alertQuery(db, filter).select(
     sql<AlertPosition>`json_build_array(${alertOrder})`.as('position'),
   );
   if (page.after !== null)
-    query = query.where(
+    alerts = alerts.where(
       sql<boolean>`(${alertOrder}) > (${sql.join(page.after.map((part) => sql`${part}::numeric`))})`,
     );
-  const { rows, nextAfter } = await readPage(page.limit, (limit) => query.limit(limit).execute());
+  const { rows, nextAfter } = await readPage(page.limit, (limit) => alerts.limit(limit).execute());
   return { alerts: rows, next: nextAfter?.position ?? null };
 }
 
@@ -220,13 +222,13 @@ export async function findAlert(
   return alertQuery(db, filter).executeTakeFirst();
 }
 
-/** What the outbox says of plants' alerts behind a row, oldest first. Nothing is sent by reading it. */
+/** The outbox's notifications of plants' alerts after a row, oldest first. Reading sends nothing. */
 export async function listNotifications(
   db: Db,
   scope: PlantScope,
   page: { afterId: number; limit: number },
 ) {
-  let query = db
+  let notifications = db
     .selectFrom('notifications as n')
     .innerJoin('plants as p', 'p.id', 'n.subject_id')
     .select(['n.id', 'n.alert_id', 'n.subject_id as plant_id', 'n.kind', 'n.severity'])
@@ -237,6 +239,7 @@ export async function listNotifications(
     .where('n.id', '>', page.afterId)
     .orderBy('n.id')
     .limit(page.limit);
-  if (scope.customerId !== null) query = query.where('p.customer_id', '=', scope.customerId);
-  return query.execute();
+  if (scope.customerId !== null)
+    notifications = notifications.where('p.customer_id', '=', scope.customerId);
+  return notifications.execute();
 }

@@ -1,9 +1,7 @@
-import { sql } from 'kysely';
-
 import type { AlertSeverity, AlertState } from '../../domain/plants/facts.ts';
-import { type Db, instant, onlyRow } from '../database.ts';
+import { type Db, instant, query, queryRow } from '../database.ts';
 
-/** The invariants of alerts and their events, in SQL. */
+/** The check of alerts and their events, in SQL. */
 
 /** A dedupe key that more than one active alert holds. */
 export interface DoubledAlert {
@@ -15,26 +13,25 @@ export interface DoubledAlert {
 
 /** Keys with more than one active alert: possible only where the unique index is missing. */
 export async function findDoubledAlerts(db: Db, limit: number): Promise<DoubledAlert[]> {
-  const result = await sql<DoubledAlert>`
+  return query(db)<DoubledAlert>`
     select plant_id as "plantId", concat_ws('/', type, vendor_alarm_code, device_sn) as key, min(started_at) as "startedAt",
       json_agg(id order by id) as "alertIds"
     from alerts where state in ('NEW', 'ACKED')
     group by plant_id, type, vendor_alarm_code, device_sn having count(*) > 1
-    order by plant_id, key limit ${limit}`.execute(db);
-  return result.rows;
+    order by plant_id, key limit ${limit}`;
 }
 
 /** Whether the database itself forbids a second active alert of a key: the partial unique index, whatever its name. */
 export async function hasDedupeIndex(db: Db): Promise<boolean> {
-  const result = await sql<{ present: boolean }>`
+  const { present } = await queryRow(db)<{ present: boolean }>`
     select exists (
       select from pg_index i
       where i.indrelid = 'alerts'::regclass and i.indisunique and i.indisvalid and i.indnullsnotdistinct
         and pg_get_expr(i.indpred, i.indrelid) = '(state = ANY (ARRAY[''NEW''::text, ''ACKED''::text]))'
         and (select array_agg(a.attname::text order by a.attname) from pg_attribute a
              where a.attrelid = i.indrelid and a.attnum = any(i.indkey::smallint[]))
-          = array['device_sn', 'plant_id', 'type', 'vendor_alarm_code']) as present`.execute(db);
-  return result.rows[0]?.present === true;
+          = array['device_sn', 'plant_id', 'type', 'vendor_alarm_code']) as present`;
+  return present;
 }
 
 /**
@@ -84,7 +81,7 @@ export async function findFlawedAlerts(
   limit: number,
 ): Promise<FlawedAlerts> {
   const from = instant(fromMs);
-  const result = await sql<FlawedAlerts>`
+  return queryRow(db)<FlawedAlerts>`
     with audited as (
       select id, plant_id, state, severity, started_at from alerts where state <> 'RESOLVED' or resolved_at >= ${from}),
     chain as (
@@ -113,6 +110,5 @@ export async function findFlawedAlerts(
             json_build_object('from', f.from_state, 'to', f.to_state, 'severity', f.severity) end,
           'before', case when f.state_before is not null then
             json_build_object('to', f.state_before, 'severity', f.severity_before) end) order by f.id), '[]'::json)
-        from (select * from flawed order by id limit ${limit}) f) as alerts`.execute(db);
-  return onlyRow(result);
+        from (select * from flawed order by id limit ${limit}) f) as alerts`;
 }

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 
-import { type Db, instant, msOf, onlyRow } from '../database.ts';
+import { type Db, instant, msOf, query, queryRow } from '../database.ts';
 import type { AuditWindow, LedgerScope, SlotGap } from '../ledger/check.ts';
 
-/** The invariants of the plants' ledger that other ledgers do not have: polls, and the days that they booked. */
+/** The check of what only the plants' ledger has: polls, and the days that they booked. */
 
 /**
  * Polls, also START and MANUAL ones, that left their mark on the plant or on a day and have no row: each as a gap of one
@@ -15,7 +15,7 @@ export async function findBookedWithoutRow(
   limit: number,
 ): Promise<SlotGap[]> {
   const ids = scope.subjectIds === undefined ? null : [...scope.subjectIds];
-  const result = await sql<SlotGap>`
+  return query(db)<SlotGap>`
     select b.plant_id as "subjectId", ${msOf(sql`b.at`)} as "firstMs", ${msOf(sql`b.at`)} as "lastMs", 0 as "intervalMs",
       1 as slots, not exists (
         select from poll_logs l where l.plant_id = b.plant_id and l.job_type = 'POLL' and l.scheduled_for > b.at) as newest
@@ -27,8 +27,7 @@ export async function findBookedWithoutRow(
       and (${ids}::text[] is null or b.plant_id = any(${ids}))
       and not exists (
         select from poll_logs l where l.plant_id = b.plant_id and l.job_type = 'POLL' and l.scheduled_for = b.at)
-    order by newest desc, b.plant_id, b.at limit ${limit}`.execute(db);
-  return result.rows;
+    order by newest desc, b.plant_id, b.at limit ${limit}`;
 }
 
 export interface Overlap {
@@ -45,7 +44,7 @@ export async function findOverlaps(
   toleranceMs: number,
   limit: number,
 ): Promise<{ overlaps: Overlap[]; total: number }> {
-  const { rows } = await sql<Overlap & { total: number }>`
+  const rows = await query(db)<Overlap & { total: number }>`
     with runs as (
       select plant_id, scheduled_for as at, started_at, max(started_at + coalesce(duration_ms, 0) * interval '1 millisecond')
         over (partition by plant_id order by started_at, scheduled_for
@@ -58,7 +57,7 @@ export async function findOverlaps(
       from runs where busy_until > started_at)
     select plant_id as "plantId", at, overlap_ms as "overlapMs", count(*) over () as total
     from overlapping where overlap_ms > ${toleranceMs}
-    order by at, plant_id limit ${limit}`.execute(db);
+    order by at, plant_id limit ${limit}`;
   return { overlaps: rows, total: rows[0]?.total ?? 0 };
 }
 
@@ -86,7 +85,7 @@ export async function findDaysUnlikeLedger(
   limit: number,
 ): Promise<{ days: DayBesideLedger[]; compared: number; total: number }> {
   const ledgerStart = instant(ledgerStartMs);
-  const result = await sql<{ compared: number; total: number; days: DayBesideLedger[] }>`
+  return queryRow(db)<{ compared: number; total: number; days: DayBesideLedger[] }>`
     with days as (
       select s.plant_id, s.date, s.today_energy_kwh as energy, s.peak_power_w as peak, l.energy as ledger_energy,
         l.peak as ledger_peak, s.today_energy_kwh - l.energy between -${roundingKwh}::float8 and ${roundingKwh}::float8
@@ -113,8 +112,7 @@ export async function findDaysUnlikeLedger(
     select (select count(*) from days) as compared, (select count(*) from unlike) as total,
       (select coalesce(json_agg(json_build_object('plantId', plant_id, 'date', date, 'energyKwh', energy, 'peakPowerW', peak,
           'ledgerEnergyKwh', ledger_energy, 'ledgerPeakPowerW', ledger_peak) order by date, plant_id), '[]'::json)
-        from (select * from unlike order by date, plant_id limit ${limit}) u) as days`.execute(db);
-  return onlyRow(result);
+        from (select * from unlike order by date, plant_id limit ${limit}) u) as days`;
 }
 
 /** The plants that must have a loop, with the time of their creation. */

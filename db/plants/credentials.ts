@@ -1,11 +1,13 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 
 import type { Brand } from '../../domain/plants/plant.ts';
 import { type Decider, recordDecisions } from '../audit-log.ts';
-import type { Db } from '../database.ts';
+import { type Db, query } from '../database.ts';
 import type { Database } from '../tables.ts';
 
-/** Credentials as they lie in the database: opened only by `withVendor`. */
+/** The accounts of vendors and their sealed credentials, which only `withVendor` opens. */
+
+/** Credentials as the database keeps them. */
 export interface SealedCredentials {
   accountId: string;
   version: number;
@@ -26,17 +28,6 @@ export async function insertAccount(
     .execute();
 }
 
-export async function findAccount(
-  db: Db,
-  accountId: string,
-): Promise<{ id: string; brand: Brand; name: string } | undefined> {
-  return db
-    .selectFrom('vendor_accounts')
-    .select(['id', 'brand', 'name'])
-    .where('id', '=', accountId)
-    .executeTakeFirst();
-}
-
 /** An account, and whether there is anything to log in with. */
 export interface AccountView {
   id: string;
@@ -46,36 +37,25 @@ export interface AccountView {
 }
 
 export async function findAccounts(db: Db, ids: readonly string[]): Promise<AccountView[]> {
-  const result = await sql<AccountView>`
+  return query(db)<AccountView>`
     select a.id, a.brand, a.name, c.account_id is not null as has_credentials
     from vendor_accounts a left join integration_credentials c on c.account_id = a.id
-    where a.id = any(${[...ids]}::text[])`.execute(db);
-  return result.rows;
+    where a.id = any(${[...ids]}::text[])`;
 }
 
 /** Locks the account until the transaction ends. */
 export async function lockAccount(db: Db, accountId: string): Promise<void> {
-  await db
-    .selectFrom('vendor_accounts')
-    .select('id')
-    .where('id', '=', accountId)
-    .forUpdate()
-    .execute();
+  await query(db)`select from vendor_accounts where id = ${accountId} for update`;
 }
 
 /** Stores or replaces an account's credentials; a replacement raises the version. @returns the version. */
 export async function replaceCredentials(
   db: Db,
-  sealed: { accountId: string; keyVersion: string; iv: Buffer; sealed: Buffer },
+  { accountId, keyVersion, iv, sealed }: Omit<SealedCredentials, 'version'>,
 ): Promise<number> {
   const row = await db
     .insertInto('integration_credentials')
-    .values({
-      account_id: sealed.accountId,
-      key_version: sealed.keyVersion,
-      iv: sealed.iv,
-      sealed: sealed.sealed,
-    })
+    .values({ account_id: accountId, key_version: keyVersion, iv, sealed })
     .onConflict((conflict) =>
       conflict.column('account_id').doUpdateSet((eb) => ({
         version: eb('integration_credentials.version', '+', 1),
@@ -94,30 +74,11 @@ export async function findCredentials(
   db: Db,
   accountId: string,
 ): Promise<SealedCredentials | undefined> {
-  const row = await db
+  return db
     .selectFrom('integration_credentials')
-    .selectAll()
+    .select(['account_id as accountId', 'version', 'key_version as keyVersion', 'iv', 'sealed'])
     .where('account_id', '=', accountId)
     .executeTakeFirst();
-  return row === undefined
-    ? undefined
-    : {
-        accountId: row.account_id,
-        version: row.version,
-        keyVersion: row.key_version,
-        iv: row.iv,
-        sealed: row.sealed,
-      };
-}
-
-/** The version that is stored now; null without credentials. */
-export async function findCredentialsVersion(db: Db, accountId: string): Promise<number | null> {
-  const row = await db
-    .selectFrom('integration_credentials')
-    .select('version')
-    .where('account_id', '=', accountId)
-    .executeTakeFirst();
-  return row?.version ?? null;
 }
 
 /** Accounts whose credentials another master key than this sealed, by id. */
@@ -156,19 +117,15 @@ export async function resealCredentials(
   ) => Pick<SealedCredentials, 'keyVersion' | 'iv' | 'sealed'> | null,
 ): Promise<boolean> {
   return db.transaction().execute(async (trx) => {
-    // As a replacement does: whoever comes second sees what the first wrote.
+    // A replacement takes the same lock, so the second of the two sees what the first wrote.
     await lockAccount(trx, accountId);
     const row = await findCredentials(trx, accountId);
     const fresh = row === undefined ? null : reseal(row);
     if (row === undefined || fresh === null) return false;
+    const { keyVersion, iv, sealed } = fresh;
     await trx
       .updateTable('integration_credentials')
-      .set({
-        key_version: fresh.keyVersion,
-        iv: fresh.iv,
-        sealed: fresh.sealed,
-        updated_at: new Date(),
-      })
+      .set({ key_version: keyVersion, iv, sealed, updated_at: new Date() })
       .where('account_id', '=', accountId)
       .execute();
     const decision = {
@@ -176,7 +133,7 @@ export async function resealCredentials(
       subjectType: 'ACCOUNT' as const,
       subjectId: accountId,
       before: { key_version: row.keyVersion },
-      after: { key_version: fresh.keyVersion },
+      after: { key_version: keyVersion },
     };
     await recordDecisions(trx, [decision], by, new Date());
     return true;

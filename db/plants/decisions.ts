@@ -1,13 +1,13 @@
 import type { Kysely, Transaction } from 'kysely';
 
 import { type Decider, type Decision, recordDecisions } from '../audit-log.ts';
-import { lockAccount, replaceCredentials } from './credentials.ts';
+import { lockAccount, replaceCredentials, type SealedCredentials } from './credentials.ts';
 import { type PlantRow, resumeAccount } from './plants.ts';
 import type { Database } from '../tables.ts';
 
 /**
- * What people decide of plants, by API, page or command: each decision and its rows of `audit_log` in one transaction.
- * Whoever calls then signals the loops; a lost signal costs a minute.
+ * Writes what people decide about plants, by API, page or command: each decision and its rows of `audit_log` in one
+ * transaction. The caller then signals the loops; a lost signal costs a minute.
  */
 
 /** Columns of people that a decision may change, and the audit log therefore shows. */
@@ -26,10 +26,13 @@ const decidedColumns = [
   'alerts_silenced_until',
 ] as const satisfies readonly (keyof PlantRow)[];
 
-/** A plant as far as people decide of it. */
+/** The part of a plant that people decide. */
 export type DecidedPlant = Pick<PlantRow, 'id' | 'revision' | (typeof decidedColumns)[number]>;
 
-/** Locks the plants, in the order of their ids, so that two decisions about the same ones wait instead of blocking each other. */
+/**
+ * Locks the plants, in the order of their ids, so that two decisions about the same ones wait instead of blocking each
+ * other.
+ */
 async function lockDecided(
   trx: Transaction<Database>,
   ids: readonly string[],
@@ -68,7 +71,7 @@ function changesOf(
  * Runs one decision about plants under their locks, and logs what it changed.
  *
  * @param action by its name in the audit log: `plant.pause`.
- * @param run gets those of the plants that exist, as they are under the lock.
+ * @param run gets the plants that exist, as they are under the lock.
  */
 export async function decide<Result>(
   { db, by, at }: { db: Kysely<Database>; by: Decider; at: Date },
@@ -96,7 +99,7 @@ export interface CredentialsStored {
 /** Stores or replaces an account's credentials; lifts the pause of its plants whose credentials had been refused. */
 export async function decideCredentials(
   db: Kysely<Database>,
-  sealed: Parameters<typeof replaceCredentials>[1],
+  sealed: Omit<SealedCredentials, 'version'>,
   by: Decider,
   at: Date,
 ): Promise<CredentialsStored> {
@@ -106,12 +109,12 @@ export async function decideCredentials(
 /** The same within the caller's transaction. */
 export async function storeCredentials(
   trx: Transaction<Database>,
-  sealed: Parameters<typeof replaceCredentials>[1],
+  sealed: Omit<SealedCredentials, 'version'>,
   by: Decider,
   at: Date,
 ): Promise<CredentialsStored> {
   const { accountId } = sealed;
-  // A refusal of the old ones is booked before or after this, not within.
+  // The lock keeps a refusal of the old credentials from being booked in between.
   await lockAccount(trx, accountId);
   const version = await replaceCredentials(trx, sealed);
   const resumed = await resumeAccount(trx, accountId, at);

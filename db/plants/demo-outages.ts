@@ -1,9 +1,9 @@
 import { type Db } from '../database.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 
-/** Outages of recorded vendors, so that a visitor sees an incident come and go. Only the fixture transport hears of them. */
+/** Outages of recorded vendors, so that a visitor sees an incident come and go. Only the fixture transport reads them. */
 
-/** Has the recorded vendor of a brand be away until then; null: it answers again. */
+/** Makes a brand's recorded vendor not answer until `until`; null: it answers again. */
 export async function setDemoOutage(db: Db, brand: Brand, until: Date | null): Promise<void> {
   if (until === null) {
     await db.deleteFrom('demo_outages').where('brand', '=', brand).execute();

@@ -5,7 +5,7 @@ import { hourMs } from '../../domain/zone.ts';
 import { insertTestPlant } from '../../test/support/activities.ts';
 import { database, test } from '../../test/support/test-database.ts';
 import { listPlantsToRemindOf } from './fleet.ts';
-import type { AlertsTable } from './tables.ts';
+import type { PlantTables } from './tables.ts';
 
 const nowMs = Date.parse('2026-11-28T12:00:00Z');
 const agoMs = (hours: number) => new Date(nowMs - hours * hourMs);
@@ -15,7 +15,7 @@ beforeEach(async () => {
   await insertTestPlant(database.db, { integration_status: 'PAUSED_AUTH_ERROR' });
 });
 
-async function isLookedAt(alert: Partial<Insertable<AlertsTable>>): Promise<boolean> {
+async function isLookedAt(alert: Partial<Insertable<PlantTables['alerts']>>): Promise<boolean> {
   await database.db
     .insertInto('alerts')
     .values({
@@ -33,7 +33,7 @@ async function isLookedAt(alert: Partial<Insertable<AlertsTable>>): Promise<bool
   return (await listPlantsToRemindOf(database.db, nowMs)).length > 0;
 }
 
-test.each<[string, Partial<Insertable<AlertsTable>>, boolean]>([
+test.each<[string, Partial<Insertable<PlantTables['alerts']>>, boolean]>([
   ['never told of', { last_notified_at: null }, true],
   ['told of exactly 6 h ago', { last_notified_at: agoMs(6) }, true],
   ['told of within 6 h', { last_notified_at: agoMs(5.999) }, false],

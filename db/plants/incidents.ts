@@ -7,68 +7,27 @@ import {
   withheldTypes,
 } from '../../domain/plants/incidents.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
-import { type Db, instant, msOf } from '../database.ts';
+import { type Db, instant, msOf, query } from '../database.ts';
 import type { Database } from '../tables.ts';
 
 /** Incidents that are suspected or open. */
 export async function findIncidents(db: Db): Promise<Incident[]> {
-  const result = await sql<Incident>`
+  return query(db)<Incident>`
     select id, brand, sightings, plants_failed as "plantsFailed", plants_active as "plantsActive", errors,
       ${msOf(sql`suspected_at`)} as "suspectedAtMs", ${msOf(sql`opened_at`)} as "openedAtMs",
       ${msOf(sql`recovering_since`)} as "recoveringSinceMs", ${msOf(sql`closed_at`)} as "closedAtMs", ${msOf(sql`held_at`)} as "heldAtMs",
       ${msOf(sql`probed_at`)} as "probedAtMs", ${msOf(sql`released_at`)} as "releasedAtMs"
-    from brand_incidents where closed_at is null order by id`.execute(db);
-  return result.rows;
-}
-
-/** An incident as people see it. */
-export interface IncidentView {
-  id: number;
-  /** null: all brands, our side. */
-  brand: Brand | null;
-  /** Since when it does not answer. */
-  since: Date;
-  opened_at: Date;
-  closed_at: Date | null;
-  plants_failed: number;
-  plants_active: number;
-  errors: Incident['errors'];
-}
-
-/** Incidents that are or were open: open ones first, then the newest. */
-export async function listIncidents(
-  db: Db,
-  filter: { openOnly?: boolean; limit: number },
-): Promise<IncidentView[]> {
-  let query = db
-    .selectFrom('brand_incidents')
-    .select([
-      'id',
-      'brand',
-      'suspected_at as since',
-      'opened_at',
-      'closed_at',
-      'plants_failed',
-      'plants_active',
-      'errors',
-    ])
-    .$narrowType<{ opened_at: Date }>()
-    .where('opened_at', 'is not', null)
-    .orderBy(sql`closed_at is not null`)
-    .orderBy('opened_at', 'desc')
-    .limit(filter.limit);
-  if (filter.openOnly === true) query = query.where('closed_at', 'is', null);
-  return query.execute();
+    from brand_incidents where closed_at is null order by id`;
 }
 
 /**
  * The newest polls of every brand, in one pass over the plants. A poll that is older than two intervals and a minute says
- * nothing of the vendor. A plant whose account was paused by a refusal of late is counted by it as if it were polled: else
- * an outage of a vendor's sign-in would take its own evidence away.
+ * nothing about the vendor. A plant whose account a recent refusal paused counts as if it were polled: otherwise an outage
+ * of a vendor's sign-in would remove its own evidence.
  */
 export async function countBrands(db: Db, nowMs: number, afterMs: number): Promise<BrandCount[]> {
   const now = instant(nowMs);
-  const result = await sql<BrandCount>`
+  return query(db)<BrandCount>`
     with polls as (
       select p.brand, p.vendor_account_id, p.poll_interval_s, p.last_polled_at, p.integration_status = 'ACTIVE' as active,
         (p.last_poll ->> 'attempts')::int > 0 as asked, p.last_poll ->> 'errorType' as error,
@@ -98,26 +57,20 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
         where i.closed_at is null and (i.brand = counted.brand or i.brand is null)) r on true
       group by counted.brand) c on c.brand = b.brand
     left join errors e on e.brand = b.brand
-    order by b.brand`.execute(db);
-  return result.rows;
+    order by b.brand`;
 }
 
 /** Incidents whose held credentials one plant has tried since, and the vendor answered. */
 export async function findAnsweredProbes(db: Db): Promise<number[]> {
-  const rows = await db
-    .selectFrom('brand_incidents as i')
-    .innerJoin('plants as p', 'p.id', 'i.probe_plant_id')
-    .select('i.id')
-    .where('i.closed_at', 'is', null)
-    .where('i.held_at', 'is not', null)
-    .whereRef('p.last_slot', '>=', 'i.probed_at')
-    .where(sql<boolean>`p.last_poll ->> 'outcome' in ('OK', 'PARTIAL')`)
-    .execute();
+  const rows = await query(db)<{ id: number }>`
+    select i.id from brand_incidents i join plants p on p.id = i.probe_plant_id
+    where i.closed_at is null and i.held_at is not null and p.last_slot >= i.probed_at
+      and p.last_poll ->> 'outcome' in ('OK', 'PARTIAL')`;
   return rows.map(({ id }) => id);
 }
 
 /**
- * Writes what was decided, and carries out what an opening or a hold brings with it, in one transaction.
+ * Writes the decided incidents and the consequences of an opening or a hold, in one transaction.
  *
  * @returns the plants whose pause for refused credentials was lifted by a hold.
  */
@@ -168,7 +121,7 @@ async function writeIncident(trx: Db, incident: Incident): Promise<void> {
       .execute();
     return;
   }
-  // A plant may have taken its turn to try since this was read: only the beginning of a hold sets the time.
+  // A plant may have tried since this was read: only the beginning of a hold sets the time.
   const begins = incident.heldAtMs !== null && incident.heldAtMs === incident.probedAtMs;
   await trx
     .updateTable('brand_incidents')
@@ -178,12 +131,12 @@ async function writeIncident(trx: Db, incident: Incident): Promise<void> {
 }
 
 /**
- * What was to be announced of the brand's plants later (in the morning) is dropped: an incident speaks for them. What still
- * stands when it closes is announced as if nothing had been.
+ * Drops announcements of the brand's plants that are not due yet, because the incident speaks for them. An alert that is
+ * still active when the incident closes is announced as usual.
  */
 async function withhold(trx: Db, brand: Brand | null, nowMs: number): Promise<void> {
   const now = instant(nowMs);
-  await sql`
+  await query(trx)`
     with dropped as (
       update notifications n set dropped_at = ${now}
       from alerts a join plants p on p.id = a.plant_id
@@ -193,36 +146,35 @@ async function withhold(trx: Db, brand: Brand | null, nowMs: number): Promise<vo
     update alerts a set last_notified_at = (
       select max(n.not_before) from notifications n
       where n.alert_id = a.id and n.dropped_at is null and n.not_before <= ${now})
-    where a.id in (select alert_id from dropped)`.execute(trx);
+    where a.id in (select alert_id from dropped)`;
 }
 
-/** Plants that a refusal paused while the incident was coming: it was the vendor, not their credentials. */
+/** Resumes plants that a refusal paused shortly before the incident: the vendor was at fault, not their credentials. */
 async function liftRefusals(
   trx: Kysely<Database>,
   { brand, suspectedAtMs }: Incident,
   nowMs: number,
 ): Promise<string[]> {
-  const result = await sql<{ id: string }>`
+  const rows = await query(trx)<{ id: string }>`
     update plants set integration_status = 'ACTIVE', activated_at = ${instant(nowMs)}
     where integration_status = 'PAUSED_AUTH_ERROR' and (${brand}::text is null or brand = ${brand})
       and vendor_account_id in (
         select o.vendor_account_id from plants o
         where o.integration_status = 'PAUSED_AUTH_ERROR' and o.last_poll ->> 'errorType' = 'AUTH_FAILED'
           and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - stale_after(o.poll_interval_s))
-    returning id`.execute(trx);
-  return result.rows.map(({ id }) => id);
+    returning id`;
+  return rows.map(({ id }) => id);
 }
 
 /**
  * The plant's turn to try held credentials, once an hour for all of the incident's plants. A repeated step of the same slot
- * has it again.
+ * gets it again.
  */
 export async function takeProbe(
   db: Db,
   incidentId: number,
   plantId: string,
-  slotMs: number,
-  nowMs: number,
+  { slotMs, nowMs }: { slotMs: number; nowMs: number },
 ): Promise<boolean> {
   const result = await sql`
     update brand_incidents set probed_at = ${instant(slotMs)}, probe_plant_id = ${plantId}

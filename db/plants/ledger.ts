@@ -4,7 +4,7 @@ import { lateDataMs } from '../../domain/plants/losses.ts';
 import { instant } from '../database.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 
-/** The ledger of the plants: what of it the functions of db/ledger must know. */
+/** The ledger of the plants, as the functions of db/ledger know it. */
 export const plantLedger: Ledger = {
   subjects: 'plants',
   subject: 'plant_id',
@@ -19,8 +19,8 @@ export const plantLedger: Ledger = {
 };
 
 /**
- * Of each plant the newest poll, which decided its colour, the newest measurement and the newest with power; and what was
- * booked to the day on which an alert that still counts began: from it its loss is estimated.
+ * The newest poll of each plant, which decided its colour, its newest measurement and its newest one with power; and the
+ * rows of the day on which a current alert began, from which its loss is estimated.
  */
 function alsoNeeded(line: RawBuilder<Date>): RawBuilder<unknown> {
   const newest = (kind: RawBuilder<unknown>) => sql`
@@ -43,9 +43,9 @@ function alsoNeeded(line: RawBuilder<Date>): RawBuilder<unknown> {
 }
 
 /**
- * The newest slot of plant `p` with a row, up to `now`. It lies no earlier than the newest slot whose alert step was committed
- * (`last_slot`), and the row of that slot may still be on its way: then it is the one before, a day earlier at most. Without
- * this bound the look goes into every month of the ledger, for every plant.
+ * The newest slot of plant `p` with a row, up to `now`. It lies no earlier than the newest slot whose alert step was
+ * committed (`last_slot`), and the row of that slot may still be on its way: then it is the one before, a day earlier at
+ * most. Without this bound the query reads every month of the ledger, for every plant.
  */
 export function newestSlot(now: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 
 import { type Loss, type LossFacts, lateDataMs, usualDaysMax } from '../../domain/plants/losses.ts';
 import { localDateAt, startOfDayMs, endOfDayMs } from '../../domain/zone.ts';
-import { type Db, instant, msOf } from '../database.ts';
+import { type Db, instant, msOf, query } from '../database.ts';
 import { findBookedTotals } from './poll-logs.ts';
 
 /** An estimate is no older than this while its alert is active. */
@@ -23,7 +23,7 @@ export async function findLossesDue(
     LossFacts['place'] & { id: number; plant_id: string };
   const now = instant(nowMs);
   const old = instant(nowMs - estimatedEveryMs);
-  const result = await sql<Row>`
+  const rows = await query(db)<Row>`
     with due as (
       select a.id, a.plant_id, a.type, a.started_at, a.resolved_at, p.timezone, p.latitude, p.longitude, a.estimated_at,
         (a.started_at at time zone p.timezone)::date as first_date,
@@ -51,9 +51,9 @@ export async function findLossesDue(
           'quality', s.quality, 'lastSeenAtMs', round(extract(epoch from s.last_seen_at) * 1000))), '[]'::json)
         from metric_snapshots s
         where s.plant_id = d.plant_id and s.date between d.first_date and d.last_date) as days
-    from due d order by d.estimated_at nulls first, d.id`.execute(db);
+    from due d order by d.estimated_at nulls first, d.id`;
   const found: { alertId: number; facts: LossFacts }[] = [];
-  for (const row of result.rows) {
+  for (const row of rows) {
     const { id, plant_id: plantId, timezone, latitude, longitude, ...facts } = row;
     const ends = [facts.startedAtMs, facts.endedAtMs ?? nowMs];
     const points = await bookedPoints(db, plantId, timezone, ends);
@@ -76,7 +76,10 @@ async function bookedPoints(
   for (const date of new Set(instantsMs.map((atMs) => localDateAt(atMs, timezone)))) {
     const startMs = startOfDayMs(date, timezone);
     const endMs = endOfDayMs(date, timezone);
-    const booked = await findBookedTotals(db, plantId, date, startMs, 2 * endMs - startMs);
+    const booked = await findBookedTotals(db, plantId, date, {
+      fromMs: startMs,
+      toMs: 2 * endMs - startMs,
+    });
     points.push(...booked.map((point) => ({ date, ...point })));
   }
   return points;
@@ -89,10 +92,10 @@ export async function writeLosses(
   nowMs: number,
 ): Promise<void> {
   if (losses.length === 0) return;
-  await sql`
+  await query(db)`
     update alerts a set estimated_lost_kwh = l.lost_kwh, at_risk_kwh = l.at_risk_kwh, estimated_at = ${instant(nowMs)}
     from unnest(${losses.map((loss) => loss.alertId)}::bigint[],
       ${losses.map((loss) => loss.estimatedLostKwh)}::float8[],
       ${losses.map((loss) => loss.atRiskKwh)}::float8[]) as l (id, lost_kwh, at_risk_kwh)
-    where a.id = l.id`.execute(db);
+    where a.id = l.id`;
 }

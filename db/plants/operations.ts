@@ -1,7 +1,5 @@
-import { sql } from 'kysely';
-
 import type { AdapterErrorType, Brand, Outcome } from '../../domain/plants/plant.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, query, queryRow } from '../database.ts';
 
 /** How polling goes, for those who run it: figures of the ledger over the last hour and day. PostgreSQL's clock is "now". */
 
@@ -32,7 +30,7 @@ export interface PollingError {
 }
 
 export async function readBrandPolling(db: Db): Promise<BrandPolling[]> {
-  const result = await sql<BrandPolling>`
+  return query(db)<BrandPolling>`
     with rows as (
       select p.brand, l.outcome, l.late_ms, l.status, l.started_at,
         l."trigger" in ('SCHEDULE', 'CATCH_UP') and l.late_ms is not null as on_slot,
@@ -53,33 +51,25 @@ export async function readBrandPolling(db: Db): Promise<BrandPolling[]> {
     fleet as (select distinct brand from plants)
     select fleet.brand, coalesce(polls, 0) as polls, coalesce(outcomes, '{}') as outcomes,
       late_p50_ms, late_p99_ms, late_max_ms, coalesce(late, 0) as late, newest_poll_at
-    from fleet left join polls using (brand) left join outcomes using (brand) order by brand`.execute(
-    db,
-  );
-  return result.rows;
+    from fleet left join polls using (brand) left join outcomes using (brand) order by brand`;
 }
 
 /** The worst first. */
 export async function readPollingErrors(db: Db): Promise<PollingError[]> {
-  const result = await sql<PollingError>`
+  return query(db)<PollingError>`
     select p.brand, l.adapter_error_type as error_type, count(*) as polls, count(distinct l.plant_id) as plants,
       max(l.scheduled_for) as newest_at, (array_agg(l.error order by l.scheduled_for desc))[1] as newest
     from poll_logs l join plants p on p.id = l.plant_id
     where l.job_type = 'POLL' and l.adapter_error_type is not null
       and l.scheduled_for > now() - interval '1 hour' and l.scheduled_for <= now()
-    group by p.brand, l.adapter_error_type order by polls desc, brand, error_type`.execute(db);
-  return result.rows;
+    group by p.brand, l.adapter_error_type order by polls desc, brand, error_type`;
 }
 
 /** Slots of which a row since `sinceMs` says that they were missed. */
 export async function countMissedRows(db: Db, sinceMs: number): Promise<number> {
-  const { slots } = await db
-    .selectFrom('poll_logs')
-    .select(sql<number>`coalesce(sum(slots_missed), 0)::bigint`.as('slots'))
-    .where('job_type', '=', 'POLL')
-    .where('outcome', '=', 'MISSED')
-    .where('scheduled_for', '>', instant(sinceMs))
-    .executeTakeFirstOrThrow();
+  const { slots } = await queryRow(db)<{ slots: number }>`
+    select coalesce(sum(slots_missed), 0)::bigint as slots from poll_logs
+    where job_type = 'POLL' and outcome = 'MISSED' and scheduled_for > ${instant(sinceMs)}`;
   return slots;
 }
 

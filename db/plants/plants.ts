@@ -1,55 +1,25 @@
-import { type Selectable, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql, type Updateable } from 'kysely';
 
 import { isNight } from '../../domain/daylight.ts';
 import type { PlantFacts } from '../../domain/plants/facts.ts';
 import type { Brand, Status } from '../../domain/plants/plant.ts';
 import type { StatusProfile } from '../../domain/daylight.ts';
-import { type Db, instant, ms } from '../database.ts';
+import { type Db, instant, ms, query } from '../database.ts';
 import { allPlants, type PlantScope } from '../scope.ts';
-import type { PlantsTable } from './tables.ts';
+import type { PlantTables } from './tables.ts';
 
-export type PlantRow = Selectable<PlantsTable>;
-
-const columns = {
-  id: true,
-  name: true,
-  customer_id: true,
-  brand: true,
-  vendor_account_id: true,
-  vendor_plant_id: true,
-  timezone: true,
-  latitude: true,
-  longitude: true,
-  installed_capacity_kw: true,
-  poll_interval_s: true,
-  integration_status: true,
-  paused_until: true,
-  pause_reason: true,
-  alerts_silenced_until: true,
-  status_profile: true,
-  activated_at: true,
-  created_at: true,
-  revision: true,
-  seen_revision: true,
-  status: true,
-  status_reason: true,
-  status_since: true,
-  last_seen_at: true,
-  last_seen_source: true,
-  consecutive_failures: true,
-  last_polled_at: true,
-  alarms_complete_at: true,
-  low_generation_streak: true,
-  last_slot: true,
-  last_poll: true,
-  devices: true,
-} satisfies Record<keyof PlantRow, true>;
+export type PlantRow = Selectable<PlantTables['plants']>;
 
 /**
- * All columns of plant `p` by their names: PostgreSQL refuses a prepared statement once its `*` means other columns, and
- * workers go on while a migration adds one.
+ * All columns of plant `p` by their names. PostgreSQL refuses a prepared statement once its `*` means other columns, and
+ * workers continue while a migration adds one. A service test compares the list with the table.
  */
-export const plantColumns = sql.join(Object.keys(columns).map((name) => sql.ref(`p.${name}`)));
+export const plantColumns = sql`
+  p.id, p.name, p.customer_id, p.brand, p.vendor_account_id, p.vendor_plant_id, p.timezone, p.latitude, p.longitude,
+  p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason, p.alerts_silenced_until,
+  p.status_profile, p.activated_at, p.created_at, p.revision, p.seen_revision, p.status, p.status_reason, p.status_since,
+  p.last_seen_at, p.last_seen_source, p.consecutive_failures, p.last_polled_at, p.alarms_complete_at,
+  p.low_generation_streak, p.last_slot, p.last_poll, p.devices`;
 
 /** The row as the rules of a poll want it. */
 export function plantFacts(row: PlantRow): PlantFacts {
@@ -126,7 +96,7 @@ export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise
       .execute();
 }
 
-/** Which plants a command means: one, or all of a brand, a customer or a vendor account. */
+/** Which plants to read; an absent field does not restrict. */
 export interface PlantFilter {
   ids?: readonly string[];
   brand?: Brand;
@@ -136,27 +106,10 @@ export interface PlantFilter {
 }
 
 /** A plant as people see it; `stale` and `open_alerts` are computed when read. */
-export interface PlantView
-  extends
-    Omit<NewPlant, 'activated_at' | 'status_profile'>,
-    Pick<
-      PlantRow,
-      | 'activated_at'
-      | 'paused_until'
-      | 'pause_reason'
-      | 'alerts_silenced_until'
-      | 'status'
-      | 'status_reason'
-      | 'status_since'
-      | 'last_seen_at'
-      | 'last_seen_source'
-      | 'last_polled_at'
-      | 'consecutive_failures'
-      | 'last_poll'
-      | 'last_slot'
-      | 'revision'
-      | 'status_profile'
-    > {
+export interface PlantView extends Omit<
+  PlantRow,
+  'created_at' | 'seen_revision' | 'alarms_complete_at' | 'low_generation_streak' | 'devices'
+> {
   open_alerts: number;
   unacknowledged_alerts: number;
   /** Messages of the active alerts of severity RED, the oldest first; and of LOW_GENERATION. */
@@ -210,11 +163,11 @@ const worstKey = sql.join([
   sql`p.id collate "C"`,
 ]);
 
-/** No older poll says what a plant gives "now". */
+/** Power of an older poll is not shown as the present one. */
 const powerAgeMax = sql`interval '2 days'`;
 
 /** Plant `p` is ACTIVE, and its last poll (or its activation, before the first) older than 2 intervals + 1 min. */
-export const isStale = sql<boolean>`
+const isStale = sql<boolean>`
   (p.integration_status = 'ACTIVE'
    and coalesce(p.last_polled_at, p.activated_at) < now() - stale_after(p.poll_interval_s))`;
 
@@ -232,7 +185,7 @@ export async function listPlants(
     conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
   if (scope.customerId !== null) conditions.push(sql`p.customer_id = ${scope.customerId}`);
   if (filter.status !== undefined) conditions.push(sql`p.status = ${filter.status}`);
-  const result = await sql<Omit<PlantView, 'is_night'>>`
+  const rows = await query(db)<Omit<PlantView, 'is_night'>>`
     with incidents as materialized (
       select brand, suspected_at as since from brand_incidents where opened_at is not null and closed_at is null)
     select p.id, p.name, p.customer_id, p.brand, p.vendor_account_id, p.vendor_plant_id, p.timezone, p.latitude,
@@ -261,13 +214,10 @@ export async function listPlants(
     left join metric_snapshots s
       on s.plant_id = p.id and s.date = (now() at time zone p.timezone)::date
     where ${sql.join(conditions, sql` and `)}
-    order by ${worstKey}`.execute(db);
+    order by ${worstKey}`;
   const nowMs = Date.now();
-  return result.rows.map((row) => ({ ...row, is_night: isNight(row, nowMs) }));
+  return rows.map((row) => ({ ...row, is_night: isNight(row, nowMs) }));
 }
-
-/** One parameter however many ids: a statement takes 65,535. */
-const isOneOf = (ids: readonly string[]) => sql<boolean>`id = any(${[...ids]}::text[])`;
 
 /** Which columns of people a command may set; undefined leaves one as it is. */
 export interface PlantSettings {
@@ -281,76 +231,78 @@ export interface PlantSettings {
   status_profile?: StatusProfile;
 }
 
+/** Changes the plants for which `where` holds. @returns their ids. */
+async function update(
+  db: Db,
+  set: Updateable<PlantTables['plants']>,
+  where: RawBuilder<unknown>,
+): Promise<string[]> {
+  const rows = await db
+    .updateTable('plants')
+    .set(set)
+    .where(sql<boolean>`${where}`)
+    .returning('id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+const activeFrom = (at: Date) => ({ integration_status: 'ACTIVE', activated_at: at }) as const;
+
+/** The ids are one parameter: a statement takes at most 65,535. */
+const isOneOf = (ids: readonly string[]) => sql`id = any(${[...ids]}::text[])`;
+
 /** @returns the ids of the plants that exist. */
 export async function updatePlants(
   db: Db,
   ids: readonly string[],
   settings: PlantSettings,
 ): Promise<string[]> {
-  if (Object.keys(settings).length === 0) return [...ids];
-  const rows = await db
-    .updateTable('plants')
-    .set(settings)
-    .where(isOneOf(ids))
-    .returning('id')
-    .execute();
-  return rows.map((row) => row.id);
+  return Object.keys(settings).length === 0 ? [...ids] : update(db, settings, isOneOf(ids));
 }
 
-/** An operator's pause. Leaves PENDING_DOCS alone. @returns the ids that are paused now. */
+/** Pauses plants by an operator's order; leaves PENDING_DOCS alone. @returns the ids that are paused now. */
 export async function pausePlants(
   db: Db,
   ids: readonly string[],
-  pause: { until: Date | null; reason: string | null },
+  { until, reason }: { until: Date | null; reason: string | null },
 ): Promise<string[]> {
-  const rows = await db
-    .updateTable('plants')
-    .set({
-      integration_status: 'DISABLED_BY_OPERATOR',
-      paused_until: pause.until,
-      pause_reason: pause.reason,
-    })
-    .where(isOneOf(ids))
-    .where('integration_status', '<>', 'PENDING_DOCS')
-    .returning('id')
-    .execute();
-  return rows.map((row) => row.id);
+  return update(
+    db,
+    { integration_status: 'DISABLED_BY_OPERATOR', paused_until: until, pause_reason: reason },
+    sql`${isOneOf(ids)} and integration_status <> 'PENDING_DOCS'`,
+  );
 }
 
-/** Lifts an operator's pause and a pause for refused credentials; changes nothing for PENDING_DOCS. @returns the ids that are ACTIVE now. */
+/**
+ * Lifts an operator's pause and a pause for refused credentials; leaves PENDING_DOCS alone. @returns the ids that are
+ * ACTIVE now.
+ */
 export async function resumePlants(db: Db, ids: readonly string[], at: Date): Promise<string[]> {
-  const rows = await db
-    .updateTable('plants')
-    .set({ integration_status: 'ACTIVE', activated_at: at })
-    .where(isOneOf(ids))
-    .where('integration_status', 'in', ['DISABLED_BY_OPERATOR', 'PAUSED_AUTH_ERROR'])
-    .returning('id')
-    .execute();
-  return rows.map((row) => row.id);
+  const isPaused = sql`integration_status in ('DISABLED_BY_OPERATOR', 'PAUSED_AUTH_ERROR')`;
+  return update(db, activeFrom(at), sql`${isOneOf(ids)} and ${isPaused}`);
 }
 
-/** The documents are complete: what waited for them is ACTIVE from `at` on. @returns the ids that are ACTIVE now. */
+/** Activates plants whose documents are complete. @returns the ids that are ACTIVE now. */
 export async function activatePlants(db: Db, ids: readonly string[], at: Date): Promise<string[]> {
-  const rows = await db
-    .updateTable('plants')
-    .set({ integration_status: 'ACTIVE', activated_at: at })
-    .where(isOneOf(ids))
-    .where('integration_status', '=', 'PENDING_DOCS')
-    .returning('id')
-    .execute();
-  return rows.map((row) => row.id);
+  return update(db, activeFrom(at), sql`${isOneOf(ids)} and integration_status = 'PENDING_DOCS'`);
 }
 
-/** Lifts the pause of every plant of the account whose credentials had been refused. @returns their ids. */
+/** Lifts the pause of every plant of the account whose credentials were refused. @returns their ids. */
 export async function resumeAccount(db: Db, accountId: string, at: Date): Promise<string[]> {
-  const rows = await db
-    .updateTable('plants')
-    .set({ integration_status: 'ACTIVE', activated_at: at })
-    .where('vendor_account_id', '=', accountId)
-    .where('integration_status', '=', 'PAUSED_AUTH_ERROR')
-    .returning('id')
-    .execute();
-  return rows.map((row) => row.id);
+  const isRefused = sql`integration_status = 'PAUSED_AUTH_ERROR'`;
+  return update(db, activeFrom(at), sql`vendor_account_id = ${accountId} and ${isRefused}`);
+}
+
+/** Pauses every ACTIVE plant of the account, because the vendor refused its credentials. @returns their ids. */
+export async function pauseAccount(db: Db, accountId: string): Promise<string[]> {
+  const isActive = sql`vendor_account_id = ${accountId} and integration_status = 'ACTIVE'`;
+  return update(db, { integration_status: 'PAUSED_AUTH_ERROR' }, isActive);
+}
+
+/** Ends the pauses whose `until` has passed. @returns their ids. */
+export async function endPauses(db: Db, nowMs: number): Promise<string[]> {
+  const isOver = sql`integration_status = 'DISABLED_BY_OPERATOR' and paused_until <= ${instant(nowMs)}`;
+  return update(db, activeFrom(instant(nowMs)), isOver);
 }
 
 /** A plant that is there already, as far as a new one could collide with it. */
@@ -365,36 +317,9 @@ export async function findTakenPlants(
   db: Db,
   plants: readonly TakenPlant[],
 ): Promise<TakenPlant[]> {
-  const result = await sql<TakenPlant>`
+  return query(db)<TakenPlant>`
     select p.id, p.brand, p.vendor_plant_id from plants p
     where p.id = any(${plants.map((plant) => plant.id)}::text[])
       or (p.brand, p.vendor_plant_id) in (
-        select * from unnest(${plants.map((plant) => plant.brand)}::text[], ${plants.map((plant) => plant.vendor_plant_id)}::text[]))`.execute(
-    db,
-  );
-  return result.rows;
-}
-
-/** Ends the pauses whose `until` has passed. @returns their ids. */
-export async function endPauses(db: Db, nowMs: number): Promise<string[]> {
-  const rows = await db
-    .updateTable('plants')
-    .set({ integration_status: 'ACTIVE', activated_at: instant(nowMs) })
-    .where('integration_status', '=', 'DISABLED_BY_OPERATOR')
-    .where('paused_until', '<=', instant(nowMs))
-    .returning('id')
-    .execute();
-  return rows.map((row) => row.id);
-}
-
-/** Pauses every ACTIVE plant of the account whose credentials the vendor refused. @returns their ids. */
-export async function pauseAccount(db: Db, accountId: string): Promise<string[]> {
-  const rows = await db
-    .updateTable('plants')
-    .set({ integration_status: 'PAUSED_AUTH_ERROR' })
-    .where('vendor_account_id', '=', accountId)
-    .where('integration_status', '=', 'ACTIVE')
-    .returning('id')
-    .execute();
-  return rows.map((row) => row.id);
+        select * from unnest(${plants.map((plant) => plant.brand)}::text[], ${plants.map((plant) => plant.vendor_plant_id)}::text[]))`;
 }

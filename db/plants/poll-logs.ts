@@ -1,15 +1,18 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 
 import type { LocalDate } from '../../domain/zone.ts';
-import { type Db, instant, msOf } from '../database.ts';
+import { type Db, instant, msOf, query } from '../database.ts';
 import { insertMissed as insertMissedSlots } from '../ledger/missed.ts';
 import { plantLedger } from './ledger.ts';
-import type { PollLogsTable } from './tables.ts';
+import type { PlantTables } from './tables.ts';
 
-export type PollLogRow = Selectable<PollLogsTable>;
+export type PollLogRow = Selectable<PlantTables['poll_logs']>;
 
 /** Writes the slot's row, once: a second call for the same slot changes nothing. @returns whether it was written now. */
-export async function insertPollLog(db: Db, row: Insertable<PollLogsTable>): Promise<boolean> {
+export async function insertPollLog(
+  db: Db,
+  row: Insertable<PlantTables['poll_logs']>,
+): Promise<boolean> {
   const result = await db
     .insertInto('poll_logs')
     .values(row)
@@ -58,27 +61,18 @@ export async function insertMissed(
 
 /** The newest slot with a row, ms; null for a plant without one. */
 export async function findLastSlot(db: Db, plantId: string): Promise<number | null> {
-  const row = await db
-    .selectFrom('poll_logs')
-    .select('scheduled_for')
-    .where('plant_id', '=', plantId)
-    .where('job_type', '=', 'POLL')
-    .orderBy('scheduled_for', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.scheduled_for.getTime() ?? null;
+  const [row] = await query(db)<{ slot: Date }>`
+    select scheduled_for as slot from poll_logs where plant_id = ${plantId} and job_type = 'POLL'
+    order by scheduled_for desc limit 1`;
+  return row?.slot.getTime() ?? null;
 }
 
 /** Whether the closing that was due at `atMs` has its row. */
 export async function hasDailyLog(db: Db, plantId: string, atMs: number): Promise<boolean> {
-  const row = await db
-    .selectFrom('poll_logs')
-    .select('plant_id')
-    .where('plant_id', '=', plantId)
-    .where('job_type', '=', 'DAILY')
-    .where('scheduled_for', '=', instant(atMs))
-    .executeTakeFirst();
-  return row !== undefined;
+  const rows = await query(db)`
+    select from poll_logs
+    where plant_id = ${plantId} and job_type = 'DAILY' and scheduled_for = ${instant(atMs)}`;
+  return rows.length > 0;
 }
 
 /** The booked totals of a local date, oldest first: from them the closing makes the day's totals by local time. */
@@ -86,15 +80,13 @@ export async function findBookedTotals(
   db: Db,
   plantId: string,
   date: LocalDate,
-  fromMs: number,
-  toMs: number,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
 ): Promise<{ atMs: number; totalKwh: number }[]> {
-  const result = await sql<{ atMs: number; totalKwh: number }>`
+  return query(db)<{ atMs: number; totalKwh: number }>`
     select ${msOf(sql`coalesce(source_time, scheduled_for)`)} as "atMs", today_energy_kwh as "totalKwh" from poll_logs
     where plant_id = ${plantId} and job_type = 'POLL' and booked_date = ${date} and today_energy_kwh is not null
       and scheduled_for >= ${instant(fromMs)} and scheduled_for < ${instant(toMs)}
-    order by scheduled_for`.execute(db);
-  return result.rows;
+    order by scheduled_for`;
 }
 
 /** The newest rows of a plant, newest first; of both kinds unless one is asked for, of all times unless before an instant. */
@@ -107,16 +99,16 @@ export async function listPollLogs(
     beforeMs = null,
   }: { jobType?: PollLogRow['job_type'] | undefined; beforeMs?: number | null } = {},
 ): Promise<PollLogRow[]> {
-  let query = db
+  let logs = db
     .selectFrom('poll_logs')
     .selectAll()
     .where('plant_id', '=', plantId)
     .orderBy('scheduled_for', 'desc')
     .orderBy('job_type')
     .limit(limit);
-  if (beforeMs !== null) query = query.where('scheduled_for', '<', instant(beforeMs));
-  if (jobType !== undefined) query = query.where('job_type', '=', jobType);
-  return query.execute();
+  if (beforeMs !== null) logs = logs.where('scheduled_for', '<', instant(beforeMs));
+  if (jobType !== undefined) logs = logs.where('job_type', '=', jobType);
+  return logs.execute();
 }
 
 /** A plant's power at an instant; null where the poll gave none, so that a chart shows a gap. */
@@ -135,12 +127,11 @@ export async function readPower(
   fromMs: number,
   toMs: number,
 ): Promise<PowerPoint[]> {
-  const result = await sql<PowerPoint>`
+  return query(db)<PowerPoint>`
     select distinct on (${minuteOf}) ${msOf(sql`l.scheduled_for`)} as "atMs", l.power_w as "powerW"
     from poll_logs l
     where l.plant_id = ${plantId} and l.job_type = 'POLL'
       and l.scheduled_for >= ${instant(fromMs)} and l.scheduled_for < ${instant(toMs)}
       and l.outcome not in ('SKIPPED_LOCKED', 'SKIPPED_INACTIVE')
-    order by ${minuteOf}, l.scheduled_for desc`.execute(db);
-  return result.rows;
+    order by ${minuteOf}, l.scheduled_for desc`;
 }

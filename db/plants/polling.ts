@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 
 import type { Brand, Outcome, Status } from '../../domain/plants/plant.ts';
-import { type Db, instant, onlyRow } from '../database.ts';
+import { type Db, instant, query, queryRow, timestamp } from '../database.ts';
 import { newestSlot } from './ledger.ts';
 
 /** Whether polling goes on, out of the ledger alone: what the diagnosis and the metrics tell. */
@@ -33,11 +33,8 @@ const watchedPlants = (now: RawBuilder<unknown>) => sql<WatchedPlant>`
       left join plant_periods o on o.plant_id = p.id and o.to_at is null and o.reason = 'ACTIVE'
       where p.integration_status = 'ACTIVE'`;
 
-const timestamp = (ms: number) => sql`${instant(ms)}::timestamptz`;
-
 export async function listWatchedPlants(db: Db, nowMs: number): Promise<WatchedPlant[]> {
-  return (await sql<WatchedPlant>`${watchedPlants(timestamp(nowMs))} order by p.id`.execute(db))
-    .rows;
+  return query(db)<WatchedPlant>`${watchedPlants(timestamp(nowMs))} order by p.id`;
 }
 
 export interface PollingPulse {
@@ -58,7 +55,7 @@ export interface PollingPulse {
 /** One statement; about 10 ms for 1,000 plants. */
 export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
   const now = timestamp(nowMs);
-  const result = await sql<PollingPulse>`
+  return queryRow(db)<PollingPulse>`
     with active as (${watchedPlants(now)})
     select count(*)::int as active, count(*) filter (where unpolled)::int as unpolled, max(newest_at) as "newestRowAt",
       min(due_at) filter (where due_at <= ${now}) as "oldestDueAt",
@@ -66,8 +63,7 @@ export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
         select brand, jsonb_build_object('active', count(*), 'unpolled', count(*) filter (where unpolled)) as counts
         from active group by brand) b) as "byBrand",
       (select count(*)::int from plants) as plants
-    from active`.execute(db);
-  return onlyRow(result);
+    from active`;
 }
 
 /** Ledger rows by outcome since an instant. */
@@ -90,16 +86,13 @@ export async function readLateness(
   db: Db,
   sinceMs: number,
 ): Promise<{ p50: number; p99: number } | null> {
-  const result = await sql<{ p50: number | null; p99: number | null }>`
+  const { p50, p99 } = await queryRow(db)<{ p50: number | null; p99: number | null }>`
     select percentile_cont(0.5) within group (order by late_ms) as p50,
       percentile_cont(0.99) within group (order by late_ms) as p99
     from poll_logs
     where job_type = 'POLL' and "trigger" in ('SCHEDULE', 'CATCH_UP') and late_ms is not null
-      and scheduled_for > ${instant(sinceMs)}`.execute(db);
-  const row = result.rows[0];
-  return row === undefined || row.p50 === null || row.p99 === null
-    ? null
-    : { p50: row.p50, p99: row.p99 };
+      and scheduled_for > ${instant(sinceMs)}`;
+  return p50 === null || p99 === null ? null : { p50, p99 };
 }
 
 export interface PolledMinute {
@@ -113,15 +106,14 @@ export async function countByMinute(
   nowMs: number,
   minutes: number,
 ): Promise<PolledMinute[]> {
-  const result = await sql<PolledMinute>`
+  return query(db)<PolledMinute>`
     select count(l.outcome)::int as polled, count(*) filter (where l.outcome = 'FAILED')::int as failed
     from generate_series(
       date_trunc('minute', ${instant(nowMs)}::timestamptz) - make_interval(mins => ${minutes - 1}::int),
       date_trunc('minute', ${instant(nowMs)}::timestamptz), interval '1 minute') as m(at)
     left join poll_logs l on l.job_type = 'POLL' and l.status is not null
       and l.scheduled_for >= m.at and l.scheduled_for < m.at + interval '1 minute'
-    group by m.at order by m.at`.execute(db);
-  return result.rows;
+    group by m.at order by m.at`;
 }
 
 /** A plant as the metrics tell of it. */

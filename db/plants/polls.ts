@@ -4,7 +4,7 @@ import type { MarkedDay } from '../../domain/plants/closing.ts';
 import type { OrdinaryBefore } from '../../domain/plants/poll.ts';
 import { activeAlerts, endedAlerts, openIncident } from './alerts.ts';
 import type { SealedCredentials } from './credentials.ts';
-import { type Db, instant, prepared, timestamp } from '../database.ts';
+import { type Db, instant, prepared, timestamp, query } from '../database.ts';
 import { plantColumns, type PlantRow, plantFacts } from './plants.ts';
 import { askedInVain, daysAround } from './snapshots.ts';
 import type { SnapshotClaim } from './tables.ts';
@@ -72,11 +72,10 @@ export async function readFetchBefore(
   plantId: string,
   slotMs: number,
 ): Promise<FetchBefore | null> {
-  const result = await sql<PlantRow & FetchColumns>`
+  const [row] = await query(db)<PlantRow & FetchColumns>`
     select ${fetchColumns(timestamp(slotMs))}
     from plants p left join integration_credentials c on c.account_id = p.vendor_account_id
-    where p.id = ${plantId}`.execute(db);
-  const row = result.rows[0];
+    where p.id = ${plantId}`;
   return row === undefined ? null : fetchBefore(row);
 }
 
@@ -131,7 +130,7 @@ export async function readWholePolls(
     };
   const now = sql<Date>`k.now`;
   const since = sql<Date>`w.ended_since`;
-  const result = await sql<Row>`${prepared('read-whole-polls')}
+  const rows = await query(db)<Row>`${prepared('read-whole-polls')}
     select k.n::int as n, ${fetchColumns(sql<Date>`k.slot`)}, ${daysAround(now)} as days, ${askedInVain} as asked_in_vain,
       ${activeAlerts} as active, ${endedAlerts(now, since)} as ended, ${openIncident} as incident, w.ended_since,
       (k.missed_from is not null and (coalesce(p.last_slot >= k.missed_from, false) or exists (
@@ -153,11 +152,9 @@ export async function readWholePolls(
       -- the rules of domain/plants/vendor-alarms.ts, with an hour to spare
       least(coalesce(p.alarms_complete_at, p.activated_at - interval '1 day', k.now - interval '1 day'), ${oldestVendorAlert})
         - interval '2 hours' as ended_since,
-      floor(extract(epoch from ((k.slot - interval '30 minutes') at time zone p.timezone)::time) / 600)::int as first_mark) w`.execute(
-    db,
-  );
+      floor(extract(epoch from ((k.slot - interval '30 minutes') at time zone p.timezone)::time) / 600)::int as first_mark) w`;
   const found: (WholePollBefore | null)[] = polls.map(() => null);
-  for (const row of result.rows) {
+  for (const row of rows) {
     const { days, asked_in_vain, active, ended, incident } = row;
     found[row.n - 1] = {
       fetch: fetchBefore(row),

@@ -1,7 +1,5 @@
-import { sql } from 'kysely';
-
 import type { LocalDate } from '../../domain/zone.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, query } from '../database.ts';
 
 /** Mean power of a span of a plant-local day. */
 export interface PowerBin {
@@ -22,7 +20,7 @@ export async function readPowerBins(
   span: { timezone: string; fromMs: number; toMs: number; binMinutes: number },
 ): Promise<PowerBin[]> {
   const { timezone, fromMs, toMs, binMinutes } = span;
-  const result = await sql<PowerBin>`
+  return query(db)<PowerBin>`
     select local::date::text as date,
       (floor(extract(epoch from local::time) / 60 / ${binMinutes}::int) * ${binMinutes}::int)::int as minute,
       avg(power_w)::float8 as "powerW"
@@ -31,6 +29,5 @@ export async function readPowerBins(
       where plant_id = ${plantId} and job_type = 'POLL' and power_w is not null
         and scheduled_for >= ${instant(fromMs)} and scheduled_for <= ${instant(toMs)}) polls
     group by 1, 2
-    order by 1, 2`.execute(db);
-  return result.rows;
+    order by 1, 2`;
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 
 import type { DayAtTime, DayRow } from '../../domain/plants/facts.ts';
-import { type Db, timestamp } from '../database.ts';
+import { type Db, timestamp, query } from '../database.ts';
 import { daysAround, totalsAtTime } from './snapshots.ts';
 
 /** The days that a plant's running day and its yesterday are compared with. */
@@ -19,12 +19,10 @@ export async function readRecentDays(
   nowMs: number,
 ): Promise<Map<string, RecentDays>> {
   const now = timestamp(nowMs);
-  const result = await sql<RecentDays & { id: string }>`
+  const rows = await query(db)<RecentDays & { id: string }>`
     select p.id, ${daysAround(now)} as days, ${totalsAtTime(sql`d.last_seen_at`, now)} as "daysAtTime"
     from unnest(${[...plantIds]}::text[]) as ids (id)
     join plants p on p.id = ids.id
-    left join metric_snapshots d on d.plant_id = p.id and d.date = (${now} at time zone p.timezone)::date`.execute(
-    db,
-  );
-  return new Map(result.rows.map(({ id, ...recent }) => [id, recent]));
+    left join metric_snapshots d on d.plant_id = p.id and d.date = (${now} at time zone p.timezone)::date`;
+  return new Map(rows.map(({ id, ...recent }) => [id, recent]));
 }

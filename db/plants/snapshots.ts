@@ -2,11 +2,14 @@ import { type RawBuilder, sql } from 'kysely';
 
 import type { DayAtTime, DayBefore, DayRow } from '../../domain/plants/facts.ts';
 import type { LocalDate } from '../../domain/zone.ts';
-import { type Db, instant, timestamp } from '../database.ts';
+import { type Db, instant, ms, query, timestamp } from '../database.ts';
 import { type PlantRow, plantFacts } from './plants.ts';
 import type { SnapshotClaim } from './tables.ts';
 
-/** JSON of the days that a poll's rules look at: today and the 7 before it, with a day to spare at either side. Of plant `p`. */
+/**
+ * JSON of the days that a poll's rules look at: today and the 7 before it, with a day to spare at either side. Of plant
+ * `p`.
+ */
 export const daysAround = (now: RawBuilder<Date>) => sql<DayRow[]>`(
   select coalesce(json_agg(json_build_object(
     'date', s.date::text, 'todayEnergyKwh', s.today_energy_kwh, 'peakPowerW', s.peak_power_w,
@@ -17,8 +20,8 @@ export const daysAround = (now: RawBuilder<Date>) => sql<DayRow[]>`(
     and s.date between (${now} at time zone 'UTC')::date - 9 and (${now} at time zone 'UTC')::date + 1)`;
 
 /**
- * JSON of the complete ones of the 7 days before today with their totals at the local time of day of `measuredAt`, between the
- * two ten-minute marks around it. Of plant `p`. SQL's form of the function of that name in domain/plants/closing.ts.
+ * JSON of the complete ones of the 7 days before today with their totals at the local time of day of `measuredAt`, between
+ * the two ten-minute marks around it. Of plant `p`. SQL's form of the function of that name in domain/plants/closing.ts.
  */
 export const totalsAtTime = (measuredAt: RawBuilder<unknown>, now: RawBuilder<Date>) => sql<
   DayAtTime[]
@@ -42,10 +45,9 @@ export async function readDayBefore(
   plantId: string,
   nowMs: number,
 ): Promise<DayBefore | null> {
-  const result = await sql<PlantRow & { days: DayRow[]; asked_in_vain: LocalDate[] }>`
+  const [row] = await query(db)<PlantRow & { days: DayRow[]; asked_in_vain: LocalDate[] }>`
     select p.*, ${daysAround(timestamp(nowMs))} as days, ${askedInVain} as asked_in_vain
-    from plants p where p.id = ${plantId}`.execute(db);
-  const row = result.rows[0];
+    from plants p where p.id = ${plantId}`;
   return row === undefined
     ? null
     : { plant: plantFacts(row), days: row.days, askedInVain: row.asked_in_vain };
@@ -68,8 +70,7 @@ export async function writeLiveDay(
   db: Db,
   plantId: string,
   slotMs: number,
-  row: DayRow,
-  claim: SnapshotClaim,
+  { row, claim }: { row: DayRow; claim: SnapshotClaim },
 ): Promise<boolean> {
   const result = await sql`
     insert into metric_snapshots as s (plant_id, date, today_energy_kwh, peak_power_w, lifetime_energy_kwh, quality,
@@ -111,23 +112,15 @@ export async function findDays(
 ): Promise<StoredDay[]> {
   const rows = await db
     .selectFrom('metric_snapshots')
-    .selectAll()
+    .select(['date', 'today_energy_kwh as todayEnergyKwh', 'peak_power_w as peakPowerW', 'quality'])
+    .select(['lifetime_energy_kwh as lifetimeEnergyKwh', 'complete', 'last_seen_at'])
+    .select(['live_energy_kwh as liveEnergyKwh', 'proposed_energy_kwh as proposedEnergyKwh'])
     .where('plant_id', '=', plantId)
     .where('date', '>=', from)
     .where('date', '<=', to)
     .orderBy('date')
     .execute();
-  return rows.map((row) => ({
-    date: row.date,
-    todayEnergyKwh: row.today_energy_kwh,
-    peakPowerW: row.peak_power_w,
-    lifetimeEnergyKwh: row.lifetime_energy_kwh,
-    quality: row.quality,
-    complete: row.complete,
-    lastSeenAtMs: row.last_seen_at?.getTime() ?? null,
-    liveEnergyKwh: row.live_energy_kwh,
-    proposedEnergyKwh: row.proposed_energy_kwh,
-  }));
+  return rows.map(({ last_seen_at, ...day }) => ({ ...day, lastSeenAtMs: ms(last_seen_at) }));
 }
 
 /**
@@ -144,13 +137,13 @@ export async function writeSeriesDay(
     atMs: number;
   },
 ): Promise<void> {
-  await sql`
+  await query(db)`
     insert into metric_snapshots (plant_id, date, today_energy_kwh, peak_power_w, lifetime_energy_kwh, quality, complete,
       last_seen_at, live_energy_kwh)
     values (${plantId}, ${row.date}, ${row.todayEnergyKwh}, ${row.peakPowerW}, ${row.lifetimeEnergyKwh}, ${row.quality},
       ${row.complete}, ${instant(row.lastSeenAtMs)}, ${row.liveEnergyKwh})
     on conflict (plant_id, date) do update set today_energy_kwh = excluded.today_energy_kwh, quality = excluded.quality,
-      complete = excluded.complete, proposed_energy_kwh = null, updated_at = now()`.execute(db);
+      complete = excluded.complete, proposed_energy_kwh = null, updated_at = now()`;
   if (change.oldEnergyKwh !== row.todayEnergyKwh) {
     await db
       .insertInto('snapshot_revisions')
@@ -191,25 +184,22 @@ export async function recordGap(
   db: Db,
   plantId: string,
   date: LocalDate,
-  atMs: number,
-  note: string,
+  { atMs, note }: { atMs: number; note: string },
 ): Promise<void> {
-  await sql`
+  await query(db)`
     insert into day_gaps as g (plant_id, date, tries, tried_at, note)
     values (${plantId}, ${date}, 1, ${instant(atMs)}, ${note})
-    on conflict (plant_id, date) do update set tries = g.tries + 1, tried_at = excluded.tried_at, note = excluded.note`.execute(
-    db,
-  );
+    on conflict (plant_id, date) do update set tries = g.tries + 1, tried_at = excluded.tried_at, note = excluded.note`;
 }
 
-/** Days that were asked in vain may be asked again: after a closing, and when a plant is back after a long absence. */
+/** Lets days that were asked in vain be asked again: after a closing, and when a plant is back after a long absence. */
 export async function forgetGaps(db: Db, plantId: string): Promise<void> {
   await db.deleteFrom('day_gaps').where('plant_id', '=', plantId).execute();
 }
 
 /** Keeps the days of a plant from being changed by two refreshes at once, until the transaction ends. */
 export async function lockDays(db: Db, plantId: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtext(${`days:${plantId}`}))`.execute(db);
+  await query(db)`select pg_advisory_xact_lock(hashtext(${`days:${plantId}`}))`;
 }
 
 /** Stores the day's totals at local 00:00, 00:10 … 24:00. */

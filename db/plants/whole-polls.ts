@@ -1,11 +1,11 @@
-import { type Insertable, sql } from 'kysely';
+import type { Insertable } from 'kysely';
 
 import type { BookedPoll, PlantChanges } from '../../domain/plants/changes.ts';
 import type { DayRow } from '../../domain/plants/facts.ts';
-import { type Db, instant, prepared } from '../database.ts';
+import { type Db, instant, prepared, query } from '../database.ts';
 import type { insertMissed } from './poll-logs.ts';
 import { unlessNewer } from './snapshots.ts';
-import type { PollLogsTable, SnapshotClaim } from './tables.ts';
+import type { PlantTables, SnapshotClaim } from './tables.ts';
 
 type Missed = Parameters<typeof insertMissed>[1];
 
@@ -19,7 +19,7 @@ export interface WholePoll {
   poll: BookedPoll;
   /** The day's row with what a repeated step would answer; null where nothing was booked. */
   day: { row: DayRow; claim: SnapshotClaim } | null;
-  log: Insertable<PollLogsTable>;
+  log: Insertable<PlantTables['poll_logs']>;
   /** As for `insertMissed`; null where no slot was missed. */
   missed: Pick<Missed, 'intervalMs' | 'rows' | 'overflow'> | null;
 }
@@ -35,7 +35,7 @@ export async function writeWholePolls(
   db: Db,
   polls: readonly WholePoll[],
 ): Promise<ReadonlySet<string>> {
-  const result = await sql<{ id: string }>`${prepared('write-whole-polls')}
+  const rows = await query(db)<{ id: string }>`${prepared('write-whole-polls')}
     with polls as (
       select * from json_to_recordset(${JSON.stringify(polls.map(record))}::json)
         as t (plant_id text, slot timestamptz, revision bigint, plant json, day json, log json,
@@ -74,8 +74,8 @@ export async function writeWholePolls(
         select at, 1 as slots from generate_series(i.missed_from, i.missed_to, make_interval(secs => i.interval_s)) as at
         union all select i.overflow_slot, i.overflow_slots where i.overflow_slot is not null) m
       on conflict (plant_id, job_type, scheduled_for) do nothing)
-    select id from written`.execute(db);
-  return new Set(result.rows.map(({ id }) => id));
+    select id from written`;
+  return new Set(rows.map(({ id }) => id));
 }
 
 function record({ plantId, slotMs, revision, plant, poll, day, log, missed }: WholePoll) {

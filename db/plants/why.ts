@@ -3,15 +3,17 @@ import { sql } from 'kysely';
 import type { Brand, IntegrationStatus } from '../../domain/plants/plant.ts';
 import type { WhyAlert, WhyFacts, WhyPoll } from '../../domain/plants/why.ts';
 import { readAlertsBefore } from './alerts.ts';
-import { type Db, instant } from '../database.ts';
+import { type Db, instant, msOf, query, queryRow } from '../database.ts';
 
-/** How far back a poll with power is looked for where the vendor states no time. */
+/** Reads what explains a plant's colour at an instant. */
+
+/** If the vendor states no measurement time, a poll with power counts up to this age. */
 const evidenceWithin = '3 days';
 
 /**
- * What is known of a plant at an instant: out of periods, ledger, events, snapshots and their revisions.
+ * Reads what is known of a plant at an instant, from periods, ledger, events, snapshots and their revisions.
  *
- * @param atMs null: now, as it is booked. @returns null for an unknown plant.
+ * @param atMs null: now, as the database has it. @returns null for an unknown plant.
  */
 export async function findWhyFacts(
   db: Db,
@@ -61,7 +63,8 @@ export async function findWhyFacts(
 async function findPollBefore(db: Db, plantId: string, atMs: number): Promise<WhyPoll | null> {
   const row = await db
     .selectFrom('poll_logs')
-    .selectAll()
+    .select(['scheduled_for', 'outcome', 'adapter_error_type', 'error', 'power_w'])
+    .select(['today_energy_kwh', 'booked_date', 'source_time'])
     .where('plant_id', '=', plantId)
     .where('job_type', '=', 'POLL')
     .where('status', 'is not', null)
@@ -70,38 +73,29 @@ async function findPollBefore(db: Db, plantId: string, atMs: number): Promise<Wh
     .limit(1)
     .executeTakeFirst();
   if (row === undefined) return null;
-  const { outcome, adapter_error_type, error, power_w, today_energy_kwh, booked_date } = row;
   return {
+    ...row,
     scheduled_for: row.scheduled_for.toISOString(),
-    outcome,
-    adapter_error_type,
-    error,
-    power_w,
-    today_energy_kwh,
-    booked_date,
     source_time: row.source_time?.toISOString() ?? null,
   };
 }
 
-/** The newest measurement of the polls before; where the vendor states none, the newest poll with power. */
+/** The newest measurement of the polls before; if the vendor states none, the newest poll with power. */
 async function findSeenBefore(
   db: Db,
   plantId: string,
   atMs: number,
 ): Promise<{ at: Date; source: 'VENDOR' | 'EVIDENCE' } | null> {
-  const result = await sql<{ measured: Date | null; powered: Date | null }>`
+  const { measured, powered } = await queryRow(db)<{ measured: Date | null; powered: Date | null }>`
     select max(source_time) as measured, max(scheduled_for) filter (where power_w > 0
         and scheduled_for > ${instant(atMs)}::timestamptz - ${evidenceWithin}::interval) as powered
     from poll_logs
-    where plant_id = ${plantId} and job_type = 'POLL' and status = 'SUCCESS' and scheduled_for <= ${instant(atMs)}`.execute(
-    db,
-  );
-  const { measured, powered } = result.rows[0] ?? { measured: null, powered: null };
+    where plant_id = ${plantId} and job_type = 'POLL' and status = 'SUCCESS' and scheduled_for <= ${instant(atMs)}`;
   if (measured !== null) return { at: measured, source: 'VENDOR' };
   return powered === null ? null : { at: powered, source: 'EVIDENCE' };
 }
 
-/** The period that covers the instant, and since when the plant had been so without a break. */
+/** The reason of the period that covers the instant, and since when it held without a break. */
 async function findPeriodAt(
   db: Db,
   plantId: string,
@@ -125,12 +119,12 @@ async function findPeriodAt(
   return { reason: covering.reason, since };
 }
 
-/** A vendor may say afterwards that an alarm ended earlier: what its events say counts, within this. */
+/** A vendor may report an alarm's end this much later: until then only the alert's events show that it was active. */
 const endsToldLateWithin = '4 days';
 
-/** Alerts that were active at the instant, as their events say, with the events until then. */
+/** Alerts that were active at the instant by their events, with the events until then. */
 async function findAlertsAt(db: Db, plantId: string, atMs: number): Promise<WhyAlert[]> {
-  const result = await sql<WhyAlert>`
+  return query(db)<WhyAlert>`
     select a.id, a.type, a.vendor_alarm_code, a.device_sn, a.message, a.vendor_level, a.vendor_text,
       to_json(a.started_at at time zone 'UTC') #>> '{}' || 'Z' as started_at, e.state, e.severity, e.events
     from alerts a cross join lateral (
@@ -140,11 +134,10 @@ async function findAlertsAt(db: Db, plantId: string, atMs: number): Promise<WhyA
       from alert_events where alert_id = a.id and at <= ${instant(atMs)}) e
     where a.plant_id = ${plantId} and e.state in ('NEW', 'ACKED')
       and (a.resolved_at is null or a.resolved_at >= ${instant(atMs)}::timestamptz - ${endsToldLateWithin}::interval)
-    order by e.severity, a.started_at, a.id`.execute(db);
-  return result.rows;
+    order by e.severity, a.started_at, a.id`;
 }
 
-/** Totals as they were at the instant, of days that the vendor's series has changed since, kWh. */
+/** The totals at the instant of days that the vendor's series has changed since, kWh. */
 async function findEarlierTotals(
   db: Db,
   plantId: string,
@@ -169,25 +162,21 @@ async function findIncidentAt(
   brand: Brand,
   atMs: number,
 ): Promise<{ brand: Brand | null; sinceMs: number } | null> {
-  const row = await db
-    .selectFrom('brand_incidents')
-    .select(['brand', 'suspected_at'])
-    .where((eb) => eb.or([eb('brand', '=', brand), eb('brand', 'is', null)]))
-    .where('opened_at', '<=', instant(atMs))
-    .where((eb) => eb.or([eb('closed_at', 'is', null), eb('closed_at', '>', instant(atMs))]))
-    .orderBy(sql`brand nulls first`)
-    .limit(1)
-    .executeTakeFirst();
-  return row === undefined ? null : { brand: row.brand, sinceMs: row.suspected_at.getTime() };
+  const [incident] = await query(db)<{ brand: Brand | null; sinceMs: number }>`
+    select brand, ${msOf(sql`suspected_at`)} as "sinceMs" from brand_incidents
+    where (brand = ${brand} or brand is null) and opened_at <= ${instant(atMs)}
+      and (closed_at is null or closed_at > ${instant(atMs)})
+    order by brand nulls first limit 1`;
+  return incident ?? null;
 }
 
-/** Columns that people have changed since. */
+/** Columns that people changed after the instant. */
 async function findDecidedLater(db: Db, plantId: string, atMs: number): Promise<string[]> {
-  const result = await sql<{ column: string }>`
+  const rows = await query(db)<{ column: string }>`
     select distinct key as column
     from audit_log l cross join lateral jsonb_object_keys(l.after) as key
     where l.subject_type = 'PLANT' and l.subject_id = ${plantId} and l.at > ${instant(atMs)}
       and jsonb_typeof(l.after) = 'object' and key in ('timezone', 'latitude', 'longitude', 'status_profile')
-    order by key`.execute(db);
-  return result.rows.map(({ column }) => column);
+    order by key`;
+  return rows.map(({ column }) => column);
 }

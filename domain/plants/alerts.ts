@@ -1,6 +1,6 @@
 import { AlertBook } from '../alerts.ts';
 import { audienceOf } from './announcing.ts';
-import type { AlertsChanges, Booked } from './changes.ts';
+import type { AlertsChanges, Booked, PollOutcome } from './changes.ts';
 import type {
   AlertKey,
   AlertsBefore,
@@ -9,7 +9,6 @@ import type {
   PlantFacts,
   PollResult,
 } from './facts.ts';
-import type { AdapterErrorType, Outcome } from './plant.ts';
 import type { Reading } from './reading.ts';
 import { decideDevices } from './devices.ts';
 import { decideRunningDay, streak, streakSays } from './low-generation.ts';
@@ -27,15 +26,19 @@ const failedPollsMax = 3;
 /** Without a complete answer about alarms for so long, silence no longer means that all is well. */
 const alarmsMissingMs = 6 * hourMs;
 
-const offlineKey: AlertKey = { type: 'OFFLINE', vendorAlarmCode: null, deviceSn: null };
-const lowGenerationKey: AlertKey = {
-  type: 'LOW_GENERATION',
-  vendorAlarmCode: null,
-  deviceSn: null,
-};
-const pollKey: AlertKey = { type: 'API_ERROR', vendorAlarmCode: 'POLL', deviceSn: null };
-const authKey: AlertKey = { type: 'API_ERROR', vendorAlarmCode: 'AUTH', deviceSn: null };
-const alarmsKey: AlertKey = { type: 'API_ERROR', vendorAlarmCode: 'ALARMS', deviceSn: null };
+function keyOf(
+  type: AlertKey['type'],
+  vendorAlarmCode: string | null = null,
+  deviceSn: string | null = null,
+): AlertKey {
+  return { type, vendorAlarmCode, deviceSn };
+}
+
+const offlineKey = keyOf('OFFLINE');
+const lowGenerationKey = keyOf('LOW_GENERATION');
+const pollKey = keyOf('API_ERROR', 'POLL');
+const authKey = keyOf('API_ERROR', 'AUTH');
+const alarmsKey = keyOf('API_ERROR', 'ALARMS');
 
 /** What happened: a poll with its result and what the day step booked of it; or, with `result` null, something else. */
 export type Occasion =
@@ -53,7 +56,7 @@ export function decideAlerts(before: AlertsBefore, occasion: Occasion): AlertsCh
   const book = new AlertBook(before, audienceOf(before), nowMs);
   let plant = before.plant;
   if (occasion.result === null) {
-    if (occasion.closing !== null) judgeClosing(book, occasion.closing, nowMs);
+    if (occasion.closing !== null) judgeLowGeneration(book, occasion.closing);
   } else {
     plant = readingsAfter(plant, occasion);
     reconcileAnswer(book, before, plant, occasion);
@@ -123,7 +126,7 @@ function reconcileAnswer(
   { result, nowMs }: Poll,
 ): void {
   if (result.kind === 'FAILURE') {
-    reportFailure(book, before, plant, result, nowMs);
+    reportFailure(book, before, plant, result);
     return;
   }
   const { alarms } = result.reading;
@@ -138,7 +141,6 @@ function reportFailure(
   before: AlertsBefore,
   plant: PlantFacts,
   result: Extract<PollResult, { kind: 'FAILURE' }>,
-  nowMs: number,
 ): void {
   const message = sentenceOf(result.failure.message);
   // Where another plant of the account was refused first, its alert speaks for all of them.
@@ -147,7 +149,6 @@ function reportFailure(
     book.report({
       ...authKey,
       severity: 'RED',
-      startedAtMs: nowMs,
       message: `The vendor refused the credentials, and the plants of the account are paused until new ones are stored: ${message}`,
     });
   }
@@ -155,7 +156,6 @@ function reportFailure(
     book.report({
       ...pollKey,
       severity: 'YELLOW',
-      startedAtMs: nowMs,
       message: `${plant.consecutiveFailures} polls in a row failed, the last one so: ${message}`,
     });
   }
@@ -180,7 +180,6 @@ function judgeAlarmAnswers(
   book.report({
     ...alarmsKey,
     severity: 'YELLOW',
-    startedAtMs: nowMs,
     message: `No complete answer about alarms since ${localTimeText(sinceMs, plant.timezone)}.${last}`,
   });
 }
@@ -206,11 +205,7 @@ function judgeRunningDay(
   });
   if (verdict === null) return plant;
   const verdicts = streak(plant.lowGenerationStreak, today, verdict);
-  const says = streakSays(verdicts);
-  if (says === 'NORMAL') book.resolve(lowGenerationKey, note);
-  else if (says !== null) {
-    book.report({ ...lowGenerationKey, severity: says, startedAtMs: nowMs, message: note });
-  }
+  judgeLowGeneration(book, { severity: streakSays(verdicts), note });
   return { ...plant, lowGenerationStreak: verdicts };
 }
 
@@ -231,25 +226,21 @@ function judgeDevices(
         booked.seenAtMs !== null && booked.seenAtMs > (before.plant.lastSeenAtMs ?? -Infinity),
     },
   );
-  const keyOf = (deviceSn: string): AlertKey => ({
-    type: 'DEVICE_DOWN',
-    vendorAlarmCode: null,
-    deviceSn,
-  });
-  for (const { sn, message } of down)
-    book.report({ ...keyOf(sn), severity: 'YELLOW', startedAtMs: nowMs, message });
-  for (const sn of producing) book.resolve(keyOf(sn), 'The device produces.');
+  const downKey = (sn: string) => keyOf('DEVICE_DOWN', null, sn);
+  for (const { sn, message } of down) book.report({ ...downKey(sn), severity: 'YELLOW', message });
+  for (const sn of producing) book.resolve(downKey(sn), 'The device produces.');
   for (const sn of gone)
-    book.resolve(keyOf(sn), 'The vendor has not listed the device for a week.');
+    book.resolve(downKey(sn), 'The vendor has not listed the device for a week.');
   return { ...plant, devices };
 }
 
-function judgeClosing(book: Book, closing: ClosingVerdict, nowMs: number): void {
-  const { severity, note } = closing;
+/** Raises or resolves LOW_GENERATION by a verdict; `severity` null: there is none. */
+function judgeLowGeneration(
+  book: Book,
+  { severity, note }: Pick<ClosingVerdict, 'severity' | 'note'>,
+): void {
   if (severity === 'NORMAL') book.resolve(lowGenerationKey, note);
-  else if (severity !== null) {
-    book.report({ ...lowGenerationKey, severity, startedAtMs: nowMs, message: note });
-  }
+  else if (severity !== null) book.report({ ...lowGenerationKey, severity, message: note });
 }
 
 /** OFFLINE comes with NOT_SEEN_24H and goes in the evaluation that sees the plant within 24 h again. */
@@ -263,7 +254,6 @@ function judgeAbsence(book: Book, plant: PlantFacts, nowMs: number): void {
   book.report({
     ...offlineKey,
     severity: 'RED',
-    startedAtMs: nowMs,
     message: absenceSentence(plant),
   });
 }
@@ -275,14 +265,6 @@ function absenceSentence({ lastSeenAtMs, activatedAtMs, timezone }: PlantFacts):
   return activatedAtMs === null
     ? 'Never seen.'
     : `Never seen since it was activated at ${localTimeText(activatedAtMs, timezone)}.`;
-}
-
-/** How a poll went, for its row of the ledger. */
-export interface PollOutcome {
-  outcome: Extract<Outcome, 'OK' | 'PARTIAL' | 'FAILED'>;
-  errorType: AdapterErrorType | null;
-  /** One sentence for people; null when all is well. */
-  error: string | null;
 }
 
 /** OK; PARTIAL, where the summary is good but the alarms, or a refused field, are not; FAILED. */

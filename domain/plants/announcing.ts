@@ -3,8 +3,8 @@ import type { AlertsBefore } from './facts.ts';
 import { withheldTypes } from './incidents.ts';
 
 /**
- * When people are told of a plant's alerts: not while a person silenced the plant, nor while an operator has it paused, nor
- * of what an incident of its brand speaks for. Only a RED vendor alarm wakes anybody.
+ * Whether and when a plant's alerts are announced: not while a person has silenced the plant, not while an operator has
+ * paused it, and not if an incident of its brand speaks for them. Only a RED vendor alarm is urgent.
  */
 export function audienceOf({
   plant,

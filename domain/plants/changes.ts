@@ -55,20 +55,21 @@ export interface AlertsChanges {
   pauseAccount: boolean;
 }
 
-export interface PollChanges {
+/** How a poll went, for its row of the ledger. */
+export interface PollOutcome {
   outcome: Extract<Outcome, 'OK' | 'PARTIAL' | 'FAILED'>;
-  /** One sentence for the ledger, null when all is well. */
+  errorType: AdapterErrorType | null;
+  /** One redacted sentence for people; null when all is well. */
   error: string | null;
+}
+
+export interface PollChanges extends Pick<PollOutcome, 'outcome' | 'error'> {
   day: DayChanges | null;
   alerts: AlertsChanges;
 }
 
 /** A poll as it was booked: for the ledger, for the person who asked, and to repeat its answer after a crash. */
-export interface BookedPoll {
-  outcome: Extract<Outcome, 'OK' | 'PARTIAL' | 'FAILED'>;
-  errorType: AdapterErrorType | null;
-  /** One redacted sentence; null when all is well. */
-  error: string | null;
+export interface BookedPoll extends PollOutcome {
   booked: Booked | null;
   /** Workflow time before the first attempt. */
   startedAtMs: number;

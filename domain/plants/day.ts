@@ -74,7 +74,7 @@ export function decideDay(before: DayBefore, summary: PlantSummary, nowMs: numbe
   const own = refusal === null ? candidate : null;
   const hasRisen = own !== null && (lifetime.rose || hasTotalRisen(own, days.row));
   const seen = signOfLife(summary, sourceTimeMs, hasRisen, nowMs);
-  const row = own === null ? null : rowAfter(days, own, summary.powerW, seen.seenAtMs, plant);
+  const row = own === null ? null : rowAfter(days, own, { ...seen, powerW: summary.powerW }, plant);
   const daysAfter = row === null ? before.days : [...before.days, row];
   return {
     booked: {
@@ -86,7 +86,7 @@ export function decideDay(before: DayBefore, summary: PlantSummary, nowMs: numbe
       ...seen,
     },
     row,
-    gaps: gapsOf(before, daysAfter, today, seen.seenAtMs, nowMs),
+    gaps: gapsOf(before, daysAfter, seen.seenAtMs, nowMs),
     note: refusal ?? (own === null ? null : noteOf(days.row, own, lifetime.fell)),
   };
 }
@@ -177,8 +177,7 @@ function bookedTotal(days: ComparedDays, candidate: Candidate, row: DayRow): num
 function rowAfter(
   days: ComparedDays,
   candidate: Candidate,
-  powerW: number | null,
-  seenAtMs: number | null,
+  { powerW, seenAtMs }: Pick<Booked, 'powerW' | 'seenAtMs'>,
   plant: PlantFacts,
 ): DayRow {
   const { date, energyKwh } = candidate;
@@ -223,11 +222,11 @@ function noteOf(row: DayRow | null, candidate: Candidate, lifetimeFell: boolean)
 function gapsOf(
   before: DayBefore,
   daysAfter: readonly DayRow[],
-  today: LocalDate,
   seenAtMs: number | null,
   nowMs: number,
 ): LocalDate[] {
-  const { lastSeenAtMs } = before.plant;
+  const { lastSeenAtMs, timezone } = before.plant;
+  const today = localDateAt(nowMs, timezone);
   const isBack =
     lastSeenAtMs !== null &&
     nowMs - lastSeenAtMs > longAbsenceMs &&

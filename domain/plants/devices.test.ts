@@ -179,7 +179,7 @@ describe('DEVICE_DOWN', () => {
   function poll(before: PollBefore, powersW: readonly (number | null)[], nowMs: number) {
     const lastSeenAt = new Date(nowMs).toISOString();
     const reading = sampleReading({ lastSeenAt, devices: devices(powersW, nowMs) });
-    const { alerts } = decidePoll(before, reading, nowMs, nowMs);
+    const { alerts } = decidePoll(before, reading, { slotMs: nowMs, nowMs });
     const next: PollBefore = {
       ...before,
       plant: { ...before.plant, ...alerts.plant },
@@ -210,6 +210,8 @@ describe('DEVICE_DOWN', () => {
     const { devices: kept } = after([working, dead, dead]);
     const before = sampleBefore({ plant: samplePlant({ devices: kept }) });
     const result = { kind: 'FAILURE', failure, credentialsCurrent: true } as const;
-    expect(decidePoll(before, result, noonMs, noonMs).alerts.plant.devices).toEqual(kept);
+    expect(
+      decidePoll(before, result, { slotMs: noonMs, nowMs: noonMs }).alerts.plant.devices,
+    ).toEqual(kept);
   });
 });

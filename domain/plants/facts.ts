@@ -88,7 +88,7 @@ export interface DayAtTime {
 export type { AlertSeverity, AlertState } from '../alerts.ts';
 export type AlertType = 'OFFLINE' | 'LOW_GENERATION' | 'MOCK_FAULT' | 'API_ERROR' | 'DEVICE_DOWN';
 
-/** The dedupe key apart from the plant (LOCKED): `(plant_id, type, vendor_alarm_code, device_sn)`. */
+/** The dedupe key of an alert among those of its plant. */
 export type AlertKey = Alerts.AlertKey<AlertType>;
 export type ActiveAlert = Alerts.ActiveAlert<AlertType>;
 export type EndedAlert = Alerts.EndedAlert<AlertType>;

@@ -44,8 +44,7 @@ class Fleet {
       this.nowMs += stepMs;
       const { incidents, forgotten } = decideIncidents(
         this.incidents,
-        counts,
-        probesAnswered,
+        { counts, probesAnswered },
         this.nowMs,
         incidentLimits,
       );

@@ -1,7 +1,7 @@
 import type { AlertType } from './facts.ts';
 import type { AdapterErrorType, Brand } from './plant.ts';
-import { clockText, localTimeText } from '../wording.ts';
-import { hourMs, localDateAt, minuteMs } from '../zone.ts';
+import { sinceText } from '../wording.ts';
+import { hourMs, minuteMs } from '../zone.ts';
 
 /**
  * A brand that does not answer is one incident instead of an alarm for each plant. The fleet's reconciliation judges it by
@@ -77,12 +77,11 @@ export interface DecidedIncidents {
  * Advances the incidents of the fleet by one reconciliation.
  *
  * @param before suspected and open ones.
- * @param probesAnswered ids of incidents in which one plant tried held credentials and the vendor accepted them.
+ * @param seen.probesAnswered ids of incidents in which one plant tried held credentials and the vendor accepted them.
  */
 export function decideIncidents(
   before: readonly Incident[],
-  counts: readonly BrandCount[],
-  probesAnswered: readonly number[],
+  { counts, probesAnswered }: { counts: readonly BrandCount[]; probesAnswered: readonly number[] },
   nowMs: number,
   limits: IncidentLimits,
 ): DecidedIncidents {
@@ -92,13 +91,15 @@ export function decideIncidents(
     polled.every((count) => failsBy(count, opensFromOneIn));
   const ours = before.find(({ brand }) => brand === null) ?? null;
   const ofBrand = (brand: Brand) => before.find((incident) => incident.brand === brand) ?? null;
-  const suspicions = before.filter((one) => one.brand !== null && one.openedAtMs === null);
+  const suspicions = before
+    .filter((one) => one.brand !== null && one.openedAtMs === null)
+    .toSorted((a, b) => a.suspectedAtMs - b.suspectedAtMs);
   const answered = (incident: Incident | null) =>
     incident?.id != null && probesAnswered.includes(incident.id);
   const followed: (Incident | null)[] = [];
 
   const all = sumOf(polled);
-  const oursBefore = ours ?? (isOurs ? earliest(suspicions) : null);
+  const oursBefore = ours ?? (isOurs ? (suspicions[0] ?? null) : null);
   followed.push(
     follow(
       oursBefore === null ? null : { ...oursBefore, id: ours?.id ?? null, brand: null },
@@ -222,13 +223,6 @@ function begunWith(ours: Incident): Incident {
   return { ...ours, id: null, openedAtMs: null, recoveringSinceMs: null, heldAtMs: null };
 }
 
-function earliest(incidents: readonly Incident[]): Incident | null {
-  return incidents.reduce<Incident | null>(
-    (first, one) => (first === null || one.suspectedAtMs < first.suspectedAtMs ? one : first),
-    null,
-  );
-}
-
 function sumOf(counts: readonly BrandCount[]): Omit<BrandCount, 'brand'> {
   const sum = (value: (count: BrandCount) => number) =>
     counts.reduce((total, count) => total + value(count), 0);
@@ -252,8 +246,7 @@ export function incidentSentence(
   timezone: string,
   nowMs: number,
 ): string {
-  const isToday = localDateAt(sinceMs, timezone) === localDateAt(nowMs, timezone);
-  const since = isToday ? clockText(sinceMs, timezone) : localTimeText(sinceMs, timezone);
+  const since = sinceText(sinceMs, timezone, nowMs);
   return brand === null
     ? `Our side: no vendor answers since ${since}.`
     : `${brand} not answering since ${since}.`;

@@ -70,7 +70,7 @@ export function estimateLoss(facts: LossFacts, nowMs: number): Loss {
     const toMs = Math.min(untilMs, endOfDayMs(date, timezone));
     if (toMs <= fromMs) continue;
     const usualKwh = usual(date, toMs) - usual(date, fromMs);
-    lostKwh += Math.max(0, usualKwh - producedKwh(facts, usual, date, fromMs, toMs));
+    lostKwh += Math.max(0, usualKwh - producedKwh(facts, usual, { date, fromMs, toMs }));
   }
   return isUnseen
     ? { estimatedLostKwh: null, atRiskKwh: lostKwh }
@@ -117,9 +117,7 @@ function valueAt(curve: readonly (number | null)[], mark: number): number {
 function producedKwh(
   { days, points, place }: LossFacts,
   usual: Usual,
-  date: LocalDate,
-  fromMs: number,
-  toMs: number,
+  { date, fromMs, toMs }: { date: LocalDate; fromMs: number; toMs: number },
 ): number {
   const day = days.find((other) => other.date === date);
   if (day === undefined) return 0;

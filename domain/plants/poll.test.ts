@@ -20,12 +20,10 @@ import { dayMs, hourMs, minuteMs } from '../zone.ts';
 
 describe('decidePoll', () => {
   test('books an ordinary reading and keeps the plant GREEN', () => {
-    const { outcome, error, day, alerts } = decidePoll(
-      sampleBefore(),
-      sampleReading(),
-      noonMs,
-      noonMs,
-    );
+    const { outcome, error, day, alerts } = decidePoll(sampleBefore(), sampleReading(), {
+      slotMs: noonMs,
+      nowMs: noonMs,
+    });
     expect([outcome, error]).toEqual(['OK', null]);
     expect(day?.row).toMatchObject({ date: today, todayEnergyKwh: 15 });
     expect(alerts.plant).toMatchObject({ status: 'GREEN', lastSeenAtMs: noonMs });
@@ -35,7 +33,10 @@ describe('decidePoll', () => {
   test('writes nothing to any day where the poll failed', () => {
     const failure = { type: 'NETWORK_TIMEOUT', message: 'no answer within 8 s' } as const;
     const result = { kind: 'FAILURE', failure, credentialsCurrent: true } as const;
-    const { outcome, error, day, alerts } = decidePoll(sampleBefore(), result, noonMs, noonMs);
+    const { outcome, error, day, alerts } = decidePoll(sampleBefore(), result, {
+      slotMs: noonMs,
+      nowMs: noonMs,
+    });
     expect([outcome, error, day]).toEqual(['FAILED', 'no answer within 8 s', null]);
     expect(alerts.plant.consecutiveFailures).toBe(1);
   });
@@ -48,7 +49,7 @@ describe('decidePoll', () => {
       todayEnergyKwh: 40,
       lastSeenAt: new Date(dawnMs).toISOString(),
     });
-    const { outcome, day, alerts } = decidePoll(before, reading, dawnMs, dawnMs);
+    const { outcome, day, alerts } = decidePoll(before, reading, { slotMs: dawnMs, nowMs: dawnMs });
     expect(outcome).toBe('OK');
     expect(day).toMatchObject({ row: null, booked: { bookedDate: null } });
     expect(alerts).toMatchObject({ alerts: [], plant: { status: 'GREEN', lowGenerationStreak } });
@@ -62,7 +63,10 @@ describe('decidePoll', () => {
       daysAtTime,
       days: [...sampleWeek(), sampleDay(today, { todayEnergyKwh: 29, complete: false })],
     });
-    const { alerts } = decidePoll(before, sampleReading({ todayEnergyKwh: 0 }), noonMs, noonMs);
+    const { alerts } = decidePoll(before, sampleReading({ todayEnergyKwh: 0 }), {
+      slotMs: noonMs,
+      nowMs: noonMs,
+    });
     expect(alerts.alerts).toEqual([]);
     expect(alerts.plant.lowGenerationStreak).toMatchObject({ below: false, verdicts: 1 });
   });
@@ -156,7 +160,7 @@ function play(
       ended: before.ended.filter((alert) => nowMs - alert.resolvedAtMs < 3 * dayMs),
     };
     const result = resultOf(step, nowMs);
-    const changes = decidePoll(before, result, nowMs, nowMs);
+    const changes = decidePoll(before, result, { slotMs: nowMs, nowMs });
     look(before, changes, result, nowMs);
     const row = changes.day?.row ?? null;
     const { plant, alerts } = changes.alerts;

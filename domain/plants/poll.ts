@@ -7,20 +7,24 @@ import type { Reading } from './reading.ts';
 /** All inputs of a poll's rules. `days` are those before the poll. */
 export type PollBefore = DayBefore & AlertsBefore;
 
+export interface PollTimes {
+  /** The slot, or the start of a manual poll. */
+  slotMs: number;
+  /** The clock of the attempt that gave the result. */
+  nowMs: number;
+}
+
 /**
  * Every decision of one poll: what is booked, which alerts change, the status. db only applies the result, and a
  * simulation needs no database. A poll in one step calls this; a poll in single steps takes the same two halves one after
  * the other.
  *
- * @param slotMs the slot, or the start of a manual poll.
- * @param nowMs the clock of the attempt that gave the result.
  * @param daysAtTime the days at the measurement's time of day, if that was not known before the answer.
  */
 export function decidePoll(
   before: PollBefore,
   result: PollResult,
-  slotMs: number,
-  nowMs: number,
+  { slotMs, nowMs }: PollTimes,
   daysAtTime: (measuredAtMs: number) => readonly DayAtTime[] = () => before.daysAtTime,
 ): PollChanges {
   const { outcome, error } = outcomeOf(result);
@@ -53,15 +57,14 @@ export interface OrdinaryBefore {
 export function decideOrdinaryPoll(
   { rules, endedSinceMs }: OrdinaryBefore,
   reading: Reading,
-  slotMs: number,
-  nowMs: number,
+  { slotMs, nowMs }: PollTimes,
   daysAtTime: (measuredAtMs: number) => readonly DayAtTime[],
 ): { day: DayChanges; alerts: AlertsChanges } | null {
   const { alarms } = reading;
   if (alarms !== null && 'since' in alarms && Date.parse(alarms.since) < endedSinceMs) return null;
   const before = { ...rules, daysAtTime: [] };
   const answer = { kind: 'READING', reading } as const;
-  const { day, alerts } = decidePoll(before, answer, slotMs, nowMs, daysAtTime);
+  const { day, alerts } = decidePoll(before, answer, { slotMs, nowMs }, daysAtTime);
   if (day === null || day.gaps.length > 0 || alerts.alerts.length > 0) return null;
   return { day, alerts };
 }

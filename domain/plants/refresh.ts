@@ -1,5 +1,6 @@
 import { finalAgeDays, isSameTotal, roundingKwh } from './day-guards.ts';
 import type { DayRow } from './facts.ts';
+import type { DailyEnergy } from './reading.ts';
 import type { LocalDate } from '../zone.ts';
 import { energyText, percentText } from '../wording.ts';
 
@@ -25,14 +26,13 @@ export interface Refresh {
  * null, never 0 over a positive value, and never less than 95 % of a complete LIVE day unless two refreshes agree.
  *
  * @param row the day's row; null if there is none.
- * @param seriesKwh the series' value; null if the vendor has none.
+ * @param series what the vendor's series says of the day.
  * @param ageDays how many days ago the day was, by the plant's calendar: 1 for D-1.
  * @param previousProposalKwh the lower total that the last refresh proposed.
  */
 export function decideRefresh(
   row: DayRow | null,
-  date: LocalDate,
-  seriesKwh: number | null,
+  { date, energyKwh: seriesKwh }: DailyEnergy,
   ageDays: number,
   previousProposalKwh: number | null,
 ): Refresh {

@@ -58,7 +58,7 @@ export function reconcileVendorAlarms(
   const merged = mergeByKey(answer.alarms);
   for (const alarm of merged) {
     if (alarm.open) reportOpen(book, before, alarm, nowMs);
-    else closeAlarm(book, before, alarm, sinceMs, nowMs);
+    else closeAlarm(book, before, alarm, { sinceMs, nowMs });
   }
   if (!answer.complete) return;
   for (const alert of before.active) {
@@ -133,8 +133,7 @@ function closeAlarm(
   book: Book,
   before: AlertsBefore,
   alarm: MergedAlarm,
-  sinceMs: number,
-  nowMs: number,
+  { sinceMs, nowMs }: { sinceMs: number; nowMs: number },
 ): void {
   const endedAtMs = alarm.endedAtMs ?? nowMs;
   const active = before.active.find((alert) => isSameKey(alert, alarm.key));

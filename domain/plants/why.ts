@@ -19,7 +19,7 @@ import type {
   StatusReason,
 } from './plant.ts';
 import type { LocalDate } from '../zone.ts';
-import { decideStatus, yellowAfterMs } from './status.ts';
+import { decideStatus, isSeenWithin, yellowAfterMs } from './status.ts';
 import { addDays, localDateAt } from '../zone.ts';
 
 /** Why a plant has, or had, its colour: the rule, its inputs, and what is no longer known. */
@@ -187,7 +187,7 @@ function lowGeneration(facts: WhyFacts): Why['low_generation'] {
     totalKwh: poll?.booked_date === today ? poll.today_energy_kwh : null,
     measuredAtMs,
     slotMs: poll === null ? atMs : Date.parse(poll.scheduled_for),
-    isSeen: plant.lastSeenAtMs !== null && atMs - plant.lastSeenAtMs <= yellowAfterMs,
+    isSeen: isSeenWithin(yellowAfterMs, plant.lastSeenAtMs, atMs),
     days: facts.days,
     daysAtTime: facts.daysAtTime,
     place: plant,

@@ -185,7 +185,7 @@ export async function addNewPlants(
   options: Parameters<typeof addPlants>[2],
 ): Promise<Added | Refusal> {
   try {
-    const { added, problems } = await addPlants(act.db, drafts, options, act.by, act.at);
+    const { added, problems } = await addPlants(act.db, drafts, options, act);
     return added ?? { refusal: 'NOT_ADDED', problems };
   } catch (error) {
     if (error instanceof AddedMeanwhile)

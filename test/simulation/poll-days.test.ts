@@ -94,7 +94,7 @@ function play(
       lastSeenAt: new Date(measuredAtMs).toISOString(),
     };
     const reading = sampleReading(summary, sampleAnswer([], { sinceMs: nowMs - dayMs }));
-    const polled = decidePoll(before, reading, nowMs, nowMs);
+    const polled = decidePoll(before, reading, { slotMs: nowMs, nowMs });
     const row = polled.day?.row ?? null;
     look(row, nowMs);
     changes.push(...polled.alerts.alerts.map((change) => ({ ...change, nowMs })));

@@ -1,7 +1,7 @@
 import type { Insertable, Kysely } from 'kysely';
 
 import { instant } from '../../db/database.ts';
-import type { PollLogsTable } from '../../db/plants/tables.ts';
+import type { PlantTables } from '../../db/plants/tables.ts';
 import type { Database } from '../../db/tables.ts';
 import type { AlertSeverity, AlertState } from '../../domain/plants/facts.ts';
 import { type Grid, nextSlotAfter, phaseMs } from '../../domain/slots.ts';
@@ -16,7 +16,7 @@ import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 export const ledgerFromMs = Date.parse('2090-06-01T00:00:00Z');
 export const ledgerToMs = ledgerFromMs + dayMs;
 
-type Row = Insertable<PollLogsTable>;
+type Row = Insertable<PlantTables['poll_logs']>;
 
 interface TestPlant {
   id: string;

@@ -19,7 +19,9 @@ export const usersReset: Command = {
       const change = { passwordHash, mustChangePassword: true, enable: true };
       await db
         .transaction()
-        .execute((trx) => replacePassword(trx, id, change, terminalDecider(), new Date()));
+        .execute((trx) =>
+          replacePassword(trx, id, change, { by: terminalDecider(), at: new Date() }),
+        );
     });
     print(
       context,

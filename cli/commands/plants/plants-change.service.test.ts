@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect } from 'vitest';
 
 import { openCredentials } from '../../../db/sealing.ts';
-import { findAccount, findCredentials } from '../../../db/plants/credentials.ts';
+import { findAccounts, findCredentials } from '../../../db/plants/credentials.ts';
 import { awayAddress } from '../../../test/support/command-fleet.ts';
 import { cli, test } from '../../../test/support/test-commands.ts';
 import { requireMasterKeys } from '../../../environment/config.ts';
@@ -242,7 +242,7 @@ describe('plants credentials', () => {
         })
       ).code,
     ).toBe(78);
-    expect(await findAccount(cli.fleet.db, 'nobody')).toBeUndefined();
+    expect(await findAccounts(cli.fleet.db, ['nobody'])).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 
 import { type MasterKeys, sealCredentials } from '../../../db/sealing.ts';
 import { registry } from '../../../adapters/clouds/registry.ts';
-import { findAccount } from '../../../db/plants/credentials.ts';
+import { findAccounts } from '../../../db/plants/credentials.ts';
 import { type CredentialsStored, decideCredentials } from '../../../db/plants/decisions.ts';
 import type { Database } from '../../../db/tables.ts';
 import { counted } from '../../../domain/wording.ts';
@@ -50,7 +50,7 @@ async function storeCredentials(
   accountId: string,
   stdin: CommandIo['stdin'],
 ): Promise<CredentialsStored> {
-  const account = await findAccount(db, accountId);
+  const [account] = await findAccounts(db, [accountId]);
   if (account === undefined) {
     throw new CommandError(
       `there is no account ${visibleText(accountId)}: \`heliograph plants add\` creates it with its first plant`,
