@@ -13,6 +13,7 @@ import {
   type MarkKind,
   missing,
   moon,
+  statusMark,
   time,
   whenText,
 } from '../../pages/components.ts';
@@ -61,13 +62,10 @@ export const fleetPageSize = 100;
 /** The page's address with something changed. */
 export function fleetHref(query: FleetQuery, change: Partial<FleetQuery>): string {
   const { status, brand, customer, q, sort, pages } = { ...query, ...change };
-  const params = new URLSearchParams();
-  if (status !== null) params.set('status', status);
-  if (brand !== null) params.set('brand', brand);
-  if (customer !== null) params.set('customer', customer);
-  if (q !== '') params.set('q', q);
-  if (sort !== '') params.set('sort', sort);
-  if (pages > 1) params.set('pages', String(pages));
+  const given = { status, brand, customer, q, sort, pages: pages > 1 ? String(pages) : '' };
+  const params = new URLSearchParams(
+    Object.entries(given).filter((pair): pair is [string, string] => Boolean(pair[1])),
+  );
   const text = params.toString();
   return text === '' ? '/' : `/?${text}`;
 }
@@ -126,8 +124,18 @@ function counts({ query, totals: t }: FleetPage): Html {
 }
 
 function filters({ query, customers }: FleetPage): Html {
-  const option = (value: string, text: string, chosen: string | null): Html =>
-    html`<option value="${value}" ${chosen === value ? html`selected` : ''}>${text}</option>`;
+  const select = (name: 'brand' | 'customer', label: string, values: readonly string[]): Html => {
+    const option = (value: string, text: string): Html =>
+      html`<option value="${value}" ${value === (query[name] ?? '') ? html`selected` : ''}>
+        ${text}
+      </option>`;
+    return html`<label
+      ><span class="sr">${label}</span
+      ><select id="${name}" name="${name}">
+        ${option('', `All ${label.toLowerCase()}s`)}${values.map((value) => option(value, value))}
+      </select></label
+    >`;
+  };
   return html`<form
     class="filters"
     id="filters"
@@ -150,22 +158,8 @@ function filters({ query, customers }: FleetPage): Html {
         placeholder="Search"
         autocomplete="off"
     /></label>
-    <label
-      ><span class="sr">Brand</span
-      ><select id="brand" name="brand">
-        ${option('', 'All brands', query.brand ?? '')}${brands.map((brand) => option(brand, brand, query.brand))}
-      </select></label
-    >
-    ${
-      customers.length === 0
-        ? ''
-        : html`<label
-            ><span class="sr">Customer</span
-            ><select id="customer" name="customer">
-              ${option('', 'All customers', query.customer ?? '')}${customers.map((customer) => option(customer, customer, query.customer))}
-            </select></label
-          >`
-    }
+    ${select('brand', 'Brand', brands)}
+    ${customers.length === 0 ? '' : select('customer', 'Customer', customers)}
     <noscript><button type="submit">Filter</button></noscript>
   </form>`;
 }
@@ -249,9 +243,7 @@ function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
     plant.last_seen_at === null ? null : Math.max(0, nowMs - plant.last_seen_at.getTime());
   return html`<tr role="row" id="p-${plant.id}" class="${stale ? 'stale' : isCalm ? 'calm' : ''}">
     <td role="cell" class="c-status">
-      <span class="status"
-        >${mark(stale ? 'STALE' : status)}${stale ? html`<span>${status}</span>` : html`<b>${status}</b>`}</span
-      >
+      ${stale ? html`<span class="status">${mark('STALE')}<span>${status}</span></span>` : statusMark(status)}
     </td>
     <th role="rowheader" scope="row" class="c-name">
       <a id="a-${plant.id}" href="${href}">${plant.name}</a

@@ -5,7 +5,7 @@ import { durationText } from '../../../domain/wording.ts';
 import { type Fact, valueOf } from '../../../operations/diagnosis.ts';
 import { lateness, pulse, slotCount } from '../../../operations/plants/figures.ts';
 import { keptFor } from '../../kept.ts';
-import { chart, decimal, type Html, missing } from '../../pages/components.ts';
+import { chart, column, decimal, type Html, missing } from '../../pages/components.ts';
 import type { SystemPanel } from '../../system/page.ts';
 
 /** How polling went in the last hour, on the System page. */
@@ -75,27 +75,24 @@ function latenessText(ms: number | undefined): Html | string {
 function minutesChart(minutes: readonly PolledMinute[]): Html {
   return html`<section aria-labelledby="h-rate">
     <h2 id="h-rate">Polls a minute <small>last hour</small></h2>
-    ${chart({
-      name: 'polls',
-      series: {
-        polls: minutes.map(({ polled }) => polled),
-        failed: minutes.map(({ failed }) => failed),
+    ${chart(
+      {
+        name: 'polls',
+        series: {
+          polls: minutes.map(({ polled }) => polled),
+          failed: minutes.map(({ failed }) => failed),
+        },
+        legend: html`<span><i></i>polls</span><span><i class="dashed"></i>failed</span>`,
+        label: 'Polls of each minute of the last hour',
+        region: 'Polls as a table',
+        caption: 'Polls a minute',
       },
-      legend: html`<span><i></i>polls</span><span><i class="dashed"></i>failed</span>`,
-      label: 'Polls of each minute of the last hour',
-      region: 'Polls as a table',
-      caption: 'Polls a minute',
-      head: html`<th scope="col">minutes ago</th>
-        <th scope="col" class="num">polls</th>
-        <th scope="col" class="num">failed</th>`,
-      rows: minutes.map(
-        ({ polled, failed }, i) =>
-          html`<tr>
-            <th scope="row">${minutes.length - i}</th>
-            <td class="num">${polled}</td>
-            <td class="num">${failed}</td>
-          </tr>`,
-      ),
-    })}
+      minutes.map((minute, i) => ({ ...minute, ago: minutes.length - i })),
+      [
+        column('minutes ago', '', ({ ago }) => String(ago)),
+        column('polls', 'num', ({ polled }) => String(polled)),
+        column('failed', 'num', ({ failed }) => String(failed)),
+      ],
+    )}
   </section>`;
 }
