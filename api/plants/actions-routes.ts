@@ -7,8 +7,8 @@ import { actingOf } from '../env.ts';
 import { idempotently } from '../idempotency.ts';
 import { credentialsSchema, untilSchema, wordsSchema } from './plant-body.ts';
 import { jsonOf } from '../json.ts';
-import { problems } from '../problem.ts';
-import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+import { reading, writing } from '../problem.ts';
+import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
 import { plantIdParam } from './schemas.ts';
 
 /** What people do with a plant. */
@@ -63,10 +63,14 @@ const poll = createRoute({
         }),
     }),
   },
-  responses: {
-    200: jsonAnswer(pollAnswerSchema, 'what the poll came to'),
-    ...problems(401, 403, 404, 409, 413, 422, 429, 503, 504),
-  },
+  responses: answers(pollAnswerSchema, 'what the poll came to', [
+    ...reading,
+    404,
+    409,
+    413,
+    429,
+    504,
+  ]),
 });
 
 const resume = createRoute({
@@ -76,10 +80,7 @@ const resume = createRoute({
   summary: 'Poll a plant again, also after refused credentials; the first poll comes at once',
   ...access('OPERATOR'),
   request: { params: plantIdParam },
-  responses: {
-    200: jsonAnswer(decidedSchema, 'it is ACTIVE'),
-    ...problems(401, 403, 404, 409, 413, 422, 503),
-  },
+  responses: answers(decidedSchema, 'it is ACTIVE', [...reading, 404, 409, 413]),
 });
 
 const replace = createRoute({
@@ -94,21 +95,19 @@ const replace = createRoute({
     params: plantIdParam,
     body: jsonBody(z.strictObject({ credentials: credentialsSchema }).openapi('NewCredentials')),
   },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({
-          account_id: z.string(),
-          version: z.int(),
-          resumed: z.array(z.string()),
-          active: z.int(),
-          loops_told: z.int(),
-        })
-        .openapi('CredentialsStored'),
-      'stored, sealed',
-    ),
-    ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({
+        account_id: z.string(),
+        version: z.int(),
+        resumed: z.array(z.string()),
+        active: z.int(),
+        loops_told: z.int(),
+      })
+      .openapi('CredentialsStored'),
+    'stored, sealed',
+    [...writing, 404, 409],
+  ),
 });
 
 export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
@@ -128,10 +127,7 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
           .openapi('Pause'),
       ),
     },
-    responses: {
-      200: jsonAnswer(decidedSchema, 'it is DISABLED_BY_OPERATOR'),
-      ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses: answers(decidedSchema, 'it is DISABLED_BY_OPERATOR', [...writing, 404, 409]),
   });
 
   const silence = createRoute({
@@ -148,10 +144,10 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
           .openapi('Silence'),
       ),
     },
-    responses: {
-      200: jsonAnswer(decidedSchema, 'its alerts stand and are counted, and are not announced'),
-      ...problems(400, 401, 403, 404, 413, 415, 422, 503),
-    },
+    responses: answers(decidedSchema, 'its alerts stand and are counted, and are not announced', [
+      ...writing,
+      404,
+    ]),
   });
 
   return newRoutes()

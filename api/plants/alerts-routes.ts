@@ -15,8 +15,8 @@ import type { ApiDeps } from '../deps.ts';
 import { actingOf, plantScope } from '../env.ts';
 import { untilSchema, wordsSchema } from './plant-body.ts';
 import { jsonOf } from '../json.ts';
-import { Problem, problems } from '../problem.ts';
-import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+import { Problem, reading, writing } from '../problem.ts';
+import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
 import {
   alertJson,
   alertSchema,
@@ -61,15 +61,13 @@ const list = createRoute({
       ...pageQuery,
     }),
   },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({ alerts: z.array(alertSchema), next_cursor: z.string().nullable() })
-        .openapi('AlertPage'),
-      'one page',
-    ),
-    ...problems(401, 403, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({ alerts: z.array(alertSchema), next_cursor: z.string().nullable() })
+      .openapi('AlertPage'),
+    'one page',
+    reading,
+  ),
 });
 
 const eventSchema = z.object({
@@ -88,18 +86,16 @@ const events = createRoute({
   summary: 'What became of an alert, oldest first',
   ...access('CUSTOMER'),
   request: { params: alertIdParam },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({
-          alert: alertSchema,
-          events: z.array(eventSchema),
-        })
-        .openapi('AlertEvents'),
-      'the alert and its events',
-    ),
-    ...problems(401, 403, 404, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({
+        alert: alertSchema,
+        events: z.array(eventSchema),
+      })
+      .openapi('AlertEvents'),
+    'the alert and its events',
+    [...reading, 404],
+  ),
 });
 
 const notificationSchema = z.object({
@@ -127,20 +123,16 @@ const notifications = createRoute({
       limit: pageQuery.limit,
     }),
   },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({
-          notifications: z.array(notificationSchema),
-          next_after: z
-            .int()
-            .openapi({ description: 'the next `after`, also where nothing is new' }),
-        })
-        .openapi('Notifications'),
-      'what came after `after`, oldest first',
-    ),
-    ...problems(401, 403, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({
+        notifications: z.array(notificationSchema),
+        next_after: z.int().openapi({ description: 'the next `after`, also where nothing is new' }),
+      })
+      .openapi('Notifications'),
+    'what came after `after`, oldest first',
+    reading,
+  ),
 });
 
 export function alertRoutes(deps: ApiDeps, actions: Actions) {
@@ -161,10 +153,7 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
           .openapi('Ack'),
       ),
     },
-    responses: {
-      200: jsonAnswer(alertSchema, 'the alert as it is now'),
-      ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses: answers(alertSchema, 'the alert as it is now', [...writing, 404, 409]),
   });
 
   return newRoutes()

@@ -18,8 +18,8 @@ import { readDetail } from './detail.ts';
 import { fleetRow } from './fleet-row.ts';
 import { type Fleet, type FleetView, scopedRows } from './fleet-view.ts';
 import { dateQuery, instantQuery, newPlantSchema, plantChangeSchema } from './plant-body.ts';
-import { Problem, problems } from '../problem.ts';
-import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+import { Problem, problems, reading, writing } from '../problem.ts';
+import { access, answers, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 import {
   alertJson,
   brandSchema,
@@ -100,7 +100,7 @@ const list = createRoute({
         ...csv,
       },
     },
-    ...problems(401, 403, 422, 503),
+    ...problems(...reading),
   },
 });
 
@@ -111,10 +111,7 @@ const show = createRoute({
   summary: 'A plant with all that belongs to it',
   ...access('CUSTOMER'),
   request: { params: plantIdParam },
-  responses: {
-    200: jsonAnswer(plantDetailSchema, 'the plant'),
-    ...problems(401, 403, 404, 422, 503),
-  },
+  responses: answers(plantDetailSchema, 'the plant', [...reading, 404]),
 });
 
 const create = createRoute({
@@ -126,7 +123,7 @@ const create = createRoute({
   request: { body: jsonBody(newPlantSchema) },
   responses: {
     201: jsonAnswer(plantDetailSchema, 'the plant; its loop starts within a minute'),
-    ...problems(400, 401, 403, 409, 413, 415, 422, 503),
+    ...problems(...writing, 409),
   },
 });
 
@@ -146,10 +143,7 @@ const change = createRoute({
     }),
     body: jsonBody(plantChangeSchema),
   },
-  responses: {
-    200: jsonAnswer(plantDetailSchema, 'the plant as it is now'),
-    ...problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 503),
-  },
+  responses: answers(plantDetailSchema, 'the plant as it is now', [...writing, 404, 409, 412]),
 });
 
 /** Ten years at once serve nobody. */
@@ -181,7 +175,7 @@ const snapshots = createRoute({
         ...csv,
       },
     },
-    ...problems(401, 403, 404, 422, 503),
+    ...problems(...reading, 404),
   },
 });
 
@@ -201,18 +195,16 @@ const polls = createRoute({
       limit: pageQuery.limit,
     }),
   },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({
-          polls: z.array(pollSchema),
-          next_cursor: instantSchema.nullable().openapi({ description: 'the next `before`' }),
-        })
-        .openapi('Polls'),
-      'one page',
-    ),
-    ...problems(401, 403, 404, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({
+        polls: z.array(pollSchema),
+        next_cursor: instantSchema.nullable().openapi({ description: 'the next `before`' }),
+      })
+      .openapi('Polls'),
+    'one page',
+    [...reading, 404],
+  ),
 });
 
 const power = createRoute({
@@ -227,22 +219,20 @@ const power = createRoute({
       date: dateQuery.optional().openapi({ description: "the plant's today unless said" }),
     }),
   },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({
-          plant_id: z.string(),
-          timezone: z.string(),
-          date: z.string().openapi({ format: 'date' }),
-          points: z
-            .array(z.tuple([instantSchema, z.number().nullable()]))
-            .openapi({ description: '[at, power_w], at most one a minute; null is a gap' }),
-        })
-        .openapi('Power'),
-      'the points, oldest first',
-    ),
-    ...problems(401, 403, 404, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({
+        plant_id: z.string(),
+        timezone: z.string(),
+        date: z.string().openapi({ format: 'date' }),
+        points: z
+          .array(z.tuple([instantSchema, z.number().nullable()]))
+          .openapi({ description: '[at, power_w], at most one a minute; null is a gap' }),
+      })
+      .openapi('Power'),
+    'the points, oldest first',
+    [...reading, 404],
+  ),
 });
 
 /** Pages that were made of one reading of the fleet: whoever asks the same within its second gets the same text. */
