@@ -26,6 +26,7 @@ import { integrationRoutes } from './plants/integrations-routes.ts';
 import { plantGauges } from './plants/metrics.ts';
 import { plantActionRoutes } from './plants/actions-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
+import { plantSeriesRoutes } from './plants/series-routes.ts';
 import { healthRoutes } from './system/routes.ts';
 
 /** The longest accepted request body, bytes. */
@@ -58,6 +59,7 @@ export function createApp(deps: ApiDeps): App {
   const actions = createActions(deps, fleet);
   app.route('/api/v1', authRoutes(deps));
   app.route('/api/v1', plantRoutes(deps, fleet, actions));
+  app.route('/api/v1', plantSeriesRoutes(deps));
   app.route('/api/v1', plantActionRoutes(deps, actions));
   app.route('/api/v1', alertRoutes(deps, actions));
   app.route('/api/v1', integrationRoutes(deps));

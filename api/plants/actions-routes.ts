@@ -123,7 +123,7 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
       params: plantIdParam,
       body: jsonBody(
         z
-          .strictObject({ until: until.nullable().default(null), reason: wordsSchema.default('') })
+          .strictObject({ until: until.nullable().default(null), reason: wordsSchema })
           .openapi('Pause'),
       ),
     },
@@ -139,9 +139,7 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
     request: {
       params: plantIdParam,
       body: jsonBody(
-        z
-          .strictObject({ until: until.nullable(), reason: wordsSchema.default('') })
-          .openapi('Silence'),
+        z.strictObject({ until: until.nullable(), reason: wordsSchema }).openapi('Silence'),
       ),
     },
     responses: answers(decidedSchema, 'its alerts stand and are counted, and are not announced', [
@@ -159,31 +157,19 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
       return c.json(jsonOf(pollAnswerSchema, answer), 200);
     })
     .openapi(pause, async (c) => {
-      const body = c.req.valid('json');
-      return c.json(await actions.pause(actingOf(c), c.req.valid('param').id, saidOf(body)), 200);
+      const { id } = c.req.valid('param');
+      return c.json(await actions.pause(actingOf(c), id, c.req.valid('json')), 200);
     })
     .openapi(resume, async (c) =>
       c.json(await actions.resume(actingOf(c), c.req.valid('param').id), 200),
     )
     .openapi(silence, async (c) => {
-      const body = c.req.valid('json');
-      return c.json(await actions.silence(actingOf(c), c.req.valid('param').id, saidOf(body)), 200);
+      const { id } = c.req.valid('param');
+      return c.json(await actions.silence(actingOf(c), id, c.req.valid('json')), 200);
     })
     .openapi(replace, async (c) => {
+      const { id } = c.req.valid('param');
       const { credentials } = c.req.valid('json');
-      return c.json(
-        await actions.replaceCredentials(actingOf(c), c.req.valid('param').id, credentials),
-        200,
-      );
+      return c.json(await actions.replaceCredentials(actingOf(c), id, credentials), 200);
     });
-}
-
-function saidOf(body: { until: string | null; reason: string }): {
-  until: Date | null;
-  reason: string | null;
-} {
-  return {
-    until: body.until === null ? null : new Date(body.until),
-    reason: body.reason === '' ? null : body.reason,
-  };
 }

@@ -85,15 +85,18 @@ export const plantChangeSchema = z
 export function untilSchema(nowMs: () => number) {
   return instantQuery
     .refine((text) => Date.parse(text) > nowMs(), 'must be a time to come')
-    .openapi({ format: 'date-time' });
+    .openapi({ format: 'date-time' })
+    .transform((text) => new Date(text));
 }
 
-/** What a person says beside a decision. */
+/** What a person says beside a decision; null if it is empty. */
 export const wordsSchema = z
   .string()
   .trim()
   .max(textLengthMax)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line');
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line')
+  .default('')
+  .transform((words) => (words === '' ? null : words));
 
 /** What a database and a calendar agree on; nothing of ours is older or lies further ahead. */
 const yearsKnown = /^(19[7-9]\d|2\d{3})-/;

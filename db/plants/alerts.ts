@@ -137,14 +137,14 @@ export interface AlertView extends Pick<Selectable<AlertsTable>, (typeof shownCo
 
 /** Which alerts are meant; what is not said does not restrict. */
 export interface AlertFilter {
-  plantId?: string;
-  brand?: Brand;
+  plantId?: string | undefined;
+  brand?: Brand | undefined;
   /** Of a customer: its own plants' alerts only; null or absent: all. */
   customerId?: string | null;
   /** The active ones, NEW and ACKED, unless said. */
   states?: readonly AlertState[];
-  severity?: AlertSeverity;
-  type?: AlertType;
+  severity?: AlertSeverity | undefined;
+  type?: AlertType | undefined;
   id?: number;
 }
 
