@@ -1,4 +1,4 @@
-import { OpenAPIHono, type RouteConfig, type RouteHandler, z } from '@hono/zod-openapi';
+import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 
 import type { Role } from '../db/tables.ts';
@@ -51,9 +51,6 @@ export function answers<Schema extends z.ZodType, Status extends DocumentedStatu
 ) {
   return { 200: jsonAnswer(schema, description), ...problems(...statuses) };
 }
-
-/** The handler of a route, where it stands apart from its group. */
-export type Handler<Route extends RouteConfig> = RouteHandler<Route, ApiEnv>;
 
 /** An instant in a response: ISO 8601 in UTC. */
 export const instantSchema = z.string().openapi({ format: 'date-time' });

@@ -11,7 +11,7 @@ import { reading, writing } from '../problem.ts';
 import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
 import { plantIdParam } from './schemas.ts';
 
-/** What people do with a plant. */
+/** The routes by which people act on a plant: poll, pause, resume, silence, and new credentials. */
 
 const tags = ['plants'];
 
@@ -38,7 +38,7 @@ const pollAnswerSchema = z
 const decidedSchema = z
   .object({
     loop_told: z.boolean().openapi({
-      description: 'false: written all the same, and seen by the loop within a minute',
+      description: 'false: the decision stands, and the loop reads it within a minute',
     }),
   })
   .openapi('Decided');
@@ -47,9 +47,9 @@ const poll = createRoute({
   method: 'post',
   path: '/plants/{id}/poll',
   tags,
-  summary: 'Poll a plant now, and wait for what comes of it',
+  summary: 'Poll a plant now, and wait for the outcome',
   description:
-    'Waits at most 30 s; after that the poll goes on (504). Whatever the poll came to is a 200: look at `outcome`. At most 10 requests wait for one plant at once.',
+    'Waits at most 30 s; after that it answers 504 and the poll goes on. Every outcome is a 200: see `outcome`. At most 10 requests wait for one plant at the same time.',
   ...access('OPERATOR'),
   request: {
     params: plantIdParam,
@@ -59,11 +59,12 @@ const poll = createRoute({
         .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible characters')
         .optional()
         .openapi({
-          description: 'the same key gives the same answer for 24 h, without a second poll',
+          description:
+            'a request with the same key gets the same answer for 24 h, without a second poll',
         }),
     }),
   },
-  responses: answers(pollAnswerSchema, 'what the poll came to', [
+  responses: answers(pollAnswerSchema, 'the outcome of the poll', [
     ...reading,
     404,
     409,
@@ -89,7 +90,7 @@ const replace = createRoute({
   tags,
   summary: "Replace the credentials of a plant's vendor account",
   description:
-    'They count for every plant of the account; plants that refused credentials had paused are polled again at once. Nothing ever answers them.',
+    'They apply to every plant of the account. Plants that were paused because the vendor refused the old ones are polled again at once. No answer contains credentials.',
   ...access('ADMIN'),
   request: {
     params: plantIdParam,
@@ -142,7 +143,7 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
         z.strictObject({ until: until.nullable(), reason: wordsSchema }).openapi('Silence'),
       ),
     },
-    responses: answers(decidedSchema, 'its alerts stand and are counted, and are not announced', [
+    responses: answers(decidedSchema, 'its alerts are kept and counted, but not announced', [
       ...writing,
       404,
     ]),

@@ -28,7 +28,7 @@ import {
   severitySchema,
 } from './schemas.ts';
 
-/** Alerts: read and acknowledged; and the outbox of what is to be said of them. */
+/** The routes that list and acknowledge alerts, and the outbox of their notifications. */
 
 const tags = ['alerts'];
 
@@ -40,7 +40,7 @@ const statesOf = {
   all: ['NEW', 'ACKED', 'RESOLVED'],
 } as const satisfies Record<string, readonly AlertState[]>;
 
-/** As the database numbers them; a larger one is none. */
+/** An id of the database; larger numbers are invalid. */
 const idSchema = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const alertIdParam = z.object({
   id: idSchema.openapi({ param: { name: 'id', in: 'path' }, example: 12 }),
@@ -85,7 +85,7 @@ const events = createRoute({
   method: 'get',
   path: '/alerts/{id}/events',
   tags,
-  summary: 'What became of an alert, oldest first',
+  summary: 'The changes of an alert, oldest first',
   ...access('CUSTOMER'),
   request: { params: alertIdParam },
   responses: answers(
@@ -110,7 +110,7 @@ const notificationSchema = z.object({
   not_before: instantSchema,
   dropped_at: instantSchema
     .nullable()
-    .openapi({ description: 'ended before not_before: not to be sent' }),
+    .openapi({ description: 'the alert ended before not_before, so nothing is sent' }),
 });
 
 const notifications = createRoute({
@@ -129,10 +129,10 @@ const notifications = createRoute({
     z
       .object({
         notifications: z.array(notificationSchema),
-        next_after: z.int().openapi({ description: 'the next `after`, also where nothing is new' }),
+        next_after: z.int().openapi({ description: 'the next `after`, even when nothing is new' }),
       })
       .openapi('Notifications'),
-    'what came after `after`, oldest first',
+    'the entries after `after`, oldest first',
     reading,
   ),
 });

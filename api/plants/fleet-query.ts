@@ -3,12 +3,12 @@ import type { Brand, Status } from '../../domain/plants/plant.ts';
 import { hasStopped } from '../../domain/plants/stopped.ts';
 import type { FleetRow } from './fleet-row.ts';
 
-/** What a list of the fleet may be filtered by; all that are given must hold. */
+/** Filters of a list of the fleet; a plant must match all that are given. */
 export interface FleetFilter {
   status?: Status | undefined;
   brand?: Brand | undefined;
   customer?: string | undefined;
-  /** Text within name or id, in capitals or not. */
+  /** Text in the name or id; upper and lower case are equal. */
   q?: string | undefined;
   stale?: boolean | undefined;
 }
@@ -35,7 +35,7 @@ export const fleetSorts = Object.keys(sortKeys) as FleetSort[];
 
 type SortKey = readonly (number | string | null)[];
 
-/** Where a page ended: the key of its last line, which may have moved since. */
+/** The end of a page: the sort key of its last line, which may have moved since. */
 export type FleetPosition = SortKey;
 
 export interface FleetOrder {
@@ -43,7 +43,7 @@ export interface FleetOrder {
   descending: boolean;
 }
 
-/** The order that a sort names, which is one of `fleetSorts`; a leading "-" turns it round. */
+/** The order of a sort, which is one of `fleetSorts`; a leading "-" means descending. */
 export function orderOf(sort: string): FleetOrder {
   const descending = sort.startsWith('-');
   return { sort: (descending ? sort.slice(1) : sort) as FleetSort, descending };
@@ -63,12 +63,12 @@ export function filterFleet(rows: readonly FleetRow[], filter: FleetFilter): Fle
   );
 }
 
-/** A line's place: what it is sorted by, then its id, so that no two are the same. */
+/** The position of a line: its sort key and its id, so that every position is unique. */
 function positionOf(row: FleetRow, sort: FleetSort): FleetPosition {
   return [...sortKeys[sort](row), row.id];
 }
 
-/** What has no value comes last, ascending or descending. */
+/** Lines without a value come last, ascending and descending. */
 function comparePositions(a: FleetPosition, b: FleetPosition, descending: boolean): number {
   const parts = Math.max(a.length, b.length);
   for (let index = 0; index < parts; index += 1) {
@@ -81,14 +81,14 @@ function comparePositions(a: FleetPosition, b: FleetPosition, descending: boolea
   return 0;
 }
 
-/** One page of the lines, which are given worst first, and where the next one begins; null at the end. */
+/** One page of `rows`, which are sorted worst first, and the position at which the next page begins; null on the last page. */
 export function fleetPage(
   rows: readonly FleetRow[],
   { sort, descending }: FleetOrder,
   page: { after: FleetPosition | null; limit: number },
 ): { rows: FleetRow[]; next: FleetPosition | null } {
   const placed = rows.map((row) => ({ row, at: positionOf(row, sort) }));
-  // The lines come in the order of the worst.
+  // `rows` already are in this order.
   if (sort !== 'worst' || descending)
     placed.sort((a, b) => comparePositions(a.at, b.at, descending));
   const { after, limit } = page;

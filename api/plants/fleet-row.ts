@@ -5,14 +5,14 @@ import { isSeenWithin, yellowAfterMs } from '../../domain/plants/status.ts';
 import { addDays, localDateAt, minuteMs } from '../../domain/zone.ts';
 import { notPolledSince } from '../../operations/plants/plant-view.ts';
 
-/** A plant's line in the fleet. Instants are `Date`, energies kWh, powers W; ratios are 1 where a day is as usual. */
+/** A plant's line in the fleet. Instants are `Date`, energies kWh, powers W; a ratio of 1 is a usual day. */
 export type FleetRow = ReturnType<typeof fleetRow>;
 
 /** Power counts as current if it was measured at most this long, or two intervals, before its poll. */
 const powerAgeMsMin = 30 * minuteMs;
 const noDays: RecentDays = { days: [], daysAtTime: [] };
 
-/** The line of one plant at `nowMs`. @param recent undefined where the plant has no days. */
+/** The line of one plant at `nowMs`. @param recent undefined if the plant has no days. */
 export function fleetRow(plant: PlantView, recent: RecentDays | undefined, nowMs: number) {
   const { days, daysAtTime } = recent ?? noDays;
   const today = localDateAt(nowMs, plant.timezone);
@@ -34,9 +34,9 @@ export function fleetRow(plant: PlantView, recent: RecentDays | undefined, nowMs
   const powerNote = powerNoteOf(plant);
   return {
     ...plant,
-    /** null where it is polled as it should be. */
+    /** null while it is polled in time. */
     not_polled_since: notPolledSince(plant),
-    /** Age of the newest data, s; null of a plant that was never seen. */
+    /** Age of the newest data, s; null for a plant that was never seen. */
     data_age_s:
       lastSeenAtMs === null ? null : Math.max(0, Math.round((nowMs - lastSeenAtMs) / 1000)),
     /** The newest poll's power while that is fresh; null otherwise, and `power_note` says why. */
@@ -51,18 +51,18 @@ export function fleetRow(plant: PlantView, recent: RecentDays | undefined, nowMs
         : yesterdaysRow.todayEnergyKwh / plant.installed_capacity_kw,
     yesterday_quality: yesterdaysRow?.quality ?? null,
     yesterday_complete: yesterdaysRow?.complete ?? null,
-    /** Yesterday over the median of the 7 days before it; null where the rule has nothing to say. */
+    /** Yesterday over the median of the 7 days before it; null if they cannot be compared. */
     yesterday_median_ratio: closing.ratio,
-    /** What was compared, or why nothing was. */
+    /** The comparison, or why there is none. */
     yesterday_note: closing.note,
     today_date: today,
-    /** Today so far over what is usually in by the newest measurement's local time; null before the rule may speak. */
+    /** Today so far over the usual energy at the newest measurement's local time; null while it is too early. */
     today_median_ratio: running.ratio,
     today_note: running.isTooEarly ? 'too early' : running.note,
   };
 }
 
-/** Why the newest power is not what the plant gives now; null where it is. */
+/** Why the newest power does not count as the current one; null if it does. */
 function powerNoteOf(plant: PlantView): string | null {
   if (plant.integration_status !== 'ACTIVE') return 'not polled';
   if (plant.stale) return 'not polled in time';

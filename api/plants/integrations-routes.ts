@@ -9,7 +9,7 @@ import { credentialsSchema } from './plant-body.ts';
 import { writing } from '../problem.ts';
 import { access, answers, jsonBody, newRoutes } from '../route.ts';
 
-/** Vendors, before a plant is made. */
+/** The route that tests credentials at a vendor before a plant is added. */
 
 const test = createRoute({
   method: 'post',
@@ -41,7 +41,7 @@ const test = createRoute({
         message: z.string(),
       })
       .openapi('IntegrationTestResult'),
-    'what the vendor said, in one sentence without secrets',
+    'the answer of the vendor, as one sentence without secrets',
     writing,
   ),
 });

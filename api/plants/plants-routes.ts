@@ -24,7 +24,7 @@ import {
   statusSchema,
 } from './schemas.ts';
 
-/** Plants: read, made and changed. */
+/** The routes that list, show, add and change plants. */
 
 const tags = ['plants'];
 
@@ -37,7 +37,7 @@ const totalsSchema = z
     grey: z.int(),
     not_polled: z.int().openapi({ description: 'stale plants, counted apart from the colours' }),
     active: z.int(),
-    fresh: z.int().openapi({ description: 'so many plants make up power_now_w' }),
+    fresh: z.int().openapi({ description: 'number of plants whose power makes up power_now_w' }),
     power_now_w: z.number(),
     yesterday_energy_kwh: z.number(),
     today_energy_kwh: z.number(),
@@ -60,7 +60,7 @@ const listQuery = z.object({
   sort: z
     .enum(sortNames as [string, ...string[]])
     .default('worst')
-    .openapi({ description: 'with - before it: descending; what has no value comes last' }),
+    .openapi({ description: 'a leading - sorts descending; plants without a value come last' }),
   ...pageQuery,
   format: csvFlag,
 });
@@ -72,7 +72,7 @@ const list = createRoute({
   tags,
   summary: 'The fleet, worst first',
   description:
-    'As it was at `taken_at`, at most 2 s ago. As CSV it holds every plant that the filters match.',
+    'The state at `taken_at`, at most 2 s ago. As CSV it holds every plant that matches the filters.',
   ...access('CUSTOMER'),
   request: { query: listQuery },
   responses: {
@@ -96,7 +96,7 @@ const show = createRoute({
   method: 'get',
   path: '/plants/{id}',
   tags,
-  summary: 'A plant with all that belongs to it',
+  summary: 'A plant with its devices, alerts, polls and days',
   ...access('CUSTOMER'),
   request: { params: plantIdParam },
   responses: answers(plantDetailSchema, 'the plant', [...reading, 404]),
@@ -106,7 +106,7 @@ const create = createRoute({
   method: 'post',
   path: '/plants',
   tags,
-  summary: 'A new plant, and its account where that is new',
+  summary: 'Add a plant, and its account if that is new',
   ...access('ADMIN'),
   request: { body: jsonBody(newPlantSchema) },
   responses: {
@@ -119,7 +119,7 @@ const change = createRoute({
   method: 'patch',
   path: '/plants/{id}',
   tags,
-  summary: 'Change what people own of a plant',
+  summary: 'Change the settings of a plant',
   ...access('ADMIN'),
   request: {
     params: plantIdParam,

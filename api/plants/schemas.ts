@@ -15,7 +15,7 @@ import { jsonOf } from '../json.ts';
 import { instantSchema } from '../route.ts';
 import type { FleetRow } from './fleet-row.ts';
 
-/** What goes out of several routes, as schemas and as the functions that make it: what is not named does not go out. */
+/** Schemas that several routes answer, and the functions that make their values. A member that a schema does not name is dropped. */
 
 export const brandSchema = z.enum(brands);
 export const statusSchema = z.enum(statuses);
@@ -65,21 +65,23 @@ export const fleetRowSchema = z
     last_seen_at: nullableInstant,
     last_seen_source: z.enum(['VENDOR', 'EVIDENCE']).nullable(),
     last_polled_at: nullableInstant,
-    stale: z.boolean().openapi({ description: 'ACTIVE, and not polled for 2 intervals + 1 min' }),
+    stale: z.boolean().openapi({ description: 'ACTIVE, but not polled for 2 intervals + 1 min' }),
     not_polled_since: nullableInstant,
-    is_night: z.boolean().nullable().openapi({ description: 'null where the place is unknown' }),
-    incident_since: nullableInstant.openapi({ description: 'its brand does not answer since' }),
+    is_night: z.boolean().nullable().openapi({ description: 'null if the place is unknown' }),
+    incident_since: nullableInstant.openapi({
+      description: 'time since which its brand does not answer',
+    }),
     incident_brand: brandSchema.nullable(),
     consecutive_failures: z.int(),
-    revision: z.int().openapi({ description: 'also the ETag; give it back as If-Match' }),
+    revision: z.int().openapi({ description: 'also the ETag; send it as If-Match' }),
     open_alerts: z.int(),
     unacknowledged_alerts: z.int(),
     estimated_lost_kwh: nullableNumber.openapi({
-      description: 'an estimate: the largest of the active alerts',
+      description: 'an estimate: the largest value of the active alerts',
     }),
     at_risk_kwh: nullableNumber,
     today_energy_kwh: nullableNumber,
-    power_w: nullableNumber.openapi({ description: 'of the newest poll, however old' }),
+    power_w: nullableNumber.openapi({ description: 'from the newest poll, even an old one' }),
     data_age_s: nullableNumber,
     power_now_w: nullableNumber.openapi({ description: 'power_w while it is fresh' }),
     power_note: z.string().nullable().openapi({ description: 'why power_now_w is null' }),
@@ -89,12 +91,13 @@ export const fleetRowSchema = z
     yesterday_quality: z.enum(['LIVE', 'BACKFILLED', 'FINAL']).nullable(),
     yesterday_complete: z.boolean().nullable(),
     yesterday_median_ratio: nullableNumber.openapi({
-      description: 'over the median of the 7 days before it; 1 is as usual',
+      description: 'divided by the median of the 7 days before; 1 is usual',
     }),
     yesterday_note: z.string(),
     today_date: dateSchema,
     today_median_ratio: nullableNumber.openapi({
-      description: 'over what is usually in by now; null before the rule may speak',
+      description:
+        'divided by the usual energy at this time of day; null while it is too early to compare',
     }),
     today_note: z.string(),
   })

@@ -31,8 +31,8 @@ const snapshots = createRoute({
   request: {
     params: plantIdParam,
     query: z.object({
-      from: dateQuery.optional().openapi({ description: '30 days before `to` unless said' }),
-      to: dateQuery.optional().openapi({ description: "the plant's today unless said" }),
+      from: dateQuery.optional().openapi({ description: 'default: 30 days before `to`' }),
+      to: dateQuery.optional().openapi({ description: "default: today in the plant's zone" }),
       format: csvFlag,
     }),
   },
@@ -57,7 +57,7 @@ const polls = createRoute({
     params: plantIdParam,
     query: z.object({
       before: instantQuery.optional().openapi({
-        description: 'only what was scheduled before; `next_cursor` of the page before',
+        description: 'only polls scheduled before this; `next_cursor` of the previous page',
       }),
       job_type: z.enum(['POLL', 'DAILY']).default('POLL'),
       limit: pageQuery.limit,
@@ -84,7 +84,7 @@ const power = createRoute({
   request: {
     params: plantIdParam,
     query: z.object({
-      date: dateQuery.optional().openapi({ description: "the plant's today unless said" }),
+      date: dateQuery.optional().openapi({ description: "default: today in the plant's zone" }),
     }),
   },
   responses: answers(

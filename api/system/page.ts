@@ -5,9 +5,9 @@ import { column, type Column, type Html, mark, statusMark, table } from '../page
 import type { Diagnosis, Finding, Look, State } from '../../operations/diagnosis.ts';
 import { databaseVersions, temporalVersion } from '../../operations/servers.ts';
 
-/** Whether Heliograph itself is well: the diagnosis, below it the panels of the contexts, and the versions. */
+/** The System page: the diagnosis, the panels of the contexts, and the versions. */
 
-/** Figures of one context, as a part of the page. */
+/** Makes the part of the page that belongs to one context. */
 export type SystemPanel = (look: Look) => Promise<Html>;
 
 const marks = { ok: 'GREEN', degraded: 'YELLOW', down: 'RED' } as const;

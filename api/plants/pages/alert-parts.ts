@@ -5,7 +5,7 @@ import type { AlertView } from '../../../db/plants/alerts.ts';
 import { energyText } from '../../../domain/wording.ts';
 import { type Html, time } from '../../pages/components.ts';
 
-/** How an alert is shown, wherever it is. */
+/** The parts of an alert that several pages show. */
 
 const typeWords: Readonly<Record<AlertView['type'], string>> = {
   OFFLINE: 'offline',
@@ -21,14 +21,14 @@ export function alertType(alert: AlertView): string {
   return code === null ? typeWords[alert.type] : `${typeWords[alert.type]} ${code}`;
 }
 
-/** What it has cost, always an estimate; empty where nothing is known. */
+/** The estimated loss of energy; empty if it is unknown. */
 export function alertCost(alert: AlertView): string {
   if (alert.at_risk_kwh !== null) return `≈ ${energyText(alert.at_risk_kwh)} at risk`;
   if (alert.estimated_lost_kwh !== null) return `≈ ${energyText(alert.estimated_lost_kwh)} lost`;
   return '';
 }
 
-/** NEW; or who acknowledged it, until when and with which words. */
+/** The state: NEW, resolved, or who acknowledged it, until when and with which comment. */
 export function alertState(alert: AlertView, nowMs: number): Html {
   switch (alert.state) {
     case 'NEW':
@@ -52,7 +52,7 @@ export const spanOptions = (endless: string): Html =>
       ([words, seconds]) => html`<option value="${seconds}">for ${words}</option>`,
     )}`;
 
-/** A form of this page: it works without a script, and in place with one. */
+/** Attributes of a form: with a script it is sent in place; without one it still works. */
 export const actInPlace = html`hx-target="#live" hx-select="#live" hx-swap="outerMorph"
 hx-sync="#live:replace" hx-disable="find button"`;
 

@@ -7,7 +7,7 @@ import { durationText } from '../../../domain/wording.ts';
 import { ackMenu, alertCost, alertState, alertType } from './alert-parts.ts';
 import { column, type Column, type Html, statusMark, table, time } from '../../pages/components.ts';
 
-/** Which alerts need a person, and who has them in hand. */
+/** The alerts page: which alerts are active, who acknowledged them, and which ended. */
 
 export const alertTabs = ['active', 'acknowledged', 'resolved'] as const;
 export type AlertTab = (typeof alertTabs)[number];
@@ -20,7 +20,7 @@ export const statesOfTab: Readonly<Record<AlertTab, readonly AlertState[]>> = {
 };
 
 export interface IncidentLine {
-  /** null: no vendor answers, our side. */
+  /** null: no vendor answers, so the fault is on our side. */
   brand: Brand | null;
   /** "HUAWEI not answering since 10:00 UTC. 12 of 14 plants". */
   sentence: string;
@@ -29,11 +29,11 @@ export interface IncidentLine {
 
 export interface AlertsPage {
   tab: AlertTab;
-  /** Of plants that belong to no incident. */
+  /** The alerts that no incident explains. */
   alerts: readonly AlertView[];
   incidents: readonly IncidentLine[];
   mayAct: boolean;
-  /** The address of this list, to come back to. */
+  /** The address of this list, to which a form returns. */
   href: string;
   nextHref: string | null;
   nowMs: number;

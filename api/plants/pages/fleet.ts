@@ -22,36 +22,36 @@ import { type FleetSort, fleetSorts, type FleetTotals } from '../fleet-query.ts'
 import type { FleetRow } from '../fleet-row.ts';
 import { strip } from './strip.ts';
 
-/** What needs me now: the page of nine in the morning. */
+/** The fleet page: all plants, worst first. */
 
-/** What the page's address says. */
+/** The query of the page's address. */
 export interface FleetQuery {
   status: Status | 'STALE' | null;
   brand: Brand | null;
   customer: string | null;
   q: string;
-  /** A column; a leading "-" turns it round. Empty: worst first. */
+  /** A column; a leading "-" means descending. Empty: worst first. */
   sort: string;
-  /** How many hundreds of rows are open. */
+  /** Number of shown pages of `fleetPageSize` rows. */
   pages: number;
 }
 
 export interface FleetPage {
   query: FleetQuery;
   totals: FleetTotals;
-  /** null where no plant has data of that day. */
+  /** null if no plant has data of that day. */
   yesterdayKwh: number | null;
   todayKwh: number | null;
   rows: readonly FleetRow[];
-  /** How many plants the filters leave. */
+  /** Number of plants that match the filters. */
   found: number;
   strips: ReadonlyMap<string, readonly StripTick[]>;
   customers: readonly string[];
-  /** Set when a tenth of the fleet is not polled: from when the colours of those plants are; null where they have none. */
+  /** Set when a tenth of the fleet is not polled. `sinceMs`: the newest poll of those plants; null if there was none. */
   stopped: { sinceMs: number | null } | null;
   /** Whether the viewer may open the page of the system. */
   maySeeSystem: boolean;
-  /** Said with times that belong to no single plant. */
+  /** The zone of times that belong to no single plant. */
   timezone: string;
   nowMs: number;
 }
@@ -59,7 +59,7 @@ export interface FleetPage {
 /** Rows a page. */
 export const fleetPageSize = 100;
 
-/** The page's address with something changed. */
+/** The page's address with the changed values. */
 export function fleetHref(query: FleetQuery, change: Partial<FleetQuery>): string {
   const { status, brand, customer, q, sort, pages } = { ...query, ...change };
   const given = { status, brand, customer, q, sort, pages: pages > 1 ? String(pages) : '' };
@@ -70,7 +70,7 @@ export function fleetHref(query: FleetQuery, change: Partial<FleetQuery>): strin
   return text === '' ? '/' : `/?${text}`;
 }
 
-/** A link or form of this page is followed in place; the address follows. */
+/** Attributes of a link or form that replaces the page's content and address without a full load. */
 const inPlace = html`hx-target="#live" hx-select="#live" hx-swap="outerMorph" hx-push-url="true"
 hx-sync="#live:replace"`;
 
@@ -197,7 +197,7 @@ function table(view: FleetPage): Html {
   const column = (sort: FleetSort, label: Html, className: string): Html => {
     const isOn = query.sort === sort || query.sort === `-${sort}`;
     const isTurned = query.sort.startsWith('-');
-    // Figures are first asked for their highest.
+    // The first click on a figure sorts the highest first.
     const first = sort === 'name' ? sort : `-${sort}`;
     const next = !isOn ? first : query.sort === first ? (isTurned ? sort : `-${sort}`) : '';
     const direction = isTurned ? 'descending' : 'ascending';
@@ -237,7 +237,7 @@ function table(view: FleetPage): Html {
 function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
   const href = `/plants/${encodeURIComponent(plant.id)}`;
   const { status, stale } = plant;
-  // Nothing to do here: its reason steps back.
+  // A plant without anything to do is shown muted.
   const isCalm = status === 'GREEN' && plant.open_alerts === 0;
   const age =
     plant.last_seen_at === null ? null : Math.max(0, nowMs - plant.last_seen_at.getTime());
@@ -283,7 +283,7 @@ function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
   </tr>`;
 }
 
-/** "too early" is said; another reason is a dash that tells it. */
+/** "too early" is shown in words; any other reason is behind a dash. */
 function todayMissing(note: string): Html {
   return note === 'too early'
     ? missing('Too early: before half of a usual day is in, a cloud decides', { words: note })
@@ -322,7 +322,7 @@ function more({ query, rows: { length: shown }, found }: FleetPage): Html {
   </p>`;
 }
 
-/** The address's query as the page understands it; what it does not understand is left out. */
+/** Reads the query of the page's address; unknown values are ignored. */
 export function parseFleetQuery(params: URLSearchParams): FleetQuery {
   const oneOf = <T extends string>(name: string, values: readonly T[]): T | null =>
     values.find((value) => value === params.get(name)) ?? null;

@@ -32,25 +32,25 @@ import {
   whenText,
 } from '../../pages/components.ts';
 
-/** Why, and since when: one plant. */
+/** The page of one plant: its status and why, its power and energy, its alerts and last polls. */
 
 export interface DayEnergy {
   date: LocalDate;
-  /** null: no row of that day, a gap. */
+  /** null: the day has no row. */
   kwh: number | null;
   final: boolean;
   /** Median of the 7 days before it, kWh; null with fewer than 3 complete ones. */
   medianKwh: number | null;
 }
 
-/** Power over the minutes of the plant's local day, kW; null where nothing was measured. */
+/** Power over the minutes of the plant's local day, kW; null if nothing was measured. */
 export interface PowerDays {
   minutes: readonly number[];
   todayKw: readonly (number | null)[];
   yesterdayKw: readonly (number | null)[];
 }
 
-/** One plant with what its charts need. `alerts` holds the active ones, then those that ended. */
+/** One plant with the values of its charts. `alerts` holds the active ones, then those that ended. */
 export interface PlantPage extends PlantDetail {
   power: PowerDays;
   energy: readonly DayEnergy[];
@@ -128,7 +128,7 @@ function actions({ plant, nowMs }: PlantPage): Html {
     ${silenceMenu(plant, nowMs)}`;
 }
 
-/** Why it is not polled, with what to do; null while it is. */
+/** Why the plant is not polled, and what to do; null while it is polled. */
 function whyNotPolled(plant: PlantView): string | null {
   switch (plant.integration_status) {
     case 'ACTIVE':
@@ -201,7 +201,7 @@ function silenceMenu(plant: PlantView, nowMs: number): Html {
   </details>`;
 }
 
-/** Until when its alerts are silenced, ms; null while they are not. */
+/** The end of the silence of its alerts, ms; null if they are not silenced. */
 function silencedUntil(plant: PlantView, nowMs: number): number | null {
   const untilMs = plant.alerts_silenced_until?.getTime() ?? null;
   return untilMs !== null && untilMs > nowMs ? untilMs : null;
@@ -405,13 +405,13 @@ function devices({ devices: rows, plant, nowMs }: PlantPage): Html {
   </section>`;
 }
 
-/** Where the answer to "Poll now" stands; the page's own renewal leaves it alone. */
+/** The place of the answer to "Poll now"; a renewal of the page does not change it. */
 export function pollAnswer(words: string): Html {
   const text = words === '' ? '' : html`<p><b>Poll now:</b> ${words}</p>`;
   return html`<div class="answer" id="poll-answer" role="status" hx-morph-skip>${text}</div>`;
 }
 
-/** What a poll on a person's word came to: "ok, 310 ms, 41.7 kW, no change". */
+/** The outcome of a poll that a person asked for: "ok, 310 ms, 41.7 kW, no change". */
 export function pollAnswerText(view: {
   outcome: Outcome;
   durationMs: number | null;

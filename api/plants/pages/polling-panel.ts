@@ -8,13 +8,13 @@ import { keptFor } from '../../kept.ts';
 import { chart, column, decimal, type Html, missing } from '../../pages/components.ts';
 import type { SystemPanel } from '../../system/page.ts';
 
-/** How polling went in the last hour, on the System page. */
+/** The panel of the System page about polling in the last hour. */
 
 const minutesShown = 60;
-/** Counting a day's slots of a large fleet costs a tenth of a second: not at every renewal of every page. */
+/** Counting a day's slots of a large fleet takes 0.1 s, so the count is kept for this time, ms. */
 const slotsKeptMs = 30_000;
 
-/** The panel counts slots of its own: one for each app. */
+/** Each panel keeps its own count of slots. */
 export function createPollingPanel(): SystemPanel {
   const keptSlotCount = keptFor(slotsKeptMs, slotCount);
   const content: Fact<Html> = async ({ db, clock }, look) => {
@@ -28,7 +28,7 @@ export function createPollingPanel(): SystemPanel {
     const lateMs = valueOf(late);
     const { missed, due } = valueOf(slots);
     const { oldestDueAt } = valueOf(polling);
-    // The running minute is not over: its count would read as a fall.
+    // The current minute is incomplete, so its count would look like a fall.
     const whole = minutes.slice(0, -1);
     const figures: [string, Html | string][] = [
       ['polls a minute, last 5 min', rateText(whole.slice(-5))],
