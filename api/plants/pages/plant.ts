@@ -9,11 +9,13 @@ import { notPolledSince, plantSentence } from '../../../operations/plants/plant-
 import type { PlantDetail } from '../../../operations/plants/read-plant.ts';
 import {
   ackMenu,
-  actInPlace,
   alertCost,
   alertState,
   alertType,
-  spanOptions,
+  busyText,
+  sentInPlace,
+  sheetForm,
+  spanField,
 } from './alert-parts.ts';
 import {
   chart,
@@ -105,9 +107,7 @@ function actions({ plant, nowMs }: PlantPage): Html {
   const poll = `${path(plant.id)}/poll`;
   const pollButton =
     pausedWhy === null
-      ? html`<button class="main" type="submit">
-          <span class="idle-text">Poll now</span><span class="busy-text">polling…</span>
-        </button>`
+      ? html`<button class="main" type="submit">${busyText('Poll now', 'polling…')}</button>`
       : html`<button class="main tip" type="button" aria-disabled="true" data-tip="${pausedWhy}">
           Poll now<span class="sr">: not possible. ${pausedWhy}</span>
         </button>`;
@@ -143,31 +143,19 @@ function whyNotPolled(plant: PlantView): string | null {
 }
 
 function pauseMenu({ id }: PlantView): Html {
-  const action = `${path(id)}/pause`;
+  const fields = html`${spanField('pause-for', 'Pause', 'until it is resumed')}
+    <label
+      ><span>Reason</span><input id="pause-reason" name="reason" maxlength="200" autocomplete="off"
+    /></label>`;
   return html`<details class="menu button-menu" id="pause">
     <summary>Pause</summary>
-    <form class="sheet" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
-      <label
-        ><span>Pause</span
-        ><select id="pause-for" name="for">
-          ${spanOptions('until it is resumed')}
-        </select></label
-      >
-      <label
-        ><span>Reason</span
-        ><input id="pause-reason" name="reason" maxlength="200" autocomplete="off"
-      /></label>
-      <p class="form-error" role="alert"></p>
-      <button class="main" type="submit">Pause polling</button>
-    </form>
+    ${sheetForm(`${path(id)}/pause`, fields, 'Pause polling')}
   </details>`;
 }
 
 function resumeForm({ id }: PlantView): Html {
-  const action = `${path(id)}/resume`;
-  return html`<form id="resume" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
-    <button type="submit">
-      <span class="idle-text">Resume</span><span class="busy-text">resuming…</span></button
+  return html`<form id="resume" ${sentInPlace(`${path(id)}/resume`)}>
+    <button type="submit">${busyText('Resume', 'resuming…')}</button
     ><span class="form-error" role="alert"></span>
   </form>`;
 }
@@ -175,29 +163,15 @@ function resumeForm({ id }: PlantView): Html {
 function silenceMenu(plant: PlantView, nowMs: number): Html {
   const action = `${path(plant.id)}/silence`;
   if (silencedUntil(plant, nowMs) !== null)
-    return html`<form
-      id="unsilence"
-      method="post"
-      action="${action}"
-      hx-post="${action}"
-      ${actInPlace}
-    >
+    return html`<form id="unsilence" ${sentInPlace(action)}>
       <input type="hidden" name="for" value="0" /><button type="submit">End silence</button
       ><span class="form-error" role="alert"></span>
     </form>`;
+  const fields = html`<p class="muted">Its alerts are kept, and not announced meanwhile.</p>
+    ${spanField('silence-for', 'Silence', '')}`;
   return html`<details class="menu button-menu" id="silence">
     <summary>Silence</summary>
-    <form class="sheet" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
-      <p class="muted">Its alerts are kept, and not announced meanwhile.</p>
-      <label
-        ><span>Silence</span
-        ><select id="silence-for" name="for">
-          ${spanOptions('')}
-        </select></label
-      >
-      <p class="form-error" role="alert"></p>
-      <button class="main" type="submit">Silence alerts</button>
-    </form>
+    ${sheetForm(action, fields, 'Silence alerts')}
   </details>`;
 }
 
