@@ -26,6 +26,7 @@ import { integrationRoutes } from './plants/integrations-routes.ts';
 import { plantGauges } from './plants/metrics.ts';
 import { plantActionRoutes } from './plants/actions-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
+import { plantSeriesRoutes } from './plants/series-routes.ts';
 import { healthRoutes } from './system/routes.ts';
 
 /** The longest accepted request body, bytes. */
@@ -41,7 +42,7 @@ export function createApp(deps: ApiDeps): App {
     scheme: 'bearer',
     bearerFormat: 'JWT',
   });
-  const health = createHealth(deps);
+  const readHealth = createHealth(deps);
   const metrics = createApiMetrics(deps, [plantGauges]);
   app.use(requestIds(deps), metrics.measured, secured(deps), identification(deps));
   app.use(
@@ -58,17 +59,18 @@ export function createApp(deps: ApiDeps): App {
   const actions = createActions(deps, fleet);
   app.route('/api/v1', authRoutes(deps));
   app.route('/api/v1', plantRoutes(deps, fleet, actions));
+  app.route('/api/v1', plantSeriesRoutes(deps));
   app.route('/api/v1', plantActionRoutes(deps, actions));
   app.route('/api/v1', alertRoutes(deps, actions));
   app.route('/api/v1', integrationRoutes(deps));
-  app.route('/api/v1', healthRoutes(deps, health, metrics));
+  app.route('/api/v1', healthRoutes(deps, readHealth, metrics));
   app.get('/api/v1/openapi.json', (c) => c.json(openApiDocument(app, deps.version)));
   // The root paths that orchestrators and scrapers try first; the OpenAPI document lists only /api/v1.
-  app.route('/', new Hono<ApiEnv>().route('/', healthRoutes(deps, health, metrics)));
+  app.route('/', new Hono<ApiEnv>().route('/', healthRoutes(deps, readHealth, metrics)));
 
   const assets = createAssets();
   app.route('/', assets.routes);
-  app.route('/', pageRoutes(deps, fleet, actions, health, assets.urls));
+  app.route('/', pageRoutes(deps, assets.urls, { fleet, actions, readHealth }));
 
   const refuse = async (c: Context<ApiEnv>, problem: Problem): Promise<Response> =>
     wantsPage(c) ? problemPage(c, problem, assets.urls) : problemResponse(c, problem);
@@ -158,17 +160,8 @@ function errorName(error: unknown): string {
 }
 
 /** The stack without the message, because the message may quote a row. */
-function describe(error: unknown): {
-  name: string;
-  code: unknown;
-  constraint: unknown;
-  at: string[];
-} {
-  const { code, constraint, stack } = error as {
-    code?: unknown;
-    constraint?: unknown;
-    stack?: string;
-  };
-  const at = (stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
+function describe(error: unknown): object {
+  const { code, constraint, stack = '' } = error as Record<string, unknown> & { stack?: string };
+  const at = stack.split('\n').filter((line) => line.trimStart().startsWith('at '));
   return { name: errorName(error), code, constraint, at: at.slice(0, 8).map((l) => l.trim()) };
 }

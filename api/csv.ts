@@ -1,9 +1,19 @@
+import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
 
 import type { ApiEnv } from './env.ts';
 
 /** Tables as spreadsheets open them: RFC 4180, with a header row. */
+
+/** `?format=csv`: see `wantsCsv`. */
+export const csvFlag = z.enum(['json', 'csv']).optional();
+
+/** A documented answer in JSON or CSV. */
+export function csvAnswer<Schema extends z.ZodType>(schema: Schema, description: string) {
+  const content = { 'application/json': { schema }, 'text/csv': { schema: z.string() } };
+  return { description, content };
+}
 
 type Cell = string | number | boolean | null;
 

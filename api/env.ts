@@ -44,13 +44,15 @@ export function plantScope(person: Person): PlantScope {
   return { customerId: person.customerId };
 }
 
+/** The person as the audit log names who acts. Without `person` only after `requireRole`. */
+export function deciderOf(c: Context<ApiEnv>, person: Person = c.get('person')): Decider {
+  return { actor: person.email, requestId: c.get('requestId') };
+}
+
 /** The person who acts and the plants they may act on. Without `person` only after `requireRole`. */
 export function actingOf(
   c: Context<ApiEnv>,
   person: Person = c.get('person'),
 ): { by: Decider; scope: PlantScope } {
-  return {
-    by: { actor: person.email, requestId: c.get('requestId') },
-    scope: plantScope(person),
-  };
+  return { by: deciderOf(c, person), scope: plantScope(person) };
 }

@@ -8,8 +8,8 @@ type RowOf<Document> = {
 };
 
 /**
- * A row as the document that the schema describes: instants as ISO 8601. A column that the schema does not name does not go
- * out.
+ * Makes the document that the schema describes from a row: instants as ISO 8601. It drops columns that the schema does not
+ * name.
  *
  * @example jsonOf(z.object({ id: z.int(), at: instantSchema }), { id: 1, at: new Date(0), secret: 'x' })
  * gives { id: 1, at: '1970-01-01T00:00:00.000Z' }

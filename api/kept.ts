@@ -1,6 +1,7 @@
 /**
- * Reads at most once in `keptMs`, however many ask. The age counts from the end of a reading: while one runs, all wait for
- * it. A failure is told to those who waited, and not kept. What is given to `read` makes no difference.
+ * Returns a function that calls `read` at most once in `keptMs` and shares its value between callers. The time counts from the
+ * end of a reading; all who call while it runs wait for it. A failure rejects for those callers and is not kept. The arguments
+ * do not matter: a kept value is returned for any of them.
  */
 export function keptFor<Given extends unknown[], Value>(
   keptMs: number,

@@ -10,7 +10,7 @@ export function openApiDocument(app: OpenAPIHono<ApiEnv>, version: string): obje
       title: 'Heliograph',
       version,
       description:
-        "Monitoring of solar plants. Errors are problem documents (RFC 9457). Instants are ISO 8601 in UTC; energy is kWh, power W. `x-role` is the least role that a route needs; a CUSTOMER sees own plants only, and another's is 404.",
+        'Monitoring of solar plants. Errors are problem documents (RFC 9457). Instants are ISO 8601 in UTC; energy is kWh, power W. `x-role` is the least role that a route needs; a CUSTOMER sees only own plants; others answer 404.',
     },
     servers: [{ url: '/' }],
   });

@@ -1,7 +1,7 @@
 import { createPollingPanel } from './plants/pages/polling-panel.ts';
 import type { SystemPanel } from './system/page.ts';
 
-/** What each context shows on the System page, below the checks of the diagnosis. */
+/** The list of panels that the contexts show on the System page, below the checks. */
 export function createSystemPanels(): SystemPanel[] {
   return [createPollingPanel()];
 }

@@ -126,13 +126,17 @@ const meanings = {
   504: 'the answer did not come in time',
 } as const;
 
-type DocumentedStatus = keyof typeof meanings;
+export type DocumentedStatus = keyof typeof meanings;
 interface DocumentedProblem {
   description: string;
   content: typeof problemContent;
 }
 
-/** The documented errors of a route: spread it into `responses`. Every route with a role has 401, 403 and 503. */
+/** The errors that every route with a role and an input documents: what reads, and what takes a body. */
+export const reading = [401, 403, 422, 503] as const;
+export const writing = [...reading, 400, 413, 415] as const;
+
+/** The documented errors of a route: spread them into `responses`. */
 export function problems<Status extends DocumentedStatus>(
   ...statuses: Status[]
 ): Record<Status, DocumentedProblem> {

@@ -4,7 +4,7 @@ import type { MiddlewareHandler } from 'hono';
 import type { Role } from '../db/tables.ts';
 import { requireRole } from './auth/guard.ts';
 import type { ApiEnv } from './env.ts';
-import { invalidRequest } from './problem.ts';
+import { type DocumentedStatus, invalidRequest, problems } from './problem.ts';
 
 /** Building blocks of routes: `createRoute({ method, path, ...access('OPERATOR'), request, responses })`. */
 
@@ -41,6 +41,15 @@ export function jsonAnswer<Schema extends z.ZodType>(
   description: string,
 ): { description: string; content: { 'application/json': { schema: Schema } } } {
   return { description, content: { 'application/json': { schema } } };
+}
+
+/** The responses of a route that answers 200 with JSON, or with a documented problem. */
+export function answers<Schema extends z.ZodType, Status extends DocumentedStatus>(
+  schema: Schema,
+  description: string,
+  statuses: readonly Status[],
+) {
+  return { 200: jsonAnswer(schema, description), ...problems(...statuses) };
 }
 
 /** An instant in a response: ISO 8601 in UTC. */

@@ -7,7 +7,7 @@ import type { ApiEnv, Identity, Person } from '../env.ts';
 import { Problem } from '../problem.ts';
 import { findPerson } from './people.ts';
 import { readSession, setSession } from './session.ts';
-import { isRenewalDue, readToken } from './tokens.ts';
+import { isRenewalDue, readToken, signedInAs } from './tokens.ts';
 
 /** Identifies the person of a request and checks their role. */
 
@@ -46,8 +46,7 @@ async function identified(c: Context<ApiEnv>, deps: ApiDeps): Promise<Identity |
   const user = session === undefined ? undefined : await userOf(deps, session, 'pages');
   if (user === undefined) return null;
   if (isRenewalDue(user.claims, deps.clock())) {
-    const who = { userId: user.row.id, sessionVersion: user.row.session_version };
-    await setSession(c, deps, who, user.claims.auth_time);
+    await setSession(c, deps, signedInAs(user.row), user.claims.auth_time);
   }
   return { person: personOf(user.row), by: 'SESSION' };
 }

@@ -154,16 +154,18 @@ export async function createSignInLink(
   return token;
 }
 
-/** The user of a link, without using it up, for the page that asks before it signs in. null: the link is no longer valid. */
-export async function peekSignInLink(deps: SignInDeps, token: string): Promise<UserRow | null> {
-  return (await findSignInLink(deps.db, digest(token), deps.clock())) ?? null;
+/** The user of a link, without using it up, for the page that asks before it signs in; undefined when the link has ended. */
+export async function peekSignInLink(
+  deps: SignInDeps,
+  token: string,
+): Promise<UserRow | undefined> {
+  return findSignInLink(deps.db, digest(token), deps.clock());
 }
 
-/** Signs in with a link, once. null: the link is no longer valid. */
-export async function signInByLink(deps: SignInDeps, token: string): Promise<UserRow | null> {
+/** Signs in with a link, once; undefined when the link has ended. */
+export async function signInByLink(deps: SignInDeps, token: string): Promise<UserRow | undefined> {
   const user = await useSignInLink(deps.db, digest(token), deps.clock());
-  if (user === undefined) return null;
-  await noteLogin(deps.db, user.id, instant(deps.clock()));
+  if (user !== undefined) await noteLogin(deps.db, user.id, instant(deps.clock()));
   return user;
 }
 

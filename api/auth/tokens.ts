@@ -34,22 +34,20 @@ export interface SignedIn {
   sessionVersion: number;
 }
 
+/** Who signs in as this user. */
+export function signedInAs(user: { id: number; session_version: number }): SignedIn {
+  return { userId: user.id, sessionVersion: user.session_version };
+}
+
 /** A token for programs, and its end. */
 export async function issueToken(
   key: TokenKey,
   who: SignedIn,
   nowMs: number,
 ): Promise<{ token: string; expiresAt: Date }> {
-  const nowS = Math.floor(nowMs / 1000);
-  const exp = nowS + tokenTtlS;
-  const token = await signed(key, {
-    aud: 'api',
-    sub: String(who.userId),
-    sv: who.sessionVersion,
-    iat: nowS,
-    exp,
-    auth_time: nowS,
-  });
+  const iat = Math.floor(nowMs / 1000);
+  const exp = iat + tokenTtlS;
+  const token = await signed(key, who, { aud: 'api', iat, exp, auth_time: iat });
   return { token, expiresAt: new Date(exp * 1000) };
 }
 
@@ -60,19 +58,18 @@ export async function issueSession(
   nowMs: number,
   authTimeS: number = Math.floor(nowMs / 1000),
 ): Promise<string> {
-  const nowS = Math.floor(nowMs / 1000);
-  return signed(key, {
-    aud: 'pages',
-    sub: String(who.userId),
-    sv: who.sessionVersion,
-    iat: nowS,
-    exp: Math.min(nowS + sessionIdleS, authTimeS + sessionTtlS),
-    auth_time: authTimeS,
-  });
+  const iat = Math.floor(nowMs / 1000);
+  const exp = Math.min(iat + sessionIdleS, authTimeS + sessionTtlS);
+  return signed(key, who, { aud: 'pages', iat, exp, auth_time: authTimeS });
 }
 
-async function signed(key: TokenKey, claims: Record<string, string | number>): Promise<string> {
-  return sign({ iss: issuer, ...claims }, key.jwtKey, 'HS256');
+async function signed(
+  { jwtKey }: TokenKey,
+  { userId, sessionVersion }: SignedIn,
+  claims: Omit<Claims, 'sub' | 'sv'>,
+): Promise<string> {
+  const who = { sub: String(userId), sv: sessionVersion };
+  return sign({ iss: issuer, ...who, ...claims }, jwtKey, 'HS256');
 }
 
 const issuer = 'heliograph';

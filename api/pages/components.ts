@@ -10,39 +10,78 @@ export type Html = ReturnType<typeof html>;
 /** A status, or that the plant was not polled for too long. */
 export type MarkKind = 'GREEN' | 'YELLOW' | 'RED' | 'GREY' | 'STALE';
 
-const words: Readonly<Record<MarkKind, string>> = {
-  RED: 'RED',
-  YELLOW: 'YELLOW',
-  GREEN: 'GREEN',
-  GREY: 'GREY',
-  STALE: 'not polled',
+const shapes: Readonly<Record<MarkKind, Html>> = {
+  RED: html`<rect x="1" y="1" width="10" height="10" />`,
+  YELLOW: html`<path d="M6 1 11.3 11H.7Z" />`,
+  GREEN: html`<circle cx="6" cy="6" r="5" />`,
+  GREY: html`<circle cx="6" cy="6" r="4.5" />`,
+  STALE: html`<path d="M1 1h10v10H1zM1 6 6 1M1 11 11 1M6 11l5-5" />`,
 };
 
 /** ■ RED, ▲ YELLOW, ● GREEN, ○ GREY, ▨ not polled: a shape beside its word, so that colour is never the only sign. */
 export function mark(kind: MarkKind): Html {
   return html`<svg class="mark ${kind}" viewBox="0 0 12 12" aria-hidden="true">
-    ${shape(kind)}
+    ${shapes[kind]}
   </svg>`;
 }
 
-function shape(kind: MarkKind): Html {
-  switch (kind) {
-    case 'RED':
-      return html`<rect x="1" y="1" width="10" height="10" />`;
-    case 'YELLOW':
-      return html`<path d="M6 1 11.3 11H.7Z" />`;
-    case 'GREEN':
-      return html`<circle cx="6" cy="6" r="5" />`;
-    case 'GREY':
-      return html`<circle cx="6" cy="6" r="4.5" />`;
-    case 'STALE':
-      return html`<path d="M1 1h10v10H1zM1 6 6 1M1 11 11 1M6 11l5-5" />`;
-  }
+/** The mark with its word. */
+export function statusMark(kind: MarkKind, word: string = kind): Html {
+  return html`<span class="status">${mark(kind)}<b>${word}</b></span>`;
 }
 
-/** The mark with its word. */
-export function statusMark(kind: MarkKind): Html {
-  return html`<span class="status">${mark(kind)}<b>${words[kind]}</b></span>`;
+/** One column of a table. `className` is of its head and of its cells. */
+export interface Column<Row> {
+  head: Html | string;
+  className: string;
+  cell: (row: Row) => Html | string;
+}
+
+export function column<Row>(
+  head: Html | string,
+  className: string,
+  cell: (row: Row) => Html | string,
+): Column<Row> {
+  return { head, className, cell };
+}
+
+export interface Table<Row> {
+  caption: string;
+  className?: string;
+  /** The index of the column that names a row; the first one unless said. */
+  named?: number;
+  /** Makes the id of a row. */
+  idOf?: (row: Row) => string;
+}
+
+/** A table. It states its ARIA roles, because browsers drop them where the style sheet shows rows as blocks. */
+export function table<Row>(
+  { caption, className = '', named = 0, idOf }: Table<Row>,
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+): Html {
+  const cell = (row: Row) => (of: Column<Row>, index: number) =>
+    index === named
+      ? html`<th role="rowheader" scope="row" class="${of.className}">${of.cell(row)}</th>`
+      : html`<td role="cell" class="${of.className}">${of.cell(row)}</td>`;
+  return html`<table class="${className}" role="table">
+    <caption class="sr">
+      ${caption}
+    </caption>
+    <thead role="rowgroup">
+      <tr role="row">
+        ${columns.map((of) => html`<th scope="col" class="${of.className}">${of.head}</th>`)}
+      </tr>
+    </thead>
+    <tbody role="rowgroup">
+      ${rows.map(
+        (row) =>
+          html`<tr role="row" ${idOf && html`id="${idOf(row)}"`}>
+            ${columns.map(cell(row))}
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
 }
 
 /** A chart that the browser draws from `series`, and a table with the same values for people who cannot see it. */
@@ -53,19 +92,22 @@ export interface Chart {
   legend: Html;
   /** A description of the chart for people who cannot see it. */
   label: string;
-  /** The table's name among the page's regions, and its caption. */
+  /** The table's name among the page's regions. */
   region: string;
   caption: string;
-  head: Html;
-  rows: Html[];
 }
 
-export function chart({ name, series, legend, label, region, caption, head, rows }: Chart): Html {
+/** @param rows and `columns` make the table. */
+export function chart<Row>(
+  { name, series, legend, label, region, caption }: Chart,
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+): Html {
   return html`<div
       class="chart"
       id="chart-${name}"
       data-chart="${name}"
-      data-series="${dataAttribute(series)}"
+      data-series="${JSON.stringify(series)}"
     >
       <div class="legend" aria-hidden="true">
         ${legend}<span class="reading" id="reading-${name}" hx-morph-skip></span>
@@ -81,19 +123,7 @@ export function chart({ name, series, legend, label, region, caption, head, rows
     <details class="data" id="data-${name}">
       <summary>as a table</summary>
       <div class="scroll" tabindex="0" role="region" aria-label="${region}">
-        <table>
-          <caption class="sr">
-            ${caption}
-          </caption>
-          <thead>
-            <tr>
-              ${head}
-            </tr>
-          </thead>
-          <tbody>
-            ${rows}
-          </tbody>
-        </table>
+        ${table({ caption }, rows, columns)}
       </div>
     </details>`;
 }
@@ -122,9 +152,18 @@ export function missing(reason: string, options: { words?: string; left?: boolea
   >`;
 }
 
+/** The value as it is shown, or a dash with the reason why it is missing. */
+export function orMissing(
+  value: number | null,
+  show: (value: number) => Html | string,
+  reason: string,
+): Html | string {
+  return value === null ? missing(reason) : show(value);
+}
+
 /** A figure, or its dash with the reason. */
-export function figure(value: number | null, digits: number, reason: string): Html {
-  return value === null ? missing(reason) : html`${decimal(value, digits)}`;
+export function figure(value: number | null, digits: number, reason: string): Html | string {
+  return orMissing(value, (known) => decimal(known, digits), reason);
 }
 
 /** "8,412", "0.4": thousands grouped, with a fixed number of digits after the point. */
@@ -182,9 +221,4 @@ export function logo(): Html {
       d="M8 0v3M8 13v3M0 8h3M13 8h3M2.3 2.3l2.2 2.2M11.5 11.5l2.2 2.2M2.3 13.7l2.2-2.2M11.5 4.5l2.2-2.2"
     />
   </svg>`;
-}
-
-/** JSON in an attribute, which the page's script reads and nothing executes. */
-function dataAttribute(value: unknown): string {
-  return JSON.stringify(value);
 }

@@ -3,12 +3,11 @@ import { compress } from 'hono/compress';
 
 import { readPage } from '../../db/page.ts';
 import { listAlerts } from '../../db/plants/alerts.ts';
-import { readStrips } from '../../db/plants/strips.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type ApiEnv, type Person, plantScope } from '../env.ts';
 import { type FleetView, scopedRows } from '../plants/fleet-view.ts';
-import type { HealthReader } from '../system/health.ts';
+import type { ReadHealth } from '../system/health.ts';
 import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
 import { groupByIncident } from '../plants/pages/alerts-data.ts';
@@ -30,11 +29,10 @@ const alertsPageSize = 200;
 /** Serves all pages and their forms, which call the same functions as the JSON routes. */
 export function pageRoutes(
   deps: ApiDeps,
-  fleet: FleetView,
-  actions: Actions,
-  health: HealthReader,
   assets: AssetUrls,
+  parts: { fleet: FleetView; actions: Actions; readHealth: ReadHealth },
 ): Hono<ApiEnv> {
+  const { fleet, actions, readHealth } = parts;
   const routes = new Hono<ApiEnv>();
   // Compresses: a hundred rows are 250 KB of similar text, every ten seconds.
   routes.use(compress());
@@ -52,12 +50,7 @@ export function pageRoutes(
   routes.get('/', async (c) => {
     const person = await viewerOf(c);
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
-    const nowMs = deps.clock();
-    const strips = (ids: readonly string[]) => readStrips(deps.db, ids, nowMs);
-    const view = await readFleetPage(fleet, plantScope(person), query, strips, {
-      nowMs,
-      maySeeSystem: viewerMay(person).seeSystem,
-    });
+    const view = await readFleetPage(deps, fleet, person, query);
     // The address bar shows the short form of what the form sent.
     const isRenewal = c.req.header('x-renewal') !== undefined;
     if (c.req.header('hx-request') === 'true' && !isRenewal)
@@ -99,7 +92,7 @@ export function pageRoutes(
 
   routes.get('/system', async (c) => {
     const person = await staffOf(c);
-    const content = await systemContent(deps, await health.read(), systemPanels);
+    const content = await systemContent(deps, await readHealth(), systemPanels);
     return show(c, person, { title: 'System', section: 'system', charts: true }, content);
   });
 

@@ -4,11 +4,11 @@ import { requirePerson, personOf } from '../auth/guard.ts';
 import { signOut } from '../auth/people.ts';
 import { clearSession, setSession } from '../auth/session.ts';
 import { changePassword, signInByPassword } from '../auth/sign-in.ts';
-import { issueToken, type SignedIn } from '../auth/tokens.ts';
+import { issueToken, signedInAs, type SignedIn } from '../auth/tokens.ts';
 import type { ApiDeps } from '../deps.ts';
-import type { Person } from '../env.ts';
-import { problems } from '../problem.ts';
-import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+import { deciderOf, type Person } from '../env.ts';
+import { problems, writing } from '../problem.ts';
+import { access, answers, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 
 /** An upper limit, above the 72 bytes that bcrypt reads. */
 const passwordCharactersMax = 1_024;
@@ -44,10 +44,7 @@ const login = createRoute({
         .openapi('Login'),
     ),
   },
-  responses: {
-    200: jsonAnswer(tokenSchema, 'signed in'),
-    ...problems(400, 401, 413, 415, 422, 429, 503),
-  },
+  responses: answers(tokenSchema, 'signed in', [400, 401, 413, 415, 422, 429, 503]),
 });
 
 /** Allowed for people who must change their password; signing out is too. */
@@ -71,10 +68,7 @@ const change = createRoute({
         .openapi('PasswordChange'),
     ),
   },
-  responses: {
-    200: jsonAnswer(tokenSchema, 'changed'),
-    ...problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
-  },
+  responses: answers(tokenSchema, 'changed', [...writing, 409, 429]),
 });
 
 const signOutEverywhere = createRoute({
@@ -107,34 +101,22 @@ const me = createRoute({
 export function authRoutes(deps: ApiDeps) {
   async function tokenAnswer(who: SignedIn, person: Person): Promise<z.output<typeof tokenSchema>> {
     const { token, expiresAt } = await issueToken(deps, who, deps.clock());
-    return {
-      token,
-      token_type: 'Bearer',
-      expires_at: expiresAt.toISOString(),
-      role: person.role,
-      customer_id: person.customerId,
-      must_change_password: person.mustChangePassword,
-    };
+    const { email: _, ...about } = meOf(person);
+    return { token, token_type: 'Bearer', expires_at: expiresAt.toISOString(), ...about };
   }
 
   return newRoutes()
     .openapi(login, async (c) => {
       const { email, password } = c.req.valid('json');
       const user = await signInByPassword(deps, { email, password, address: c.get('address') });
-      const who = { userId: user.id, sessionVersion: user.session_version };
       c.header('cache-control', 'no-store');
-      return c.json(await tokenAnswer(who, personOf(user)), 200);
+      return c.json(await tokenAnswer(signedInAs(user), personOf(user)), 200);
     })
     .openapi(change, async (c) => {
       const { current_password: current, new_password: next } = c.req.valid('json');
       const person = c.get('person');
-      const by = { actor: person.email, requestId: c.get('requestId') };
-      const who = await changePassword(
-        deps,
-        person,
-        { current, next, address: c.get('address') },
-        by,
-      );
+      const asked = { current, next, address: c.get('address') };
+      const who = await changePassword(deps, person, asked, deciderOf(c));
       if ((await c.get('identify')())?.by === 'SESSION') await setSession(c, deps, who);
       c.header('cache-control', 'no-store');
       return c.json(await tokenAnswer(who, { ...person, mustChangePassword: false }), 200);
@@ -144,14 +126,14 @@ export function authRoutes(deps: ApiDeps) {
       clearSession(c, deps);
       return c.body(null, 204);
     })
-    .openapi(me, (c) => {
-      const person = c.get('person');
-      const answer = {
-        email: person.email,
-        role: person.role,
-        customer_id: person.customerId,
-        must_change_password: person.mustChangePassword,
-      };
-      return c.json(answer, 200);
-    });
+    .openapi(me, (c) => c.json(meOf(c.get('person')), 200));
+}
+
+function meOf(person: Person): z.output<typeof meSchema> {
+  return {
+    email: person.email,
+    role: person.role,
+    customer_id: person.customerId,
+    must_change_password: person.mustChangePassword,
+  };
 }

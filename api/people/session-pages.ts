@@ -1,14 +1,16 @@
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { html } from 'hono/html';
 
+import type { UserRow } from '../../db/people/users.ts';
 import { signOut } from '../auth/people.ts';
-import { charactersMin } from '../auth/passwords.ts';
 import { clearSession, setSession } from '../auth/session.ts';
 import { changePassword, peekSignInLink, signInByLink, signInByPassword } from '../auth/sign-in.ts';
+import { signedInAs } from '../auth/tokens.ts';
 import type { ApiDeps } from '../deps.ts';
-import type { ApiEnv } from '../env.ts';
+import { type ApiEnv, deciderOf, type Person } from '../env.ts';
 import { Problem } from '../problem.ts';
 import { answerPage, ownPath } from '../pages/answer.ts';
+import type { Html } from '../pages/components.ts';
 import { type AssetUrls, sheetPage } from '../pages/layout.ts';
 import { passwordForm, signInForm } from './sign-in-page.ts';
 
@@ -25,14 +27,31 @@ function formProblem(error: unknown): Problem {
 const statusOf = (problem: Problem): 401 | 422 | 429 =>
   problem.status === 401 || problem.status === 429 ? problem.status : 422;
 
+const nextOf = (user: UserRow, path: string): string =>
+  user.must_change_password ? '/password' : path;
+
 export function sessionPages(deps: ApiDeps, assets: AssetUrls): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
+  addLogin(routes, deps, assets);
+  addLink(routes, deps, assets);
+  addPassword(routes, deps, assets);
+  routes.post('/logout', async (c) => {
+    const identity = await c.get('identify')();
+    if (identity !== null) await signOut(deps, identity.person.userId);
+    clearSession(c, deps);
+    return c.redirect('/login', 303);
+  });
+  return routes;
+}
+
+function addLogin(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void {
+  const form = (view: Parameters<typeof signInForm>[0]): Html =>
+    sheetPage('Sign in', assets, signInForm(view));
 
   routes.get('/login', async (c) => {
     const next = ownPath(c.req.query('next'), '/');
     if ((await c.get('identify')()) !== null) return c.redirect(next, 303);
-    const form = signInForm({ email: '', error: null, next });
-    return answerPage(c, sheetPage('Sign in', assets, form));
+    return answerPage(c, form({ email: '', error: null, next }));
   });
 
   routes.post('/login', async (c) => {
@@ -42,20 +61,21 @@ export function sessionPages(deps: ApiDeps, assets: AssetUrls): Hono<ApiEnv> {
     try {
       const attempt = { email, password: text(body['password']), address: c.get('address') };
       const user = await signInByPassword(deps, attempt);
-      await setSession(c, deps, { userId: user.id, sessionVersion: user.session_version });
-      return c.redirect(user.must_change_password ? '/password' : next, 303);
+      await setSession(c, deps, signedInAs(user));
+      return c.redirect(nextOf(user, next), 303);
     } catch (error) {
       const problem = formProblem(error);
-      const form = signInForm({ email, error: problem.message, next });
-      return answerPage(c, sheetPage('Sign in', assets, form), statusOf(problem));
+      return answerPage(c, form({ email, error: problem.message, next }), statusOf(problem));
     }
   });
+}
 
+function addLink(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void {
   // A mail program may fetch the link before its reader does, so only the button uses it up.
   routes.get('/sign-in', async (c) => {
     const token = text(c.req.query('token'));
     const user = await peekSignInLink(deps, token);
-    if (user === null) throw linkEnded();
+    if (user === undefined) throw linkEnded();
     const form = html`<p>Sign in as <b>${user.email}</b>.</p>
       <form method="post" action="/sign-in">
         <input type="hidden" name="token" value="${token}" />
@@ -66,57 +86,38 @@ export function sessionPages(deps: ApiDeps, assets: AssetUrls): Hono<ApiEnv> {
 
   routes.post('/sign-in', async (c) => {
     const user = await signInByLink(deps, text((await c.req.parseBody())['token']));
-    if (user === null) throw linkEnded();
-    await setSession(c, deps, { userId: user.id, sessionVersion: user.session_version });
-    return c.redirect(user.must_change_password ? '/password' : '/', 303);
+    if (user === undefined) throw linkEnded();
+    await setSession(c, deps, signedInAs(user));
+    return c.redirect(nextOf(user, '/'), 303);
   });
+}
 
-  routes.get('/password', async (c) => {
+function addPassword(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void {
+  async function personOf(c: Context<ApiEnv>): Promise<Person> {
     const identity = await c.get('identify')();
     if (identity === null) throw new Problem('not-signed-in', 'Sign in first.');
-    const { email, mustChangePassword } = identity.person;
-    const view = { email, first: mustChangePassword, error: null, lengthMin: charactersMin };
-    return answerPage(c, sheetPage('Change password', assets, passwordForm(view)));
-  });
+    return identity.person;
+  }
+  const form = ({ email, mustChangePassword: first }: Person, error: string | null): Html =>
+    sheetPage('Change password', assets, passwordForm({ email, first, error }));
+
+  routes.get('/password', async (c) => answerPage(c, form(await personOf(c), null)));
 
   routes.post('/password', async (c) => {
-    const identity = await c.get('identify')();
-    if (identity === null) throw new Problem('not-signed-in', 'Sign in first.');
-    const { person } = identity;
+    const person = await personOf(c);
     const body = await c.req.parseBody();
     const next = text(body['new_password']);
     try {
       if (next !== text(body['new_password_again']))
         throw new Problem('invalid-request', 'The two new passwords differ.');
-      const who = await changePassword(
-        deps,
-        person,
-        { current: text(body['current_password']), next, address: c.get('address') },
-        { actor: person.email, requestId: c.get('requestId') },
-      );
-      await setSession(c, deps, who);
+      const change = { current: text(body['current_password']), next, address: c.get('address') };
+      await setSession(c, deps, await changePassword(deps, person, change, deciderOf(c, person)));
       return c.redirect('/', 303);
     } catch (error) {
       const problem = formProblem(error);
-      const view = {
-        email: person.email,
-        first: person.mustChangePassword,
-        error: passwordError(problem),
-        lengthMin: charactersMin,
-      };
-      const content = sheetPage('Change password', assets, passwordForm(view));
-      return answerPage(c, content, statusOf(problem));
+      return answerPage(c, form(person, passwordError(problem)), statusOf(problem));
     }
   });
-
-  routes.post('/logout', async (c) => {
-    const identity = await c.get('identify')();
-    if (identity !== null) await signOut(deps, identity.person.userId);
-    clearSession(c, deps);
-    return c.redirect('/login', 303);
-  });
-
-  return routes;
 }
 
 function linkEnded(): Problem {

@@ -7,11 +7,11 @@ import { actingOf } from '../env.ts';
 import { idempotently } from '../idempotency.ts';
 import { credentialsSchema, untilSchema, wordsSchema } from './plant-body.ts';
 import { jsonOf } from '../json.ts';
-import { problems } from '../problem.ts';
-import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+import { reading, writing } from '../problem.ts';
+import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
 import { plantIdParam } from './schemas.ts';
 
-/** What people do with a plant. */
+/** The routes by which people act on a plant: poll, pause, resume, silence, and new credentials. */
 
 const tags = ['plants'];
 
@@ -38,7 +38,7 @@ const pollAnswerSchema = z
 const decidedSchema = z
   .object({
     loop_told: z.boolean().openapi({
-      description: 'false: written all the same, and seen by the loop within a minute',
+      description: 'false: the decision stands, and the loop reads it within a minute',
     }),
   })
   .openapi('Decided');
@@ -47,9 +47,9 @@ const poll = createRoute({
   method: 'post',
   path: '/plants/{id}/poll',
   tags,
-  summary: 'Poll a plant now, and wait for what comes of it',
+  summary: 'Poll a plant now, and wait for the outcome',
   description:
-    'Waits at most 30 s; after that the poll goes on (504). Whatever the poll came to is a 200: look at `outcome`. At most 10 requests wait for one plant at once.',
+    'Waits at most 30 s; after that it answers 504 and the poll goes on. Every outcome is a 200: see `outcome`. At most 10 requests wait for one plant at the same time.',
   ...access('OPERATOR'),
   request: {
     params: plantIdParam,
@@ -59,14 +59,19 @@ const poll = createRoute({
         .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible characters')
         .optional()
         .openapi({
-          description: 'the same key gives the same answer for 24 h, without a second poll',
+          description:
+            'a request with the same key gets the same answer for 24 h, without a second poll',
         }),
     }),
   },
-  responses: {
-    200: jsonAnswer(pollAnswerSchema, 'what the poll came to'),
-    ...problems(401, 403, 404, 409, 413, 422, 429, 503, 504),
-  },
+  responses: answers(pollAnswerSchema, 'the outcome of the poll', [
+    ...reading,
+    404,
+    409,
+    413,
+    429,
+    504,
+  ]),
 });
 
 const resume = createRoute({
@@ -76,10 +81,7 @@ const resume = createRoute({
   summary: 'Poll a plant again, also after refused credentials; the first poll comes at once',
   ...access('OPERATOR'),
   request: { params: plantIdParam },
-  responses: {
-    200: jsonAnswer(decidedSchema, 'it is ACTIVE'),
-    ...problems(401, 403, 404, 409, 413, 422, 503),
-  },
+  responses: answers(decidedSchema, 'it is ACTIVE', [...reading, 404, 409, 413]),
 });
 
 const replace = createRoute({
@@ -88,27 +90,25 @@ const replace = createRoute({
   tags,
   summary: "Replace the credentials of a plant's vendor account",
   description:
-    'They count for every plant of the account; plants that refused credentials had paused are polled again at once. Nothing ever answers them.',
+    'They apply to every plant of the account. Plants that were paused because the vendor refused the old ones are polled again at once. No answer contains credentials.',
   ...access('ADMIN'),
   request: {
     params: plantIdParam,
     body: jsonBody(z.strictObject({ credentials: credentialsSchema }).openapi('NewCredentials')),
   },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({
-          account_id: z.string(),
-          version: z.int(),
-          resumed: z.array(z.string()),
-          active: z.int(),
-          loops_told: z.int(),
-        })
-        .openapi('CredentialsStored'),
-      'stored, sealed',
-    ),
-    ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({
+        account_id: z.string(),
+        version: z.int(),
+        resumed: z.array(z.string()),
+        active: z.int(),
+        loops_told: z.int(),
+      })
+      .openapi('CredentialsStored'),
+    'stored, sealed',
+    [...writing, 404, 409],
+  ),
 });
 
 export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
@@ -124,14 +124,11 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
       params: plantIdParam,
       body: jsonBody(
         z
-          .strictObject({ until: until.nullable().default(null), reason: wordsSchema.default('') })
+          .strictObject({ until: until.nullable().default(null), reason: wordsSchema })
           .openapi('Pause'),
       ),
     },
-    responses: {
-      200: jsonAnswer(decidedSchema, 'it is DISABLED_BY_OPERATOR'),
-      ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses: answers(decidedSchema, 'it is DISABLED_BY_OPERATOR', [...writing, 404, 409]),
   });
 
   const silence = createRoute({
@@ -143,15 +140,13 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
     request: {
       params: plantIdParam,
       body: jsonBody(
-        z
-          .strictObject({ until: until.nullable(), reason: wordsSchema.default('') })
-          .openapi('Silence'),
+        z.strictObject({ until: until.nullable(), reason: wordsSchema }).openapi('Silence'),
       ),
     },
-    responses: {
-      200: jsonAnswer(decidedSchema, 'its alerts stand and are counted, and are not announced'),
-      ...problems(400, 401, 403, 404, 413, 415, 422, 503),
-    },
+    responses: answers(decidedSchema, 'its alerts are kept and counted, but not announced', [
+      ...writing,
+      404,
+    ]),
   });
 
   return newRoutes()
@@ -163,31 +158,19 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
       return c.json(jsonOf(pollAnswerSchema, answer), 200);
     })
     .openapi(pause, async (c) => {
-      const body = c.req.valid('json');
-      return c.json(await actions.pause(actingOf(c), c.req.valid('param').id, saidOf(body)), 200);
+      const { id } = c.req.valid('param');
+      return c.json(await actions.pause(actingOf(c), id, c.req.valid('json')), 200);
     })
     .openapi(resume, async (c) =>
       c.json(await actions.resume(actingOf(c), c.req.valid('param').id), 200),
     )
     .openapi(silence, async (c) => {
-      const body = c.req.valid('json');
-      return c.json(await actions.silence(actingOf(c), c.req.valid('param').id, saidOf(body)), 200);
+      const { id } = c.req.valid('param');
+      return c.json(await actions.silence(actingOf(c), id, c.req.valid('json')), 200);
     })
     .openapi(replace, async (c) => {
+      const { id } = c.req.valid('param');
       const { credentials } = c.req.valid('json');
-      return c.json(
-        await actions.replaceCredentials(actingOf(c), c.req.valid('param').id, credentials),
-        200,
-      );
+      return c.json(await actions.replaceCredentials(actingOf(c), id, credentials), 200);
     });
-}
-
-function saidOf(body: { until: string | null; reason: string }): {
-  until: Date | null;
-  reason: string | null;
-} {
-  return {
-    until: body.until === null ? null : new Date(body.until),
-    reason: body.reason === '' ? null : body.reason,
-  };
 }

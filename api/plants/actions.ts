@@ -1,6 +1,5 @@
 import { ScheduleOverlapPolicy } from '@temporalio/client';
 
-import type { Added } from '../../db/plants/add-plants.ts';
 import { decideCredentials } from '../../db/plants/decisions.ts';
 import { findPlantIn } from '../../db/plants/plants.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
@@ -26,8 +25,8 @@ import type { FleetView } from './fleet-view.ts';
 import { orProblem, problemOf } from './refusals.ts';
 
 /**
- * What a person signed in can do, for the routes and the pages: the actions of `operations/`, after which the fleet's view is
- * read anew and the loop is told. Refusals are thrown as Problem.
+ * What a signed-in person can do, for the routes and the pages: the actions of `operations/`. After each, the view of the fleet
+ * is read again and the loop of the plant is told. Refusals are thrown as Problem.
  */
 
 /** Who acts, on what. */
@@ -35,11 +34,11 @@ export type Acting = Pick<Act, 'by' | 'scope'>;
 export type Actions = ReturnType<typeof createActions>;
 type UntilAndWhy = Parameters<typeof pause>[2];
 
-/** A person waits no longer; the poll itself goes on. */
+/** The longest time that a person waits for a poll, ms. The poll itself goes on. */
 const pollWaitMsDefault = 30_000;
-/** One more poll answers whoever asks meanwhile; a queue of people behind one plant helps none of them. */
+/** The largest number of requests that wait for polls of one plant at the same time. */
 const pollsWaitingMax = 10;
-/** A request to Temporal that takes longer will not arrive. */
+/** The longest time for a request to Temporal, ms. */
 const requestMsMax = 5_000;
 
 export function createActions(
@@ -50,8 +49,10 @@ export function createActions(
   const { db, temporal } = deps;
   const act = (acting: Acting): Act => ({ ...acting, db, at: new Date(deps.clock()) });
   const inTurn = limitWaiting(pollsWaitingMax);
+  const seal = (accountId: string, brand: Brand, credentials: OpenedCredentials) =>
+    deps.seal(accountId, checkCredentials(deps, brand, credentials));
 
-  /** A decision is written whatever becomes of telling the loop: that one looks by itself within a minute. */
+  /** Tells the loop of a decision. The decision stands even if that fails: the loop reads it within a minute. */
   async function decided(plantId: string, { refused }: Pick<Decided, 'refused'>) {
     if (refused[0] !== undefined) throw problemOf(refused[0]);
     fleet.invalidate();
@@ -89,30 +90,21 @@ export function createActions(
       });
     },
 
-    async create(
-      acting: Acting,
-      draft: PlantDraft,
-      credentials: OpenedCredentials | undefined,
-    ): Promise<Added> {
-      const { account, brand } = draft;
-      const added = orProblem(
-        await addNewPlants(act(acting), [draft], {
-          intervalS: deps.pollIntervalS,
-          statusProfile: deps.statusProfile,
-          credentials: credentials && sealFor(deps, account, brand, credentials),
-        }),
-      );
+    async create(acting: Acting, draft: PlantDraft, credentials: OpenedCredentials | undefined) {
+      const { pollIntervalS: intervalS, statusProfile } = deps;
+      const sealed = credentials && seal(draft.account, draft.brand, credentials);
+      const options = { intervalS, statusProfile, credentials: sealed };
+      orProblem(await addNewPlants(act(acting), [draft], options));
       fleet.invalidate();
       await startLoops(deps);
-      return added;
     },
 
-    /** Those of the plant's account. The answer counts the plants of the account that are polled now. */
+    /** Replaces the credentials of the plant's account. `active` counts the plants of the account that are polled now. */
     async replaceCredentials(acting: Acting, plantId: string, credentials: OpenedCredentials) {
       const plant = await findPlantIn(db, acting.scope, plantId);
       if (plant === undefined) throw problemOf({ refusal: 'UNKNOWN_PLANT', plantId });
       const { vendor_account_id: accountId, brand } = plant;
-      const sealed = sealFor(deps, accountId, brand, credentials);
+      const sealed = seal(accountId, brand, credentials);
       const stored = await decideCredentials(db, sealed, acting.by, new Date(deps.clock()));
       fleet.invalidate();
       const { version, resumed, active } = stored;
@@ -122,7 +114,7 @@ export function createActions(
   };
 }
 
-/** Runs what people wait for, at most so many at once for one plant. Its function throws Problem 429 beyond that. */
+/** Limits the number of waiting requests for each plant. The returned function throws Problem 429 beyond `waitingMax`. */
 function limitWaiting(waitingMax: number) {
   const waiting = new Map<string, number>();
   return async <Result>(plantId: string, run: () => Promise<Result>): Promise<Result> => {
@@ -144,28 +136,18 @@ function limitWaiting(waitingMax: number) {
   };
 }
 
-/** Has the reconciliation start the loops of new plants now; it runs every 30 s anyway. */
+/** Makes the reconcile step start the loops of new plants now, instead of at its next run within 30 s. */
 async function startLoops({ temporal, log }: ApiDeps): Promise<void> {
   try {
     await temporal.withDeadline(Date.now() + requestMsMax, () =>
       temporal.schedule.getHandle(fleetScheduleId).trigger(ScheduleOverlapPolicy.SKIP),
     );
   } catch (error) {
-    log.warn({ error: (error as Error).name }, 'the reconciliation was not told of a new plant');
+    log.warn({ error: (error as Error).name }, 'the reconcile step was not told of a new plant');
   }
 }
 
-/** Throws Problem where they are not those of the brand. */
-function sealFor(
-  deps: ApiDeps,
-  accountId: string,
-  brand: Brand,
-  credentials: OpenedCredentials,
-): ReturnType<ApiDeps['seal']> {
-  return deps.seal(accountId, checkCredentials(deps, brand, credentials));
-}
-
-/** The fields of the brand's login, all of them and no other. Throws Problem, which tells no value. */
+/** Checks that the credentials have exactly the fields of the brand's login. Throws Problem 422, which repeats no value. */
 export function checkCredentials(
   deps: Pick<ApiDeps, 'credentialFields'>,
   brand: Brand,

@@ -1,8 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 
 import { listAlertEvents } from '../../db/alerts.ts';
 import {
   alertPositionParts,
+  type AlertView,
   findAlert,
   listNotifications,
   pageAlerts,
@@ -12,11 +14,11 @@ import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
 import type { Actions } from './actions.ts';
 import { pageQuery, readNumberCursor, writeCursor } from '../cursor.ts';
 import type { ApiDeps } from '../deps.ts';
-import { actingOf, plantScope } from '../env.ts';
+import { actingOf, type ApiEnv, plantScope } from '../env.ts';
 import { untilSchema, wordsSchema } from './plant-body.ts';
 import { jsonOf } from '../json.ts';
-import { Problem, problems } from '../problem.ts';
-import { access, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+import { Problem, reading, writing } from '../problem.ts';
+import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
 import {
   alertJson,
   alertSchema,
@@ -26,7 +28,7 @@ import {
   severitySchema,
 } from './schemas.ts';
 
-/** Alerts: read and acknowledged; and the outbox of what is to be said of them. */
+/** The routes that list and acknowledge alerts, and the outbox of their notifications. */
 
 const tags = ['alerts'];
 
@@ -38,7 +40,7 @@ const statesOf = {
   all: ['NEW', 'ACKED', 'RESOLVED'],
 } as const satisfies Record<string, readonly AlertState[]>;
 
-/** As the database numbers them; a larger one is none. */
+/** An id of the database; larger numbers are invalid. */
 const idSchema = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const alertIdParam = z.object({
   id: idSchema.openapi({ param: { name: 'id', in: 'path' }, example: 12 }),
@@ -61,15 +63,13 @@ const list = createRoute({
       ...pageQuery,
     }),
   },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({ alerts: z.array(alertSchema), next_cursor: z.string().nullable() })
-        .openapi('AlertPage'),
-      'one page',
-    ),
-    ...problems(401, 403, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({ alerts: z.array(alertSchema), next_cursor: z.string().nullable() })
+      .openapi('AlertPage'),
+    'one page',
+    reading,
+  ),
 });
 
 const eventSchema = z.object({
@@ -85,21 +85,19 @@ const events = createRoute({
   method: 'get',
   path: '/alerts/{id}/events',
   tags,
-  summary: 'What became of an alert, oldest first',
+  summary: 'The changes of an alert, oldest first',
   ...access('CUSTOMER'),
   request: { params: alertIdParam },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({
-          alert: alertSchema,
-          events: z.array(eventSchema),
-        })
-        .openapi('AlertEvents'),
-      'the alert and its events',
-    ),
-    ...problems(401, 403, 404, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({
+        alert: alertSchema,
+        events: z.array(eventSchema),
+      })
+      .openapi('AlertEvents'),
+    'the alert and its events',
+    [...reading, 404],
+  ),
 });
 
 const notificationSchema = z.object({
@@ -112,7 +110,7 @@ const notificationSchema = z.object({
   not_before: instantSchema,
   dropped_at: instantSchema
     .nullable()
-    .openapi({ description: 'ended before not_before: not to be sent' }),
+    .openapi({ description: 'the alert ended before not_before, so nothing is sent' }),
 });
 
 const notifications = createRoute({
@@ -127,20 +125,16 @@ const notifications = createRoute({
       limit: pageQuery.limit,
     }),
   },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({
-          notifications: z.array(notificationSchema),
-          next_after: z
-            .int()
-            .openapi({ description: 'the next `after`, also where nothing is new' }),
-        })
-        .openapi('Notifications'),
-      'what came after `after`, oldest first',
-    ),
-    ...problems(401, 403, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({
+        notifications: z.array(notificationSchema),
+        next_after: z.int().openapi({ description: 'the next `after`, even when nothing is new' }),
+      })
+      .openapi('Notifications'),
+    'the entries after `after`, oldest first',
+    reading,
+  ),
 });
 
 export function alertRoutes(deps: ApiDeps, actions: Actions) {
@@ -155,74 +149,49 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
       body: jsonBody(
         z
           .strictObject({
-            comment: wordsSchema.default(''),
+            comment: wordsSchema,
             until: untilSchema(deps.clock).nullable().default(null),
           })
           .openapi('Ack'),
       ),
     },
-    responses: {
-      200: jsonAnswer(alertSchema, 'the alert as it is now'),
-      ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
+    responses: answers(alertSchema, 'the alert as it is now', [...writing, 404, 409]),
   });
+
+  /** The alert, if the person may see it. Throws Problem 404. */
+  async function alertOf(c: Context<ApiEnv>, id: number): Promise<AlertView> {
+    const alert = await findAlert(deps.db, id, plantScope(c.get('person')).customerId);
+    if (alert === undefined) throw new Problem('not-found', 'There is no such alert.');
+    return alert;
+  }
 
   return newRoutes()
     .openapi(list, async (c) => {
-      const { state, plant, brand, severity, type, cursor, limit } = c.req.valid('query');
+      const { state, plant: plantId, cursor, limit, ...given } = c.req.valid('query');
+      const { customerId } = plantScope(c.get('person'));
       const cursorOf = `alerts ${state}`;
       const after = readNumberCursor(cursorOf, cursor, alertPositionParts);
-      const { alerts, next } = await pageAlerts(
-        deps.db,
-        {
-          states: statesOf[state],
-          customerId: plantScope(c.get('person')).customerId,
-          ...(plant === undefined ? {} : { plantId: plant }),
-          ...(brand === undefined ? {} : { brand }),
-          ...(severity === undefined ? {} : { severity }),
-          ...(type === undefined ? {} : { type }),
-        },
-        { after, limit },
-      );
-      return c.json(
-        { alerts: alerts.map(alertJson), next_cursor: writeCursor(cursorOf, next) },
-        200,
-      );
+      const filter = { ...given, states: statesOf[state], customerId, plantId };
+      const { alerts, next } = await pageAlerts(deps.db, filter, { after, limit });
+      const nextCursor = writeCursor(cursorOf, next);
+      return c.json({ alerts: alerts.map(alertJson), next_cursor: nextCursor }, 200);
     })
     .openapi(events, async (c) => {
-      const { customerId } = plantScope(c.get('person'));
-      const alert = await findAlert(deps.db, c.req.valid('param').id, customerId);
-      if (alert === undefined) throw new Problem('not-found', 'There is no such alert.');
+      const alert = await alertOf(c, c.req.valid('param').id);
       const rows = await listAlertEvents(deps.db, alert.id);
-      return c.json(
-        {
-          alert: alertJson(alert),
-          events: rows.map((row) => jsonOf(eventSchema, row)),
-        },
-        200,
-      );
+      const answer = rows.map((row) => jsonOf(eventSchema, row));
+      return c.json({ alert: alertJson(alert), events: answer }, 200);
     })
     .openapi(ack, async (c) => {
-      const { comment, until } = c.req.valid('json');
-      const acting = actingOf(c);
-      const acked = await actions.ack(acting, c.req.valid('param').id, {
-        comment: comment === '' ? null : comment,
-        until: until === null ? null : new Date(until),
-      });
-      const alert = await findAlert(deps.db, acked.id, acting.scope.customerId);
-      if (alert === undefined) throw new Problem('not-found', 'There is no such alert.');
-      return c.json(alertJson(alert), 200);
+      const { id } = c.req.valid('param');
+      await actions.ack(actingOf(c), id, c.req.valid('json'));
+      return c.json(alertJson(await alertOf(c, id)), 200);
     })
     .openapi(notifications, async (c) => {
       const { after, limit } = c.req.valid('query');
       const scope = plantScope(c.get('person'));
       const rows = await listNotifications(deps.db, scope, { afterId: after, limit });
-      return c.json(
-        {
-          notifications: rows.map((row) => jsonOf(notificationSchema, row)),
-          next_after: rows.at(-1)?.id ?? after,
-        },
-        200,
-      );
+      const answer = rows.map((row) => jsonOf(notificationSchema, row));
+      return c.json({ notifications: answer, next_after: rows.at(-1)?.id ?? after }, 200);
     });
 }

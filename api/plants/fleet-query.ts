@@ -3,12 +3,12 @@ import type { Brand, Status } from '../../domain/plants/plant.ts';
 import { hasStopped } from '../../domain/plants/stopped.ts';
 import type { FleetRow } from './fleet-row.ts';
 
-/** What a list of the fleet may be filtered by; all that are given must hold. */
+/** Filters of a list of the fleet; a plant must match all that are given. */
 export interface FleetFilter {
   status?: Status | undefined;
   brand?: Brand | undefined;
   customer?: string | undefined;
-  /** Text within name or id, in capitals or not. */
+  /** Text in the name or id; upper and lower case are equal. */
   q?: string | undefined;
   stale?: boolean | undefined;
 }
@@ -35,7 +35,7 @@ export const fleetSorts = Object.keys(sortKeys) as FleetSort[];
 
 type SortKey = readonly (number | string | null)[];
 
-/** Where a page ended: the key of its last line, which may have moved since. */
+/** The end of a page: the sort key of its last line, which may have moved since. */
 export type FleetPosition = SortKey;
 
 export interface FleetOrder {
@@ -43,7 +43,7 @@ export interface FleetOrder {
   descending: boolean;
 }
 
-/** The order that a sort names, which is one of `fleetSorts`; a leading "-" turns it round. */
+/** The order of a sort, which is one of `fleetSorts`; a leading "-" means descending. */
 export function orderOf(sort: string): FleetOrder {
   const descending = sort.startsWith('-');
   return { sort: (descending ? sort.slice(1) : sort) as FleetSort, descending };
@@ -63,12 +63,12 @@ export function filterFleet(rows: readonly FleetRow[], filter: FleetFilter): Fle
   );
 }
 
-/** A line's place: what it is sorted by, then its id, so that no two are the same. */
+/** The position of a line: its sort key and its id, so that every position is unique. */
 function positionOf(row: FleetRow, sort: FleetSort): FleetPosition {
   return [...sortKeys[sort](row), row.id];
 }
 
-/** What has no value comes last, ascending or descending. */
+/** Lines without a value come last, ascending and descending. */
 function comparePositions(a: FleetPosition, b: FleetPosition, descending: boolean): number {
   const parts = Math.max(a.length, b.length);
   for (let index = 0; index < parts; index += 1) {
@@ -81,14 +81,14 @@ function comparePositions(a: FleetPosition, b: FleetPosition, descending: boolea
   return 0;
 }
 
-/** One page of the lines, which are given worst first, and where the next one begins; null at the end. */
+/** One page of `rows`, which are sorted worst first, and the position at which the next page begins; null on the last page. */
 export function fleetPage(
   rows: readonly FleetRow[],
   { sort, descending }: FleetOrder,
   page: { after: FleetPosition | null; limit: number },
 ): { rows: FleetRow[]; next: FleetPosition | null } {
   const placed = rows.map((row) => ({ row, at: positionOf(row, sort) }));
-  // The lines come in the order of the worst.
+  // `rows` already are in this order.
   if (sort !== 'worst' || descending)
     placed.sort((a, b) => comparePositions(a.at, b.at, descending));
   const { after, limit } = page;
@@ -99,64 +99,32 @@ export function fleetPage(
   return { rows: shown.rows.map(({ row }) => row), next: shown.nextAfter?.at ?? null };
 }
 
+export type FleetTotals = ReturnType<typeof fleetTotals>;
+
 /** The whole of a fleet in figures. Plants that were not polled in time are counted apart from the colours. */
-export interface FleetTotals {
-  plants: number;
-  green: number;
-  yellow: number;
-  red: number;
-  grey: number;
-  not_polled: number;
-  /** ACTIVE plants: so many could give data. */
-  active: number;
-  /** Plants whose power is fresh, and what they give together. */
-  fresh: number;
-  power_now_w: number;
-  /** Each plant's own yesterday and today. */
-  yesterday_energy_kwh: number;
-  today_energy_kwh: number;
-  newest_poll_at: Date | null;
-  /** A tenth of the ACTIVE plants, or more, were not polled in time: the colours are from `newest_poll_at`. */
-  monitoring_stopped: boolean;
-}
-
-export function fleetTotals(rows: readonly FleetRow[]): FleetTotals {
-  const totals: FleetTotals = {
+export function fleetTotals(rows: readonly FleetRow[]) {
+  const polled = Map.groupBy(rows, (row) => (row.stale ? 'STALE' : row.status));
+  const count = (kind: Status | 'STALE'): number => polled.get(kind)?.length ?? 0;
+  const sum = (figure: (row: FleetRow) => number | null): number =>
+    rows.reduce((total, row) => total + (figure(row) ?? 0), 0);
+  const active = rows.filter((row) => row.integration_status === 'ACTIVE').length;
+  const newestMs = rows.reduce((ms, row) => Math.max(ms, row.last_polled_at?.getTime() ?? 0), 0);
+  return {
     plants: rows.length,
-    green: 0,
-    yellow: 0,
-    red: 0,
-    grey: 0,
-    not_polled: 0,
-    active: 0,
-    fresh: 0,
-    power_now_w: 0,
-    yesterday_energy_kwh: 0,
-    today_energy_kwh: 0,
-    newest_poll_at: null,
-    monitoring_stopped: false,
+    green: count('GREEN'),
+    yellow: count('YELLOW'),
+    red: count('RED'),
+    grey: count('GREY'),
+    not_polled: count('STALE'),
+    active,
+    /** Number of plants whose power is fresh; `power_now_w` is their sum. */
+    fresh: rows.filter((row) => row.power_now_w !== null).length,
+    power_now_w: sum((row) => row.power_now_w),
+    /** Each plant's own yesterday and today. */
+    yesterday_energy_kwh: sum((row) => row.yesterday_energy_kwh),
+    today_energy_kwh: sum((row) => row.today_energy_kwh),
+    newest_poll_at: newestMs === 0 ? null : new Date(newestMs),
+    /** A tenth of the ACTIVE plants, or more, were not polled in time: the colours are from `newest_poll_at`. */
+    monitoring_stopped: hasStopped(count('STALE'), active),
   };
-  for (const row of rows) {
-    if (row.stale) totals.not_polled += 1;
-    else totals[colourOf[row.status]] += 1;
-    if (row.integration_status === 'ACTIVE') totals.active += 1;
-    if (row.power_now_w !== null) {
-      totals.fresh += 1;
-      totals.power_now_w += row.power_now_w;
-    }
-    totals.yesterday_energy_kwh += row.yesterday_energy_kwh ?? 0;
-    totals.today_energy_kwh += row.today_energy_kwh ?? 0;
-    const polledAt = row.last_polled_at;
-    if (polledAt !== null && (totals.newest_poll_at === null || polledAt > totals.newest_poll_at))
-      totals.newest_poll_at = polledAt;
-  }
-  totals.monitoring_stopped = hasStopped(totals.not_polled, totals.active);
-  return totals;
 }
-
-const colourOf = {
-  GREEN: 'green',
-  YELLOW: 'yellow',
-  RED: 'red',
-  GREY: 'grey',
-} as const satisfies Record<Status, keyof FleetTotals>;

@@ -1,47 +1,19 @@
 import type { PlantView } from '../../db/plants/plants.ts';
 import type { RecentDays } from '../../db/plants/recent-days.ts';
-import type { DayQuality } from '../../domain/plants/facts.ts';
 import { decideClosing, decideRunningDay } from '../../domain/plants/low-generation.ts';
-import type { LocalDate } from '../../domain/zone.ts';
 import { isSeenWithin, yellowAfterMs } from '../../domain/plants/status.ts';
 import { addDays, localDateAt, minuteMs } from '../../domain/zone.ts';
 import { notPolledSince } from '../../operations/plants/plant-view.ts';
 
-/** A plant's line in the fleet. Instants are `Date`, energies kWh, powers W; ratios are 1 where a day is as usual. */
-export interface FleetRow extends PlantView {
-  /** null where it is polled as it should be. */
-  not_polled_since: Date | null;
-  /** Age of the newest data, s; null of a plant that was never seen. */
-  data_age_s: number | null;
-  /** The newest poll's power while that is fresh; null otherwise, and `power_note` says why. */
-  power_now_w: number | null;
-  power_note: string | null;
-  yesterday_date: LocalDate;
-  yesterday_energy_kwh: number | null;
-  /** Energy for each kW installed. */
-  yesterday_kwh_per_kwp: number | null;
-  yesterday_quality: DayQuality | null;
-  yesterday_complete: boolean | null;
-  /** Yesterday over the median of the 7 days before it; null where the rule has nothing to say. */
-  yesterday_median_ratio: number | null;
-  /** What was compared, or why nothing was. */
-  yesterday_note: string;
-  today_date: LocalDate;
-  /** Today so far over what is usually in by the newest measurement's local time; null before the rule may speak. */
-  today_median_ratio: number | null;
-  today_note: string;
-}
+/** A plant's line in the fleet. Instants are `Date`, energies kWh, powers W; a ratio of 1 is a usual day. */
+export type FleetRow = ReturnType<typeof fleetRow>;
 
-/** Power that was measured longer before its poll than this, or than two intervals, says nothing of now. */
+/** Power counts as current if it was measured at most this long, or two intervals, before its poll. */
 const powerAgeMsMin = 30 * minuteMs;
 const noDays: RecentDays = { days: [], daysAtTime: [] };
 
-/** The line of one plant at `nowMs`. @param recent undefined where the plant has no days. */
-export function fleetRow(
-  plant: PlantView,
-  recent: RecentDays | undefined,
-  nowMs: number,
-): FleetRow {
+/** The line of one plant at `nowMs`. @param recent undefined if the plant has no days. */
+export function fleetRow(plant: PlantView, recent: RecentDays | undefined, nowMs: number) {
   const { days, daysAtTime } = recent ?? noDays;
   const today = localDateAt(nowMs, plant.timezone);
   const yesterday = addDays(today, -1);
@@ -62,28 +34,35 @@ export function fleetRow(
   const powerNote = powerNoteOf(plant);
   return {
     ...plant,
+    /** null while it is polled in time. */
     not_polled_since: notPolledSince(plant),
+    /** Age of the newest data, s; null for a plant that was never seen. */
     data_age_s:
       lastSeenAtMs === null ? null : Math.max(0, Math.round((nowMs - lastSeenAtMs) / 1000)),
+    /** The newest poll's power while that is fresh; null otherwise, and `power_note` says why. */
     power_now_w: powerNote === null ? plant.power_w : null,
     power_note: powerNote,
     yesterday_date: yesterday,
     yesterday_energy_kwh: yesterdaysRow?.todayEnergyKwh ?? null,
+    /** Energy for each kW installed. */
     yesterday_kwh_per_kwp:
       yesterdaysRow === undefined || plant.installed_capacity_kw === null
         ? null
         : yesterdaysRow.todayEnergyKwh / plant.installed_capacity_kw,
     yesterday_quality: yesterdaysRow?.quality ?? null,
     yesterday_complete: yesterdaysRow?.complete ?? null,
+    /** Yesterday over the median of the 7 days before it; null if they cannot be compared. */
     yesterday_median_ratio: closing.ratio,
+    /** The comparison, or why there is none. */
     yesterday_note: closing.note,
     today_date: today,
+    /** Today so far over the usual energy at the newest measurement's local time; null while it is too early. */
     today_median_ratio: running.ratio,
     today_note: running.isTooEarly ? 'too early' : running.note,
   };
 }
 
-/** Why the newest power is not what the plant gives now; null where it is. */
+/** Why the newest power does not count as the current one; null if it does. */
 function powerNoteOf(plant: PlantView): string | null {
   if (plant.integration_status !== 'ACTIVE') return 'not polled';
   if (plant.stale) return 'not polled in time';

@@ -7,7 +7,7 @@ import type { Database } from '../../db/tables.ts';
 import { minuteMs } from '../../domain/zone.ts';
 import { type FleetRow, fleetRow } from './fleet-row.ts';
 
-/** Every plant's line, worst first, as PostgreSQL held them at `takenAtMs`. */
+/** The lines of all plants at `takenAtMs`, worst first. */
 export interface Fleet {
   takenAtMs: number;
   rows: readonly FleetRow[];
@@ -15,17 +15,17 @@ export interface Fleet {
 
 /** The whole fleet's lines in memory: lists filter, sort and cut pages from them. */
 export interface FleetView {
-  /** At most 2 s old, 1 s where nobody asked meanwhile. Do not show it unscoped: see `scopedRows`. */
+  /** The fleet, at most 2 s old. It holds all customers' plants: see `scopedRows`. */
   read(): Promise<Fleet>;
-  /** What is read next was taken after this. */
+  /** Drops the kept fleet: the next `read` waits for a new one. */
   invalidate(): void;
 }
 
-/** Younger is answered as it is. */
+/** A younger fleet is returned as it is. */
 const freshMs = 1_000;
-/** Younger is answered while the next one is read, so that nobody waits each second. */
+/** A younger fleet is returned while the next one is read, so that requests seldom wait. */
 const usableMs = 2_000;
-/** A plant's days are read again with each new poll, and after this: closings and late uploads change days without one. */
+/** A plant's days are read again after each poll and after this time, because closings and late uploads also change days. */
 const daysKeptMs = 10 * minuteMs;
 
 interface KeptDays {
@@ -94,7 +94,7 @@ export function createFleetView(db: Kysely<Database>, clock: () => number): Flee
     async read() {
       const ageMs = fleet === null ? Infinity : clock() - fleet.takenAtMs;
       if (fleet === null || ageMs >= usableMs) return refresh();
-      // A refresh that fails shows at the next read that has to wait for one.
+      // A failing refresh rejects at the next read that waits for one.
       if (ageMs >= freshMs) refresh().catch(() => {});
       return fleet;
     },
@@ -108,7 +108,7 @@ export function createFleetView(db: Kysely<Database>, clock: () => number): Flee
 
 const scopedByFleet = new WeakMap<Fleet, Map<string | null, readonly FleetRow[]>>();
 
-/** The lines that the scope may see, worst first. */
+/** The lines within the scope, worst first. */
 export function scopedRows(fleet: Fleet, scope: PlantScope): readonly FleetRow[] {
   if (scope.customerId === null) return fleet.rows;
   const byCustomer = scopedByFleet.get(fleet) ?? new Map<string | null, readonly FleetRow[]>();

@@ -6,10 +6,10 @@ import { isValidTimezone } from '../../domain/zone.ts';
 import { checkCredentials } from './actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { credentialsSchema } from './plant-body.ts';
-import { problems } from '../problem.ts';
-import { access, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
+import { writing } from '../problem.ts';
+import { access, answers, jsonBody, newRoutes } from '../route.ts';
 
-/** Vendors, before a plant is made. */
+/** The route that tests credentials at a vendor before a plant is added. */
 
 const test = createRoute({
   method: 'post',
@@ -33,19 +33,17 @@ const test = createRoute({
         .openapi('IntegrationTest'),
     ),
   },
-  responses: {
-    200: jsonAnswer(
-      z
-        .object({
-          ok: z.boolean(),
-          adapter_error_type: z.enum(adapterErrorTypes).nullable(),
-          message: z.string(),
-        })
-        .openapi('IntegrationTestResult'),
-      'what the vendor said, in one sentence without secrets',
-    ),
-    ...problems(400, 401, 403, 413, 415, 422, 503),
-  },
+  responses: answers(
+    z
+      .object({
+        ok: z.boolean(),
+        adapter_error_type: z.enum(adapterErrorTypes).nullable(),
+        message: z.string(),
+      })
+      .openapi('IntegrationTestResult'),
+    'the answer of the vendor, as one sentence without secrets',
+    writing,
+  ),
 });
 
 export function integrationRoutes(deps: ApiDeps) {

@@ -1,12 +1,13 @@
 import { countOutcomes, listPlantGauges } from '../../db/plants/polling.ts';
+import { statuses } from '../../domain/plants/plant.ts';
 import { type Fact, valueOf } from '../../operations/diagnosis.ts';
 import { lateness, pulse } from '../../operations/plants/figures.ts';
 import type { GaugeReading } from '../system/metrics.ts';
 
+/** Window in which outcomes are counted, ms. */
 const outcomesMs = 5 * 60_000;
-const colours = ['GREEN', 'YELLOW', 'RED', 'GREY'] as const;
 
-/** What the metrics say of plants, read from PostgreSQL: ids, brands, colours and ages; no names, no people, no secrets. */
+/** The gauges of plants, read from PostgreSQL. They hold ids, brands, colours and ages, but no names, people or secrets. */
 export const plantGauges: Fact<GaugeReading[]> = async ({ db, clock }, look) => {
   const nowMs = clock();
   const [polling, late, plants, outcomes] = await Promise.all([
@@ -33,7 +34,7 @@ export const plantGauges: Fact<GaugeReading[]> = async ({ db, clock }, look) => 
     {
       name: 'plants',
       help: 'Plants by colour.',
-      values: colours.map((status) => [
+      values: statuses.map((status) => [
         { status },
         plants.filter((plant) => plant.status === status).length,
       ]),

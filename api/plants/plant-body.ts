@@ -13,7 +13,7 @@ import { brands } from '../../domain/plants/plant.ts';
 import { statusProfiles } from '../../domain/daylight.ts';
 import { isValidTimezone } from '../../domain/zone.ts';
 
-/** What requests may say of a plant: the limits of `domain/plants/plant-draft.ts`, as for flags and files. */
+/** The bodies of requests about plants. Their limits are those of `domain/plants/plant-draft.ts`, as for flags and files. */
 
 const line = z
   .string()
@@ -36,7 +36,7 @@ const settings = {
   status_profile: z.enum(statusProfiles),
 };
 
-/** The fields of the brand's login; which they are, the account's brand says. Never answered or logged. */
+/** The fields of a login; their names depend on the brand. Never answered or logged. */
 export const credentialsSchema = z
   .record(
     z.string().max(textLengthMax),
@@ -64,7 +64,7 @@ export const newPlantSchema = z
     poll_interval_s: settings.poll_interval_s.nullable().default(null),
     status_profile: settings.status_profile.nullable().default(null),
     integration_status: z.enum(firstStatuses).nullable().default(null).openapi({
-      description: 'null: ACTIVE where the account has credentials, else PENDING_DOCS',
+      description: 'null: ACTIVE if the account has credentials, else PENDING_DOCS',
     }),
     credentials: credentialsSchema.optional(),
   })
@@ -74,28 +74,31 @@ export const plantChangeSchema = z
   .strictObject({
     ...settings,
     integration_status: z.literal('ACTIVE').openapi({
-      description: 'the documents are complete; only of a plant that waited for them',
+      description: 'the documents are complete; only for a plant that waits for them',
     }),
   })
   .partial()
   .refine((body) => Object.keys(body).length > 0, 'says nothing to change')
   .openapi('PlantChange');
 
-/** Until when something holds; a time to come. */
+/** The end of a pause, a silence or an acknowledgement: a time to come. */
 export function untilSchema(nowMs: () => number) {
   return instantQuery
     .refine((text) => Date.parse(text) > nowMs(), 'must be a time to come')
-    .openapi({ format: 'date-time' });
+    .openapi({ format: 'date-time' })
+    .transform((text) => new Date(text));
 }
 
-/** What a person says beside a decision. */
+/** A reason or comment that a person gives; null if it is empty. */
 export const wordsSchema = z
   .string()
   .trim()
   .max(textLengthMax)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line');
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line')
+  .default('')
+  .transform((words) => (words === '' ? null : words));
 
-/** What a database and a calendar agree on; nothing of ours is older or lies further ahead. */
+/** The years that PostgreSQL and the calendar both handle. */
 const yearsKnown = /^(19[7-9]\d|2\d{3})-/;
 
 export const dateQuery = z.iso.date().regex(yearsKnown, 'must lie between 1970 and 2999');

@@ -32,7 +32,7 @@ const table: [Refusal, number, string, number, string][] = [
   [
     { refusal: 'ALERT_RESOLVED', alertId: 7, plantId, resolvedAt: null },
     409,
-    'The alert is resolved: there is nothing left to acknowledge.',
+    'The alert is resolved: it can no longer be acknowledged.',
     1,
     'alert 7 of canal is resolved since a while',
   ],

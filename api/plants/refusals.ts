@@ -6,7 +6,7 @@ import { Problem } from '../problem.ts';
 
 /** The one table from refusals of people's actions to problem documents. */
 
-/** As a request names what a draft calls otherwise. */
+/** The fields of a draft that a request names differently. */
 const apiFields: Partial<Record<PlantField, string>> = {
   account: 'vendor_account_id',
   customer: 'customer_id',
@@ -15,7 +15,7 @@ const apiFields: Partial<Record<PlantField, string>> = {
   status: 'integration_status',
 };
 
-/** Gives what was done. Throws Problem where it was refused. */
+/** Returns the result of an action. Throws Problem if the action was refused. */
 export function orProblem<Done extends object>(result: Done | Refusal): Done {
   if ('refusal' in result) throw problemOf(result);
   return result;
@@ -30,10 +30,7 @@ export function problemOf(refusal: Refusal): Problem {
     case 'NOT_NOW':
       return new Problem('conflict', notNowSentence(refusal));
     case 'ALERT_RESOLVED':
-      return new Problem(
-        'conflict',
-        'The alert is resolved: there is nothing left to acknowledge.',
-      );
+      return new Problem('conflict', 'The alert is resolved: it can no longer be acknowledged.');
     case 'WRONG_VALUE':
       return wrongFields('invalid-request', [{ path: refusal.field, message: refusal.problem }]);
     case 'CHANGED_MEANWHILE':
@@ -53,7 +50,7 @@ export function problemOf(refusal: Refusal): Problem {
     case 'NO_ANSWER':
       return new Problem(
         'answer-not-in-time',
-        `The poll did not end within ${refusal.timeoutMs / 1000} s. It goes on: the plant's last polls will tell what became of it.`,
+        `The poll did not end within ${refusal.timeoutMs / 1000} s. It goes on: the plant's last polls will show its outcome.`,
       );
   }
 }

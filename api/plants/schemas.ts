@@ -15,7 +15,7 @@ import { jsonOf } from '../json.ts';
 import { instantSchema } from '../route.ts';
 import type { FleetRow } from './fleet-row.ts';
 
-/** What goes out of several routes, as schemas and as the functions that make it: what is not named does not go out. */
+/** Schemas that several routes answer, and the functions that make their values. A member that a schema does not name is dropped. */
 
 export const brandSchema = z.enum(brands);
 export const statusSchema = z.enum(statuses);
@@ -39,51 +39,49 @@ export const plantIdParam = z.object({
     .openapi({ param: { name: 'id', in: 'path' }, example: 'solis-canal' }),
 });
 
-const plantMembers = {
-  id: z.string(),
-  name: z.string(),
-  customer_id: z.string().nullable(),
-  brand: brandSchema,
-  vendor_account_id: z.string(),
-  vendor_plant_id: z.string(),
-  timezone: z.string().openapi({ example: 'Europe/Amsterdam' }),
-  latitude: nullableNumber,
-  longitude: nullableNumber,
-  installed_capacity_kw: nullableNumber,
-  poll_interval_s: z.int(),
-  status_profile: z.enum(statusProfiles),
-  integration_status: z.enum(integrationStatuses),
-  paused_until: nullableInstant,
-  pause_reason: z.string().nullable(),
-  alerts_silenced_until: nullableInstant,
-  activated_at: nullableInstant,
-  status: statusSchema,
-  status_reason: z.string().openapi({ example: 'SEEN_RECENTLY' }),
-  status_since: instantSchema,
-  status_sentence: z.string(),
-  last_seen_at: nullableInstant,
-  last_seen_source: z.enum(['VENDOR', 'EVIDENCE']).nullable(),
-  last_polled_at: nullableInstant,
-  stale: z.boolean().openapi({ description: 'ACTIVE, and not polled for 2 intervals + 1 min' }),
-  not_polled_since: nullableInstant,
-  is_night: z.boolean().nullable().openapi({ description: 'null where the place is unknown' }),
-  incident_since: nullableInstant.openapi({ description: 'its brand does not answer since' }),
-  incident_brand: brandSchema.nullable(),
-  consecutive_failures: z.int(),
-  revision: z.int().openapi({ description: 'also the ETag; give it back as If-Match' }),
-  open_alerts: z.int(),
-  unacknowledged_alerts: z.int(),
-  estimated_lost_kwh: nullableNumber.openapi({
-    description: 'an estimate: the largest of the active alerts',
-  }),
-  at_risk_kwh: nullableNumber,
-  today_energy_kwh: nullableNumber,
-  power_w: nullableNumber.openapi({ description: 'of the newest poll, however old' }),
-};
-
 export const fleetRowSchema = z
   .object({
-    ...plantMembers,
+    id: z.string(),
+    name: z.string(),
+    customer_id: z.string().nullable(),
+    brand: brandSchema,
+    vendor_account_id: z.string(),
+    vendor_plant_id: z.string(),
+    timezone: z.string().openapi({ example: 'Europe/Amsterdam' }),
+    latitude: nullableNumber,
+    longitude: nullableNumber,
+    installed_capacity_kw: nullableNumber,
+    poll_interval_s: z.int(),
+    status_profile: z.enum(statusProfiles),
+    integration_status: z.enum(integrationStatuses),
+    paused_until: nullableInstant,
+    pause_reason: z.string().nullable(),
+    alerts_silenced_until: nullableInstant,
+    activated_at: nullableInstant,
+    status: statusSchema,
+    status_reason: z.string().openapi({ example: 'SEEN_RECENTLY' }),
+    status_since: instantSchema,
+    status_sentence: z.string(),
+    last_seen_at: nullableInstant,
+    last_seen_source: z.enum(['VENDOR', 'EVIDENCE']).nullable(),
+    last_polled_at: nullableInstant,
+    stale: z.boolean().openapi({ description: 'ACTIVE, but not polled for 2 intervals + 1 min' }),
+    not_polled_since: nullableInstant,
+    is_night: z.boolean().nullable().openapi({ description: 'null if the place is unknown' }),
+    incident_since: nullableInstant.openapi({
+      description: 'time since which its brand does not answer',
+    }),
+    incident_brand: brandSchema.nullable(),
+    consecutive_failures: z.int(),
+    revision: z.int().openapi({ description: 'also the ETag; send it as If-Match' }),
+    open_alerts: z.int(),
+    unacknowledged_alerts: z.int(),
+    estimated_lost_kwh: nullableNumber.openapi({
+      description: 'an estimate: the largest value of the active alerts',
+    }),
+    at_risk_kwh: nullableNumber,
+    today_energy_kwh: nullableNumber,
+    power_w: nullableNumber.openapi({ description: 'from the newest poll, even an old one' }),
     data_age_s: nullableNumber,
     power_now_w: nullableNumber.openapi({ description: 'power_w while it is fresh' }),
     power_note: z.string().nullable().openapi({ description: 'why power_now_w is null' }),
@@ -93,12 +91,13 @@ export const fleetRowSchema = z
     yesterday_quality: z.enum(['LIVE', 'BACKFILLED', 'FINAL']).nullable(),
     yesterday_complete: z.boolean().nullable(),
     yesterday_median_ratio: nullableNumber.openapi({
-      description: 'over the median of the 7 days before it; 1 is as usual',
+      description: 'divided by the median of the 7 days before; 1 is usual',
     }),
     yesterday_note: z.string(),
     today_date: dateSchema,
     today_median_ratio: nullableNumber.openapi({
-      description: 'over what is usually in by now; null before the rule may speak',
+      description:
+        'divided by the usual energy at this time of day; null while it is too early to compare',
     }),
     today_note: z.string(),
   })

@@ -52,7 +52,7 @@ async function writeRow(plantId: string, atMs: number): Promise<void> {
 }
 
 async function readChecks(deps = api.deps) {
-  const health = await createHealth(deps).read();
+  const health = await createHealth(deps)();
   const states = Object.fromEntries(health.findings.map((each) => [each.component, each.state]));
   return { ...health, states };
 }
@@ -183,8 +183,8 @@ describe('health', () => {
       return { evictionPolicy: 'noeviction' };
     };
     const health = createHealth({ ...api.deps, askRedis });
-    await Promise.all(Array.from({ length: 50 }, () => health.read()));
-    await health.read();
+    await Promise.all(Array.from({ length: 50 }, () => health()));
+    await health();
     expect(asked).toBe(1);
   });
 

@@ -3,25 +3,21 @@ import { keptFor } from '../kept.ts';
 import { components } from '../../operations/components.ts';
 import { createLook, diagnose, type Diagnosis } from '../../operations/diagnosis.ts';
 
-/** The diagnosis as the API shows it: public, and asked every few seconds by everybody. */
+/** The diagnosis as the API shows it: public, and asked for every few seconds by many clients. */
 
-/** However many ask: each service is asked at most once in this long. */
+/** The services are asked at most once in this time, ms. */
 const keptMs = 2_000;
-/** A service that does not answer in this long counts as away. */
+/** A service that does not answer within this time counts as away, ms. */
 const answerMsMax = 3_000;
 
-export interface HealthReader {
-  read(): Promise<Diagnosis>;
-}
+export type ReadHealth = () => Promise<Diagnosis>;
 
-export function createHealth(deps: ApiDeps): HealthReader {
+export function createHealth(deps: ApiDeps): ReadHealth {
   const onAway = (error: unknown) =>
-    // The answer is public and says only that it is away; why is for the log.
+    // The public answer says only that a service is away; the log says why.
     deps.log.debug(
       { error: error instanceof Error ? error.name : 'unknown' },
       'a health check failed',
     );
-  return {
-    read: keptFor(keptMs, () => diagnose(components, createLook(deps, answerMsMax, onAway))),
-  };
+  return keptFor(keptMs, () => diagnose(components, createLook(deps, answerMsMax, onAway)));
 }

@@ -6,14 +6,14 @@ import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
 import { createLook, type Fact } from '../../operations/diagnosis.ts';
 
-/** A gauge of one context, as it stood at a scrape. `heliograph_` is put before its name. */
+/** A gauge of one context at a scrape. `heliograph_` is put before its name. */
 export interface GaugeReading {
   name: string;
   help: string;
   values: [labels: Record<string, string>, value: number][];
 }
 
-/** The API's metrics, for Prometheus: its requests, and what each context tells of itself. */
+/** The API's metrics for Prometheus: its requests, and the gauges of each context. */
 export interface ApiMetrics {
   /** Times every request by its route's pattern. */
   measured: MiddlewareHandler<ApiEnv>;
@@ -22,9 +22,9 @@ export interface ApiMetrics {
   readonly contentType: string;
 }
 
-/** A list answers in some ms; a poll is waited for at most 30 s. */
+/** From lists, which take some ms, to polls, which take up to 30 s; s. */
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
-/** Longer than any statement may take: one that fails is told as what it is. */
+/** Longer than any statement may take, so that a failing statement is reported as itself; ms. */
 const scrapeMsMax = 20_000;
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
@@ -46,7 +46,7 @@ export function createApiMetrics(
     async measured(c, next) {
       const end = requests.startTimer();
       await next();
-      // Middleware and the catch-all have patterns, too: only those of routes are told.
+      // Middleware and the catch-all have patterns, too; they count as no route.
       const route = routePath(c, -1);
       end({
         method: methods.has(c.req.method) ? c.req.method : 'other',
@@ -70,7 +70,7 @@ export function createApiMetrics(
   };
 }
 
-/** Made anew at each scrape: what was read before is no longer told. */
+/** Makes the gauges new at each scrape, so that labels of an earlier scrape disappear. */
 async function gaugesText(readings: readonly GaugeReading[]): Promise<string> {
   const register = new Registry();
   for (const { name, help, values } of readings) {

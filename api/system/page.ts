@@ -1,13 +1,13 @@
 import { html } from 'hono/html';
 
 import type { ApiDeps } from '../deps.ts';
-import { type Html, mark } from '../pages/components.ts';
-import { type Diagnosis, type Look, type State } from '../../operations/diagnosis.ts';
+import { column, type Column, type Html, mark, statusMark, table } from '../pages/components.ts';
+import type { Diagnosis, Finding, Look, State } from '../../operations/diagnosis.ts';
 import { databaseVersions, temporalVersion } from '../../operations/servers.ts';
 
-/** Whether Heliograph itself is well: the diagnosis, below it the panels of the contexts, and the versions. */
+/** The System page: the diagnosis, the panels of the contexts, and the versions. */
 
-/** Figures of one context, as a part of the page. */
+/** Makes the part of the page that belongs to one context. */
 export type SystemPanel = (look: Look) => Promise<Html>;
 
 const marks = { ok: 'GREEN', degraded: 'YELLOW', down: 'RED' } as const;
@@ -17,6 +17,17 @@ const stateSentences: Readonly<Record<State, string>> = {
   degraded: 'It works, with something missing.',
   down: 'It does not work.',
 };
+
+const checkColumns: readonly Column<Finding>[] = [
+  column('check', '', ({ component }) => component),
+  column('state', '', ({ state }) => statusMark(marks[state], state)),
+  column('figure', '', ({ sentence }) => sentence),
+  column('taken (UTC)', 'w2', ({ takenAtMs }) => {
+    const iso = new Date(takenAtMs).toISOString();
+    return html`<time datetime="${iso}">${iso.slice(11, 19)}</time>`;
+  }),
+  column('what to do', '', ({ advice }) => advice ?? html`<span class="muted">–</span>`),
+];
 
 export async function systemContent(
   { version }: Pick<ApiDeps, 'version'>,
@@ -40,41 +51,7 @@ export async function systemContent(
         ${mark(marks[state])}<b>${state}</b><span>${stateSentences[state]}</span>
       </p>
     </div>
-    <table class="checks" role="table">
-      <caption class="sr">
-        Checks
-      </caption>
-      <thead role="rowgroup">
-        <tr role="row">
-          <th scope="col">check</th>
-          <th scope="col">state</th>
-          <th scope="col">figure</th>
-          <th scope="col" class="w2">taken (UTC)</th>
-          <th scope="col">what to do</th>
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        ${findings.map(
-          (found) =>
-            html`<tr role="row">
-              <th role="rowheader" scope="row">${found.component}</th>
-              <td role="cell">
-                <span class="status">${mark(marks[found.state])}<b>${found.state}</b></span>
-              </td>
-              <td role="cell">${found.sentence}</td>
-              <td role="cell" class="w2">
-                <time datetime="${new Date(found.takenAtMs).toISOString()}"
-                  >${new Date(found.takenAtMs).toISOString().slice(11, 19)}</time
-                >
-              </td>
-              <td role="cell" class="${found.advice === undefined ? 'none' : ''}">
-                ${found.advice ?? html`<span class="muted">–</span>`}
-              </td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-    ${figures}
+    ${table({ className: 'checks', caption: 'Checks' }, findings, checkColumns)} ${figures}
     <h2 class="space">Versions</h2>
     <dl class="facts">
       ${versions.map(

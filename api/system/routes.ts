@@ -6,7 +6,7 @@ import { createMiddleware } from 'hono/factory';
 import { requireRole } from '../auth/guard.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
-import type { HealthReader } from './health.ts';
+import type { ReadHealth } from './health.ts';
 import type { ApiMetrics } from './metrics.ts';
 import type { Diagnosis } from '../../operations/diagnosis.ts';
 import { problems } from '../problem.ts';
@@ -60,11 +60,11 @@ const metrics = createRoute({
   },
 });
 
-/** `/health` and `/metrics`, as they are served at the root and below /api/v1. */
-export function healthRoutes(deps: ApiDeps, healthReader: HealthReader, apiMetrics: ApiMetrics) {
+/** `/health` and `/metrics`, which are served at the root and below /api/v1. */
+export function healthRoutes(deps: ApiDeps, readHealth: ReadHealth, apiMetrics: ApiMetrics) {
   return newRoutes()
     .openapi(health, async (c) => {
-      const read = await healthReader.read();
+      const read = await readHealth();
       c.header('cache-control', 'no-store');
       return read.state === 'down' ? c.json(answerOf(read), 503) : c.json(answerOf(read), 200);
     })
@@ -87,7 +87,7 @@ function answerOf({ state, findings }: Diagnosis): z.output<typeof healthSchema>
   };
 }
 
-/** Who may scrape. A proxy on the same machine says so by its headers: what comes through one is not local. */
+/** Admits scrapers. A request with the headers of a proxy does not count as local. */
 function scrapers(deps: Pick<ApiDeps, 'metricsToken'>) {
   const operators = requireRole('OPERATOR');
   return createMiddleware<ApiEnv>(async (c, next) => {

@@ -139,14 +139,14 @@ export interface AlertView extends Pick<
 
 /** Which alerts to read; an absent field does not restrict. */
 export interface AlertFilter {
-  plantId?: string;
-  brand?: Brand;
+  plantId?: string | undefined;
+  brand?: Brand | undefined;
   /** Only alerts of this customer's plants; null or absent: all. */
   customerId?: string | null;
   /** NEW and ACKED, unless given. */
   states?: readonly AlertState[];
-  severity?: AlertSeverity;
-  type?: AlertType;
+  severity?: AlertSeverity | undefined;
+  type?: AlertType | undefined;
   id?: number;
 }
 

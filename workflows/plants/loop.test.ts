@@ -102,7 +102,7 @@ class World implements LoopEffects {
   standing() {
     return {
       status: 'GREEN' as const,
-      statusReason: 'OK' as const,
+      statusReason: 'SEEN_RECENTLY' as const,
       statusSinceMs: 0,
       lastSeenAtMs: null,
       openAlerts: 0,

@@ -12,58 +12,60 @@ import { textField, untilField } from '../../pages/form.ts';
 import { type AssetUrls, page } from '../../pages/layout.ts';
 import { pollAnswer, pollAnswerText } from './plant.ts';
 
-/** What people do on the pages: form posts, which lead back to their page. What they do is done by `Actions`. */
+/** The forms of the pages about plants: each calls an action and leads back to its page. */
 
 const commentLengthMax = 500;
 const reasonLengthMax = 200;
 
+type Fields = Record<string, unknown>;
+
 export function actionRoutes(deps: ApiDeps, actions: Actions, assets: AssetUrls): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
-
-  routes.post('/alerts/:id/ack', async (c) => {
-    const person = await staffOf(c);
-    const body = await c.req.parseBody();
-    const id = Number(c.req.param('id'));
-    if (!Number.isSafeInteger(id)) throw new Problem('not-found', 'There is no such alert.');
-    await actions.ack(actingOf(c, person), id, {
-      comment: textField(body['comment'], 'The comment', commentLengthMax),
-      until: untilField(body['for'], deps.clock()),
+  /** A form of the staff. `act` does what it asks for and gives the path of the page that follows. */
+  const form = (
+    path: string,
+    act: (acting: Acting, id: string, fields: Fields) => Promise<string>,
+  ) =>
+    routes.post(path, async (c) => {
+      const acting = actingOf(c, await staffOf(c));
+      const next = await act(acting, c.req.param('id') ?? '', await c.req.parseBody());
+      return c.redirect(next, 303);
     });
-    return c.redirect(ownPath(body['back'], '/alerts'), 303);
+  const untilOf = (fields: Fields): Date | null => untilField(fields['for'], deps.clock());
+
+  form('/alerts/:id/ack', async (acting, id, fields) => {
+    const alertId = Number(id);
+    if (!Number.isSafeInteger(alertId)) throw new Problem('not-found', 'There is no such alert.');
+    const comment = textField(fields['comment'], 'The comment', commentLengthMax);
+    await actions.ack(acting, alertId, { comment, until: untilOf(fields) });
+    return ownPath(fields['back'], '/alerts');
   });
 
-  routes.post('/plants/:id/pause', async (c) => {
-    const person = await staffOf(c);
-    const body = await c.req.parseBody();
-    await actions.pause(actingOf(c, person), c.req.param('id'), {
-      until: untilField(body['for'], deps.clock()),
-      reason: textField(body['reason'], 'The reason', reasonLengthMax),
-    });
-    return c.redirect(pathOf(c.req.param('id')), 303);
+  form('/plants/:id/pause', async (acting, id, fields) => {
+    const reason = textField(fields['reason'], 'The reason', reasonLengthMax);
+    await actions.pause(acting, id, { until: untilOf(fields), reason });
+    return pathOf(id);
   });
 
-  routes.post('/plants/:id/resume', async (c) => {
-    const person = await staffOf(c);
-    await actions.resume(actingOf(c, person), c.req.param('id'));
-    return c.redirect(pathOf(c.req.param('id')), 303);
+  form('/plants/:id/resume', async (acting, id) => {
+    await actions.resume(acting, id);
+    return pathOf(id);
   });
 
-  routes.post('/plants/:id/silence', async (c) => {
-    const person = await staffOf(c);
-    const body = await c.req.parseBody();
-    const ends = body['for'] === '0';
-    const until = ends ? null : untilField(body['for'], deps.clock());
+  form('/plants/:id/silence', async (acting, id, fields) => {
+    const ends = fields['for'] === '0';
+    const until = ends ? null : untilOf(fields);
     if (!ends && until === null)
       throw new Problem('invalid-request', 'Say for how long its alerts are silenced.');
-    await actions.silence(actingOf(c, person), c.req.param('id'), { until, reason: null });
-    return c.redirect(pathOf(c.req.param('id')), 303);
+    await actions.silence(acting, id, { until, reason: null });
+    return pathOf(id);
   });
 
   routes.post('/plants/:id/poll', async (c) => {
     const person = await staffOf(c);
     const plant = await findPlant(deps.db, person, c.req.param('id'));
     const words = await pollWords(actions, actingOf(c, person), plant);
-    // What stands around the answer has changed with it.
+    // The rest of the page has changed with the answer.
     c.header('hx-trigger', 'renew');
     const content = html`${pollAnswer(words)}
       <p><a href="${pathOf(plant.id)}">Back to ${plant.name}</a></p>`;
@@ -80,7 +82,7 @@ async function findPlant(db: Db, person: Person, id: string): Promise<PlantView>
   return plant;
 }
 
-/** What the poll came to, or why there was none: both are the answer that was asked for. */
+/** The outcome of the poll, or why it was refused, as a sentence for the page. */
 async function pollWords(actions: Actions, acting: Acting, plant: PlantView): Promise<string> {
   try {
     const answer = await actions.poll(acting, plant.id);

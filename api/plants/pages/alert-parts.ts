@@ -5,7 +5,7 @@ import type { AlertView } from '../../../db/plants/alerts.ts';
 import { energyText } from '../../../domain/wording.ts';
 import { type Html, time } from '../../pages/components.ts';
 
-/** How an alert is shown, wherever it is. */
+/** The parts of an alert that several pages show. */
 
 const typeWords: Readonly<Record<AlertView['type'], string>> = {
   OFFLINE: 'offline',
@@ -21,14 +21,14 @@ export function alertType(alert: AlertView): string {
   return code === null ? typeWords[alert.type] : `${typeWords[alert.type]} ${code}`;
 }
 
-/** What it has cost, always an estimate; empty where nothing is known. */
+/** The estimated loss of energy; empty if it is unknown. */
 export function alertCost(alert: AlertView): string {
   if (alert.at_risk_kwh !== null) return `≈ ${energyText(alert.at_risk_kwh)} at risk`;
   if (alert.estimated_lost_kwh !== null) return `≈ ${energyText(alert.estimated_lost_kwh)} lost`;
   return '';
 }
 
-/** NEW; or who acknowledged it, until when and with which words. */
+/** The state: NEW, resolved, or who acknowledged it, until when and with which comment. */
 export function alertState(alert: AlertView, nowMs: number): Html {
   switch (alert.state) {
     case 'NEW':
@@ -46,43 +46,55 @@ export function alertState(alert: AlertView, nowMs: number): Html {
   }
 }
 
-export const spanOptions = (endless: string): Html =>
-  html`<option value="">${endless}</option>
-    ${Object.entries(spans).map(
-      ([words, seconds]) => html`<option value="${seconds}">for ${words}</option>`,
-    )}`;
+/** The choice of how long something holds; `endless` is the words for no end. */
+export function spanField(id: string, label: string, endless: string): Html {
+  return html`<label
+    ><span>${label}</span
+    ><select id="${id}" name="for">
+      <option value="">${endless}</option>
+      ${Object.entries(spans).map(
+        ([words, seconds]) => html`<option value="${seconds}">for ${words}</option>`,
+      )}
+    </select></label
+  >`;
+}
 
-/** A form of this page: it works without a script, and in place with one. */
-export const actInPlace = html`hx-target="#live" hx-select="#live" hx-swap="outerMorph"
-hx-sync="#live:replace" hx-disable="find button"`;
+/** The attributes of a form: with a script it is sent in place; without one it still works. */
+export function sentInPlace(action: string): Html {
+  return html`method="post" action="${action}" hx-post="${action}" hx-target="#live"
+  hx-select="#live" hx-swap="outerMorph" hx-sync="#live:replace" hx-disable="find button"`;
+}
+
+/** The form of a menu, which unfolds in place: its fields, the place of an error, and a button. */
+export function sheetForm(action: string, fields: Html, button: Html | string): Html {
+  return html`<form class="sheet" ${sentInPlace(action)}>
+    ${fields}
+    <p class="form-error" role="alert"></p>
+    <button class="main" type="submit">${button}</button>
+  </form>`;
+}
+
+/** The text of a button, and its text while the request runs. */
+export function busyText(idle: string, busy: string): Html {
+  return html`<span class="idle-text">${idle}</span><span class="busy-text">${busy}</span>`;
+}
 
 /** "Ack" with a comment and an end, unfolded in place. */
 export function ackMenu(alert: AlertView, back: string): Html {
   const id = `ack-${alert.id}`;
-  const action = `/alerts/${alert.id}/ack`;
+  const fields = html`<input type="hidden" name="back" value="${back}" />
+    <label
+      ><span>Comment</span
+      ><textarea id="${id}-comment" name="comment" maxlength="500" rows="2">
+${alert.ack_comment ?? ''}</textarea>
+    </label>
+    ${spanField(`${id}-for`, 'Quiet', 'until it is resolved')}`;
   return html`<details class="menu act small" id="${id}">
     <summary>
       ${alert.state === 'NEW' ? 'Ack' : 'Change'}<span class="sr">
         alert of ${alert.plant_name}: ${alert.message}</span
       >
     </summary>
-    <form class="sheet" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
-      <input type="hidden" name="back" value="${back}" />
-      <label
-        ><span>Comment</span
-        ><textarea id="${id}-comment" name="comment" maxlength="500" rows="2">
-${alert.ack_comment ?? ''}</textarea>
-      </label>
-      <label
-        ><span>Quiet</span
-        ><select id="${id}-for" name="for">
-          ${spanOptions('until it is resolved')}
-        </select></label
-      >
-      <p class="form-error" role="alert"></p>
-      <button class="main" type="submit">
-        <span class="idle-text">Acknowledge</span><span class="busy-text">acknowledging…</span>
-      </button>
-    </form>
+    ${sheetForm(`/alerts/${alert.id}/ack`, fields, busyText('Acknowledge', 'acknowledging…'))}
   </details>`;
 }

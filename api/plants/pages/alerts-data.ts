@@ -5,10 +5,10 @@ import type { Brand } from '../../../domain/plants/plant.ts';
 import type { FleetRow } from '../fleet-row.ts';
 import type { IncidentLine } from './alerts.ts';
 
-/** What a brand that does not answer explains; a vendor's own alarm of a plant is never explained by it. */
+/** The types of alerts that a brand's incident explains. It never explains a vendor's own alarm. */
 const explained: ReadonlySet<AlertType> = new Set(['OFFLINE', 'API_ERROR', 'LOW_GENERATION']);
 
-/** Puts the alerts that a brand's incident explains under that incident, one line for each. */
+/** Groups the alerts that a brand's incident explains under that incident. */
 export function groupByIncident(
   alerts: readonly AlertView[],
   rows: readonly FleetRow[],
@@ -31,7 +31,7 @@ export function groupByIncident(
   return { alerts: alerts.filter((alert) => !grouped.has(alert)), incidents };
 }
 
-/** In the plants' zone where they share one, else in UTC. */
+/** The sentence of an incident, in the zone that all its plants share, else in UTC. */
 function sinceSentence(brand: Brand | null, plants: readonly FleetRow[], nowMs: number): string {
   const zones = new Set(plants.map((plant) => plant.timezone));
   const [zone] = zones;

@@ -5,9 +5,9 @@ import type { AlertState } from '../../../domain/plants/facts.ts';
 import type { Brand } from '../../../domain/plants/plant.ts';
 import { durationText } from '../../../domain/wording.ts';
 import { ackMenu, alertCost, alertState, alertType } from './alert-parts.ts';
-import { type Html, statusMark, time } from '../../pages/components.ts';
+import { column, type Column, type Html, statusMark, table, time } from '../../pages/components.ts';
 
-/** Which alerts need a person, and who has them in hand. */
+/** The alerts page: which alerts are active, who acknowledged them, and which ended. */
 
 export const alertTabs = ['active', 'acknowledged', 'resolved'] as const;
 export type AlertTab = (typeof alertTabs)[number];
@@ -20,7 +20,7 @@ export const statesOfTab: Readonly<Record<AlertTab, readonly AlertState[]>> = {
 };
 
 export interface IncidentLine {
-  /** null: no vendor answers, our side. */
+  /** null: no vendor answers, so the fault is on our side. */
   brand: Brand | null;
   /** "HUAWEI not answering since 10:00 UTC. 12 of 14 plants". */
   sentence: string;
@@ -29,11 +29,11 @@ export interface IncidentLine {
 
 export interface AlertsPage {
   tab: AlertTab;
-  /** Of plants that belong to no incident. */
+  /** The alerts that no incident explains. */
   alerts: readonly AlertView[];
   incidents: readonly IncidentLine[];
   mayAct: boolean;
-  /** The address of this list, to come back to. */
+  /** The address of this list, to which a form returns. */
   href: string;
   nextHref: string | null;
   nowMs: number;
@@ -79,55 +79,37 @@ function incidentDetails({ brand, sentence, alerts }: IncidentLine, view: Alerts
 }
 
 function alertTable(alerts: readonly AlertView[], view: AlertsPage): Html {
-  return html`<table class="alerts" role="table">
-    <caption class="sr">
-      Alerts, ${view.tab}
-    </caption>
-    <thead role="rowgroup">
-      <tr role="row">
-        <th scope="col">severity</th>
-        <th scope="col">plant</th>
-        <th scope="col">alert</th>
-        <th scope="col" class="w2">device</th>
-        <th scope="col">since</th>
-        <th scope="col" class="w2">last seen</th>
-        <th scope="col" class="num w2">kWh ≈</th>
-        <th scope="col">state</th>
-        ${
-          view.mayAct && view.tab !== 'resolved'
-            ? html`<th scope="col"><span class="sr">action</span></th>`
-            : ''
-        }
-      </tr>
-    </thead>
-    <tbody role="rowgroup">
-      ${alerts.map((alert) => alertRow(alert, view))}
-    </tbody>
-  </table>`;
-}
-
-function alertRow(alert: AlertView, { mayAct, tab, href, nowMs }: AlertsPage): Html {
-  const startedMs = alert.started_at.getTime();
-  const endMs = alert.resolved_at?.getTime() ?? nowMs;
-  return html`<tr role="row" id="alert-${alert.id}">
-    <td role="cell" class="c-status">${statusMark(alert.severity)}</td>
-    <th role="rowheader" scope="row" class="c-name">
-      <a href="/plants/${encodeURIComponent(alert.plant_id)}">${alert.plant_name}</a>
-      <small class="muted">${alert.brand}</small>
-    </th>
-    <td role="cell" class="c-what">
-      ${alert.message} <small class="muted">${alertType(alert)}</small>
-    </td>
-    <td role="cell" class="w2">${alert.device_sn ?? html`<span class="muted">–</span>`}</td>
-    <td role="cell" class="c-since">
-      ${time(startedMs, alert.timezone, nowMs)}
-      <small class="muted">${durationText(Math.max(0, endMs - startedMs))}</small>
-    </td>
-    <td role="cell" class="w2">${time(alert.last_seen_at.getTime(), alert.timezone, nowMs)}</td>
-    <td role="cell" class="num w2">
-      ${alertCost(alert).replace('≈ ', '') || html`<span class="muted">–</span>`}
-    </td>
-    <td role="cell" class="c-state">${alertState(alert, nowMs)}</td>
-    ${mayAct && tab !== 'resolved' ? html`<td role="cell" class="c-act">${ackMenu(alert, href)}</td>` : ''}
-  </tr>`;
+  const { tab, mayAct, href, nowMs } = view;
+  const when = (at: Date, { timezone }: AlertView): Html => time(at.getTime(), timezone, nowMs);
+  const none = html`<span class="muted">–</span>`;
+  const columns: Column<AlertView>[] = [
+    column('severity', 'c-status', (alert) => statusMark(alert.severity)),
+    column(
+      'plant',
+      'c-name',
+      (alert) =>
+        html`<a href="/plants/${encodeURIComponent(alert.plant_id)}">${alert.plant_name}</a>
+          <small class="muted">${alert.brand}</small>`,
+    ),
+    column(
+      'alert',
+      'c-what',
+      (alert) => html`${alert.message} <small class="muted">${alertType(alert)}</small>`,
+    ),
+    column('device', 'w2', (alert) => alert.device_sn ?? none),
+    column('since', 'c-since', (alert) => {
+      const durationMs = (alert.resolved_at?.getTime() ?? nowMs) - alert.started_at.getTime();
+      return html`${when(alert.started_at, alert)}
+        <small class="muted">${durationText(Math.max(0, durationMs))}</small>`;
+    }),
+    column('last seen', 'w2', (alert) => when(alert.last_seen_at, alert)),
+    column('kWh ≈', 'num w2', (alert) => alertCost(alert).replace('≈ ', '') || none),
+    column('state', 'c-state', (alert) => alertState(alert, nowMs)),
+  ];
+  if (mayAct && tab !== 'resolved')
+    columns.push(
+      column(html`<span class="sr">action</span>`, 'c-act', (alert) => ackMenu(alert, href)),
+    );
+  const idOf = ({ id }: AlertView): string => `alert-${id}`;
+  return table({ className: 'alerts', caption: `Alerts, ${tab}`, named: 1, idOf }, alerts, columns);
 }

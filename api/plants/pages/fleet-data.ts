@@ -2,19 +2,22 @@ import type { FleetView } from '../fleet-view.ts';
 import { scopedRows } from '../fleet-view.ts';
 import { filterFleet, fleetPage, fleetTotals, orderOf } from '../fleet-query.ts';
 import type { FleetRow } from '../fleet-row.ts';
-import type { PlantScope } from '../../../db/scope.ts';
+import { readStrips } from '../../../db/plants/strips.ts';
+import type { ApiDeps } from '../../deps.ts';
+import { type Person, plantScope } from '../../env.ts';
+import { viewerMay } from '../../pages/layout.ts';
 import { type FleetPage, fleetPageSize, type FleetQuery } from './fleet.ts';
 
-/** What the fleet's page shows, out of the fleet's lines in memory. */
+/** Makes the view of the fleet's page from the lines in memory and the strips in PostgreSQL. */
 
-/** @param readStrips the last slots of the shown plants. */
 export async function readFleetPage(
+  { db, clock }: Pick<ApiDeps, 'db' | 'clock'>,
   view: FleetView,
-  scope: PlantScope,
+  person: Person,
   query: FleetQuery,
-  readStrips: (ids: readonly string[]) => Promise<FleetPage['strips']>,
-  { nowMs, maySeeSystem }: { nowMs: number; maySeeSystem: boolean },
 ): Promise<FleetPage> {
+  const nowMs = clock();
+  const scope = plantScope(person);
   const rows = scopedRows(await view.read(), scope);
   const totals = fleetTotals(rows);
   const { status, brand, customer, q } = query;
@@ -39,17 +42,21 @@ export async function readFleetPage(
     todayKwh: rows.some((row) => row.today_energy_kwh !== null) ? totals.today_energy_kwh : null,
     rows: shown.rows,
     found: found.length,
-    strips: await readStrips(shown.rows.map((row) => row.id)),
+    strips: await readStrips(
+      db,
+      shown.rows.map((row) => row.id),
+      nowMs,
+    ),
     customers: scope.customerId === null ? [...customers].sort() : [],
     stopped: totals.monitoring_stopped ? { sinceMs: lastLookMs(rows) } : null,
-    maySeeSystem,
-    // One zone is said as it is; a fleet over many is told the time of none of them.
+    maySeeSystem: viewerMay(person).seeSystem,
+    // The zone that all plants share, else UTC.
     timezone: zones.size === 1 && onlyZone !== undefined ? onlyZone : 'UTC',
     nowMs,
   };
 }
 
-/** When a plant that is not polled any more was last looked at, of all such plants. */
+/** The newest poll of the plants that are stale, ms; null if none was ever polled. */
 function lastLookMs(rows: readonly FleetRow[]): number | null {
   const looks = rows.flatMap((row) => (row.stale ? (row.last_polled_at?.getTime() ?? []) : []));
   return looks.length === 0 ? null : looks.reduce((a, b) => Math.max(a, b));

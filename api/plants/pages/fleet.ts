@@ -13,6 +13,7 @@ import {
   type MarkKind,
   missing,
   moon,
+  statusMark,
   time,
   whenText,
 } from '../../pages/components.ts';
@@ -21,36 +22,36 @@ import { type FleetSort, fleetSorts, type FleetTotals } from '../fleet-query.ts'
 import type { FleetRow } from '../fleet-row.ts';
 import { strip } from './strip.ts';
 
-/** What needs me now: the page of nine in the morning. */
+/** The fleet page: all plants, worst first. */
 
-/** What the page's address says. */
+/** The query of the page's address. */
 export interface FleetQuery {
   status: Status | 'STALE' | null;
   brand: Brand | null;
   customer: string | null;
   q: string;
-  /** A column; a leading "-" turns it round. Empty: worst first. */
+  /** A column; a leading "-" means descending. Empty: worst first. */
   sort: string;
-  /** How many hundreds of rows are open. */
+  /** Number of shown pages of `fleetPageSize` rows. */
   pages: number;
 }
 
 export interface FleetPage {
   query: FleetQuery;
   totals: FleetTotals;
-  /** null where no plant has data of that day. */
+  /** null if no plant has data of that day. */
   yesterdayKwh: number | null;
   todayKwh: number | null;
   rows: readonly FleetRow[];
-  /** How many plants the filters leave. */
+  /** Number of plants that match the filters. */
   found: number;
   strips: ReadonlyMap<string, readonly StripTick[]>;
   customers: readonly string[];
-  /** Set when a tenth of the fleet is not polled: from when the colours of those plants are; null where they have none. */
+  /** Set when a tenth of the fleet is not polled. `sinceMs`: the newest poll of those plants; null if there was none. */
   stopped: { sinceMs: number | null } | null;
   /** Whether the viewer may open the page of the system. */
   maySeeSystem: boolean;
-  /** Said with times that belong to no single plant. */
+  /** The zone of times that belong to no single plant. */
   timezone: string;
   nowMs: number;
 }
@@ -58,21 +59,18 @@ export interface FleetPage {
 /** Rows a page. */
 export const fleetPageSize = 100;
 
-/** The page's address with something changed. */
+/** The page's address with the changed values. */
 export function fleetHref(query: FleetQuery, change: Partial<FleetQuery>): string {
   const { status, brand, customer, q, sort, pages } = { ...query, ...change };
-  const params = new URLSearchParams();
-  if (status !== null) params.set('status', status);
-  if (brand !== null) params.set('brand', brand);
-  if (customer !== null) params.set('customer', customer);
-  if (q !== '') params.set('q', q);
-  if (sort !== '') params.set('sort', sort);
-  if (pages > 1) params.set('pages', String(pages));
+  const given = { status, brand, customer, q, sort, pages: pages > 1 ? String(pages) : '' };
+  const params = new URLSearchParams(
+    Object.entries(given).filter((pair): pair is [string, string] => Boolean(pair[1])),
+  );
   const text = params.toString();
   return text === '' ? '/' : `/?${text}`;
 }
 
-/** A link or form of this page is followed in place; the address follows. */
+/** Attributes of a link or form that replaces the page's content and address without a full load. */
 const inPlace = html`hx-target="#live" hx-select="#live" hx-swap="outerMorph" hx-push-url="true"
 hx-sync="#live:replace"`;
 
@@ -126,8 +124,18 @@ function counts({ query, totals: t }: FleetPage): Html {
 }
 
 function filters({ query, customers }: FleetPage): Html {
-  const option = (value: string, text: string, chosen: string | null): Html =>
-    html`<option value="${value}" ${chosen === value ? html`selected` : ''}>${text}</option>`;
+  const select = (name: 'brand' | 'customer', label: string, values: readonly string[]): Html => {
+    const option = (value: string, text: string): Html =>
+      html`<option value="${value}" ${value === (query[name] ?? '') ? html`selected` : ''}>
+        ${text}
+      </option>`;
+    return html`<label
+      ><span class="sr">${label}</span
+      ><select id="${name}" name="${name}">
+        ${option('', `All ${label.toLowerCase()}s`)}${values.map((value) => option(value, value))}
+      </select></label
+    >`;
+  };
   return html`<form
     class="filters"
     id="filters"
@@ -150,22 +158,8 @@ function filters({ query, customers }: FleetPage): Html {
         placeholder="Search"
         autocomplete="off"
     /></label>
-    <label
-      ><span class="sr">Brand</span
-      ><select id="brand" name="brand">
-        ${option('', 'All brands', query.brand ?? '')}${brands.map((brand) => option(brand, brand, query.brand))}
-      </select></label
-    >
-    ${
-      customers.length === 0
-        ? ''
-        : html`<label
-            ><span class="sr">Customer</span
-            ><select id="customer" name="customer">
-              ${option('', 'All customers', query.customer ?? '')}${customers.map((customer) => option(customer, customer, query.customer))}
-            </select></label
-          >`
-    }
+    ${select('brand', 'Brand', brands)}
+    ${customers.length === 0 ? '' : select('customer', 'Customer', customers)}
     <noscript><button type="submit">Filter</button></noscript>
   </form>`;
 }
@@ -203,7 +197,7 @@ function table(view: FleetPage): Html {
   const column = (sort: FleetSort, label: Html, className: string): Html => {
     const isOn = query.sort === sort || query.sort === `-${sort}`;
     const isTurned = query.sort.startsWith('-');
-    // Figures are first asked for their highest.
+    // The first click on a figure sorts the highest first.
     const first = sort === 'name' ? sort : `-${sort}`;
     const next = !isOn ? first : query.sort === first ? (isTurned ? sort : `-${sort}`) : '';
     const direction = isTurned ? 'descending' : 'ascending';
@@ -243,15 +237,13 @@ function table(view: FleetPage): Html {
 function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
   const href = `/plants/${encodeURIComponent(plant.id)}`;
   const { status, stale } = plant;
-  // Nothing to do here: its reason steps back.
+  // A plant without anything to do is shown muted.
   const isCalm = status === 'GREEN' && plant.open_alerts === 0;
   const age =
     plant.last_seen_at === null ? null : Math.max(0, nowMs - plant.last_seen_at.getTime());
   return html`<tr role="row" id="p-${plant.id}" class="${stale ? 'stale' : isCalm ? 'calm' : ''}">
     <td role="cell" class="c-status">
-      <span class="status"
-        >${mark(stale ? 'STALE' : status)}${stale ? html`<span>${status}</span>` : html`<b>${status}</b>`}</span
-      >
+      ${stale ? html`<span class="status">${mark('STALE')}<span>${status}</span></span>` : statusMark(status)}
     </td>
     <th role="rowheader" scope="row" class="c-name">
       <a id="a-${plant.id}" href="${href}">${plant.name}</a
@@ -291,7 +283,7 @@ function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
   </tr>`;
 }
 
-/** "too early" is said; another reason is a dash that tells it. */
+/** "too early" is shown in words; any other reason is behind a dash. */
 function todayMissing(note: string): Html {
   return note === 'too early'
     ? missing('Too early: before half of a usual day is in, a cloud decides', { words: note })
@@ -330,7 +322,7 @@ function more({ query, rows: { length: shown }, found }: FleetPage): Html {
   </p>`;
 }
 
-/** The address's query as the page understands it; what it does not understand is left out. */
+/** Reads the query of the page's address; unknown values are ignored. */
 export function parseFleetQuery(params: URLSearchParams): FleetQuery {
   const oneOf = <T extends string>(name: string, values: readonly T[]): T | null =>
     values.find((value) => value === params.get(name)) ?? null;

@@ -13,19 +13,19 @@ import { viewerMay } from '../../pages/layout.ts';
 import { readDetail } from '../detail.ts';
 import type { DayEnergy, PlantPage, PowerDays } from './plant.ts';
 
-/** What the page of one plant shows: the plant as every surface shows it, its charts, and the alerts that ended. */
+/** Reads what the page of one plant shows: the plant, its charts, and the alerts that ended. */
 
 const daysShown = 30;
 const medianDays = 7;
 const completeDaysMin = 3;
 const alertsShown = 30;
-/** The interval of most plants; a day then has 144 points. */
+/** The interval of most plants, min; a day then has 144 points. */
 const binMinutesMin = 10;
 const minutesOfDay = 24 * 60;
 
 const past: PlantPast = { polls: 20, withClosings: true, days: daysShown + medianDays };
 
-/** Throws Problem 404 where the person may see no such plant. */
+/** Throws Problem 404 if there is no such plant, or the person may not see it. */
 export async function readPlantPage(
   deps: ApiDeps,
   person: Person,
@@ -63,7 +63,7 @@ async function readPower(
   return powerDays(bins, today, binMinutes);
 }
 
-/** Today and yesterday on the same minutes of the day; null where nothing was measured. */
+/** The power of today and yesterday at the same minutes of the day; null if nothing was measured. */
 export function powerDays(
   bins: readonly { date: LocalDate; minute: number; powerW: number }[],
   today: LocalDate,

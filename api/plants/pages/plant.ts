@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 
 import type { PlantView } from '../../../db/plants/plants.ts';
+import type { PollLogRow } from '../../../db/plants/poll-logs.ts';
 import type { Outcome, Status } from '../../../domain/plants/plant.ts';
 import type { LocalDate } from '../../../domain/zone.ts';
 import { durationText, powerText } from '../../../domain/wording.ts';
@@ -8,45 +9,50 @@ import { notPolledSince, plantSentence } from '../../../operations/plants/plant-
 import type { PlantDetail } from '../../../operations/plants/read-plant.ts';
 import {
   ackMenu,
-  actInPlace,
   alertCost,
   alertState,
   alertType,
-  spanOptions,
+  busyText,
+  sentInPlace,
+  sheetForm,
+  spanField,
 } from './alert-parts.ts';
 import {
   chart,
   clockSeconds,
+  column,
+  type Column,
   decimal,
   doneMark,
   figure,
   type Html,
   mark,
-  missing,
   moon,
+  orMissing,
+  table,
   time,
   whenText,
 } from '../../pages/components.ts';
 
-/** Why, and since when: one plant. */
+/** The page of one plant: its status and why, its power and energy, its alerts and last polls. */
 
 export interface DayEnergy {
   date: LocalDate;
-  /** null: no row of that day, a gap. */
+  /** null: the day has no row. */
   kwh: number | null;
   final: boolean;
   /** Median of the 7 days before it, kWh; null with fewer than 3 complete ones. */
   medianKwh: number | null;
 }
 
-/** Power over the minutes of the plant's local day, kW; null where nothing was measured. */
+/** Power over the minutes of the plant's local day, kW; null if nothing was measured. */
 export interface PowerDays {
   minutes: readonly number[];
   todayKw: readonly (number | null)[];
   yesterdayKw: readonly (number | null)[];
 }
 
-/** One plant with what its charts need. `alerts` holds the active ones, then those that ended. */
+/** One plant with the values of its charts. `alerts` holds the active ones, then those that ended. */
 export interface PlantPage extends PlantDetail {
   power: PowerDays;
   energy: readonly DayEnergy[];
@@ -101,9 +107,7 @@ function actions({ plant, nowMs }: PlantPage): Html {
   const poll = `${path(plant.id)}/poll`;
   const pollButton =
     pausedWhy === null
-      ? html`<button class="main" type="submit">
-          <span class="idle-text">Poll now</span><span class="busy-text">polling…</span>
-        </button>`
+      ? html`<button class="main" type="submit">${busyText('Poll now', 'polling…')}</button>`
       : html`<button class="main tip" type="button" aria-disabled="true" data-tip="${pausedWhy}">
           Poll now<span class="sr">: not possible. ${pausedWhy}</span>
         </button>`;
@@ -124,7 +128,7 @@ function actions({ plant, nowMs }: PlantPage): Html {
     ${silenceMenu(plant, nowMs)}`;
 }
 
-/** Why it is not polled, with what to do; null while it is. */
+/** Why the plant is not polled, and what to do; null while it is polled. */
 function whyNotPolled(plant: PlantView): string | null {
   switch (plant.integration_status) {
     case 'ACTIVE':
@@ -139,31 +143,19 @@ function whyNotPolled(plant: PlantView): string | null {
 }
 
 function pauseMenu({ id }: PlantView): Html {
-  const action = `${path(id)}/pause`;
+  const fields = html`${spanField('pause-for', 'Pause', 'until it is resumed')}
+    <label
+      ><span>Reason</span><input id="pause-reason" name="reason" maxlength="200" autocomplete="off"
+    /></label>`;
   return html`<details class="menu button-menu" id="pause">
     <summary>Pause</summary>
-    <form class="sheet" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
-      <label
-        ><span>Pause</span
-        ><select id="pause-for" name="for">
-          ${spanOptions('until it is resumed')}
-        </select></label
-      >
-      <label
-        ><span>Reason</span
-        ><input id="pause-reason" name="reason" maxlength="200" autocomplete="off"
-      /></label>
-      <p class="form-error" role="alert"></p>
-      <button class="main" type="submit">Pause polling</button>
-    </form>
+    ${sheetForm(`${path(id)}/pause`, fields, 'Pause polling')}
   </details>`;
 }
 
 function resumeForm({ id }: PlantView): Html {
-  const action = `${path(id)}/resume`;
-  return html`<form id="resume" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
-    <button type="submit">
-      <span class="idle-text">Resume</span><span class="busy-text">resuming…</span></button
+  return html`<form id="resume" ${sentInPlace(`${path(id)}/resume`)}>
+    <button type="submit">${busyText('Resume', 'resuming…')}</button
     ><span class="form-error" role="alert"></span>
   </form>`;
 }
@@ -171,33 +163,19 @@ function resumeForm({ id }: PlantView): Html {
 function silenceMenu(plant: PlantView, nowMs: number): Html {
   const action = `${path(plant.id)}/silence`;
   if (silencedUntil(plant, nowMs) !== null)
-    return html`<form
-      id="unsilence"
-      method="post"
-      action="${action}"
-      hx-post="${action}"
-      ${actInPlace}
-    >
+    return html`<form id="unsilence" ${sentInPlace(action)}>
       <input type="hidden" name="for" value="0" /><button type="submit">End silence</button
       ><span class="form-error" role="alert"></span>
     </form>`;
+  const fields = html`<p class="muted">Its alerts are kept, and not announced meanwhile.</p>
+    ${spanField('silence-for', 'Silence', '')}`;
   return html`<details class="menu button-menu" id="silence">
     <summary>Silence</summary>
-    <form class="sheet" method="post" action="${action}" hx-post="${action}" ${actInPlace}>
-      <p class="muted">Its alerts are kept, and not announced meanwhile.</p>
-      <label
-        ><span>Silence</span
-        ><select id="silence-for" name="for">
-          ${spanOptions('')}
-        </select></label
-      >
-      <p class="form-error" role="alert"></p>
-      <button class="main" type="submit">Silence alerts</button>
-    </form>
+    ${sheetForm(action, fields, 'Silence alerts')}
   </details>`;
 }
 
-/** Until when its alerts are silenced, ms; null while they are not. */
+/** The end of the silence of its alerts, ms; null if they are not silenced. */
 function silencedUntil(plant: PlantView, nowMs: number): number | null {
   const untilMs = plant.alerts_silenced_until?.getTime() ?? null;
   return untilMs !== null && untilMs > nowMs ? untilMs : null;
@@ -248,25 +226,22 @@ function powerChart({ power, plant }: PlantPage): Html {
     const yesterday = power.yesterdayKw[i] ?? null;
     return today === null && yesterday === null ? [] : [{ minute, today, yesterday }];
   });
-  return chart({
-    name: 'power',
-    series,
-    legend: html`<span><i></i>today</span><span><i class="dashed"></i>yesterday</span>`,
-    label: "Power today and yesterday, kW over the plant's day",
-    region: 'Power as a table',
-    caption: `Power, kW, ${plant.timezone}`,
-    head: html`<th scope="col">time</th>
-      <th scope="col" class="num">today</th>
-      <th scope="col" class="num">yesterday</th>`,
-    rows: rows.map(
-      ({ minute, today, yesterday }) =>
-        html`<tr>
-          <th scope="row">${minuteText(minute)}</th>
-          <td class="num">${figure(today, 2, 'Not measured')}</td>
-          <td class="num">${figure(yesterday, 2, 'Not measured')}</td>
-        </tr>`,
-    ),
-  });
+  return chart(
+    {
+      name: 'power',
+      series,
+      legend: html`<span><i></i>today</span><span><i class="dashed"></i>yesterday</span>`,
+      label: "Power today and yesterday, kW over the plant's day",
+      region: 'Power as a table',
+      caption: `Power, kW, ${plant.timezone}`,
+    },
+    rows,
+    [
+      column('time', '', ({ minute }) => minuteText(minute)),
+      column('today', 'num', ({ today }) => figure(today, 2, 'Not measured')),
+      column('yesterday', 'num', ({ yesterday }) => figure(yesterday, 2, 'Not measured')),
+    ],
+  );
 }
 
 function minuteText(minute: number): string {
@@ -283,31 +258,29 @@ function energyChart({ energy: days }: PlantPage): Html {
     final: days.map((day) => day.final),
     median: days.map((day) => day.medianKwh),
   };
-  return chart({
-    name: 'energy',
-    series,
-    legend: html`<span><i class="box"></i>final</span
-      ><span><i class="box hatched"></i>not final</span
-      ><span><i class="line"></i>median of 7 days</span>`,
-    label: 'Energy of the last 30 days, kWh a day',
-    region: 'Energy as a table',
-    caption: 'Energy a day, kWh',
-    head: html`<th scope="col">day</th>
-      <th scope="col" class="num">kWh</th>
-      <th scope="col" class="num">median of 7 days</th>
-      <th scope="col">quality</th>`,
-    rows: days.toReversed().map(
-      (day) =>
-        html`<tr>
-          <th scope="row">${day.date}</th>
-          <td class="num">${figure(day.kwh, 1, 'No data of this day')}</td>
-          <td class="num">
-            ${figure(day.medianKwh, 1, 'Fewer than 3 complete days of the 7 before')}
-          </td>
-          <td>${day.kwh === null ? 'gap' : day.final ? 'final' : 'not final'}</td>
-        </tr>`,
-    ),
-  });
+  return chart(
+    {
+      name: 'energy',
+      series,
+      legend: html`<span><i class="box"></i>final</span
+        ><span><i class="box hatched"></i>not final</span
+        ><span><i class="line"></i>median of 7 days</span>`,
+      label: 'Energy of the last 30 days, kWh a day',
+      region: 'Energy as a table',
+      caption: 'Energy a day, kWh',
+    },
+    days.toReversed(),
+    [
+      column('day', '', ({ date }) => date),
+      column('kWh', 'num', ({ kwh }) => figure(kwh, 1, 'No data of this day')),
+      column('median of 7 days', 'num', ({ medianKwh }) =>
+        figure(medianKwh, 1, 'Fewer than 3 complete days of the 7 before'),
+      ),
+      column('quality', '', ({ kwh, final }) =>
+        kwh === null ? 'gap' : final ? 'final' : 'not final',
+      ),
+    ],
+  );
 }
 
 function alertLine({ plant, alerts, mayAct, nowMs }: PlantPage): Html {
@@ -350,48 +323,24 @@ const outcomeWords: Readonly<Record<Outcome, string>> = {
 
 function polls({ polls: lines, plant, nowMs }: PlantPage): Html {
   if (lines.length === 0) return html`<p class="muted">Not polled yet.</p>`;
-  return html`<table class="polls">
-    <caption class="sr">
-      Last polls, newest first
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">slot</th>
-        <th scope="col">outcome</th>
-        <th scope="col" class="num">late</th>
-        <th scope="col" class="num">took</th>
-        <th scope="col" class="num">power</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${lines.map((line) => {
-        const what = line.job_type === 'DAILY' ? 'day closed' : outcomeWords[line.outcome];
-        const missed =
-          line.slots_missed !== null && line.slots_missed > 1
-            ? ` (${line.slots_missed} slots)`
-            : '';
-        const by = line.trigger === 'SCHEDULE' ? '' : line.trigger.toLowerCase().replace('_', ' ');
-        return html`<tr>
-          <th scope="row" class="num-left">
-            ${slotText(line.scheduled_for.getTime(), plant.timezone, nowMs)}
-          </th>
-          <td>
-            <span class="${line.outcome === 'OK' ? '' : 'strong'}">${what}${missed}</span
-            >${by === '' ? '' : html` <small class="muted">${by}</small>`}${line.error === null ? '' : html`<br /><small>${line.error}</small>`}
-          </td>
-          <td class="num">
-            ${line.late_ms === null ? missing('Nothing was polled') : lateText(line.late_ms)}
-          </td>
-          <td class="num">
-            ${line.duration_ms === null ? missing('Nothing was polled') : tookText(line.duration_ms)}
-          </td>
-          <td class="num">
-            ${line.power_w === null ? missing('The answer held no power') : powerText(line.power_w)}
-          </td>
-        </tr>`;
-      })}
-    </tbody>
-  </table>`;
+  const columns: Column<PollLogRow>[] = [
+    column('slot', '', (line) => slotText(line.scheduled_for.getTime(), plant.timezone, nowMs)),
+    column('outcome', '', pollOutcome),
+    column('late', 'num', (line) => orMissing(line.late_ms, lateText, 'Nothing was polled')),
+    column('took', 'num', (line) => orMissing(line.duration_ms, tookText, 'Nothing was polled')),
+    column('power', 'num', (line) =>
+      orMissing(line.power_w, powerText, 'The answer held no power'),
+    ),
+  ];
+  return table({ className: 'polls', caption: 'Last polls, newest first' }, lines, columns);
+}
+
+function pollOutcome({ job_type, outcome, slots_missed, trigger, error }: PollLogRow): Html {
+  const what = job_type === 'DAILY' ? 'day closed' : outcomeWords[outcome];
+  const missed = slots_missed !== null && slots_missed > 1 ? ` (${slots_missed} slots)` : '';
+  const by = trigger === 'SCHEDULE' ? '' : trigger.toLowerCase().replace('_', ' ');
+  return html`<span class="${outcome === 'OK' ? '' : 'strong'}">${what}${missed}</span
+    >${by && html` <small class="muted">${by}</small>`}${error && html`<br /><small>${error}</small>`}`;
 }
 
 function slotText(atMs: number, timezone: string, nowMs: number): string {
@@ -411,51 +360,32 @@ function tookText(durationMs: number): string {
   return durationMs < 10_000 ? `${durationMs} ms` : `${decimal(durationMs / 1_000, 1)} s`;
 }
 
-function devices({ devices: lines, plant, nowMs }: PlantPage): Html {
+function devices({ devices: rows, plant, nowMs }: PlantPage): Html {
+  const unsaid = 'The vendor did not say';
+  const columns: Column<(typeof rows)[number]>[] = [
+    column('serial number', '', ({ sn }) => sn),
+    column('state', '', ({ state }) => state.toLowerCase()),
+    column('power', 'num', ({ powerW }) => orMissing(powerW, powerText, unsaid)),
+    column('today kWh', 'num', ({ todayEnergyKwh }) => figure(todayEnergyKwh, 1, unsaid)),
+    column('measured', 'num', ({ measuredAtMs }) =>
+      orMissing(measuredAtMs, (atMs) => time(atMs, plant.timezone, nowMs), unsaid),
+    ),
+  ];
   return html`<section aria-labelledby="h-devices">
     <h2 id="h-devices">Devices</h2>
     <div class="wide" tabindex="0" role="region" aria-label="Table of devices">
-      <table>
-        <caption class="sr">
-          Devices
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">serial number</th>
-            <th scope="col">state</th>
-            <th scope="col" class="num">power</th>
-            <th scope="col" class="num">today kWh</th>
-            <th scope="col" class="num">measured</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${lines.map(
-            (line) =>
-              html`<tr>
-                <th scope="row">${line.sn}</th>
-                <td>${line.state.toLowerCase()}</td>
-                <td class="num">
-                  ${line.powerW === null ? missing('The vendor did not say') : powerText(line.powerW)}
-                </td>
-                <td class="num">${figure(line.todayEnergyKwh, 1, 'The vendor did not say')}</td>
-                <td class="num">
-                  ${line.measuredAtMs === null ? missing('The vendor did not say') : time(line.measuredAtMs, plant.timezone, nowMs)}
-                </td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
+      ${table({ caption: 'Devices' }, rows, columns)}
     </div>
   </section>`;
 }
 
-/** Where the answer to "Poll now" stands; the page's own renewal leaves it alone. */
+/** The place of the answer to "Poll now"; a renewal of the page does not change it. */
 export function pollAnswer(words: string): Html {
   const text = words === '' ? '' : html`<p><b>Poll now:</b> ${words}</p>`;
   return html`<div class="answer" id="poll-answer" role="status" hx-morph-skip>${text}</div>`;
 }
 
-/** What a poll on a person's word came to: "ok, 310 ms, 41.7 kW, no change". */
+/** The outcome of a poll that a person asked for: "ok, 310 ms, 41.7 kW, no change". */
 export function pollAnswerText(view: {
   outcome: Outcome;
   durationMs: number | null;

@@ -5,16 +5,16 @@ import { durationText } from '../../../domain/wording.ts';
 import { type Fact, valueOf } from '../../../operations/diagnosis.ts';
 import { lateness, pulse, slotCount } from '../../../operations/plants/figures.ts';
 import { keptFor } from '../../kept.ts';
-import { chart, decimal, type Html, missing } from '../../pages/components.ts';
+import { chart, column, decimal, type Html, missing } from '../../pages/components.ts';
 import type { SystemPanel } from '../../system/page.ts';
 
-/** How polling went in the last hour, on the System page. */
+/** The panel of the System page about polling in the last hour. */
 
 const minutesShown = 60;
-/** Counting a day's slots of a large fleet costs a tenth of a second: not at every renewal of every page. */
+/** Counting a day's slots of a large fleet takes 0.1 s, so the count is kept for this time, ms. */
 const slotsKeptMs = 30_000;
 
-/** The panel counts slots of its own: one for each app. */
+/** Each panel keeps its own count of slots. */
 export function createPollingPanel(): SystemPanel {
   const keptSlotCount = keptFor(slotsKeptMs, slotCount);
   const content: Fact<Html> = async ({ db, clock }, look) => {
@@ -28,7 +28,7 @@ export function createPollingPanel(): SystemPanel {
     const lateMs = valueOf(late);
     const { missed, due } = valueOf(slots);
     const { oldestDueAt } = valueOf(polling);
-    // The running minute is not over: its count would read as a fall.
+    // The current minute is incomplete, so its count would look like a fall.
     const whole = minutes.slice(0, -1);
     const figures: [string, Html | string][] = [
       ['polls a minute, last 5 min', rateText(whole.slice(-5))],
@@ -75,27 +75,24 @@ function latenessText(ms: number | undefined): Html | string {
 function minutesChart(minutes: readonly PolledMinute[]): Html {
   return html`<section aria-labelledby="h-rate">
     <h2 id="h-rate">Polls a minute <small>last hour</small></h2>
-    ${chart({
-      name: 'polls',
-      series: {
-        polls: minutes.map(({ polled }) => polled),
-        failed: minutes.map(({ failed }) => failed),
+    ${chart(
+      {
+        name: 'polls',
+        series: {
+          polls: minutes.map(({ polled }) => polled),
+          failed: minutes.map(({ failed }) => failed),
+        },
+        legend: html`<span><i></i>polls</span><span><i class="dashed"></i>failed</span>`,
+        label: 'Polls of each minute of the last hour',
+        region: 'Polls as a table',
+        caption: 'Polls a minute',
       },
-      legend: html`<span><i></i>polls</span><span><i class="dashed"></i>failed</span>`,
-      label: 'Polls of each minute of the last hour',
-      region: 'Polls as a table',
-      caption: 'Polls a minute',
-      head: html`<th scope="col">minutes ago</th>
-        <th scope="col" class="num">polls</th>
-        <th scope="col" class="num">failed</th>`,
-      rows: minutes.map(
-        ({ polled, failed }, i) =>
-          html`<tr>
-            <th scope="row">${minutes.length - i}</th>
-            <td class="num">${polled}</td>
-            <td class="num">${failed}</td>
-          </tr>`,
-      ),
-    })}
+      minutes.map((minute, i) => ({ ...minute, ago: minutes.length - i })),
+      [
+        column('minutes ago', '', ({ ago }) => String(ago)),
+        column('polls', 'num', ({ polled }) => String(polled)),
+        column('failed', 'num', ({ failed }) => String(failed)),
+      ],
+    )}
   </section>`;
 }
