@@ -1,7 +1,13 @@
-import type { AlarmsAnswer, VendorAlarm, VendorSeverity } from '../../domain/plants/reading.ts';
-import { AdapterError } from './adapter-error.ts';
+import type {
+  AlarmsAnswer,
+  DailyEnergy,
+  VendorAlarm,
+  VendorSeverity,
+} from '../../domain/plants/reading.ts';
+import type { LocalDate } from '../../domain/zone.ts';
+import { invalidFormat } from './adapter-error.ts';
 
-/** Texts with which vendors say "no value" (vendors.md: Solis "--", Huawei "N/A"). */
+/** Texts with which vendors say "no value" (Solis "--", Huawei "N/A"). */
 const noValueTexts = new Set(['', '-', '--', 'n/a', 'null']);
 
 const numericText = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
@@ -28,13 +34,44 @@ export function requireEnergyKwh(
   sentinels: readonly number[] = [],
 ): number {
   const energyKwh = toNumber(value);
-  if (energyKwh === null) throw invalid(`${what} is missing`);
-  if (!Number.isFinite(energyKwh)) throw invalid(`${what} is not a finite number`);
-  if (energyKwh < 0) throw invalid(`${what} is negative`);
+  if (energyKwh === null) throw invalidFormat(`${what} is missing`);
+  if (!Number.isFinite(energyKwh)) throw invalidFormat(`${what} is not a finite number`);
+  if (energyKwh < 0) throw invalidFormat(`${what} is negative`);
   if (sentinels.includes(energyKwh)) {
-    throw invalid(`${what} is the vendor's value for "not fitted"`);
+    throw invalidFormat(`${what} is the vendor's value for "not fitted"`);
   }
   return energyKwh;
+}
+
+/** As `requireEnergyKwh`, for a row that may say nothing: then null. */
+export function energyKwhOf(
+  value: unknown,
+  what: string,
+  sentinels: readonly number[] = [],
+): number | null {
+  return toNumber(value) === null ? null : requireEnergyKwh(value, what, sentinels);
+}
+
+/** Whether the energy is a finite number that is not negative and none of `sentinels`. */
+export function isPossibleEnergy(energyKwh: number, sentinels: readonly number[] = []): boolean {
+  return Number.isFinite(energyKwh) && energyKwh >= 0 && !sentinels.includes(energyKwh);
+}
+
+/** The days `from` … `to`, both included, in order. */
+export function seriesOf(
+  energyByDate: Iterable<readonly [LocalDate, number | null]>,
+  from: LocalDate,
+  to: LocalDate,
+): DailyEnergy[] {
+  return [...energyByDate]
+    .filter(([date]) => date >= from && date <= to)
+    .map(([date, energyKwh]) => ({ date, energyKwh }))
+    .toSorted((a, b) => (a.date < b.date ? -1 : 1));
+}
+
+/** The higher of two energies of one day: late uploads of a logger only add. */
+export function higherOf(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }
 
 /** How many digits after the decimal point the number was given with; 0 for whole numbers. */
@@ -100,8 +137,4 @@ function merge(a: VendorAlarm, b: VendorAlarm): VendorAlarm {
 function laterOf(a: string | null, b: string | null): string | null {
   if (a === null || b === null) return a ?? b;
   return Date.parse(b) > Date.parse(a) ? b : a;
-}
-
-function invalid(message: string): AdapterError {
-  return new AdapterError('INVALID_DATA_FORMAT', message);
 }

@@ -3,10 +3,8 @@ import type { AdapterDeps } from '../contract.ts';
 import { AdapterError } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import { AccountSession, requireCredential, type Session } from '../session.ts';
-import type { TransportResponse } from '../transport.ts';
-import { send } from '../transport.ts';
-import type { HuaweiPath } from './refusals.ts';
-import { gatewayRefusal, refusalByStatus, refusalOf } from './refusals.ts';
+import { postJson, type TransportResponse } from '../transport.ts';
+import { gatewayRefusal, type HuaweiPath, refusalByStatus, refusalOf } from './refusals.ts';
 import { envelopeSchema, gatewayRefusalSchema } from './wire.schema.ts';
 
 /** FusionSolar's clouds. An account lives on one sub-domain; any other answers its login with a web page. */
@@ -82,18 +80,8 @@ export class HuaweiClient {
     headers: Readonly<Record<string, string>>,
     body: Readonly<Record<string, unknown>>,
   ): Promise<TransportResponse> {
-    const { transport, signal, now } = this.#deps;
-    const response = await send(
-      transport,
-      {
-        method: 'POST',
-        url: `${apiHost}/thirdData/${path}`,
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(body),
-      },
-      signal,
-    );
-    const refusal = refusalByStatus(path, response, now);
+    const response = await postJson(this.#deps, `${apiHost}/thirdData/${path}`, body, headers);
+    const refusal = refusalByStatus(path, response, this.#deps.now);
     if (refusal !== null) throw refusal;
     return response;
   }

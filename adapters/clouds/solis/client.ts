@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { AdapterError } from '../adapter-error.ts';
 import type { AdapterDeps } from '../contract.ts';
 import { check, parseJson } from '../json.ts';
-import { retryAfterMs } from '../retry-after.ts';
+import { troubleByStatus } from '../retry-after.ts';
 import { send, type TransportResponse } from '../transport.ts';
 import { signedHeaders } from './signing.ts';
 import { envelopeSchema } from './wire.schema.ts';
@@ -81,14 +81,8 @@ function refuseStatus(endpoint: string, response: TransportResponse, now: Date):
     const message = `${endpoint}: the vendor finds our clock more than 15 min off`;
     throw new AdapterError('UNKNOWN', message);
   }
-  if (status === 429) {
-    throw new AdapterError('RATE_LIMIT_EXCEEDED', `${endpoint}: too many requests`, {
-      retryAfterMs: retryAfterMs(response, now) ?? rateWindowMs,
-    });
-  }
-  if (status >= 500) {
-    throw new AdapterError('VENDOR_ERROR', `${endpoint}: HTTP status ${status}`);
-  }
+  const trouble = troubleByStatus(endpoint, response, now, rateWindowMs);
+  if (trouble !== null) throw trouble;
 }
 
 function refusal(endpoint: string, code: string, msg: unknown): AdapterError {
