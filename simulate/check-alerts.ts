@@ -1,8 +1,8 @@
 import type { AlertSeverity, ClosingVerdict } from '../domain/plants/facts.ts';
 import type { Brand } from '../domain/plants/plant.ts';
-import type { Fail, Polled } from './checker.ts';
+import type { Fail, Polled } from './judging.ts';
 import { dateAt } from './calendar.ts';
-import { type Ledger, type LedgerAlert, keyOf, type Notification } from './ledger.ts';
+import { type Store, type StoredAlert, keyOf, type Notification } from './store.ts';
 import type { PlantLife } from './life.ts';
 import { type Day, isTellingTime, type Low, runningSays } from './oracle.ts';
 import type { ShownAlarm, ShownAlarms } from './vendor.ts';
@@ -26,7 +26,7 @@ interface Known {
 
 export class AlertsCheck {
   readonly #life: PlantLife;
-  readonly #ledger: Ledger;
+  readonly #store: Store;
   readonly #accountPlants: readonly string[];
   readonly #fail: Fail;
   readonly #known = new Map<string, Known>();
@@ -40,9 +40,9 @@ export class AlertsCheck {
   #low: Low = null;
   #streak: { date: string; isBelow: boolean; verdicts: number; belowTen: number } | null = null;
 
-  constructor(life: PlantLife, ledger: Ledger, accountPlants: readonly string[], fail: Fail) {
+  constructor(life: PlantLife, store: Store, accountPlants: readonly string[], fail: Fail) {
     this.#life = life;
-    this.#ledger = ledger;
+    this.#store = store;
     this.#accountPlants = accountPlants;
     this.#fail = fail;
   }
@@ -74,7 +74,7 @@ export class AlertsCheck {
 
   /** People acknowledge: a change of state with its event, which is theirs. */
   afterDecision(): void {
-    for (const alert of this.#ledger.alerts(this.#life.id)) {
+    for (const alert of this.#store.alerts(this.#life.id)) {
       const known = this.#known.get(alert.id);
       if (known !== undefined && !this.#over.has(alert.id)) known.events = alert.events.length;
     }
@@ -90,7 +90,7 @@ export class AlertsCheck {
     if (!isRefused) return;
     // Another plant of the account may have been refused first: then its alert speaks for all.
     const saying = this.#accountPlants.filter((plantId) =>
-      this.#ledger
+      this.#store
         .alerts(plantId)
         .some((alert) => alert.state !== 'RESOLVED' && isOf(alert, 'AUTH')),
     );
@@ -129,12 +129,12 @@ export class AlertsCheck {
   #isSaidClosed(key: string, closed: ReadonlyMap<string, number>): boolean {
     const endMs = closed.get(key);
     const active = this.#active().some((alert) => keyOf(alert) === key);
-    // Whether the alert ended by it is read from the ledger: only an end that is not said must not happen.
+    // Whether the alert ended by it is read from the store: only an end that is not said must not happen.
     return endMs !== undefined && !active;
   }
 
   #judgeMissingAlarms(nowMs: number): void {
-    const { activatedAtMs } = this.#ledger.findPlant(this.#life.id);
+    const { activatedAtMs } = this.#store.findPlant(this.#life.id);
     const sinceMs = Math.max(this.#alarmsCompleteAtMs ?? 0, activatedAtMs ?? nowMs);
     if (nowMs - sinceMs >= sixHoursMs) this.#areAlarmsMissing = true;
     else if (this.#alarmsCompleteAtMs === nowMs) this.#areAlarmsMissing = false;
@@ -192,7 +192,7 @@ export class AlertsCheck {
   }
 
   #judgeOffline(nowMs: number, lastSeenAtMs: number | null): void {
-    const { integrationStatus, activatedAtMs } = this.#ledger.findPlant(this.#life.id);
+    const { integrationStatus, activatedAtMs } = this.#store.findPlant(this.#life.id);
     const isActive = this.#active().some(({ type }) => type === 'OFFLINE');
     const isSeen = lastSeenAtMs !== null && nowMs - lastSeenAtMs <= 24 * hourMs;
     if (isSeen && isActive) this.#fail('OFFLINE although it was seen within 24 h');
@@ -211,7 +211,7 @@ export class AlertsCheck {
   /** One active alert a key, events that follow each other, and what was told of them. */
   #judgeLives(nowMs: number): void {
     const keys = new Set<string>();
-    for (const alert of this.#ledger.alerts(this.#life.id)) {
+    for (const alert of this.#store.alerts(this.#life.id)) {
       if (this.#over.has(alert.id)) continue;
       const known = this.#known.get(alert.id) ?? { events: 0, notifications: 0 };
       this.#judgeEvents(alert, known.events);
@@ -233,7 +233,7 @@ export class AlertsCheck {
     }
   }
 
-  #judgeEvents(alert: LedgerAlert, from: number): void {
+  #judgeEvents(alert: StoredAlert, from: number): void {
     for (let index = from; index < alert.events.length; index += 1) {
       const [event, before] = [alert.events[index], alert.events[index - 1]];
       if (event === undefined) continue;
@@ -247,9 +247,9 @@ export class AlertsCheck {
     }
   }
 
-  #judgeTold(alert: LedgerAlert, told: Notification, eventsBefore: number): void {
+  #judgeTold(alert: StoredAlert, told: Notification, eventsBefore: number): void {
     const { kind, createdAtMs, notBeforeMs, severity } = told;
-    const plant = this.#ledger.findPlant(this.#life.id);
+    const plant = this.#store.findPlant(this.#life.id);
     const what = `${kind} of ${keyOf(alert)} at ${new Date(notBeforeMs).toISOString()}`;
     const isUrgent = alert.type === 'MOCK_FAULT' && severity === 'RED' && kind !== 'RECOVERED';
     if (isUrgent) {
@@ -285,15 +285,15 @@ export class AlertsCheck {
   }
 
   /** When people were last told of this key, or will be: of the alert itself, or of one of its key before it. */
-  #lastTold(alert: LedgerAlert, told: Notification | null): number | null {
+  #lastTold(alert: StoredAlert, told: Notification | null): number | null {
     const times = notificationsBefore(alert, told)
-      .filter(({ kind, droppedAtMs }) => kind !== 'RECOVERED' && droppedAtMs === null)
+      .filter(isTold)
       .map(({ notBeforeMs }) => notBeforeMs);
     const atMs = told?.createdAtMs ?? Infinity;
-    for (const other of this.#ledger.alerts(this.#life.id)) {
+    for (const other of this.#store.alerts(this.#life.id)) {
       if (other === alert || keyOf(other) !== keyOf(alert)) continue;
       for (const one of other.notifications) {
-        if (one.kind === 'RECOVERED' || one.droppedAtMs !== null) continue;
+        if (!isTold(one)) continue;
         // A red alert takes nothing from one that was yellow at its end.
         if (other.severity === 'YELLOW' && alert.events[0]?.severity === 'RED') continue;
         if (one.notBeforeMs <= atMs) times.push(one.notBeforeMs);
@@ -303,49 +303,48 @@ export class AlertsCheck {
   }
 
   /** What is new, and not told for 6 h, is told at the next look. */
-  #judgeUntold(alert: LedgerAlert, nowMs: number): void {
-    const plant = this.#ledger.findPlant(this.#life.id);
-    const isSilent =
-      (plant.alertsSilencedUntilMs !== null && nowMs < plant.alertsSilencedUntilMs) ||
-      plant.integrationStatus === 'DISABLED_BY_OPERATOR';
-    if (alert.state !== 'NEW' || alert.muted || isSilent) return;
+  #judgeUntold(alert: StoredAlert, nowMs: number): void {
+    if (alert.state !== 'NEW' || alert.muted || this.#isSilent(nowMs)) return;
     const lastMs = this.#lastTold(alert, null);
     if (lastMs === null || nowMs - lastMs > sixHoursMs)
       this.#fail(`${keyOf(alert)} is told to nobody`);
   }
 
-  #judgeEnd(alert: LedgerAlert, nowMs: number): void {
-    const pending = alert.notifications.filter(
-      ({ kind, notBeforeMs, droppedAtMs }) =>
-        kind !== 'RECOVERED' && notBeforeMs > nowMs && droppedAtMs === null,
-    );
-    if (pending.length > 0) this.#fail(`${keyOf(alert)} has ended and is still to be told`);
+  #judgeEnd(alert: StoredAlert, nowMs: number): void {
+    const told = alert.notifications.filter(isTold);
+    if (told.some(({ notBeforeMs }) => notBeforeMs > nowMs))
+      this.#fail(`${keyOf(alert)} has ended and is still to be told`);
     if ((alert.resolvedAtMs ?? 0) > nowMs || (alert.resolvedAtMs ?? 0) < alert.startedAtMs)
       this.#fail(`${keyOf(alert)} ends at an impossible time`);
-    const plant = this.#ledger.findPlant(this.#life.id);
-    const isSilent =
-      (plant.alertsSilencedUntilMs !== null && nowMs < plant.alertsSilencedUntilMs) ||
-      plant.integrationStatus === 'DISABLED_BY_OPERATOR';
-    const wasTold = alert.notifications.some(
-      ({ kind, droppedAtMs, notBeforeMs }) =>
-        kind !== 'RECOVERED' && droppedAtMs === null && notBeforeMs <= nowMs,
-    );
+    const wasTold = told.some(({ notBeforeMs }) => notBeforeMs <= nowMs);
     const recovered = alert.notifications.filter(({ kind }) => kind === 'RECOVERED').length;
-    if (wasTold && !isSilent && recovered !== 1)
+    if (wasTold && !this.#isSilent(nowMs) && recovered !== 1)
       this.#fail(`the end of ${keyOf(alert)} is told ${recovered} times`);
   }
 
-  #active(): LedgerAlert[] {
-    return this.#ledger.alerts(this.#life.id).filter(({ state }) => state !== 'RESOLVED');
+  #isSilent(nowMs: number): boolean {
+    const { alertsSilencedUntilMs, integrationStatus } = this.#store.findPlant(this.#life.id);
+    return (
+      nowMs < (alertsSilencedUntilMs ?? -Infinity) || integrationStatus === 'DISABLED_BY_OPERATOR'
+    );
+  }
+
+  #active(): StoredAlert[] {
+    return this.#store.alerts(this.#life.id).filter(({ state }) => state !== 'RESOLVED');
   }
 }
 
-function notificationsBefore(alert: LedgerAlert, told: Notification | null): Notification[] {
+function notificationsBefore(alert: StoredAlert, told: Notification | null): Notification[] {
   const end = told === null ? alert.notifications.length : alert.notifications.indexOf(told);
   return alert.notifications.slice(0, end);
 }
 
-function isOf(alert: LedgerAlert, code: string): boolean {
+/** Whether people hear, or will hear, of trouble by it. */
+function isTold({ kind, droppedAtMs }: Notification): boolean {
+  return kind !== 'RECOVERED' && droppedAtMs === null;
+}
+
+function isOf(alert: StoredAlert, code: string): boolean {
   return alert.type === 'API_ERROR' && alert.vendorAlarmCode === code;
 }
 

@@ -1,9 +1,7 @@
-import type { Booked } from '../domain/plants/changes.ts';
 import type { ClosingVerdict } from '../domain/plants/facts.ts';
-import type { Reading } from '../domain/plants/reading.ts';
 import { dateAfter, dateAt } from './calendar.ts';
-import type { Counts, Fail } from './checker.ts';
-import type { Ledger, StoredDay } from './ledger.ts';
+import type { Counts, Fail, Snapshot } from './judging.ts';
+import type { Store, StoredDay } from './store.ts';
 import {
   belongsToDate,
   closingSays,
@@ -19,6 +17,9 @@ import type { Heard, SimulatedVendor } from './vendor.ts';
 /** Judges what is booked to which day: by the oracle's guards, and by what the plant has truly made. */
 
 const hourMs = 3_600_000;
+/** What a vendor says of a snapshot is known. */
+type HeardSnapshot = Snapshot & { heard: Heard };
+
 /** A vendor shows one decimal. */
 const displayKwh = 0.0501;
 const tenMinutesMs = 600_000;
@@ -37,13 +38,13 @@ export class DaysCheck {
   /** Polls since which a day that is not whole was not asked for. */
   readonly #unasked = new Map<string, number>();
   readonly #vendor: SimulatedVendor;
-  readonly #ledger: Ledger;
+  readonly #store: Store;
   readonly #counts: Counts;
   readonly #fail: Fail;
 
-  constructor(vendor: SimulatedVendor, ledger: Ledger, counts: Counts, fail: Fail) {
+  constructor(vendor: SimulatedVendor, store: Store, counts: Counts, fail: Fail) {
     this.#vendor = vendor;
-    this.#ledger = ledger;
+    this.#store = store;
     this.#counts = counts;
     this.#fail = fail;
   }
@@ -52,23 +53,24 @@ export class DaysCheck {
     return this.#vendor.life.id;
   }
 
-  afterReading(nowMs: number, reading: Reading, booked: Booked, heard: Heard): void {
-    const plant = this.#ledger.findPlant(this.#plantId);
-    const stated = this.#stated(reading, heard, nowMs);
+  afterReading(snapshot: HeardSnapshot): void {
+    const { nowMs, booked } = snapshot;
+    const plant = this.#store.findPlant(this.#plantId);
+    const stated = this.#stated(snapshot);
     const date = dateAt(stated.atMs, plant.timezone);
     const { isBooked, reason } = belongsToDate(stated, this.rows, plant, nowMs);
     if (booked.bookedDate !== (isBooked ? date : null))
       this.#fail(
         `${stated.kwh} kWh booked to ${booked.bookedDate}, expected ${isBooked ? date : 'nothing'} (${reason})`,
       );
-    if (isBooked) this.#book(date, stated, reading, booked, nowMs, heard);
+    if (isBooked) this.#book(date, stated, snapshot);
     this.#compare(date, nowMs);
   }
 
   /** After a poll with a reading: each of the last days is whole, or it was asked for. */
   afterPoll(nowMs: number): void {
     const today = dateAt(nowMs, this.#vendor.life.place.timezone);
-    const inVain = this.#ledger.gapTries(this.#plantId);
+    const inVain = this.#store.gapTries(this.#plantId);
     for (let age = askedAgainDays; age >= 1; age -= 1) {
       const date = dateAfter(today, -age);
       const row = this.rows.get(date);
@@ -85,7 +87,7 @@ export class DaysCheck {
   }
 
   /** What the vendor has said, from the vendor's side. */
-  #stated(reading: Reading, heard: Heard, nowMs: number): Stated {
+  #stated({ reading, heard, nowMs }: HeardSnapshot): Stated {
     const shown = heard.summary;
     if (shown === null) return this.#fail('a reading without an answer');
     const { summary } = reading;
@@ -123,16 +125,10 @@ export class DaysCheck {
     return Number((lifetimeKwh + 0.1 * (inverters - 1)).toFixed(6));
   }
 
-  #book(
-    date: string,
-    stated: Stated,
-    reading: Reading,
-    booked: Booked,
-    nowMs: number,
-    heard: Heard,
-  ): void {
+  #book(date: string, stated: Stated, snapshot: HeardSnapshot): void {
+    const { nowMs, reading, booked } = snapshot;
     const kwh = stated.kwh ?? 0;
-    this.#judgeByTruth(date, kwh, stated, nowMs, heard);
+    this.#judgeByTruth(date, stated, snapshot);
     const { life } = this.#vendor;
     const before = this.rows.get(date);
     const isOpen =
@@ -163,12 +159,13 @@ export class DaysCheck {
     this.rows.set(date, row);
     const saysKwh = isOpen ? row.todayEnergyKwh : kwh;
     if (booked.todayEnergyKwh !== saysKwh)
-      this.#fail(`the ledger says ${booked.todayEnergyKwh} kWh, expected ${saysKwh}`);
+      this.#fail(`the poll says ${booked.todayEnergyKwh} kWh, expected ${saysKwh}`);
   }
 
   /** A day has at most what the plant has made of it. */
-  #judgeByTruth(date: string, kwh: number, stated: Stated, nowMs: number, heard: Heard): void {
+  #judgeByTruth(date: string, stated: Stated, { nowMs, heard }: HeardSnapshot): void {
     const { truth } = this.#vendor;
+    const kwh = stated.kwh ?? 0;
     const madeKwh = truth.dateAt(nowMs) === date ? truth.energyAt(nowMs) : truth.totalOf(date);
     const toleranceKwh = displayKwh + 1.01 * stated.lifetimeStepKwh;
     if (kwh <= madeKwh + toleranceKwh || this.#misled.has(date)) return;
@@ -181,7 +178,7 @@ export class DaysCheck {
   /** After the series was asked: each day as the oracle says. */
   afterSeries(call: SeriesCall): void {
     for (const date of call.dates) this.#asked.add(date);
-    const plant = this.#ledger.findPlant(this.#plantId);
+    const plant = this.#store.findPlant(this.#plantId);
     if (call.failure === null) {
       const today =
         call.source === 'CLOSING'
@@ -230,7 +227,7 @@ export class DaysCheck {
     const { timezone } = this.#vendor.life.place;
     if (verdict.date !== date || dateAt(atMs, timezone) !== date)
       this.#fail(`the closing of ${date} stands at ${new Date(atMs).toISOString()}`);
-    const stored = this.#ledger.findDay(this.#plantId, date);
+    const stored = this.#store.findDay(this.#plantId, date);
     const row = this.rows.get(date);
     if (row !== undefined && stored !== undefined) {
       const totals = stored.totalsByTime ?? [];
@@ -255,7 +252,7 @@ export class DaysCheck {
   }
 
   #compareRow(date: string): void {
-    const stored = this.#ledger.findDay(this.#plantId, date);
+    const stored = this.#store.findDay(this.#plantId, date);
     this.compareStored(date, stored);
   }
 

@@ -1,13 +1,12 @@
 import type { AlertsChanges, Booked } from '../domain/plants/changes.ts';
 import type { ClosingVerdict } from '../domain/plants/facts.ts';
-import type { Reading, VendorFailure } from '../domain/plants/reading.ts';
 import { AlertsCheck } from './check-alerts.ts';
 import { DaysCheck } from './check-days.ts';
 import { checkLedger } from './check-ledger.ts';
-import type { Ledger } from './ledger.ts';
+import type { Store } from './store.ts';
 import type { Life, PlantLife } from './life.ts';
 import type { PollAnswer } from '../workflows/plants/messages.ts';
-import type { FailedAttempt } from './poll.ts';
+import { type Counts, type Fail, type Polled, type Snapshot, Violation } from './judging.ts';
 import { statusOf } from './oracle.ts';
 import type { Steps } from './steps.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
@@ -27,34 +26,8 @@ const burstRequestsMax = 12;
 const startToleranceMs = 5;
 const neverRetried: readonly string[] = ['AUTH_FAILED', 'PLANT_NOT_FOUND', 'INVALID_DATA_FORMAT'];
 
-/** An invariant does not hold. */
-export class Violation extends Error {
-  readonly plantId: string;
-  readonly trace: readonly string[];
-
-  constructor(plantId: string, message: string, trace: readonly string[], options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'Violation';
-    this.plantId = plantId;
-    this.trace = trace;
-  }
-}
-
-/** What a poll decided, as the checker is told of it. */
-export interface Polled {
-  slotMs: number;
-  nowMs: number;
-  result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
-  booked: Booked | null;
-  heard: Heard | null;
-  changes: AlertsChanges;
-  attempts: number;
-  failed: readonly FailedAttempt[];
-  areCredentialsCurrent: boolean;
-}
-
-/** What is expected of one plant, kept apart from its ledger. */
-export interface Expected {
+/** What is expected of one plant, kept apart from the store. */
+interface Expected {
   life: PlantLife;
   lastSeenAtMs: number | null;
   /** The newest slot, or start of a manual poll, that was decided. */
@@ -66,25 +39,15 @@ export interface Expected {
   trace: (() => string)[];
 }
 
-export interface Counts {
-  polls: number;
-  evaluations: number;
-  closings: number;
-  /** Times at which a vendor's word was false and no guard can know it. */
-  beyondGuards: number;
-}
-
-export type Fail = (message: string) => never;
-
 export class Checker {
   readonly counts: Counts = { polls: 0, evaluations: 0, closings: 0, beyondGuards: 0 };
-  readonly #ledger: Ledger;
+  readonly #store: Store;
   readonly #steps: Steps;
   readonly #expected = new Map<string, Expected>();
 
   constructor(steps: Steps, vendors: readonly SimulatedVendor[]) {
     this.#steps = steps;
-    this.#ledger = steps.ledger;
+    this.#store = steps.store;
     const accountPlants = vendors.map(({ life }) => life.id);
     for (const vendor of vendors) {
       const { life } = vendor;
@@ -95,29 +58,23 @@ export class Checker {
         decidedMs: null,
         failures: 0,
         lastShown: '',
-        days: new DaysCheck(vendor, steps.ledger, this.counts, fail),
-        alerts: new AlertsCheck(life, steps.ledger, accountPlants, fail),
+        days: new DaysCheck(vendor, steps.store, this.counts, fail),
+        alerts: new AlertsCheck(life, steps.store, accountPlants, fail),
         trace: [],
       });
     }
   }
 
   /** After the snapshot step. */
-  snapshotTaken(
-    plantId: string,
-    slotMs: number,
-    nowMs: number,
-    reading: Reading,
-    booked: Booked,
-    heard: Heard | null,
-  ): void {
+  snapshotTaken(plantId: string, snapshot: Snapshot): void {
     const { days, trace } = this.#of(plantId);
+    const { slotMs, nowMs, booked, heard } = snapshot;
     note(trace, () => {
       const { bookedDate, todayEnergyKwh, lifetimeEnergyKwh, powerW, seenAtMs } = booked;
       const shown = heard?.summary;
       return `${iso(slotMs)} read at ${iso(nowMs)}: vendor ${shown?.todayKwh ?? '-'} kWh of ${shown?.counterDate ?? '-'} measured ${iso(shown?.measuredMs ?? null)}; booked ${todayEnergyKwh} kWh to ${bookedDate}, lifetime ${lifetimeEnergyKwh}, ${powerW} W, seen ${iso(seenAtMs)}`;
     });
-    if (heard !== null) days.afterReading(nowMs, reading, booked, heard);
+    if (heard !== null) days.afterReading({ ...snapshot, heard });
   }
 
   /** After a series was asked, for whatever reason. */
@@ -185,13 +142,13 @@ export class Checker {
 
   /** A request to poll was served. `answer` null: refused. */
   answered(plantId: string, askedAtMs: number, answer: PollAnswer | null): void {
-    const { integrationStatus } = this.#ledger.findPlant(plantId);
+    const { integrationStatus } = this.#store.findPlant(plantId);
     if (answer === null) {
       if (integrationStatus === 'ACTIVE') this.#fail(plantId, 'a request was refused');
       return;
     }
     const slotMs = Date.parse(answer.scheduled_for);
-    const row = this.#ledger.polls(plantId).findLast((one) => one.slotMs === slotMs);
+    const row = this.#store.polls(plantId).findLast((one) => one.slotMs === slotMs);
     if (row === undefined)
       return this.#fail(plantId, `answered with ${iso(slotMs)}, without a row`);
     // A poll that was skipped says when it was due.
@@ -227,7 +184,7 @@ export class Checker {
   atTheEnd(life: Life): void {
     for (const [plantId, expected] of this.#expected) {
       const fail: Fail = (message) => this.#fail(plantId, message);
-      checkLedger(this.#ledger, expected, life, fail);
+      checkLedger(this.#store, expected, life, fail);
     }
   }
 
@@ -253,7 +210,7 @@ export class Checker {
     expected: Expected,
     { result, heard, nowMs, booked }: Polled,
   ): void {
-    const plant = this.#ledger.findPlant(plantId);
+    const plant = this.#store.findPlant(plantId);
     if (result.kind === 'FAILURE') expected.failures += 1;
     else {
       expected.failures = 0;
@@ -275,9 +232,10 @@ export class Checker {
   }
 
   #judgeStatus(plantId: string, expected: Expected, nowMs: number): void {
-    const plant = this.#ledger.findPlant(plantId);
-    const active = this.#ledger.alerts(plantId).filter(({ state }) => state !== 'RESOLVED');
-    const { status, reason } = statusOf(plant, expected.lastSeenAtMs, active, nowMs, expected.life);
+    const plant = this.#store.findPlant(plantId);
+    const active = this.#store.alerts(plantId).filter(({ state }) => state !== 'RESOLVED');
+    const { life, lastSeenAtMs } = expected;
+    const { status, reason } = statusOf(plant, life, { lastSeenAtMs, active }, nowMs);
     if (plant.status !== status || plant.statusReason !== reason)
       this.#fail(
         plantId,
@@ -333,6 +291,6 @@ function note(trace: (() => string)[], say: () => string): void {
   if (trace.length > traceMax) trace.shift();
 }
 
-export function iso(atMs: number | null): string {
+function iso(atMs: number | null): string {
   return atMs === null ? 'never' : new Date(atMs).toISOString().slice(0, 19);
 }

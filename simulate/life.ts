@@ -44,21 +44,28 @@ export function isWithin(atMs: number, { fromMs, toMs }: Span): boolean {
   return atMs >= fromMs && atMs < toMs;
 }
 
-export type FaultKind =
-  | 'TIME_OUT'
-  | 'HTTP_500'
-  | 'HTML'
-  | 'TRUNCATED'
-  | 'MISSING_FIELD'
-  | 'IMPOSSIBLE_ENERGY'
-  | 'IMPOSSIBLE_POWER'
-  | 'RATE_LIMIT'
-  | 'SESSION_EXPIRED'
-  /** An answer of a while ago, from a cache: late, doubled, and out of order. */
-  | 'STALE'
-  /** The logger's clock is off. */
-  | 'CLOCK'
-  | 'PARTIAL_PAGES';
+/** Drawn from as they stand: what is named more often comes more often. */
+const faultKinds = [
+  'TIME_OUT',
+  'HTTP_500',
+  'HTML',
+  'TRUNCATED',
+  'MISSING_FIELD',
+  'IMPOSSIBLE_ENERGY',
+  'IMPOSSIBLE_POWER',
+  'RATE_LIMIT',
+  'RATE_LIMIT',
+  'SESSION_EXPIRED',
+  // An answer of a while ago, from a cache: late, doubled, and out of order.
+  'STALE',
+  'STALE',
+  // The logger's clock is off.
+  'CLOCK',
+  'PARTIAL_PAGES',
+  'PARTIAL_PAGES',
+  'PARTIAL_PAGES',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
 
 /** A time in which a part of a vendor's answers goes wrong. */
 export interface Fault extends Span {
@@ -178,7 +185,12 @@ export function drawLife(seed: string, days: number): Life {
   const brand = random.pick(brandsDrawn);
   const count = random.chance(0.3) ? 2 : 1;
   const plants = Array.from({ length: count }, (_, index) =>
-    drawPlant(seed, index, brand, where, span, isCalm),
+    drawPlant(randomOf(seed, 'plant', index), `sim-${seed}-${index}`, {
+      brand,
+      where,
+      span,
+      isCalm,
+    }),
   );
   const passwords = !isCalm && random.chance(0.25) ? [within(random, span)] : [];
   return {
@@ -221,17 +233,13 @@ function times<T>(count: number, draw: (index: number) => T): T[] {
 }
 
 function drawPlant(
-  seed: string,
-  index: number,
-  brand: Brand,
-  where: Place,
-  span: Span,
-  isCalm: boolean,
+  random: Random,
+  id: string,
+  { brand, where, span, isCalm }: { brand: Brand; where: Place; span: Span; isCalm: boolean },
 ): PlantLife {
-  const random = randomOf(seed, 'plant', index);
   const replays = random.chance(0.4);
   return {
-    id: `sim-${seed}-${index}`,
+    id,
     brand,
     vendorPlantId: `${random.int(10_000_000, 99_999_999)}`,
     place: where,
@@ -372,25 +380,6 @@ function drawMessages({ id, intervalS }: PlantLife, span: Span): PersonAct[] {
   }
   return acts;
 }
-
-const faultKinds: readonly FaultKind[] = [
-  'TIME_OUT',
-  'HTTP_500',
-  'HTML',
-  'TRUNCATED',
-  'MISSING_FIELD',
-  'IMPOSSIBLE_ENERGY',
-  'IMPOSSIBLE_POWER',
-  'RATE_LIMIT',
-  'RATE_LIMIT',
-  'SESSION_EXPIRED',
-  'STALE',
-  'STALE',
-  'CLOCK',
-  'PARTIAL_PAGES',
-  'PARTIAL_PAGES',
-  'PARTIAL_PAGES',
-];
 
 function drawFaults(random: Random, span: Span): Fault[] {
   const days = (span.toMs - span.fromMs) / dayLengthMs;

@@ -34,6 +34,13 @@ class Crash extends Error {}
 /** What people do meanwhile: carried out between two steps as well. */
 export type Meanwhile = (nowMs: number) => void;
 
+/** What the plants of a life share. */
+export interface World {
+  life: Life;
+  steps: Steps;
+  checker: Checker;
+}
+
 interface Request {
   number: number;
   askedAtMs: number;
@@ -59,19 +66,13 @@ export class Loop {
   /** How often the poll that runs now was begun. */
   #run = 0;
 
-  constructor(
-    world: Life,
-    steps: Steps,
-    vendor: SimulatedVendor,
-    checker: Checker,
-    meanwhile: Meanwhile,
-  ) {
-    this.#world = world;
+  constructor(world: World, vendor: SimulatedVendor, meanwhile: Meanwhile) {
+    this.#world = world.life;
     this.life = vendor.life;
-    this.nowMs = world.fromMs;
-    this.#steps = steps;
+    this.nowMs = world.life.fromMs;
+    this.#steps = world.steps;
     this.#vendor = vendor;
-    this.#checker = checker;
+    this.#checker = world.checker;
     this.#meanwhile = meanwhile;
     this.#loop = this.#begin();
   }
@@ -137,7 +138,7 @@ export class Loop {
     if (this.#world.lateShare === 0) return 0;
     const random = randomOf(this.life.id, 'late', dueMs);
     if (!random.chance(this.#world.lateShare)) return 0;
-    const { pollIntervalS } = this.#steps.ledger.findPlant(this.life.id);
+    const { pollIntervalS } = this.#steps.store.findPlant(this.life.id);
     return random.chance(0.04) ? random.int(1, 2_000 * pollIntervalS) : random.int(1, 250);
   }
 
@@ -183,8 +184,8 @@ export class Loop {
         return standing;
       },
       setIntegration: async ({ to, nowMs }) => {
-        if (to === 'ACTIVE') steps.ledger.resumePlant(id, nowMs);
-        else steps.ledger.pausePlant(id, null);
+        if (to === 'ACTIVE') steps.store.resumePlant(id, nowMs);
+        else steps.store.pausePlant(id, null);
         this.nowMs += stepMs;
       },
       poll: (request) => this.#poll(request),
@@ -198,7 +199,7 @@ export class Loop {
 
   /** The plant as the last step left it, and the worker's setting. */
   #standing(): PlantStanding {
-    const plant = this.#steps.ledger.findPlant(this.life.id);
+    const plant = this.#steps.store.findPlant(this.life.id);
     const { status, statusReason, statusSinceMs, lastSeenAtMs, revision } = plant;
     const isSteps = this.#world.stepsSpans.some((span) => isWithin(this.nowMs, span));
     return {
@@ -265,7 +266,7 @@ export class Loop {
     const { id } = this.life;
     const { date, atMs } = closing;
     const steps = this.#steps;
-    if (steps.ledger.hasDailyLog(id, atMs)) return;
+    if (steps.store.hasDailyLog(id, atMs)) return;
     const verdict = await makeClosing(id, closing, {
       nowMs: () => this.nowMs,
       sleep: async (ms) => void (this.nowMs += ms),
@@ -280,7 +281,7 @@ export class Loop {
         this.#checker.closed(id, date, atMs, closed);
         return closed;
       },
-      writePollLog: async (row) => void steps.ledger.insertPollLog({ ...row, slotsMissed: null }),
+      writePollLog: async (row) => void steps.store.insertPollLog({ ...row, slotsMissed: null }),
     });
     this.#verdicts.push(verdict);
     this.#loop.takeVerdict(verdict);
@@ -302,7 +303,7 @@ export class Loop {
 
   /** What the fleet's reconciliation does for a plant that is not polled. */
   #choreOfPaused(): { kind: 'UNPAUSE' | 'REMIND'; atMs: number } {
-    const { pausedUntilMs, integrationStatus } = this.#steps.ledger.findPlant(this.life.id);
+    const { pausedUntilMs, integrationStatus } = this.#steps.store.findPlant(this.life.id);
     if (integrationStatus === 'ACTIVE') return { kind: 'REMIND', atMs: Infinity };
     const remindMs = Math.max(this.nowMs, this.#remindedAtMs + remindEveryMs);
     const unpauseMs =
@@ -318,7 +319,7 @@ export class Loop {
     const { id } = this.life;
     this.nowMs = Math.max(this.nowMs, atMs);
     if (kind === 'UNPAUSE') {
-      this.#steps.ledger.resumePlant(id, this.nowMs);
+      this.#steps.store.resumePlant(id, this.nowMs);
       this.#loop.lookAgain();
       return;
     }

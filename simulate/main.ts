@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
@@ -78,20 +79,12 @@ async function runAll(
   );
 }
 
-function answerOf(thread: Worker, batch: Batch): Promise<SeedResult[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<SeedResult[]>();
-  const end = (settle: () => void): void => {
-    thread.off('message', onMessage);
-    thread.off('error', onError);
-    settle();
-  };
-  const onMessage = (results: SeedResult[]): void => end(() => resolve(results));
-  const onError = (error: Error): void => end(() => reject(error));
-  thread.on('message', onMessage);
-  thread.on('error', onError);
+/** @throws the error that ends the thread. */
+async function answerOf(thread: Worker, batch: Batch): Promise<SeedResult[]> {
+  const answer = once(thread, 'message') as Promise<[SeedResult[]]>;
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
   thread.postMessage(batch);
-  return promise;
+  return (await answer)[0];
 }
 
 async function main(): Promise<number> {

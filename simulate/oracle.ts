@@ -1,7 +1,7 @@
 import type { AlertSeverity } from '../domain/plants/facts.ts';
-import type { IntegrationStatus, Status, StatusReason } from '../domain/plants/plant.ts';
+import type { Status, StatusReason } from '../domain/plants/plant.ts';
 import { dateAfter, dateAt, firstInstantOf, sunOf, wallMinutesAt } from './calendar.ts';
-import type { LedgerPlant, StoredDay } from './ledger.ts';
+import type { StoredPlant, StoredDay } from './store.ts';
 import type { PlantLife } from './life.ts';
 
 /**
@@ -14,29 +14,19 @@ const hourMs = 60 * minuteMs;
 const tinyKwh = 1e-6;
 
 /** A row of the days, as far as the rules look at it. */
-export type Day = Pick<
-  StoredDay,
-  | 'date'
-  | 'todayEnergyKwh'
-  | 'peakPowerW'
-  | 'lifetimeEnergyKwh'
-  | 'quality'
-  | 'complete'
-  | 'lastSeenAtMs'
-  | 'liveEnergyKwh'
-  | 'proposedEnergyKwh'
-  | 'totalsByTime'
->;
+export type Day = Omit<StoredDay, 'slotMs' | 'claim'>;
 
 /** Section 4: the first line of the table that holds. */
 export function statusOf(
-  plant: { integrationStatus: IntegrationStatus; activatedAtMs: number | null },
-  lastSeenAtMs: number | null,
-  active: readonly { type: string; severity: AlertSeverity }[],
-  nowMs: number,
+  { integrationStatus, activatedAtMs }: Pick<StoredPlant, 'integrationStatus' | 'activatedAtMs'>,
   life: PlantLife,
+  known: {
+    lastSeenAtMs: number | null;
+    active: readonly { type: string; severity: AlertSeverity }[];
+  },
+  nowMs: number,
 ): { status: Status; reason: StatusReason } {
-  const { integrationStatus, activatedAtMs } = plant;
+  const { lastSeenAtMs, active } = known;
   if (integrationStatus !== 'ACTIVE') return { status: 'GREY', reason: integrationStatus };
   if (lastSeenAtMs === null) {
     return activatedAtMs !== null && nowMs >= activatedAtMs + 24 * hourMs
@@ -91,7 +81,7 @@ export function lifetimeAccepted(stated: Stated, days: ReadonlyMap<string, Day>,
 export function belongsToDate(
   stated: Stated,
   days: ReadonlyMap<string, Day>,
-  plant: Pick<LedgerPlant, 'timezone' | 'installedCapacityKw'>,
+  plant: Pick<StoredPlant, 'timezone' | 'installedCapacityKw'>,
   nowMs: number,
 ): { isBooked: boolean; reason: string } {
   const date = dateAt(stated.atMs, plant.timezone);
@@ -144,7 +134,7 @@ export function completeFrom(date: string, life: PlantLife): number {
   return Math.min(sunOf(date, life.place).setMs - 90 * minuteMs, nextMs - hourMs);
 }
 
-export function medianOf(values: readonly number[]): number {
+function medianOf(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length / 2;
   return sorted.length % 2 === 1
@@ -153,7 +143,7 @@ export function medianOf(values: readonly number[]): number {
 }
 
 /** Section 5: the complete ones of the 7 days before a date, and their median; null: nothing to compare with. */
-export function usualDay(date: string, days: ReadonlyMap<string, Day>) {
+function usualDay(date: string, days: ReadonlyMap<string, Day>) {
   const complete: Day[] = [];
   for (let age = 1; age <= 7; age += 1) {
     const day = days.get(dateAfter(date, -age));
