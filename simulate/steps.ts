@@ -20,7 +20,7 @@ import { isPossibleDayEnergy } from '../domain/plants/energy.ts';
 import type { ClosingVerdict, PollResult } from '../domain/plants/facts.ts';
 import { decideClosing } from '../domain/plants/low-generation.ts';
 import type { LocalDate } from '../domain/zone.ts';
-import { decideOrdinaryPoll, type OrdinaryBefore } from '../domain/plants/poll.ts';
+import { decideOrdinaryPoll } from '../domain/plants/poll.ts';
 import type { DailyEnergy, Reading, VendorFailure } from '../domain/plants/reading.ts';
 import { decideRefresh } from '../domain/plants/refresh.ts';
 import { lateSlots, nextSlotAfter, phaseMs } from '../domain/slots.ts';
@@ -71,25 +71,6 @@ interface FillRequest {
 export interface SeriesCall extends Pick<FillRequest, 'dates' | 'source' | 'nowMs'> {
   heard: Heard;
   failure: VendorFailure | null;
-}
-
-/** How an alert step changed what. */
-export interface Reconciled {
-  poll: BookedPoll;
-  revision: number;
-  changes: AlertsChanges | null;
-}
-
-/** What an ordinary poll is decided by, and the revision that must not have changed when it is written. */
-export interface WholeBefore extends OrdinaryBefore {
-  revision: number;
-}
-
-/** What an ordinary poll has written. */
-export interface WholePoll {
-  poll: BookedPoll;
-  booked: Booked;
-  changes: AlertsChanges;
 }
 
 export class Steps {
@@ -161,7 +142,7 @@ export class Steps {
   }
 
   /** Read before the vendor is asked: what people change meanwhile is refused by the revision. */
-  readWholeBefore(plantId: string, nowMs: number): WholeBefore {
+  readWholeBefore(plantId: string, nowMs: number) {
     const { store } = this;
     const endedSinceMs = nowMs - endedReadMs;
     const alerts = store.readAlertsBefore(plantId, nowMs, nowMs, endedSinceMs);
@@ -178,8 +159,8 @@ export class Steps {
     args: Pick<ReconcileArgs, 'plantId' | 'slotMs' | 'nowMs' | 'startedAtMs' | 'durationMs'> & {
       reading: Reading;
     },
-    before: WholeBefore,
-  ): WholePoll | null {
+    before: ReturnType<Steps['readWholeBefore']>,
+  ) {
     const { plantId, slotMs, nowMs, startedAtMs, durationMs, reading } = args;
     const { store } = this;
     const decided = decideOrdinaryPoll(before, reading, slotMs, nowMs, (measuredAtMs) =>
@@ -261,12 +242,13 @@ export class Steps {
     }
   }
 
-  reconcileAlerts(args: ReconcileArgs): Reconciled {
+  /** The alert step of a poll; `changes` null: the slot was booked before. */
+  reconcileAlerts(args: ReconcileArgs): { poll: BookedPoll; changes: AlertsChanges | null } {
     const { plantId, slotMs, nowMs, booked, startedAtMs, durationMs, attempts } = args;
     const { store } = this;
     const plant = store.findPlant(plantId);
     if (plant.lastSlotMs !== null && plant.lastSlotMs >= slotMs && plant.lastPoll !== null)
-      return { poll: plant.lastPoll, revision: plant.revision, changes: null };
+      return { poll: plant.lastPoll, changes: null };
     const alarms = args.result.kind === 'READING' ? args.result.reading.alarms : null;
     const sinceMs = alarms !== null && 'since' in alarms ? Date.parse(alarms.since) : nowMs;
     const before = store.readAlertsBefore(plantId, nowMs, booked?.seenAtMs ?? nowMs, sinceMs);
@@ -284,7 +266,7 @@ export class Steps {
       throw new Error(`plant ${plantId} could not be written under its own lock`);
     store.applyAlertChanges(plantId, changes.alerts, nowMs);
     if (changes.pauseAccount) store.pauseAccount(plant.accountId);
-    return { poll, revision: plant.revision, changes };
+    return { poll, changes };
   }
 
   /** @returns the changes; null where another revision stood against them. */
