@@ -7,7 +7,7 @@ import type { PlantLife } from './life.ts';
 import { type Day, isTellingTime, type Low, runningSays } from './oracle.ts';
 import type { ShownAlarm, ShownAlarms } from './vendor.ts';
 
-/** Judges which alerts stand, how they came and went, and whom that was told. */
+/** Judges which alerts are active, how they began and ended, and what people were told. */
 
 const hourMs = 3_600_000;
 const sixHoursMs = 6 * hourMs;
@@ -18,7 +18,7 @@ interface Facts {
   days: ReadonlyMap<string, Day>;
 }
 
-/** What was known of an alert after the evaluation before. */
+/** The numbers of events and notifications of an alert after the previous evaluation. */
 interface Known {
   events: number;
   notifications: number;
@@ -30,7 +30,7 @@ export class AlertsCheck {
   readonly #accountPlants: readonly string[];
   readonly #fail: Fail;
   readonly #known = new Map<string, Known>();
-  /** Alerts of which all is said. */
+  /** Ids of ended alerts that were judged. */
   readonly #over = new Set<string>();
   /** The vendor's alarms that must be active, by key. */
   #faults = new Map<string, AlertSeverity>();
@@ -72,7 +72,7 @@ export class AlertsCheck {
     this.#judgeLives(nowMs);
   }
 
-  /** People acknowledge: a change of state with its event, which is theirs. */
+  /** An acknowledgement by people adds an event that the rules did not write. */
   afterDecision(): void {
     for (const alert of this.#store.alerts(this.#life.id)) {
       const known = this.#known.get(alert.id);
@@ -88,7 +88,7 @@ export class AlertsCheck {
         `the account is ${changes.pauseAccount ? '' : 'not '}paused by ${result.failure.type}`,
       );
     if (!isRefused) return;
-    // Another plant of the account may have been refused first: then its alert speaks for all.
+    // Another plant of the account may have been refused first; then its alert is the only one.
     const saying = this.#accountPlants.filter((plantId) =>
       this.#store
         .alerts(plantId)
@@ -98,13 +98,13 @@ export class AlertsCheck {
     this.#isRefused = saying.includes(this.#life.id);
   }
 
-  /** After an answer about alarms: what is open is active, with its worst severity; what is not said stays. */
+  /** After an answer about alarms: open alarms are active with their worst severity; an incomplete list ends nothing that it lacks. */
   #judgeAlarms({ result, heard, nowMs }: Polled): void {
     if (result.kind !== 'READING') return;
     const { alarms } = result.reading;
     if (alarms === null || !('alarms' in alarms)) return;
     const said = heard?.alarms ?? null;
-    if (said === null) return this.#fail('an answer about alarms that nobody gave');
+    if (said === null) return this.#fail('an answer about alarms that the vendor did not give');
     const isComplete = this.#isComplete(said, alarms.complete);
     const { open, closed } = byKey(said, this.#life.brand, Date.parse(alarms.since));
     const before = this.#faults;
@@ -117,7 +117,7 @@ export class AlertsCheck {
     if (isComplete) this.#alarmsCompleteAtMs = nowMs;
   }
 
-  /** A list that is cut off is none; pages that GoodWe doubles cannot be counted. */
+  /** Whether the list is complete. GoodWe's adapter cannot count records that come twice, so it may call a complete list incomplete. */
   #isComplete({ isCutOff }: ShownAlarms, saysComplete: boolean): boolean {
     if (isCutOff && saysComplete) this.#fail('a list that is cut off is taken for a whole one');
     if (!isCutOff && !saysComplete && this.#life.brand !== 'GOODWE')
@@ -125,11 +125,11 @@ export class AlertsCheck {
     return saysComplete;
   }
 
-  /** A record that ended before the active alert began speaks of an earlier one. */
+  /** Whether the list says that the alarm has ended and its alert is over. A record that ended before the alert began is of an earlier one. */
   #isSaidClosed(key: string, closed: ReadonlyMap<string, number>): boolean {
     const endMs = closed.get(key);
     const active = this.#active().some((alert) => keyOf(alert) === key);
-    // Whether the alert ended by it is read from the store: only an end that is not said must not happen.
+    // The store says whether the alert ended; only an end that the list does not state is a mistake.
     return endMs !== undefined && !active;
   }
 
@@ -208,7 +208,7 @@ export class AlertsCheck {
     if (actual !== expected) this.#fail(`LOW_GENERATION is ${actual}, expected ${expected}`);
   }
 
-  /** One active alert a key, events that follow each other, and what was told of them. */
+  /** One active alert for each key, events in an order that can be, and their notifications. */
   #judgeLives(nowMs: number): void {
     const keys = new Set<string>();
     for (const alert of this.#store.alerts(this.#life.id)) {
@@ -238,7 +238,7 @@ export class AlertsCheck {
       const [event, before] = [alert.events[index], alert.events[index - 1]];
       if (event === undefined) continue;
       const isFirst = before === undefined && event.from === null && event.to === 'NEW';
-      // Nothing follows RESOLVED: no event comes from it.
+      // No event leaves RESOLVED.
       const isNext = before !== undefined && event.from === before.to;
       const isIdle = event.to === before?.to && event.severity === before.severity;
       const isLower = before?.severity === 'RED' && event.severity === 'YELLOW';
@@ -266,7 +266,7 @@ export class AlertsCheck {
       const wasTold = notificationsBefore(alert, told).some(
         (one) => one.droppedAtMs === null && one.notBeforeMs <= createdAtMs,
       );
-      if (!wasTold) this.#fail(`${what}, of which nobody knew`);
+      if (!wasTold) this.#fail(`${what}, of an alert that was never told`);
       return;
     }
     if (alert.muted) this.#fail(`${what}, which was there before the plant`);
@@ -284,7 +284,7 @@ export class AlertsCheck {
       this.#fail(`${what}, told ${Math.round((createdAtMs - lastMs) / 60_000)} min before`);
   }
 
-  /** When people were last told of this key, or will be: of the alert itself, or of one of its key before it. */
+  /** When people were last told, or will be, of this alert or of an earlier one with the same key. */
   #lastTold(alert: StoredAlert, told: Notification | null): number | null {
     const times = notificationsBefore(alert, told)
       .filter(isTold)
@@ -294,7 +294,7 @@ export class AlertsCheck {
       if (other === alert || keyOf(other) !== keyOf(alert)) continue;
       for (const one of other.notifications) {
         if (!isTold(one)) continue;
-        // A red alert takes nothing from one that was yellow at its end.
+        // What was told of a yellow alert does not count for a red one.
         if (other.severity === 'YELLOW' && alert.events[0]?.severity === 'RED') continue;
         if (one.notBeforeMs <= atMs) times.push(one.notBeforeMs);
       }
@@ -302,12 +302,12 @@ export class AlertsCheck {
     return times.length === 0 ? null : Math.max(...times);
   }
 
-  /** What is new, and not told for 6 h, is told at the next look. */
+  /** A NEW alert that was not told for 6 h must be told at once. */
   #judgeUntold(alert: StoredAlert, nowMs: number): void {
     if (alert.state !== 'NEW' || alert.muted || this.#isSilent(nowMs)) return;
     const lastMs = this.#lastTold(alert, null);
     if (lastMs === null || nowMs - lastMs > sixHoursMs)
-      this.#fail(`${keyOf(alert)} is told to nobody`);
+      this.#fail(`${keyOf(alert)} was told to nobody`);
   }
 
   #judgeEnd(alert: StoredAlert, nowMs: number): void {
@@ -339,7 +339,7 @@ function notificationsBefore(alert: StoredAlert, told: Notification | null): Not
   return alert.notifications.slice(0, end);
 }
 
-/** Whether people hear, or will hear, of trouble by it. */
+/** Whether the notification is, or will be, sent and is about trouble. */
 function isTold({ kind, droppedAtMs }: Notification): boolean {
   return kind !== 'RECOVERED' && droppedAtMs === null;
 }
@@ -354,7 +354,7 @@ function byKey({ alarms }: ShownAlarms, brand: Brand, sinceMs: number) {
   const closed = new Map<string, number>();
   const severities = new Map<string, AlertSeverity>();
   for (const alarm of alarms) {
-    // What had ended before the time that was asked for is not of this answer.
+    // A record that ended before the time asked for is not part of this answer.
     if (alarm.endMs !== null && alarm.endMs < sinceMs) continue;
     const key = keyOf({
       type: 'MOCK_FAULT',

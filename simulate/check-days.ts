@@ -14,16 +14,16 @@ import {
 import type { SeriesCall } from './steps.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
 
-/** Judges what is booked to which day: by the oracle's guards, and by what the plant has truly made. */
+/** Judges which energy is booked to which day, by the oracle's guards and by what the plant really made. */
 
 const hourMs = 3_600_000;
-/** What a vendor says of a snapshot is known. */
+/** A snapshot whose answer is known from the vendor's side. */
 type HeardSnapshot = Snapshot & { heard: Heard };
 
 /** A vendor shows one decimal. */
 const displayKwh = 0.0501;
 const tenMinutesMs = 600_000;
-/** Days so old are asked for again where they are not whole. */
+/** Incomplete days up to this age are asked for again. */
 const askedAgainDays = 3;
 /** After a crash, the gaps that a poll had found are left to the next one. */
 const pollsWithoutAskingMax = 3;
@@ -31,11 +31,11 @@ const pollsWithoutAskingMax = 3;
 export class DaysCheck {
   /** The days as they must be. */
   readonly rows = new Map<string, Day>();
-  /** Days to which a false word was booked that no guard can know. */
+  /** Days with a false value that no guard can detect. */
   readonly #misled = new Set<string>();
-  /** Days that a series call since the last poll was about. */
+  /** Days of the series calls since the last poll. */
   readonly #asked = new Set<string>();
-  /** Polls since which a day that is not whole was not asked for. */
+  /** Number of polls in a row that did not ask for an incomplete day. */
   readonly #unasked = new Map<string, number>();
   readonly #vendor: SimulatedVendor;
   readonly #store: Store;
@@ -67,7 +67,7 @@ export class DaysCheck {
     this.#compare(date, nowMs);
   }
 
-  /** After a poll with a reading: each of the last days is whole, or it was asked for. */
+  /** After a poll with a reading: each of the last days is complete or was asked for. */
   afterPoll(nowMs: number): void {
     const today = dateAt(nowMs, this.#vendor.life.place.timezone);
     const inVain = this.#store.gapTries(this.#plantId);
@@ -86,7 +86,7 @@ export class DaysCheck {
     this.#asked.clear();
   }
 
-  /** What the vendor has said, from the vendor's side. */
+  /** What the vendor stated, from the vendor's side; the adapter must have read the same. */
   #stated({ reading, heard, nowMs }: HeardSnapshot): Stated {
     const shown = heard.summary;
     if (shown === null) return this.#fail('a reading without an answer');
@@ -96,7 +96,7 @@ export class DaysCheck {
       brand === 'DELE' ? Math.floor(shown.measuredMs / 1_000) * 1_000 : shown.measuredMs;
     const isStated =
       brand !== 'HUAWEI' && shown.todayKwh !== null && wireMs <= nowMs + tenMinutesMs;
-    // An empty plant's total is looked up in the month.
+    // The adapter looks up the total of an empty plant in its month.
     const today = dateAt(nowMs, this.#vendor.life.place.timezone);
     const kwh = shown.todayKwh ?? heard.series.findLast((day) => day.date === today)?.kwh ?? null;
     if (summary.todayEnergyKwh !== kwh)
@@ -244,7 +244,7 @@ export class DaysCheck {
       this.#fail(`the closing of ${date} says ${verdict.severity}, expected ${expected}`);
   }
 
-  /** The day itself, the days around it, and nothing that changed elsewhere. */
+  /** Compares the day, today and the two days before. */
   #compare(date: string, nowMs: number): void {
     const today = dateAt(nowMs, this.#vendor.life.place.timezone);
     for (const one of new Set([date, today, dateAfter(today, -1), dateAfter(today, -2)]))

@@ -6,13 +6,13 @@ import type { Fail } from './judging.ts';
 import type { Life, PlantLife } from './life.ts';
 
 const minuteMs = 60_000;
-/** Slots so near the end may still be waited for: a worker that died stays away for up to three, and may be late then. */
+/** The last slots may still lack their row: a worker that died stays away for up to three, and may be late after that. */
 const openSlots = 6;
 /** How long after the end of a day it may be closed, where a worker is there. */
 const closedWithinMs = 120 * minuteMs;
 /** Closings are before midnight by no more than this. */
 const closingLeadMs = 10 * minuteMs;
-/** Closings older than three days are not made good. */
+/** Closings older than three days are not made up for. */
 const goodMadeMs = 2 * dayLengthMs;
 
 interface Expected {
@@ -20,7 +20,7 @@ interface Expected {
   days: DaysCheck;
 }
 
-/** Judges what was written when all is over: the slots, the polls beside each other, the days above their polls. */
+/** Judges the rows at the end of a life: slots, overlapping polls, days and closings. */
 export function checkLedger(
   store: Store,
   expected: Expected,
@@ -29,7 +29,7 @@ export function checkLedger(
 ): void {
   const { id } = expected.life;
   const polls = store.polls(id);
-  // Whoever is away then does not come back.
+  // A worker that is away this near the end does not come back.
   const away = outages.filter((outage) => outage.toMs + closedWithinMs > toMs);
   const watchedUntilMs = Math.min(toMs, ...away.map(({ fromMs }) => fromMs));
   judgeSlots(store, id, { toMs, watchedUntilMs }, fail);
@@ -38,7 +38,7 @@ export function checkLedger(
   judgeClosings(store, expected, { watchedUntilMs, outages }, fail);
 }
 
-/** Exactly one row for every slot of an active period; off the grid nothing but what was asked for. */
+/** Exactly one row for every slot of an active period; rows off the grid only for the first poll and for requests. */
 function judgeSlots(
   store: Store,
   plantId: string,
@@ -84,7 +84,7 @@ function judgeOverlaps(polls: readonly PollRow[], fail: Fail): void {
   }
 }
 
-/** Each day is what its checked polls and series say; a LIVE one the highest of its rows. */
+/** Each day has the values of its polls and series; a LIVE day has the highest total of its rows. */
 function judgeDays(
   store: Store,
   { life, days }: Expected,

@@ -15,12 +15,12 @@ import type { Heard, SimulatedVendor } from './vendor.ts';
 
 const tenMinutesMs = 600_000;
 const traceMax = 24;
-/** A second attempt comes after so long, and a rate limit is waited out up to this. */
+/** The pause before a second attempt, and the longest rate limit that a poll waits for. */
 const secondAttemptWaitMs = 5_000;
 const rateLimitWaitMsMax = 60_000;
 /** Longer than a poll waits for anything. */
 const answeredWithinMs = 4 * 3_600_000;
-/** More requests than this at once are a burst, which shares one poll; some come in its last moment. */
+/** More requests than this at once are a burst, which shares one poll; a few may still come as it begins. */
 const burstRequestsMax = 12;
 /** A request that comes while a poll begins may be served by it. */
 const startToleranceMs = 5;
@@ -115,7 +115,7 @@ export class Checker {
     this.#judgeStatus(plantId, expected, nowMs);
   }
 
-  /** After alerts and status were evaluated without a reading; `changes` null: a fence stood against it. */
+  /** After alerts and status were evaluated without a reading; `changes` null: the plant had another revision. */
   evaluated(
     plantId: string,
     nowMs: number,
@@ -151,19 +151,19 @@ export class Checker {
     const row = this.#store.polls(plantId).findLast((one) => one.slotMs === slotMs);
     if (row === undefined)
       return this.#fail(plantId, `answered with ${iso(slotMs)}, without a row`);
-    // A poll that was skipped says when it was due.
+    // A skipped poll has no start: its slot counts.
     const startedAtMs = row.startedAtMs ?? Math.max(slotMs, askedAtMs);
     if (startedAtMs + startToleranceMs < askedAtMs)
       this.#fail(plantId, `a request of ${iso(askedAtMs)} was answered with ${iso(startedAtMs)}`);
   }
 
-  /** A requested poll begins while so many wait who came within the last second. */
+  /** A requested poll begins while `waiting` requests of the last second wait. */
   polledInBurst(plantId: string, waiting: number, atMs: number): void {
     if (waiting > burstRequestsMax)
       this.#fail(plantId, `polled at ${iso(atMs)}, in the middle of a burst of ${waiting}`);
   }
 
-  /** When all is over. */
+  /** At the end of a life: a request still waits since `sinceMs`; null: none. */
   leftWaiting(plantId: string, sinceMs: number | null, { toMs, outages }: Life): void {
     if (sinceMs === null || outages.some((outage) => outage.toMs > sinceMs)) return;
     if (toMs - sinceMs > answeredWithinMs)
@@ -180,7 +180,7 @@ export class Checker {
     this.#of(plantId).alerts.afterDecision();
   }
 
-  /** What can be said only when all is over. */
+  /** The checks that need the whole life. */
   atTheEnd(life: Life): void {
     for (const [plantId, expected] of this.#expected) {
       const fail: Fail = (message) => this.#fail(plantId, message);
@@ -188,7 +188,7 @@ export class Checker {
     }
   }
 
-  /** One second attempt, where that may help, after as long as it takes. */
+  /** One second attempt where that may help, after the pause that the failure needs. */
   #judgeAttempts(plantId: string, { attempts, failed }: Polled): void {
     if (attempts > 2) this.#fail(plantId, `${attempts} attempts`);
     const [first] = failed;
@@ -204,7 +204,7 @@ export class Checker {
       this.#fail(plantId, `${type} was asked again after ${first.waitedMs} ms`);
   }
 
-  /** Last seen never goes back, and never comes from anywhere but the vendor's word or a proof of life. */
+  /** The last sign of life never goes back; it comes from the vendor's measurement time or from a proof of life. */
   #judgeReadings(
     plantId: string,
     expected: Expected,
@@ -270,7 +270,7 @@ function seenBy(
   expected.lastShown = values;
   if (life.brand === 'HUAWEI') {
     if (shown.isOnline && shown.powerW > 0 && shown.spoilt === null) return [nowMs];
-    // A total that was refused proves nothing.
+    // A refused total proves nothing.
     return isNew && booked?.bookedDate != null ? [null, nowMs] : [null];
   }
   if (shown.todayKwh === null) return [null, nowMs];
@@ -285,7 +285,7 @@ function describe(change: AlertsChanges['alerts'][number]): string {
   return `${change.kind}(${[type, vendorAlarmCode, deviceSn].filter((part) => part !== null).join('/')} ${severity})`;
 }
 
-/** The last decisions of a plant; put into words only when somebody reads them. */
+/** Keeps the last decisions of a plant, to be put into words only after a violation. */
 function note(trace: (() => string)[], say: () => string): void {
   trace.push(say);
   if (trace.length > traceMax) trace.shift();

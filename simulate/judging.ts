@@ -20,7 +20,7 @@ export class Violation extends Error {
 /** Throws the Violation. */
 export type Fail = (message: string) => never;
 
-/** An attempt that failed, and the wait before the next one, ms; null: there was none. */
+/** A failed attempt, and the pause after it, ms; null: no other attempt followed. */
 export interface FailedAttempt {
   failure: VendorFailure;
   waitedMs: number | null;
@@ -52,6 +52,6 @@ export interface Counts {
   polls: number;
   evaluations: number;
   closings: number;
-  /** Times at which a vendor's word was false and no guard can know it. */
+  /** Number of false values that no guard can detect. */
   beyondGuards: number;
 }

@@ -20,7 +20,7 @@ const minuteMs = 60_000;
 const stepMs = 5;
 /** How long a worker is gone when it dies between two steps. */
 const crashMsMax = 15_000;
-/** The fleet's reconciliation evaluates plants that are not polled so often. */
+/** How often the fleet's reconciliation evaluates plants that are not polled. */
 const remindEveryMs = 30 * minuteMs;
 const reconcileEveryMs = 30_000;
 /** The loop pauses for a second in a burst; at its end that second is over. */
@@ -31,7 +31,7 @@ const momentsOfWait = 40;
 /** The worker died here. What was committed stays. */
 class Crash extends Error {}
 
-/** What people do meanwhile: carried out between two steps as well. */
+/** Carries out what people do until `nowMs`; also called between two steps. */
 export type Meanwhile = (nowMs: number) => void;
 
 /** What the plants of a life share. */
@@ -48,7 +48,7 @@ interface Request {
 
 export class Loop {
   readonly life: PlantLife;
-  /** The loop's own now: it does one thing after the other. */
+  /** The loop's own clock. */
   nowMs: number;
   readonly #world: Life;
   readonly #steps: Steps;
@@ -56,14 +56,14 @@ export class Loop {
   readonly #checker: Checker;
   readonly #meanwhile: Meanwhile;
   #loop: PlantLoop;
-  /** What the loop waits for; null: its next turn comes at once. */
+  /** What the loop waits for; null: nothing, its next turn is now. */
   #waits: Extract<Turn, { kind: 'WAIT' }> | null = null;
-  /** Verdicts that no loop has evaluated. */
+  /** Verdicts that the loop has not evaluated yet. */
   #verdicts: ClosingVerdict[] = [];
   #requests: Request[] = [];
   #remindedAtMs = 0;
   #claimed: Claimed | null = null;
-  /** How often the poll that runs now was begun. */
+  /** How often the running poll was begun again. */
   #run = 0;
 
   constructor(world: World, vendor: SimulatedVendor, meanwhile: Meanwhile) {
@@ -92,7 +92,7 @@ export class Loop {
     this.#loop.wishIntegration(to);
   }
 
-  /** When it does something next. */
+  /** The instant of its next turn or chore, ms. */
   nextAt(): number {
     return Math.min(this.#loopAt(), this.#choreOfPaused().atMs);
   }
@@ -108,7 +108,7 @@ export class Loop {
     if (isCold) this.#forget();
   }
 
-  /** One thing. */
+  /** Takes one turn of the loop, or does one chore. */
   async turn(): Promise<void> {
     const chore = this.#choreOfPaused();
     if (chore.atMs < this.#loopAt()) return this.#doChore(chore);
@@ -124,7 +124,7 @@ export class Loop {
     }
   }
 
-  /** The timer fires; where a worker is busy, late. */
+  /** The timer fires, late where the worker is busy. */
   #wake(): void {
     const waits = this.#waits;
     this.#waits = null;
@@ -133,7 +133,7 @@ export class Loop {
     if (waits.dueKind === 'SLOT') this.nowMs += this.#lateness(waits.untilMs);
   }
 
-  /** Mostly none; some ms; and at times, where a worker is busy, up to two intervals. */
+  /** Mostly 0, often some ms, rarely up to two intervals, ms. */
   #lateness(dueMs: number): number {
     if (this.#world.lateShare === 0) return 0;
     const random = randomOf(this.life.id, 'late', dueMs);
@@ -147,7 +147,7 @@ export class Loop {
     return new PlantLoop(input ?? { v: 2, plantId, brand }, this.#effects());
   }
 
-  /** Messages wait in Temporal: the loop that follows gets them. */
+  /** The worker forgets the loop. The next one gets the messages, which wait in Temporal. */
   #forget(): void {
     this.#loop = this.#begin();
     this.#waits = null;
@@ -213,7 +213,7 @@ export class Loop {
     };
   }
 
-  /** The poll, again and again while its worker dies in it; or never, where nobody follows who knows of it. */
+  /** Polls, again after each crash of the worker; at times the loop is forgotten with it, and no poll follows. */
   async #poll(request: PollRequest): Promise<PollEnd | null> {
     const { slotMs, trigger, intervalMs } = request;
     if (trigger === 'MANUAL') this.#judgeBurst();
@@ -225,9 +225,9 @@ export class Loop {
         if (!(error instanceof Crash)) throw error;
         const random = randomOf(this.life.id, 'crash', slotMs, this.#run);
         this.nowMs += random.int(200, crashMsMax);
-        // A poll off the grid is known by its start, which Temporal keeps: it is always taken up again.
+        // Temporal keeps the start of a poll off the grid: such a poll is always taken up again.
         const isOnGrid = trigger === 'SCHEDULE' || trigger === 'CATCH_UP';
-        // Near the end nobody would be left to write its row.
+        // Near the end no later loop would write its row.
         const hasSuccessor = this.nowMs + 4 * intervalMs < this.#world.toMs;
         if (isOnGrid && hasSuccessor && random.chance(0.3)) {
           this.nowMs += random.int(0, 3 * intervalMs);
@@ -239,7 +239,7 @@ export class Loop {
     }
   }
 
-  /** While many wait and many more come, the loop waits for the end of the burst. */
+  /** The loop must wait for the end of a burst before it polls. */
   #judgeBurst(): void {
     const came = this.#requests.filter(({ askedAtMs }) => askedAtMs > this.nowMs - burstPauseMs);
     this.#checker.polledInBurst(this.life.id, came.length, this.nowMs);
@@ -261,7 +261,7 @@ export class Loop {
     return new SimulatedPoll(world, slotMs, this.#claimed);
   }
 
-  /** Starts the closing, and waits for its end, which the product does not. */
+  /** Closes the day and waits for its end. The product does not wait. */
   async #close(closing: Closing): Promise<void> {
     const { id } = this.life;
     const { date, atMs } = closing;
@@ -296,7 +296,7 @@ export class Loop {
       this.#checker.answered(this.life.id, askedAtMs, this.#loop.answer);
   }
 
-  /** Requests that nobody has answered yet. */
+  /** When the oldest request came that has no answer, ms; null: none. */
   get waitingSinceMs(): number | null {
     return this.#requests[0]?.askedAtMs ?? null;
   }

@@ -15,11 +15,11 @@ import type { Heard, SimulatedVendor } from './vendor.ts';
 
 /** The effects of one poll over a store in memory. The course itself is the product's. */
 
-/** Of the polls in one step: those that a slow vendor keeps from ending in it. */
+/** Share of the polls in one step that a slow vendor keeps from ending in it. */
 const cutShare = 0.2;
 const secondAttemptLatencyMs = 30;
 
-/** What a vendor said in the attempt whose reading a slot has claimed: a reading that is taken up after a crash. */
+/** What a vendor said in the attempt whose reading a slot has claimed. The reading is used again after a crash. */
 export interface Claimed {
   slotMs: number;
   nowMs: number;
@@ -74,7 +74,7 @@ export class SimulatedPoll implements PollEffects {
     return Promise.resolve();
   }
 
-  /** Any error of the rules or of the store is one that the simulation looks for. */
+  /** Every error of the rules or of the store ends the life: the simulation looks for them. */
   endsPoll(): boolean {
     return true;
   }
@@ -127,7 +127,7 @@ export class SimulatedPoll implements PollEffects {
 
   #fetched: FetchResult | null = null;
 
-  /** A reading that a slot has claimed before a crash is what the vendor said then. */
+  /** The claimed reading of a slot is what the vendor said before the crash. */
   #remember(nowMs: number): void {
     const { claimed } = this;
     const isClaim = claimed !== null && claimed.slotMs === this.#slotMs && claimed.nowMs === nowMs;

@@ -9,7 +9,7 @@ import { SimulatedVendor } from './vendor.ts';
 
 /** Lives a seed from its first to its last instant. */
 
-/** A loop does a few things at one instant, and then waits. */
+/** Turns that a loop may take while no time passes. */
 const turnsInPlaceMax = 100;
 
 export interface SeedResult extends Counts {
@@ -44,7 +44,7 @@ export async function runSeed(
   return { ...result, ...checker.counts, requests, violation };
 }
 
-/** An error of the rules or of the store is as good as a broken invariant. */
+/** An error of the rules or of the store counts as a broken invariant. */
 function violationOf(error: unknown, life: Life): SeedResult['violation'] {
   if (error instanceof Violation) {
     const { plantId, message, trace } = error;
@@ -67,7 +67,7 @@ async function live(world: World, vendors: readonly SimulatedVendor[]): Promise<
       if (next.act.kind === 'BACKFILL')
         backfills.push({ plantId: next.plant.id, days: next.act.days, atMs: nowMs });
       else decide(next.act, next.plant.id, world, loop);
-      // Credentials are the account's.
+      // Credentials belong to the account.
       if (next.act.kind === 'CREDENTIALS') for (const one of loops) one.lookAgain();
       else if (!['BACKFILL', 'POLL', 'SIGNAL'].includes(next.act.kind)) loop?.lookAgain();
     }

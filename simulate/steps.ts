@@ -42,16 +42,16 @@ import { solisWire } from './vendors/solis.ts';
 import { simulatedTransport } from './vendors/wire.ts';
 
 /**
- * The activities of a poll and a closing over a store in memory: the same rules, the same adapters behind the same gates,
- * in the same order as `activities/`, without Temporal, PostgreSQL and Redis.
+ * The activities of a poll and a closing over a store in memory: the same rules and adapters in the same order as in
+ * `activities/`, without Temporal, PostgreSQL and Redis.
  */
 
 const wires = { SOLIS: solisWire, HUAWEI: huaweiWire, GOODWE: goodweWire, DELE: deleWire };
 
-/** A poll in one step reads alerts that ended within it: vendor alarms that reach further back need another look. */
+/** A poll in one step reads alerts that ended within this time; older vendor alarms are left to the single steps. */
 const endedReadMs = 8 * 3_600_000;
 
-/** No secret: what is sealed with it is made up. */
+/** No secret: it seals credentials that are made up. */
 const masterKeys: MasterKeys = {
   current: { version: 'simulated', key: createSecretKey(Buffer.alloc(32, 7)) },
   previous: null,
@@ -67,7 +67,7 @@ interface FillRequest {
   countedFrom?: LocalDate;
 }
 
-/** What a series call asked and was told. */
+/** A series call and its answer. */
 export interface SeriesCall extends Pick<FillRequest, 'dates' | 'source' | 'nowMs'> {
   heard: Heard;
   failure: VendorFailure | null;
@@ -81,7 +81,7 @@ export class Steps {
   /** Which of the account's passwords is stored; versions count from 1. */
   #passwordStored = 0;
   #sealed: ReturnType<typeof sealCredentials>;
-  /** Every series call, until it is taken. */
+  /** The series calls that the checker has not taken yet. */
   seriesCalls: SeriesCall[] = [];
 
   constructor(life: Life, store: Store, vendors: readonly SimulatedVendor[]) {
@@ -141,7 +141,7 @@ export class Steps {
     }
   }
 
-  /** Read before the vendor is asked: what people change meanwhile is refused by the revision. */
+  /** Read before the vendor is asked. The revision refuses the poll where people change the plant meanwhile. */
   readWholeBefore(plantId: string, nowMs: number) {
     const { store } = this;
     const endedSinceMs = nowMs - endedReadMs;
@@ -153,7 +153,7 @@ export class Steps {
   /**
    * An ordinary poll decided and written at once, as `activities/plants/whole-poll.ts` does it.
    *
-   * @returns null for any other: it is left to the single steps, and nothing is written.
+   * @returns null where the poll is not ordinary: nothing is written, and the single steps follow.
    */
   writeWhole(
     args: Pick<ReconcileArgs, 'plantId' | 'slotMs' | 'nowMs' | 'startedAtMs' | 'durationMs'> & {
@@ -172,7 +172,7 @@ export class Steps {
     const outcome = outcomeOf({ kind: 'READING', reading });
     const poll = { ...outcome, booked, startedAtMs, durationMs, attempts: 1 };
     const fence: Fence = { kind: 'SLOT', slotMs, poll };
-    // All fences or nothing: a worker that died after its snapshot has left a day that is as new as this slot.
+    // A worker that died after its snapshot has left a day that is as new as this slot: then nothing is written.
     const bookedSlotMs = row === null ? null : (store.findDay(plantId, row.date)?.slotMs ?? null);
     if (bookedSlotMs !== null && bookedSlotMs >= slotMs) return null;
     if (!store.writePlantChanges(plantId, alerts.plant, fence, before.revision)) return null;
@@ -269,7 +269,7 @@ export class Steps {
     return { poll, changes };
   }
 
-  /** @returns the changes; null where another revision stood against them. */
+  /** @returns the changes; null where the plant has another revision. */
   evaluatePlant(
     plantId: string,
     nowMs: number,
@@ -375,7 +375,7 @@ export class Steps {
     return { period, lastSlotMs };
   }
 
-  /** Whether one of the slots was booked before its worker died, though it may have no row: then it was not missed. */
+  /** Whether one of the slots was booked before its worker died, with or without a row. */
   isMissedBooked(plantId: string, { rows, overflow }: MissedSlots): boolean {
     const fromMs = overflow?.slotMs ?? rows?.fromMs;
     const toMs = rows?.toMs ?? overflow?.slotMs;
@@ -385,7 +385,7 @@ export class Steps {
     return this.store.findClaims(plantId, { fromMs, toMs }).length > 0;
   }
 
-  /** MISSED rows; but a slot whose poll was booked before its worker died was not missed. */
+  /** Writes MISSED rows. A slot whose poll was booked before its worker died gets the row of that poll. */
   writeOff(plantId: string, missed: Parameters<Store['insertMissed']>[1]): void {
     const { store } = this;
     const { rows } = missed;
@@ -448,7 +448,7 @@ export class Steps {
     );
   }
 
-  /** What is made up for every field that the brand asks for; hosts must be ones that exist. */
+  /** Made-up values for the brand's credential fields; hosts must exist. */
   #credentials(password: number): Record<string, string> {
     const brand = this.#life.plants[0]?.brand ?? 'SOLIS';
     const host = brand === 'DELE' ? 'eu1' : 'eu5';

@@ -19,9 +19,8 @@ import type { Reading } from '../domain/plants/reading.ts';
 import { dateAfter, dateAt, wallMinutesAt } from './calendar.ts';
 
 /**
- * The database of a simulation, in memory: the functions of `db/` that a poll and a closing call, under the same names, with
- * the same fences and the same effects. `store.service.test.ts` plays what a simulated life has done to it against
- * PostgreSQL and compares every answer.
+ * The database of a simulation, in memory: the functions of `db/` that a poll and a closing call, with the same names,
+ * fences and effects. `store.service.test.ts` repeats the calls of a simulated life on PostgreSQL and compares every answer.
  */
 
 const hourMs = 3_600_000;
@@ -95,7 +94,7 @@ export type Fence =
   | { kind: 'SLOT'; slotMs: number; poll: BookedPoll }
   | { kind: 'REVISION'; revision: number };
 
-/** Everything of one plant. */
+/** The rows of one plant. */
 interface Book {
   plant: StoredPlant;
   days: Map<LocalDate, StoredDay>;
@@ -127,7 +126,7 @@ export class Store {
     });
   }
 
-  // What is read.
+  // Reads
 
   findPlant(plantId: string): StoredPlant {
     return this.#book(plantId).plant;
@@ -187,7 +186,7 @@ export class Store {
       days: this.#daysAround(plantId, nowMs),
       daysAtTime: this.daysAtTime(plantId, nowMs, measuredAtMs),
       active,
-      // Incidents are of many accounts; a simulation has one.
+      // Incidents need many accounts; a simulation has one.
       incident: null,
       ended,
     };
@@ -252,7 +251,7 @@ export class Store {
     );
   }
 
-  // What is looked at when all is over.
+  // Reads of the checks
 
   alerts(plantId: string): readonly StoredAlert[] {
     return this.#book(plantId).alerts;
@@ -278,9 +277,9 @@ export class Store {
     return this.#book(plantId).gaps;
   }
 
-  // What a poll and a closing write.
+  // Writes of a poll and a closing
 
-  /** @returns whether it was written; false: a slot as new as this one wrote the row before. */
+  /** @returns false where a slot as new as this one has written the row. */
   writeLiveDay(plantId: string, slotMs: number, row: DayRow, claim: Claim): boolean {
     const { days } = this.#book(plantId);
     const before = days.get(row.date);
@@ -290,7 +289,7 @@ export class Store {
     return true;
   }
 
-  /** @returns false where the fence, or the revision, stood against it. */
+  /** @returns false where a newer slot or another revision refuses it. */
   writePlantChanges(
     plantId: string,
     changes: PlantChanges,
@@ -396,7 +395,7 @@ export class Store {
     book.periods.push({ ...period, toMs: null });
   }
 
-  // What people decide.
+  // Decisions of people
 
   pausePlant(plantId: string, untilMs: number | null): void {
     this.#decide(plantId, (plant) => {

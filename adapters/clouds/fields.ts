@@ -12,7 +12,7 @@ const noValueTexts = new Set(['', '-', '--', 'n/a', 'null']);
 
 const numericText = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-/** Some vendors send numbers as numbers, some as text, some as either. What says "no value" is null; what is there but no number is NaN, so that callers refuse it rather than skip it. */
+/** A number that vendors send as number or as text. Null where the vendor says "no value"; NaN for anything else, so that callers refuse it instead of skipping it. */
 export function toNumber(value: unknown): number | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'number') return value;
@@ -23,7 +23,7 @@ export function toNumber(value: unknown): number | null {
 }
 
 /**
- * An energy that an answer is worth nothing without, in the vendor's unit.
+ * An energy without which an answer is useless, in the vendor's unit.
  *
  * @param sentinels Values by which the vendor says "not fitted".
  * @throws AdapterError INVALID_DATA_FORMAT when it is absent, no finite number, negative, or a sentinel.
@@ -43,7 +43,7 @@ export function requireEnergyKwh(
   return energyKwh;
 }
 
-/** As `requireEnergyKwh`, for a row that may say nothing: then null. */
+/** As `requireEnergyKwh`, but null where the vendor says "no value". */
 export function energyKwhOf(
   value: unknown,
   what: string,

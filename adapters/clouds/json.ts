@@ -52,8 +52,8 @@ type SourceReviver = (key: string, value: unknown, context: { source?: string })
 export const parseWithSource = JSON.parse as (text: string, reviver: SourceReviver) => unknown;
 
 /**
- * What the plain parser would spoil: a number of 16 digits and more, a key `__proto__`, which may be written in escapes.
- * Looking at every value takes four times as long as parsing, and few bodies need it.
+ * Matches what the plain parser would spoil: a number of 16 digits and more, or a key `__proto__`, which may be written with
+ * escapes. A reviver takes four times as long as plain parsing, and few bodies need it.
  */
 const needsCare = /(^|[:,[\s-])\d{16}|__proto__|\\u/;
 
@@ -71,7 +71,7 @@ const braceEnd = 0x7d;
 const bracket = 0x5b;
 const bracketEnd = 0x5d;
 
-/** One pass and no regular expression: a hostile body must not make it slow. */
+/** Reads the text once, without a regular expression, so that no body makes it slow. */
 function isDeeperThan(text: string, depthMax: number): boolean {
   let depth = 0;
   let inString = false;

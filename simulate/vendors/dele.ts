@@ -55,7 +55,7 @@ function month(vendor: SimulatedVendor, of: string, nowMs: number) {
   };
 }
 
-/** Within a summary, the row of the day that it speaks of is what the counter shows. */
+/** Within a summary, the row of the summary's day has the value of the counter. */
 function rows(vendor: SimulatedVendor, from: string, to: string, nowMs: number): ShownDay[] {
   const days = vendor.days(from, to, nowMs);
   const shown = vendor.heard.summary;

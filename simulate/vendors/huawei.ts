@@ -73,7 +73,7 @@ function stationDay(vendor: SimulatedVendor, { body, nowMs }: Asked) {
   );
 }
 
-/** Huawei has no pages: a list that is cut off cannot be told from a whole one, so it never is. */
+/** Huawei's list has no pages, so it is never cut off. */
 function alarmList(vendor: SimulatedVendor, { body, nowMs }: Asked) {
   const answer = vendor.alarms(Number(body['beginTime']), nowMs);
   const open = answer.alarms.filter(({ endMs }) => endMs === null);

@@ -8,7 +8,7 @@ import type {
 import { jsonResponse, type VendorSide } from '../../adapters/clouds/recorded/vendor-side.ts';
 import type { SimulatedVendor, Topic } from '../vendor.ts';
 
-/** One brand's wire. */
+/** What a brand's cloud answers. */
 export interface Wire {
   /** The session is gone, in the vendor's words; null where there are no sessions. */
   expired: TransportResponse | null;
@@ -29,8 +29,8 @@ export interface Asked {
 }
 
 /**
- * The cloud of a brand as one call chain meets it: the vendor's side checks login, token and signature, the simulated
- * vendor knows the plant and what goes wrong.
+ * The cloud of a brand for one call chain. The vendor's side checks login, token and signature; the simulated vendor knows
+ * the plant and what goes wrong.
  */
 export function simulatedTransport(
   vendor: SimulatedVendor,
@@ -77,6 +77,6 @@ function pathOf({ url }: TransportRequest): string {
   return to < 0 ? url.slice(from) : url.slice(from, to);
 }
 
-/** Beyond what any plant makes in a day; and beyond any power. */
+/** More than any plant makes in a day, and more than any power. */
 export const impossibleKwh = 987_654_321;
 export const impossibleW = 9_876_543_210;

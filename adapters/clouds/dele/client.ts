@@ -152,7 +152,7 @@ function saysItFailed(envelope: z.infer<typeof envelopeSchema>): boolean {
 /**
  * Where the account lives.
  *
- * @param host The region ("eu1") or the full host name; anything else is refused, so that credentials reach nobody but Deye.
+ * @param host The region ("eu1") or the full host name; anything else is refused, so that only Deye gets the credentials.
  */
 function apiHostOf(host: string): string {
   const name = host.trim().toLowerCase();

@@ -28,7 +28,7 @@ import {
 const capabilities: Capabilities = {
   measurementTime: true,
   alarmIntervalS: 900,
-  // The vendor's OpenAPI allows so many days a call; for the portal nothing is published.
+  // The limit of the vendor's OpenAPI; for the portal none is published.
   seriesDaysMax: 30,
   // None are published: what working clients keep to, which is once a minute.
   budgets: [{ path: 'GetMonitorDetailByPowerstationId', requests: 1, perS: 60, scope: 'endpoint' }],

@@ -111,7 +111,7 @@ function tokenOf(response: TransportResponse): string | null {
 /**
  * The cloud that the account lives on.
  *
- * @param host The sub-domain ("eu5") or the full host name; anything else is refused, so that credentials reach nobody but Huawei.
+ * @param host The sub-domain ("eu5") or the full host name; anything else is refused, so that only Huawei gets the credentials.
  */
 function apiHostOf(host: string): string {
   const name = host.trim().toLowerCase();

@@ -34,7 +34,7 @@ import {
 } from './wire.schema.ts';
 
 const pageSize = 100;
-/** A thousand alarms of one plant within days are no list any more but a fault of their own. */
+/** 1,000 alarms: more within days are a fault of the plant or the vendor, and the answer is incomplete. */
 const pagesMax = 10;
 
 /** Series want a currency for their income; the energy beside it does not depend on it. */

@@ -13,7 +13,7 @@ const baseUrl = 'https://www.soliscloud.com:13333';
 const rateWindowMs = 1_000;
 /** Where a quota is exceeded and no window is named. */
 const unnamedQuotaMs = 60_000;
-/** A quota of a day is asked again every hour: nobody says when its day ends, and 24 of its 200 requests are worth knowing. */
+/** After a daily quota the next request follows an hour later: the end of the vendor's day is not published. */
 const dailyQuotaMs = 3_600_000;
 
 /** "The logger is offline": a state of the plant, told as an error. */

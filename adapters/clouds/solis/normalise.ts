@@ -133,7 +133,7 @@ export function deviceOf(inverter: Inverter): DeviceReading {
   };
 }
 
-/** A reading travels through a workflow's history and stays small: so many inverters are told of. */
+/** The most inverters of a reading, which is part of a workflow's history and must stay small. */
 const devicesMax = 20;
 
 /** The inverters that a person must know of first: those that do not run, then those that give least. */
@@ -203,7 +203,7 @@ function isInstant(atMs: number): boolean {
 
 /**
  * The amount `name` of a record, in W or kWh. The true value is x × Pec in the unit Str; Pec is 1 where it is absent. In series Pec is 0.001 while Str names the big
- * unit: stationDay's 77 "kW" are 77 W (vendors' manual, checked against its other figures).
+ * unit: stationDay's 77 "kW" are 77 W (the manual's example, checked against its other figures).
  *
  * @throws AdapterError INVALID_DATA_FORMAT where there is a value without a known unit.
  */
