@@ -163,6 +163,11 @@ export class Checker {
       this.#fail(plantId, `polled at ${iso(atMs)}, in the middle of a burst of ${waiting}`);
   }
 
+  /** A loop that has forgotten nothing asks for a slot that is booked. */
+  polledAgain(plantId: string, slotMs: number): void {
+    this.#fail(plantId, `${iso(slotMs)} was polled again without a crash`);
+  }
+
   /** At the end of a life: a request still waits since `sinceMs`; null: none. */
   leftWaiting(plantId: string, sinceMs: number | null, { toMs, outages }: Life): void {
     if (sinceMs === null || outages.some((outage) => outage.toMs > sinceMs)) return;

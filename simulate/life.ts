@@ -367,11 +367,16 @@ function drawMessages({ id, intervalS }: PlantLife, span: Span): PersonAct[] {
   const random = randomOf(id, 'messages');
   const acts: PersonAct[] = [];
   for (const atMs of times(random.int(0, 2), () => within(random, span))) {
-    // Half of the bursts reach a slot.
     const slotMs = firstSlotFrom(id, intervalS * 1_000, atMs);
-    const fromMs = random.chance(0.5) ? atMs : slotMs - random.int(0, 6_000);
-    const everyMs = random.int(5, 60);
+    // Slow requests are answered as they come; only quick ones are a burst.
+    const everyMs = random.chance(0.5) ? random.int(2, 8) : random.int(5, 60);
     const requests = random.int(30, 400);
+    // A third of the bursts reach a slot, and a third end just before one.
+    const fromMs = random.pick([
+      atMs,
+      slotMs - random.int(0, 6_000),
+      slotMs - requests * everyMs - random.int(0, 700),
+    ]);
     for (let n = 0; n < requests; n += 1) acts.push({ kind: 'POLL', atMs: fromMs + n * everyMs });
   }
   for (const atMs of times(random.int(0, 1), () => within(random, span))) {

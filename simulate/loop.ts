@@ -63,6 +63,8 @@ export class Loop {
   #requests: Request[] = [];
   #remindedAtMs = 0;
   #claimed: Claimed | null = null;
+  /** False after a crash until the loop has made a poll: it may ask for a slot that was booked before. */
+  #knowsBooked = false;
   /** How often the running poll was begun again. */
   #run = 0;
 
@@ -149,6 +151,7 @@ export class Loop {
 
   /** The worker forgets the loop. The next one gets the messages, which wait in Temporal. */
   #forget(): void {
+    this.#knowsBooked = false;
     this.#loop = this.#begin();
     this.#waits = null;
     for (const verdict of this.#verdicts) this.#loop.takeVerdict(verdict);
@@ -220,7 +223,11 @@ export class Loop {
     for (this.#run = 0; ; this.#run += 1) {
       const effects = this.#pollEffects(slotMs);
       try {
-        return await pollPlant(request, effects);
+        const end = await pollPlant(request, effects);
+        if (effects.isBooked && this.#run === 0 && this.#knowsBooked)
+          this.#checker.polledAgain(this.life.id, slotMs);
+        if (end !== null) this.#knowsBooked = true;
+        return end;
       } catch (error) {
         if (!(error instanceof Crash)) throw error;
         const random = randomOf(this.life.id, 'crash', slotMs, this.#run);

@@ -127,6 +127,11 @@ export class SimulatedPoll implements PollEffects {
 
   #fetched: FetchResult | null = null;
 
+  /** Whether the slot was booked before this poll. */
+  get isBooked(): boolean {
+    return this.#fetched?.kind === 'ALREADY_BOOKED';
+  }
+
   /** The claimed reading of a slot is what the vendor said before the crash. */
   #remember(nowMs: number): void {
     const { claimed } = this;
