@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +7,9 @@ import { parseArgs } from 'node:util';
 
 import { issueToken } from '../api/auth/tokens.ts';
 import { findUserByEmail, insertUser } from '../db/people/users.ts';
-import { runBench, say, UsageError } from './command.ts';
+import { alignedText, runBench, say, wholeNumber } from './command.ts';
 import { type BenchFleet, startFleet } from './fleet.ts';
+import { endProcess } from './processes.ts';
 import { countProgress, readLateness, readVersions, rounded } from './readings.ts';
 import { type BenchWorker, startBenchWorker } from './worker.ts';
 
@@ -38,7 +38,6 @@ const latenessFloorMs = 10;
 const path = '/api/v1/plants?limit=100';
 const email = 'bench@example.org';
 const startMsMax = 60_000;
-const stopMsMax = 10_000;
 
 function readArguments(): Arguments {
   const { values } = parseArgs({
@@ -50,11 +49,8 @@ function readArguments(): Arguments {
       json: { type: 'string' },
     },
   });
-  const whole = (name: 'plants' | 'polls-per-s' | 'seconds' | 'connections') => {
-    const value = Number(values[name]);
-    if (/^\d{1,6}$/.test(values[name]) && value >= 1) return value;
-    throw new UsageError(`--${name} must be a whole number of at least 1, not ${values[name]}`);
-  };
+  const whole = (name: 'plants' | 'polls-per-s' | 'seconds' | 'connections') =>
+    wholeNumber(name, values[name], 999_999);
   return {
     plants: whole('plants'),
     pollsPerS: whole('polls-per-s'),
@@ -78,9 +74,9 @@ async function startApi(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Be
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   try {
-    return { url: await addressOf(child, signal), stop: () => end(child) };
+    return { url: await addressOf(child, signal), stop: () => endProcess(child) };
   } catch (error) {
-    await end(child);
+    await endProcess(child);
     throw error;
   }
 }
@@ -102,15 +98,6 @@ async function addressOf(child: ChildProcess, signal: AbortSignal): Promise<stri
   });
   limit.catch(() => {});
   return Promise.race([promise, limit]);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGTERM');
-  const force = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
-  await exited;
-  clearTimeout(force);
 }
 
 /** One GET over a kept connection. @returns how long it took, ms. */
@@ -301,8 +288,7 @@ function resultText(result: Result): string {
     ],
     ...misses(result).map((miss): [string, string] => ['MISSED', miss]),
   ];
-  const width = Math.max(...lines.map(([name]) => name.length));
-  return lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join('');
+  return alignedText(lines);
 }
 
 await runBench(

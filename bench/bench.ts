@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { audit } from '../operations/plants/check.ts';
 import { openLocks } from '../environment/locks.ts';
-import { runBench, say, UsageError } from './command.ts';
+import { alignedText, runBench, say, wholeNumber } from './command.ts';
 import { type BenchFleet, startFleet } from './fleet.ts';
 import { rssMbOf } from './processes.ts';
 import {
@@ -56,11 +56,8 @@ function readArguments(): Arguments {
       json: { type: 'string' },
     },
   });
-  const whole = (name: 'plants' | 'polls' | 'interval', max: number) => {
-    const value = Number(values[name]);
-    if (/^\d+$/.test(values[name]) && value >= 1 && value <= max) return value;
-    throw new UsageError(`--${name} must be a whole number from 1 to ${max}, not ${values[name]}`);
-  };
+  const whole = (name: 'plants' | 'polls' | 'interval', max: number) =>
+    wholeNumber(name, values[name], max);
   return {
     plants: whole('plants', 100_000),
     polls: whole('polls', 1_000_000),
@@ -234,8 +231,7 @@ function resultText({ lateness, slots, cold, versions, ...result }: Result): str
       `Node ${versions.node}, Temporal ${versions.temporal_server} (SDK ${versions.temporal_sdk}), PostgreSQL ${versions.postgresql}, Redis ${versions.redis ?? 'none'}, ${versions.cores} × ${versions.cpu}`,
     ],
   ];
-  const width = Math.max(...lines.map(([name]) => name.length));
-  return lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join('');
+  return alignedText(lines);
 }
 
 function coldLines(cold: Result['cold']): [string, string][] {

@@ -14,6 +14,23 @@ export function writeJson(file: string, result: unknown): void {
 export class UsageError extends Error {}
 
 /**
+ * The value of an option.
+ *
+ * @throws UsageError unless it is a whole number from 1 to `max`.
+ */
+export function wholeNumber(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
+  throw new UsageError(`--${name} must be a whole number from 1 to ${max}, not ${text}`);
+}
+
+/** One line for each name, with the texts below each other. */
+export function alignedText(lines: readonly (readonly [name: string, text: string])[]): string {
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join('');
+}
+
+/**
  * Runs a bench as a command. Ctrl-C stops its processes. The result goes to standard output as text and, with --json, to a
  * file. Sets the exit code: 0; 1 if the result fails a requirement or is missing; 2 for wrong arguments; 130 after Ctrl-C.
  *

@@ -7,7 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { type Kysely, sql } from 'kysely';
 
 import { type Config, loadConfig, requireMasterKeys } from '../environment/config.ts';
-import { generatedPlant } from '../cli/demo/fleet.ts';
+import { type DemoPlant, generatedPlant } from '../cli/demo/fleet.ts';
 import { insertDemo } from '../cli/demo/seed.ts';
 import { openDatabase } from '../db/database.ts';
 import { migrateToLatest } from '../db/migrate.ts';
@@ -62,6 +62,8 @@ export async function startFleet(options: {
     endings.push(() => connection.close());
     const env = workerEnvironment(stack);
     const config = loadConfig(env, dataDir);
+    const plants = Array.from({ length: options.plants }, (_, n) => generatedPlant(n));
+    await addPlants(db, config, plants, options.intervalS);
     return {
       stack,
       db,
@@ -69,7 +71,7 @@ export async function startFleet(options: {
       client: new Client({ connection, namespace: stack.temporalNamespace }),
       config,
       env,
-      plantIds: await addPlants(db, config, options),
+      plantIds: plants.map(({ id }) => id),
       intervalMs: options.intervalS * 1_000,
       stop,
     };
@@ -100,16 +102,16 @@ async function readBackendPid(db: Kysely<Database>): Promise<number> {
   return rows[0]?.pid ?? 0;
 }
 
-async function addPlants(
+/** Inserts the plants, in as many statements as their parameters need. */
+export async function addPlants(
   db: Kysely<Database>,
   config: Config,
-  { plants, intervalS }: { plants: number; intervalS: number },
-): Promise<string[]> {
-  const generated = Array.from({ length: plants }, (_, n) => generatedPlant(n));
+  plants: readonly DemoPlant[],
+  intervalS: number,
+): Promise<void> {
   const masterKeys = requireMasterKeys(config);
-  for (let begin = 0; begin < plants; begin += plantsPerInsert) {
-    const part = generated.slice(begin, begin + plantsPerInsert);
+  for (let begin = 0; begin < plants.length; begin += plantsPerInsert) {
+    const part = plants.slice(begin, begin + plantsPerInsert);
     await insertDemo({ db, masterKeys }, part, { intervalS, activatedAtMs: Date.now() });
   }
-  return generated.map((plant) => plant.id);
 }

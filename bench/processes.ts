@@ -1,6 +1,8 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** CPU and memory of processes, from /proc: the bench runs on Linux. */
+/** Ends processes, and reads their CPU and memory from /proc: the bench runs on Linux. */
 
 /** USER_HZ of Linux: /proc counts CPU time in hundredths of a second. */
 const ticksPerSecond = 100;
@@ -64,4 +66,20 @@ export function machineBusyMs(): number {
     .slice(1)
     .map(Number);
   return ((user + nice + system + irq + softirq) * 1_000) / ticksPerSecond;
+}
+
+/** Time limit for a process that is told to end: Docker's default. */
+const endMsMax = 10_000;
+
+/** Tells the process to end, kills it after 10 s, and waits until it is gone. */
+export async function endProcess(
+  child: ChildProcess,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  const force = setTimeout(() => child.kill('SIGKILL'), endMsMax);
+  await exited;
+  clearTimeout(force);
 }

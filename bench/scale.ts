@@ -125,8 +125,14 @@ async function readReconciliations({ client }: BenchFleet, sinceMs: number): Pro
 /** At any moment of ordinary polling fewer workflow tasks than this wait. */
 const waitingTasksMin = 5;
 
+interface Running {
+  fleet: BenchFleet;
+  worker: BenchWorker;
+  signal: AbortSignal;
+}
+
 async function untilBegun(
-  { fleet, worker, signal }: { fleet: BenchFleet; worker: BenchWorker; signal: AbortSignal },
+  { fleet, worker, signal }: Running,
   how: 'FIRST' | 'RUNNING',
 ): Promise<void> {
   const endsAt = performance.now() + startLimitMs;
@@ -150,15 +156,15 @@ async function* measureSize(args: Arguments, plants: number, signal: AbortSignal
   const fleet = await startFleet({ plants, intervalS, say, signal });
   let worker: BenchWorker | null = null;
   try {
-    const { db, stack, env } = fleet;
-    if (args.cached !== null) env['MAX_CACHED_WORKFLOWS'] = String(args.cached);
-    await giveAPast(db);
+    const { stack } = fleet;
+    if (args.cached !== null) fleet.env['MAX_CACHED_WORKFLOWS'] = String(args.cached);
+    await giveAPast(fleet.db);
     const databaseBytes = await readDatabaseBytes(fleet);
     const how = args.firstStart ? 'FIRST' : 'RUNNING';
     const { startedS: loopsStartedS, slotsFromMs } = await startLoops(fleet, how);
     say(`loops started in ${loopsStartedS.toFixed(0)} s`);
     const beganAt = performance.now();
-    worker = await startBenchWorker(env, signal);
+    worker = await startBenchWorker(fleet.env, signal);
     const rssMbEmpty = rssMbOf(worker.pid);
     await untilBegun({ fleet, worker, signal }, how);
     const begunS = (performance.now() - beganAt) / 1_000;
@@ -166,17 +172,6 @@ async function* measureSize(args: Arguments, plants: number, signal: AbortSignal
     say(`  slots come in ${Math.round((restMs - settleMs) / 1_000)} s`);
     await Promise.race([delay(restMs, undefined, { signal }), worker.ended]);
 
-    say(`measuring for ${args.seconds} s`);
-    const weighed = soonPolled(fleet, Date.now());
-    const lighter = await weighHistories(fleet, weighed);
-    const before = await read(fleet, worker);
-    await Promise.race([delay(args.seconds * 1_000, undefined, { signal }), worker.ended]);
-    const after = await read(fleet, worker);
-    const heavier = await weighHistories(fleet, weighed);
-    const lateness = await readLateness(db, before.atMs, after.atMs);
-    const polls = after.polls - before.polls;
-    const perPoll = (name: 'events' | 'transitions' | 'bytes') =>
-      rounded((heavier[name] - lighter[name]) / (heavier.polls - lighter.polls));
     const measured = {
       plants,
       interval_s: intervalS,
@@ -185,26 +180,12 @@ async function* measureSize(args: Arguments, plants: number, signal: AbortSignal
       loops_started_s: rounded(loopsStartedS),
       loops_begun_as: how,
       loops_begun_s: rounded(begunS),
-      polls,
-      polls_per_s: rounded((polls * 1_000) / (after.atMs - before.atMs)),
-      lateness,
-      cpu_ms_per_poll: cpuMsPerPoll(before, after),
-      database_waits_per_poll: rounded((after.waits - before.waits) / polls),
-      history_per_poll: {
-        events: perPoll('events'),
-        transitions: perPoll('transitions'),
-        bytes: perPoll('bytes'),
-      },
-      history_at_start: {
-        events: rounded(lighter.events / weighed.length),
-        bytes: rounded(lighter.bytes / weighed.length),
-      },
+      ...(await measurePolls({ fleet, worker, signal }, args.seconds)),
       worker_rss_mb: { empty: rssMbEmpty, after: rssMbOf(worker.pid) },
       temporal_rss_mb: stack.temporal === null ? null : rssMbOf(stack.temporal.pid),
       temporal_db_bytes:
         fileBytes(fleet.config.dataDir, 'temporal.db') +
         fileBytes(fleet.config.dataDir, 'temporal.db-wal'),
-      reconciliations_s: await readReconciliations(fleet, before.atMs),
       database_bytes: databaseBytes,
     };
     const restarts: Restart[] = [];
@@ -220,7 +201,7 @@ async function* measureSize(args: Arguments, plants: number, signal: AbortSignal
       say(`${how}: a cold worker for ${args.watchS} s`);
       const result = await measureRestart(
         { fleet, worker, signal },
-        { signal: how, watchS: args.watchS, baselineP99Ms: lateness?.p99_ms ?? 0 },
+        { signal: how, watchS: args.watchS, baselineP99Ms: measured.lateness?.p99_ms ?? 0 },
       );
       worker = result.worker;
       restarts.push(result.restart);
@@ -230,6 +211,37 @@ async function* measureSize(args: Arguments, plants: number, signal: AbortSignal
     await worker?.stop();
     await fleet.stop();
   }
+}
+
+/** Polls for `seconds`: their lateness, their cost and what they add to histories. */
+async function measurePolls({ fleet, worker, signal }: Running, seconds: number) {
+  say(`measuring for ${seconds} s`);
+  const weighed = soonPolled(fleet, Date.now());
+  const lighter = await weighHistories(fleet, weighed);
+  const before = await read(fleet, worker);
+  await Promise.race([delay(seconds * 1_000, undefined, { signal }), worker.ended]);
+  const after = await read(fleet, worker);
+  const heavier = await weighHistories(fleet, weighed);
+  const polls = after.polls - before.polls;
+  const perPoll = (name: 'events' | 'transitions' | 'bytes') =>
+    rounded((heavier[name] - lighter[name]) / (heavier.polls - lighter.polls));
+  return {
+    polls,
+    polls_per_s: rounded((polls * 1_000) / (after.atMs - before.atMs)),
+    lateness: await readLateness(fleet.db, before.atMs, after.atMs),
+    cpu_ms_per_poll: cpuMsPerPoll(before, after),
+    database_waits_per_poll: rounded((after.waits - before.waits) / polls),
+    history_per_poll: {
+      events: perPoll('events'),
+      transitions: perPoll('transitions'),
+      bytes: perPoll('bytes'),
+    },
+    history_at_start: {
+      events: rounded(lighter.events / weighed.length),
+      bytes: rounded(lighter.bytes / weighed.length),
+    },
+    reconciliations_s: await readReconciliations(fleet, before.atMs),
+  };
 }
 
 async function readDatabaseBytes({ db }: BenchFleet): Promise<number> {

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { runBench, say, UsageError } from './command.ts';
+import { runBench, say, UsageError, wholeNumber } from './command.ts';
 import { type Step, steps } from './steps-taken.ts';
 
 /**
@@ -75,11 +75,9 @@ function readArguments(): Arguments {
   const { profile } = values;
   if (profile !== 'throughput' && profile !== 'punctual')
     throw new UsageError(`--profile must be throughput or punctual, not ${profile}`);
-  if (!/^[1-9]\d?$/.test(values.runs))
-    throw new UsageError(`--runs must be a whole number from 1 to 99, not ${values.runs}`);
   return {
     profile,
-    runs: Number(values.runs),
+    runs: wholeNumber('runs', values.runs, 99),
     chosen: names.map((name) => {
       const step = steps.find((one) => one.name === name);
       if (step !== undefined) return step;

@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import { waitsQuestion } from './count-queries.ts';
+import { endProcess } from './processes.ts';
 
 const mainPath = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const counterPath = fileURLToPath(new URL('./count-queries.ts', import.meta.url));
-/** The worker's own limit for running work is 6 s. */
-const stopMsMax = 10_000;
 
 /** Runs the production worker in a separate process, so that its cost can be measured alone. */
 export interface BenchWorker {
@@ -43,7 +42,7 @@ export async function startBenchWorker(
     await Promise.race([once(child, 'message', { signal }), ended]);
   } catch (error) {
     isExpected = true;
-    await end(child, exited, 'SIGTERM');
+    await endProcess(child);
     throw error;
   }
   const { pid } = child;
@@ -58,19 +57,7 @@ export async function startBenchWorker(
     },
     async stop(signal = 'SIGTERM') {
       isExpected = true;
-      await end(child, exited, signal);
+      await endProcess(child, signal);
     },
   };
-}
-
-async function end(
-  child: ChildProcess,
-  exited: Promise<unknown>,
-  signal: NodeJS.Signals,
-): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill(signal);
-  const force = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
-  await exited;
-  clearTimeout(force);
 }

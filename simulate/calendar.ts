@@ -1,8 +1,8 @@
 import { getTimes } from 'suncalc';
 
 /**
- * The plant's calendar once more, by the host's `Intl` and nothing of the product: what the simulation judges the product's
- * calendar by.
+ * Computes the plant's calendar a second time, with the host's `Intl` and nothing of the product. The simulation judges the
+ * product's calendar by it.
  */
 
 const minuteMs = 60_000;
@@ -55,7 +55,7 @@ function askWallMs(atMs: number, timezone: string): number {
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
-/** What the wall shows, written as if it were UTC, ms. */
+/** The plant's local time as if it were UTC, ms. */
 function wallMsAt(atMs: number, timezone: string): number {
   return atMs + offsetMsAt(atMs, timezone);
 }
@@ -67,7 +67,7 @@ export function dateAt(atMs: number, timezone: string): string {
 const datesByDay = new Map<number, string>();
 const daysByDate = new Map<string, number>();
 
-/** The date so many days after 1970-01-01. */
+/** The date `day` days after 1970-01-01. */
 function dateOfDay(day: number): string {
   const known = datesByDay.get(day);
   if (known !== undefined) return known;
@@ -77,7 +77,7 @@ function dateOfDay(day: number): string {
   return date;
 }
 
-/** Minutes since 00:00 on the plant's wall. */
+/** Minutes since 00:00 of the plant's local time. */
 export function wallMinutesAt(atMs: number, timezone: string): number {
   const wallMs = wallMsAt(atMs, timezone);
   return Math.floor((((wallMs % dayLengthMs) + dayLengthMs) % dayLengthMs) / minuteMs);
@@ -88,7 +88,7 @@ export function dateAfter(date: string, days: number): string {
   return dateOfDay(day + days);
 }
 
-/** The first instant of a date: found by looking, quarter by quarter, for the first one that the wall calls by it. */
+/** The first instant of a local date: the first quarter of an hour that has it. */
 export function firstInstantOf(date: string, timezone: string): number {
   const key = `${date} ${timezone}`;
   const known = firstInstants.get(key);
@@ -108,7 +108,7 @@ function findFirstInstant(date: string, timezone: string): number {
   throw new Error(`${date} never begins in ${timezone}`);
 }
 
-/** "MM/dd/yyyy HH:mm:ss" on the plant's wall. */
+/** The plant's local time as "MM/dd/yyyy HH:mm:ss". */
 export function wallText(atMs: number, timezone: string): string {
   const iso = new Date(wallMsAt(atMs, timezone)).toISOString();
   return `${iso.slice(5, 7)}/${iso.slice(8, 10)}/${iso.slice(0, 4)} ${iso.slice(11, 19)}`;

@@ -1,13 +1,13 @@
 import type { AlertSeverity, ClosingVerdict } from '../domain/plants/facts.ts';
 import type { Brand } from '../domain/plants/plant.ts';
-import type { Fail, Polled } from './checker.ts';
+import type { Fail, Polled } from './judging.ts';
 import { dateAt } from './calendar.ts';
-import { type Ledger, type LedgerAlert, keyOf, type Notification } from './ledger.ts';
+import { type Store, type StoredAlert, keyOf, type Notification } from './store.ts';
 import type { PlantLife } from './life.ts';
 import { type Day, isTellingTime, type Low, runningSays } from './oracle.ts';
 import type { ShownAlarm, ShownAlarms } from './vendor.ts';
 
-/** Judges which alerts stand, how they came and went, and whom that was told. */
+/** Judges which alerts are active, how they began and ended, and what people were told. */
 
 const hourMs = 3_600_000;
 const sixHoursMs = 6 * hourMs;
@@ -18,7 +18,7 @@ interface Facts {
   days: ReadonlyMap<string, Day>;
 }
 
-/** What was known of an alert after the evaluation before. */
+/** The numbers of events and notifications of an alert after the previous evaluation. */
 interface Known {
   events: number;
   notifications: number;
@@ -26,11 +26,11 @@ interface Known {
 
 export class AlertsCheck {
   readonly #life: PlantLife;
-  readonly #ledger: Ledger;
+  readonly #store: Store;
   readonly #accountPlants: readonly string[];
   readonly #fail: Fail;
   readonly #known = new Map<string, Known>();
-  /** Alerts of which all is said. */
+  /** Ids of ended alerts that were judged. */
   readonly #over = new Set<string>();
   /** The vendor's alarms that must be active, by key. */
   #faults = new Map<string, AlertSeverity>();
@@ -40,9 +40,9 @@ export class AlertsCheck {
   #low: Low = null;
   #streak: { date: string; isBelow: boolean; verdicts: number; belowTen: number } | null = null;
 
-  constructor(life: PlantLife, ledger: Ledger, accountPlants: readonly string[], fail: Fail) {
+  constructor(life: PlantLife, store: Store, accountPlants: readonly string[], fail: Fail) {
     this.#life = life;
-    this.#ledger = ledger;
+    this.#store = store;
     this.#accountPlants = accountPlants;
     this.#fail = fail;
   }
@@ -72,9 +72,9 @@ export class AlertsCheck {
     this.#judgeLives(nowMs);
   }
 
-  /** People acknowledge: a change of state with its event, which is theirs. */
+  /** An acknowledgement by people adds an event that the rules did not write. */
   afterDecision(): void {
-    for (const alert of this.#ledger.alerts(this.#life.id)) {
+    for (const alert of this.#store.alerts(this.#life.id)) {
       const known = this.#known.get(alert.id);
       if (known !== undefined && !this.#over.has(alert.id)) known.events = alert.events.length;
     }
@@ -88,9 +88,9 @@ export class AlertsCheck {
         `the account is ${changes.pauseAccount ? '' : 'not '}paused by ${result.failure.type}`,
       );
     if (!isRefused) return;
-    // Another plant of the account may have been refused first: then its alert speaks for all.
+    // Another plant of the account may have been refused first; then its alert is the only one.
     const saying = this.#accountPlants.filter((plantId) =>
-      this.#ledger
+      this.#store
         .alerts(plantId)
         .some((alert) => alert.state !== 'RESOLVED' && isOf(alert, 'AUTH')),
     );
@@ -98,13 +98,13 @@ export class AlertsCheck {
     this.#isRefused = saying.includes(this.#life.id);
   }
 
-  /** After an answer about alarms: what is open is active, with its worst severity; what is not said stays. */
+  /** After an answer about alarms: open alarms are active with their worst severity; an incomplete list ends nothing that it lacks. */
   #judgeAlarms({ result, heard, nowMs }: Polled): void {
     if (result.kind !== 'READING') return;
     const { alarms } = result.reading;
     if (alarms === null || !('alarms' in alarms)) return;
     const said = heard?.alarms ?? null;
-    if (said === null) return this.#fail('an answer about alarms that nobody gave');
+    if (said === null) return this.#fail('an answer about alarms that the vendor did not give');
     const isComplete = this.#isComplete(said, alarms.complete);
     const { open, closed } = byKey(said, this.#life.brand, Date.parse(alarms.since));
     const before = this.#faults;
@@ -117,7 +117,7 @@ export class AlertsCheck {
     if (isComplete) this.#alarmsCompleteAtMs = nowMs;
   }
 
-  /** A list that is cut off is none; pages that GoodWe doubles cannot be counted. */
+  /** Whether the list is complete. GoodWe's adapter cannot count records that come twice, so it may call a complete list incomplete. */
   #isComplete({ isCutOff }: ShownAlarms, saysComplete: boolean): boolean {
     if (isCutOff && saysComplete) this.#fail('a list that is cut off is taken for a whole one');
     if (!isCutOff && !saysComplete && this.#life.brand !== 'GOODWE')
@@ -125,16 +125,16 @@ export class AlertsCheck {
     return saysComplete;
   }
 
-  /** A record that ended before the active alert began speaks of an earlier one. */
+  /** Whether the list says that the alarm has ended and its alert is over. A record that ended before the alert began is of an earlier one. */
   #isSaidClosed(key: string, closed: ReadonlyMap<string, number>): boolean {
     const endMs = closed.get(key);
     const active = this.#active().some((alert) => keyOf(alert) === key);
-    // Whether the alert ended by it is read from the ledger: only an end that is not said must not happen.
+    // The store says whether the alert ended; only an end that the list does not state is a mistake.
     return endMs !== undefined && !active;
   }
 
   #judgeMissingAlarms(nowMs: number): void {
-    const { activatedAtMs } = this.#ledger.findPlant(this.#life.id);
+    const { activatedAtMs } = this.#store.findPlant(this.#life.id);
     const sinceMs = Math.max(this.#alarmsCompleteAtMs ?? 0, activatedAtMs ?? nowMs);
     if (nowMs - sinceMs >= sixHoursMs) this.#areAlarmsMissing = true;
     else if (this.#alarmsCompleteAtMs === nowMs) this.#areAlarmsMissing = false;
@@ -192,7 +192,7 @@ export class AlertsCheck {
   }
 
   #judgeOffline(nowMs: number, lastSeenAtMs: number | null): void {
-    const { integrationStatus, activatedAtMs } = this.#ledger.findPlant(this.#life.id);
+    const { integrationStatus, activatedAtMs } = this.#store.findPlant(this.#life.id);
     const isActive = this.#active().some(({ type }) => type === 'OFFLINE');
     const isSeen = lastSeenAtMs !== null && nowMs - lastSeenAtMs <= 24 * hourMs;
     if (isSeen && isActive) this.#fail('OFFLINE although it was seen within 24 h');
@@ -208,10 +208,10 @@ export class AlertsCheck {
     if (actual !== expected) this.#fail(`LOW_GENERATION is ${actual}, expected ${expected}`);
   }
 
-  /** One active alert a key, events that follow each other, and what was told of them. */
+  /** One active alert for each key, events in an order that can be, and their notifications. */
   #judgeLives(nowMs: number): void {
     const keys = new Set<string>();
-    for (const alert of this.#ledger.alerts(this.#life.id)) {
+    for (const alert of this.#store.alerts(this.#life.id)) {
       if (this.#over.has(alert.id)) continue;
       const known = this.#known.get(alert.id) ?? { events: 0, notifications: 0 };
       this.#judgeEvents(alert, known.events);
@@ -233,12 +233,12 @@ export class AlertsCheck {
     }
   }
 
-  #judgeEvents(alert: LedgerAlert, from: number): void {
+  #judgeEvents(alert: StoredAlert, from: number): void {
     for (let index = from; index < alert.events.length; index += 1) {
       const [event, before] = [alert.events[index], alert.events[index - 1]];
       if (event === undefined) continue;
       const isFirst = before === undefined && event.from === null && event.to === 'NEW';
-      // Nothing follows RESOLVED: no event comes from it.
+      // No event leaves RESOLVED.
       const isNext = before !== undefined && event.from === before.to;
       const isIdle = event.to === before?.to && event.severity === before.severity;
       const isLower = before?.severity === 'RED' && event.severity === 'YELLOW';
@@ -247,9 +247,9 @@ export class AlertsCheck {
     }
   }
 
-  #judgeTold(alert: LedgerAlert, told: Notification, eventsBefore: number): void {
+  #judgeTold(alert: StoredAlert, told: Notification, eventsBefore: number): void {
     const { kind, createdAtMs, notBeforeMs, severity } = told;
-    const plant = this.#ledger.findPlant(this.#life.id);
+    const plant = this.#store.findPlant(this.#life.id);
     const what = `${kind} of ${keyOf(alert)} at ${new Date(notBeforeMs).toISOString()}`;
     const isUrgent = alert.type === 'MOCK_FAULT' && severity === 'RED' && kind !== 'RECOVERED';
     if (isUrgent) {
@@ -266,7 +266,7 @@ export class AlertsCheck {
       const wasTold = notificationsBefore(alert, told).some(
         (one) => one.droppedAtMs === null && one.notBeforeMs <= createdAtMs,
       );
-      if (!wasTold) this.#fail(`${what}, of which nobody knew`);
+      if (!wasTold) this.#fail(`${what}, of an alert that was never told`);
       return;
     }
     if (alert.muted) this.#fail(`${what}, which was there before the plant`);
@@ -284,17 +284,17 @@ export class AlertsCheck {
       this.#fail(`${what}, told ${Math.round((createdAtMs - lastMs) / 60_000)} min before`);
   }
 
-  /** When people were last told of this key, or will be: of the alert itself, or of one of its key before it. */
-  #lastTold(alert: LedgerAlert, told: Notification | null): number | null {
+  /** When people were last told, or will be, of this alert or of an earlier one with the same key. */
+  #lastTold(alert: StoredAlert, told: Notification | null): number | null {
     const times = notificationsBefore(alert, told)
-      .filter(({ kind, droppedAtMs }) => kind !== 'RECOVERED' && droppedAtMs === null)
+      .filter(isTold)
       .map(({ notBeforeMs }) => notBeforeMs);
     const atMs = told?.createdAtMs ?? Infinity;
-    for (const other of this.#ledger.alerts(this.#life.id)) {
+    for (const other of this.#store.alerts(this.#life.id)) {
       if (other === alert || keyOf(other) !== keyOf(alert)) continue;
       for (const one of other.notifications) {
-        if (one.kind === 'RECOVERED' || one.droppedAtMs !== null) continue;
-        // A red alert takes nothing from one that was yellow at its end.
+        if (!isTold(one)) continue;
+        // What was told of a yellow alert does not count for a red one.
         if (other.severity === 'YELLOW' && alert.events[0]?.severity === 'RED') continue;
         if (one.notBeforeMs <= atMs) times.push(one.notBeforeMs);
       }
@@ -302,50 +302,49 @@ export class AlertsCheck {
     return times.length === 0 ? null : Math.max(...times);
   }
 
-  /** What is new, and not told for 6 h, is told at the next look. */
-  #judgeUntold(alert: LedgerAlert, nowMs: number): void {
-    const plant = this.#ledger.findPlant(this.#life.id);
-    const isSilent =
-      (plant.alertsSilencedUntilMs !== null && nowMs < plant.alertsSilencedUntilMs) ||
-      plant.integrationStatus === 'DISABLED_BY_OPERATOR';
-    if (alert.state !== 'NEW' || alert.muted || isSilent) return;
+  /** A NEW alert that was not told for 6 h must be told at once. */
+  #judgeUntold(alert: StoredAlert, nowMs: number): void {
+    if (alert.state !== 'NEW' || alert.muted || this.#isSilent(nowMs)) return;
     const lastMs = this.#lastTold(alert, null);
     if (lastMs === null || nowMs - lastMs > sixHoursMs)
-      this.#fail(`${keyOf(alert)} is told to nobody`);
+      this.#fail(`${keyOf(alert)} was told to nobody`);
   }
 
-  #judgeEnd(alert: LedgerAlert, nowMs: number): void {
-    const pending = alert.notifications.filter(
-      ({ kind, notBeforeMs, droppedAtMs }) =>
-        kind !== 'RECOVERED' && notBeforeMs > nowMs && droppedAtMs === null,
-    );
-    if (pending.length > 0) this.#fail(`${keyOf(alert)} has ended and is still to be told`);
+  #judgeEnd(alert: StoredAlert, nowMs: number): void {
+    const told = alert.notifications.filter(isTold);
+    if (told.some(({ notBeforeMs }) => notBeforeMs > nowMs))
+      this.#fail(`${keyOf(alert)} has ended and is still to be told`);
     if ((alert.resolvedAtMs ?? 0) > nowMs || (alert.resolvedAtMs ?? 0) < alert.startedAtMs)
       this.#fail(`${keyOf(alert)} ends at an impossible time`);
-    const plant = this.#ledger.findPlant(this.#life.id);
-    const isSilent =
-      (plant.alertsSilencedUntilMs !== null && nowMs < plant.alertsSilencedUntilMs) ||
-      plant.integrationStatus === 'DISABLED_BY_OPERATOR';
-    const wasTold = alert.notifications.some(
-      ({ kind, droppedAtMs, notBeforeMs }) =>
-        kind !== 'RECOVERED' && droppedAtMs === null && notBeforeMs <= nowMs,
-    );
+    const wasTold = told.some(({ notBeforeMs }) => notBeforeMs <= nowMs);
     const recovered = alert.notifications.filter(({ kind }) => kind === 'RECOVERED').length;
-    if (wasTold && !isSilent && recovered !== 1)
+    if (wasTold && !this.#isSilent(nowMs) && recovered !== 1)
       this.#fail(`the end of ${keyOf(alert)} is told ${recovered} times`);
   }
 
-  #active(): LedgerAlert[] {
-    return this.#ledger.alerts(this.#life.id).filter(({ state }) => state !== 'RESOLVED');
+  #isSilent(nowMs: number): boolean {
+    const { alertsSilencedUntilMs, integrationStatus } = this.#store.findPlant(this.#life.id);
+    return (
+      nowMs < (alertsSilencedUntilMs ?? -Infinity) || integrationStatus === 'DISABLED_BY_OPERATOR'
+    );
+  }
+
+  #active(): StoredAlert[] {
+    return this.#store.alerts(this.#life.id).filter(({ state }) => state !== 'RESOLVED');
   }
 }
 
-function notificationsBefore(alert: LedgerAlert, told: Notification | null): Notification[] {
+function notificationsBefore(alert: StoredAlert, told: Notification | null): Notification[] {
   const end = told === null ? alert.notifications.length : alert.notifications.indexOf(told);
   return alert.notifications.slice(0, end);
 }
 
-function isOf(alert: LedgerAlert, code: string): boolean {
+/** Whether the notification is, or will be, sent and is about trouble. */
+function isTold({ kind, droppedAtMs }: Notification): boolean {
+  return kind !== 'RECOVERED' && droppedAtMs === null;
+}
+
+function isOf(alert: StoredAlert, code: string): boolean {
   return alert.type === 'API_ERROR' && alert.vendorAlarmCode === code;
 }
 
@@ -355,7 +354,7 @@ function byKey({ alarms }: ShownAlarms, brand: Brand, sinceMs: number) {
   const closed = new Map<string, number>();
   const severities = new Map<string, AlertSeverity>();
   for (const alarm of alarms) {
-    // What had ended before the time that was asked for is not of this answer.
+    // A record that ended before the time asked for is not part of this answer.
     if (alarm.endMs !== null && alarm.endMs < sinceMs) continue;
     const key = keyOf({
       type: 'MOCK_FAULT',

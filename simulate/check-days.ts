@@ -1,9 +1,7 @@
-import type { Booked } from '../domain/plants/changes.ts';
 import type { ClosingVerdict } from '../domain/plants/facts.ts';
-import type { Reading } from '../domain/plants/reading.ts';
 import { dateAfter, dateAt } from './calendar.ts';
-import type { Counts, Fail } from './checker.ts';
-import type { Ledger, StoredDay } from './ledger.ts';
+import type { Counts, Fail, Snapshot } from './judging.ts';
+import type { Store, StoredDay } from './store.ts';
 import {
   belongsToDate,
   closingSays,
@@ -16,13 +14,16 @@ import {
 import type { SeriesCall } from './steps.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
 
-/** Judges what is booked to which day: by the oracle's guards, and by what the plant has truly made. */
+/** Judges which energy is booked to which day, by the oracle's guards and by what the plant really made. */
 
 const hourMs = 3_600_000;
+/** A snapshot whose answer is known from the vendor's side. */
+type HeardSnapshot = Snapshot & { heard: Heard };
+
 /** A vendor shows one decimal. */
 const displayKwh = 0.0501;
 const tenMinutesMs = 600_000;
-/** Days so old are asked for again where they are not whole. */
+/** Incomplete days up to this age are asked for again. */
 const askedAgainDays = 3;
 /** After a crash, the gaps that a poll had found are left to the next one. */
 const pollsWithoutAskingMax = 3;
@@ -30,20 +31,20 @@ const pollsWithoutAskingMax = 3;
 export class DaysCheck {
   /** The days as they must be. */
   readonly rows = new Map<string, Day>();
-  /** Days to which a false word was booked that no guard can know. */
+  /** Days with a false value that no guard can detect. */
   readonly #misled = new Set<string>();
-  /** Days that a series call since the last poll was about. */
+  /** Days of the series calls since the last poll. */
   readonly #asked = new Set<string>();
-  /** Polls since which a day that is not whole was not asked for. */
+  /** Number of polls in a row that did not ask for an incomplete day. */
   readonly #unasked = new Map<string, number>();
   readonly #vendor: SimulatedVendor;
-  readonly #ledger: Ledger;
+  readonly #store: Store;
   readonly #counts: Counts;
   readonly #fail: Fail;
 
-  constructor(vendor: SimulatedVendor, ledger: Ledger, counts: Counts, fail: Fail) {
+  constructor(vendor: SimulatedVendor, store: Store, counts: Counts, fail: Fail) {
     this.#vendor = vendor;
-    this.#ledger = ledger;
+    this.#store = store;
     this.#counts = counts;
     this.#fail = fail;
   }
@@ -52,23 +53,24 @@ export class DaysCheck {
     return this.#vendor.life.id;
   }
 
-  afterReading(nowMs: number, reading: Reading, booked: Booked, heard: Heard): void {
-    const plant = this.#ledger.findPlant(this.#plantId);
-    const stated = this.#stated(reading, heard, nowMs);
+  afterReading(snapshot: HeardSnapshot): void {
+    const { nowMs, booked } = snapshot;
+    const plant = this.#store.findPlant(this.#plantId);
+    const stated = this.#stated(snapshot);
     const date = dateAt(stated.atMs, plant.timezone);
     const { isBooked, reason } = belongsToDate(stated, this.rows, plant, nowMs);
     if (booked.bookedDate !== (isBooked ? date : null))
       this.#fail(
         `${stated.kwh} kWh booked to ${booked.bookedDate}, expected ${isBooked ? date : 'nothing'} (${reason})`,
       );
-    if (isBooked) this.#book(date, stated, reading, booked, nowMs, heard);
+    if (isBooked) this.#book(date, stated, snapshot);
     this.#compare(date, nowMs);
   }
 
-  /** After a poll with a reading: each of the last days is whole, or it was asked for. */
+  /** After a poll with a reading: each of the last days is complete or was asked for. */
   afterPoll(nowMs: number): void {
     const today = dateAt(nowMs, this.#vendor.life.place.timezone);
-    const inVain = this.#ledger.gapTries(this.#plantId);
+    const inVain = this.#store.gapTries(this.#plantId);
     for (let age = askedAgainDays; age >= 1; age -= 1) {
       const date = dateAfter(today, -age);
       const row = this.rows.get(date);
@@ -84,8 +86,8 @@ export class DaysCheck {
     this.#asked.clear();
   }
 
-  /** What the vendor has said, from the vendor's side. */
-  #stated(reading: Reading, heard: Heard, nowMs: number): Stated {
+  /** What the vendor stated, from the vendor's side; the adapter must have read the same. */
+  #stated({ reading, heard, nowMs }: HeardSnapshot): Stated {
     const shown = heard.summary;
     if (shown === null) return this.#fail('a reading without an answer');
     const { summary } = reading;
@@ -94,7 +96,7 @@ export class DaysCheck {
       brand === 'DELE' ? Math.floor(shown.measuredMs / 1_000) * 1_000 : shown.measuredMs;
     const isStated =
       brand !== 'HUAWEI' && shown.todayKwh !== null && wireMs <= nowMs + tenMinutesMs;
-    // An empty plant's total is looked up in the month.
+    // The adapter looks up the total of an empty plant in its month.
     const today = dateAt(nowMs, this.#vendor.life.place.timezone);
     const kwh = shown.todayKwh ?? heard.series.findLast((day) => day.date === today)?.kwh ?? null;
     if (summary.todayEnergyKwh !== kwh)
@@ -123,16 +125,10 @@ export class DaysCheck {
     return Number((lifetimeKwh + 0.1 * (inverters - 1)).toFixed(6));
   }
 
-  #book(
-    date: string,
-    stated: Stated,
-    reading: Reading,
-    booked: Booked,
-    nowMs: number,
-    heard: Heard,
-  ): void {
+  #book(date: string, stated: Stated, snapshot: HeardSnapshot): void {
+    const { nowMs, reading, booked } = snapshot;
     const kwh = stated.kwh ?? 0;
-    this.#judgeByTruth(date, kwh, stated, nowMs, heard);
+    this.#judgeByTruth(date, stated, snapshot);
     const { life } = this.#vendor;
     const before = this.rows.get(date);
     const isOpen =
@@ -163,12 +159,13 @@ export class DaysCheck {
     this.rows.set(date, row);
     const saysKwh = isOpen ? row.todayEnergyKwh : kwh;
     if (booked.todayEnergyKwh !== saysKwh)
-      this.#fail(`the ledger says ${booked.todayEnergyKwh} kWh, expected ${saysKwh}`);
+      this.#fail(`the poll says ${booked.todayEnergyKwh} kWh, expected ${saysKwh}`);
   }
 
   /** A day has at most what the plant has made of it. */
-  #judgeByTruth(date: string, kwh: number, stated: Stated, nowMs: number, heard: Heard): void {
+  #judgeByTruth(date: string, stated: Stated, { nowMs, heard }: HeardSnapshot): void {
     const { truth } = this.#vendor;
+    const kwh = stated.kwh ?? 0;
     const madeKwh = truth.dateAt(nowMs) === date ? truth.energyAt(nowMs) : truth.totalOf(date);
     const toleranceKwh = displayKwh + 1.01 * stated.lifetimeStepKwh;
     if (kwh <= madeKwh + toleranceKwh || this.#misled.has(date)) return;
@@ -181,7 +178,7 @@ export class DaysCheck {
   /** After the series was asked: each day as the oracle says. */
   afterSeries(call: SeriesCall): void {
     for (const date of call.dates) this.#asked.add(date);
-    const plant = this.#ledger.findPlant(this.#plantId);
+    const plant = this.#store.findPlant(this.#plantId);
     if (call.failure === null) {
       const today =
         call.source === 'CLOSING'
@@ -230,7 +227,7 @@ export class DaysCheck {
     const { timezone } = this.#vendor.life.place;
     if (verdict.date !== date || dateAt(atMs, timezone) !== date)
       this.#fail(`the closing of ${date} stands at ${new Date(atMs).toISOString()}`);
-    const stored = this.#ledger.findDay(this.#plantId, date);
+    const stored = this.#store.findDay(this.#plantId, date);
     const row = this.rows.get(date);
     if (row !== undefined && stored !== undefined) {
       const totals = stored.totalsByTime ?? [];
@@ -247,7 +244,7 @@ export class DaysCheck {
       this.#fail(`the closing of ${date} says ${verdict.severity}, expected ${expected}`);
   }
 
-  /** The day itself, the days around it, and nothing that changed elsewhere. */
+  /** Compares the day, today and the two days before. */
   #compare(date: string, nowMs: number): void {
     const today = dateAt(nowMs, this.#vendor.life.place.timezone);
     for (const one of new Set([date, today, dateAfter(today, -1), dateAfter(today, -2)]))
@@ -255,7 +252,7 @@ export class DaysCheck {
   }
 
   #compareRow(date: string): void {
-    const stored = this.#ledger.findDay(this.#plantId, date);
+    const stored = this.#store.findDay(this.#plantId, date);
     this.compareStored(date, stored);
   }
 

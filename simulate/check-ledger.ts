@@ -1,49 +1,55 @@
-import type { Expected, Fail } from './checker.ts';
 import { dateAfter, dateAt, dayLengthMs, firstInstantOf } from './calendar.ts';
 import { firstSlotFrom, hashOf } from './grid.ts';
-import type { Ledger, Period, PollRow } from './ledger.ts';
-import type { Life } from './life.ts';
+import type { Store, Period, PollRow } from './store.ts';
+import type { DaysCheck } from './check-days.ts';
+import type { Fail } from './judging.ts';
+import type { Life, PlantLife } from './life.ts';
 
 const minuteMs = 60_000;
-/** Slots so near the end may still be waited for: a worker that died stays away for up to three, and may be late then. */
+/** The last slots may still lack their row: a worker that died stays away for up to three, and may be late after that. */
 const openSlots = 6;
 /** How long after the end of a day it may be closed, where a worker is there. */
 const closedWithinMs = 120 * minuteMs;
 /** Closings are before midnight by no more than this. */
 const closingLeadMs = 10 * minuteMs;
-/** Closings older than three days are not made good. */
+/** Closings older than three days are not made up for. */
 const goodMadeMs = 2 * dayLengthMs;
 
-/** Judges what was written when all is over: the slots, the polls beside each other, the days above their polls. */
+interface Expected {
+  life: PlantLife;
+  days: DaysCheck;
+}
+
+/** Judges the rows at the end of a life: slots, overlapping polls, days and closings. */
 export function checkLedger(
-  ledger: Ledger,
+  store: Store,
   expected: Expected,
   { toMs, outages }: Life,
   fail: Fail,
 ): void {
   const { id } = expected.life;
-  const polls = ledger.polls(id);
-  // Whoever is away then does not come back.
+  const polls = store.polls(id);
+  // A worker that is away this near the end does not come back.
   const away = outages.filter((outage) => outage.toMs + closedWithinMs > toMs);
   const watchedUntilMs = Math.min(toMs, ...away.map(({ fromMs }) => fromMs));
-  judgeSlots(ledger, id, polls, { toMs, watchedUntilMs }, fail);
+  judgeSlots(store, id, { toMs, watchedUntilMs }, fail);
   judgeOverlaps(polls, fail);
-  judgeDays(ledger, expected, polls, fail);
-  judgeClosings(ledger, expected, { watchedUntilMs, outages }, fail);
+  judgeDays(store, expected, polls, fail);
+  judgeClosings(store, expected, { watchedUntilMs, outages }, fail);
 }
 
-/** Exactly one row for every slot of an active period; off the grid nothing but what was asked for. */
+/** Exactly one row for every slot of an active period; rows off the grid only for the first poll and for requests. */
 function judgeSlots(
-  ledger: Ledger,
+  store: Store,
   plantId: string,
-  polls: readonly PollRow[],
   { toMs: untilMs, watchedUntilMs }: { toMs: number; watchedUntilMs: number },
   fail: Fail,
 ): void {
   /** Whether the slot must have a row by now: the newest may still be waited for. */
   const due = new Map<number, boolean>();
+  const polls = store.polls(plantId);
   const newestMs = polls.at(-1)?.slotMs ?? 0;
-  for (const { fromMs, toMs, intervalMs, phaseMs, reason } of ledger.periods(plantId)) {
+  for (const { fromMs, toMs, intervalMs, phaseMs, reason } of store.periods(plantId)) {
     if (reason !== 'ACTIVE') continue;
     if (phaseMs !== hashOf(plantId) % intervalMs) fail(`a grid with the phase ${phaseMs}`);
     const endMs = Math.min(toMs ?? untilMs, untilMs);
@@ -78,14 +84,14 @@ function judgeOverlaps(polls: readonly PollRow[], fail: Fail): void {
   }
 }
 
-/** Each day is what its checked polls and series say; a LIVE one the highest of its rows. */
+/** Each day has the values of its polls and series; a LIVE day has the highest total of its rows. */
 function judgeDays(
-  ledger: Ledger,
+  store: Store,
   { life, days }: Expected,
   polls: readonly PollRow[],
   fail: Fail,
 ): void {
-  for (const stored of ledger.findDays(life.id, '0001-01-01', '9999-12-31')) {
+  for (const stored of store.findDays(life.id, '0001-01-01', '9999-12-31')) {
     days.compareStored(stored.date, stored);
     if (stored.liveEnergyKwh === null) continue;
     const ofDate = polls.filter(({ booked }) => booked?.bookedDate === stored.date);
@@ -101,19 +107,19 @@ function judgeDays(
 
 /** Each day on which the plant was active is closed, once. */
 function judgeClosings(
-  ledger: Ledger,
+  store: Store,
   { life }: Expected,
   { watchedUntilMs, outages }: { watchedUntilMs: number; outages: Life['outages'] },
   fail: Fail,
 ): void {
   const { timezone } = life.place;
   const closed = new Set<string>();
-  for (const { slotMs } of ledger.closings(life.id)) {
+  for (const { slotMs } of store.closings(life.id)) {
     const date = dateAt(slotMs, timezone);
     if (closed.has(date)) fail(`${date} was closed twice`);
     closed.add(date);
   }
-  const active = ledger.periods(life.id).filter(({ reason }) => reason === 'ACTIVE');
+  const active = store.periods(life.id).filter(({ reason }) => reason === 'ACTIVE');
   const first = active[0];
   if (first === undefined) return;
   for (let date = dateAt(first.fromMs, timezone); ; date = dateAfter(date, 1)) {

@@ -1,14 +1,13 @@
 import type { AlertsChanges, Booked } from '../domain/plants/changes.ts';
 import type { ClosingVerdict } from '../domain/plants/facts.ts';
-import type { Reading, VendorFailure } from '../domain/plants/reading.ts';
 import { AlertsCheck } from './check-alerts.ts';
 import { DaysCheck } from './check-days.ts';
 import { checkLedger } from './check-ledger.ts';
-import type { Ledger } from './ledger.ts';
+import type { Store } from './store.ts';
 import type { Life, PlantLife } from './life.ts';
 import type { PollCourse } from '../activities/plants/contract.ts';
 import type { PollAnswer } from '../workflows/plants/messages.ts';
-import type { FailedAttempt } from './poll.ts';
+import { type Counts, type Fail, type Polled, type Snapshot, Violation } from './judging.ts';
 import { statusOf } from './oracle.ts';
 import type { Steps } from './steps.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
@@ -17,47 +16,21 @@ import type { Heard, SimulatedVendor } from './vendor.ts';
 
 const tenMinutesMs = 600_000;
 const traceMax = 24;
-/** A second attempt comes after so long, and a rate limit is waited out up to this. */
+/** The pause before a second attempt, and the longest rate limit that a poll waits for. */
 const secondAttemptWaitMs = 5_000;
 const rateLimitWaitMsMax = 60_000;
 /** Longer than a poll waits for anything. */
 const answeredWithinMs = 4 * 3_600_000;
 /** A run ends after sixteen polls, but not while people wait: a burst of requests adds some. */
 const pollsPerRunMax = 400;
-/** More requests than this at once are a burst, which shares one poll; some come in its last moment. */
+/** More requests than this at once are a burst, which shares one poll; a few may still come as it begins. */
 const burstRequestsMax = 12;
 /** A request that comes while a poll begins may be served by it. */
 const startToleranceMs = 5;
 const neverRetried: readonly string[] = ['AUTH_FAILED', 'PLANT_NOT_FOUND', 'INVALID_DATA_FORMAT'];
 
-/** An invariant does not hold. */
-export class Violation extends Error {
-  readonly plantId: string;
-  readonly trace: readonly string[];
-
-  constructor(plantId: string, message: string, trace: readonly string[], options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'Violation';
-    this.plantId = plantId;
-    this.trace = trace;
-  }
-}
-
-/** What a poll decided, as the checker is told of it. */
-export interface Polled {
-  slotMs: number;
-  nowMs: number;
-  result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
-  booked: Booked | null;
-  heard: Heard | null;
-  changes: AlertsChanges;
-  attempts: number;
-  failed: readonly FailedAttempt[];
-  areCredentialsCurrent: boolean;
-}
-
-/** What is expected of one plant, kept apart from its ledger. */
-export interface Expected {
+/** What is expected of one plant, kept apart from the store. */
+interface Expected {
   life: PlantLife;
   lastSeenAtMs: number | null;
   /** The newest slot, or start of a manual poll, that was decided. */
@@ -69,25 +42,15 @@ export interface Expected {
   trace: (() => string)[];
 }
 
-export interface Counts {
-  polls: number;
-  evaluations: number;
-  closings: number;
-  /** Times at which a vendor's word was false and no guard can know it. */
-  beyondGuards: number;
-}
-
-export type Fail = (message: string) => never;
-
 export class Checker {
   readonly counts: Counts = { polls: 0, evaluations: 0, closings: 0, beyondGuards: 0 };
-  readonly #ledger: Ledger;
+  readonly #store: Store;
   readonly #steps: Steps;
   readonly #expected = new Map<string, Expected>();
 
   constructor(steps: Steps, vendors: readonly SimulatedVendor[]) {
     this.#steps = steps;
-    this.#ledger = steps.ledger;
+    this.#store = steps.store;
     const accountPlants = vendors.map(({ life }) => life.id);
     for (const vendor of vendors) {
       const { life } = vendor;
@@ -98,29 +61,23 @@ export class Checker {
         decidedMs: null,
         failures: 0,
         lastShown: '',
-        days: new DaysCheck(vendor, steps.ledger, this.counts, fail),
-        alerts: new AlertsCheck(life, steps.ledger, accountPlants, fail),
+        days: new DaysCheck(vendor, steps.store, this.counts, fail),
+        alerts: new AlertsCheck(life, steps.store, accountPlants, fail),
         trace: [],
       });
     }
   }
 
   /** After the snapshot step. */
-  snapshotTaken(
-    plantId: string,
-    slotMs: number,
-    nowMs: number,
-    reading: Reading,
-    booked: Booked,
-    heard: Heard | null,
-  ): void {
+  snapshotTaken(plantId: string, snapshot: Snapshot): void {
     const { days, trace } = this.#of(plantId);
+    const { slotMs, nowMs, booked, heard } = snapshot;
     note(trace, () => {
       const { bookedDate, todayEnergyKwh, lifetimeEnergyKwh, powerW, seenAtMs } = booked;
       const shown = heard?.summary;
       return `${iso(slotMs)} read at ${iso(nowMs)}: vendor ${shown?.todayKwh ?? '-'} kWh of ${shown?.counterDate ?? '-'} measured ${iso(shown?.measuredMs ?? null)}; booked ${todayEnergyKwh} kWh to ${bookedDate}, lifetime ${lifetimeEnergyKwh}, ${powerW} W, seen ${iso(seenAtMs)}`;
     });
-    if (heard !== null) days.afterReading(nowMs, reading, booked, heard);
+    if (heard !== null) days.afterReading({ ...snapshot, heard });
   }
 
   /** After a series was asked, for whatever reason. */
@@ -161,7 +118,7 @@ export class Checker {
     this.#judgeStatus(plantId, expected, nowMs);
   }
 
-  /** After alerts and status were evaluated without a reading; `changes` null: a fence stood against it. */
+  /** After alerts and status were evaluated without a reading; `changes` null: the plant had another revision. */
   evaluated(
     plantId: string,
     nowMs: number,
@@ -188,22 +145,22 @@ export class Checker {
 
   /** A request to poll was served. `answer` null: refused. */
   answered(plantId: string, askedAtMs: number, answer: PollAnswer | null): void {
-    const { integrationStatus } = this.#ledger.findPlant(plantId);
+    const { integrationStatus } = this.#store.findPlant(plantId);
     if (answer === null) {
       if (integrationStatus === 'ACTIVE') this.#fail(plantId, 'a request was refused');
       return;
     }
     const slotMs = Date.parse(answer.scheduled_for);
-    const row = this.#ledger.polls(plantId).findLast((one) => one.slotMs === slotMs);
+    const row = this.#store.polls(plantId).findLast((one) => one.slotMs === slotMs);
     if (row === undefined)
       return this.#fail(plantId, `answered with ${iso(slotMs)}, without a row`);
-    // A poll that was skipped says when it was due.
+    // A skipped poll has no start: its slot counts.
     const startedAtMs = row.startedAtMs ?? Math.max(slotMs, askedAtMs);
     if (startedAtMs + startToleranceMs < askedAtMs)
       this.#fail(plantId, `a request of ${iso(askedAtMs)} was answered with ${iso(startedAtMs)}`);
   }
 
-  /** A requested poll begins while so many wait who came within the last second. */
+  /** A requested poll begins while `waiting` requests of the last second wait. */
   polledInBurst(plantId: string, waiting: number, atMs: number): void {
     if (waiting > burstRequestsMax)
       this.#fail(plantId, `polled at ${iso(atMs)}, in the middle of a burst of ${waiting}`);
@@ -224,7 +181,12 @@ export class Checker {
     if (polls > pollsPerRunMax) this.#fail(plantId, `${polls} polls in one run`);
   }
 
-  /** When all is over. */
+  /** A loop that has forgotten nothing asks for a slot that is booked. */
+  polledAgain(plantId: string, slotMs: number): void {
+    this.#fail(plantId, `${iso(slotMs)} was polled again without a crash`);
+  }
+
+  /** At the end of a life: a request still waits since `sinceMs`; null: none. */
   leftWaiting(plantId: string, sinceMs: number | null, { toMs, outages }: Life): void {
     if (sinceMs === null || outages.some((outage) => outage.toMs > sinceMs)) return;
     if (toMs - sinceMs > answeredWithinMs)
@@ -241,15 +203,15 @@ export class Checker {
     this.#of(plantId).alerts.afterDecision();
   }
 
-  /** What can be said only when all is over. */
+  /** The checks that need the whole life. */
   atTheEnd(life: Life): void {
     for (const [plantId, expected] of this.#expected) {
       const fail: Fail = (message) => this.#fail(plantId, message);
-      checkLedger(this.#ledger, expected, life, fail);
+      checkLedger(this.#store, expected, life, fail);
     }
   }
 
-  /** One second attempt, where that may help, after as long as it takes. */
+  /** One second attempt where that may help, after the pause that the failure needs. */
   #judgeAttempts(plantId: string, { attempts, failed }: Polled): void {
     if (attempts > 2) this.#fail(plantId, `${attempts} attempts`);
     const [first] = failed;
@@ -265,13 +227,13 @@ export class Checker {
       this.#fail(plantId, `${type} was asked again after ${first.waitedMs} ms`);
   }
 
-  /** Last seen never goes back, and never comes from anywhere but the vendor's word or a proof of life. */
+  /** The last sign of life never goes back; it comes from the vendor's measurement time or from a proof of life. */
   #judgeReadings(
     plantId: string,
     expected: Expected,
     { result, heard, nowMs, booked }: Polled,
   ): void {
-    const plant = this.#ledger.findPlant(plantId);
+    const plant = this.#store.findPlant(plantId);
     if (result.kind === 'FAILURE') expected.failures += 1;
     else {
       expected.failures = 0;
@@ -293,9 +255,10 @@ export class Checker {
   }
 
   #judgeStatus(plantId: string, expected: Expected, nowMs: number): void {
-    const plant = this.#ledger.findPlant(plantId);
-    const active = this.#ledger.alerts(plantId).filter(({ state }) => state !== 'RESOLVED');
-    const { status, reason } = statusOf(plant, expected.lastSeenAtMs, active, nowMs, expected.life);
+    const plant = this.#store.findPlant(plantId);
+    const active = this.#store.alerts(plantId).filter(({ state }) => state !== 'RESOLVED');
+    const { life, lastSeenAtMs } = expected;
+    const { status, reason } = statusOf(plant, life, { lastSeenAtMs, active }, nowMs);
     if (plant.status !== status || plant.statusReason !== reason)
       this.#fail(
         plantId,
@@ -330,7 +293,7 @@ function seenBy(
   expected.lastShown = values;
   if (life.brand === 'HUAWEI') {
     if (shown.isOnline && shown.powerW > 0 && shown.spoilt === null) return [nowMs];
-    // A total that was refused proves nothing.
+    // A refused total proves nothing.
     return isNew && booked?.bookedDate != null ? [null, nowMs] : [null];
   }
   if (shown.todayKwh === null) return [null, nowMs];
@@ -345,12 +308,12 @@ function describe(change: AlertsChanges['alerts'][number]): string {
   return `${change.kind}(${[type, vendorAlarmCode, deviceSn].filter((part) => part !== null).join('/')} ${severity})`;
 }
 
-/** The last decisions of a plant; put into words only when somebody reads them. */
+/** Keeps the last decisions of a plant, to be put into words only after a violation. */
 function note(trace: (() => string)[], say: () => string): void {
   trace.push(say);
   if (trace.length > traceMax) trace.shift();
 }
 
-export function iso(atMs: number | null): string {
+function iso(atMs: number | null): string {
   return atMs === null ? 'never' : new Date(atMs).toISOString().slice(0, 19);
 }

@@ -1,4 +1,4 @@
-/** The slots once more, independent of `domain/`: phase + n × interval, phase = FNV-1a-32(plant id) mod interval. */
+/** Computes slots a second time, independent of `domain/`: phase + n × interval, phase = FNV-1a-32(plant id) mod interval. */
 
 const offsetBasis = 2_166_136_261n;
 const prime = 16_777_619n;

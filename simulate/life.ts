@@ -3,7 +3,7 @@ import { dateAfter, dayLengthMs, firstInstantOf, sunOf } from './calendar.ts';
 import { firstSlotFrom } from './grid.ts';
 import { type Random, randomOf } from './random.ts';
 
-/** What a seed makes: one vendor account with its plants, and everything that will happen to them. */
+/** Draws a life from a seed: one vendor account with its plants, and everything that will happen to them. */
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -12,7 +12,7 @@ export interface Place {
   timezone: string;
   latitude: number;
   longitude: number;
-  /** Dates on which the clocks change, or of no interest but the year. */
+  /** Dates around which a life may begin: mostly those on which the clocks change. */
   dates: readonly string[];
 }
 
@@ -22,9 +22,9 @@ const places: readonly Place[] = [
   // Summer time of half an hour.
   place('Australia/Lord_Howe', -31.55, 159.08, '2026-04-05', '2026-10-04'),
   place('America/St_Johns', 47.56, -52.71, '2026-03-08', '2026-11-01'),
-  // At midnight: a day begins at 01:00, another has 23:00 to 24:00 twice.
+  // Changes at midnight: one day begins at 01:00, another has 23:00 to 24:00 twice.
   place('America/Santiago', -33.45, -70.67, '2026-04-05', '2026-09-06'),
-  // None any more; in 2018 at midnight.
+  // No summer time any more; in 2018 it changed at midnight.
   place('America/Sao_Paulo', -23.55, -46.63, '2026-07-01', '2018-11-04', '2018-02-18'),
   place('Asia/Kathmandu', 27.72, 85.32, '2026-02-28', '2026-12-31'),
   place('Pacific/Kiritimati', 1.87, -157.43, '2026-06-01', '2028-02-29'),
@@ -44,26 +44,33 @@ export function isWithin(atMs: number, { fromMs, toMs }: Span): boolean {
   return atMs >= fromMs && atMs < toMs;
 }
 
-export type FaultKind =
-  | 'TIME_OUT'
-  | 'HTTP_500'
-  | 'HTML'
-  | 'TRUNCATED'
-  | 'MISSING_FIELD'
-  | 'IMPOSSIBLE_ENERGY'
-  | 'IMPOSSIBLE_POWER'
-  | 'RATE_LIMIT'
-  | 'SESSION_EXPIRED'
-  /** An answer of a while ago, from a cache: late, doubled, and out of order. */
-  | 'STALE'
-  /** The logger's clock is off. */
-  | 'CLOCK'
-  | 'PARTIAL_PAGES';
+/** Faults are drawn from this list; a kind that stands in it more often is drawn more often. */
+const faultKinds = [
+  'TIME_OUT',
+  'HTTP_500',
+  'HTML',
+  'TRUNCATED',
+  'MISSING_FIELD',
+  'IMPOSSIBLE_ENERGY',
+  'IMPOSSIBLE_POWER',
+  'RATE_LIMIT',
+  'RATE_LIMIT',
+  'SESSION_EXPIRED',
+  // An answer of a while ago, from a cache: late, doubled, and out of order.
+  'STALE',
+  'STALE',
+  // The logger's clock is off.
+  'CLOCK',
+  'PARTIAL_PAGES',
+  'PARTIAL_PAGES',
+  'PARTIAL_PAGES',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
 
 /** A time in which a part of a vendor's answers goes wrong. */
 export interface Fault extends Span {
   kind: FaultKind;
-  /** Of which requests; all of them where it does not say. */
+  /** The requests that it hits; null: all. */
   only: 'SUMMARY' | 'ALARMS' | 'SERIES' | null;
   share: number;
   /** RATE_LIMIT: Retry-After in s, null without one. CLOCK: how far ahead, in s. STALE: how old, in s. */
@@ -72,7 +79,7 @@ export interface Fault extends Span {
 
 /** The logger sends nothing. */
 export interface Silence extends Span {
-  /** When the vendor has what was measured meanwhile; null: never. */
+  /** When the vendor receives what was measured in the silence; null: never. */
   uploadedAtMs: number | null;
   /** The vendor says "offline" and shows an empty plant. */
   isEmpty: boolean;
@@ -82,10 +89,10 @@ export interface AlarmLife {
   code: string;
   deviceSn: string | null;
   startMs: number;
-  /** null: beyond the end of the simulation. */
+  /** May lie beyond the end of the simulation. */
   endMs: number;
   isSevere: boolean;
-  /** When it becomes severe. */
+  /** When it becomes severe; null: never. */
   riseMs: number | null;
   /** How long after start and end the vendor's list knows of it, ms. */
   lagMs: number;
@@ -154,16 +161,16 @@ export interface Life {
   stepsSpans: readonly Span[];
   /** The vendor wants other credentials from then on; until a person has stored them. */
   passwords: readonly number[];
-  /** That a step's commit is followed by a crash. */
+  /** Probability that a crash follows a step's commit. */
   crashShare: number;
-  /** That a poll begins some ms late. */
+  /** Probability that a poll begins late. */
   lateShare: number;
 }
 
 const brandsDrawn: readonly Brand[] = ['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'];
 const intervalsS = [300, 600, 600, 900, 900, 1_200, 1_800, 1_800, 3_600, 3_600] as const;
 
-/** The life of a seed, drawn from nothing but the two. */
+/** The life of a seed; the same for the same seed and number of days. */
 export function drawLife(seed: string, days: number): Life {
   const random = randomOf(seed, 'life');
   const where = random.pick(places);
@@ -173,12 +180,17 @@ export function drawLife(seed: string, days: number): Life {
     firstInstantOf(date, where.timezone) + random.int(0, 23) * hourMs + random.int(0, 3_599_999);
   const toMs = fromMs + days * dayLengthMs;
   const span = { fromMs, toMs };
-  // One life in six is an ordinary one: nothing happens, and nothing may be said to have happened.
+  // One life in six is ordinary: nothing happens, and no check may say that something did.
   const isCalm = random.chance(1 / 6);
   const brand = random.pick(brandsDrawn);
   const count = random.chance(0.3) ? 2 : 1;
   const plants = Array.from({ length: count }, (_, index) =>
-    drawPlant(seed, index, brand, where, span, isCalm),
+    drawPlant(randomOf(seed, 'plant', index), `sim-${seed}-${index}`, {
+      brand,
+      where,
+      span,
+      isCalm,
+    }),
   );
   const passwords = !isCalm && random.chance(0.25) ? [within(random, span)] : [];
   return {
@@ -221,17 +233,13 @@ function times<T>(count: number, draw: (index: number) => T): T[] {
 }
 
 function drawPlant(
-  seed: string,
-  index: number,
-  brand: Brand,
-  where: Place,
-  span: Span,
-  isCalm: boolean,
+  random: Random,
+  id: string,
+  { brand, where, span, isCalm }: { brand: Brand; where: Place; span: Span; isCalm: boolean },
 ): PlantLife {
-  const random = randomOf(seed, 'plant', index);
   const replays = random.chance(0.4);
   return {
-    id: `sim-${seed}-${index}`,
+    id,
     brand,
     vendorPlantId: `${random.int(10_000_000, 99_999_999)}`,
     place: where,
@@ -342,7 +350,7 @@ function drawActs(random: Random, span: Span): PersonAct[] {
   return acts;
 }
 
-/** The setting is one all the time, or changes on the way. */
+/** The setting stays or changes once. */
 function drawStepsSpans(seed: string, span: Span): Span[] {
   const random = randomOf(seed, 'course');
   const changedMs = within(random, span);
@@ -359,11 +367,16 @@ function drawMessages({ id, intervalS }: PlantLife, span: Span): PersonAct[] {
   const random = randomOf(id, 'messages');
   const acts: PersonAct[] = [];
   for (const atMs of times(random.int(0, 2), () => within(random, span))) {
-    // Half of them come up to a slot.
     const slotMs = firstSlotFrom(id, intervalS * 1_000, atMs);
-    const fromMs = random.chance(0.5) ? atMs : slotMs - random.int(0, 6_000);
-    const everyMs = random.int(5, 60);
+    // Slow requests are answered as they come; only quick ones are a burst.
+    const everyMs = random.chance(0.5) ? random.int(2, 8) : random.int(5, 60);
     const requests = random.int(30, 400);
+    // A third of the bursts reach a slot, and a third end just before one.
+    const fromMs = random.pick([
+      atMs,
+      slotMs - random.int(0, 6_000),
+      slotMs - requests * everyMs - random.int(0, 700),
+    ]);
     for (let n = 0; n < requests; n += 1) acts.push({ kind: 'POLL', atMs: fromMs + n * everyMs });
   }
   for (const atMs of times(random.int(0, 1), () => within(random, span))) {
@@ -372,25 +385,6 @@ function drawMessages({ id, intervalS }: PlantLife, span: Span): PersonAct[] {
   }
   return acts;
 }
-
-const faultKinds: readonly FaultKind[] = [
-  'TIME_OUT',
-  'HTTP_500',
-  'HTML',
-  'TRUNCATED',
-  'MISSING_FIELD',
-  'IMPOSSIBLE_ENERGY',
-  'IMPOSSIBLE_POWER',
-  'RATE_LIMIT',
-  'RATE_LIMIT',
-  'SESSION_EXPIRED',
-  'STALE',
-  'STALE',
-  'CLOCK',
-  'PARTIAL_PAGES',
-  'PARTIAL_PAGES',
-  'PARTIAL_PAGES',
-];
 
 function drawFaults(random: Random, span: Span): Fault[] {
   const days = (span.toMs - span.fromMs) / dayLengthMs;
@@ -433,7 +427,7 @@ function drawOutages(random: Random, span: Span): Life['outages'] {
   return outages.toSorted((a, b) => a.fromMs - b.fromMs);
 }
 
-/** Pages are lost most of all while there is something on them. */
+/** Pages are lost while there are alarms on them. */
 function drawLostPages(seed: string, plants: readonly PlantLife[]): Fault[] {
   const random = randomOf(seed, 'lost pages');
   const alarms = plants.flatMap((plant) => plant.alarms);
@@ -443,7 +437,7 @@ function drawLostPages(seed: string, plants: readonly PlantLife[]): Fault[] {
   return [{ ...span, kind: 'PARTIAL_PAGES', only: 'ALARMS', share: 1, seconds: null }];
 }
 
-/** Nobody sees an evening and the midnight after it: what the vendor shows then is neither known nor today's. */
+/** May add an outage over an evening and the midnight after it: the next answer shows a total that is neither known nor today's. */
 function withLostEvening(
   seed: string,
   where: Place,

@@ -20,7 +20,7 @@ const minuteMs = 60_000;
 const stepMs = 5;
 /** How long a worker is gone when it dies between two steps. */
 const crashMsMax = 15_000;
-/** The fleet's reconciliation evaluates plants that are not polled so often. */
+/** How often the fleet's reconciliation evaluates plants that are not polled. */
 const remindEveryMs = 30 * minuteMs;
 const reconcileEveryMs = 30_000;
 /** The loop pauses for a second in a burst; at its end that second is over. */
@@ -31,8 +31,15 @@ const momentsOfWait = 40;
 /** The worker died here. What was committed stays. */
 class Crash extends Error {}
 
-/** What people do meanwhile: carried out between two steps as well. */
+/** Carries out what people do until `nowMs`; also called between two steps. */
 export type Meanwhile = (nowMs: number) => void;
+
+/** What the plants of a life share. */
+export interface World {
+  life: Life;
+  steps: Steps;
+  checker: Checker;
+}
 
 interface Request {
   number: number;
@@ -41,7 +48,7 @@ interface Request {
 
 export class Loop {
   readonly life: PlantLife;
-  /** The loop's own now: it does one thing after the other. */
+  /** The loop's own clock. */
   nowMs: number;
   readonly #world: Life;
   readonly #steps: Steps;
@@ -49,9 +56,9 @@ export class Loop {
   readonly #checker: Checker;
   readonly #meanwhile: Meanwhile;
   #loop: PlantLoop;
-  /** What the loop waits for; null: its next turn comes at once. */
+  /** What the loop waits for; null: nothing, its next turn is now. */
   #waits: Extract<Turn, { kind: 'WAIT' }> | null = null;
-  /** Verdicts that no loop has evaluated. */
+  /** Verdicts that the loop has not evaluated yet. */
   #verdicts: ClosingVerdict[] = [];
   #requests: Request[] = [];
   /** A pause or resume by signal that no loop has carried out. */
@@ -61,22 +68,18 @@ export class Loop {
   /** The setting that the last answer told; null before the first. */
   #toldCourse: PollCourse | null = null;
   #pollsInRun = 0;
-  /** How often the poll that runs now was begun. */
+  /** False after a crash until the loop has made a poll: it may ask for a slot that was booked before. */
+  #knowsBooked = false;
+  /** How often the running poll was begun again. */
   #run = 0;
 
-  constructor(
-    world: Life,
-    steps: Steps,
-    vendor: SimulatedVendor,
-    checker: Checker,
-    meanwhile: Meanwhile,
-  ) {
-    this.#world = world;
+  constructor(world: World, vendor: SimulatedVendor, meanwhile: Meanwhile) {
+    this.#world = world.life;
     this.life = vendor.life;
-    this.nowMs = world.fromMs;
-    this.#steps = steps;
+    this.nowMs = world.life.fromMs;
+    this.#steps = world.steps;
     this.#vendor = vendor;
-    this.#checker = checker;
+    this.#checker = world.checker;
     this.#meanwhile = meanwhile;
     this.#loop = this.#begin();
   }
@@ -97,7 +100,7 @@ export class Loop {
     this.#loop.wishIntegration(to);
   }
 
-  /** When it does something next. */
+  /** The instant of its next turn or chore, ms. */
   nextAt(): number {
     return Math.min(this.#loopAt(), this.#choreOfPaused().atMs);
   }
@@ -113,7 +116,7 @@ export class Loop {
     if (isCold) this.#forget();
   }
 
-  /** One thing. */
+  /** Takes one turn of the loop, or does one chore. */
   async turn(): Promise<void> {
     const chore = this.#choreOfPaused();
     if (chore.atMs < this.#loopAt()) return this.#doChore(chore);
@@ -152,12 +155,12 @@ export class Loop {
     if (waits.dueKind === 'SLOT') this.nowMs += this.#lateness(waits.untilMs);
   }
 
-  /** Mostly none; some ms; and at times, where a worker is busy, up to two intervals. */
+  /** Mostly 0, often some ms, rarely up to two intervals, ms. */
   #lateness(dueMs: number): number {
     if (this.#world.lateShare === 0) return 0;
     const random = randomOf(this.life.id, 'late', dueMs);
     if (!random.chance(this.#world.lateShare)) return 0;
-    const { pollIntervalS } = this.#steps.ledger.findPlant(this.life.id);
+    const { pollIntervalS } = this.#steps.store.findPlant(this.life.id);
     return random.chance(0.04) ? random.int(1, 2_000 * pollIntervalS) : random.int(1, 250);
   }
 
@@ -166,8 +169,9 @@ export class Loop {
     return new PlantLoop(input ?? { v: 2, plantId, brand }, this.#effects());
   }
 
-  /** Messages wait in Temporal: the loop that follows gets them. */
+  /** The worker forgets the loop. The next one gets the messages, which wait in Temporal. */
   #forget(): void {
+    this.#knowsBooked = false;
     this.#loop = this.#begin();
     this.#waits = null;
     this.#pollsInRun = 0;
@@ -205,8 +209,8 @@ export class Loop {
         return standing;
       },
       setIntegration: async ({ to, nowMs }) => {
-        if (to === 'ACTIVE') steps.ledger.resumePlant(id, nowMs);
-        else steps.ledger.pausePlant(id, null);
+        if (to === 'ACTIVE') steps.store.resumePlant(id, nowMs);
+        else steps.store.pausePlant(id, null);
         if (this.#wish === to) this.#wish = null;
         this.#pass(stepMs);
       },
@@ -222,7 +226,7 @@ export class Loop {
 
   /** The plant as the last step left it, and the worker's setting. */
   #standing(): PlantStanding {
-    const plant = this.#steps.ledger.findPlant(this.life.id);
+    const plant = this.#steps.store.findPlant(this.life.id);
     const { status, statusReason, statusSinceMs, lastSeenAtMs, revision } = plant;
     const isSteps = this.#world.stepsSpans.some((span) => isWithin(this.nowMs, span));
     this.#toldCourse = isSteps ? 'STEPS' : 'WHOLE';
@@ -237,7 +241,7 @@ export class Loop {
     };
   }
 
-  /** The poll, again and again while its worker dies in it; or never, where nobody follows who knows of it. */
+  /** Polls, again after each crash of the worker; at times the loop is forgotten with it, and no poll follows. */
   async #poll(request: PollRequest): Promise<PollEnd | null> {
     const { slotMs, trigger, intervalMs } = request;
     this.#checker.pollsOfRun(this.life.id, (this.#pollsInRun += 1));
@@ -245,14 +249,18 @@ export class Loop {
     for (this.#run = 0; ; this.#run += 1) {
       const effects = this.#pollEffects(slotMs);
       try {
-        return await pollPlant(request, effects);
+        const end = await pollPlant(request, effects);
+        if (effects.isBooked && this.#run === 0 && this.#knowsBooked)
+          this.#checker.polledAgain(this.life.id, slotMs);
+        if (end !== null) this.#knowsBooked = true;
+        return end;
       } catch (error) {
         if (!(error instanceof Crash)) throw error;
         const random = randomOf(this.life.id, 'crash', slotMs, this.#run);
         this.nowMs += random.int(200, crashMsMax);
-        // A poll off the grid is known by its start, which Temporal keeps: it is always taken up again.
+        // Temporal keeps the start of a poll off the grid: such a poll is always taken up again.
         const isOnGrid = trigger === 'SCHEDULE' || trigger === 'CATCH_UP';
-        // Near the end nobody would be left to write its row.
+        // Near the end no later loop would write its row.
         const hasSuccessor = this.nowMs + 4 * intervalMs < this.#world.toMs;
         if (isOnGrid && hasSuccessor && random.chance(0.3)) {
           this.nowMs += random.int(0, 3 * intervalMs);
@@ -264,7 +272,7 @@ export class Loop {
     }
   }
 
-  /** While many wait and many more come, the loop waits for the end of the burst. */
+  /** The loop must wait for the end of a burst before it polls. */
   #judgeBurst(): void {
     const came = this.#requests.filter(({ askedAtMs }) => askedAtMs > this.nowMs - burstPauseMs);
     this.#checker.polledInBurst(this.life.id, came.length, this.nowMs);
@@ -286,12 +294,12 @@ export class Loop {
     return new SimulatedPoll(world, slotMs, this.#claimed);
   }
 
-  /** Starts the closing, and waits for its end, which the product does not. */
+  /** Closes the day and waits for its end. The product does not wait. */
   async #close(closing: Closing): Promise<void> {
     const { id } = this.life;
     const { date, atMs } = closing;
     const steps = this.#steps;
-    if (steps.ledger.hasDailyLog(id, atMs)) return;
+    if (steps.store.hasDailyLog(id, atMs)) return;
     const verdict = await makeClosing(id, closing, {
       nowMs: () => this.nowMs,
       sleep: async (ms) => void (this.nowMs += ms),
@@ -306,7 +314,7 @@ export class Loop {
         this.#checker.closed(id, date, atMs, closed);
         return closed;
       },
-      writePollLog: async (row) => void steps.ledger.insertPollLog({ ...row, slotsMissed: null }),
+      writePollLog: async (row) => void steps.store.insertPollLog({ ...row, slotsMissed: null }),
     });
     this.#verdicts.push(verdict);
     this.#loop.takeVerdict(verdict);
@@ -321,14 +329,14 @@ export class Loop {
       this.#checker.answered(this.life.id, askedAtMs, this.#loop.answer);
   }
 
-  /** Requests that nobody has answered yet. */
+  /** When the oldest request came that has no answer, ms; null: none. */
   get waitingSinceMs(): number | null {
     return this.#requests[0]?.askedAtMs ?? null;
   }
 
   /** What the fleet's reconciliation does for a plant that is not polled. */
   #choreOfPaused(): { kind: 'UNPAUSE' | 'REMIND'; atMs: number } {
-    const { pausedUntilMs, integrationStatus } = this.#steps.ledger.findPlant(this.life.id);
+    const { pausedUntilMs, integrationStatus } = this.#steps.store.findPlant(this.life.id);
     if (integrationStatus === 'ACTIVE') return { kind: 'REMIND', atMs: Infinity };
     const remindMs = Math.max(this.nowMs, this.#remindedAtMs + remindEveryMs);
     const unpauseMs =
@@ -344,7 +352,7 @@ export class Loop {
     const { id } = this.life;
     this.nowMs = Math.max(this.nowMs, atMs);
     if (kind === 'UNPAUSE') {
-      this.#steps.ledger.resumePlant(id, this.nowMs);
+      this.#steps.store.resumePlant(id, this.nowMs);
       this.#loop.lookAgain();
       return;
     }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
@@ -6,8 +7,8 @@ import { runSeed, sentencesOf, type SeedResult } from './run.ts';
 import type { Batch } from './thread.ts';
 
 /**
- * `npm run simulate -- --seeds N --days D [--seed S] [--json]`: lives of plants under the product's rules and adapters, on a
- * virtual clock. Exits with 1 where an invariant did not hold; the seed that found it finds it again.
+ * `npm run simulate -- --seeds N --days D [--seed S] [--json]`: plays lives of plants with the product's rules and adapters
+ * on a virtual clock. Exits with 1 where an invariant is broken; the same seed breaks it again.
  */
 
 const usage =
@@ -15,9 +16,9 @@ const usage =
 
 const seedsDefault = 200;
 const daysDefault = 30;
-/** A life that is shorter has no days to compare with. */
+/** A shorter life has no days to compare with. */
 const daysMin = 3;
-/** A thread takes so many seeds at a time: few enough that all end together. */
+/** Number of seeds that a thread takes at a time: few, so that all threads end together. */
 const seedsPerBatch = 2;
 
 interface Options {
@@ -27,7 +28,7 @@ interface Options {
   json: boolean;
 }
 
-/** @returns null: what was asked for makes no sense. */
+/** @returns null for options that make no sense. */
 function readOptions(argv: readonly string[]): Options | null {
   try {
     const { values } = parseArgs({
@@ -78,20 +79,12 @@ async function runAll(
   );
 }
 
-function answerOf(thread: Worker, batch: Batch): Promise<SeedResult[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<SeedResult[]>();
-  const end = (settle: () => void): void => {
-    thread.off('message', onMessage);
-    thread.off('error', onError);
-    settle();
-  };
-  const onMessage = (results: SeedResult[]): void => end(() => resolve(results));
-  const onError = (error: Error): void => end(() => reject(error));
-  thread.on('message', onMessage);
-  thread.on('error', onError);
+/** @throws the error that ends the thread. */
+async function answerOf(thread: Worker, batch: Batch): Promise<SeedResult[]> {
+  const answer = once(thread, 'message') as Promise<[SeedResult[]]>;
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
   thread.postMessage(batch);
-  return promise;
+  return (await answer)[0];
 }
 
 async function main(): Promise<number> {
@@ -131,7 +124,7 @@ async function main(): Promise<number> {
   if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else
     process.stdout.write(
-      `${report.seeds} seeds × ${report.days} days: ${plantDays} plant-days, ${report.polls} polls, ${report.closings} closings, ${report.vendor_requests} vendor requests in ${report.seconds} s (${report.plant_days_per_minute} plant-days a minute); ${report.beyond_guards} false words that no guard can know; ${failed.length === 0 ? 'every invariant held' : `${failed.length} seeds broke an invariant`}\n`,
+      `${report.seeds} seeds × ${report.days} days: ${plantDays} plant-days, ${report.polls} polls, ${report.closings} closings, ${report.vendor_requests} vendor requests in ${report.seconds} s (${report.plant_days_per_minute} plant-days a minute); ${report.beyond_guards} false values that no guard can detect; ${failed.length === 0 ? 'every invariant held' : `${failed.length} seeds broke an invariant`}\n`,
     );
   return failed.length === 0 ? 0 : 1;
 }

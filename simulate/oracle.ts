@@ -1,42 +1,32 @@
 import type { AlertSeverity } from '../domain/plants/facts.ts';
-import type { IntegrationStatus, Status, StatusReason } from '../domain/plants/plant.ts';
+import type { Status, StatusReason } from '../domain/plants/plant.ts';
 import { dateAfter, dateAt, firstInstantOf, sunOf, wallMinutesAt } from './calendar.ts';
-import type { LedgerPlant, StoredDay } from './ledger.ts';
+import type { StoredPlant, StoredDay } from './store.ts';
 import type { PlantLife } from './life.ts';
 
 /**
- * The rules once more, written from what is required and not from `domain/`: slower, plainer, with a calendar of its own.
- * What the two disagree about is a mistake in one of them.
+ * Holds the rules a second time, written from what is required and not from `domain/`: slower, plainer, with a calendar of
+ * its own. Where the two disagree, one of them is wrong.
  */
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const tinyKwh = 1e-6;
 
-/** A row of the days, as far as the rules look at it. */
-export type Day = Pick<
-  StoredDay,
-  | 'date'
-  | 'todayEnergyKwh'
-  | 'peakPowerW'
-  | 'lifetimeEnergyKwh'
-  | 'quality'
-  | 'complete'
-  | 'lastSeenAtMs'
-  | 'liveEnergyKwh'
-  | 'proposedEnergyKwh'
-  | 'totalsByTime'
->;
+/** The columns of a day that the rules read. */
+export type Day = Omit<StoredDay, 'slotMs' | 'claim'>;
 
-/** Section 4: the first line of the table that holds. */
+/** The plant's status: the first condition that holds decides. */
 export function statusOf(
-  plant: { integrationStatus: IntegrationStatus; activatedAtMs: number | null },
-  lastSeenAtMs: number | null,
-  active: readonly { type: string; severity: AlertSeverity }[],
-  nowMs: number,
+  { integrationStatus, activatedAtMs }: Pick<StoredPlant, 'integrationStatus' | 'activatedAtMs'>,
   life: PlantLife,
+  known: {
+    lastSeenAtMs: number | null;
+    active: readonly { type: string; severity: AlertSeverity }[];
+  },
+  nowMs: number,
 ): { status: Status; reason: StatusReason } {
-  const { integrationStatus, activatedAtMs } = plant;
+  const { lastSeenAtMs, active } = known;
   if (integrationStatus !== 'ACTIVE') return { status: 'GREY', reason: integrationStatus };
   if (lastSeenAtMs === null) {
     return activatedAtMs !== null && nowMs >= activatedAtMs + 24 * hourMs
@@ -53,7 +43,7 @@ export function statusOf(
   return { status: 'GREEN', reason: 'SEEN_RECENTLY' };
 }
 
-/** How much of a silence counts for the 2 h: of DAYLIGHT plants what lies 45 min within sunrise and sunset. */
+/** The part of a silence that counts for the 2 h, ms. With the profile DAYLIGHT: from 45 min after sunrise to 45 min before sunset. */
 function countedMs(fromMs: number, toMs: number, life: PlantLife): number {
   const { isDaylight, isPlaceKnown, place } = life;
   if (!isDaylight || !isPlaceKnown) return toMs - fromMs;
@@ -69,14 +59,14 @@ function countedMs(fromMs: number, toMs: number, life: PlantLife): number {
 
 /** A total as the vendor stated it. */
 export interface Stated {
-  /** Of which the plant's date is taken: the measurement time, or the attempt's; never later than that. */
+  /** The measurement time, or the attempt's where none is stated; never later than the attempt. Its date is the day. */
   atMs: number;
   kwh: number | null;
   lifetimeKwh: number | null;
   lifetimeStepKwh: number;
 }
 
-/** Section 6: what is known of the lifetime after this reading; one below what was known counts as absent. */
+/** The lifetime total after this reading, kWh; null where none is stated, or one below what was known. */
 export function lifetimeAccepted(stated: Stated, days: ReadonlyMap<string, Day>, date: string) {
   if (stated.lifetimeKwh === null) return null;
   for (let age = 0; age <= 7; age += 1) {
@@ -87,11 +77,11 @@ export function lifetimeAccepted(stated: Stated, days: ReadonlyMap<string, Day>,
   return stated.lifetimeKwh;
 }
 
-/** Section 6: whether the total belongs to the date of its measurement. `reason` is for people who read a trace. */
+/** Whether the total belongs to the date of its measurement. `reason` is for people who read a trace. */
 export function belongsToDate(
   stated: Stated,
   days: ReadonlyMap<string, Day>,
-  plant: Pick<LedgerPlant, 'timezone' | 'installedCapacityKw'>,
+  plant: Pick<StoredPlant, 'timezone' | 'installedCapacityKw'>,
   nowMs: number,
 ): { isBooked: boolean; reason: string } {
   const date = dateAt(stated.atMs, plant.timezone);
@@ -131,7 +121,7 @@ export function belongsToDate(
   return { isBooked: true, reason: 'its own' };
 }
 
-/** Section 6: from when on a measurement makes a day complete. */
+/** The instant from which a measurement makes a day complete, ms. */
 export function completeFrom(date: string, life: PlantLife): number {
   const { timezone } = life.place;
   if (!life.isPlaceKnown) {
@@ -144,7 +134,7 @@ export function completeFrom(date: string, life: PlantLife): number {
   return Math.min(sunOf(date, life.place).setMs - 90 * minuteMs, nextMs - hourMs);
 }
 
-export function medianOf(values: readonly number[]): number {
+function medianOf(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length / 2;
   return sorted.length % 2 === 1
@@ -152,8 +142,8 @@ export function medianOf(values: readonly number[]): number {
     : ((sorted[half - 1] ?? 0) + (sorted[half] ?? 0)) / 2;
 }
 
-/** Section 5: the complete ones of the 7 days before a date, and their median; null: nothing to compare with. */
-export function usualDay(date: string, days: ReadonlyMap<string, Day>) {
+/** The complete days among the 7 before a date, and their median; null: fewer than three, or a median of 0. */
+function usualDay(date: string, days: ReadonlyMap<string, Day>) {
   const complete: Day[] = [];
   for (let age = 1; age <= 7; age += 1) {
     const day = days.get(dateAfter(date, -age));
@@ -170,7 +160,7 @@ function lowOf(ratio: number): Low {
   return ratio < 0.3 - 1e-9 ? 'YELLOW' : 'NORMAL';
 }
 
-/** Section 5, at the day's closing. */
+/** The verdict on low generation at the day's closing. */
 export function closingSays(date: string, days: ReadonlyMap<string, Day>): Low {
   const day = days.get(date);
   const usual = usualDay(date, days);
@@ -178,7 +168,7 @@ export function closingSays(date: string, days: ReadonlyMap<string, Day>): Low {
   return lowOf(day.todayEnergyKwh / usual.medianKwh);
 }
 
-/** Section 5, during the day. */
+/** The verdict on low generation during the day. */
 export function runningSays(
   reading: { today: string; kwh: number | null; seenAtMs: number | null; slotMs: number },
   days: ReadonlyMap<string, Day>,
@@ -206,7 +196,7 @@ export function runningSays(
   return dueKwh < usual.medianKwh / 2 ? null : lowOf(kwh / dueKwh);
 }
 
-/** Section 6: what the vendor's series does to a day that is over. */
+/** What the vendor's series does to a day that is over. */
 export function refreshed(
   row: Day | undefined,
   seriesKwh: number | null,
@@ -244,7 +234,7 @@ export function refreshed(
   return { kwh: seriesKwh, quality, proposalKwh: null, isOfSeries: true };
 }
 
-/** Section 5: when people may be told, by the plant's clock. */
+/** Whether people may be told at `atMs`: from 07:00 to 20:00 by the plant's clock. */
 export function isTellingTime(atMs: number, timezone: string): boolean {
   const minutes = wallMinutesAt(atMs, timezone);
   return minutes >= 7 * 60 && minutes < 20 * 60;

@@ -5,26 +5,21 @@ import type {
   WholePollArgs,
   WholePollResult,
 } from '../activities/plants/contract.ts';
-import type { VendorFailure } from '../domain/plants/reading.ts';
 import type { PollEffects } from '../workflows/plants/poll.ts';
-import type { Checker, Polled } from './checker.ts';
+import type { Checker } from './checker.ts';
+import type { FailedAttempt, Polled } from './judging.ts';
 import { randomOf } from './random.ts';
-import { bookedRow, type Steps } from './steps.ts';
+import type { Steps } from './steps.ts';
+import { bookedRow } from './store.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
 
-/** The effects of one poll over a ledger in memory. The course itself is the product's. */
+/** The effects of one poll over a store in memory. The course itself is the product's. */
 
-/** Of the polls in one step: those that a slow vendor keeps from ending in it. */
+/** Share of the polls in one step that a slow vendor keeps from ending in it. */
 const cutShare = 0.2;
 const secondAttemptLatencyMs = 30;
 
-/** An attempt that failed, and the wait before the next one, ms; null: there was none. */
-export interface FailedAttempt {
-  failure: VendorFailure;
-  waitedMs: number | null;
-}
-
-/** What a vendor said in the attempt whose reading a slot has claimed: a reading that is taken up after a crash. */
+/** What a vendor said in the attempt whose reading a slot has claimed. The reading is used again after a crash. */
 export interface Claimed {
   slotMs: number;
   nowMs: number;
@@ -79,7 +74,7 @@ export class SimulatedPoll implements PollEffects {
     return Promise.resolve();
   }
 
-  /** Any error of the rules or of the ledger is one that the simulation looks for. */
+  /** Every error of the rules or of the store ends the life: the simulation looks for them. */
   endsPoll(): boolean {
     return true;
   }
@@ -99,9 +94,9 @@ export class SimulatedPoll implements PollEffects {
     const written = steps.writeWhole(poll, before);
     if (written === null) return { kind: 'FETCHED', fetched };
     const { booked, changes } = written;
-    if (missed !== null) steps.ledger.insertMissed(plantId, { intervalMs, ...missed });
-    steps.ledger.insertPollLog(bookedRow(plantId, slotMs, trigger, written.poll));
-    checker.snapshotTaken(plantId, slotMs, nowMs, reading, booked, this.#heard);
+    if (missed !== null) steps.store.insertMissed(plantId, { intervalMs, ...missed });
+    steps.store.insertPollLog(bookedRow(plantId, slotMs, trigger, written.poll));
+    checker.snapshotTaken(plantId, { slotMs, nowMs, reading, booked, heard: this.#heard });
     const result = { kind: 'READING', reading } as const;
     this.#tellPolled(fetched, { slotMs, nowMs, result, booked, changes, attempts: 1 });
     checker.logged(plantId, slotMs, time.nowMs());
@@ -132,7 +127,12 @@ export class SimulatedPoll implements PollEffects {
 
   #fetched: FetchResult | null = null;
 
-  /** A reading that a slot has claimed before a crash is what the vendor said then. */
+  /** Whether the slot was booked before this poll. */
+  get isBooked(): boolean {
+    return this.#fetched?.kind === 'ALREADY_BOOKED';
+  }
+
+  /** The claimed reading of a slot is what the vendor said before the crash. */
   #remember(nowMs: number): void {
     const { claimed } = this;
     const isClaim = claimed !== null && claimed.slotMs === this.#slotMs && claimed.nowMs === nowMs;
@@ -143,17 +143,17 @@ export class SimulatedPoll implements PollEffects {
 
   steps(): ReturnType<PollEffects['steps']> {
     const { steps, checker, time } = this.#world;
-    const { ledger } = steps;
+    const { store } = steps;
     return {
       writeMissed: async ({ plantId, ...missed }) => steps.writeOff(plantId, missed),
       upsertSnapshot: async ({ plantId, slotMs, nowMs, reading }) => {
         const { booked, gaps } = steps.upsertSnapshot(plantId, slotMs, nowMs, reading);
-        checker.snapshotTaken(plantId, slotMs, nowMs, reading, booked, this.#heard);
+        checker.snapshotTaken(plantId, { slotMs, nowMs, reading, booked, heard: this.#heard });
         time.committed('snapshot', slotMs);
         return { booked, gaps };
       },
       backfillDays: async ({ plantId, dates, nowMs }) => {
-        const failure = await steps.fillDays(plantId, dates, 'BACKFILL', nowMs);
+        const failure = await steps.fillDays({ plantId, dates, source: 'BACKFILL', nowMs });
         checker.filled(plantId);
         time.committed('backfill', this.#slotMs);
         return { days: [], failure };
@@ -166,7 +166,7 @@ export class SimulatedPoll implements PollEffects {
         return { poll, ...standing };
       },
       writePollLog: async (row) => {
-        ledger.insertPollLog({ ...row, slotsMissed: null });
+        store.insertPollLog({ ...row, slotsMissed: null });
         checker.logged(row.plantId, row.slotMs, time.nowMs());
         time.committed('log', row.slotMs);
       },
@@ -180,17 +180,11 @@ export class SimulatedPoll implements PollEffects {
     const { steps, checker } = this.#world;
     const version =
       fetched !== null && 'credentialsVersion' in fetched ? fetched.credentialsVersion : null;
-    const { slotMs, nowMs, result, booked, changes, attempts } = decided;
     checker.polled(this.#plantId, {
-      slotMs,
-      nowMs,
-      result,
-      booked,
-      changes,
-      attempts,
-      heard: result.kind === 'READING' ? this.#heard : null,
+      ...decided,
+      heard: decided.result.kind === 'READING' ? this.#heard : null,
       failed: this.#failed,
-      areCredentialsCurrent: steps.ledger.credentialsVersion === version,
+      areCredentialsCurrent: steps.store.credentialsVersion === version,
     });
   }
 }

@@ -1,4 +1,4 @@
-/** Chance that a seed repeats exactly, on every machine and in every order of questions. */
+/** Random numbers that a seed repeats exactly, on every machine and in every order of questions. */
 
 export interface Random {
   /** 0 ≤ x < 1. */
@@ -10,8 +10,8 @@ export interface Random {
 }
 
 /**
- * The chance of one question: who asks for "the weather of plant a on 2026-03-29" gets the same answer whenever and
- * however often it is asked, so that one more question elsewhere changes nothing here.
+ * The random numbers of one question. A question such as "the weather of plant a on 2026-03-29" always has the same answer,
+ * so that one more question elsewhere changes nothing here.
  */
 export function randomOf(...question: readonly (string | number)[]): Random {
   let state = hashOf(question.join(' '));
@@ -36,7 +36,7 @@ export function randomOf(...question: readonly (string | number)[]): Random {
   };
 }
 
-/** The simulation's own: a mistake in the product's hash must not change what is drawn. */
+/** A hash of the simulation's own: a mistake in the product's hash must not change what is drawn. */
 function hashOf(text: string): number {
   let hash = 0x2545f491;
   for (let i = 0; i < text.length; i += 1) {

@@ -1,14 +1,15 @@
-import { Checker, type Counts, Violation } from './checker.ts';
-import { Ledger } from './ledger.ts';
+import { Checker } from './checker.ts';
+import { type Counts, Violation } from './judging.ts';
+import { Store } from './store.ts';
 import { drawLife, isWithin, type Life, type PersonAct, type PlantLife } from './life.ts';
-import { Loop } from './loop.ts';
+import { Loop, type World } from './loop.ts';
 import { randomOf } from './random.ts';
 import { Steps } from './steps.ts';
 import { SimulatedVendor } from './vendor.ts';
 
 /** Lives a seed from its first to its last instant. */
 
-/** A loop does a few things at one instant, and then waits. */
+/** Turns that a loop may take while no time passes. */
 const turnsInPlaceMax = 100;
 
 export interface SeedResult extends Counts {
@@ -23,18 +24,18 @@ export interface SeedResult extends Counts {
 export async function runSeed(
   seed: string,
   days: number,
-  wrap: (ledger: Ledger) => Ledger = (ledger) => ledger,
+  wrap: (store: Store) => Store = (store) => store,
 ): Promise<SeedResult> {
   const life = drawLife(seed, days);
   const vendors = life.plants.map((plant) => new SimulatedVendor(life, plant));
-  const ledger = wrap(new Ledger());
-  const steps = new Steps(life, ledger, vendors);
-  for (const plant of life.plants) addPlant(ledger, life, plant);
+  const store = wrap(new Store());
+  const steps = new Steps(life, store, vendors);
+  for (const plant of life.plants) addPlant(store, life, plant);
   const checker = new Checker(steps, vendors);
   const result = { seed, plants: vendors.length, days };
   let violation: SeedResult['violation'] = null;
   try {
-    await live(life, steps, vendors, checker);
+    await live({ life, steps, checker }, vendors);
     checker.atTheEnd(life);
   } catch (error) {
     violation = violationOf(error, life);
@@ -43,7 +44,7 @@ export async function runSeed(
   return { ...result, ...checker.counts, requests, violation };
 }
 
-/** An error of the rules or of the ledger is as good as a broken invariant. */
+/** An error of the rules or of the store counts as a broken invariant. */
 function violationOf(error: unknown, life: Life): SeedResult['violation'] {
   if (error instanceof Violation) {
     const { plantId, message, trace } = error;
@@ -53,12 +54,8 @@ function violationOf(error: unknown, life: Life): SeedResult['violation'] {
   return { plantId: life.plants[0]?.id ?? '', message, trace: [] };
 }
 
-async function live(
-  life: Life,
-  steps: Steps,
-  vendors: readonly SimulatedVendor[],
-  checker: Checker,
-): Promise<void> {
+async function live(world: World, vendors: readonly SimulatedVendor[]): Promise<void> {
+  const { life, steps, checker } = world;
   const acts = life.plants
     .flatMap((plant) => plant.acts.map((act) => ({ act, plant })))
     .toSorted((a, b) => a.act.atMs - b.act.atMs);
@@ -69,13 +66,13 @@ async function live(
       const loop = loops.find(({ life: { id } }) => id === next.plant.id);
       if (next.act.kind === 'BACKFILL')
         backfills.push({ plantId: next.plant.id, days: next.act.days, atMs: nowMs });
-      else decide(next.act, next.plant, steps, checker, loop);
-      // Credentials are the account's.
+      else decide(next.act, next.plant.id, world, loop);
+      // Credentials belong to the account.
       if (next.act.kind === 'CREDENTIALS') for (const one of loops) one.lookAgain();
       else if (!['BACKFILL', 'POLL', 'SIGNAL'].includes(next.act.kind)) loop?.lookAgain();
     }
   };
-  const loops = vendors.map((vendor) => new Loop(life, steps, vendor, checker, meanwhile));
+  const loops = vendors.map((vendor) => new Loop(world, vendor, meanwhile));
   let turnsInPlace = 0;
   let turnedAtMs = life.fromMs;
   for (;;) {
@@ -95,8 +92,8 @@ async function live(
       if (turnsInPlace > turnsInPlaceMax) throw new Error('the loop turns and no time passes');
     }
     for (const { plantId, days, atMs: askedMs } of backfills.splice(0)) {
-      const dates = Array.from({ length: days }, (_, index) => dayBefore(askedMs, index + 1));
-      await steps.fillDays(plantId, dates, 'OPERATOR', askedMs);
+      const dates = Array.from({ length: days }, (_, index) => dayBefore(askedMs, days - index));
+      await steps.fillDays({ plantId, dates, source: 'OPERATOR', nowMs: askedMs });
       checker.filled(plantId);
     }
   }
@@ -116,25 +113,23 @@ function sleepThroughOutage(life: Life, loop: Loop, atMs: number): boolean {
 
 function decide(
   act: Exclude<PersonAct, { kind: 'BACKFILL' }>,
-  plant: PlantLife,
-  steps: Steps,
-  checker: Checker,
+  id: string,
+  { steps, checker }: World,
   loop: Loop | undefined,
 ): void {
-  const { ledger } = steps;
-  const { id } = plant;
+  const { store } = steps;
   switch (act.kind) {
     case 'PAUSE':
-      ledger.pausePlant(id, act.untilMs);
+      store.pausePlant(id, act.untilMs);
       break;
     case 'RESUME':
-      ledger.resumePlant(id, act.atMs);
+      store.resumePlant(id, act.atMs);
       break;
     case 'SET_INTERVAL':
-      ledger.setInterval(id, act.intervalS);
+      store.setInterval(id, act.intervalS);
       break;
     case 'SILENCE':
-      ledger.silencePlant(id, act.untilMs);
+      store.silencePlant(id, act.untilMs);
       break;
     case 'CREDENTIALS':
       steps.storeCredentials(act.atMs);
@@ -146,18 +141,18 @@ function decide(
       loop?.wishIntegration(act.to);
       break;
     case 'ACK': {
-      const open = ledger.alerts(id).filter(({ state }) => state !== 'RESOLVED');
+      const open = store.alerts(id).filter(({ state }) => state !== 'RESOLVED');
       const alert = open[randomOf(id, 'ack', act.atMs).int(0, Math.max(0, open.length - 1))];
       if (alert === undefined) return;
-      ledger.ackAlert(id, alert.id, act.untilMs, act.atMs);
+      store.ackAlert(id, alert.id, act.untilMs, act.atMs);
     }
   }
   checker.told(id, `a person: ${act.kind}`, act.atMs);
 }
 
-function addPlant(ledger: Ledger, { accountId }: Life, plant: PlantLife): void {
+function addPlant(store: Store, { accountId }: Life, plant: PlantLife): void {
   const { place, isPlaceKnown, isCapacityKnown, capacityKw, activatedAtMs } = plant;
-  ledger.addPlant({
+  store.addPlant({
     plantId: plant.id,
     accountId,
     timezone: place.timezone,

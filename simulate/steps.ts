@@ -15,6 +15,7 @@ import {
 import { sealCredentials, type MasterKeys } from '../db/sealing.ts';
 import { readPlant, readSeries } from '../activities/plants/vendor-reading.ts';
 import { registry } from '../adapters/clouds/registry.ts';
+import { requestTimeoutMs } from '../adapters/clouds/transport.ts';
 import { decideAlerts, outcomeOf } from '../domain/plants/alerts.ts';
 import type { AlertsChanges, Booked, BookedPoll } from '../domain/plants/changes.ts';
 import { closingsPassed, nextClosing, totalsByTime } from '../domain/plants/closing.ts';
@@ -23,12 +24,19 @@ import { isPossibleDayEnergy } from '../domain/plants/energy.ts';
 import type { ClosingVerdict, PollResult } from '../domain/plants/facts.ts';
 import { decideClosing } from '../domain/plants/low-generation.ts';
 import type { LocalDate } from '../domain/zone.ts';
-import { decideOrdinaryPoll, type OrdinaryBefore } from '../domain/plants/poll.ts';
+import { decideOrdinaryPoll } from '../domain/plants/poll.ts';
 import type { DailyEnergy, Reading, VendorFailure } from '../domain/plants/reading.ts';
 import { decideRefresh } from '../domain/plants/refresh.ts';
 import { lateSlots, nextSlotAfter, phaseMs } from '../domain/slots.ts';
 import { addDays, endOfDayMs, localDateAt, startOfDayMs } from '../domain/zone.ts';
-import type { Fence, Ledger, LedgerPlant, Period, PollRow } from './ledger.ts';
+import {
+  bookedRow,
+  type DayRevision,
+  type Fence,
+  type Period,
+  type Store,
+  type StoredPlant,
+} from './store.ts';
 import type { Life } from './life.ts';
 import type { Heard, SimulatedVendor } from './vendor.ts';
 import { deleWire } from './vendors/dele.ts';
@@ -38,64 +46,52 @@ import { solisWire } from './vendors/solis.ts';
 import { simulatedTransport } from './vendors/wire.ts';
 
 /**
- * The activities of a poll and a closing over a ledger in memory: the same rules, the same adapters behind the same gates,
- * in the same order as `activities/`, without Temporal, PostgreSQL and Redis.
+ * The activities of a poll and a closing over a store in memory: the same rules and adapters in the same order as in
+ * `activities/`, without Temporal, PostgreSQL and Redis.
  */
 
 const wires = { SOLIS: solisWire, HUAWEI: huaweiWire, GOODWE: goodweWire, DELE: deleWire };
 
-/** A poll in one step reads alerts that ended within it: vendor alarms that reach further back need another look. */
+/** A poll in one step reads alerts that ended within this time; older vendor alarms are left to the single steps. */
 const endedReadMs = 8 * 3_600_000;
 
-/** No secret: what is sealed with it is made up. */
+/** No secret: it seals credentials that are made up. */
 const masterKeys: MasterKeys = {
   current: { version: 'simulated', key: createSecretKey(Buffer.alloc(32, 7)) },
   previous: null,
 };
 
-/** What a series call asked and was told. */
-export interface SeriesCall {
-  dates: LocalDate[];
-  source: 'BACKFILL' | 'CLOSING' | 'OPERATOR';
+/** Which days are asked of the series, in order. */
+interface FillRequest {
+  plantId: string;
+  dates: readonly LocalDate[];
+  source: DayRevision['source'];
   nowMs: number;
+  /** The date from which ages count; today where it is not given. */
+  countedFrom?: LocalDate;
+}
+
+/** A series call and its answer. */
+export interface SeriesCall extends Pick<FillRequest, 'dates' | 'source' | 'nowMs'> {
   heard: Heard;
   failure: VendorFailure | null;
 }
 
-/** How an alert step changed what. */
-export interface Reconciled {
-  poll: BookedPoll;
-  revision: number;
-  changes: AlertsChanges | null;
-}
-
-/** What an ordinary poll is decided by, and the revision that must not have changed when it is written. */
-export interface WholeBefore extends OrdinaryBefore {
-  revision: number;
-}
-
-/** What an ordinary poll has written. */
-export interface WholePoll {
-  poll: BookedPoll;
-  booked: Booked;
-  changes: AlertsChanges;
-}
-
 export class Steps {
-  readonly ledger: Ledger;
+  readonly store: Store;
   readonly #life: Life;
-  readonly #vendors = new Map<string, SimulatedVendor>();
+  readonly #vendors: readonly SimulatedVendor[];
   readonly #gates: Vendors;
   /** Which of the account's passwords is stored; versions count from 1. */
   #passwordStored = 0;
   #sealed: ReturnType<typeof sealCredentials>;
-  /** Every series call, until it is taken. */
+  /** The series calls that the checker has not taken yet. */
   seriesCalls: SeriesCall[] = [];
 
-  constructor(life: Life, ledger: Ledger, vendors: readonly SimulatedVendor[]) {
+  constructor(life: Life, store: Store, vendors: readonly SimulatedVendor[]) {
     this.#life = life;
-    this.ledger = ledger;
-    for (const vendor of vendors) this.#vendors.set(vendor.life.vendorPlantId, vendor);
+    this.store = store;
+    this.#vendors = vendors;
     this.#sealed = this.#seal();
     this.#gates = createVendors({
       masterKeys,
@@ -112,76 +108,67 @@ export class Steps {
 
   /** A person stores the password that the vendor knows now. */
   storeCredentials(atMs: number): void {
-    const vendor = [...this.#vendors.values()][0];
-    this.#passwordStored = vendor?.passwordAt(atMs) ?? 0;
+    this.#passwordStored = this.#vendors[0]?.passwordAt(atMs) ?? 0;
     this.#sealed = this.#seal();
-    this.ledger.replaceCredentials(this.#life.accountId, this.ledger.credentialsVersion + 1, atMs);
+    this.store.replaceCredentials(this.#life.accountId, this.store.credentialsVersion + 1, atMs);
   }
 
   async fetchReadings(plantId: string, slotMs: number, nowMs: number): Promise<FetchResult> {
-    const { plant, claim, oldestVendorAlertMs } = this.ledger.readFetchBefore(plantId, slotMs);
+    const { plant, claim, oldestVendorAlertMs } = this.store.readFetchBefore(plantId, slotMs);
     if (plant.integrationStatus !== 'ACTIVE') return { kind: 'SKIPPED_INACTIVE', nowMs };
     if (plant.lastSlotMs !== null && plant.lastSlotMs >= slotMs && plant.lastPoll !== null)
       return { kind: 'ALREADY_BOOKED', poll: plant.lastPoll };
-    const credentialsVersion = this.ledger.credentialsVersion;
+    const credentialsVersion = this.store.credentialsVersion;
     if (claim !== null) {
       const { reading } = claim;
       return { kind: 'READING', nowMs: claim.nowMs, durationMs: 0, reading, credentialsVersion };
     }
     const durationMs = 80;
+    const failed = (failure: VendorFailure, asked = true): FetchResult => ({
+      kind: 'VENDOR_FAILURE',
+      nowMs,
+      durationMs: failure.type === 'NETWORK_TIMEOUT' ? requestTimeoutMs : durationMs,
+      failure,
+      credentialsVersion,
+      asked,
+    });
     try {
       const reading = await this.#withVendor(plant, nowMs, (adapter, ref) =>
         readPlant(adapter, ref, plant, { oldestVendorAlertMs, nowMs }),
       );
-      if ('type' in reading)
-        return {
-          kind: 'VENDOR_FAILURE',
-          nowMs,
-          durationMs,
-          failure: reading,
-          credentialsVersion,
-          asked: true,
-        };
+      if ('type' in reading) return failed(reading);
       return { kind: 'READING', nowMs, durationMs, reading, credentialsVersion };
     } catch (error) {
       const failure = vendorFailure(error);
       if (failure === null) throw error;
-      const asked = !(error instanceof NotAsked);
-      return {
-        kind: 'VENDOR_FAILURE',
-        nowMs,
-        durationMs: failure.type === 'NETWORK_TIMEOUT' ? 8_000 : durationMs,
-        failure,
-        credentialsVersion,
-        asked,
-      };
+      return failed(failure, !(error instanceof NotAsked));
     }
   }
 
-  /** Read before the vendor is asked: what people change meanwhile is refused by the revision. */
-  readWholeBefore(plantId: string, nowMs: number): WholeBefore {
-    const { ledger } = this;
+  /** Read before the vendor is asked. The revision refuses the poll where people change the plant meanwhile. */
+  readWholeBefore(plantId: string, nowMs: number) {
+    const { store } = this;
     const endedSinceMs = nowMs - endedReadMs;
-    const alerts = ledger.readAlertsBefore(plantId, nowMs, nowMs, endedSinceMs);
-    const rules = { ...alerts, askedInVain: [...ledger.gapTries(plantId).keys()] };
-    return { revision: ledger.findPlant(plantId).revision, rules, endedSinceMs };
+    const alerts = store.readAlertsBefore(plantId, nowMs, nowMs, endedSinceMs);
+    const rules = { ...alerts, askedInVain: [...store.gapTries(plantId).keys()] };
+    return { revision: store.findPlant(plantId).revision, rules, endedSinceMs };
   }
 
   /**
    * An ordinary poll decided and written at once, as `activities/plants/whole-poll.ts` does it.
    *
-   * @returns null for any other: it is left to the single steps, and nothing is written.
+   * @returns null where the poll is not ordinary: nothing is written, and the single steps follow.
    */
   writeWhole(
     args: Pick<ReconcileArgs, 'plantId' | 'slotMs' | 'nowMs' | 'startedAtMs' | 'durationMs'> & {
       reading: Reading;
     },
-    before: WholeBefore,
-  ): WholePoll | null {
+    before: ReturnType<Steps['readWholeBefore']>,
+  ) {
     const { plantId, slotMs, nowMs, startedAtMs, durationMs, reading } = args;
-    const { ledger } = this;
+    const { store } = this;
     const decided = decideOrdinaryPoll(before, reading, { slotMs, nowMs }, (measuredAtMs) =>
-      ledger.daysAtTime(plantId, nowMs, measuredAtMs),
+      store.daysAtTime(plantId, nowMs, measuredAtMs),
     );
     if (decided === null) return null;
     const { day, alerts } = decided;
@@ -189,11 +176,11 @@ export class Steps {
     const outcome = outcomeOf({ kind: 'READING', reading });
     const poll = { ...outcome, booked, startedAtMs, durationMs, attempts: 1 };
     const fence: Fence = { kind: 'SLOT', slotMs, poll };
-    // All fences or nothing: a worker that died after its snapshot has left a day that is as new as this slot.
-    const bookedSlotMs = row === null ? null : (ledger.findDay(plantId, row.date)?.slotMs ?? null);
+    // A worker that died after its snapshot has left a day that is as new as this slot: then nothing is written.
+    const bookedSlotMs = row === null ? null : (store.findDay(plantId, row.date)?.slotMs ?? null);
     if (bookedSlotMs !== null && bookedSlotMs >= slotMs) return null;
-    if (!ledger.writePlantChanges(plantId, alerts.plant, fence, before.revision)) return null;
-    if (row !== null && !ledger.writeLiveDay(plantId, slotMs, row, { nowMs, reading, booked }))
+    if (!store.writePlantChanges(plantId, alerts.plant, fence, before.revision)) return null;
+    if (row !== null && !store.writeLiveDay(plantId, slotMs, row, { nowMs, reading, booked }))
       throw new Error(`the plant's slot is older than that of its day ${row.date}`);
     return { poll, booked, changes: alerts };
   }
@@ -204,116 +191,104 @@ export class Steps {
     nowMs: number,
     reading: Reading,
   ): { booked: Booked; gaps: LocalDate[] } {
-    const before = this.ledger.readDayBefore(plantId, nowMs);
+    const before = this.store.readDayBefore(plantId, nowMs);
     const { booked, row, gaps } = decideDay(before, reading.summary, nowMs);
     if (row === null) return { booked, gaps };
     const claim = { nowMs, reading, booked };
-    if (this.ledger.writeLiveDay(plantId, slotMs, row, claim)) return { booked, gaps };
-    const stored = this.ledger.findClaims(plantId, { fromMs: slotMs, toMs: slotMs })[0];
+    if (this.store.writeLiveDay(plantId, slotMs, row, claim)) return { booked, gaps };
+    const stored = this.store.findClaims(plantId, { fromMs: slotMs, toMs: slotMs })[0];
     return { booked: stored?.claim.booked ?? booked, gaps: [] };
   }
 
-  async fillDays(
-    plantId: string,
-    dates: LocalDate[],
-    source: SeriesCall['source'],
-    nowMs: number,
-    countedFrom?: LocalDate,
-  ): Promise<VendorFailure | null> {
-    const plant = this.ledger.findPlant(plantId);
-    const sorted = [...dates].sort();
-    const vendor = this.#vendorById(plantId);
+  async fillDays(request: FillRequest): Promise<VendorFailure | null> {
+    const { plantId, dates, source, nowMs } = request;
+    const plant = this.store.findPlant(plantId);
+    const vendor = this.#vendorOf(plantId);
     vendor.takeHeard();
     let failure: VendorFailure | null = null;
     try {
       const series = await this.#withVendor(plant, nowMs, (adapter, ref) =>
-        readSeries(adapter, ref, sorted),
+        readSeries(adapter, ref, dates),
       );
-      const today = countedFrom ?? localDateAt(nowMs, plant.timezone);
-      this.#recordDays(plant, sorted, series, today, source, nowMs);
+      this.#recordDays(plant, series, request);
     } catch (error) {
       failure = vendorFailure(error);
       if (failure === null) throw error;
-      for (const date of sorted) this.ledger.recordGap(plantId, date);
+      for (const date of dates) this.store.recordGap(plantId, date);
     }
     const heard = vendor.takeHeard();
-    this.seriesCalls.push({ dates: sorted, source, nowMs, heard, failure });
+    this.seriesCalls.push({ dates, source, nowMs, heard, failure });
     return failure;
   }
 
   #recordDays(
-    plant: LedgerPlant,
-    dates: readonly LocalDate[],
+    plant: StoredPlant,
     series: readonly DailyEnergy[],
-    today: LocalDate,
-    source: SeriesCall['source'],
-    nowMs: number,
+    { dates, source, nowMs, countedFrom }: FillRequest,
   ): void {
-    const { plantId } = plant;
+    const { plantId, timezone, installedCapacityKw } = plant;
+    const today = countedFrom ?? localDateAt(nowMs, timezone);
     const byDate = new Map(series.map((day) => [day.date, day.energyKwh]));
-    const [first, last] = [dates[0] ?? '', dates.at(-1) ?? ''];
-    const stored = new Map(
-      this.ledger.findDays(plantId, first, last).map((day) => [day.date, day]),
-    );
     for (const date of dates) {
-      const before = stored.get(date) ?? null;
+      const before = this.store.findDay(plantId, date) ?? null;
       const value = byDate.get(date) ?? null;
-      const seriesKwh =
-        value !== null && isPossibleDayEnergy(value, plant.installedCapacityKw) ? value : null;
+      const isPossible = value !== null && isPossibleDayEnergy(value, installedCapacityKw);
+      const seriesKwh = isPossible ? value : null;
       const proposed = before?.proposedEnergyKwh ?? null;
       const ageDays = Math.round((Date.parse(today) - Date.parse(date)) / 86_400_000);
       const decision = decideRefresh(before, { date, energyKwh: seriesKwh }, ageDays, proposed);
       const oldKwh = before?.todayEnergyKwh ?? null;
       if (decision.row !== null)
-        this.ledger.writeSeriesDay(plantId, decision.row, { oldKwh, source, atMs: nowMs });
+        this.store.writeSeriesDay(plantId, decision.row, { oldKwh, source, atMs: nowMs });
       else if (before !== null && decision.proposalKwh !== proposed)
-        this.ledger.writeProposal(plantId, date, decision.proposalKwh);
-      if (seriesKwh === null) this.ledger.recordGap(plantId, date);
+        this.store.writeProposal(plantId, date, decision.proposalKwh);
+      if (seriesKwh === null) this.store.recordGap(plantId, date);
     }
   }
 
-  reconcileAlerts(args: ReconcileArgs): Reconciled {
+  /** The alert step of a poll; `changes` null: the slot was booked before. */
+  reconcileAlerts(args: ReconcileArgs): { poll: BookedPoll; changes: AlertsChanges | null } {
     const { plantId, slotMs, nowMs, booked, startedAtMs, durationMs, attempts } = args;
-    const { ledger } = this;
-    const plant = ledger.findPlant(plantId);
+    const { store } = this;
+    const plant = store.findPlant(plantId);
     if (plant.lastSlotMs !== null && plant.lastSlotMs >= slotMs && plant.lastPoll !== null)
-      return { poll: plant.lastPoll, revision: plant.revision, changes: null };
+      return { poll: plant.lastPoll, changes: null };
     const alarms = args.result.kind === 'READING' ? args.result.reading.alarms : null;
     const sinceMs = alarms !== null && 'since' in alarms ? Date.parse(alarms.since) : nowMs;
-    const before = ledger.readAlertsBefore(plantId, nowMs, booked?.seenAtMs ?? nowMs, sinceMs);
+    const before = store.readAlertsBefore(plantId, nowMs, booked?.seenAtMs ?? nowMs, sinceMs);
     const credentialsCurrent =
       args.result.kind !== 'FAILURE' ||
       args.result.failure.type !== 'AUTH_FAILED' ||
-      ledger.credentialsVersion === args.credentialsVersion;
+      store.credentialsVersion === args.credentialsVersion;
     const result: PollResult =
       args.result.kind === 'READING' ? args.result : { ...args.result, credentialsCurrent };
     const changes = decideAlerts(before, { slotMs, nowMs, result, booked });
     const poll = { ...outcomeOf(result), booked, startedAtMs, durationMs, attempts };
     const fence: Fence = { kind: 'SLOT', slotMs, poll };
     const seenRevision = changes.alerts.length === 0 ? plant.revision : null;
-    if (!ledger.writePlantChanges(plantId, changes.plant, fence, seenRevision))
+    if (!store.writePlantChanges(plantId, changes.plant, fence, seenRevision))
       throw new Error(`plant ${plantId} could not be written under its own lock`);
-    ledger.applyAlertChanges(plantId, changes.alerts, nowMs);
-    if (changes.pauseAccount) ledger.pauseAccount(plant.accountId);
-    return { poll, revision: plant.revision, changes };
+    store.applyAlertChanges(plantId, changes.alerts, nowMs);
+    if (changes.pauseAccount) store.pauseAccount(plant.accountId);
+    return { poll, changes };
   }
 
-  /** @returns the changes; null where another revision stood against them. */
+  /** @returns the changes; null where the plant has another revision. */
   evaluatePlant(
     plantId: string,
     nowMs: number,
     revision: number | null,
     closing: ClosingVerdict | null,
   ): AlertsChanges | null {
-    const { ledger } = this;
-    const before = ledger.readAlertsBefore(plantId, nowMs, nowMs, nowMs);
+    const { store } = this;
+    const before = store.readAlertsBefore(plantId, nowMs, nowMs, nowMs);
     const changes = decideAlerts(before, { nowMs, closing, result: null });
     const fence: Fence = {
       kind: 'REVISION',
-      revision: revision ?? ledger.findPlant(plantId).revision,
+      revision: revision ?? store.findPlant(plantId).revision,
     };
-    if (!ledger.writePlantChanges(plantId, changes.plant, fence, null)) return null;
-    ledger.applyAlertChanges(plantId, changes.alerts, nowMs);
+    if (!store.writePlantChanges(plantId, changes.plant, fence, null)) return null;
+    store.applyAlertChanges(plantId, changes.alerts, nowMs);
     return changes;
   }
 
@@ -323,43 +298,43 @@ export class Steps {
     date: LocalDate,
     nowMs: number,
   ): Promise<VendorFailure | null> {
-    this.ledger.forgetGaps(plantId);
+    this.store.forgetGaps(plantId);
     const dates = [-3, -2, -1].map((days) => addDays(date, days));
-    return this.fillDays(plantId, dates, 'CLOSING', nowMs, date);
+    return this.fillDays({ plantId, dates, source: 'CLOSING', nowMs, countedFrom: date });
   }
 
   /** The closing's second half. */
   closeDay(plantId: string, date: LocalDate): ClosingVerdict {
-    const { timezone } = this.ledger.findPlant(plantId);
+    const { timezone } = this.store.findPlant(plantId);
     const [fromMs, toMs] = [startOfDayMs(date, timezone), endOfDayMs(date, timezone)];
-    const points = this.ledger.findBookedTotals(plantId, date, fromMs, toMs + (toMs - fromMs));
-    this.ledger.writeTotalsByTime(plantId, date, totalsByTime(points, date, timezone));
-    return decideClosing(date, this.ledger.findDays(plantId, addDays(date, -7), date));
+    const points = this.store.findBookedTotals(plantId, date, fromMs, toMs + (toMs - fromMs));
+    this.store.writeTotalsByTime(plantId, date, totalsByTime(points, date, timezone));
+    return decideClosing(date, this.store.findDays(plantId, addDays(date, -7), date));
   }
 
   planPlant(plantId: string, nowMs: number): Extract<Plan, { kind: 'PLAN' }> {
-    const plant = this.ledger.findPlant(plantId);
+    const plant = this.store.findPlant(plantId);
     const { integrationStatus, activatedAtMs, timezone, revision } = plant;
     const { period, lastSlotMs } = this.#keepPeriod(plant, nowMs);
     const isActive = integrationStatus === 'ACTIVE';
     const missedClosings = closingsPassed(plantId, timezone, nowMs).filter(
       ({ date, atMs }) =>
-        this.ledger.wasActiveBetween(
+        this.store.wasActiveBetween(
           plantId,
           startOfDayMs(date, timezone),
           Math.min(endOfDayMs(date, timezone), atMs),
-        ) && !this.ledger.hasDailyLog(plantId, atMs),
+        ) && !this.store.hasDailyLog(plantId, atMs),
     );
     const next = nextClosing(plantId, timezone, nowMs);
     const today = localDateAt(nowMs, timezone);
     const closes =
       isActive ||
       (next.date === today &&
-        this.ledger.wasActiveBetween(plantId, startOfDayMs(today, timezone), nowMs));
+        this.store.wasActiveBetween(plantId, startOfDayMs(today, timezone), nowMs));
     return {
       kind: 'PLAN',
       name: plantId,
-      brand: this.#vendorById(plantId).brand,
+      brand: this.#vendorOf(plantId).brand,
       integrationStatus,
       revision,
       intervalMs: period.intervalMs,
@@ -373,14 +348,14 @@ export class Steps {
   }
 
   #keepPeriod(
-    plant: LedgerPlant,
+    plant: StoredPlant,
     nowMs: number,
   ): { period: Omit<Period, 'toMs'>; lastSlotMs: number | null } {
     const { plantId, integrationStatus: reason } = plant;
     const intervalMs = plant.pollIntervalS * 1_000;
     const grid = { intervalMs, phaseMs: phaseMs(plantId, intervalMs) };
-    const open = this.ledger.findOpenPeriod(plantId);
-    const lastSlotMs = this.ledger.findLastSlot(plantId);
+    const open = this.store.findOpenPeriod(plantId);
+    const lastSlotMs = this.store.findLastSlot(plantId);
     const isUnchanged =
       open !== undefined &&
       open.reason === reason &&
@@ -400,49 +375,49 @@ export class Steps {
     }
     const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, nowMs) : nowMs;
     const period = { fromMs, ...grid, reason };
-    this.ledger.replacePeriod(plantId, nowMs, period);
+    this.store.replacePeriod(plantId, nowMs, period);
     return { period, lastSlotMs };
   }
 
-  /** Whether one of the slots was booked before its worker died, though it may have no row: then it was not missed. */
+  /** Whether one of the slots was booked before its worker died, with or without a row. */
   isMissedBooked(plantId: string, { rows, overflow }: MissedSlots): boolean {
     const fromMs = overflow?.slotMs ?? rows?.fromMs;
     const toMs = rows?.toMs ?? overflow?.slotMs;
     if (fromMs === undefined || toMs === undefined) return false;
-    const { lastSlotMs } = this.ledger.findPlant(plantId);
+    const { lastSlotMs } = this.store.findPlant(plantId);
     if (lastSlotMs !== null && lastSlotMs >= fromMs) return true;
-    return this.ledger.findClaims(plantId, { fromMs, toMs }).length > 0;
+    return this.store.findClaims(plantId, { fromMs, toMs }).length > 0;
   }
 
-  /** MISSED rows; but a slot whose poll was booked before its worker died was not missed. */
-  writeOff(plantId: string, missed: Parameters<Ledger['insertMissed']>[1]): void {
-    const { ledger } = this;
+  /** Writes MISSED rows. A slot whose poll was booked before its worker died gets the row of that poll. */
+  writeOff(plantId: string, missed: Parameters<Store['insertMissed']>[1]): void {
+    const { store } = this;
     const { rows } = missed;
     if (rows !== null) {
-      const plant = ledger.findPlant(plantId);
+      const plant = store.findPlant(plantId);
       const lastSlotMs = plant.lastSlotMs ?? -Infinity;
-      for (const { slotMs, claim } of ledger.findClaims(plantId, rows)) {
+      for (const { slotMs, claim } of store.findClaims(plantId, rows)) {
         if (slotMs <= lastSlotMs) continue;
         const { reading, booked, nowMs } = claim;
         const outcome = outcomeOf({ kind: 'READING', reading });
         const poll = { ...outcome, booked, startedAtMs: nowMs, durationMs: 0, attempts: 1 };
-        ledger.insertPollLog(bookedRow(plantId, slotMs, 'SCHEDULE', poll));
+        store.insertPollLog(bookedRow(plantId, slotMs, 'SCHEDULE', poll));
       }
       if (plant.lastPoll !== null && lastSlotMs >= rows.fromMs && lastSlotMs <= rows.toMs)
-        ledger.insertPollLog(bookedRow(plantId, lastSlotMs, 'SCHEDULE', plant.lastPoll));
+        store.insertPollLog(bookedRow(plantId, lastSlotMs, 'SCHEDULE', plant.lastPoll));
     }
-    ledger.insertMissed(plantId, missed);
+    store.insertMissed(plantId, missed);
   }
 
   #withVendor<Result>(
-    plant: LedgerPlant,
+    plant: StoredPlant,
     nowMs: number,
     ask: (
       adapter: Parameters<Parameters<Vendors['withVendor']>[3]>[0],
       ref: { vendorPlantId: string; timezone: string },
     ) => Promise<Result>,
   ): Promise<Result> {
-    const vendor = this.#vendorById(plant.plantId);
+    const vendor = this.#vendorOf(plant.plantId);
     const { vendorPlantId, brand } = vendor.life;
     const { timezone, latitude, longitude, installedCapacityKw: capacityKw } = plant;
     return this.#gates.withVendor(
@@ -455,21 +430,16 @@ export class Steps {
         latitude,
         longitude,
       },
-      { ...this.#sealed, version: this.ledger.credentialsVersion },
+      { ...this.#sealed, version: this.store.credentialsVersion },
       { nowMs, signal: never },
       (adapter) => ask(adapter, { vendorPlantId, timezone }),
     );
   }
 
-  #vendorById(plantId: string): SimulatedVendor {
-    const vendor = [...this.#vendors.values()].find(({ life }) => life.id === plantId);
-    if (vendor === undefined) throw new Error(`no vendor has ${plantId}`);
-    return vendor;
-  }
-
-  #vendorOf(vendorPlantId: string): SimulatedVendor {
-    const vendor = this.#vendors.get(vendorPlantId);
-    if (vendor === undefined) throw new Error(`no vendor has ${vendorPlantId}`);
+  /** @param id Ours or the vendor's. */
+  #vendorOf(id: string): SimulatedVendor {
+    const vendor = this.#vendors.find(({ life }) => life.id === id || life.vendorPlantId === id);
+    if (vendor === undefined) throw new Error(`no vendor has ${id}`);
     return vendor;
   }
 
@@ -481,7 +451,7 @@ export class Steps {
     );
   }
 
-  /** What is made up for every field that the brand asks for; hosts must be ones that exist. */
+  /** Made-up values for the brand's credential fields; hosts must exist. */
   #credentials(password: number): Record<string, string> {
     const brand = this.#life.plants[0]?.brand ?? 'SOLIS';
     const host = brand === 'DELE' ? 'eu1' : 'eu5';
@@ -495,27 +465,3 @@ export class Steps {
 }
 
 const never = new AbortController().signal;
-
-/** The ledger's row of a poll as it was booked. */
-export function bookedRow(
-  plantId: string,
-  slotMs: number,
-  trigger: PollRow['trigger'],
-  poll: BookedPoll,
-): PollRow {
-  const { outcome, errorType, error, booked, startedAtMs, durationMs, attempts } = poll;
-  return {
-    plantId,
-    jobType: 'POLL',
-    slotMs,
-    trigger,
-    outcome,
-    startedAtMs,
-    durationMs,
-    attempts,
-    slotsMissed: null,
-    errorType,
-    error,
-    booked,
-  };
-}

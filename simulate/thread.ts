@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 
 import { runSeed } from './run.ts';
 
-/** Lives seeds beside others, a batch at a time. */
+/** Plays seeds in a thread, a batch at a time. */
 
 export interface Batch {
   seeds: string[];

@@ -3,10 +3,10 @@ import { hashOf } from './grid.ts';
 import { isWithin, type PlantLife } from './life.ts';
 import { randomOf } from './random.ts';
 
-/** What a plant really makes, and what its logger measures of it: the vendor shows this, or less, or something else. */
+/** What a plant really makes and what its logger measures. The vendor shows this, less, or something else. */
 
 const measureEveryMs = 300_000;
-/** An ordinary day of twelve hours of sun gives so many hours of full power; the weather takes up to 45 % of them. */
+/** Hours of full power on a day of twelve hours of sun; the weather takes up to 45 % of them. */
 const fullPowerHours = 4.5;
 const usualDaylightMs = 12 * 3_600_000;
 const oldLifetimeKwhPerKw = 3_000;
@@ -76,7 +76,7 @@ export class Truth {
     return measuredMs;
   }
 
-  /** A live plant measures on the polls' own grid, so that ages come out as exactly 2 h and exactly 24 h. */
+  /** A live plant measures on the grid of its polls, so that some ages are exactly 2 h and exactly 24 h. */
   #stepBefore(atMs: number): number {
     const offsetMs = this.life.isLive ? hashOf(this.life.id) % measureEveryMs : 0;
     return Math.floor((atMs - offsetMs) / measureEveryMs) * measureEveryMs + offsetMs;

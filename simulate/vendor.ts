@@ -6,15 +6,15 @@ import { randomOf } from './random.ts';
 import { Truth } from './truth.ts';
 
 /**
- * A vendor's cloud as it is: what it knows of a plant at an instant, whatever the brand, and what goes wrong with its
- * answers. The wire of each brand is in `vendors/`.
+ * A vendor's cloud of any brand: what it knows of a plant at an instant, and what goes wrong with its answers. The wire of
+ * each brand is in `vendors/`.
  */
 
 /** What a vendor shows of a plant. */
 export interface Shown {
-  /** As stated, so with the fault of the logger's clock; not every brand states it. */
+  /** As stated, with the error of the logger's clock; some brands do not state it. */
   measuredMs: number;
-  /** In truth. */
+  /** Without that error. */
   trulyMeasuredMs: number;
   /** The date whose energy `todayKwh` is. */
   counterDate: string;
@@ -49,7 +49,7 @@ export interface ShownDay {
   kwh: number | null;
 }
 
-/** What became of a plant's requests since they were last taken: what the product was told, before it understood it. */
+/** The vendor's answers since they were last taken, before any adapter has read them. */
 export interface Heard {
   summary: Shown | null;
   alarms: ShownAlarms | null;
@@ -58,7 +58,7 @@ export interface Heard {
 
 type Headers = TransportRequest['headers'];
 
-/** One question of an adapter, in words of no brand. */
+/** The question of a request, in words of no brand. */
 export type Topic = 'SUMMARY' | 'ALARMS' | 'SERIES';
 
 const responseByFault: Partial<Record<FaultKind, TransportResponse>> = {
@@ -73,7 +73,7 @@ export class SimulatedVendor {
   readonly #world: Life;
   readonly #accepted = new Set<string>();
   heard: Heard = { summary: null, alarms: null, series: [] };
-  /** Requests that reached the vendor, ever. */
+  /** Number of requests that reached the vendor. */
   requests = 0;
 
   constructor(world: Life, life: Truth['life']) {
@@ -92,7 +92,7 @@ export class SimulatedVendor {
     return heard;
   }
 
-  /** Whether the password of that number (0 the first) is the one that the vendor knows at `atMs`. */
+  /** The number of the password that the vendor knows at `atMs`; 0 is the first. */
   passwordAt(atMs: number): number {
     return this.#world.passwords.filter((changedMs) => changedMs <= atMs).length;
   }
@@ -103,7 +103,7 @@ export class SimulatedVendor {
   }
 
   accept(path: string, headers: Headers, nowMs: number): void {
-    // A signed request is good for itself alone.
+    // A signature is valid for one request only.
     if (this.life.brand !== 'SOLIS') this.#accepted.add(this.#acceptKey(path, headers, nowMs));
   }
 
@@ -153,7 +153,7 @@ export class SimulatedVendor {
     let counterDate = date;
     let todayKwh: number | null = truth.counterAt(measuredMs);
     if (life.replayMs !== null && atMs < sunOf(date, life.place).riseMs + life.replayMs) {
-      // The counter has not begun anew: it shows what it showed last of the day before.
+      // The counter has not restarted: it shows the last value of the day before.
       const lastMs = truth.measuredAt(firstInstantOf(date, life.place.timezone) - 1);
       counterDate = truth.dateAt(lastMs);
       todayKwh = truth.counterAt(lastMs);
@@ -198,7 +198,7 @@ export class SimulatedVendor {
     if (!isCalm && mood < 0.04) return { date, kwh: null };
     if (!isCalm && mood < 0.06) return { date, kwh: 0 };
     if (!isCalm && mood < 0.08) return { date, kwh: decimals(kwh * 0.8, 1) };
-    // Some days stay short for good: two refreshes agree on it.
+    // Some days stay short: two refreshes agree on the lower value.
     const isShort = !isCalm && randomOf(this.life.id, 'short', date).chance(0.03);
     return { date, kwh: decimals(isShort ? kwh * 0.85 : kwh, 1) };
   }
@@ -228,7 +228,7 @@ export class SimulatedVendor {
       listed.push(record);
       if (alarm.isDoubled) listed.push({ ...record });
     }
-    // In no order that means anything.
+    // The order means nothing.
     if (randomOf(this.life.id, 'order', nowMs).chance(0.5)) listed.reverse();
     const isCutOff = this.#fault('PARTIAL_PAGES', 'ALARMS', nowMs) !== null && listed.length > 0;
     // A page is missing: it held the first half.

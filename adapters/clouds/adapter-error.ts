@@ -19,3 +19,8 @@ export class AdapterError extends Error {
     this.sessionExpired = options.sessionExpired ?? false;
   }
 }
+
+/** The vendor's answer does not have the form that is known. */
+export function invalidFormat(message: string): AdapterError {
+  return new AdapterError('INVALID_DATA_FORMAT', message);
+}

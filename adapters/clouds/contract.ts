@@ -22,7 +22,7 @@ export interface Capabilities {
   alarmIntervalS: number;
   /** The most days that one `getDailyEnergySeries` call may span. */
   seriesDaysMax: number;
-  /** The vendor's request budgets; stated here, enforced in scenarios only. */
+  /** The vendor's request budgets, as data for people who size a fleet; no code enforces them. */
   budgets: readonly RequestBudget[];
 }
 

@@ -6,8 +6,12 @@ import {
   alarmsMax,
   cleanText,
   decimalsOf,
+  energyKwhOf,
+  higherOf,
+  isPossibleEnergy,
   mergeAlarms,
   requireEnergyKwh,
+  seriesOf,
   toNumber,
 } from './fields.ts';
 
@@ -65,6 +69,44 @@ describe('requireEnergyKwh', () => {
     expect(run).toThrow(AdapterError);
     expect(run).toThrow(why);
   });
+});
+
+test('energyKwhOf is null where nothing is said, and refuses what is no energy', () => {
+  expect(energyKwhOf('--', 'day')).toBeNull();
+  expect(energyKwhOf('21.4', 'day')).toBe(21.4);
+  expect(() => energyKwhOf(-1, 'day')).toThrow('negative');
+});
+
+test.each([
+  [0, true],
+  [-0.1, false],
+  [Number.NaN, false],
+  [Number.POSITIVE_INFINITY, false],
+  [655.35, false],
+])('isPossibleEnergy(%d) is %s', (energyKwh, isPossible) => {
+  expect(isPossibleEnergy(energyKwh, [655.35])).toBe(isPossible);
+});
+
+test('higherOf prefers a number to null, and the higher of two', () => {
+  expect([higherOf(null, 0), higherOf(2, null), higherOf(2, 3), higherOf(null, null)]).toEqual([
+    0,
+    2,
+    3,
+    null,
+  ]);
+});
+
+test('seriesOf gives the days of the span in order, both ends included', () => {
+  const days = [
+    ['2026-06-12', 4],
+    ['2026-06-11', null],
+    ['2026-06-10', 2],
+    ['2026-06-09', 1],
+  ] as const;
+  expect(seriesOf(days, '2026-06-10', '2026-06-11')).toEqual([
+    { date: '2026-06-10', energyKwh: 2 },
+    { date: '2026-06-11', energyKwh: null },
+  ]);
 });
 
 test.each([

@@ -1,12 +1,18 @@
-import type { AlarmsAnswer, VendorAlarm, VendorSeverity } from '../../domain/plants/reading.ts';
-import { AdapterError } from './adapter-error.ts';
+import type {
+  AlarmsAnswer,
+  DailyEnergy,
+  VendorAlarm,
+  VendorSeverity,
+} from '../../domain/plants/reading.ts';
+import type { LocalDate } from '../../domain/zone.ts';
+import { invalidFormat } from './adapter-error.ts';
 
-/** Texts with which vendors say "no value" (vendors.md: Solis "--", Huawei "N/A"). */
+/** Texts with which vendors say "no value" (Solis "--", Huawei "N/A"). */
 const noValueTexts = new Set(['', '-', '--', 'n/a', 'null']);
 
 const numericText = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-/** Some vendors send numbers as numbers, some as text, some as either. What says "no value" is null; what is there but no number is NaN, so that callers refuse it rather than skip it. */
+/** A number that vendors send as number or as text. Null where the vendor says "no value"; NaN for anything else, so that callers refuse it instead of skipping it. */
 export function toNumber(value: unknown): number | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'number') return value;
@@ -17,7 +23,7 @@ export function toNumber(value: unknown): number | null {
 }
 
 /**
- * An energy that an answer is worth nothing without, in the vendor's unit.
+ * An energy without which an answer is useless, in the vendor's unit.
  *
  * @param sentinels Values by which the vendor says "not fitted".
  * @throws AdapterError INVALID_DATA_FORMAT when it is absent, no finite number, negative, or a sentinel.
@@ -28,13 +34,44 @@ export function requireEnergyKwh(
   sentinels: readonly number[] = [],
 ): number {
   const energyKwh = toNumber(value);
-  if (energyKwh === null) throw invalid(`${what} is missing`);
-  if (!Number.isFinite(energyKwh)) throw invalid(`${what} is not a finite number`);
-  if (energyKwh < 0) throw invalid(`${what} is negative`);
+  if (energyKwh === null) throw invalidFormat(`${what} is missing`);
+  if (!Number.isFinite(energyKwh)) throw invalidFormat(`${what} is not a finite number`);
+  if (energyKwh < 0) throw invalidFormat(`${what} is negative`);
   if (sentinels.includes(energyKwh)) {
-    throw invalid(`${what} is the vendor's value for "not fitted"`);
+    throw invalidFormat(`${what} is the vendor's value for "not fitted"`);
   }
   return energyKwh;
+}
+
+/** As `requireEnergyKwh`, but null where the vendor says "no value". */
+export function energyKwhOf(
+  value: unknown,
+  what: string,
+  sentinels: readonly number[] = [],
+): number | null {
+  return toNumber(value) === null ? null : requireEnergyKwh(value, what, sentinels);
+}
+
+/** Whether the energy is a finite number that is not negative and none of `sentinels`. */
+export function isPossibleEnergy(energyKwh: number, sentinels: readonly number[] = []): boolean {
+  return Number.isFinite(energyKwh) && energyKwh >= 0 && !sentinels.includes(energyKwh);
+}
+
+/** The days `from` … `to`, both included, in order. */
+export function seriesOf(
+  energyByDate: Iterable<readonly [LocalDate, number | null]>,
+  from: LocalDate,
+  to: LocalDate,
+): DailyEnergy[] {
+  return [...energyByDate]
+    .filter(([date]) => date >= from && date <= to)
+    .map(([date, energyKwh]) => ({ date, energyKwh }))
+    .toSorted((a, b) => (a.date < b.date ? -1 : 1));
+}
+
+/** The higher of two energies of one day: late uploads of a logger only add. */
+export function higherOf(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }
 
 /** How many digits after the decimal point the number was given with; 0 for whole numbers. */
@@ -100,8 +137,4 @@ function merge(a: VendorAlarm, b: VendorAlarm): VendorAlarm {
 function laterOf(a: string | null, b: string | null): string | null {
   if (a === null || b === null) return a ?? b;
   return Date.parse(b) > Date.parse(a) ? b : a;
-}
-
-function invalid(message: string): AdapterError {
-  return new AdapterError('INVALID_DATA_FORMAT', message);
 }

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { AdapterError } from './adapter-error.ts';
+import { invalidFormat } from './adapter-error.ts';
 
 /** The longest body that is parsed: alarm pages and month series stay far below, and a hostile one must not fill the memory. */
 export const bodyCharactersMax = 1_048_576;
@@ -15,19 +15,19 @@ export const bodyDepthMax = 64;
  */
 export function parseJson(body: string): unknown {
   if (body.length > bodyCharactersMax) {
-    throw invalid(`the vendor's answer is longer than ${bodyCharactersMax} characters`);
+    throw invalidFormat(`the vendor's answer is longer than ${bodyCharactersMax} characters`);
   }
   const text = body.trim();
-  if (text === '') throw invalid('the vendor answered with an empty body instead of JSON');
-  if (text.startsWith('<')) throw invalid('the vendor answered with HTML instead of JSON');
+  if (text === '') throw invalidFormat('the vendor answered with an empty body instead of JSON');
+  if (text.startsWith('<')) throw invalidFormat('the vendor answered with HTML instead of JSON');
   if (isDeeperThan(text, bodyDepthMax)) {
-    throw invalid(`the vendor's answer is nested deeper than ${bodyDepthMax} levels`);
+    throw invalidFormat(`the vendor's answer is nested deeper than ${bodyDepthMax} levels`);
   }
   try {
     return needsCare.test(text) ? parseWithSource(text, keepDigits) : JSON.parse(text);
   } catch {
     // The engine's SyntaxError quotes the body, so it is neither repeated nor kept as the cause.
-    throw invalid("the vendor's answer is not JSON, or was cut off");
+    throw invalidFormat("the vendor's answer is not JSON, or was cut off");
   }
 }
 
@@ -42,7 +42,7 @@ export function check<T>(schema: z.ZodType<T>, value: unknown, what: string): T 
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const path = issue === undefined ? '' : issue.path.map(pathStep).join('.');
-  throw invalid(`${what}: ${path === '' ? 'the answer' : path} ${expectation(issue)}`);
+  throw invalidFormat(`${what}: ${path === '' ? 'the answer' : path} ${expectation(issue)}`);
 }
 
 /** What a JSON reviver is told of a primitive: the text it was written as (ECMA-262, "JSON.parse source text access"). */
@@ -52,8 +52,8 @@ type SourceReviver = (key: string, value: unknown, context: { source?: string })
 export const parseWithSource = JSON.parse as (text: string, reviver: SourceReviver) => unknown;
 
 /**
- * What the plain parser would spoil: a number of 16 digits and more, a key `__proto__`, which may be written in escapes.
- * Looking at every value takes four times as long as parsing, and few bodies need it.
+ * Matches what the plain parser would spoil: a number of 16 digits and more, or a key `__proto__`, which may be written with
+ * escapes. A reviver takes four times as long as plain parsing, and few bodies need it.
  */
 const needsCare = /(^|[:,[\s-])\d{16}|__proto__|\\u/;
 
@@ -71,7 +71,7 @@ const braceEnd = 0x7d;
 const bracket = 0x5b;
 const bracketEnd = 0x5d;
 
-/** One pass and no regular expression: a hostile body must not make it slow. */
+/** Reads the text once, without a regular expression, so that no body makes it slow. */
 function isDeeperThan(text: string, depthMax: number): boolean {
   let depth = 0;
   let inString = false;
@@ -104,8 +104,4 @@ function expectation(issue: z.core.$ZodIssue | undefined): string {
     default:
       return 'does not have the form that is known';
   }
-}
-
-function invalid(message: string): AdapterError {
-  return new AdapterError('INVALID_DATA_FORMAT', message);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { retryAfterMs } from './retry-after.ts';
+import { retryAfterMs, troubleByStatus } from './retry-after.ts';
 
 const now = new Date('2026-06-11T12:00:00Z');
 const asked = (header?: string): number | undefined =>
@@ -22,4 +22,13 @@ test.each([
 
 test.each([undefined, '', 'soon', '-5s', 'NaN'])('Retry-After %j says nothing', (header) => {
   expect(asked(header)).toBeUndefined();
+});
+
+test('troubleByStatus knows 429 and 5xx, and nothing else', () => {
+  const trouble = (status: number, headers = {}) =>
+    troubleByStatus('days', { status, headers, body: '' }, now, 60_000);
+  expect(trouble(429)).toMatchObject({ type: 'RATE_LIMIT_EXCEEDED', retryAfterMs: 60_000 });
+  expect(trouble(429, { 'retry-after': '5' })).toMatchObject({ retryAfterMs: 5_000 });
+  expect(trouble(500)).toMatchObject({ type: 'VENDOR_ERROR', message: 'days: HTTP 500' });
+  expect([trouble(200), trouble(404), trouble(499)]).toEqual([null, null, null]);
 });

@@ -1,6 +1,7 @@
+import { AdapterError } from './adapter-error.ts';
 import type { TransportResponse } from './transport.ts';
 
-/** Longer than a day no vendor means; a header that says so is a mistake, and would silence a plant for good. */
+/** A header that asks for more than a day is a mistake, and would silence a plant for good. */
 const retryAfterMsMax = 86_400_000;
 
 /**
@@ -13,4 +14,25 @@ export function retryAfterMs(response: TransportResponse, now: Date): number | u
   const untilMs = Date.parse(text);
   if (Number.isNaN(untilMs)) return undefined;
   return Math.min(Math.max(untilMs - now.getTime(), 0), retryAfterMsMax);
+}
+
+/**
+ * What HTTP 429 and 5xx mean with every vendor; null for any other status.
+ *
+ * @param what Names the call in the message.
+ * @param windowMs How long the vendor is left alone where it does not say.
+ */
+export function troubleByStatus(
+  what: string,
+  response: TransportResponse,
+  now: Date,
+  windowMs: number,
+): AdapterError | null {
+  const { status } = response;
+  if (status === 429) {
+    return new AdapterError('RATE_LIMIT_EXCEEDED', `${what}: HTTP 429, called too often`, {
+      retryAfterMs: retryAfterMs(response, now) ?? windowMs,
+    });
+  }
+  return status >= 500 ? new AdapterError('VENDOR_ERROR', `${what}: HTTP ${status}`) : null;
 }

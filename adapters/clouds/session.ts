@@ -22,7 +22,7 @@ export class SessionStore {
 
   /**
    * The session to use: the current one, unless it is `failed`; then, and when there is none, what `login` gives. Callers
-   * that arrive while a login runs share it, and its refusal: nobody hammers a vendor that counts wrong passwords. A login
+   * that arrive while a login runs share it and its refusal, because some vendors count wrong passwords. A login
    * that was merely aborted by the caller who began it is begun again by the next who waits.
    *
    * @param signal Of the caller: ends its waiting for somebody else's login.

@@ -54,3 +54,19 @@ export async function send(
     throw error;
   }
 }
+
+/** Posts a JSON body with `send`. */
+export function postJson(
+  { transport, signal }: { transport: Transport; signal: AbortSignal },
+  url: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<TransportResponse> {
+  const request: TransportRequest = {
+    method: 'POST',
+    url,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  };
+  return send(transport, request, signal);
+}

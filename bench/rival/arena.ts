@@ -5,14 +5,14 @@ import { join } from 'node:path';
 
 import { type Kysely, sql } from 'kysely';
 
-import { loadConfig, requireMasterKeys } from '../../environment/config.ts';
+import { loadConfig } from '../../environment/config.ts';
 import { type DemoPlant, generatedPlant } from '../../cli/demo/fleet.ts';
-import { insertDemo } from '../../cli/demo/seed.ts';
 import { openDatabase } from '../../db/database.ts';
 import { migrateToLatest } from '../../db/migrate.ts';
 import type { Database } from '../../db/tables.ts';
 import { phaseMs } from '../../domain/slots.ts';
 import { bringUpStack } from '../../stack/up.ts';
+import { addPlants } from '../fleet.ts';
 import type { JudgedPlant } from './judge.ts';
 import { type BenchRedis, startBenchRedis } from './redis.ts';
 
@@ -30,7 +30,7 @@ export interface Arena {
   stop(): Promise<void>;
 }
 
-export interface ArenaOptions {
+interface ArenaOptions {
   /** BullMQ does not use it, so it does not run. */
   needsTemporal: boolean;
   isRedisDurable: boolean;
@@ -40,8 +40,6 @@ export interface ArenaOptions {
 }
 
 const nowhere = '127.0.0.1:1';
-/** Number of plants that fit into one statement's parameters. */
-const plantsPerInsert = 1_000;
 
 export async function openArena(options: ArenaOptions): Promise<Arena> {
   const dir = mkdtempSync(join(tmpdir(), 'heliograph-rival-'));
@@ -81,13 +79,14 @@ export async function openArena(options: ArenaOptions): Promise<Arena> {
       MASTER_KEY_CURRENT: randomBytes(32).toString('base64'),
       LOG_LEVEL: 'error',
     };
-    const plants = await addPlants(db, env, options);
+    const plants = fleetOf(options.plants);
+    await addPlants(db, loadConfig(env), plants, options.intervalS);
     return {
       dir,
       db,
       redis,
       env,
-      plants,
+      plants: plants.map((plant) => judgedPlant(plant, options.intervalS * 1_000)),
       serverPids: () =>
         [stack.postgres?.pid, stack.temporal?.pid, redis.pid()].filter((pid) => pid !== undefined),
       versions: {
@@ -108,25 +107,13 @@ async function readPostgresVersion(db: Kysely<Database>): Promise<string> {
 }
 
 /** An account for each plant, because a refusal closes the account for a while and would delay other plants. */
-async function addPlants(
-  db: Kysely<Database>,
-  env: NodeJS.ProcessEnv,
-  { plants, intervalS }: ArenaOptions,
-): Promise<JudgedPlant[]> {
-  const fleet = Array.from({ length: plants }, (_, n): DemoPlant => {
+function fleetOf(plants: number): DemoPlant[] {
+  return Array.from({ length: plants }, (_, n) => {
     const plant = generatedPlant(n);
     return { ...plant, account: `${plant.account}-${n}` };
   });
-  const masterKeys = requireMasterKeys(loadConfig(env));
-  for (let begin = 0; begin < plants; begin += plantsPerInsert) {
-    const part = fleet.slice(begin, begin + plantsPerInsert);
-    await insertDemo({ db, masterKeys }, part, { intervalS, activatedAtMs: Date.now() });
-  }
-  const intervalMs = intervalS * 1_000;
-  return fleet.map(({ id, vendor_plant_id: vendorPlantId }) => ({
-    id,
-    vendorPlantId,
-    intervalMs,
-    phaseMs: phaseMs(id, intervalMs),
-  }));
+}
+
+function judgedPlant({ id, vendor_plant_id: vendorPlantId }: DemoPlant, intervalMs: number) {
+  return { id, vendorPlantId, intervalMs, phaseMs: phaseMs(id, intervalMs) };
 }

@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { runBench, say, UsageError, writeJson } from '../command.ts';
+import { runBench, say, UsageError, wholeNumber, writeJson } from '../command.ts';
 import type { Arena } from './arena.ts';
 import { reportMarkdown, type Report } from './report.ts';
 import { type Row, rows } from './rows.ts';
@@ -45,11 +45,6 @@ function readArguments(): Arguments {
       json: { type: 'string' },
     },
   });
-  const whole = (name: 'runs' | 'seed', max: number) => {
-    const value = Number(values[name]);
-    if (/^\d+$/.test(values[name]) && value >= 1 && value <= max) return value;
-    throw new UsageError(`--${name} must be a whole number from 1 to ${max}, not ${values[name]}`);
-  };
   const names = values.only?.flatMap((text) => text.split(',')) ?? null;
   for (const name of names ?? []) {
     if (!rows.some((row) => row.name === name))
@@ -67,11 +62,11 @@ function readArguments(): Arguments {
       (engine, n) => values.engine?.includes(engine) ?? (n < quickEngines || !values.quick),
     );
   return {
-    runs: whole('runs', 100),
+    runs: wholeNumber('runs', values.runs, 100),
     rows: rows
       .filter(({ name }) => chosen.includes(name))
       .map((row) => ({ ...row, engines: enginesOf(row) })),
-    seed: whole('seed', 2 ** 31),
+    seed: wholeNumber('seed', values.seed, 2 ** 31),
     isQuick: values.quick,
     jsonFile: values.json ?? null,
   };

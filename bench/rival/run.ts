@@ -7,7 +7,7 @@ import { cpuMsOf, machineBusyMs } from '../processes.ts';
 import { type Arena, openArena } from './arena.ts';
 import { driftMs, judge, recoveryMs, type Verdict } from './judge.ts';
 import type { Row, Sustained } from './rows.ts';
-import { type Engine, startSupervisor, type Supervisor } from './supervisor.ts';
+import { type Engine, Supervisor } from './supervisor.ts';
 import { readVendorLog } from './vendor-log.ts';
 
 /** Runs one row for one engine, once. */
@@ -54,7 +54,7 @@ export async function runRow(
   try {
     const logFile = join(arena.dir, 'vendor.log');
     const vendor = { logFile, seed, temper: row.temper };
-    supervisor = await startSupervisor({ engine, env: arena.env, vendor });
+    supervisor = await Supervisor.start({ engine, env: arena.env, vendor });
     await untilAllPolled(arena, signal);
     // By then everything has run once, loops and jobs are on their slots, and the work of the first polls is done.
     await delay(row.intervalS * 1_000, undefined, { signal });
@@ -80,7 +80,7 @@ export async function runRow(
         recovery_ms: faultAtMs === null ? null : recoveryMs(slots, faultAtMs),
         drift_ms: row.cycles === undefined ? null : driftMs(slots, row.cycles),
         cpu_ms_per_poll: watched.cpuMs === null ? null : perPoll(watched.cpuMs, verdict.answers),
-        crashes: supervisor.crashes(),
+        crashes: supervisor.crashes,
       },
     };
   } finally {
@@ -133,7 +133,7 @@ async function watch(
   const toMs = Date.now();
   const after = readCpu(arena, supervisor);
   const cpuMs =
-    row.fault !== null || row.isTogether === true || supervisor.crashes() > 0
+    row.fault !== null || row.isTogether === true || supervisor.crashes > 0
       ? null
       : {
           machine: after.machine - before.machine,
@@ -143,7 +143,7 @@ async function watch(
 }
 
 function readCpu(arena: Arena, supervisor: Supervisor) {
-  const pids = [...arena.serverPids(), supervisor.pid() ?? 0];
+  const pids = [...arena.serverPids(), supervisor.pid ?? 0];
   return {
     machine: machineBusyMs(),
     processes: pids.reduce((sum, pid) => sum + (pid === 0 ? 0 : cpuMsOf(pid)), 0),

@@ -5,20 +5,17 @@ import { type Asked, impossibleKwh, impossibleW, type Wire } from './wire.ts';
 
 /** DeyeCloud: a summary of four answers; the energy of the day is a row of the history. */
 export const deleWire: Wire = {
-  topicOf(path, vendor) {
-    if (path.endsWith('/station/latest')) return 'SUMMARY';
-    // Without a summary before it, the history is asked for itself.
-    if (path.endsWith('/station/history') && vendor.heard.summary === null) return 'SERIES';
-    return path.endsWith('/station/alertList') ? 'ALARMS' : null;
-  },
   expired: jsonResponse({ code: '2101019', msg: 'auth invalid token', success: false }),
-  answer(vendor, asked) {
-    const { path } = asked;
-    if (path.endsWith('/station/latest')) return latest(vendor, asked);
-    if (path.endsWith('/station/history')) return history(vendor, asked);
-    if (path.endsWith('/station/device')) return devices(vendor);
-    if (path.endsWith('/device/latest')) return deviceData(vendor);
-    return alertList(vendor, asked);
+  calls: {
+    '/station/latest': { topic: 'SUMMARY', answer: latest },
+    '/station/history': {
+      // Within a summary the history belongs to it; without one it is asked for itself.
+      topic: ({ heard }) => (heard.summary === null ? 'SERIES' : null),
+      answer: history,
+    },
+    '/station/device': { answer: devices },
+    '/device/latest': { answer: deviceData },
+    '/station/alertList': { topic: 'ALARMS', answer: alertList },
   },
 };
 
@@ -39,14 +36,14 @@ function history(vendor: SimulatedVendor, { body, nowMs }: Asked) {
   const [from, end] = [String(body['startAt']), String(body['endAt'])];
   // A span that ends in a month that has not begun comes back empty.
   const isAhead = end.slice(0, 7) > today.slice(0, 7);
-  if (body['granularity'] === 3) return month(vendor, from, today, nowMs);
-  const days = isAhead ? [] : rows(vendor, from, dateAfter(end, -1), today, nowMs);
+  if (body['granularity'] === 3) return month(vendor, from, nowMs);
+  const days = isAhead ? [] : rows(vendor, from, dateAfter(end, -1), nowMs);
   return { ...ok, total: days.length, stationDataItems: days.map(itemOf) };
 }
 
 /** The vendor's month is the sum of what it shows of its days, with the running one. */
-function month(vendor: SimulatedVendor, of: string, today: string, nowMs: number) {
-  const days = rows(vendor, `${of}-01`, `${of}-31`, today, nowMs);
+function month(vendor: SimulatedVendor, of: string, nowMs: number) {
+  const days = rows(vendor, `${of}-01`, `${of}-31`, nowMs);
   const kwh = decimals(
     days.reduce((sum, day) => sum + (day.kwh ?? 0), 0),
     1,
@@ -58,18 +55,14 @@ function month(vendor: SimulatedVendor, of: string, today: string, nowMs: number
   };
 }
 
-/** Within a summary, the row of the day that it speaks of is what the counter shows. */
-function rows(
-  vendor: SimulatedVendor,
-  from: string,
-  to: string,
-  today: string,
-  nowMs: number,
-): ShownDay[] {
+/** Within a summary, the row of the summary's day has the value of the counter. */
+function rows(vendor: SimulatedVendor, from: string, to: string, nowMs: number): ShownDay[] {
   const days = vendor.days(from, to, nowMs);
   const shown = vendor.heard.summary;
   if (shown === null) return days;
-  const stated = dateAt(shown.measuredMs, vendor.life.place.timezone);
+  const { timezone } = vendor.life.place;
+  const today = dateAt(nowMs, timezone);
+  const stated = dateAt(shown.measuredMs, timezone);
   const date = stated < today ? stated : today;
   if (date < from || date > to) return days;
   const others = days.filter((day) => day.date !== date);

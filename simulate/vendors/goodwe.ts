@@ -5,18 +5,12 @@ import { type Asked, impossibleKwh, impossibleW, type Wire } from './wire.ts';
 
 /** SEMS: times of alarms by the plant's wall. */
 export const goodweWire: Wire = {
-  topicOf(path) {
-    if (path.endsWith('/GetMonitorDetailByPowerstationId')) return 'SUMMARY';
-    if (path.endsWith('/GetPowerStationPowerAndIncomeByDay')) return 'SERIES';
-    return path.endsWith('/GetPowerStationWariningInfoByMultiCondition') ? 'ALARMS' : null;
-  },
   expired: jsonResponse({ hasError: true, msg: 'expired', code: 100_002, data: null }),
-  answer(vendor, asked) {
-    const { path } = asked;
-    if (path.endsWith('/GetMonitorDetailByPowerstationId')) return detail(vendor, asked);
-    if (path.endsWith('/GetPowerStationPowerAndIncomeByDay')) return daySeries(vendor, asked);
-    if (path.endsWith('/QueryPowerStationMonitor')) return plantList(vendor);
-    return alarmPage(vendor, asked);
+  calls: {
+    '/GetMonitorDetailByPowerstationId': { topic: 'SUMMARY', answer: detail },
+    '/GetPowerStationPowerAndIncomeByDay': { topic: 'SERIES', answer: daySeries },
+    '/QueryPowerStationMonitor': { answer: plantList },
+    '/GetPowerStationWariningInfoByMultiCondition': { topic: 'ALARMS', answer: alarmPage },
   },
 };
 

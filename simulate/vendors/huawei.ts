@@ -5,19 +5,13 @@ import { type Asked, impossibleKwh, impossibleW, type Wire } from './wire.ts';
 
 /** FusionSolar: no measurement time, power by inverter, current alarms only. */
 export const huaweiWire: Wire = {
-  topicOf(path) {
-    if (path.endsWith('/getStationRealKpi')) return 'SUMMARY';
-    if (path.endsWith('/getKpiStationDay')) return 'SERIES';
-    return path.endsWith('/getAlarmList') ? 'ALARMS' : null;
-  },
   expired: jsonResponse({ failCode: 305, immediately: true, message: 'USER_MUST_RELOGIN' }),
-  answer(vendor, asked) {
-    const { path } = asked;
-    if (path.endsWith('/getStationRealKpi')) return stationRealKpi(vendor, asked);
-    if (path.endsWith('/getDevList')) return devList(vendor);
-    if (path.endsWith('/getDevRealKpi')) return devRealKpi(vendor);
-    if (path.endsWith('/getKpiStationDay')) return stationDay(vendor, asked);
-    return alarmList(vendor, asked);
+  calls: {
+    '/getStationRealKpi': { topic: 'SUMMARY', answer: stationRealKpi },
+    '/getDevList': { answer: devList },
+    '/getDevRealKpi': { answer: devRealKpi },
+    '/getKpiStationDay': { topic: 'SERIES', answer: stationDay },
+    '/getAlarmList': { topic: 'ALARMS', answer: alarmList },
   },
 };
 
@@ -79,7 +73,7 @@ function stationDay(vendor: SimulatedVendor, { body, nowMs }: Asked) {
   );
 }
 
-/** Huawei has no pages: a list that is cut off cannot be told from a whole one, so it never is. */
+/** Huawei's list has no pages, so it is never cut off. */
 function alarmList(vendor: SimulatedVendor, { body, nowMs }: Asked) {
   const answer = vendor.alarms(Number(body['beginTime']), nowMs);
   const open = answer.alarms.filter(({ endMs }) => endMs === null);

@@ -4,17 +4,12 @@ import { type Asked, impossibleKwh, impossibleW, type Wire } from './wire.ts';
 
 /** SolisCloud: every amount with its unit beside it. */
 export const solisWire: Wire = {
-  topicOf(path) {
-    if (path.endsWith('/stationDetail')) return 'SUMMARY';
-    if (path.endsWith('/stationMonth')) return 'SERIES';
-    return path.endsWith('/alarmList') ? 'ALARMS' : null;
-  },
   expired: null,
-  answer(vendor, asked) {
-    if (asked.path.endsWith('/stationDetail')) return stationDetail(vendor, asked);
-    if (asked.path.endsWith('/stationMonth')) return stationMonth(vendor, asked);
-    if (asked.path.endsWith('/alarmList')) return alarmList(vendor, asked);
-    return inverterList(vendor, asked);
+  calls: {
+    '/stationDetail': { topic: 'SUMMARY', answer: stationDetail },
+    '/stationMonth': { topic: 'SERIES', answer: stationMonth },
+    '/alarmList': { topic: 'ALARMS', answer: alarmList },
+    '/inverterList': { answer: inverterList },
   },
 };
 

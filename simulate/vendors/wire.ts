@@ -8,25 +8,29 @@ import type {
 import { jsonResponse, type VendorSide } from '../../adapters/clouds/recorded/vendor-side.ts';
 import type { SimulatedVendor, Topic } from '../vendor.ts';
 
-/** One brand's wire: which request asks for what, and the body that answers it. */
+/** What a brand's cloud answers. */
 export interface Wire {
-  /** null: a request that belongs to no topic (a login, a list of devices). */
-  topicOf(path: string, vendor: SimulatedVendor): Topic | null;
   /** The session is gone, in the vendor's words; null where there are no sessions. */
   expired: TransportResponse | null;
-  /** The body of one answer. */
-  answer(vendor: SimulatedVendor, ask: Asked): unknown;
+  /** What is answered, by the end of the path. */
+  calls: Readonly<Record<string, Call>>;
+}
+
+interface Call {
+  /** The question in words of no brand; absent for what belongs to none (a list of devices). */
+  topic?: Topic | ((vendor: SimulatedVendor) => Topic | null);
+  /** The body of the answer. */
+  answer(vendor: SimulatedVendor, asked: Asked): unknown;
 }
 
 export interface Asked {
-  path: string;
   body: Readonly<Record<string, unknown>>;
   nowMs: number;
 }
 
 /**
- * The cloud of a brand as one call chain meets it: the vendor's side checks login, token and signature, the simulated
- * vendor knows the plant and what goes wrong.
+ * The cloud of a brand for one call chain. The vendor's side checks login, token and signature; the simulated vendor knows
+ * the plant and what goes wrong.
  */
 export function simulatedTransport(
   vendor: SimulatedVendor,
@@ -47,7 +51,9 @@ export function simulatedTransport(
       if (refusal !== null) return refusal;
       vendor.accept(path, request.headers, nowMs);
     }
-    const topic = wire.topicOf(path, vendor);
+    const call = Object.entries(wire.calls).find(([end]) => path.endsWith(end))?.[1];
+    if (call === undefined) throw new Error(`no ${vendor.brand} cloud is simulated for ${path}`);
+    const topic = typeof call.topic === 'function' ? call.topic(vendor) : (call.topic ?? null);
     if (topic !== null) {
       const disturbance = vendor.disturbance(topic, nowMs);
       if (disturbance === 'TIME_OUT') {
@@ -61,7 +67,7 @@ export function simulatedTransport(
       } else if (disturbance !== null) return disturbance;
     }
     const body = JSON.parse(request.body ?? '{}') as Record<string, unknown>;
-    return jsonResponse(wire.answer(vendor, { path, body, nowMs }));
+    return jsonResponse(call.answer(vendor, { body, nowMs }));
   };
 }
 
@@ -71,6 +77,6 @@ function pathOf({ url }: TransportRequest): string {
   return to < 0 ? url.slice(from) : url.slice(from, to);
 }
 
-/** Beyond what any plant makes in a day; and beyond any power. */
+/** More than any plant makes in a day, and more than any power. */
 export const impossibleKwh = 987_654_321;
 export const impossibleW = 9_876_543_210;

@@ -8,7 +8,7 @@ import type {
   RefusedField,
   VendorAlarm,
 } from '../../../domain/plants/reading.ts';
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, invalidFormat } from '../adapter-error.ts';
 import type {
   AdapterDefinition,
   AdapterDeps,
@@ -17,11 +17,20 @@ import type {
   PlantRef,
   VendorAdapter,
 } from '../contract.ts';
-import { cleanText, decimalsOf, mergeAlarms, requireEnergyKwh, toNumber } from '../fields.ts';
+import { testedConnection } from '../connection-test.ts';
+import {
+  cleanText,
+  decimalsOf,
+  energyKwhOf,
+  mergeAlarms,
+  requireEnergyKwh,
+  seriesOf,
+  toNumber,
+} from '../fields.ts';
 import { check, parseJson } from '../json.ts';
-import { retryAfterMs } from '../retry-after.ts';
+import { troubleByStatus } from '../retry-after.ts';
 import { AccountSession, type Session } from '../session.ts';
-import { send } from '../transport.ts';
+import { postJson } from '../transport.ts';
 import {
   alarmsSchema,
   daysSchema,
@@ -55,14 +64,10 @@ class BlueprintAdapter implements VendorAdapter {
   }
 
   async testConnection(): Promise<ConnectionTest> {
-    try {
+    return testedConnection(async () => {
       await this.#session.logIn();
-      return { ok: true, errorType: null, message: 'the vendor accepts the login' };
-    } catch (error) {
-      return error instanceof AdapterError
-        ? { ok: false, errorType: error.type, message: error.message }
-        : { ok: false, errorType: 'UNKNOWN', message: 'the test was ended before an answer' };
-    }
+      return 'the vendor accepts the login';
+    });
   }
 
   async getPlantSummary({ vendorPlantId }: PlantRef): Promise<PlantSummary> {
@@ -88,13 +93,10 @@ class BlueprintAdapter implements VendorAdapter {
     to: LocalDate,
   ): Promise<DailyEnergy[]> {
     const rows = await this.#call('days', { id: vendorPlantId, from, to }, daysSchema);
-    return rows
-      .filter(({ date }) => date >= from && date <= to)
-      .map(({ date, energy }) => ({
-        date,
-        energyKwh: toNumber(energy) === null ? null : requireEnergyKwh(energy, `days: ${date}`),
-      }))
-      .toSorted((a, b) => (a.date < b.date ? -1 : 1));
+    const days = rows.map(
+      ({ date, energy }) => [date, energyKwhOf(energy, `days: ${date}`)] as const,
+    );
+    return seriesOf(days, from, to);
   }
 
   async getAlarmsSince({ vendorPlantId }: PlantRef, since: Date): Promise<AlarmsAnswer> {
@@ -118,20 +120,11 @@ class BlueprintAdapter implements VendorAdapter {
   }
 
   async #post(path: string, body: unknown, token: string | null): Promise<unknown> {
-    const { transport, signal, now } = this.#deps;
-    const authorization = token === null ? {} : { authorization: `bearer ${token}` };
-    const headers = { 'content-type': 'application/json', ...authorization };
-    const url = `${apiHost}/${path}`;
-    const request = { method: 'POST', url, headers, body: JSON.stringify(body) } as const;
-    const response = await send(transport, request, signal);
-    if (response.status === 429) {
-      throw new AdapterError('RATE_LIMIT_EXCEEDED', `${path}: too many requests`, {
-        retryAfterMs: retryAfterMs(response, now) ?? rateWindowMs,
-      });
-    }
-    if (response.status >= 500) {
-      throw new AdapterError('VENDOR_ERROR', `${path}: HTTP status ${response.status}`);
-    }
+    const headers: Record<string, string> =
+      token === null ? {} : { authorization: `bearer ${token}` };
+    const response = await postJson(this.#deps, `${apiHost}/${path}`, body, headers);
+    const trouble = troubleByStatus(path, response, this.#deps.now, rateWindowMs);
+    if (trouble !== null) throw trouble;
     const { code, data } = check(envelopeSchema, parseJson(response.body), path);
     if (code !== 0) throw refusal(path, code);
     return data;
@@ -180,7 +173,7 @@ function alarmOf(record: z.infer<typeof alarmsSchema>[number]): VendorAlarm {
 function instant(epochS: number): string {
   const at = new Date(epochS * 1000);
   if (!Number.isNaN(at.getTime())) return at.toISOString();
-  throw new AdapterError('INVALID_DATA_FORMAT', 'a time that is no time');
+  throw invalidFormat('a time that is no time');
 }
 
 /** Yours, once it stands in `domain/plants/plant.ts`. */

@@ -7,7 +7,7 @@ import type {
   RefusedField,
 } from '../../../domain/plants/reading.ts';
 import { addDays, dayMs, localDateAt } from '../../../domain/zone.ts';
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, invalidFormat } from '../adapter-error.ts';
 import type {
   AdapterDefinition,
   AdapterDeps,
@@ -16,7 +16,8 @@ import type {
   PlantRef,
   VendorAdapter,
 } from '../contract.ts';
-import { mergeAlarms, requireEnergyKwh, toNumber } from '../fields.ts';
+import { testedConnection } from '../connection-test.ts';
+import { mergeAlarms, requireEnergyKwh, seriesOf, toNumber } from '../fields.ts';
 import { DeyeClient } from './client.ts';
 import {
   dayEnergyOf,
@@ -33,7 +34,6 @@ import {
   isLastOfMonth,
   lastDayOfMonthKwh,
   liveValuesOf,
-  seriesOf,
 } from './normalise.ts';
 import {
   alertListSchema,
@@ -100,24 +100,15 @@ class DeleAdapter implements VendorAdapter {
   }
 
   async testConnection(): Promise<ConnectionTest> {
-    try {
+    return testedConnection(async () => {
       await this.#client.logIn();
-      const { stationList } = await this.#client.call(
-        'station/list',
-        { page: 1, size: 1 },
-        stationListSchema,
-      );
-      if ((stationList ?? []).length > 0) {
-        return { ok: true, errorType: null, message: 'logged in' };
-      }
+      const page = { page: 1, size: 1 };
+      const { stationList } = await this.#client.call('station/list', page, stationListSchema);
+      if ((stationList ?? []).length > 0) return 'logged in';
       // A business account that logs in without its company sees an empty list rather than an error.
       const message = 'logged in, but the account shows no plants: check companyId';
-      return { ok: false, errorType: 'PLANT_NOT_FOUND', message };
-    } catch (error) {
-      return error instanceof AdapterError
-        ? { ok: false, errorType: error.type, message: error.message }
-        : { ok: false, errorType: 'UNKNOWN', message: 'the connection test was broken off' };
-    }
+      throw new AdapterError('PLANT_NOT_FOUND', message);
+    });
   }
 
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
@@ -279,9 +270,7 @@ class DeleAdapter implements VendorAdapter {
       );
       return { total, rows: deviceListItems };
     });
-    if (!complete) {
-      throw new AdapterError('INVALID_DATA_FORMAT', 'station/device: the list is cut off');
-    }
+    if (!complete) throw invalidFormat('station/device: the list is cut off');
     return rows;
   }
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type * as z from 'zod';
 import type { AdapterDeps } from '../contract.ts';
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, invalidFormat } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import { retryAfterMs } from '../retry-after.ts';
 import { AccountSession, requireCredential, type Session } from '../session.ts';
-import { send, type TransportResponse } from '../transport.ts';
+import { postJson, type TransportResponse } from '../transport.ts';
 import {
   codeOf,
   nothingUploadedCode,
@@ -95,10 +95,9 @@ export class DeyeClient {
     token: string | null,
     body: Readonly<Record<string, unknown>>,
   ): Promise<TransportResponse> {
-    const { transport, signal } = this.#deps;
-    const authorization = token === null ? {} : { authorization: `bearer ${token}` };
-    const headers = { 'content-type': 'application/json', ...authorization };
-    return send(transport, { method: 'POST', url, headers, body: JSON.stringify(body) }, signal);
+    const headers: Record<string, string> =
+      token === null ? {} : { authorization: `bearer ${token}` };
+    return postJson(this.#deps, url, body, headers);
   }
 
   /** The answer's body where it went well; what it means where it did not, thrown. */
@@ -119,7 +118,7 @@ export class DeyeClient {
       if (code === nothingUploadedCode && !isLogin) return nothingUploaded;
       if (code === '' && envelope.success === true) return body;
       if (code === '' && !saysItFailed(envelope)) {
-        throw new AdapterError('INVALID_DATA_FORMAT', `${path}: code is missing`);
+        throw invalidFormat(`${path}: code is missing`);
       }
     }
     throw refusalOf(refused, envelope);
@@ -153,7 +152,7 @@ function saysItFailed(envelope: z.infer<typeof envelopeSchema>): boolean {
 /**
  * Where the account lives.
  *
- * @param host The region ("eu1") or the full host name; anything else is refused, so that credentials reach nobody but Deye.
+ * @param host The region ("eu1") or the full host name; anything else is refused, so that only Deye gets the credentials.
  */
 function apiHostOf(host: string): string {
   const name = host.trim().toLowerCase();

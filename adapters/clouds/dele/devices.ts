@@ -6,7 +6,7 @@ import type {
   RefusedField,
 } from '../../../domain/plants/reading.ts';
 import { localDateAt } from '../../../domain/zone.ts';
-import { cleanText, decimalsOf, toNumber } from '../fields.ts';
+import { cleanText, decimalsOf, isPossibleEnergy, toNumber } from '../fields.ts';
 import { energySentinels, epochMsOf, powerWMax } from './normalise.ts';
 import type { WireDevice, WireDeviceData } from './wire.schema.ts';
 
@@ -196,7 +196,7 @@ function refusalOfLifetime(sn: string, total: Quantity): RefusedField | null {
 }
 
 function isPossible({ value }: Quantity): boolean {
-  return Number.isFinite(value) && value >= 0 && !energySentinels.includes(value);
+  return isPossibleEnergy(value, energySentinels);
 }
 
 function isNewer(one: { collectionTime?: unknown }, other: { collectionTime?: unknown }): boolean {

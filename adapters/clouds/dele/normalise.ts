@@ -1,14 +1,13 @@
 import type { LocalDate } from '../../../domain/zone.ts';
 import type {
-  DailyEnergy,
   PlantSummary,
   RefusedField,
   VendorAlarm,
   VendorSeverity,
 } from '../../../domain/plants/reading.ts';
 import { addDays } from '../../../domain/zone.ts';
-import { AdapterError } from '../adapter-error.ts';
-import { cleanText, requireEnergyKwh, toNumber } from '../fields.ts';
+import { invalidFormat } from '../adapter-error.ts';
+import { cleanText, energyKwhOf, higherOf, toNumber } from '../fields.ts';
 import type { WireAlert, WireLatest } from './wire.schema.ts';
 
 /** Deye's plant values as ours: W, kWh, plant-local dates. Inverters are in `devices.ts`. Facts and sources: README.md. */
@@ -94,26 +93,10 @@ export function energyByDate(rows: readonly WireDay[]): Map<LocalDate, number | 
   const byDate = new Map<LocalDate, number | null>();
   for (const row of rows) {
     const date = dateOf(row);
-    const energyKwh =
-      toNumber(row.generationValue) === null
-        ? null
-        : requireEnergyKwh(row.generationValue, 'generationValue', energySentinels);
-    const known = byDate.get(date) ?? null;
-    byDate.set(date, known === null || (energyKwh ?? 0) > known ? energyKwh : known);
+    const energyKwh = energyKwhOf(row.generationValue, 'generationValue', energySentinels);
+    byDate.set(date, higherOf(byDate.get(date) ?? null, energyKwh));
   }
   return byDate;
-}
-
-/** The rows of `from` … `to`, both included, in order. */
-export function seriesOf(
-  byDate: ReadonlyMap<LocalDate, number | null>,
-  from: LocalDate,
-  to: LocalDate,
-): DailyEnergy[] {
-  return [...byDate]
-    .filter(([date]) => date >= from && date <= to)
-    .map(([date, energyKwh]) => ({ date, energyKwh }))
-    .sort((a, b) => (a.date < b.date ? -1 : 1));
 }
 
 /**
@@ -152,7 +135,7 @@ export function isLastOfMonth(date: LocalDate): boolean {
  */
 export function alarmOf(row: WireAlert): VendorAlarm {
   const startedAt = alarmTime(row.alertStartTime, 'alertStartTime');
-  if (startedAt === null) throw invalid('station/alertList: alertStartTime is missing');
+  if (startedAt === null) throw invalidFormat('station/alertList: alertStartTime is missing');
   const endedAt = alarmTime(row.alertEndTime, 'alertEndTime');
   const impact = toNumber(row.impact);
   const safety = impact !== null && impact >= safetyImpactMin;
@@ -173,7 +156,7 @@ export function alarmOf(row: WireAlert): VendorAlarm {
 function alarmTime(value: unknown, what: string): string | null {
   const atMs = epochMsOf(value);
   if (atMs === null) return null;
-  if (Number.isNaN(atMs)) throw invalid(`station/alertList: ${what} is no epoch in seconds`);
+  if (Number.isNaN(atMs)) throw invalidFormat(`station/alertList: ${what} is no epoch in seconds`);
   return new Date(atMs).toISOString();
 }
 
@@ -181,10 +164,6 @@ function dateOf({ year, month, day }: WireDay): LocalDate {
   const date = new Date(Date.UTC(year, month - 1, day));
   const isReal =
     date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-  if (!isReal) throw invalid('station/history: a row has a date that does not exist');
+  if (!isReal) throw invalidFormat('station/history: a row has a date that does not exist');
   return date.toISOString().slice(0, 10);
-}
-
-function invalid(message: string): AdapterError {
-  return new AdapterError('INVALID_DATA_FORMAT', message);
 }

@@ -1,7 +1,7 @@
 import type { LocalDate } from '../../../domain/zone.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { dayMs } from '../../../domain/zone.ts';
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, invalidFormat } from '../adapter-error.ts';
 import type {
   AdapterDefinition,
   AdapterDeps,
@@ -10,7 +10,8 @@ import type {
   PlantRef,
   VendorAdapter,
 } from '../contract.ts';
-import { mergeAlarms, requireEnergyKwh, toNumber } from '../fields.ts';
+import { testedConnection } from '../connection-test.ts';
+import { energyKwhOf, mergeAlarms, seriesOf, toNumber } from '../fields.ts';
 import { check } from '../json.ts';
 import { alarmsOf, alarmWindows, type AlarmWindow } from './alarms.ts';
 import { GoodweClient, paths } from './client.ts';
@@ -27,7 +28,7 @@ import {
 const capabilities: Capabilities = {
   measurementTime: true,
   alarmIntervalS: 900,
-  // The vendor's OpenAPI allows so many days a call; for the portal nothing is published.
+  // The limit of the vendor's OpenAPI; for the portal none is published.
   seriesDaysMax: 30,
   // None are published: what working clients keep to, which is once a minute.
   budgets: [{ path: 'GetMonitorDetailByPowerstationId', requests: 1, perS: 60, scope: 'endpoint' }],
@@ -61,19 +62,10 @@ class GoodweAdapter implements VendorAdapter {
   }
 
   async testConnection(): Promise<ConnectionTest> {
-    try {
+    return testedConnection(async () => {
       const { apiHost } = await this.#client.logIn();
-      return {
-        ok: true,
-        errorType: null,
-        message: `logged in; the account is served by ${new URL(apiHost).hostname}`,
-      };
-    } catch (error) {
-      if (!(error instanceof AdapterError)) {
-        return { ok: false, errorType: 'UNKNOWN', message: 'the login was not finished' };
-      }
-      return { ok: false, errorType: error.type, message: error.message };
-    }
+      return `logged in; the account is served by ${new URL(apiHost).hostname}`;
+    });
   }
 
   async getPlantSummary({ vendorPlantId, timezone }: PlantRef): Promise<PlantSummary> {
@@ -95,17 +87,12 @@ class GoodweAdapter implements VendorAdapter {
     const energyByDate = new Map<LocalDate, number | null>();
     for (const { d, p } of rows) {
       const date = portalDateOf(d);
-      if (date === null) {
-        throw new AdapterError('INVALID_DATA_FORMAT', 'day series: d is no date MM/dd/yyyy');
-      }
-      if (date < from || date > to) continue;
-      const energyKwh =
-        toNumber(p) === null ? null : requireEnergyKwh(p, 'day series: p', sentinels);
-      energyByDate.set(date, energyKwh);
+      if (date === null) throw invalidFormat('day series: d is no date MM/dd/yyyy');
+      // A row of another day is not read: it need not be an energy.
+      if (date >= from && date <= to)
+        energyByDate.set(date, energyKwhOf(p, 'day series: p', sentinels));
     }
-    return [...energyByDate]
-      .map(([date, energyKwh]) => ({ date, energyKwh }))
-      .toSorted((a, b) => (a.date < b.date ? -1 : 1));
+    return seriesOf(energyByDate, from, to);
   }
 
   async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {
@@ -150,7 +137,7 @@ class GoodweAdapter implements VendorAdapter {
       );
       const total = toNumber(record);
       if ((list === undefined || list === null) && total !== 0) {
-        throw new AdapterError('INVALID_DATA_FORMAT', 'alarms: the answer has no list');
+        throw invalidFormat('alarms: the answer has no list');
       }
       const given = list ?? [];
       const before = records.size;
@@ -170,7 +157,7 @@ class GoodweAdapter implements VendorAdapter {
     const isListed = await this.#isListed(vendorPlantId);
     return isListed === false
       ? notFound()
-      : new AdapterError('INVALID_DATA_FORMAT', 'plant detail: a success without kpi or info');
+      : invalidFormat('plant detail: a success without kpi or info');
   }
 
   /** Whether the plant is in the account's list; null where the list cannot be read or is longer than what was given. */

@@ -1,7 +1,7 @@
 import type { LocalDate } from '../../../domain/zone.ts';
 import type { VendorAlarm, VendorSeverity } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
-import { AdapterError } from '../adapter-error.ts';
+import { invalidFormat } from '../adapter-error.ts';
 import { cleanText, toNumber } from '../fields.ts';
 import { portalInstantMs } from './portal-time.ts';
 import type { AlarmRecord } from './wire.schema.ts';
@@ -78,7 +78,8 @@ function isAllOnes({ warningname }: AlarmRecord): boolean {
 function alarmOf(record: AlarmRecord, timezone: string): VendorAlarm {
   const code = codeOf(record);
   const startedAtMs = portalInstantMs(record.happentime, timezone);
-  if (startedAtMs === null) throw invalid('happentime is no time of the form MM/dd/yyyy HH:mm:ss');
+  if (startedAtMs === null)
+    throw invalidFormat('alarms: happentime is no time of the form MM/dd/yyyy HH:mm:ss');
   const recoveredAtMs = recoveryOf(record, timezone);
   // A recovery before the alarm is a database's default date ("01/01/0001").
   const endedAtMs = recoveredAtMs !== null && recoveredAtMs >= startedAtMs ? recoveredAtMs : null;
@@ -106,14 +107,15 @@ function codeOf({ error_code, warning_code, warningname }: AlarmRecord): string 
       .replace(/_WARNING$/, '');
     if (code !== '' && code !== '0' && code !== '--') return code;
   }
-  throw invalid('a record has neither error_code nor warning_code nor warningname');
+  throw invalidFormat('alarms: a record has neither error_code nor warning_code nor warningname');
 }
 
 function recoveryOf({ recoverytime }: AlarmRecord, timezone: string): number | null {
   const text = recoverytime?.trim() ?? '';
   if (text === '' || text === '--') return null;
   const atMs = portalInstantMs(text, timezone);
-  if (atMs === null) throw invalid('recoverytime is no time of the form MM/dd/yyyy HH:mm:ss');
+  if (atMs === null)
+    throw invalidFormat('alarms: recoverytime is no time of the form MM/dd/yyyy HH:mm:ss');
   return atMs;
 }
 
@@ -130,8 +132,4 @@ const gridLoss =
 function severityOf(level: string, name: string): VendorSeverity {
   if (mildLevels.has(level.toLowerCase())) return 'LOW';
   return gridLoss.test(name) ? 'MEDIUM' : 'HIGH';
-}
-
-function invalid(message: string): AdapterError {
-  return new AdapterError('INVALID_DATA_FORMAT', `alarms: ${message}`);
 }

@@ -1,9 +1,9 @@
 import type * as z from 'zod';
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, invalidFormat } from '../adapter-error.ts';
 import type { AdapterDeps } from '../contract.ts';
 import { check, parseJson } from '../json.ts';
 import { AccountSession, requireCredential, type Session } from '../session.ts';
-import { send } from '../transport.ts';
+import { postJson } from '../transport.ts';
 import {
   isSuccess,
   refusalByStatus,
@@ -100,22 +100,16 @@ export class GoodweClient {
     body: Readonly<Record<string, unknown>>,
     kind: CallKind,
   ): Promise<Envelope> {
-    const { transport, signal, now } = this.#deps;
-    const headers = {
-      'Content-Type': 'application/json',
-      Accept: 'application/json',
-      Token: token,
-    };
-    const request = { method: 'POST' as const, url, headers, body: JSON.stringify(body) };
-    const response = await send(transport, request, signal);
+    const headers = { Accept: 'application/json', Token: token };
+    const response = await postJson(this.#deps, url, body, headers);
     const what = kind === 'login' ? 'login' : nameOf(url);
-    const refusal = refusalByStatus(what, response, kind, now);
+    const refusal = refusalByStatus(what, response, kind, this.#deps.now);
     if (refusal !== null) throw refusal;
     const envelope = envelopeSchema.safeParse(parseJson(response.body));
     if (!envelope.success) {
       throw (
         refusalWithoutCode(what, response.status, kind) ??
-        new AdapterError('INVALID_DATA_FORMAT', `${what}: the answer has no code`)
+        invalidFormat(`${what}: the answer has no code`)
       );
     }
     if (!isSuccess(envelope.data.code)) throw refusalOf(what, envelope.data.code, kind);
@@ -144,7 +138,7 @@ const gateway = /^([a-z]+)-gateway\.semsportal\.com$/;
 export function apiBaseOf(api: string): string {
   const url = URL.canParse(api) ? new URL(api) : null;
   if (url === null || !vendorDomain.test(url.hostname)) {
-    throw new AdapterError('INVALID_DATA_FORMAT', "login: api is none of the vendor's hosts");
+    throw invalidFormat("login: api is none of the vendor's hosts");
   }
   const region = gateway.exec(url.hostname)?.[1];
   if (region !== undefined) return `https://${region}.semsportal.com/api`;

@@ -1,5 +1,5 @@
 import { AdapterError } from '../adapter-error.ts';
-import { retryAfterMs } from '../retry-after.ts';
+import { troubleByStatus } from '../retry-after.ts';
 import type { TransportResponse } from '../transport.ts';
 
 /** How long the vendor is left alone after "slow down" without a time: what working clients wait, no window is published. */
@@ -54,14 +54,9 @@ export function refusalByStatus(
   kind: CallKind,
   now: Date,
 ): AdapterError | null {
-  const { status } = response;
-  if (status === 429) {
-    return new AdapterError('RATE_LIMIT_EXCEEDED', `${what}: HTTP 429, called too often`, {
-      retryAfterMs: retryAfterMs(response, now) ?? slowDownMs,
-    });
-  }
-  if (status >= 500) return new AdapterError('VENDOR_ERROR', `${what}: HTTP ${status}`);
-  return response.body.trim() === '' ? refusalWithoutCode(what, status, kind) : null;
+  const trouble = troubleByStatus(what, response, now, slowDownMs);
+  if (trouble !== null) return trouble;
+  return response.body.trim() === '' ? refusalWithoutCode(what, response.status, kind) : null;
 }
 
 /**

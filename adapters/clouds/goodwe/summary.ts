@@ -5,7 +5,7 @@ import type {
   RefusedField,
 } from '../../../domain/plants/reading.ts';
 import { localDateAt } from '../../../domain/zone.ts';
-import { cleanText, decimalsOf, requireEnergyKwh, toNumber } from '../fields.ts';
+import { cleanText, decimalsOf, isPossibleEnergy, requireEnergyKwh, toNumber } from '../fields.ts';
 import type { Detail, Inverter } from './wire.schema.ts';
 
 /**
@@ -85,9 +85,7 @@ function measuredPowerW(state: DeviceState, pac: unknown): number | null {
 function lifetimeOf(total: unknown, refused: RefusedField[]): number | null {
   const energyKwh = toNumber(total);
   if (energyKwh === null) return null;
-  if (Number.isFinite(energyKwh) && energyKwh >= 0 && !sentinels.includes(energyKwh)) {
-    return energyKwh;
-  }
+  if (isPossibleEnergy(energyKwh, sentinels)) return energyKwh;
   refused.push({
     field: 'lifetime_energy_kwh',
     sentence:
@@ -122,11 +120,7 @@ function deviceOf(inverter: Inverter, timezone: string, now: Date): DeviceReadin
   const measured = atMs !== null && !Number.isNaN(atMs);
   const powerW = measuredPowerW(state, inverter.out_pac);
   const energyKwh = toNumber(inverter.eday);
-  const isPossible =
-    energyKwh !== null &&
-    Number.isFinite(energyKwh) &&
-    energyKwh >= 0 &&
-    !sentinels.includes(energyKwh);
+  const isPossible = energyKwh !== null && isPossibleEnergy(energyKwh, sentinels);
   // An inverter that is away keeps the total of its last day.
   const isOfToday =
     !measured || localDateAt(atMs, timezone) === localDateAt(now.getTime(), timezone);

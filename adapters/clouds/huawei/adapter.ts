@@ -11,7 +11,8 @@ import type {
   VendorAdapter,
 } from '../contract.ts';
 import { AdapterError } from '../adapter-error.ts';
-import { mergeAlarms } from '../fields.ts';
+import { testedConnection } from '../connection-test.ts';
+import { higherOf, mergeAlarms, seriesOf } from '../fields.ts';
 import type { SessionStore } from '../session.ts';
 import { HuaweiClient } from './client.ts';
 import type { Inverter } from './normalise.ts';
@@ -80,14 +81,10 @@ class HuaweiAdapter implements VendorAdapter {
   }
 
   async testConnection(): Promise<ConnectionTest> {
-    try {
+    return testedConnection(async () => {
       await this.#client.logIn();
-      return { ok: true, errorType: null, message: 'FusionSolar accepts the login' };
-    } catch (error) {
-      return error instanceof AdapterError
-        ? { ok: false, errorType: error.type, message: error.message }
-        : { ok: false, errorType: 'UNKNOWN', message: 'the test was ended before an answer' };
-    }
+      return 'FusionSolar accepts the login';
+    });
   }
 
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
@@ -129,13 +126,10 @@ class HuaweiAdapter implements VendorAdapter {
       for (const row of rows) {
         if (row.stationCode !== plant.vendorPlantId) continue;
         const date = dateOf(row, plant.timezone);
-        if (date < from || date > to) continue;
         energyByDate.set(date, higherOf(energyByDate.get(date) ?? null, dayEnergyOf(row)));
       }
     }
-    return [...energyByDate]
-      .map(([date, energyKwh]) => ({ date, energyKwh }))
-      .toSorted((a, b) => (a.date < b.date ? -1 : 1));
+    return seriesOf(energyByDate, from, to);
   }
 
   async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {
@@ -216,11 +210,6 @@ class HuaweiAdapter implements VendorAdapter {
     inverterListsByAccount.set(this.#deps.session, lists);
     return lists;
   }
-}
-
-/** A day that comes twice keeps the higher value: late uploads of a logger only add. */
-function higherOf(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }
 
 export const huawei: AdapterDefinition = {

@@ -3,10 +3,8 @@ import type { AdapterDeps } from '../contract.ts';
 import { AdapterError } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import { AccountSession, requireCredential, type Session } from '../session.ts';
-import type { TransportResponse } from '../transport.ts';
-import { send } from '../transport.ts';
-import type { HuaweiPath } from './refusals.ts';
-import { gatewayRefusal, refusalByStatus, refusalOf } from './refusals.ts';
+import { postJson, type TransportResponse } from '../transport.ts';
+import { gatewayRefusal, type HuaweiPath, refusalByStatus, refusalOf } from './refusals.ts';
 import { envelopeSchema, gatewayRefusalSchema } from './wire.schema.ts';
 
 /** FusionSolar's clouds. An account lives on one sub-domain; any other answers its login with a web page. */
@@ -82,18 +80,8 @@ export class HuaweiClient {
     headers: Readonly<Record<string, string>>,
     body: Readonly<Record<string, unknown>>,
   ): Promise<TransportResponse> {
-    const { transport, signal, now } = this.#deps;
-    const response = await send(
-      transport,
-      {
-        method: 'POST',
-        url: `${apiHost}/thirdData/${path}`,
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(body),
-      },
-      signal,
-    );
-    const refusal = refusalByStatus(path, response, now);
+    const response = await postJson(this.#deps, `${apiHost}/thirdData/${path}`, body, headers);
+    const refusal = refusalByStatus(path, response, this.#deps.now);
     if (refusal !== null) throw refusal;
     return response;
   }
@@ -123,7 +111,7 @@ function tokenOf(response: TransportResponse): string | null {
 /**
  * The cloud that the account lives on.
  *
- * @param host The sub-domain ("eu5") or the full host name; anything else is refused, so that credentials reach nobody but Huawei.
+ * @param host The sub-domain ("eu5") or the full host name; anything else is refused, so that only Huawei gets the credentials.
  */
 function apiHostOf(host: string): string {
   const name = host.trim().toLowerCase();

@@ -8,8 +8,8 @@ import type {
   VendorSeverity,
 } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
-import { AdapterError } from '../adapter-error.ts';
-import { cleanText, decimalsOf, requireEnergyKwh, toNumber } from '../fields.ts';
+import { invalidFormat } from '../adapter-error.ts';
+import { cleanText, decimalsOf, isPossibleEnergy, requireEnergyKwh, toNumber } from '../fields.ts';
 import type { WireAlarm, WireDayRow, WireDevice, WireItems } from './wire.schema.ts';
 
 /** Huawei's values as ours: W, kWh, dates of the plant's zone. Facts and sources: README.md. */
@@ -65,27 +65,13 @@ export function energiesOf(
 > {
   const todayEnergyKwh = requireEnergyKwh(items['day_power'], 'day_power', energySentinels);
   const total = toNumber(items['total_power']);
-  if (total === null) {
-    return {
-      todayEnergyKwh,
-      lifetimeEnergyKwh: null,
-      lifetimeResolutionKwh: null,
-      refused: [],
-    };
-  }
-  const possible = Number.isFinite(total) && total >= 0 && !energySentinels.includes(total);
+  const possible = total !== null && isPossibleEnergy(total, energySentinels);
+  const sentence = 'Lifetime energy cannot be true: check the inverters.';
   return {
     todayEnergyKwh,
     lifetimeEnergyKwh: possible ? total : null,
     lifetimeResolutionKwh: possible ? 10 ** -decimalsOf(items['total_power']) : null,
-    refused: possible
-      ? []
-      : [
-          {
-            field: 'lifetime_energy_kwh',
-            sentence: 'Lifetime energy cannot be true: check the inverters.',
-          },
-        ],
+    refused: total === null || possible ? [] : [{ field: 'lifetime_energy_kwh', sentence }],
   };
 }
 
@@ -99,7 +85,7 @@ export function invertersOf(devices: readonly WireDevice[]): Inverter[] {
   return devices.flatMap(({ id, devTypeId, esnCode, devName }) => {
     const typeId = toNumber(devTypeId);
     if (typeId === null || !inverterTypeIds.has(typeId)) return [];
-    if (id === null || id === undefined) throw invalid('getDevList: an inverter has no id');
+    if (id === null || id === undefined) throw invalidFormat('getDevList: an inverter has no id');
     return [{ id, typeId, sn: serialOf({ esnCode, devName }) || id }];
   });
 }
@@ -140,7 +126,7 @@ export function powerOf(
     return {
       sn,
       powerW: state === 'OFFLINE' ? 0 : possible ? wattsOf(kw) : null,
-      todayEnergyKwh: dayKwh !== null && Number.isFinite(dayKwh) && dayKwh >= 0 ? dayKwh : null,
+      todayEnergyKwh: dayKwh !== null && isPossibleEnergy(dayKwh) ? dayKwh : null,
       state,
       measuredAt: null,
     };
@@ -268,11 +254,7 @@ function serialOf({ esnCode, devName }: { esnCode?: unknown; devName?: unknown }
 function epochMs(value: unknown, what: string): number {
   const ms = toNumber(value);
   if (ms === null || !(ms >= epochMsMin && ms <= epochMsMax)) {
-    throw invalid(`${what} is no epoch in milliseconds`);
+    throw invalidFormat(`${what} is no epoch in milliseconds`);
   }
   return Math.trunc(ms);
-}
-
-function invalid(message: string): AdapterError {
-  return new AdapterError('INVALID_DATA_FORMAT', message);
 }

@@ -1,5 +1,5 @@
 import { AdapterError } from '../adapter-error.ts';
-import { retryAfterMs } from '../retry-after.ts';
+import { troubleByStatus } from '../retry-after.ts';
 import type { TransportResponse } from '../transport.ts';
 
 /** The paths below `/thirdData/` that this adapter calls. */
@@ -84,13 +84,9 @@ export function refusalByStatus(
   response: TransportResponse,
   now: Date,
 ): AdapterError | null {
+  const trouble = troubleByStatus(path, response, now, quotaWindowMs[path]);
+  if (trouble !== null) return trouble;
   const { status } = response;
-  if (status === 429) {
-    return new AdapterError('RATE_LIMIT_EXCEEDED', `${path}: HTTP 429`, {
-      retryAfterMs: retryAfterMs(response, now) ?? quotaWindowMs[path],
-    });
-  }
-  if (status >= 500) return new AdapterError('VENDOR_ERROR', `${path}: HTTP ${status}`);
   // A bare refusal; the quota gateway always sends a body, and HTML is told apart by the parser.
   if ((status === 401 || status === 403) && response.body.trim() === '')
     return denied(path, status);

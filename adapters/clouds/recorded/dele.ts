@@ -125,7 +125,7 @@ function tokenOf({ knownCredentials }: VendorContext): string {
   return derivedToken(knownCredentials, 'DELE access token');
 }
 
-/** What is not on the books is accepted as it comes: a scenario of one wrong field knows that one alone. */
+/** Whether the field is wrong. A field that the vendor does not know is accepted: a scenario of one wrong field knows only that one. */
 function differs(given: unknown, known: string | undefined): boolean {
   return known !== undefined && given !== known;
 }

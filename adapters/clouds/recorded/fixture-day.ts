@@ -53,7 +53,7 @@ export interface Measurement {
   lifetimeEnergyKwh: number;
 }
 
-/** Vendors' loggers send every 5 minutes (vendors.md section 1.A). */
+/** Vendors' loggers send every 5 minutes. */
 const measureEveryMs = 300_000;
 const offlineAfterMs = 1_800_000;
 

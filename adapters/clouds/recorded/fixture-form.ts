@@ -86,7 +86,7 @@ const move = z.discriminatedUnion('is', [
     is: z.literal('time'),
     ...timeText,
     offset_s: z.number().default(0),
-    /** The start of the running period of so many seconds, instead of the clock itself. */
+    /** The start of the running period of this many seconds, instead of the clock itself. */
     floor_s: z.int().positive().optional(),
     /** "today 10:00", "yesterday 16:20": the plant's wall clock instead. */
     local: z
@@ -106,8 +106,6 @@ const move = z.discriminatedUnion('is', [
     is: z.literal('plant_id'),
     /** As a number without quotes, digit for digit. */
     bare: z.boolean().default(false),
-    /** Only the part of the id that this expression's first group matches. */
-    part: z.string().optional(),
   }),
   z.strictObject({ at: pointer, is: z.literal('timezone') }),
   /** The zone's offset from UTC at the clock, in hours. */
@@ -146,7 +144,7 @@ const exchange = z.strictObject({
       z.strictObject({ local_from: localTime, local_to: localTime }),
     ])
     .optional(),
-  /** Answers only the first so many matching requests of one call chain. */
+  /** Answers only this many matching requests of one call chain. */
   times: z.int().positive().optional(),
   /** Without it: the response and the moves of the next exchange for the same method and path, here or in what is extended. */
   response: z
@@ -155,9 +153,9 @@ const exchange = z.strictObject({
       headers: z.record(z.string(), z.string()).default({}),
       body: z.unknown().optional(),
       text: z.string().optional(),
-      /** The text so many times over. */
+      /** How often the text is repeated. */
       repeat: z.int().positive().default(1),
-      /** Answers only after so long. */
+      /** Answers after this delay. */
       delay_ms: z.number().positive().optional(),
       /** Never answers: the request ends by its time limit or by being aborted. */
       hang: z.boolean().default(false),

@@ -55,7 +55,7 @@ function moved(move: Exclude<Move, { is: 'absent' }>, before: unknown, context: 
     case 'raw':
       return rawJson(move.json);
     case 'plant_id':
-      return plantId(move, plant.vendorPlantId, before);
+      return plantId(move.bare, plant.vendorPlantId, before);
     case 'timezone':
       return plant.timezone;
     case 'utc_offset_h':
@@ -110,16 +110,8 @@ function alike(before: unknown, value: number, decimals: number): unknown {
   return typeof before === 'string' ? text : Number(text);
 }
 
-function plantId(
-  move: { bare: boolean; part?: string | undefined },
-  vendorPlantId: string,
-  before: unknown,
-): unknown {
-  const id =
-    move.part === undefined
-      ? vendorPlantId
-      : (new RegExp(move.part, 'u').exec(vendorPlantId)?.[1] ?? vendorPlantId);
-  return move.bare || typeof before === 'number' || isRawJson(before) ? rawJson(id) : id;
+function plantId(isBare: boolean, id: string, before: unknown): unknown {
+  return isBare || typeof before === 'number' || isRawJson(before) ? rawJson(id) : id;
 }
 
 function instantOfMove(move: Extract<Move, { is: 'time' }>, context: MoveContext): number {
@@ -192,7 +184,7 @@ function daySeries(move: DaySeriesMove, before: unknown, context: MoveContext): 
   return move.newest_first ? rows.reverse() : rows;
 }
 
-/** More days than this in one answer no vendor gives. */
+/** No vendor gives more days in one answer. */
 const seriesDaysMax = 400;
 
 function daysAskedFor(

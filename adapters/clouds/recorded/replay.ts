@@ -32,7 +32,7 @@ const dayMs = 86_400_000;
 
 /**
  * Shows what an adapter makes of recorded answers: a file in the form of fixtures/README.md, or one that only resembles it.
- * Nothing moves and nobody checks signatures or tokens; a login that is not recorded succeeds. The file is all that is read.
+ * Nothing moves, signatures and tokens are not checked, and a login that is not recorded succeeds. Only the file is read.
  *
  * @param text The file's text.
  * @param now The clock of the recording: what "today" is, and how old a measurement.
@@ -160,7 +160,7 @@ function candidatesFor(
   );
   const isLogin =
     (vendor.login?.(request, { knownCredentials: credentials, now }) ?? null) !== null;
-  // Nobody records a password.
+  // A recording holds no password.
   if (isLogin) return sameCall;
   const asked = jsonBodyOf(request);
   const fitting = sameCall.filter(({ body }) => agreesOnWhat(body, asked));

@@ -10,13 +10,14 @@ import type {
   PlantRef,
   VendorAdapter,
 } from '../contract.ts';
-import { mergeAlarms, toNumber } from '../fields.ts';
+import { testedConnection } from '../connection-test.ts';
+import { mergeAlarms, seriesOf, toNumber } from '../fields.ts';
 import { check } from '../json.ts';
 import { request } from './client.ts';
 import {
   alarmOf,
   belongsTo,
-  dayOf,
+  dayEnergyOf,
   deviceOf,
   mostTelling,
   silentSummary,
@@ -33,7 +34,7 @@ import {
 } from './wire.schema.ts';
 
 const pageSize = 100;
-/** A thousand alarms of one plant within days are no list any more but a fault of their own. */
+/** 1,000 alarms: more within days are a fault of the plant or the vendor, and the answer is incomplete. */
 const pagesMax = 10;
 
 /** Series want a currency for their income; the energy beside it does not depend on it. */
@@ -62,18 +63,13 @@ class SolisAdapter implements VendorAdapter {
   }
 
   async testConnection(): Promise<ConnectionTest> {
-    try {
+    return testedConnection(async () => {
       const body = { pageNo: 1, pageSize: 1 };
       const { data } = await request(this.#deps, 'userStationList', body, pagedSchema);
       const plants = toNumber(data?.total);
       const count = plants === null ? '' : `; the account has ${plants} plants`;
-      return { ok: true, errorType: null, message: `SolisCloud accepts the key${count}` };
-    } catch (error) {
-      if (error instanceof AdapterError) {
-        return { ok: false, errorType: error.type, message: error.message };
-      }
-      return { ok: false, errorType: 'UNKNOWN', message: 'the test was ended before an answer' };
-    }
+      return `SolisCloud accepts the key${count}`;
+    });
   }
 
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
@@ -93,7 +89,7 @@ class SolisAdapter implements VendorAdapter {
     from: LocalDate,
     to: LocalDate,
   ): Promise<DailyEnergy[]> {
-    const byDate = new Map<LocalDate, DailyEnergy>();
+    const byDate = new Map<LocalDate, number | null>();
     for (const month of monthsBetween(from, to)) {
       const body = {
         id: plant.vendorPlantId,
@@ -102,11 +98,9 @@ class SolisAdapter implements VendorAdapter {
         timeZone: standardOffsetH(this.#deps.now, plant.timezone),
       };
       const { data } = await request(this.#deps, 'stationMonth', body, monthSchema);
-      for (const day of (data ?? []).map(dayOf)) {
-        if (day.date >= from && day.date <= to) byDate.set(day.date, day);
-      }
+      for (const row of data ?? []) byDate.set(row.dateStr.slice(0, 10), dayEnergyOf(row));
     }
-    return [...byDate.values()].toSorted((a, b) => (a.date < b.date ? -1 : 1));
+    return seriesOf(byDate, from, to);
   }
 
   async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { AdapterError } from '../adapter-error.ts';
 import type { AdapterDeps } from '../contract.ts';
 import { check, parseJson } from '../json.ts';
-import { retryAfterMs } from '../retry-after.ts';
+import { troubleByStatus } from '../retry-after.ts';
 import { send, type TransportResponse } from '../transport.ts';
 import { signedHeaders } from './signing.ts';
 import { envelopeSchema } from './wire.schema.ts';
@@ -13,7 +13,7 @@ const baseUrl = 'https://www.soliscloud.com:13333';
 const rateWindowMs = 1_000;
 /** Where a quota is exceeded and no window is named. */
 const unnamedQuotaMs = 60_000;
-/** A quota of a day is asked again every hour: nobody says when its day ends, and 24 of its 200 requests are worth knowing. */
+/** After a daily quota the next request follows an hour later: the end of the vendor's day is not published. */
 const dailyQuotaMs = 3_600_000;
 
 /** "The logger is offline": a state of the plant, told as an error. */
@@ -81,14 +81,8 @@ function refuseStatus(endpoint: string, response: TransportResponse, now: Date):
     const message = `${endpoint}: the vendor finds our clock more than 15 min off`;
     throw new AdapterError('UNKNOWN', message);
   }
-  if (status === 429) {
-    throw new AdapterError('RATE_LIMIT_EXCEEDED', `${endpoint}: too many requests`, {
-      retryAfterMs: retryAfterMs(response, now) ?? rateWindowMs,
-    });
-  }
-  if (status >= 500) {
-    throw new AdapterError('VENDOR_ERROR', `${endpoint}: HTTP status ${status}`);
-  }
+  const trouble = troubleByStatus(endpoint, response, now, rateWindowMs);
+  if (trouble !== null) throw trouble;
 }
 
 function refusal(endpoint: string, code: string, msg: unknown): AdapterError {

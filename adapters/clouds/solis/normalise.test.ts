@@ -3,7 +3,7 @@ import { AdapterError } from '../adapter-error.ts';
 import {
   alarmOf,
   belongsTo,
-  dayOf,
+  dayEnergyOf,
   deviceOf,
   mostTelling,
   standardOffsetH,
@@ -131,12 +131,12 @@ describe('a day of a series', () => {
     ['--', 'kWh', '1', null],
   ])('%j %s × %j is %j kWh', (energy, energyStr, energyPec, energyKwh) => {
     const row = { dateStr: '2026-05-18', energy, energyStr, energyPec };
-    expect(dayOf(row)).toEqual({ date: '2026-05-18', energyKwh });
+    expect(dayEnergyOf(row)).toBe(energyKwh);
   });
 
   test('impossible energies are refused', () => {
     for (const energy of [-1, Number.POSITIVE_INFINITY, 'many']) {
-      expect(() => dayOf({ dateStr: '2026-05-18', energy, energyStr: 'kWh' })).toThrow(
+      expect(() => dayEnergyOf({ dateStr: '2026-05-18', energy, energyStr: 'kWh' })).toThrow(
         AdapterError,
       );
     }

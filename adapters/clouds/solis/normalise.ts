@@ -1,6 +1,4 @@
-import type { LocalDate } from '../../../domain/zone.ts';
 import type {
-  DailyEnergy,
   DeviceReading,
   DeviceState,
   PlantSummary,
@@ -9,9 +7,16 @@ import type {
   VendorSeverity,
 } from '../../../domain/plants/reading.ts';
 import { localDateAt, localMinutesAt } from '../../../domain/zone.ts';
-import { AdapterError } from '../adapter-error.ts';
-import { cleanText, decimalsOf, requireEnergyKwh, toNumber } from '../fields.ts';
-import type { Alarm, Inverter, Station } from './wire.schema.ts';
+import { invalidFormat } from '../adapter-error.ts';
+import {
+  cleanText,
+  decimalsOf,
+  energyKwhOf,
+  isPossibleEnergy,
+  requireEnergyKwh,
+  toNumber,
+} from '../fields.ts';
+import type { Alarm, Day, Inverter, Station } from './wire.schema.ts';
 
 const wattsPerUnit: Readonly<Record<string, number>> = { w: 1, kw: 1e3, mw: 1e6, gw: 1e9 };
 const kwhPerUnit: Readonly<Record<string, number>> = { wh: 1e-3, kwh: 1, mwh: 1e3, gwh: 1e6 };
@@ -25,7 +30,7 @@ export function summaryOf(station: Station, loggerOffline: boolean): PlantSummar
   const lifetime = lifetimeOf(station, refused);
   return {
     todayEnergyKwh: requireEnergyKwh(
-      energyKwh(station.dayEnergy, station.dayEnergyStr, station.dayEnergyPec, 'dayEnergy'),
+      amount(station, 'dayEnergy', kwhPerUnit),
       'stationDetail: dayEnergy',
     ),
     powerW: plantPowerW(station, loggerOffline, refused),
@@ -50,28 +55,18 @@ export function silentSummary(todayEnergyKwh: number | null): PlantSummary {
   };
 }
 
-/** A row of stationMonth. Its unit is read even where Pec contradicts it: 755 "MWh" with Pec 0.001 are 755 kWh. */
-export function dayOf(row: {
-  dateStr: string;
-  energy?: unknown;
-  energyStr?: unknown;
-  energyPec?: unknown;
-}): DailyEnergy {
-  const date: LocalDate = row.dateStr.slice(0, 10);
-  const value = energyKwh(row.energy, row.energyStr, row.energyPec, 'energy');
-  return {
-    date,
-    energyKwh: value === null ? null : requireEnergyKwh(value, `stationMonth: energy of ${date}`),
-  };
+/** The energy of a row of stationMonth. Its unit is read even where Pec contradicts it: 755 "MWh" with Pec 0.001 are 755 kWh. */
+export function dayEnergyOf(row: Day): number | null {
+  return energyKwhOf(amount(row, 'energy', kwhPerUnit), `stationMonth: energy of ${row.dateStr}`);
 }
 
 /** A record of alarmList. */
 export function alarmOf(alarm: Alarm, now: Date): VendorAlarm {
   const startedMs = toNumber(alarm.alarmBeginTime);
   const code = cleanText(alarm.alarmCode, 64) || cleanText(alarm.alarmMsg, 64);
-  if (code === '') throw invalid('alarmList: an alarm without alarmCode');
+  if (code === '') throw invalidFormat('alarmList: an alarm without alarmCode');
   if (startedMs === null || !isInstant(startedMs)) {
-    throw invalid('alarmList: an alarm without alarmBeginTime');
+    throw invalidFormat('alarmList: an alarm without alarmBeginTime');
   }
   const endedMs = endOf(alarm, now);
   const open = toNumber(alarm.state) !== 2 && endedMs === null;
@@ -124,18 +119,13 @@ const stateByNumber: Readonly<Record<number, DeviceState>> = {
 /** A record of inverterList. What it does not say in a known unit is left out: a device is worth showing without. */
 export function deviceOf(inverter: Inverter): DeviceReading {
   const state = stateByNumber[toNumber(inverter.state) ?? 0] ?? 'UNKNOWN';
-  const powerW = optional(() => watts(inverter.pac, inverter.pacStr, inverter.pacPec, 'pac'));
+  const powerW = optional(() => amount(inverter, 'pac', wattsPerUnit));
   const measuredMs = toNumber(inverter.dataTimestamp);
   return {
     sn: cleanText(inverter.sn, 64),
     powerW: state === 'OFFLINE' ? 0 : powerW,
-    todayEnergyKwh: optional(() =>
-      energyKwh(
-        inverter.etoday ?? inverter.eToday,
-        inverter.etodayStr ?? inverter.eTodayStr,
-        inverter.etodayPec ?? inverter.eTodayPec,
-        'etoday',
-      ),
+    todayEnergyKwh: optional(
+      () => amount(inverter, 'etoday', kwhPerUnit) ?? amount(inverter, 'eToday', kwhPerUnit),
     ),
     state,
     measuredAt:
@@ -143,7 +133,7 @@ export function deviceOf(inverter: Inverter): DeviceReading {
   };
 }
 
-/** A reading travels through a workflow's history and stays small: so many inverters are told of. */
+/** The most inverters of a reading, which is part of a workflow's history and must stay small. */
 const devicesMax = 20;
 
 /** The inverters that a person must know of first: those that do not run, then those that give least. */
@@ -177,7 +167,7 @@ function plantPowerW(
 ): number | null {
   // The cloud keeps showing the last value of a plant that it has lost.
   if (loggerOffline || toNumber(station.state) === 2) return 0;
-  const powerW = watts(station.power, station.powerStr, station.powerPec, 'power');
+  const powerW = amount(station, 'power', wattsPerUnit);
   if (powerW === null || Number.isFinite(powerW)) return powerW;
   refused.push({ field: 'power_w', sentence: 'Power is not a number: check the inverter.' });
   return null;
@@ -187,16 +177,15 @@ function lifetimeOf(
   station: Station,
   refused: RefusedField[],
 ): { energyKwh: number | null; resolutionKwh: number | null } {
-  const { allEnergy, allEnergyStr, allEnergyPec } = station;
-  const total = energyKwh(allEnergy, allEnergyStr, allEnergyPec, 'allEnergy');
+  const total = amount(station, 'allEnergy', kwhPerUnit);
   if (total === null) return { energyKwh: null, resolutionKwh: null };
-  if (!Number.isFinite(total) || total < 0) {
+  if (!isPossibleEnergy(total)) {
     const sentence = 'Lifetime energy is not a positive number: check the inverter.';
     refused.push({ field: 'lifetime_energy_kwh', sentence });
     return { energyKwh: null, resolutionKwh: null };
   }
-  const stepKwh = energyKwh(10 ** -decimalsOf(allEnergy), allEnergyStr, allEnergyPec, 'allEnergy');
-  return { energyKwh: total, resolutionKwh: stepKwh };
+  const step = { ...station, allEnergy: 10 ** -decimalsOf(station.allEnergy) };
+  return { energyKwh: total, resolutionKwh: amount(step, 'allEnergy', kwhPerUnit) };
 }
 
 function lastSeenAt(value: unknown, refused: RefusedField[]): string | null {
@@ -212,33 +201,23 @@ function isInstant(atMs: number): boolean {
   return atMs >= plausibleFromMs && atMs <= 8.64e15;
 }
 
-function watts(value: unknown, unit: unknown, pec: unknown, what: string): number | null {
-  return amount(value, unit, pec, wattsPerUnit, what);
-}
-
-function energyKwh(value: unknown, unit: unknown, pec: unknown, what: string): number | null {
-  return amount(value, unit, pec, kwhPerUnit, what);
-}
-
 /**
- * The true value is x × Pec in the unit Str; Pec is 1 where it is absent. In series Pec is 0.001 while Str names the big
- * unit: stationDay's 77 "kW" are 77 W (vendors' manual, checked against its other figures).
+ * The amount `name` of a record, in W or kWh. The true value is x × Pec in the unit Str; Pec is 1 where it is absent. In series Pec is 0.001 while Str names the big
+ * unit: stationDay's 77 "kW" are 77 W (the manual's example, checked against its other figures).
  *
  * @throws AdapterError INVALID_DATA_FORMAT where there is a value without a known unit.
  */
 function amount(
-  value: unknown,
-  unit: unknown,
-  pec: unknown,
+  record: Readonly<Record<string, unknown>>,
+  name: string,
   units: Readonly<Record<string, number>>,
-  what: string,
 ): number | null {
-  const number = toNumber(value);
+  const number = toNumber(record[name]);
   if (number === null) return null;
-  const perUnit = units[cleanText(unit, 8).toLowerCase()];
-  if (perUnit === undefined) throw invalid(`${what} without a unit that is known`);
+  const perUnit = units[cleanText(record[`${name}Str`], 8).toLowerCase()];
+  if (perUnit === undefined) throw invalidFormat(`${name} without a unit that is known`);
   // Twelve digits are more than any meter has, and drop what binary fractions add.
-  return Number((number * (toNumber(pec) ?? 1) * perUnit).toPrecision(12));
+  return Number((number * (toNumber(record[`${name}Pec`]) ?? 1) * perUnit).toPrecision(12));
 }
 
 function optional(read: () => number | null): number | null {
@@ -248,8 +227,4 @@ function optional(read: () => number | null): number | null {
   } catch {
     return null;
   }
-}
-
-function invalid(message: string): AdapterError {
-  return new AdapterError('INVALID_DATA_FORMAT', message);
 }

@@ -42,6 +42,7 @@ export const monthSchema = z.array(
     energyPec: amount,
   }),
 );
+export type Day = z.infer<typeof monthSchema>[number];
 
 /** Paged answers: the table of the manual nests them under `page`, its example of alarmList does not. */
 const pageSchema = z.object({

@@ -41,19 +41,19 @@ import {
 import type { Brand } from '../domain/plants/plant.ts';
 import type { TestDatabase } from '../test/support/database.ts';
 import { database, test } from '../test/support/test-database.ts';
-import type { Ledger, LedgerPlant, PollRow } from './ledger.ts';
+import type { PollRow, Store, StoredPlant } from './store.ts';
 import { drawLife } from './life.ts';
 import { runSeed } from './run.ts';
 
 /**
- * The ledger of the simulation against PostgreSQL: everything that a simulated life reads and writes is played again on a
+ * The store of the simulation against PostgreSQL: everything that a simulated life reads and writes is played again on a
  * database, call by call, and every answer must be the same.
  */
 
 type Method = Extract<
   {
-    [Name in keyof Ledger]: Ledger[Name] extends (...args: never[]) => unknown ? Name : never;
-  }[keyof Ledger],
+    [Name in keyof Store]: Store[Name] extends (...args: never[]) => unknown ? Name : never;
+  }[keyof Store],
   string
 >;
 
@@ -67,9 +67,9 @@ const days = 4;
 const by = { actor: 'simulation', requestId: null };
 const writer = { workflowId: 'simulated', runId: 'run' };
 
-/** A ledger that remembers what it was asked, and what it said. */
-function recorded(ledger: Ledger, calls: Call[]): Ledger {
-  return new Proxy(ledger, {
+/** A store that remembers what it was asked, and what it said. */
+function recorded(store: Store, calls: Call[]): Store {
+  return new Proxy(store, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
@@ -89,7 +89,7 @@ function recorded(ledger: Ledger, calls: Call[]): Ledger {
 type Play = (db: Db, brand: Brand, ...args: never[]) => Promise<unknown>;
 
 const plays: Partial<Record<Method, Play>> = {
-  async addPlant(db, brand, plant: LedgerPlant) {
+  async addPlant(db, brand, plant: StoredPlant) {
     await insertAccount(db, { id: plant.accountId, brand, name: 'Account' });
     if ((await findCredentials(db, plant.accountId)) === undefined)
       await replaceCredentials(db, sealedFor(plant.accountId));
@@ -150,11 +150,11 @@ const plays: Partial<Record<Method, Play>> = {
   findOpenPeriod: (db, _brand, id: string) => findOpenPeriod(db, plantLedger, id),
   wasActiveBetween: (db, _brand, id: string, fromMs: number, toMs: number) =>
     wasActiveBetween(db, plantLedger, id, { fromMs, toMs }),
-  writeLiveDay: (db, _brand, ...args: Parameters<Ledger['writeLiveDay']>) => {
+  writeLiveDay: (db, _brand, ...args: Parameters<Store['writeLiveDay']>) => {
     const [plantId, slotMs, row, claim] = args;
     return writeLiveDay(db, plantId, slotMs, { row, claim });
   },
-  writePlantChanges(db, _brand, ...args: Parameters<Ledger['writePlantChanges']>) {
+  writePlantChanges(db, _brand, ...args: Parameters<Store['writePlantChanges']>) {
     const [id, changes, fence, seenRevision] = args;
     return writePlantChanges(
       db,
@@ -163,7 +163,7 @@ const plays: Partial<Record<Method, Play>> = {
       fence.kind === 'SLOT' ? { ...fence, seenRevision } : fence,
     );
   },
-  async applyAlertChanges(db, _brand, ...args: Parameters<Ledger['applyAlertChanges']>) {
+  async applyAlertChanges(db, _brand, ...args: Parameters<Store['applyAlertChanges']>) {
     const [id, changes, nowMs] = args;
     const read = await readAlertsBefore(db, id, { nowMs });
     const active = read?.before.active ?? [];
@@ -174,9 +174,9 @@ const plays: Partial<Record<Method, Play>> = {
   },
   insertPollLog: (db, _brand, row: PollRow) =>
     insertPollLog(db, pollLogRow({ ...row, requestedAtMs: null }, writer)),
-  insertMissed: (db, _brand, ...args: Parameters<Ledger['insertMissed']>) =>
+  insertMissed: (db, _brand, ...args: Parameters<Store['insertMissed']>) =>
     insertMissed(db, { ...args[1], plantId: args[0], ...writer }),
-  writeSeriesDay: (db, _brand, ...args: Parameters<Ledger['writeSeriesDay']>) => {
+  writeSeriesDay: (db, _brand, ...args: Parameters<Store['writeSeriesDay']>) => {
     const [id, row, { oldKwh: oldEnergyKwh, source, atMs }] = args;
     return writeSeriesDay(db, id, row, { oldEnergyKwh, source, atMs });
   },
@@ -187,7 +187,7 @@ const plays: Partial<Record<Method, Play>> = {
   forgetGaps: (db, _brand, id: string) => forgetGaps(db, id),
   writeTotalsByTime: (db, _brand, ...args: [string, string, (number | null)[]]) =>
     writeTotalsByTime(db, ...args),
-  replacePeriod: (db, _brand, ...[id, closeAtMs, period]: Parameters<Ledger['replacePeriod']>) =>
+  replacePeriod: (db, _brand, ...[id, closeAtMs, period]: Parameters<Store['replacePeriod']>) =>
     replacePeriod(db, plantLedger, id, { closeAtMs, ...period }),
   async pausePlant(db, _brand, id: string, untilMs: number | null) {
     await pausePlants(db, [id], { until: instant(untilMs), reason: null });
@@ -241,12 +241,12 @@ const seeds = Array.from({ length: 400 }, (_, index) => String(index + 1))
   })
   .slice(0, 3);
 
-describe('the ledger in memory', () => {
+describe('the store in memory', () => {
   test.each(seeds)(
     'says what PostgreSQL says, throughout the life of seed %s',
     async (seed) => {
       const calls: Call[] = [];
-      const result = await runSeed(seed, days, (ledger) => recorded(ledger, calls));
+      const result = await runSeed(seed, days, (store) => recorded(store, calls));
       expect(result.violation).toBeNull();
       const brand = drawLife(seed, days).plants[0]?.brand ?? 'SOLIS';
       const ids = new Map<string, string>();
@@ -300,7 +300,7 @@ async function play(
   return one === undefined ? notPlayed : one(db, brand, ...(args as never[]));
 }
 
-/** Alerts are numbered by the database and by the ledger, each from its own first one. */
+/** Alerts are numbered by the database and by the store, each from its own first one. */
 async function learnIds(
   { db }: TestDatabase,
   calls: readonly Call[],

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import type { AlertChange, Booked, BookedPoll, PlantChanges } from '../domain/plants/changes.ts';
 import type {
   ActiveAlert,
@@ -10,25 +12,20 @@ import type {
   EndedAlert,
   PlantFacts,
 } from '../domain/plants/facts.ts';
-import type {
-  AdapterErrorType,
-  IntegrationStatus,
-  Outcome,
-  Trigger,
-} from '../domain/plants/plant.ts';
+import type { IntegrationStatus, Trigger } from '../domain/plants/plant.ts';
+import type { PollLogArgs } from '../activities/plants/contract.ts';
 import type { LocalDate } from '../domain/zone.ts';
 import type { Reading } from '../domain/plants/reading.ts';
 import { dateAfter, dateAt, wallMinutesAt } from './calendar.ts';
 
 /**
- * The database of a simulation, in memory: the functions of `db/` that a poll and a closing call, under the same names, with
- * the same fences and the same effects. `ledger.service.test.ts` plays what a simulated life has done to a ledger against
- * PostgreSQL and compares every answer.
+ * The database of a simulation, in memory: the functions of `db/` that a poll and a closing call, with the same names,
+ * fences and effects. `store.service.test.ts` repeats the calls of a simulated life on PostgreSQL and compares every answer.
  */
 
 const hourMs = 3_600_000;
 
-export interface LedgerPlant extends PlantFacts {
+export interface StoredPlant extends PlantFacts {
   accountId: string;
   revision: number;
   lastSlotMs: number | null;
@@ -64,7 +61,7 @@ export interface Notification {
   droppedAtMs: number | null;
 }
 
-export interface LedgerAlert extends Omit<ActiveAlert, 'state' | 'announcedNotBeforeMs'> {
+export interface StoredAlert extends Omit<ActiveAlert, 'state' | 'announcedNotBeforeMs'> {
   plantId: string;
   state: AlertState;
   resolvedAtMs: number | null;
@@ -72,20 +69,10 @@ export interface LedgerAlert extends Omit<ActiveAlert, 'state' | 'announcedNotBe
   notifications: Notification[];
 }
 
-export interface PollRow {
-  plantId: string;
-  jobType: 'POLL' | 'DAILY';
-  slotMs: number;
-  trigger: Trigger;
-  outcome: Outcome;
-  startedAtMs: number | null;
-  durationMs: number | null;
-  attempts: number;
+/** A row of the ledger. */
+export type PollRow = Omit<PollLogArgs, 'requestedAtMs' | 'requestId'> & {
   slotsMissed: number | null;
-  errorType: AdapterErrorType | null;
-  error: string | null;
-  booked: Booked | null;
-}
+};
 
 export interface Period {
   fromMs: number;
@@ -107,12 +94,12 @@ export type Fence =
   | { kind: 'SLOT'; slotMs: number; poll: BookedPoll }
   | { kind: 'REVISION'; revision: number };
 
-/** Everything of one plant. */
+/** The rows of one plant. */
 interface Book {
-  plant: LedgerPlant;
+  plant: StoredPlant;
   days: Map<LocalDate, StoredDay>;
   gaps: Map<LocalDate, number>;
-  alerts: LedgerAlert[];
+  alerts: StoredAlert[];
   polls: Map<number, PollRow>;
   closings: Map<number, PollRow>;
   periods: Period[];
@@ -120,12 +107,12 @@ interface Book {
   newestSlotMs: number | null;
 }
 
-export class Ledger {
+export class Store {
   readonly #books = new Map<string, Book>();
   #alertIds = 0;
   credentialsVersion = 1;
 
-  addPlant(plant: LedgerPlant): void {
+  addPlant(plant: StoredPlant): void {
     this.#books.set(plant.plantId, {
       plant: { ...plant },
       days: new Map(),
@@ -139,9 +126,9 @@ export class Ledger {
     });
   }
 
-  // What is read.
+  // Reads
 
-  findPlant(plantId: string): LedgerPlant {
+  findPlant(plantId: string): StoredPlant {
     return this.#book(plantId).plant;
   }
 
@@ -152,7 +139,7 @@ export class Ledger {
   readFetchBefore(
     plantId: string,
     slotMs: number,
-  ): { plant: LedgerPlant; claim: Claim | null; oldestVendorAlertMs: number | null } {
+  ): { plant: StoredPlant; claim: Claim | null; oldestVendorAlertMs: number | null } {
     const { plant, days, alerts } = this.#book(plantId);
     let claim: Claim | null = null;
     let claimDate = '';
@@ -199,7 +186,7 @@ export class Ledger {
       days: this.#daysAround(plantId, nowMs),
       daysAtTime: this.daysAtTime(plantId, nowMs, measuredAtMs),
       active,
-      // Incidents are of many accounts; a simulation has one.
+      // Incidents need many accounts; a simulation has one.
       incident: null,
       ended,
     };
@@ -241,19 +228,14 @@ export class Ledger {
     fromMs: number,
     toMs: number,
   ): { atMs: number; totalKwh: number }[] {
-    const found: { slotMs: number; atMs: number; totalKwh: number }[] = [];
-    for (const { slotMs, booked } of this.#book(plantId).polls.values()) {
-      if (booked?.bookedDate !== date || slotMs < fromMs || slotMs >= toMs) continue;
-      if (booked.todayEnergyKwh !== null)
-        found.push({
-          slotMs,
-          atMs: booked.sourceTimeMs ?? slotMs,
-          totalKwh: booked.todayEnergyKwh,
-        });
-    }
-    return found
-      .toSorted((a, b) => a.slotMs - b.slotMs)
-      .map(({ atMs, totalKwh }) => ({ atMs, totalKwh }));
+    return this.polls(plantId).flatMap(({ slotMs, booked }) =>
+      booked?.bookedDate !== date ||
+      booked.todayEnergyKwh === null ||
+      slotMs < fromMs ||
+      slotMs >= toMs
+        ? []
+        : [{ atMs: booked.sourceTimeMs ?? slotMs, totalKwh: booked.todayEnergyKwh }],
+    );
   }
 
   findOpenPeriod(plantId: string): Period | undefined {
@@ -269,18 +251,18 @@ export class Ledger {
     );
   }
 
-  // What is looked at when all is over.
+  // Reads of the checks
 
-  alerts(plantId: string): readonly LedgerAlert[] {
+  alerts(plantId: string): readonly StoredAlert[] {
     return this.#book(plantId).alerts;
   }
 
   polls(plantId: string): PollRow[] {
-    return [...this.#book(plantId).polls.values()].toSorted((a, b) => a.slotMs - b.slotMs);
+    return inOrder(this.#book(plantId).polls);
   }
 
   closings(plantId: string): PollRow[] {
-    return [...this.#book(plantId).closings.values()].toSorted((a, b) => a.slotMs - b.slotMs);
+    return inOrder(this.#book(plantId).closings);
   }
 
   periods(plantId: string): readonly Period[] {
@@ -295,9 +277,9 @@ export class Ledger {
     return this.#book(plantId).gaps;
   }
 
-  // What a poll and a closing write.
+  // Writes of a poll and a closing
 
-  /** @returns whether it was written; false: a slot as new as this one wrote the row before. */
+  /** @returns false where a slot as new as this one has written the row. */
   writeLiveDay(plantId: string, slotMs: number, row: DayRow, claim: Claim): boolean {
     const { days } = this.#book(plantId);
     const before = days.get(row.date);
@@ -307,7 +289,7 @@ export class Ledger {
     return true;
   }
 
-  /** @returns false where the fence, or the revision, stood against it. */
+  /** @returns false where a newer slot or another revision refuses it. */
   writePlantChanges(
     plantId: string,
     changes: PlantChanges,
@@ -413,7 +395,7 @@ export class Ledger {
     book.periods.push({ ...period, toMs: null });
   }
 
-  // What people decide.
+  // Decisions of people
 
   pausePlant(plantId: string, untilMs: number | null): void {
     this.#decide(plantId, (plant) => {
@@ -459,16 +441,11 @@ export class Ledger {
     this.#book(plantId).plant.revision += 1;
   }
 
-  #decide(plantId: string, change: (plant: LedgerPlant) => unknown): void {
+  #decide(plantId: string, change: (plant: StoredPlant) => unknown): void {
     const { plant } = this.#book(plantId);
     const before = { ...plant };
     change(plant);
-    const isChanged =
-      before.integrationStatus !== plant.integrationStatus ||
-      before.pausedUntilMs !== plant.pausedUntilMs ||
-      before.pollIntervalS !== plant.pollIntervalS ||
-      before.alertsSilencedUntilMs !== plant.alertsSilencedUntilMs;
-    if (isChanged) plant.revision += 1;
+    if (!isDeepStrictEqual(before, plant)) plant.revision += 1;
   }
 
   #applyAlertChange(plantId: string, change: AlertChange, nowMs: number): void {
@@ -534,22 +511,23 @@ export class Ledger {
       throw new Error(`a second active alert of ${key}`);
     if (endedAtMs !== null && endedAtMs < alert.startedAtMs)
       throw new Error(`an alert of ${key} ends before it began`);
-    const { severity } = alert;
+    const { type, vendorAlarmCode, deviceSn, severity } = alert;
+    const { startedAtMs, lastNotifiedAtMs, muted } = alert;
     this.#alertIds += 1;
-    const inserted: LedgerAlert = {
+    const inserted: StoredAlert = {
       id: String(this.#alertIds),
       plantId,
-      type: alert.type,
-      vendorAlarmCode: alert.vendorAlarmCode,
-      deviceSn: alert.deviceSn,
+      type,
+      vendorAlarmCode,
+      deviceSn,
       severity,
       state: endedAtMs === null ? 'NEW' : 'RESOLVED',
-      startedAtMs: alert.startedAtMs,
+      startedAtMs,
       lastSeenAtMs: nowMs,
       resolvedAtMs: endedAtMs,
       ackedUntilMs: null,
-      lastNotifiedAtMs: alert.lastNotifiedAtMs,
-      muted: alert.muted,
+      lastNotifiedAtMs,
+      muted,
       events: [{ atMs: nowMs, from: null, to: 'NEW', severity }],
       notifications: [],
     };
@@ -559,7 +537,7 @@ export class Ledger {
     alerts.push(inserted);
   }
 
-  #active(plantId: string, alertId: string): LedgerAlert {
+  #active(plantId: string, alertId: string): StoredAlert {
     const alert = this.#book(plantId).alerts.find(({ id }) => id === alertId);
     if (alert === undefined || alert.state === 'RESOLVED')
       throw new Error(`the rules changed alert ${alertId}, which is not an active one`);
@@ -605,8 +583,12 @@ export class Ledger {
   }
 }
 
+function inOrder(rows: ReadonlyMap<number, PollRow>): PollRow[] {
+  return [...rows.values()].toSorted((a, b) => a.slotMs - b.slotMs);
+}
+
 function announce(
-  alert: LedgerAlert,
+  alert: StoredAlert,
   severity: AlertSeverity,
   announcement: Pick<Notification, 'kind' | 'notBeforeMs'> | null,
   nowMs: number,
@@ -624,13 +606,13 @@ function announce(
   if (kind !== 'RECOVERED') alert.lastNotifiedAtMs = notBeforeMs;
 }
 
-function dropPending(alert: LedgerAlert, nowMs: number): void {
+function dropPending(alert: StoredAlert, nowMs: number): void {
   for (const notification of alert.notifications) {
     if (notification.notBeforeMs > nowMs) notification.droppedAtMs ??= nowMs;
   }
 }
 
-function missedRow(plantId: string, slotMs: number, slots: number): PollRow {
+function missedRow(plantId: string, slotMs: number, slotsMissed: number): PollRow {
   return {
     plantId,
     jobType: 'POLL',
@@ -640,50 +622,31 @@ function missedRow(plantId: string, slotMs: number, slots: number): PollRow {
     startedAtMs: null,
     durationMs: null,
     attempts: 0,
-    slotsMissed: slots,
+    slotsMissed,
     errorType: null,
     error: null,
     booked: null,
   };
 }
 
-function activeOf(alert: LedgerAlert): ActiveAlert {
-  const told = alert.notifications.filter(
+function activeOf(alert: StoredAlert): ActiveAlert {
+  const { plantId: _p, resolvedAtMs: _r, events: _e, notifications, state, ...rest } = alert;
+  if (state === 'RESOLVED') throw new Error(`alert ${alert.id} is not active`);
+  const told = notifications.filter(
     ({ kind, droppedAtMs }) => kind !== 'RECOVERED' && droppedAtMs === null,
   );
-  const { id, type, vendorAlarmCode, deviceSn, severity, state, muted } = alert;
-  if (state === 'RESOLVED') throw new Error(`alert ${id} is not active`);
-  return {
-    id,
-    type,
-    vendorAlarmCode,
-    deviceSn,
-    severity,
-    state,
-    muted,
-    startedAtMs: alert.startedAtMs,
-    lastSeenAtMs: alert.lastSeenAtMs,
-    ackedUntilMs: alert.ackedUntilMs,
-    lastNotifiedAtMs: alert.lastNotifiedAtMs,
-    announcedNotBeforeMs:
-      told.length === 0 ? null : Math.min(...told.map(({ notBeforeMs }) => notBeforeMs)),
-  };
+  const announcedNotBeforeMs =
+    told.length === 0 ? null : Math.min(...told.map(({ notBeforeMs }) => notBeforeMs));
+  return { ...rest, state, announcedNotBeforeMs };
 }
 
-function endedOf(alert: LedgerAlert): EndedAlert {
+function endedOf(alert: StoredAlert): EndedAlert {
   const { type, vendorAlarmCode, deviceSn, severity, startedAtMs, lastNotifiedAtMs } = alert;
-  return {
-    type,
-    vendorAlarmCode,
-    deviceSn,
-    severity,
-    startedAtMs,
-    resolvedAtMs: alert.resolvedAtMs ?? 0,
-    lastNotifiedAtMs,
-  };
+  const resolvedAtMs = alert.resolvedAtMs ?? 0;
+  return { type, vendorAlarmCode, deviceSn, severity, startedAtMs, resolvedAtMs, lastNotifiedAtMs };
 }
 
-function factsOf(plant: LedgerPlant): PlantFacts {
+function factsOf(plant: StoredPlant): PlantFacts {
   const {
     accountId: _a,
     revision: _r,
@@ -702,4 +665,14 @@ function rowOf(day: StoredDay): DayRow {
 
 export function keyOf(alert: Pick<ActiveAlert, 'type' | 'vendorAlarmCode' | 'deviceSn'>): string {
   return `${alert.type}/${alert.vendorAlarmCode ?? ''}/${alert.deviceSn ?? ''}`;
+}
+
+/** The ledger's row of a poll as it was booked. */
+export function bookedRow(
+  plantId: string,
+  slotMs: number,
+  trigger: Trigger,
+  poll: BookedPoll,
+): PollRow {
+  return { plantId, jobType: 'POLL', slotMs, trigger, slotsMissed: null, ...poll };
 }
