@@ -78,7 +78,7 @@ export const environmentSchema = z.object({
     .describe('URL of PostgreSQL, the record'),
   REDIS_URL: urlOf('redis', 'rediss')
     .optional()
-    .describe('URL of Redis, the second guard; if empty, only the database guards'),
+    .describe('URL of Redis, which holds a second lock on each poll; if empty, PostgreSQL alone prevents doubled polls'),
   REDIS_KEY_PREFIX: z
     .string()
     .default('')
