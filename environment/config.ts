@@ -78,7 +78,9 @@ export const environmentSchema = z.object({
     .describe('URL of PostgreSQL, the record'),
   REDIS_URL: urlOf('redis', 'rediss')
     .optional()
-    .describe('URL of Redis, which holds a second lock on each poll; if empty, PostgreSQL alone prevents doubled polls'),
+    .describe(
+      'URL of Redis, which holds a second lock on each poll; if empty, PostgreSQL alone prevents doubled polls',
+    ),
   REDIS_KEY_PREFIX: z
     .string()
     .default('')
