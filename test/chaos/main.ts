@@ -6,7 +6,7 @@ import { reportText } from './report.ts';
 import { runChaos } from './run.ts';
 
 /**
- * `npm run chaos -- --seed S --minutes M [--plants N] [--json FILE]`: a fleet on a stack of its own, polled by the production
+ * `npm run chaos -- --seed S --minutes M [--plants N] [--course whole|steps] [--json FILE]`: a fleet on a stack of its own, polled by the production
  * worker while the faults of the seed's schedule happen to it. Exits with 1 where anything is not as it must be.
  */
 
@@ -21,6 +21,7 @@ function readOptions() {
       seed: { type: 'string', default: '1' },
       minutes: { type: 'string', default: minutesDefault },
       plants: { type: 'string', default: plantsDefault },
+      course: { type: 'string', default: 'whole' },
       json: { type: 'string' },
     },
   });
@@ -31,7 +32,10 @@ function readOptions() {
     throw new UsageError(
       `--plants must be a whole number from ${plantsMin} to ${plantsMax}, not ${values.plants}`,
     );
-  return { seed: values.seed, minutes, plants, jsonFile: values.json ?? null };
+  const course = (['whole', 'steps'] as const).find((one) => one === values.course);
+  if (course === undefined)
+    throw new UsageError(`--course must be whole or steps, not ${values.course}`);
+  return { seed: values.seed, minutes, plants, course, jsonFile: values.json ?? null };
 }
 
 await runBench(

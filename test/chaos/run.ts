@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { audit } from '../../operations/plants/check.ts';
+import type { Config } from '../../environment/config.ts';
 import { openLocks } from '../../environment/locks.ts';
 import { type Brand, brands } from '../../domain/plants/plant.ts';
 import { createTestApi } from '../support/api.ts';
@@ -30,6 +31,7 @@ export interface RunOptions {
   seed: string;
   minutes: number;
   plants: number;
+  course: Config['POLL_COURSE'];
   say: (line: string) => void;
   signal: AbortSignal;
 }
@@ -84,12 +86,12 @@ interface Run extends RunOptions {
 
 /** Plays the schedule of a seed on a stack of its own, and checks everything in the end. */
 export async function runChaos(options: RunOptions): Promise<ChaosReportFile> {
-  const { seed, minutes, say, signal } = options;
+  const { seed, minutes, course, say, signal } = options;
   const fleet = drawFleet(seed, options.plants);
   const schedule = drawSchedule(seed, minutes, fleet);
   say(`bringing up a stack of its own, ${fleet.length} plants`);
   const { layout } = schedule;
-  const stage = await setStage({ seed, plants: fleet, layout, say, signal });
+  const stage = await setStage({ seed, plants: fleet, layout, course, say, signal });
   let isGood = false;
   try {
     const startedAtMs = Date.now();

@@ -50,10 +50,12 @@ export async function setStage(options: {
   plants: readonly ChaosPlant[];
   /** The brands of each worker. */
   layout: readonly (readonly Brand[])[];
+  /** POLL_COURSE of the workers. */
+  course: Config['POLL_COURSE'];
   say: (line: string) => void;
   signal: AbortSignal;
 }): Promise<Stage> {
-  const { seed, plants, layout, say, signal } = options;
+  const { seed, plants, layout, course, say, signal } = options;
   const dataDir = mkdtempSync(join(tmpdir(), 'heliograph-chaos-'));
   const endings: (() => unknown)[] = [];
   const close: Stage['close'] = async ({ keepsLogs }) => {
@@ -87,6 +89,7 @@ export async function setStage(options: {
       TEMPORAL_ADDRESS: stack.temporalAddress,
       TEMPORAL_NAMESPACE: stack.temporalNamespace,
       INTEGRATION_MOCK_MODE: 'true',
+      POLL_COURSE: course,
       MASTER_KEY_CURRENT: digestOf('master key', seed).toString('base64'),
       // Everything that is ever logged is searched for secrets.
       LOG_LEVEL: 'debug',

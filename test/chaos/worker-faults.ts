@@ -33,8 +33,10 @@ function postOf({ stage }: Scene, { post }: { post: number }): WorkerPost {
 }
 
 export const killWorker: Injector<FaultOf<KillKind>> = async (fault, scene) => {
-  const { at, path, plants } = fault;
+  const { at, plants } = fault;
   const { stage } = scene;
+  // Polls in steps have no local path.
+  const path = stage.config.POLL_COURSE === 'steps' ? 'REGULAR' : fault.path;
   const post = postOf(scene, fault);
   const worker = await post.working();
   post.expectEnd(worker);
@@ -95,7 +97,8 @@ export const freezeWorker: Injector<FaultOf<'WORKER_FROZEN'>> = async (fault, sc
   const frozen = await post.working();
   const often = stage.plants.filter((plant) => plant.role === 'EVERY_SECOND');
   const plantIds = often.map((plant) => plant.id);
-  await frozen.arm({ kind: 'STOP', before: 'whole', plantIds });
+  const before = stage.config.POLL_COURSE === 'steps' ? 'alerts' : 'whole';
+  await frozen.arm({ kind: 'STOP', before, plantIds });
   const { plantId } = await frozen.first('STOPS');
   const stands = await within(5_000, signal, async () => stateOf(frozen) === 'T');
   if (stands === null) scene.problem('the worker did not stand still');
@@ -112,12 +115,12 @@ export const freezeWorker: Injector<FaultOf<'WORKER_FROZEN'>> = async (fault, sc
   scene.note('frozen_ms', Date.now() - frozenAtMs);
   if (Date.now() - frozenAtMs < lockMs)
     scene.problem('the worker did not stand still for longer than its lock lives');
-  const before = await readRowTexts(db);
+  const rows = await readRowTexts(db);
   frozen.child.kill('SIGCONT');
   const late = await frozen.first('WROTE_LATE');
-  judgeLateWrite(scene, late, plantId ?? '', before, frozenAtMs);
+  judgeLateWrite(scene, late, plantId ?? '', rows, frozenAtMs);
   await pause(wokenS, signal);
-  const changed = await countChanged(db, before);
+  const changed = await countChanged(db, rows);
   if (changed > 0) scene.problem(`${changed} rows are not as they were before the worker woke`);
   await frozen.stop();
   return null;

@@ -20,8 +20,6 @@ const workerPath = fileURLToPath(new URL('./worker.ts', import.meta.url));
 const restartPauseMs = 1_000;
 /** A worker that does not say by then what it must say has failed. */
 const reportLimitMs = 60_000;
-/** Each worker that is started polls in the other way than the one before it. */
-const courses = ['steps', 'whole'] as const;
 /** Its own limit for what runs is 6 s. */
 const stopMsMax = 10_000;
 const lookPauseMs = 20;
@@ -131,7 +129,7 @@ export class WorkerPost {
       watched: this.#watched,
     };
     const worker = await spawnWorker(
-      { ...this.#env, POLL_COURSE: courses[this.#started % courses.length] },
+      this.#env,
       plan,
       join(this.#logDir, `worker-${this.#name}-${this.#started}.log`),
     );
