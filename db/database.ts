@@ -75,6 +75,8 @@ export function openDatabase(options: {
   });
   // Without a listener an ended idle connection would end the process.
   pool.on('error', (error) => options.onError?.(error));
+  // So would one that ends between two statements of a transaction; its next statement fails and says so.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
 }
 
