@@ -64,6 +64,8 @@ export interface LedgerRow {
   outcome: string;
   errorType: string | null;
   startedAtMs: number | null;
+  /** When the oldest request came that the poll served; null: it served none. */
+  requestedAtMs: number | null;
 }
 
 /** The polls of some plants (all where none are named) since an instant, in order. */
@@ -82,6 +84,7 @@ export async function readRows(
         'outcome',
         'adapter_error_type',
         'started_at',
+        'requested_at',
       ])
       .where('job_type', '=', 'POLL')
       .where('scheduled_for', '>=', new Date(sinceMs))
@@ -99,6 +102,7 @@ export async function readRows(
     outcome: row.outcome,
     errorType: row.adapter_error_type,
     startedAtMs: row.started_at?.getTime() ?? null,
+    requestedAtMs: row.requested_at?.getTime() ?? null,
   }));
 }
 
