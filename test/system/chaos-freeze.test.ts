@@ -19,12 +19,17 @@ import { startTestWorker, stopWorker } from '../support/workers.ts';
 
 /** The lock lives for 4 s: the frozen worker's is long gone when it wakes. */
 const intervalS = 2;
+/**
+ * Temporal hands an attempt of a regular step to each open poll of the frozen process, until those end after a minute; it
+ * notices after the 10 s of a heartbeat, and waits up to 16 s before the next attempt.
+ */
+const takenOverMsMax = 150_000;
 
 describe('a worker is frozen for longer than its lock lives', () => {
   for (const step of ['whole', 'snapshot', 'alerts', 'ledger'] as const satisfies WrittenStep[]) {
     test.concurrent(
       `before ${step === 'whole' ? "a whole poll's" : `its ${step} step's`} write: what it writes when it wakes changes nothing`,
-      { timeout: chaosRounds * 180_000 },
+      { timeout: chaosRounds * 300_000 },
       async () => {
         for (let round = 0; round < chaosRounds; round += 1) {
           await onFleet((fleet) => freezeOnce(fleet, step));
@@ -59,7 +64,7 @@ async function freezeOnce(fleet: TestFleet, step: WrittenStep): Promise<void> {
         async () => {
           return (await polled(fleet)).filter((row) => row.scheduled_for > frozenAt).length >= 2;
         },
-        60_000,
+        takenOverMsMax,
       );
       await wakeAndCompare(fleet, frozen);
     } finally {
