@@ -196,7 +196,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a requested poll passes over the slot that came up',
     file: 'workflows/plants/loop.ts',
-    from: "if (this.#nextDue().kind !== 'MANUAL') return;",
+    from: "if (!this.#isOldSteps() && this.#nextDue().kind !== 'MANUAL') return;",
     to: '',
   },
   {

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+
+import { expect, test } from 'vitest';
+
+import { mutations } from './mutations.ts';
+
+/** The bugs themselves are planted by `npm run simulate:mutations`, which takes minutes. */
+
+test.each(mutations)('can be planted: $name', ({ file, from, to }) => {
+  const text = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+  expect(text).toContain(from);
+  expect(text.replace(from, to)).not.toBe(text);
+});
