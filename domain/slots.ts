@@ -11,6 +11,12 @@ export interface Grid {
   phaseMs: number;
 }
 
+/** Slots that nobody polled, as the ledger takes them: a row each for those in `rows`, one row for all of `overflow`. */
+export interface MissedSlots {
+  rows: { fromMs: number; toMs: number } | null;
+  overflow: { slotMs: number; slots: number } | null;
+}
+
 /** The slots that fell due while no loop polled: the newest is polled late, the others are recorded as MISSED. */
 export interface LateSlots {
   /** The newest due slot. */

@@ -27,7 +27,7 @@ import type { LocalDate } from '../domain/zone.ts';
 import { decideOrdinaryPoll } from '../domain/plants/poll.ts';
 import type { DailyEnergy, Reading, VendorFailure } from '../domain/plants/reading.ts';
 import { decideRefresh } from '../domain/plants/refresh.ts';
-import { lateSlots, nextSlotAfter, phaseMs } from '../domain/slots.ts';
+import { periodNow } from '../domain/plants/period.ts';
 import { addDays, endOfDayMs, localDateAt, startOfDayMs } from '../domain/zone.ts';
 import {
   bookedRow,
@@ -348,34 +348,16 @@ export class Steps {
   }
 
   #keepPeriod(
-    plant: StoredPlant,
+    { plantId, pollIntervalS, integrationStatus: reason }: StoredPlant,
     nowMs: number,
   ): { period: Omit<Period, 'toMs'>; lastSlotMs: number | null } {
-    const { plantId, integrationStatus: reason } = plant;
-    const intervalMs = plant.pollIntervalS * 1_000;
-    const grid = { intervalMs, phaseMs: phaseMs(plantId, intervalMs) };
     const open = this.store.findOpenPeriod(plantId);
     const lastSlotMs = this.store.findLastSlot(plantId);
-    const isUnchanged =
-      open !== undefined &&
-      open.reason === reason &&
-      (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
-    if (isUnchanged) return { period: open, lastSlotMs };
-    if (open?.reason === 'ACTIVE') {
-      const late = lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), nowMs - 1);
-      if (late !== null)
-        this.writeOff(plantId, {
-          intervalMs: open.intervalMs,
-          rows: { fromMs: late.missedFromMs ?? late.catchUp, toMs: late.catchUp },
-          overflow:
-            late.overflowFromMs === null
-              ? null
-              : { slotMs: late.overflowFromMs, slots: late.overflowCount },
-        });
-    }
-    const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, nowMs) : nowMs;
-    const period = { fromMs, ...grid, reason };
-    this.store.replacePeriod(plantId, nowMs, period);
+    const wanted = { id: plantId, intervalMs: pollIntervalS * 1_000, reason };
+    const { period, change } = periodNow(wanted, open, lastSlotMs, nowMs);
+    if (change === null) return { period, lastSlotMs };
+    if (change.missed !== null) this.writeOff(plantId, change.missed);
+    this.store.replacePeriod(plantId, change.atMs, period);
     return { period, lastSlotMs };
   }
 

@@ -8,6 +8,7 @@ import type {
   StatusReason,
   Trigger,
 } from '../../domain/plants/plant.ts';
+import type { MissedSlots } from '../../domain/slots.ts';
 import type { LocalDate } from '../../domain/zone.ts';
 import type { Reading, VendorFailure } from '../../domain/plants/reading.ts';
 
@@ -154,10 +155,7 @@ export interface PollLogArgs
 }
 
 /** Slots that no worker polled: the newest get a row each, all older ones (`overflow`) share one. */
-export interface MissedSlots {
-  rows: { fromMs: number; toMs: number } | null;
-  overflow: { slotMs: number; slots: number } | null;
-}
+export type { MissedSlots };
 
 export interface MissedArgs extends MissedSlots {
   plantId: string;

@@ -4,7 +4,7 @@ import { type Db, instant } from '../../db/database.ts';
 import { findPlant, lockPlant, type PlantRow, resumePlants } from '../../db/plants/plants.ts';
 import { findLastSlot, hasDailyLog } from '../../db/plants/poll-logs.ts';
 import { closingsPassed, nextClosing } from '../../domain/plants/closing.ts';
-import { lateSlots, nextSlotAfter, phaseMs } from '../../domain/slots.ts';
+import { periodNow } from '../../domain/plants/period.ts';
 import { endOfDayMs, localDateAt, startOfDayMs } from '../../domain/zone.ts';
 import { writeOff } from './poll-log.ts';
 import type { Closing, Plan, PlanArgs, SetIntegrationArgs } from './contract.ts';
@@ -68,39 +68,16 @@ export function createPlan(deps: ActivityDeps, context: () => CallContext) {
 
 /** Closes the open period and opens another if activity or interval changed. The caller holds the plant's lock. */
 async function keepPeriod(trx: Db, plant: PlantRow, nowMs: number, caller: CallContext) {
-  const intervalMs = plant.poll_interval_s * 1000;
-  const grid = { intervalMs, phaseMs: phaseMs(plant.id, intervalMs) };
-  const open = await findOpenPeriod(trx, plantLedger, plant.id);
-  const lastSlotMs = await findLastSlot(trx, plant.id);
-  const reason = plant.integration_status;
-  const unchanged =
-    open !== undefined &&
-    open.reason === reason &&
-    (reason !== 'ACTIVE' || open.intervalMs === intervalMs);
-  if (unchanged) return { period: open, lastSlotMs };
-  // A poll wakes before its slot, so its row may exist before the slot itself. It belongs to the period that ends.
-  const atMs = Math.max(nowMs, (lastSlotMs ?? -1) + 1);
-  // A loop that starts with empty state has polled none of the old grid's last slots, and will not.
-  const late =
-    open?.reason === 'ACTIVE'
-      ? // A slot at `atMs` itself does not belong to the closed period.
-        lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), atMs - 1)
-      : null;
-  if (open !== undefined && late !== null)
-    await writeOff(trx, {
-      plantId: plant.id,
-      workflowId: caller.workflowId,
-      runId: caller.runId,
-      intervalMs: open.intervalMs,
-      rows: { fromMs: late.missedFromMs ?? late.catchUp, toMs: late.catchUp },
-      overflow:
-        late.overflowFromMs === null
-          ? null
-          : { slotMs: late.overflowFromMs, slots: late.overflowCount },
-    });
-  const fromMs = reason === 'ACTIVE' ? nextSlotAfter(grid, atMs) : atMs;
-  const period = { fromMs, ...grid, reason };
-  await replacePeriod(trx, plantLedger, plant.id, { closeAtMs: atMs, ...period });
+  const { id, integration_status: reason } = plant;
+  const open = await findOpenPeriod(trx, plantLedger, id);
+  const lastSlotMs = await findLastSlot(trx, id);
+  const wanted = { id, intervalMs: plant.poll_interval_s * 1000, reason };
+  const { period, change } = periodNow<string>(wanted, open, lastSlotMs, nowMs);
+  if (change === null) return { period, lastSlotMs };
+  const { atMs: closeAtMs, missed } = change;
+  const { workflowId, runId } = caller;
+  if (missed !== null) await writeOff(trx, { plantId: id, workflowId, runId, ...missed });
+  await replacePeriod(trx, plantLedger, id, { closeAtMs, ...period });
   return { period, lastSlotMs };
 }
 
