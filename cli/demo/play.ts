@@ -1,5 +1,5 @@
 import type { PlantActivities, PollCourse } from '../../activities/plants/contract.ts';
-import { type Grid, nextSlotAfter } from '../../domain/slots.ts';
+import { nextDue, stateOfPlan } from '../../workflows/plants/decisions.ts';
 import { makeClosing } from '../../workflows/plants/closing.ts';
 import { type PollEffects, pollPlant } from '../../workflows/plants/poll.ts';
 
@@ -28,27 +28,23 @@ export async function playPlant(
   let polledMs = fromMs;
   let plan = await look();
   while (plan.kind === 'PLAN') {
-    const grid: Grid = { intervalMs: plan.intervalMs, phaseMs: plan.phaseMs };
-    const slotMs =
-      plan.integrationStatus === 'ACTIVE'
-        ? nextSlotAfter(grid, Math.max(polledMs, plan.periodFromMs - 1))
-        : Infinity;
-    const closing = plan.nextClosing;
-    const atMs = Math.min(slotMs, closing?.atMs ?? Infinity);
-    if (atMs > toMs) return;
-    nowMs = atMs;
+    const state = { ...stateOfPlan(plan, null), lastSlotMs: polledMs };
+    const known = { state, missedClosings: [], isStartDue: false, isAsked: false, earlyMs: 0 };
+    const due = nextDue(known, nowMs);
+    if (due.kind === 'NOTHING' || due.atMs > toMs) return;
+    nowMs = due.atMs;
     player.setClock(nowMs);
-    if (closing !== null && closing.atMs <= slotMs) {
+    const { revision } = plan;
+    if (due.kind === 'CLOSING') {
       const effects = { ...effectsAt(player, nowMs), ...player.activities };
-      const verdict = await makeClosing(plantId, closing, effects);
-      const { revision } = plan;
+      const verdict = await makeClosing(plantId, due.closing, effects);
       await player.activities.evaluatePlant({ plantId, nowMs, revision, closing: verdict });
       plan = await look();
       continue;
     }
-    const revision = await playPoll(player, plantId, slotMs, grid.intervalMs);
-    polledMs = slotMs;
-    if (revision !== null && revision !== plan.revision) plan = await look();
+    const seen = await playPoll(player, plantId, due.atMs, plan.intervalMs);
+    polledMs = due.atMs;
+    if (seen !== null && seen !== revision) plan = await look();
   }
 
   async function look() {
