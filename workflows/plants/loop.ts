@@ -95,6 +95,7 @@ export class PlantLoop {
   readonly #input: MonitorInput;
   readonly #effects: LoopEffects;
   #state: LoopState | null;
+  /** The course of this run. A loop's first run takes the worker's setting with its first poll. */
   #course: PollCourse | undefined;
   /** The course of the next run: the worker's setting, as its last answer told it. */
   #nextCourse: PollCourse = 'WHOLE';
@@ -206,7 +207,7 @@ export class PlantLoop {
   }
 
   #isAsked(): boolean {
-    return this.#requests.asked > this.#requests.served;
+    return this.#waiting() > 0;
   }
 
   #waiting(): number {
@@ -236,9 +237,8 @@ export class PlantLoop {
     return this.#courseNow() === 'WHOLE' ? (this.#input.wokenEarlyMs ?? wokenEarlyMsDefault) : 0;
   }
 
-  /** A first run takes the worker's setting, which it hears with its first evaluation. */
   #courseNow(): PollCourse {
-    return this.#course ?? 'WHOLE';
+    return this.#course ?? this.#nextCourse;
   }
 
   #refuseRequests(): void {
@@ -423,7 +423,6 @@ export class PlantLoop {
     if (state.standing?.status !== standing.status) this.#effects.showStatus(standing.status);
     state.standing = standing;
     this.#nextCourse = standing.course ?? 'WHOLE';
-    this.#course ??= this.#nextCourse;
     if (standing.revision !== state.revision) this.#looksAgain = true;
   }
 
