@@ -28,6 +28,7 @@ import {
 import { onPruneSession, planPrune, prune } from '../db/ledger/prune.ts';
 import type { Database } from '../db/tables.ts';
 import { openDatabase } from '../db/database.ts';
+import { incidentLimits } from '../domain/plants/incidents.ts';
 import { phaseMs } from '../domain/slots.ts';
 import { dayMs, minuteMs } from '../domain/zone.ts';
 import { pollWorkflowId } from '../workflows/plants/messages.ts';
@@ -155,8 +156,7 @@ function reconciliation(db: Kysely<Database>, config: Config, plantIds: readonly
     restartStuck: async () => false,
     signalChanged: async () => {},
   };
-  const limits = { plantsMin: 5, afterMs: 300_000 };
-  const reconcile = createPlantsReconciler(deps, loops, limits);
+  const reconcile = createPlantsReconciler(deps, loops, incidentLimits);
   return () => reconcile(Date.now());
 }
 

@@ -39,8 +39,6 @@ export interface Locks {
   list(): Promise<{ key: string; ttlMs: number; owner: string }[]>;
   /** Deletes a lock if it is still this owner's. For repairs. @returns whether it was deleted. */
   remove(id: string, owner: string): Promise<boolean>;
-  /** `maxmemory-policy`; null if the server does not tell it. */
-  evictionPolicy(): Promise<string | null>;
   close(): void;
 }
 
@@ -93,11 +91,6 @@ export function openLockClient(options: LockOptions): Locks {
       onConnection(url, async (client) => {
         return (await client.eval(releaseScript, 1, keyOf(id), owner)) === 1;
       }),
-    evictionPolicy: async () =>
-      askRedis(url).then(
-        (answer) => answer.evictionPolicy,
-        () => null,
-      ),
     close: () => redis.disconnect(),
   };
 }
@@ -161,6 +154,5 @@ export const noLocks: Locks = {
   release: () => {},
   list: async () => [],
   remove: async () => false,
-  evictionPolicy: async () => null,
   close: () => {},
 };

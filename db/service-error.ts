@@ -37,8 +37,8 @@ export function isServiceError(error: unknown): boolean {
     : isServiceError(error.cause);
 }
 
-/** The error's code, such as an SQLSTATE or ECONNREFUSED; null without one. */
-export function codeOf(error: Error): string | null {
-  const code = (error as { code?: unknown }).code;
+/** The code of an error, such as an SQLSTATE or ECONNREFUSED; null without one. */
+export function codeOf(error: unknown): string | null {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : null;
 }

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 
 import { localTimeText } from '../domain/wording.ts';
 import { type Db, instant, queryRow } from './database.ts';
+import { codeOf } from './service-error.ts';
 import type { Database } from './tables.ts';
 
 /** A winter's and a summer's day on either half of the earth: clocks that agree on both agree on summer time. */
@@ -23,7 +24,7 @@ async function clockInDatabase(db: Db, timezone: string, atMs: number): Promise<
       select to_char(${instant(atMs)}::timestamptz at time zone ${timezone}, 'YYYY-MM-DD HH24:MI') as clock`;
     return clock;
   } catch (error) {
-    if ((error as { code?: unknown }).code === invalidParameterValue) return null;
+    if (codeOf(error) === invalidParameterValue) return null;
     throw error;
   }
 }

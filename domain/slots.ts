@@ -117,6 +117,15 @@ export function lateSlots(grid: Grid, fromExclusiveMs: number, nowMs: number): L
   };
 }
 
+/** The late slots that are not polled any more; null where there are none. */
+export function missedOf(late: LateSlots): MissedSlots | null {
+  const { missedFromMs: fromMs, missedToMs: toMs, overflowFromMs, overflowCount } = late;
+  if (fromMs === null || toMs === null) return null;
+  const overflow =
+    overflowFromMs === null ? null : { slotMs: overflowFromMs, slots: overflowCount };
+  return { rows: { fromMs, toMs }, overflow };
+}
+
 /** Whether a slot is late by more than a tenth of the interval: only then is its poll a CATCH_UP. */
 export function isLate(grid: Grid, slotMs: number, nowMs: number): boolean {
   return nowMs - slotMs > grid.intervalMs * lateIntervalPart;

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 
-import { isServiceError } from '../db/service-error.ts';
+import { codeOf, isServiceError } from '../db/service-error.ts';
 import { openDatabase } from '../db/database.ts';
 import { findMissingTable } from '../db/migrate.ts';
 import type { Database } from '../db/tables.ts';
@@ -43,7 +43,7 @@ export async function connectDatabase(
     if (error instanceof CommandError) throw error;
     const reason = isServiceError(error) ? 'cannot be reached' : 'refuses the connection';
     throw new CommandError(
-      `PostgreSQL at ${host} ${reason} (${codeOf(error)}): is it running, and is DATABASE_URL right?`,
+      `PostgreSQL at ${host} ${reason} (${codeOf(error) ?? (error instanceof Error ? error.name : 'unknown error')}): is it running, and is DATABASE_URL right?`,
       exitCodes.serviceAway,
       { cause: error },
     );
@@ -62,11 +62,6 @@ export async function withDatabase<Result>(
   } finally {
     await db.destroy();
   }
-}
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown error';
 }
 
 /**

@@ -24,6 +24,7 @@ import {
 } from '../environment/config.ts';
 import { releaseDeadWorkers } from './dead-workers.ts';
 import { withDemoOutages } from '../activities/plants/demo-outages.ts';
+import { askRedis } from '../db/lock.ts';
 import { openLocks } from '../environment/locks.ts';
 import type { Log } from '../environment/log.ts';
 import type { WorkerMetrics } from './metrics.ts';
@@ -210,7 +211,7 @@ async function openServices(
   closers.push(() => client.connection.close());
   const connection = await connectTemporalNative(config);
   closers.push(() => connection.close());
-  await warnOfEviction(config, locks, log);
+  await warnOfEviction(config, log);
   await ensureSearchAttributes(client, plantSearchAttributes);
   return { db, locks, client, connection };
 }
@@ -325,16 +326,15 @@ async function connectTemporalNative(config: Config): Promise<NativeConnection> 
   }
 }
 
-async function warnOfEviction(
-  config: Config,
-  locks: ReturnType<typeof openLocks>,
-  log: Log,
-): Promise<void> {
+async function warnOfEviction(config: Config, log: Log): Promise<void> {
   if (config.REDIS_URL === undefined) {
     log.warn({}, 'no REDIS_URL: only the database guards the plants');
     return;
   }
-  const policy = await locks.evictionPolicy();
+  const policy = await askRedis(config.REDIS_URL).then(
+    (answer) => answer.evictionPolicy,
+    () => null,
+  );
   if (policy === null)
     log.warn({}, 'Redis does not show its maxmemory-policy (or is away): it must be noeviction');
   else if (policy !== 'noeviction')

@@ -1,7 +1,7 @@
 import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../../db/ledger/periods.ts';
 import { plantLedger } from '../../db/plants/ledger.ts';
 import { type Db, instant } from '../../db/database.ts';
-import { findPlant, lockPlant, type PlantRow, resumePlants } from '../../db/plants/plants.ts';
+import { lockPlant, pausePlants, type PlantRow, resumePlants } from '../../db/plants/plants.ts';
 import { findLastSlot, hasDailyLog } from '../../db/plants/poll-logs.ts';
 import { closingsPassed, nextClosing } from '../../domain/plants/closing.ts';
 import { periodNow } from '../../domain/plants/period.ts';
@@ -50,18 +50,9 @@ export function createPlan(deps: ActivityDeps, context: () => CallContext) {
         log.info({ plantId, actor: 'temporal', changed }, 'plant resumed');
         return;
       }
-      const plant = await findPlant(db, plantId);
-      if (plant === undefined || plant.integration_status === 'PENDING_DOCS') return;
-      await db
-        .updateTable('plants')
-        .set({
-          integration_status: 'DISABLED_BY_OPERATOR',
-          paused_until: null,
-          pause_reason: 'paused in the Temporal Web UI',
-        })
-        .where('id', '=', plantId)
-        .execute();
-      log.info({ plantId, actor: 'temporal' }, 'plant paused');
+      const how = { until: null, reason: 'paused in the Temporal Web UI' };
+      const paused = await pausePlants(db, [plantId], how);
+      if (paused.length > 0) log.info({ plantId, actor: 'temporal' }, 'plant paused');
     },
   };
 }

@@ -6,10 +6,10 @@ import {
   writePlantChanges,
 } from '../../db/plants/alerts.ts';
 import { findCredentials, lockAccount } from '../../db/plants/credentials.ts';
-import { type Db, instant } from '../../db/database.ts';
+import type { Db } from '../../db/database.ts';
 import { findPlant, lockPlant, pauseAccount, type PlantRow } from '../../db/plants/plants.ts';
 import { insertPollLog } from '../../db/plants/poll-logs.ts';
-import { readDayBefore, writeLiveDay } from '../../db/plants/snapshots.ts';
+import { findClaims, readDayBefore, writeLiveDay } from '../../db/plants/snapshots.ts';
 import { decideAlerts, outcomeOf } from '../../domain/plants/alerts.ts';
 import type { AlertsChanges, BookedPoll } from '../../domain/plants/changes.ts';
 import type { AlertsBefore, PollResult } from '../../domain/plants/facts.ts';
@@ -42,7 +42,11 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
         const claim = { nowMs: args.nowMs, reading: args.reading, booked };
         const written = await writeLiveDay(deps.db, args.plantId, args.slotMs, { row, claim });
         await deps.checkpoint('after snapshot commit');
-        if (!written) return { booked: (await storedClaim(deps.db, args)) ?? booked, gaps: [] };
+        if (!written) {
+          const { plantId, slotMs } = args;
+          const [stored] = await findClaims(deps.db, plantId, { fromMs: slotMs, toMs: slotMs });
+          return { booked: stored?.claim.booked ?? booked, gaps: [] };
+        }
       }
       return { booked, gaps };
     },
@@ -69,16 +73,6 @@ export function createRecord(deps: ActivityDeps, context: () => CallContext) {
       await writeOff(deps.db, { ...args, workflowId, runId });
     },
   };
-}
-
-async function storedClaim(db: Db, args: SnapshotArgs) {
-  const row = await db
-    .selectFrom('metric_snapshots')
-    .select('claim')
-    .where('plant_id', '=', args.plantId)
-    .where('slot', '=', instant(args.slotMs))
-    .executeTakeFirst();
-  return row?.claim?.booked ?? null;
 }
 
 /**

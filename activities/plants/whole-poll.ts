@@ -7,6 +7,7 @@ import {
   type WholePollBefore,
 } from '../../db/plants/polls.ts';
 import { type WholePoll, writeWholePolls } from '../../db/plants/whole-polls.ts';
+import { codeOf } from '../../db/service-error.ts';
 import { outcomeOf } from '../../domain/plants/alerts.ts';
 import type { AlertsChanges, BookedPoll } from '../../domain/plants/changes.ts';
 import { totalsAtTime } from '../../domain/plants/closing.ts';
@@ -99,8 +100,10 @@ async function writeTogether(
   } catch (error) {
     // The single steps write the vendors' answers, wait for a database that is away, and name a plant that is at fault. If the
     // statement was committed all the same, they find its claims.
-    const { code } = error as { code?: unknown };
-    deps.log.warn({ polls: polls.length, code }, 'polls could not be written together');
+    deps.log.warn(
+      { polls: polls.length, code: codeOf(error) },
+      'polls could not be written together',
+    );
     return new Set();
   }
 }

@@ -76,7 +76,7 @@ export async function pollByJob(jobs: JobActivities, poll: JobPoll): Promise<voi
       nowMs: Date.now,
       // The course waits only before another attempt, which BullMQ makes.
       sleep: () => Promise.reject(new WorthAnotherAttempt('the vendor failed')),
-      pollWhole: (args) => step(pollWhole(activities), true)(args),
+      pollWhole: step(pollWhole(activities), true),
       fetchReadings: (args) => step(activities.fetchReadings)(args),
       steps: () => ({
         writeMissed: step(activities.writeMissed),

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 
 import { type Decider, recordDecisions } from '../audit-log.ts';
 import { type Db, instant, query, queryRow, timestamp } from '../database.ts';
+import { codeOf } from '../service-error.ts';
 import type { Database } from '../tables.ts';
 import {
   activePeriodOfRow,
@@ -257,7 +258,7 @@ async function dropPart(session: Kysely<Database>, ledger: Ledger, table: string
       });
       return;
     } catch (error) {
-      if ((error as { code?: unknown }).code !== lockNotAvailable) throw error;
+      if (codeOf(error) !== lockNotAvailable) throw error;
       if (tries >= retriesMax)
         throw new LedgerInUseError(`${table} is being read for minutes`, { cause: error });
       await pause(retryPauseMs);

@@ -13,6 +13,7 @@ import { findAccounts, insertAccount, type SealedCredentials } from './credentia
 import type { Db } from '../database.ts';
 import { storeCredentials } from './decisions.ts';
 import { findTakenPlants, insertPlants, type NewPlant, type TakenPlant } from './plants.ts';
+import { codeOf } from '../service-error.ts';
 import type { Database } from '../tables.ts';
 import { zoneProblem } from '../zones.ts';
 
@@ -81,7 +82,7 @@ export async function addPlants(
     isWritten = addition.dryRun !== true;
     return { added, problems: [] };
   } catch (cause) {
-    const { code } = cause as { code?: unknown };
+    const code = codeOf(cause);
     if (code === uniqueViolation || code === foreignKeyViolation)
       throw new AddedMeanwhile('somebody added one of the plants meanwhile: nothing was added', {
         cause,

@@ -1,4 +1,11 @@
-import { type Grid, lateSlots, type MissedSlots, nextSlotAfter, phaseMs } from '../slots.ts';
+import {
+  type Grid,
+  lateSlots,
+  missedOf,
+  type MissedSlots,
+  nextSlotAfter,
+  phaseMs,
+} from '../slots.ts';
 
 /** When a plant is due, and from when on: the rule by which one period follows another. */
 
@@ -35,12 +42,12 @@ export function periodNow<Reason extends string>(
   // A poll wakes before its slot, so its row may exist before the slot itself. It belongs to the period that ends.
   const atMs = Math.max(nowMs, (lastSlotMs ?? -1) + 1);
   const fromMs = isActive ? nextSlotAfter(grid, atMs) : atMs;
-  const missed = missedOf(open, lastSlotMs, atMs);
+  const missed = neverPolled(open, lastSlotMs, atMs);
   return { period: { fromMs, ...grid, reason }, change: { atMs, missed } };
 }
 
 /** A loop that starts with empty state has polled none of the old grid's last slots, and will not. */
-function missedOf(
+function neverPolled(
   open: PlantPeriod | undefined,
   lastSlotMs: number | null,
   atMs: number,
@@ -49,10 +56,8 @@ function missedOf(
   // A slot at `atMs` itself does not belong to the closed period.
   const late = lateSlots(open, Math.max(lastSlotMs ?? 0, open.fromMs - 1), atMs - 1);
   if (late === null) return null;
-  const { catchUp, missedFromMs, overflowFromMs, overflowCount } = late;
-  return {
-    intervalMs: open.intervalMs,
-    rows: { fromMs: missedFromMs ?? catchUp, toMs: catchUp },
-    overflow: overflowFromMs === null ? null : { slotMs: overflowFromMs, slots: overflowCount },
-  };
+  const { rows, overflow = null } = missedOf(late) ?? {};
+  // The newest slot is not polled either.
+  const fromMs = rows?.fromMs ?? late.catchUp;
+  return { intervalMs: open.intervalMs, rows: { fromMs, toMs: late.catchUp }, overflow };
 }

@@ -4,8 +4,8 @@ import {
   catchUpWaitMsMax,
   type Grid,
   isLate,
-  type LateSlots,
   lateSlots,
+  missedOf,
   nextSlotAfter,
 } from '../../domain/slots.ts';
 import type { LoopState } from './messages.ts';
@@ -101,21 +101,12 @@ export function dueSlotPoll(state: LoopState, nowMs: number, earlyMs: number): S
   const late = lateSlots(grid, answeredUntil(state), nowMs + earlyMs);
   if (late === null) return null;
   const isLateNow = isLate(grid, late.catchUp, nowMs);
-  const isCatchUp = isLateNow || late.missedCount > 0 || late.overflowCount > 0;
+  const isCatchUp = isLateNow || late.missedCount > 0;
   return {
     slotMs: late.catchUp,
     trigger: isCatchUp ? 'CATCH_UP' : 'SCHEDULE',
     missed: missedOf(late),
     isPostponed: isLateNow && catchUpWaitMsMax(grid, nowMs) > 0,
-  };
-}
-
-function missedOf(late: LateSlots): MissedSlots | null {
-  if (late.missedCount === 0) return null;
-  const { missedFromMs: fromMs, missedToMs: toMs, overflowFromMs, overflowCount } = late;
-  return {
-    rows: fromMs === null || toMs === null ? null : { fromMs, toMs },
-    overflow: overflowFromMs === null ? null : { slotMs: overflowFromMs, slots: overflowCount },
   };
 }
 

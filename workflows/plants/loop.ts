@@ -59,7 +59,7 @@ export interface LoopEffects extends Pick<
   /** Starts the closing of a day; does nothing where it was started before. */
   startClosing(closing: Closing): Promise<void>;
   /** Shows the plant's state to people. */
-  showDetails(): void;
+  showDetails(state: PlantState): void;
   showStatus(status: Status): void;
   isHistoryLong(): boolean;
   /** False while somebody waits for an answer of this run. */
@@ -199,7 +199,7 @@ export class PlantLoop {
       return done;
     }
     if (this.#isRunOver()) return this.#changeRuns(this.#state);
-    this.#effects.showDetails();
+    this.#effects.showDetails(this.plantState());
     // Nobody else wanted a turn.
     if (isDue) return done;
     this.#isTaskFresh = true;

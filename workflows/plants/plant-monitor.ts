@@ -48,10 +48,7 @@ const ownErrorWaitMs = 30_000;
 /** One plant's loop in Temporal: waits for its slot, polls, waits again; for ever. */
 export async function monitorPlant(input: MonitorInput): Promise<void> {
   const { plantId } = input;
-  const loop: PlantLoop = new PlantLoop(input, {
-    ...effectsOf(plantId),
-    showDetails: () => setCurrentDetails(currentDetails(loop.plantState())),
-  });
+  const loop = new PlantLoop(input, effectsOf(plantId));
   hear(loop, plantId);
   for (;;) {
     try {
@@ -83,7 +80,7 @@ async function waitForWork(
   await condition(hasWork, Math.max(1, untilMs - Date.now()), { summary });
 }
 
-function effectsOf(plantId: string): Omit<LoopEffects, 'showDetails'> {
+function effectsOf(plantId: string): LoopEffects {
   return {
     nowMs: () => Date.now(),
     random: () => Math.random(),
@@ -97,6 +94,7 @@ function effectsOf(plantId: string): Omit<LoopEffects, 'showDetails'> {
     writeMissed: (args, path) => pollEffects.steps(path).writeMissed(args),
     poll: (request) => pollPlant(request, pollEffects),
     startClosing: (closing) => startClosing(plantId, closing),
+    showDetails: (state) => setCurrentDetails(currentDetails(state)),
     showStatus: (status) => upsertSearchAttributes([{ key: plantStatusKey, value: status }]),
     isHistoryLong: () => workflowInfo().continueAsNewSuggested,
     areHandlersFinished: allHandlersFinished,

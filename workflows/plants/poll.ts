@@ -182,7 +182,7 @@ async function fetchAll(
   let attempts = attemptsBefore;
   let durationMs = 0;
   for (let first = begun; ; first = null) {
-    const isFirst = attempts === attemptsBefore && course === 'STEPS';
+    const isFirst = attempts === 0 && course === 'STEPS';
     const result =
       first ??
       (await effects.fetchReadings(
