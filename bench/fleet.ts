@@ -30,9 +30,6 @@ export interface BenchFleet {
   stop(): Promise<void>;
 }
 
-/** Number of plants that fit into one statement's parameters. */
-const plantsPerInsert = 1_000;
-
 export async function startFleet(options: {
   plants: number;
   intervalS: number;
@@ -102,7 +99,6 @@ async function readBackendPid(db: Kysely<Database>): Promise<number> {
   return rows[0]?.pid ?? 0;
 }
 
-/** Inserts the plants, in as many statements as their parameters need. */
 export async function addPlants(
   db: Kysely<Database>,
   config: Config,
@@ -110,8 +106,5 @@ export async function addPlants(
   intervalS: number,
 ): Promise<void> {
   const masterKeys = requireMasterKeys(config);
-  for (let begin = 0; begin < plants.length; begin += plantsPerInsert) {
-    const part = plants.slice(begin, begin + plantsPerInsert);
-    await insertDemo({ db, masterKeys }, part, { intervalS, activatedAtMs: Date.now() });
-  }
+  await insertDemo({ db, masterKeys }, plants, { intervalS, activatedAtMs: Date.now() });
 }

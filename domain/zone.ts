@@ -106,3 +106,9 @@ export function isValidTimezone(text: string): boolean {
 function zoned(atMs: number, timezone: string): Temporal.ZonedDateTime {
   return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone);
 }
+
+/** The zone that all of them share, else UTC. */
+export function sharedZone(all: readonly { timezone: string }[]): string {
+  const [zone = 'UTC', ...others] = new Set(all.map(({ timezone }) => timezone));
+  return others.length === 0 ? zone : 'UTC';
+}

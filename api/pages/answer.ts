@@ -29,13 +29,19 @@ export function ownPath(value: unknown, fallback: string): string {
   return typeof value === 'string' && /^\/(?![/\\])[^\\\s]*$/.test(value) ? value : fallback;
 }
 
-/** The person who views the page. @throws Problem, which leads a browser to the sign-in or to the change of password. */
-export async function viewerOf(c: Context<ApiEnv>): Promise<Person> {
+/** The person who is signed in, also with a password that must be changed. @throws Problem, which leads to the sign-in. */
+export async function signedInOf(c: Context<ApiEnv>): Promise<Person> {
   const identity = await c.get('identify')();
   if (identity === null) throw new Problem('not-signed-in', 'Sign in first.');
-  if (identity.person.mustChangePassword)
-    throw new Problem('password-change-required', 'Change your password first.');
   return identity.person;
+}
+
+/** The person who views the page. @throws Problem, which leads a browser to the sign-in or to the change of password. */
+export async function viewerOf(c: Context<ApiEnv>): Promise<Person> {
+  const person = await signedInOf(c);
+  if (person.mustChangePassword)
+    throw new Problem('password-change-required', 'Change your password first.');
+  return person;
 }
 
 /** As `viewerOf`, for operators and administrators only. */

@@ -1,4 +1,4 @@
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import { html } from 'hono/html';
 
 import type { UserRow } from '../../db/people/users.ts';
@@ -9,7 +9,7 @@ import { signedInAs } from '../auth/tokens.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type ApiEnv, deciderOf, type Person } from '../env.ts';
 import { Problem } from '../problem.ts';
-import { answerPage, ownPath } from '../pages/answer.ts';
+import { answerPage, ownPath, signedInOf } from '../pages/answer.ts';
 import type { Html } from '../pages/components.ts';
 import { type AssetUrls, sheetPage } from '../pages/layout.ts';
 import { passwordForm, signInForm } from './sign-in-page.ts';
@@ -93,18 +93,13 @@ function addLink(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void {
 }
 
 function addPassword(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void {
-  async function personOf(c: Context<ApiEnv>): Promise<Person> {
-    const identity = await c.get('identify')();
-    if (identity === null) throw new Problem('not-signed-in', 'Sign in first.');
-    return identity.person;
-  }
   const form = ({ email, mustChangePassword: first }: Person, error: string | null): Html =>
     sheetPage('Change password', assets, passwordForm({ email, first, error }));
 
-  routes.get('/password', async (c) => answerPage(c, form(await personOf(c), null)));
+  routes.get('/password', async (c) => answerPage(c, form(await signedInOf(c), null)));
 
   routes.post('/password', async (c) => {
-    const person = await personOf(c);
+    const person = await signedInOf(c);
     const body = await c.req.parseBody();
     const next = text(body['new_password']);
     try {

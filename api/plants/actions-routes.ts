@@ -9,7 +9,7 @@ import { credentialsSchema, untilSchema, wordsSchema } from './plant-body.ts';
 import { jsonOf } from '../json.ts';
 import { reading, writing } from '../problem.ts';
 import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
-import { plantIdParam } from './schemas.ts';
+import { plantIdParam, pollSchema } from './schemas.ts';
 
 /** The routes by which people act on a plant: poll, pause, resume, silence, and new credentials. */
 
@@ -19,8 +19,8 @@ const pollAnswerSchema = z
   .object({
     plant_id: z.string(),
     scheduled_for: instantSchema,
-    trigger: z.enum(['SCHEDULE', 'START', 'MANUAL', 'CATCH_UP']),
-    outcome: z.enum(['OK', 'PARTIAL', 'FAILED', 'SKIPPED_LOCKED', 'SKIPPED_INACTIVE', 'MISSED']),
+    trigger: pollSchema.shape.trigger,
+    outcome: pollSchema.shape.outcome,
     attempts: z.int(),
     duration_ms: z.number().nullable(),
     adapter_error_type: z.enum(adapterErrorTypes).nullable(),

@@ -1,7 +1,6 @@
 import { ScheduleOverlapPolicy } from '@temporalio/client';
 
 import { decideCredentials } from '../../db/plants/decisions.ts';
-import { findPlantIn } from '../../db/plants/plants.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import type { PlantDraft } from '../../domain/plants/plant-draft.ts';
 import {
@@ -22,7 +21,7 @@ import type { PollAnswer } from '../../workflows/plants/messages.ts';
 import type { ApiDeps, OpenedCredentials } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import type { FleetView } from './fleet-view.ts';
-import { orProblem, problemOf } from './refusals.ts';
+import { orProblem, plantOr404, problemOf } from './refusals.ts';
 
 /**
  * What a signed-in person can do, for the routes and the pages: the actions of `operations/`. After each, the view of the fleet
@@ -53,10 +52,14 @@ export function createActions(
     deps.seal(accountId, checkCredentials(deps, brand, credentials));
 
   /** Tells the loop of a decision. The decision stands even if that fails: the loop reads it within a minute. */
-  async function decided(plantId: string, { refused }: Pick<Decided, 'refused'>) {
-    if (refused[0] !== undefined) throw problemOf(refused[0]);
+  async function tell(plantId: string) {
     fleet.invalidate();
     return { loop_told: (await tellLoops(temporal, [plantId])).told === 1 };
+  }
+
+  async function decided(plantId: string, { refused }: Decided) {
+    if (refused[0] !== undefined) throw problemOf(refused[0]);
+    return tell(plantId);
   }
 
   return {
@@ -78,8 +81,8 @@ export function createActions(
     },
 
     async ack(acting: Acting, alertId: number, ack: Parameters<typeof acknowledge>[2]) {
-      const alert = orProblem(await acknowledge(act(acting), alertId, ack));
-      return { ...alert, ...(await decided(alert.plant_id, { refused: [] })) };
+      const { plant_id: plantId } = orProblem(await acknowledge(act(acting), alertId, ack));
+      await tell(plantId);
     },
 
     /** Waits for that poll's outcome, at most 30 s. */
@@ -101,8 +104,7 @@ export function createActions(
 
     /** Replaces the credentials of the plant's account. `active` counts the plants of the account that are polled now. */
     async replaceCredentials(acting: Acting, plantId: string, credentials: OpenedCredentials) {
-      const plant = await findPlantIn(db, acting.scope, plantId);
-      if (plant === undefined) throw problemOf({ refusal: 'UNKNOWN_PLANT', plantId });
+      const plant = await plantOr404(db, acting.scope, plantId);
       const { vendor_account_id: accountId, brand } = plant;
       const sealed = seal(accountId, brand, credentials);
       const stored = await decideCredentials(db, sealed, acting.by, new Date(deps.clock()));

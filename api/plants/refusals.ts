@@ -1,5 +1,8 @@
 import { sentenceOf } from '../../domain/wording.ts';
+import type { Db } from '../../db/database.ts';
 import type { AddProblem } from '../../db/plants/add-plants.ts';
+import { findPlantIn, type PlantRow } from '../../db/plants/plants.ts';
+import type { PlantScope } from '../../db/scope.ts';
 import type { PlantField } from '../../domain/plants/plant-draft.ts';
 import type { Refusal } from '../../operations/plants/actions.ts';
 import { Problem } from '../problem.ts';
@@ -19,6 +22,13 @@ const apiFields: Partial<Record<PlantField, string>> = {
 export function orProblem<Done extends object>(result: Done | Refusal): Done {
   if ('refusal' in result) throw problemOf(result);
   return result;
+}
+
+/** The plant, if the person may see it. Throws Problem 404. */
+export async function plantOr404(db: Db, scope: PlantScope, plantId: string): Promise<PlantRow> {
+  const plant = await findPlantIn(db, scope, plantId);
+  if (plant === undefined) throw problemOf({ refusal: 'UNKNOWN_PLANT', plantId });
+  return plant;
 }
 
 export function problemOf(refusal: Refusal): Problem {

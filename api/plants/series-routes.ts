@@ -2,7 +2,6 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 
 import { readPage } from '../../db/page.ts';
-import { findPlantIn, type PlantRow } from '../../db/plants/plants.ts';
 import { listPollLogs, readPower } from '../../db/plants/poll-logs.ts';
 import { findDays } from '../../db/plants/snapshots.ts';
 import { addDays, endOfDayMs, instantOf, localDateAt } from '../../domain/zone.ts';
@@ -14,6 +13,7 @@ import { type ApiEnv, plantScope } from '../env.ts';
 import { Problem, problems, reading } from '../problem.ts';
 import { access, answers, instantSchema, newRoutes } from '../route.ts';
 import { dateQuery, instantQuery } from './plant-body.ts';
+import { plantOr404 } from './refusals.ts';
 import { daySchema, plantIdParam, pollJson, pollSchema } from './schemas.ts';
 
 /** A plant over time: its days, its rows of the ledger and its power. */
@@ -106,11 +106,8 @@ const power = createRoute({
 const dayColumns = Object.keys(daySchema.shape) as (keyof typeof daySchema.shape)[];
 
 export function plantSeriesRoutes(deps: ApiDeps) {
-  async function plantOf(c: Context<ApiEnv>, id: string): Promise<PlantRow> {
-    const plant = await findPlantIn(deps.db, plantScope(c.get('person')), id);
-    if (plant === undefined) throw new Problem('not-found', 'There is no such plant.');
-    return plant;
-  }
+  const plantOf = (c: Context<ApiEnv>, id: string) =>
+    plantOr404(deps.db, plantScope(c.get('person')), id);
 
   return newRoutes()
     .openapi(snapshots, async (c) => {

@@ -8,7 +8,7 @@ import { createVendors } from '../../activities/plants/vendor.ts';
 import { createFixtureAdapter, registry } from '../../adapters/clouds/registry.ts';
 import { findAccounts, insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
 import { noLocks } from '../../db/lock.ts';
-import { findPlant, insertPlants, updatePlants } from '../../db/plants/plants.ts';
+import { findTakenPlants, insertPlants, updatePlants } from '../../db/plants/plants.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { addDays, dayMs, localDateAt } from '../../domain/zone.ts';
@@ -48,9 +48,7 @@ export interface SeedOptions {
 export async function seedDemo(options: SeedOptions): Promise<{ demo: number; generated: number }> {
   const { db, progress } = options;
   const nowMs = Date.now();
-  const fresh: DemoPlant[] = [];
-  for (const plant of demoPlants)
-    if ((await findPlant(db, plant.id)) === undefined) fresh.push(plant);
+  const fresh = await missingOf(db, demoPlants);
   if (fresh.length > 0) {
     progress(
       `seeding ${fresh.length} demo plants: ${pastDays} days of energy and the last 24 hours, poll by poll`,
@@ -61,16 +59,19 @@ export async function seedDemo(options: SeedOptions): Promise<{ demo: number; ge
     });
     await playPast(options, fresh, nowMs);
   }
-  const generated: DemoPlant[] = [];
-  for (let n = 0; n < options.generated; n += 1) {
-    const plant = generatedPlant(n);
-    if ((await findPlant(db, plant.id)) === undefined) generated.push(plant);
-  }
+  const wanted = Array.from({ length: options.generated }, (_, n) => generatedPlant(n));
+  const generated = await missingOf(db, wanted);
   if (generated.length > 0) {
     await insertDemo(options, generated, { intervalS: options.intervalS, activatedAtMs: nowMs });
     progress(`added ${generated.length} generated plants`);
   }
   return { demo: fresh.length, generated: generated.length };
+}
+
+/** The plants whose ids are not in the database. */
+async function missingOf(db: Kysely<Database>, plants: readonly DemoPlant[]): Promise<DemoPlant[]> {
+  const known = new Set((await findTakenPlants(db, plants)).map(({ id }) => id));
+  return plants.filter(({ id }) => !known.has(id));
 }
 
 /** Adds plants with their accounts and invented credentials. */
@@ -80,8 +81,9 @@ export async function insertDemo(
   row: { intervalS: number; activatedAtMs: number },
 ): Promise<void> {
   await options.db.transaction().execute(async (trx) => {
-    for (const { account, brand } of plants) {
-      if ((await findAccounts(trx, [account])).length > 0) continue;
+    const accounts = new Map(plants.map(({ account, brand }) => [account, brand]));
+    for (const { id } of await findAccounts(trx, [...accounts.keys()])) accounts.delete(id);
+    for (const [account, brand] of accounts) {
       await insertAccount(trx, { id: account, brand, name: account });
       await replaceCredentials(
         trx,

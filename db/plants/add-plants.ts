@@ -36,8 +36,6 @@ export class AddedMeanwhile extends Error {
   override readonly name = 'AddedMeanwhile';
 }
 
-/** Plants per statement: each has thirteen parameters, and a statement takes 65,535. */
-const plantsPerInsert = 1_000;
 const uniqueViolation = '23505';
 const foreignKeyViolation = '23503';
 
@@ -125,8 +123,7 @@ async function write(
     poll_interval_s: draft.interval ?? intervalS,
     integration_status: draft.status ?? (canLogIn(draft.account) ? 'ACTIVE' : 'PENDING_DOCS'),
   }));
-  for (let from = 0; from < plants.length; from += plantsPerInsert)
-    await insertPlants(trx, plants.slice(from, from + plantsPerInsert));
+  await insertPlants(trx, plants);
   await recordDecisions(
     trx,
     plants.map((plant) => ({

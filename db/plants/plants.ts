@@ -88,12 +88,15 @@ export type NewPlant = Pick<
   | 'integration_status'
 > & { activated_at?: Date; status_profile?: StatusProfile };
 
+/** A statement takes 65,535 parameters, a plant up to 14 of them. */
+const plantsPerInsert = 1_000;
+
+/** Inserts any number of plants. Call it within a transaction: it may take several statements. */
 export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise<void> {
-  if (plants.length > 0)
-    await db
-      .insertInto('plants')
-      .values([...plants])
-      .execute();
+  for (let from = 0; from < plants.length; from += plantsPerInsert) {
+    const part = plants.slice(from, from + plantsPerInsert);
+    await db.insertInto('plants').values(part).execute();
+  }
 }
 
 /** Which plants to read; an absent field does not restrict. */

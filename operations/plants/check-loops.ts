@@ -1,6 +1,11 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 
-import { plantStateQuery, pollWorkflowId } from '../../workflows/plants/messages.ts';
+import { lockKey, type Locks } from '../../db/lock.ts';
+import {
+  plantOfWorkflowId,
+  plantStateQuery,
+  pollWorkflowId,
+} from '../../workflows/plants/messages.ts';
 import { askEach } from '../ask-each.ts';
 import { listRunning, lockDomain } from '../loops.ts';
 import { monitorPlantType } from './loops.ts';
@@ -71,4 +76,52 @@ export async function compareLoops<Plant extends { id: string }>(
   const unlisted = plants.filter(({ id }) => !listed.has(pollWorkflowId(id)));
   const runs = await askEach(unlisted, ({ id }) => loops.isRunning(pollWorkflowId(id)));
   return { listed, plants, missing: unlisted.filter((_, index) => runs[index] !== true) };
+}
+
+/** The workflows that are the loop of none of the plants. */
+export function strangersTo(
+  plants: readonly { id: string }[],
+  workflowIds: Iterable<string>,
+): string[] {
+  const known = new Set(plants.map(({ id }) => id));
+  return [...workflowIds].filter((workflowId) => !known.has(plantOfWorkflowId(workflowId) ?? ''));
+}
+
+/** The listed workflows that run and are the loop of none of the plants. */
+export async function runningStrangers(
+  loops: Pick<AuditedLoops, 'isRunning'>,
+  plants: readonly { id: string }[],
+  listed: Iterable<string>,
+): Promise<string[]> {
+  const strangers = strangersTo(plants, listed);
+  const runs = await askEach(strangers, (workflowId) => loops.isRunning(workflowId));
+  return strangers.filter((_, index) => runs[index]);
+}
+
+/** A lock of a plant. */
+export interface HeldLock {
+  key: string;
+  plantId: string;
+  /** -1: without an end. */
+  ttlMs: number;
+  owner: string;
+  /** The owner's workflow id; null if it belongs to another cluster or namespace. */
+  ownerId: string | null;
+}
+
+/** Every held lock of plants, and the part of an owner that names this cluster and namespace. */
+export async function heldLocks(
+  loops: Pick<AuditedLoops, 'lockDomain'>,
+  locks: Pick<Locks, 'list'>,
+): Promise<{ domain: string; held: HeldLock[] }> {
+  const listed = await locks.list();
+  const domain = listed.length === 0 ? '' : await loops.lockDomain();
+  const held = listed.map(({ key, ttlMs, owner }) => ({
+    key,
+    plantId: key.slice(lockKey('plant', '').length),
+    ttlMs,
+    owner,
+    ownerId: owner.startsWith(`${domain}/`) ? owner.slice(domain.length + 1) : null,
+  }));
+  return { domain, held };
 }

@@ -25,12 +25,18 @@ import {
 } from '../../db/plants/check-ledger.ts';
 import { plantLedger } from '../../db/plants/ledger.ts';
 import type { Db } from '../../db/database.ts';
-import { lockKey, type Locks } from '../../db/lock.ts';
+import type { Locks } from '../../db/lock.ts';
 import type { Database } from '../../db/tables.ts';
 import { plantOfWorkflowId, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { findGaps, judgeGaps, type JudgedGaps, type LostGap } from './check-gaps.ts';
-import { askEach } from '../ask-each.ts';
-import { type AuditedLoops, auditedLoops, compareLoops } from './check-loops.ts';
+import {
+  type AuditedLoops,
+  auditedLoops,
+  compareLoops,
+  heldLocks,
+  runningStrangers,
+  strangersTo,
+} from './check-loops.ts';
 
 /**
  * The check of the invariants, which hold for the ledger, the loops and the locks whatever happened to the system. It reads
@@ -309,9 +315,7 @@ async function checkLoops(db: Kysely<Database>, loops: AuditedLoops) {
   const readPlants = () => listPlantsToWatch(db);
   const createdBeforeMs = Date.now() - reconciledWithinMs;
   const { listed, plants, missing } = await compareLoops(loops, readPlants);
-  const strangers = strangersTo(plants, [...listed]);
-  const runs = await askEach(strangers, (workflowId) => loops.isRunning(workflowId));
-  const running = strangers.filter((_, index) => runs[index]);
+  const running = await runningStrangers(loops, plants, listed);
   // A plant may have been added while the loops were listed.
   const unknown = running.length === 0 ? [] : strangersTo(await readPlants(), running);
   return {
@@ -332,19 +336,11 @@ async function checkLoops(db: Kysely<Database>, loops: AuditedLoops) {
   };
 }
 
-/** The workflows that are the loop of none of the plants. */
-function strangersTo(plants: readonly { id: string }[], workflowIds: readonly string[]): string[] {
-  const known = new Set(plants.map(({ id }) => id));
-  return workflowIds.filter((workflowId) => !known.has(plantOfWorkflowId(workflowId) ?? ''));
-}
-
 /** Every lock has an end and belongs to the loop of its plant in this cluster and namespace. */
 async function checkLocks(loops: AuditedLoops, locks: Pick<Locks, 'list'>) {
-  const held = await locks.list();
-  const domain = held.length === 0 ? '' : await loops.lockDomain();
-  const violations = held.flatMap(({ key, ttlMs, owner }) => {
-    const subjectId = key.slice(lockKey('plant', '').length);
-    const isOurs = owner === `${domain}/${pollWorkflowId(subjectId)}`;
+  const { domain, held } = await heldLocks(loops, locks);
+  const violations = held.flatMap(({ key, plantId: subjectId, ttlMs, owner, ownerId }) => {
+    const isOurs = ownerId === pollWorkflowId(subjectId);
     const foreign = `${key} belongs to ${owner}, not to the plant's loop in ${domain}.`;
     return [
       ...(ttlMs >= 0

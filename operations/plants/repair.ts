@@ -2,14 +2,20 @@ import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
 import { listFleet } from '../../db/plants/fleet.ts';
-import { lockKey, type Locks } from '../../db/lock.ts';
+import type { Locks } from '../../db/lock.ts';
 import { listUnseenChanges } from '../../db/plants/operations.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { plantOfWorkflowId, pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { askEach } from '../ask-each.ts';
 import { triggerReconciliation } from '../fleet-schedule.ts';
-import { type AuditedLoops, auditedLoops, compareLoops } from './check-loops.ts';
+import {
+  type AuditedLoops,
+  auditedLoops,
+  compareLoops,
+  heldLocks,
+  runningStrangers,
+} from './check-loops.ts';
 import { createPlantLoops } from './loops.ts';
 
 /**
@@ -35,16 +41,15 @@ export async function planRepairs({
 }): Promise<Repair[]> {
   const loops = auditedLoops(client);
   const { listed, plants, missing } = await compareLoops(loops, () => listFleet(db));
-  const plantIds = new Set(plants.map((plant) => plant.id));
   const missingIds = new Set(missing.map((plant) => plant.id));
   const repairs = missing.map(({ id, name, brand }): Repair => {
     const sentence = `start the loop ${pollWorkflowId(id)}`;
     return { kind: 'START_LOOP', plant_id: id, name, brand, sentence };
   });
-  for (const workflowId of [...listed].toSorted()) {
+  for (const workflowId of (await runningStrangers(loops, plants, listed)).toSorted()) {
     const plantId = plantOfWorkflowId(workflowId);
     // A person started a workflow of any other name by hand, and ends it.
-    if (plantId === null || plantIds.has(plantId) || !(await loops.isRunning(workflowId))) continue;
+    if (plantId === null) continue;
     const sentence = `tell the loop ${workflowId} that its plant is gone`;
     repairs.push({ kind: 'TELL_LOOP', plant_id: plantId, sentence });
   }
@@ -62,12 +67,9 @@ export async function planRepairs({
  * another cluster stays: it ends by itself, and until then says that the other cluster polls.
  */
 async function planLocks(loops: AuditedLoops, locks: Pick<Locks, 'list'>): Promise<Repair[]> {
-  const held = await locks.list();
-  const domain = held.length === 0 ? '' : await loops.lockDomain();
+  const { held } = await heldLocks(loops, locks);
   const repairs: Repair[] = [];
-  for (const { key, ttlMs, owner } of held) {
-    const plantId = key.slice(lockKey('plant', '').length);
-    const ownerId = owner.startsWith(`${domain}/`) ? owner.slice(domain.length + 1) : null;
+  for (const { key, plantId, ttlMs, owner, ownerId } of held) {
     const isDead = ownerId !== null && !(await loops.isRunning(ownerId));
     if (ttlMs >= 0 && !isDead) continue;
     const why = ttlMs < 0 ? 'it has no end' : `its owner ${ownerId ?? owner} does not run`;

@@ -1,15 +1,16 @@
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 
-import type { Db } from '../../../db/database.ts';
-import { listPlants, type PlantView } from '../../../db/plants/plants.ts';
+import type { PlantRow } from '../../../db/plants/plants.ts';
 import type { Acting, Actions } from '../actions.ts';
 import type { ApiDeps } from '../../deps.ts';
-import { actingOf, type ApiEnv, type Person, plantScope } from '../../env.ts';
+import { actingOf, type ApiEnv } from '../../env.ts';
 import { Problem } from '../../problem.ts';
 import { answerPage, ownPath, staffOf } from '../../pages/answer.ts';
 import { textField, untilField } from '../../pages/form.ts';
 import { type AssetUrls, page } from '../../pages/layout.ts';
+import { plantOr404 } from '../refusals.ts';
+import { plantPath } from './paths.ts';
 import { pollAnswer, pollAnswerText } from './plant.ts';
 
 /** The forms of the pages about plants: each calls an action and leads back to its page. */
@@ -44,12 +45,12 @@ export function actionRoutes(deps: ApiDeps, actions: Actions, assets: AssetUrls)
   form('/plants/:id/pause', async (acting, id, fields) => {
     const reason = textField(fields['reason'], 'The reason', reasonLengthMax);
     await actions.pause(acting, id, { until: untilOf(fields), reason });
-    return pathOf(id);
+    return plantPath(id);
   });
 
   form('/plants/:id/resume', async (acting, id) => {
     await actions.resume(acting, id);
-    return pathOf(id);
+    return plantPath(id);
   });
 
   form('/plants/:id/silence', async (acting, id, fields) => {
@@ -58,17 +59,18 @@ export function actionRoutes(deps: ApiDeps, actions: Actions, assets: AssetUrls)
     if (!ends && until === null)
       throw new Problem('invalid-request', 'Say for how long its alerts are silenced.');
     await actions.silence(acting, id, { until, reason: null });
-    return pathOf(id);
+    return plantPath(id);
   });
 
   routes.post('/plants/:id/poll', async (c) => {
     const person = await staffOf(c);
-    const plant = await findPlant(deps.db, person, c.req.param('id'));
-    const words = await pollWords(actions, actingOf(c, person), plant);
+    const acting = actingOf(c, person);
+    const plant = await plantOr404(deps.db, acting.scope, c.req.param('id'));
+    const words = await pollWords(actions, acting, plant);
     // The rest of the page has changed with the answer.
     c.header('hx-trigger', 'renew');
     const content = html`${pollAnswer(words)}
-      <p><a href="${pathOf(plant.id)}">Back to ${plant.name}</a></p>`;
+      <p><a href="${plantPath(plant.id)}">Back to ${plant.name}</a></p>`;
     const frame = { title: plant.name, section: 'fleet', viewer: person, assets } as const;
     return answerPage(c, page({ ...frame, renderedAt: '', refreshS: null }, content));
   });
@@ -76,14 +78,8 @@ export function actionRoutes(deps: ApiDeps, actions: Actions, assets: AssetUrls)
   return routes;
 }
 
-async function findPlant(db: Db, person: Person, id: string): Promise<PlantView> {
-  const [plant] = await listPlants(db, { ids: [id] }, plantScope(person));
-  if (plant === undefined) throw new Problem('not-found', 'There is no such plant.');
-  return plant;
-}
-
 /** The outcome of the poll, or why it was refused, as a sentence for the page. */
-async function pollWords(actions: Actions, acting: Acting, plant: PlantView): Promise<string> {
+async function pollWords(actions: Actions, acting: Acting, plant: PlantRow): Promise<string> {
   try {
     const answer = await actions.poll(acting, plant.id);
     return pollAnswerText({
@@ -98,8 +94,4 @@ async function pollWords(actions: Actions, acting: Acting, plant: PlantView): Pr
     if (error instanceof Problem) return error.message;
     throw error;
   }
-}
-
-function pathOf(id: string): string {
-  return `/plants/${encodeURIComponent(id)}`;
 }

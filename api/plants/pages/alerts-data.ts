@@ -1,3 +1,4 @@
+import { sharedZone } from '../../../domain/zone.ts';
 import type { AlertView } from '../../../db/plants/alerts.ts';
 import type { AlertType } from '../../../domain/plants/facts.ts';
 import { incidentSentence } from '../../../domain/plants/incidents.ts';
@@ -33,9 +34,7 @@ export function groupByIncident(
 
 /** The sentence of an incident, in the zone that all its plants share, else in UTC. */
 function sinceSentence(brand: Brand | null, plants: readonly FleetRow[], nowMs: number): string {
-  const zones = new Set(plants.map((plant) => plant.timezone));
-  const [zone] = zones;
-  const timezone = zones.size === 1 && zone !== undefined ? zone : 'UTC';
+  const timezone = sharedZone(plants);
   const sinceMs = Math.min(...plants.map((plant) => plant.incident_since?.getTime() ?? nowMs));
   const sentence = incidentSentence(brand, sinceMs, timezone, nowMs);
   return sentence.replace(/\.$/, ` ${timezone}.`);

@@ -1,3 +1,4 @@
+import { plantPath } from './paths.ts';
 import { html } from 'hono/html';
 
 import type { AlertView } from '../../../db/plants/alerts.ts';
@@ -88,7 +89,7 @@ function alertTable(alerts: readonly AlertView[], view: AlertsPage): Html {
       'plant',
       'c-name',
       (alert) =>
-        html`<a href="/plants/${encodeURIComponent(alert.plant_id)}">${alert.plant_name}</a>
+        html`<a href="${plantPath(alert.plant_id)}">${alert.plant_name}</a>
           <small class="muted">${alert.brand}</small>`,
     ),
     column(

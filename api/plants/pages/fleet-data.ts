@@ -1,3 +1,4 @@
+import { sharedZone } from '../../../domain/zone.ts';
 import type { FleetView } from '../fleet-view.ts';
 import { scopedRows } from '../fleet-view.ts';
 import { filterFleet, fleetPage, fleetTotals, orderOf } from '../fleet-query.ts';
@@ -30,9 +31,7 @@ export async function readFleetPage(
   });
   const order = orderOf(query.sort === '' ? 'worst' : query.sort);
   const shown = fleetPage(found, order, { after: null, limit: query.pages * fleetPageSize });
-  const zones = new Set(rows.map((row) => row.timezone));
   const customers = new Set(rows.flatMap((row) => row.customer_id ?? []));
-  const [onlyZone] = zones;
   return {
     query,
     totals,
@@ -50,8 +49,7 @@ export async function readFleetPage(
     customers: scope.customerId === null ? [...customers].sort() : [],
     stopped: totals.monitoring_stopped ? { sinceMs: lastLookMs(rows) } : null,
     maySeeSystem: viewerMay(person).seeSystem,
-    // The zone that all plants share, else UTC.
-    timezone: zones.size === 1 && onlyZone !== undefined ? onlyZone : 'UTC',
+    timezone: sharedZone(rows),
     nowMs,
   };
 }

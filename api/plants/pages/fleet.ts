@@ -1,3 +1,4 @@
+import { plantPath } from './paths.ts';
 import { html } from 'hono/html';
 
 import { type Brand, brands, type Status, statuses } from '../../../domain/plants/plant.ts';
@@ -235,7 +236,7 @@ function table(view: FleetPage): Html {
 }
 
 function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
-  const href = `/plants/${encodeURIComponent(plant.id)}`;
+  const href = plantPath(plant.id);
   const { status, stale } = plant;
   // A plant without anything to do is shown muted.
   const isCalm = status === 'GREEN' && plant.open_alerts === 0;

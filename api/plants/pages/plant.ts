@@ -1,3 +1,4 @@
+import { plantPath } from './paths.ts';
 import { html } from 'hono/html';
 
 import type { PlantView } from '../../../db/plants/plants.ts';
@@ -59,8 +60,6 @@ export interface PlantPage extends PlantDetail {
   mayAct: boolean;
 }
 
-const path = (id: string): string => `/plants/${encodeURIComponent(id)}`;
-
 export function plantContent(view: PlantPage): Html {
   const { plant } = view;
   const kw = plant.installed_capacity_kw;
@@ -104,7 +103,7 @@ export function plantContent(view: PlantPage): Html {
 
 function actions({ plant, nowMs }: PlantPage): Html {
   const pausedWhy = whyNotPolled(plant);
-  const poll = `${path(plant.id)}/poll`;
+  const poll = `${plantPath(plant.id)}/poll`;
   const pollButton =
     pausedWhy === null
       ? html`<button class="main" type="submit">${busyText('Poll now', 'polling…')}</button>`
@@ -149,19 +148,19 @@ function pauseMenu({ id }: PlantView): Html {
     /></label>`;
   return html`<details class="menu button-menu" id="pause">
     <summary>Pause</summary>
-    ${sheetForm(`${path(id)}/pause`, fields, 'Pause polling')}
+    ${sheetForm(`${plantPath(id)}/pause`, fields, 'Pause polling')}
   </details>`;
 }
 
 function resumeForm({ id }: PlantView): Html {
-  return html`<form id="resume" ${sentInPlace(`${path(id)}/resume`)}>
+  return html`<form id="resume" ${sentInPlace(`${plantPath(id)}/resume`)}>
     <button type="submit">${busyText('Resume', 'resuming…')}</button
     ><span class="form-error" role="alert"></span>
   </form>`;
 }
 
 function silenceMenu(plant: PlantView, nowMs: number): Html {
-  const action = `${path(plant.id)}/silence`;
+  const action = `${plantPath(plant.id)}/silence`;
   if (silencedUntil(plant, nowMs) !== null)
     return html`<form id="unsilence" ${sentInPlace(action)}>
       <input type="hidden" name="for" value="0" /><button type="submit">End silence</button
@@ -300,7 +299,7 @@ function alertLine({ plant, alerts, mayAct, nowMs }: PlantPage): Html {
         ${isOver ? doneMark() : mark(alert.severity)}
         <div class="line">
           <span><b>${isOver ? '' : alert.severity}</b> ${alert.message}</span
-          >${mayAct && !isOver ? ackMenu(alert, path(plant.id)) : ''}
+          >${mayAct && !isOver ? ackMenu(alert, plantPath(plant.id)) : ''}
         </div>
         <div class="muted">
           ${alertType(alert)}${alert.device_sn === null ? '' : ` on ${alert.device_sn}`} ·

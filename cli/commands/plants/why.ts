@@ -1,6 +1,6 @@
 import { findLedgerKeptFrom } from '../../../db/ledger/prune.ts';
 import { plantLedger } from '../../../db/plants/ledger.ts';
-import { listPlants } from '../../../db/plants/plants.ts';
+import { findPlant } from '../../../db/plants/plants.ts';
 import { findWhyFacts } from '../../../db/plants/why.ts';
 import { explain, type Why } from '../../../domain/plants/why.ts';
 import { durationText, energyText } from '../../../domain/wording.ts';
@@ -41,8 +41,7 @@ export const why: Command = {
         );
       const found = await findWhyFacts(db, plantId, atMs, nowMs);
       if (found === null) throw unknownPlant(plantId);
-      const [view] = await listPlants(db, { ids: [plantId] });
-      return { facts: found, plant: view };
+      return { facts: found, plant: await findPlant(db, plantId) };
     });
     const explained = explain(facts);
     const heading = `${plantId}  ${visibleText(plant?.name ?? '')}`;

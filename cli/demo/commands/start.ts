@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join, resolve } from 'node:path';
 
 import { migrateToLatest } from '../../../db/migrate.ts';
-import { listPlants } from '../../../db/plants/plants.ts';
+import { listFleet } from '../../../db/plants/fleet.ts';
 import { claimDataDir } from '../../../stack/lock.ts';
 import { isPortFree } from '../../../stack/ports.ts';
 import { bringUpStack, checkPrerequisites, type Stack, StackError } from '../../../stack/up.ts';
@@ -177,7 +177,7 @@ async function prepare(
       const masterKeys = requireMasterKeys(config);
       const log = createLog('error', process.stderr);
       await seedDemo({ db, masterKeys, ...demo, log, progress: say });
-      const plants = (await listPlants(db)).length;
+      const plants = (await listFleet(db)).length;
       say(`${plants} plants`);
       return { plants, signInToken: await demoSignIn(db) };
     },
