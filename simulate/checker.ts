@@ -151,7 +151,7 @@ export class Checker {
       return;
     }
     const slotMs = Date.parse(answer.scheduled_for);
-    const row = this.#store.polls(plantId).findLast((one) => one.slotMs === slotMs);
+    const row = this.#store.findPoll(plantId, slotMs);
     if (row === undefined)
       return this.#fail(plantId, `answered with ${iso(slotMs)}, without a row`);
     // A skipped poll has no start: its slot counts.

@@ -257,6 +257,10 @@ export class Store {
     return this.#book(plantId).alerts;
   }
 
+  findPoll(plantId: string, slotMs: number): PollRow | undefined {
+    return this.#book(plantId).polls.get(slotMs);
+  }
+
   polls(plantId: string): PollRow[] {
     return inOrder(this.#book(plantId).polls);
   }
