@@ -66,15 +66,17 @@ create table notification_routes (
   -- who subscribed; null: a route of the ADMINs
   owner_id bigint references users (id) on delete cascade,
   unsubscribe_hash bytea check (octet_length(unsubscribe_hash) = 32),
-  -- since when it sends summaries, because of too many messages, and how many in a row were short
+  -- too many messages: since when it sends summaries only, when the newest was due, and how many in a row were short
   storm_since timestamptz,
-  short_summaries integer not null default 0,
+  storm_summary_at timestamptz,
+  storm_short_summaries integer not null default 0,
   -- what was open when it was made has its lines
   begun_at timestamptz,
   created_at timestamptz not null default now(),
   created_by text not null,
   removed_at timestamptz,
   check ((quiet_from is null) = (quiet_to is null)),
+  check ((storm_since is null) = (storm_summary_at is null)),
   check ((digest = 'NONE') = (digest_at is null)),
   check ((second_call_after_s is null) = (second_route_id is null)),
   check (second_route_id <> id),
