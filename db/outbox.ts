@@ -8,8 +8,12 @@ export interface Notification {
   subject: Subject;
   /** The alert that it announces; null if it is about something else. */
   alertId: number | null;
+  /** The problem that it announces; absent if it is about something else. */
+  problemId?: number;
   /** In capitals: `RAISED`, `FAILED`. */
   kind: Uppercase<string>;
+  /** Whether it tells of an end: only whoever was told of the beginning hears of it. */
+  isEnd: boolean;
   severity: AlertSeverity;
   /** Not sent before this instant, ms since the epoch. */
   notBeforeMs: number;
@@ -18,7 +22,7 @@ export interface Notification {
 /** Writes a notification once: a repeated step that writes it again changes nothing. */
 export async function addNotification(
   trx: Db,
-  { subject, alertId, kind, severity, notBeforeMs }: Notification,
+  { subject, alertId, problemId, kind, isEnd, severity, notBeforeMs }: Notification,
   nowMs: number,
 ): Promise<void> {
   await trx
@@ -27,11 +31,15 @@ export async function addNotification(
       subject_kind: subject.kind,
       subject_id: subject.id,
       alert_id: alertId,
+      problem_id: problemId ?? null,
       kind,
+      is_end: isEnd,
       severity,
       created_at: instant(nowMs),
       not_before: instant(notBeforeMs),
       dropped_at: null,
+      drop_reason: null,
+      routed_at: null,
     })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
@@ -41,7 +49,7 @@ export async function addNotification(
 export async function dropPending(trx: Db, alertId: number, nowMs: number): Promise<void> {
   await trx
     .updateTable('notifications')
-    .set({ dropped_at: instant(nowMs) })
+    .set({ dropped_at: instant(nowMs), drop_reason: 'ENDED' })
     .where('alert_id', '=', alertId)
     .where('dropped_at', 'is', null)
     .where('not_before', '>', instant(nowMs))

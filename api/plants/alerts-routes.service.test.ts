@@ -54,6 +54,7 @@ test.beforeAll(async () => {
         created_at: hour(5),
         not_before: hour(5),
         dropped_at: null,
+        is_end: false,
       },
       {
         alert_id: byName.get('yellow-old') ?? 0,

@@ -1,17 +1,20 @@
 -- How notifications reach people: channels, routes, messages, deliveries.
 
 alter table notifications
-  -- ENDED, TOO_OLD
+  -- ENDED, TOO_OLD, WITHHELD
   add column drop_reason text check (drop_reason ~ '^[A-Z][A-Z_]*$'),
+  -- whether it tells of an end
+  add column is_end boolean not null default false,
   -- when every route had its line; null: no route has looked at it
   add column routed_at timestamptz;
+alter table notifications alter column is_end drop default;
+update notifications set is_end = true where kind = 'RECOVERED';
 update notifications set drop_reason = 'ENDED' where dropped_at is not null;
 -- Nobody was told of what is older than this migration. What is still open then is told to each new route.
 update notifications set dropped_at = now(), drop_reason = 'TOO_OLD' where dropped_at is null;
 alter table notifications
   add check ((dropped_at is null) = (drop_reason is null));
 create index notifications_unrouted on notifications (not_before) where routed_at is null and dropped_at is null;
-create index notifications_subject on notifications (subject_kind, subject_id, id);
 
 -- A way out.
 create table notification_channels (
@@ -90,6 +93,10 @@ create table messages (
   route_id bigint references notification_routes (id),
   kind text not null check (kind in ('ALERTS', 'SUMMARY', 'DIGEST', 'TEST', 'HEARTBEAT')),
   created_at timestamptz not null,
+  -- a sentence above the lines
+  remark text,
+  -- the lines of the morning brief
+  brief text[] not null default '{}',
   check ((route_id is null) = (kind in ('TEST', 'HEARTBEAT')))
 );
 create index messages_route on messages (route_id, created_at desc);
@@ -172,7 +179,13 @@ create unique index problems_one_open on problems (subject_kind, subject_id, cod
 create index problems_newest on problems (opened_at desc);
 alter table notifications
   -- the problem that it announces; null if it is about something else
-  add column problem_id bigint references problems (id) on delete cascade;
+  add column problem_id bigint references problems (id) on delete cascade,
+  -- what a beginning and its end have in common
+  add column topic text not null generated always as (
+    case when alert_id is not null then 'ALERT ' || alert_id
+      when problem_id is not null then 'PROBLEM ' || problem_id
+      else subject_kind || ' ' || subject_id end) stored;
+create index notifications_topic on notifications (topic);
 
 -- Whoever sends hears of what is written, without asking for it again and again.
 create function notifications_after_insert() returns trigger language plpgsql as $$

@@ -138,7 +138,7 @@ async function withhold(trx: Db, brand: Brand | null, nowMs: number): Promise<vo
   const now = instant(nowMs);
   await query(trx)`
     with dropped as (
-      update notifications n set dropped_at = ${now}
+      update notifications n set dropped_at = ${now}, drop_reason = 'WITHHELD'
       from alerts a join plants p on p.id = a.plant_id
       where n.alert_id = a.id and a.state in ('NEW', 'ACKED') and a.type = any(${[...withheldTypes]}::text[])
         and (${brand}::text is null or p.brand = ${brand}) and n.dropped_at is null and n.not_before > ${now}
