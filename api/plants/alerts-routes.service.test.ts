@@ -65,6 +65,8 @@ test.beforeAll(async () => {
         created_at: hour(1),
         not_before: hour(7),
         dropped_at: hour(2),
+        drop_reason: 'ENDED',
+        is_end: false,
       },
     ])
     .execute();

@@ -70,7 +70,8 @@ export async function markTried(db: Db, claim: Claim, nowMs: number): Promise<bo
 
 /** How an attempt ended. */
 export type Ending =
-  | { outcome: 'SENT' | 'RECIPIENT_REFUSED'; answer: string }
+  | { outcome: 'SENT'; answer: string }
+  | { outcome: 'RECIPIENT_REFUSED'; answer: string }
   | { outcome: 'RETRY'; answer: string; retryAfterMs?: number }
   | { outcome: 'CHANNEL_REFUSED'; answer: string }
   /** Nothing was sent: what it tells has ended, or the recipient heard nothing of its beginning. */
@@ -152,8 +153,7 @@ async function recordOnChannel(
   }
   // What one recipient's server says of that recipient tells nothing about the channel.
   if (ending.outcome === 'SUPPRESSED' || ending.outcome === 'RECIPIENT_REFUSED') return;
-  const waitMs =
-    ending.outcome === 'CHANNEL_REFUSED' ? channelRefusedWaitMs : (ending.retryAfterMs ?? 0);
+  const waitMs = ending.outcome === 'RETRY' ? (ending.retryAfterMs ?? 0) : channelRefusedWaitMs;
   await channel
     .set({
       last_error_at: now,

@@ -1,0 +1,35 @@
+import type { ChannelAdapter } from '../../adapters/notifications/contract.ts';
+import type { OutboxRow } from '../../db/notifications/lines.ts';
+import type { Db } from '../../db/database.ts';
+import type { Notice } from '../../domain/notifications/notice.ts';
+import type { SubjectKind } from '../../domain/subject.ts';
+import type { Deps } from '../deps.ts';
+
+/** What the activities of notifications need. */
+export interface NotificationDeps extends Deps {
+  /** Who puts notifications of each kind of subject into words. */
+  notices: NoticeReaders;
+  /** The fleet in at most ten lines, for the morning brief; empty: there is nothing to say. */
+  readBrief: ReadBrief;
+  /** The adapter of a channel with its settings. @throws PlainError where they cannot be read. */
+  openChannel(channelId: number): Promise<ChannelAdapter>;
+  /** `https://host` of PUBLIC_URL; null: messages carry no links. */
+  publicUrl: string | null;
+  /** Called at named points of a delivery. Does nothing, except in tests that kill a worker there. */
+  checkpoint: (name: NotificationCheckpoint) => Promise<void>;
+}
+
+export type NotificationCheckpoint = 'after claim' | 'after sending';
+
+/** Reads what rows of the outbox say now. A row whose subject is gone gets no notice. */
+export type ReadNotices = (db: Db, rows: readonly OutboxRow[], nowMs: number) => Promise<Notice[]>;
+
+/** One entry for each kind of subject. */
+export type NoticeReaders = Readonly<Partial<Record<SubjectKind, ReadNotices>>>;
+
+/** The morning brief for whom a route serves. */
+export type ReadBrief = (
+  db: Db,
+  scope: { customerIds: readonly string[]; brands: readonly string[]; timezone: string },
+  nowMs: number,
+) => Promise<string[]>;
