@@ -48,7 +48,7 @@ const layers: Record<string, Layer> = {
       '@temporalio/common',
       '@temporalio/client',
     ],
-    lists: ['create.ts', 'reconcilers.ts'],
+    lists: ['create.ts', 'notice-readers.ts', 'reconcilers.ts'],
     message: "activities import domain, adapters, db and Temporal's activity packages.",
   },
   adapters: {

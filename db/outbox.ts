@@ -1,5 +1,7 @@
+import { sql } from 'kysely';
+
 import type { AlertSeverity } from '../domain/alerts.ts';
-import type { Subject } from '../domain/subject.ts';
+import type { Subject, SubjectKind } from '../domain/subject.ts';
 import { type Db, instant } from './database.ts';
 
 /** The outbox: notifications, written in the transaction of the change that they announce. Writing one sends nothing. */
@@ -55,3 +57,24 @@ export async function dropPending(trx: Db, alertId: number, nowMs: number): Prom
     .where('not_before', '>', instant(nowMs))
     .execute();
 }
+
+/** A row of the outbox, as far as its words need it. */
+export interface OutboxRow {
+  id: number;
+  subjectKind: SubjectKind;
+  subjectId: string;
+  alertId: number | null;
+  problemId: number | null;
+  /** What a beginning and its end have in common. */
+  topic: string;
+  kind: Uppercase<string>;
+  /** Whether it tells of an end. */
+  isEnd: boolean;
+  severity: AlertSeverity;
+  createdAtMs: number;
+}
+
+/** The columns of an `OutboxRow`, of notifications `n`. */
+export const outboxColumns = sql`n.id, n.subject_kind as "subjectKind", n.subject_id as "subjectId", n.alert_id as "alertId",
+  n.problem_id as "problemId", n.topic, n.kind, n.is_end as "isEnd",
+  n.severity, round(extract(epoch from n.created_at) * 1000)::bigint as "createdAtMs"`;

@@ -12,7 +12,6 @@ import {
   markRouted,
   type NewLine,
   nextDueMs,
-  type OutboxRow,
   suppressLines,
   type Waiting,
   writeMessage,
@@ -25,18 +24,19 @@ import {
   writeStorm,
 } from '../../db/notifications/routes.ts';
 import type { Db } from '../../db/database.ts';
+import type { OutboxRow } from '../../db/outbox.ts';
 import { deadAfterMs } from '../../domain/notifications/attempts.ts';
 import {
   decideMessage,
   stormWindowMs,
   type WaitingLine,
 } from '../../domain/notifications/compose.ts';
-import type { Notice } from '../../domain/notifications/notice.ts';
+import type { Notice } from '../../domain/notice.ts';
 import { dueAtMs, isDigested, wants } from '../../domain/notifications/routes.ts';
 import { localDateAt, instantOf } from '../../domain/zone.ts';
 import type { ComposeReport } from './contract.ts';
 import type { NotificationDeps } from './deps.ts';
-import { readNotices } from './notices.ts';
+import { readNotices } from '../notices.ts';
 
 /** Turns notifications into messages: each route gets its lines, and lines that are due together are one message. */
 
@@ -81,7 +81,7 @@ class Composing {
     const isMore = await this.#route();
     await this.#callSecondRoutes();
     const laterMs = await this.#write();
-    const dueMs = isMore ? this.#nowMs : await nextDueMs(this.#trx);
+    const dueMs = isMore ? this.#nowMs : await nextDueMs(this.#trx, this.#nowMs);
     return { ...this.#report, againAtMs: earliest(dueMs, laterMs) };
   }
 

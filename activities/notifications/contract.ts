@@ -1,4 +1,4 @@
-import type { ChannelKind } from '../../domain/notifications/notice.ts';
+import type { ChannelKind } from '../../domain/notifications/message.ts';
 
 /** Activities of `queue:notifications`: types only. Instants are integer ms since the epoch. */
 
@@ -23,6 +23,8 @@ export interface DeliverReport {
 export interface NotificationActivities {
   /** Turns due notifications into messages, for all channels; only one worker does so at a time. */
   composeMessages(args: { nowMs: number }): Promise<ComposeReport>;
+  /** When a delivery of the channels of one kind may be due; null: none waits. */
+  findDue(args: { kind: ChannelKind }): Promise<{ atMs: number | null }>;
   /** Sends what is due on the channels of one kind, one message after the other. */
   deliverMessages(args: { kind: ChannelKind; nowMs: number }): Promise<DeliverReport>;
 }

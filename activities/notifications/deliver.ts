@@ -11,19 +11,20 @@ import {
   nextDeliveryMs,
   takeTurn,
 } from '../../db/notifications/deliveries.ts';
-import { findMessageRows, type OutboxRow } from '../../db/notifications/lines.ts';
+import type { OutboxRow } from '../../db/outbox.ts';
+import { findMessageRows } from '../../db/notifications/lines.ts';
 import { countNotices, worstFirst } from '../../domain/notifications/compose.ts';
+import type { Notice } from '../../domain/notice.ts';
 import {
   type ChannelKind,
   linesMax,
   type MessageContent,
-  type Notice,
-} from '../../domain/notifications/notice.ts';
+} from '../../domain/notifications/message.ts';
 import { PlainError } from '../../domain/plain-error.ts';
 import type { CallContext } from '../deps.ts';
 import type { DeliverReport } from './contract.ts';
 import type { NotificationDeps } from './deps.ts';
-import { readNotices } from './notices.ts';
+import { readNotices } from '../notices.ts';
 
 /** Sends deliveries: each is claimed, its condition read again, tried, and its end recorded. */
 
@@ -129,6 +130,8 @@ async function send(
   } catch (error) {
     if (limit.aborted)
       return { outcome: 'RETRY', answer: `no answer within ${attemptMsMax / 1_000} s` };
+    // Whatever is recorded of it, the attempt that took over decides.
+    if (error instanceof NotCurrentError) return { outcome: 'RETRY', answer: error.message };
     if (error instanceof PlainError) return { outcome: 'CHANNEL_REFUSED', answer: error.message };
     throw error;
   }
@@ -137,6 +140,10 @@ async function send(
 /** Another worker has taken the delivery: this attempt sends nothing. */
 class NotCurrentError extends Error {
   override readonly name = 'NotCurrentError';
+
+  constructor() {
+    super('another worker has taken the delivery');
+  }
 }
 
 function contentOf(

@@ -1,9 +1,7 @@
 import type { ChannelAdapter } from '../../adapters/notifications/contract.ts';
-import type { OutboxRow } from '../../db/notifications/lines.ts';
 import type { Db } from '../../db/database.ts';
-import type { Notice } from '../../domain/notifications/notice.ts';
-import type { SubjectKind } from '../../domain/subject.ts';
 import type { Deps } from '../deps.ts';
+import type { NoticeReaders } from '../notices.ts';
 
 /** What the activities of notifications need. */
 export interface NotificationDeps extends Deps {
@@ -20,12 +18,6 @@ export interface NotificationDeps extends Deps {
 }
 
 export type NotificationCheckpoint = 'after claim' | 'after sending';
-
-/** Reads what rows of the outbox say now. A row whose subject is gone gets no notice. */
-export type ReadNotices = (db: Db, rows: readonly OutboxRow[], nowMs: number) => Promise<Notice[]>;
-
-/** One entry for each kind of subject. */
-export type NoticeReaders = Readonly<Partial<Record<SubjectKind, ReadNotices>>>;
 
 /** The morning brief for whom a route serves. */
 export type ReadBrief = (

@@ -1,4 +1,4 @@
-import type { MessageContent } from '../../domain/notifications/notice.ts';
+import type { MessageContent } from '../../domain/notifications/message.ts';
 
 /** How a message leaves. The folders beside this file speak to mail servers, Slack and webhooks. */
 
@@ -32,7 +32,7 @@ export interface ChannelAdapter {
    * One attempt. It ends within 30 s, 10 s of them for the connection.
    *
    * @param handsOver called just before the receiver may take the message: from then on it may have arrived.
-   * @throws the reason of `signal`; nothing else.
+   * @throws the reason of `signal`, or what `handsOver` throws; nothing else.
    */
   send(
     message: Outgoing,

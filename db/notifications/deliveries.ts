@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 
 import { deadAfterMs, leaseMs, nextAttemptAtMs } from '../../domain/notifications/attempts.ts';
-import type { ChannelKind } from '../../domain/notifications/notice.ts';
+import type { ChannelKind } from '../../domain/notifications/message.ts';
 import { type Db, instant, ms, query, queryRow } from '../database.ts';
 import type { Database } from '../tables.ts';
 import type { MessageKind } from './tables.ts';

@@ -1,32 +1,11 @@
 import { sql } from 'kysely';
 
-import type { AlertSeverity } from '../../domain/alerts.ts';
 import type { MessageKind } from './tables.ts';
-import type { SubjectKind } from '../../domain/subject.ts';
 import { type Db, instant, ms, query, queryRow } from '../database.ts';
+import { outboxColumns, type OutboxRow } from '../outbox.ts';
 import type { Route } from './routes.ts';
 
 /** From the outbox to messages: which notifications have become lines of which routes, and lines messages. */
-
-/** A row of the outbox, as far as its words need it. */
-export interface OutboxRow {
-  id: number;
-  subjectKind: SubjectKind;
-  subjectId: string;
-  alertId: number | null;
-  problemId: number | null;
-  /** What a beginning and its end have in common. */
-  topic: string;
-  kind: Uppercase<string>;
-  /** Whether it tells of an end. */
-  isEnd: boolean;
-  severity: AlertSeverity;
-  createdAtMs: number;
-}
-
-const outboxColumns = sql`n.id, n.subject_kind as "subjectKind", n.subject_id as "subjectId", n.alert_id as "alertId",
-  n.problem_id as "problemId", n.topic, n.kind, n.is_end as "isEnd",
-  n.severity, round(extract(epoch from n.created_at) * 1000)::bigint as "createdAtMs"`;
 
 /**
  * Begins a step of composing; another worker's step of the same moment waits. The lock ends with the transaction.
@@ -55,12 +34,14 @@ export async function findUnrouted(trx: Db, nowMs: number, limit: number): Promi
     order by n.id limit ${limit}`;
 }
 
-/** When the next notification is due that no route has looked at, ms; null: none is. */
-export async function nextDueMs(db: Db): Promise<number | null> {
+/** When the next notification or line falls due after now, ms; null: none does. */
+export async function nextDueMs(db: Db, nowMs: number): Promise<number | null> {
+  const now = instant(nowMs);
   const { at } = await queryRow(db)<{ at: Date | null }>`
     select least(
-      (select min(not_before) from notifications where routed_at is null and dropped_at is null),
-      (select min(due_at) from notification_lines where message_id is null and suppressed_at is null)) as at`;
+      (select min(not_before) from notifications where routed_at is null and dropped_at is null and not_before > ${now}),
+      (select min(due_at) from notification_lines
+        where message_id is null and suppressed_at is null and due_at > ${now})) as at`;
   return ms(at);
 }
 

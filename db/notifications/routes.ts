@@ -1,5 +1,5 @@
 import type { Storm } from '../../domain/notifications/compose.ts';
-import type { ChannelKind } from '../../domain/notifications/notice.ts';
+import type { ChannelKind } from '../../domain/notifications/message.ts';
 import type { Digest, RouteFilter, RouteTimes } from '../../domain/notifications/routes.ts';
 import { type Db, instant, query } from '../database.ts';
 

@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely';
 
 import type { AlertSeverity } from '../../domain/alerts.ts';
-import type { ChannelKind } from '../../domain/notifications/notice.ts';
+import type { ChannelKind } from '../../domain/notifications/message.ts';
 import type { Digest } from '../../domain/notifications/routes.ts';
 import type { SubjectKind } from '../../domain/subject.ts';
 import type { Instant } from '../columns.ts';

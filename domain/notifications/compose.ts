@@ -1,5 +1,6 @@
 import { minuteMs } from '../zone.ts';
-import type { MessageContent, Notice } from './notice.ts';
+import type { Notice } from '../notice.ts';
+import type { MessageContent } from './message.ts';
 
 /** Groups the lines of a route into messages, so that a storm of alerts is never a storm of mails. */
 

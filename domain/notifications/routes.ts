@@ -1,7 +1,8 @@
 import type { AlertSeverity } from '../alerts.ts';
 import type { SubjectKind } from '../subject.ts';
 import { addDays, instantOf, localDateAt } from '../zone.ts';
-import { digestibleKinds, type Notice } from './notice.ts';
+import type { Notice } from '../notice.ts';
+import { digestibleKinds } from './message.ts';
 
 /** Which notices a route wants, and when they are due. */
 

@@ -1,4 +1,4 @@
-import type { Notice } from '../../domain/notifications/notice.ts';
+import type { Notice } from '../../domain/notice.ts';
 
 /** A notice of a plant that does not answer, with changes. */
 export function testNotice(changes: Partial<Notice> = {}): Notice {

@@ -1,7 +1,15 @@
-import type { OutboxRow } from '../../db/notifications/lines.ts';
-import type { Db } from '../../db/database.ts';
-import type { Notice } from '../../domain/notifications/notice.ts';
-import type { NoticeReaders } from './deps.ts';
+import type { Db } from '../db/database.ts';
+import type { OutboxRow } from '../db/outbox.ts';
+import type { Notice } from '../domain/notice.ts';
+import type { SubjectKind } from '../domain/subject.ts';
+
+/** Puts rows of the outbox into words. */
+
+/** Reads what rows of the outbox say now. A row whose subject is gone gets no notice. */
+export type ReadNotices = (db: Db, rows: readonly OutboxRow[], nowMs: number) => Promise<Notice[]>;
+
+/** One entry for each kind of subject. */
+export type NoticeReaders = Readonly<Partial<Record<SubjectKind, ReadNotices>>>;
 
 /**
  * What rows of the outbox say now, in the order of the rows. A row whose subject is gone, or whose kind of subject nobody
