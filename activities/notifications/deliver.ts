@@ -35,6 +35,13 @@ const roundMsMax = 45_000;
 /** Slack takes one message a second for each address. */
 const paceMs: Readonly<Partial<Record<ChannelKind, number>>> = { SLACK: 1_000 };
 
+/** `findDue`: when a delivery of a kind of channel may be due. */
+export function createFindDue({ db }: Pick<NotificationDeps, 'db'>) {
+  return async function findDue({ kind }: { kind: ChannelKind }): Promise<{ atMs: number | null }> {
+    return { atMs: await nextDeliveryMs(db, kind) };
+  };
+}
+
 /** `deliverMessages`: sends what is due on the channels of one kind, until nothing is. */
 export function createDeliver(deps: NotificationDeps, context: () => CallContext) {
   return async function deliverMessages(args: {
