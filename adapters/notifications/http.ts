@@ -115,12 +115,14 @@ export function sendHttp(
     signal,
   });
   request.once('error', (error) => reject(signal.aborted ? signal.reason : error));
-  request.once('response', (response) => readAnswer(response).then(resolve, reject));
+  request.once('response', (response) => {
+    readAnswer(response).then(resolve, reject);
+  });
   whenConnected(request, isPlain, () => {
     handsOver().then(
       () => request.end(body ?? undefined),
       (error: unknown) => {
-        reject(error as Error);
+        reject(error);
         request.destroy();
       },
     );

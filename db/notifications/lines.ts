@@ -1,5 +1,3 @@
-import { sql } from 'kysely';
-
 import type { MessageKind } from './tables.ts';
 import { type Db, instant, ms, query, queryRow } from '../database.ts';
 import { outboxColumns, type OutboxRow } from '../outbox.ts';

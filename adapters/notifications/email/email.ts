@@ -129,8 +129,7 @@ class Smtp {
   async deliver({ from, to, mail }: Envelope, handsOver: () => Promise<void>): Promise<string> {
     const { responseCode } = await this.#command<{ responseCode: number }>((done) =>
       this.#connection.send({ from, to: [to] }, bodyOf(mail, handsOver), (error, info) => {
-        const { response = '' } = info ?? {};
-        done(error, { responseCode: Number(/^\d{3}/.exec(response)?.[0] ?? 250) });
+        done(error, { responseCode: Number(/^\d{3}/.exec(info?.response ?? '')?.[0] ?? 250) });
       }),
     );
     this.#connection.quit();
