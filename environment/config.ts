@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { MasterKey, MasterKeys } from '../db/sealing.ts';
 import { statusProfiles } from '../domain/daylight.ts';
 import { allQueues } from '../workflows/queues.ts';
+import { notificationProblems, notificationVariables } from './notifications.ts';
 
 /** Reads the configuration: one schema for all environment variables, parsed once. An error names every problem. */
 
@@ -169,6 +170,7 @@ export const environmentSchema = z.object({
   TRUSTED_PROXIES: wholeNumber(0, 9)
     .default(0)
     .describe('number of trusted proxies in front of the API that append to X-Forwarded-For'),
+  ...notificationVariables,
   POLL_COURSE: z
     .enum(['whole', 'steps'])
     .default('whole')
@@ -301,6 +303,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
     throw wrongEnvironment(issues.map(({ path, message }) => `  ${path.join('.')} ${message}`));
   }
   const environment = parsed.data;
+  const problems = notificationProblems(environment);
+  if (problems.length > 0) throw wrongEnvironment(problems.map((sentence) => `  ${sentence}`));
   const namesNone =
     environment.DATABASE_URL === undefined &&
     environment.REDIS_URL === undefined &&

@@ -8,13 +8,21 @@ import {
 } from '@temporalio/worker';
 
 import { Breaker } from '../activities/plants/breaker.ts';
-import { createFleetActivities, createPlantActivities } from '../activities/create.ts';
-import type { ActivityDeps, Checkpoint } from '../activities/plants/deps.ts';
+import {
+  createFleetActivities,
+  createNotificationActivities,
+  createPlantActivities,
+} from '../activities/create.ts';
+import { noticeReaders } from '../activities/notice-readers.ts';
+import { readPlantsBrief } from '../activities/plants/notices.ts';
+import type { ActivityDeps } from '../activities/plants/deps.ts';
+import type { Checkpoint } from '../activities/deps.ts';
 import { createVendors } from '../activities/plants/vendor.ts';
 import { createFixtureAdapter } from '../adapters/clouds/registry.ts';
 import type { MasterKeys } from '../db/sealing.ts';
 import { fleetQueue } from '../workflows/messages.ts';
 import { bundleWorkflows } from './bundle.ts';
+import { channelOpener, environmentChannels } from './channels.ts';
 import {
   type Config,
   exitCodes,
@@ -23,6 +31,10 @@ import {
   requireService,
 } from '../environment/config.ts';
 import { releaseDeadWorkers } from './dead-workers.ts';
+import { keepEnvironmentChannels } from '../db/notifications/channels.ts';
+import { notificationSettings } from '../environment/notifications.ts';
+import { createNotificationLoops } from '../operations/notifications/loops.ts';
+import { notificationsQueue } from '../workflows/notifications/messages.ts';
 import { withDemoOutages } from '../activities/plants/demo-outages.ts';
 import { askRedis } from '../db/lock.ts';
 import { openLocks } from '../environment/locks.ts';
@@ -151,6 +163,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await openDeps(options, services, masterKeys),
       services.client,
     );
+    if (queues.includes(notificationsQueue))
+      await keepEnvironmentChannels(services.db, environmentChannels(notificationSettings(config)));
     await releaseLoops(services.client, queues, log);
     hadWorkers = true;
     const cache = cacheSize(config);
@@ -251,7 +265,18 @@ function createActivities(
   };
   return {
     plants: metrics?.measured(plants) ?? plants,
-    fleet: createFleetActivities(deps, { plants: createPlantLoops(client, loops) }, limits),
+    fleet: createFleetActivities(
+      deps,
+      { plants: createPlantLoops(client, loops), notifications: createNotificationLoops(client) },
+      limits,
+    ),
+    notifications: createNotificationActivities({
+      ...deps,
+      notices: noticeReaders,
+      readBrief: readPlantsBrief,
+      openChannel: channelOpener(deps.db, notificationSettings(config)),
+      publicUrl: config.PUBLIC_URL ?? null,
+    }),
   };
 }
 

@@ -54,7 +54,7 @@ export function createDeliver(deps: NotificationDeps, context: () => CallContext
     while (deps.clock() < endsAtMs && !signal.aborted) {
       const claim = await claimDelivery(deps.db, args.kind, deps.clock());
       if (claim === null) break;
-      await deps.checkpoint('after claim');
+      await deps.checkpoint('after claiming a delivery');
       const ending = await attempt(deps, args.kind, claim, signal);
       await endAttempt(deps.db, claim, ending, deps.clock());
       if (ending.outcome === 'SENT') report.sent += 1;
@@ -132,7 +132,7 @@ async function send(
         if (!(await markTried(deps.db, claim, deps.clock()))) throw new NotCurrentError();
       },
     });
-    await deps.checkpoint('after sending');
+    await deps.checkpoint('after sending a message');
     return sent;
   } catch (error) {
     if (limit.aborted)

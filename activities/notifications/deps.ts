@@ -13,11 +13,7 @@ export interface NotificationDeps extends Deps {
   openChannel(channelId: number): Promise<ChannelAdapter>;
   /** `https://host` of PUBLIC_URL; null: messages carry no links. */
   publicUrl: string | null;
-  /** Called at named points of a delivery. Does nothing, except in tests that kill a worker there. */
-  checkpoint: (name: NotificationCheckpoint) => Promise<void>;
 }
-
-export type NotificationCheckpoint = 'after claim' | 'after sending';
 
 /** The morning brief for whom a route serves. */
 export type ReadBrief = (

@@ -82,3 +82,18 @@ export async function findChannelKinds(db: Db): Promise<ChannelKind[]> {
     select distinct kind from notification_channels where removed_at is null order by kind`;
   return rows.map(({ kind }) => kind);
 }
+
+export interface StoredChannel {
+  id: number;
+  kind: ChannelKind;
+  source: 'ENVIRONMENT' | 'DATABASE';
+}
+
+export async function findChannel(db: Db, id: number): Promise<StoredChannel | undefined> {
+  return db
+    .selectFrom('notification_channels')
+    .select(['id', 'kind', 'source'])
+    .where('id', '=', id)
+    .where('removed_at', 'is', null)
+    .executeTakeFirst();
+}

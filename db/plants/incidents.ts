@@ -8,6 +8,7 @@ import {
 } from '../../domain/plants/incidents.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { type Db, instant, msOf, query } from '../database.ts';
+import { addNotification } from '../outbox.ts';
 import type { Database } from '../tables.ts';
 
 /** Incidents that are suspected or open. */
@@ -91,12 +92,23 @@ export async function writeIncidents(
     for (const incident of decided.incidents) {
       await writeIncident(trx, incident);
       const old = incident.id === null ? null : (known.get(incident.id) ?? null);
+      await announce(trx, incident, nowMs);
       if (incident.openedAtMs === nowMs) await withhold(trx, incident.brand, nowMs);
       if (incident.heldAtMs !== null && old?.heldAtMs == null)
         lifted.push(...(await liftRefusals(trx, incident, nowMs)));
     }
     return lifted;
   });
+}
+
+/** Says that an incident has just opened or closed. */
+async function announce(trx: Db, { id, openedAtMs, closedAtMs }: Incident, nowMs: number) {
+  const isEnd = closedAtMs === nowMs;
+  if (id === null || (openedAtMs !== nowMs && !isEnd)) return;
+  const kind = isEnd ? 'CLOSED' : 'OPENED';
+  const subject = { kind: 'INCIDENT', id: String(id) } as const;
+  const notification = { subject, alertId: null, kind, isEnd, severity: 'RED' } as const;
+  await addNotification(trx, { ...notification, notBeforeMs: nowMs }, nowMs);
 }
 
 async function writeIncident(trx: Db, incident: Incident): Promise<void> {
