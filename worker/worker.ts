@@ -31,7 +31,8 @@ import {
   requireService,
 } from '../environment/config.ts';
 import { releaseDeadWorkers } from './dead-workers.ts';
-import { keepEnvironmentChannels } from '../db/notifications/channels.ts';
+import { findChannelKinds, keepEnvironmentChannels } from '../db/notifications/channels.ts';
+import { listenForNotifications } from '../db/notifications/listen.ts';
 import { notificationSettings } from '../environment/notifications.ts';
 import { createNotificationLoops } from '../operations/notifications/loops.ts';
 import { notificationsQueue } from '../workflows/notifications/messages.ts';
@@ -163,8 +164,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await openDeps(options, services, masterKeys),
       services.client,
     );
-    if (queues.includes(notificationsQueue))
-      await keepEnvironmentChannels(services.db, environmentChannels(notificationSettings(config)));
+    if (queues.includes(notificationsQueue)) await serveNotifications(options, services, closers);
     await releaseLoops(services.client, queues, log);
     hadWorkers = true;
     const cache = cacheSize(config);
@@ -228,6 +228,24 @@ async function openServices(
   await warnOfEviction(config, log);
   await ensureSearchAttributes(client, plantSearchAttributes);
   return { db, locks, client, connection };
+}
+
+/** Makes the channels what the environment says, and wakes their loops when somebody writes a notification. */
+async function serveNotifications(
+  { config, log }: WorkerOptions,
+  { db, client }: Services,
+  closers: Closers,
+): Promise<void> {
+  await keepEnvironmentChannels(db, environmentChannels(notificationSettings(config)));
+  const loops = createNotificationLoops(client);
+  const listener = listenForNotifications(
+    requireService(config, 'DATABASE_URL'),
+    async () => {
+      for (const kind of await findChannelKinds(db)) await loops.signalChanged(kind);
+    },
+    () => log.warn({}, 'notifications are looked for every ten seconds only'),
+  );
+  closers.push(() => listener.close());
 }
 
 async function openDeps(

@@ -1,0 +1,100 @@
+import { expect, vi } from 'vitest';
+
+import { loadConfig } from '../../environment/config.ts';
+import { triggerReconciliation } from '../../operations/fleet-schedule.ts';
+import { addPlant } from '../support/fleet.ts';
+import { startReceiver } from '../support/http-receiver.ts';
+import { startMailServer } from '../support/mail-server.ts';
+import { fleet, test } from '../support/test-fleet.ts';
+import { startTestWorker, stopWorker } from '../support/workers.ts';
+
+/** From a row of the outbox to a mail and a webhook, through Temporal, on real servers. */
+
+async function raiseAlert(plantId: string) {
+  const now = new Date();
+  const { id } = await fleet.db
+    .insertInto('alerts')
+    .values({
+      plant_id: plantId,
+      type: 'OFFLINE',
+      vendor_alarm_code: null,
+      device_sn: null,
+      severity: 'RED',
+      state: 'NEW',
+      message: 'Not seen for 31 h.',
+      started_at: now,
+      last_seen_at: now,
+    } as never)
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  await announce(plantId, id, 'RAISED');
+  return id;
+}
+
+async function announce(plantId: string, alertId: number, kind: 'RAISED' | 'RECOVERED') {
+  const now = new Date();
+  await fleet.db
+    .insertInto('notifications')
+    .values({
+      subject_kind: 'PLANT',
+      subject_id: plantId,
+      alert_id: alertId,
+      kind,
+      is_end: kind === 'RECOVERED',
+      severity: 'RED',
+      created_at: now,
+      not_before: now,
+    } as never)
+    .execute();
+}
+
+test('an alarm and its recovery reach a mailbox and a webhook, each once', async ({
+  onTestFinished,
+}) => {
+  const mail = await startMailServer();
+  const hook = await startReceiver();
+  onTestFinished(async () => {
+    await mail.close();
+    await hook.close();
+  });
+  const config = loadConfig({
+    ...fleet.env,
+    ADMIN_EMAIL: 'ana@example.org',
+    MAIL_HOST: '127.0.0.1',
+    MAIL_PORT: String(mail.port),
+    MAIL_TLS: 'none',
+    MAIL_FROM: 'sun@heliograph.test',
+    WEBHOOK_URL: hook.url,
+    WEBHOOK_SECRET: 'a secret of a test',
+    PUBLIC_URL: 'https://sun.example.org',
+  });
+  const plantId = await addPlant(fleet.db, config, {
+    id: 'vale-2',
+    vendorPlantId: '1298491919448631809',
+    active: false,
+  });
+  const worker = await startTestWorker({ config });
+  onTestFinished(() => stopWorker(worker));
+  await triggerReconciliation(fleet.client);
+
+  const alertId = await raiseAlert(plantId);
+  await vi.waitFor(() => expect([mail.received.length, hook.received.length]).toEqual([1, 1]), {
+    timeout: 60_000,
+    interval: 500,
+  });
+  expect(mail.received[0]?.raw).toContain('Subject: RED: vale-2: OFFLINE');
+
+  await fleet.db
+    .updateTable('alerts')
+    .set({ state: 'RESOLVED', resolved_at: new Date() })
+    .where('id', '=', alertId)
+    .execute();
+  await announce(plantId, alertId, 'RECOVERED');
+  await vi.waitFor(() => expect([mail.received.length, hook.received.length]).toEqual([2, 2]), {
+    timeout: 60_000,
+    interval: 500,
+  });
+  expect(mail.received[1]?.raw).toContain('Subject: Over: vale-2: OFFLINE');
+  const states = await fleet.db.selectFrom('deliveries').select(['state', 'attempts']).execute();
+  expect(states).toEqual(Array(4).fill({ state: 'SENT', attempts: 1 }));
+}, 180_000);
