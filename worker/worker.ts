@@ -14,7 +14,7 @@ import {
   createPlantActivities,
 } from '../activities/create.ts';
 import { noticeReaders } from '../activities/notice-readers.ts';
-import { readPlantsBrief } from '../activities/plants/notices.ts';
+import { findPollingTrouble, readPlantsBrief } from '../activities/plants/notices.ts';
 import type { ActivityDeps } from '../activities/plants/deps.ts';
 import type { Checkpoint } from '../activities/deps.ts';
 import { createVendors } from '../activities/plants/vendor.ts';
@@ -292,6 +292,7 @@ function createActivities(
       ...deps,
       notices: noticeReaders,
       readBrief: readPlantsBrief,
+      findTrouble: findPollingTrouble,
       openChannel: channelOpener(deps.db, notificationSettings(config)),
       publicUrl: config.PUBLIC_URL ?? null,
     }),

@@ -23,6 +23,11 @@ import {
   writeDigestSent,
   writeStorm,
 } from '../../db/notifications/routes.ts';
+import {
+  deliverHeartbeat,
+  heartbeatKind,
+  writeHeartbeat,
+} from '../../db/notifications/heartbeats.ts';
 import type { Db } from '../../db/database.ts';
 import type { OutboxRow } from '../../db/outbox.ts';
 import { deadAfterMs } from '../../domain/notifications/attempts.ts';
@@ -51,12 +56,31 @@ export function createCompose(deps: ComposeDeps) {
     const nowMs = Math.max(args.nowMs, deps.clock());
     return deps.db.transaction().execute(async (trx) => {
       await lockComposing(trx);
+      await writeHeartbeat(trx, nowMs);
       const routes = await findRoutes(trx);
-      if (routes.length === 0) return { routed: 0, dropped: 0, messages: 0, againAtMs: null };
+      if (routes.length === 0) return composeHeartbeats(trx, nowMs);
       const composing = new Composing(deps, trx, routes, nowMs);
       return composing.run();
     });
   };
+}
+
+/** Without a route only heartbeats go on; what else is in the outbox stays there. */
+async function composeHeartbeats(trx: Db, nowMs: number): Promise<ComposeReport> {
+  const beats = (await findUnrouted(trx, nowMs, routedMax)).filter(isHeartbeat);
+  await sendHeartbeat(trx, beats, nowMs);
+  return { routed: beats.length, dropped: 0, messages: Math.min(beats.length, 1), againAtMs: null };
+}
+
+/** Several that waited for their turn are one. */
+async function sendHeartbeat(trx: Db, beats: readonly OutboxRow[], nowMs: number): Promise<void> {
+  if (beats.length > 0) await deliverHeartbeat(trx, nowMs);
+  const ids = beats.map(({ id }) => id);
+  await markRouted(trx, ids, nowMs);
+}
+
+function isHeartbeat({ subjectKind }: OutboxRow): boolean {
+  return subjectKind === heartbeatKind;
 }
 
 /** One step of composing. */
@@ -98,7 +122,9 @@ class Composing {
 
   /** Gives the routes their lines of what is due. @returns whether there is more than one step takes. */
   async #route(): Promise<boolean> {
-    const rows = await findUnrouted(this.#trx, this.#nowMs, routedMax);
+    const found = await findUnrouted(this.#trx, this.#nowMs, routedMax);
+    await sendHeartbeat(this.#trx, found.filter(isHeartbeat), this.#nowMs);
+    const rows = found.filter((row) => !isHeartbeat(row));
     const notices = new Map((await this.#read(rows)).map((one) => [one.notificationId, one]));
     const begun = rows.filter(({ isEnd }) => !isEnd);
     const ended = rows.filter(({ isEnd }) => isEnd);
@@ -119,7 +145,7 @@ class Composing {
     );
     this.#report.routed += rows.length - gone.length;
     this.#report.dropped += gone.length;
-    return rows.length === routedMax;
+    return found.length === routedMax;
   }
 
   /** An end goes where its beginning went; where that still waits for its message, neither is told. */

@@ -12,6 +12,7 @@ import {
   takeTurn,
 } from '../../db/notifications/deliveries.ts';
 import type { OutboxRow } from '../../db/outbox.ts';
+import { findWaitingTooLong } from '../../db/notifications/heartbeats.ts';
 import { findMessageRows } from '../../db/notifications/lines.ts';
 import { countNotices, worstFirst } from '../../domain/notifications/compose.ts';
 import type { Notice } from '../../domain/notice.ts';
@@ -76,6 +77,8 @@ async function attempt(
   claim: Claim,
   stop: AbortSignal,
 ): Promise<Ending> {
+  const silent = claim.messageKind === 'HEARTBEAT' ? await whySilent(deps) : null;
+  if (silent !== null) return { outcome: 'SUPPRESSED', answer: `not sent: ${silent}` };
   const rows = await findMessageRows(deps.db, claim.messageId);
   const notices = await readHolding(deps, claim, rows);
   const isAboutNothing = notices.length === 0 && claim.brief.length === 0;
@@ -87,6 +90,12 @@ async function attempt(
       signal: stop,
     });
   return send(deps, claim, { rows, notices }, stop);
+}
+
+/** Why the dead man's switch must not be fed; null: all is well. */
+async function whySilent(deps: NotificationDeps): Promise<string | null> {
+  const nowMs = deps.clock();
+  return (await deps.findTrouble(deps.db, nowMs)) ?? (await findWaitingTooLong(deps.db, nowMs));
 }
 
 /** What still holds of a message: no beginning that has ended, no end of which the recipient never heard the beginning. */

@@ -9,6 +9,8 @@ export interface NotificationDeps extends Deps {
   notices: NoticeReaders;
   /** The fleet in at most ten lines, for the morning brief; empty: there is nothing to say. */
   readBrief: ReadBrief;
+  /** What keeps polling from being well, as a sentence; null: nothing. */
+  findTrouble(db: Db, nowMs: number): Promise<string | null>;
   /** The adapter of a channel with its settings. @throws PlainError where they cannot be read. */
   openChannel(channelId: number): Promise<ChannelAdapter>;
   /** `https://host` of PUBLIC_URL; null: messages carry no links. */

@@ -20,6 +20,7 @@ const over = new Set<string>();
 const acknowledged = new Set<string>();
 const sent: Outgoing[] = [];
 let answers: Sent[] = [];
+let trouble: string | null = null;
 
 const readThings: ReadNotices = async (_, rows) =>
   rows.map((row): Notice =>
@@ -43,6 +44,7 @@ function deps(): NotificationDeps {
     log: { info() {}, warn() {}, error() {} },
     notices: { THING: readThings },
     readBrief: async () => [],
+    findTrouble: async () => trouble,
     openChannel: async () => ({
       async send(message, { handsOver }) {
         await handsOver();
@@ -125,6 +127,7 @@ beforeEach(async () => {
   nowMs = startMs;
   sent.length = 0;
   answers = [];
+  trouble = null;
   over.clear();
   acknowledged.clear();
   for (const table of [
@@ -405,6 +408,57 @@ describe('a delivery', () => {
       .select(['state', 'attempts'])
       .executeTakeFirstOrThrow();
     expect({ state, attempts }).toEqual({ state: 'SENT', attempts: 2 });
+  });
+});
+
+describe("the dead man's switch", () => {
+  async function beat(atMs: number) {
+    nowMs = atMs;
+    await createCompose(deps())({ nowMs });
+    await createDeliver(deps(), context)({ kind: 'HEARTBEAT', nowMs });
+  }
+
+  beforeEach(async () => {
+    await database.db
+      .insertInto('notification_channels')
+      .values({ kind: 'HEARTBEAT', name: 'watchdog', source: 'ENVIRONMENT', created_by: 'test' })
+      .execute();
+  });
+
+  test('is fed once a minute, also without any route', async () => {
+    for (let second = 0; second <= 180; second += 10) await beat(startMs + second * 1_000);
+    expect(sent.map(({ nowMs: at }) => (at - startMs) / 1_000)).toEqual([0, 60, 120, 180]);
+  });
+
+  test('is not fed while polling has stopped, and says why', async () => {
+    trouble = '12 of 12 plants were not polled in time';
+    await beat(startMs);
+    expect(sent).toEqual([]);
+    const { state, answer } = await database.db
+      .selectFrom('deliveries')
+      .select(['state', 'answer'])
+      .executeTakeFirstOrThrow();
+    expect({ state, answer }).toEqual({ state: 'SUPPRESSED', answer: `not sent: ${trouble}` });
+    trouble = null;
+    await beat(startMs + minuteMs);
+    expect(sent).toHaveLength(1);
+  });
+
+  test('is not fed while a mail waits for more than 15 minutes', async () => {
+    await addRoute();
+    await beat(startMs);
+    await say('a');
+    answers = Array.from(
+      { length: 30 },
+      () => ({ outcome: 'CHANNEL_REFUSED', answer: '535' }) as const,
+    );
+    for (let minute = 1; minute <= 3; minute += 1) await tick(startMs + minute * minuteMs);
+    answers = [];
+    sent.length = 0;
+    await beat(startMs + 10 * minuteMs);
+    expect(sent).toHaveLength(1);
+    await beat(startMs + 30 * minuteMs);
+    expect(sent).toHaveLength(1);
   });
 });
 

@@ -6,10 +6,12 @@ import {
   type ToldAlert,
   type ToldIncident,
 } from '../../db/plants/notices.ts';
+import { readPulse } from '../../db/plants/polling.ts';
 import type { Db } from '../../db/database.ts';
 import type { OutboxRow } from '../../db/outbox.ts';
 import type { Notice } from '../../domain/notice.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
+import { hasStopped } from '../../domain/plants/stopped.ts';
 import { counted, energyText, localTimeText, percentText } from '../../domain/wording.ts';
 import type { ReadNotices } from '../notices.ts';
 
@@ -149,4 +151,12 @@ export function briefLines(brief: FleetBrief): string[] {
 function comparison({ compared, active, comparedKwh, medianKwh }: FleetBrief): string {
   if (comparedKwh === null || medianKwh === null || medianKwh === 0) return '';
   return `, ${percentText(comparedKwh / medianKwh)} of the 7-day median (${compared} of ${counted(active, 'plant')})`;
+}
+
+/** Whether polling has stopped, as a sentence; null: it goes on. */
+export async function findPollingTrouble(db: Db, nowMs: number): Promise<string | null> {
+  const { active, unpolled } = await readPulse(db, nowMs);
+  return hasStopped(unpolled, active)
+    ? `${unpolled} of ${counted(active, 'plant')} were not polled in time`
+    : null;
 }
