@@ -1,4 +1,3 @@
-import type { IncidentLimits } from '../domain/plants/incidents.ts';
 import { activityContext, activityMaker } from './activity.ts';
 import type { FleetActivities } from './contract.ts';
 import type { CallContext } from './deps.ts';
@@ -14,7 +13,7 @@ import { createFetch } from './plants/fetch.ts';
 import { createPlan } from './plants/plan.ts';
 import { createRecord } from './plants/record.ts';
 import { createWholePoll } from './plants/whole-poll.ts';
-import { type AllLoops, createReconcilers } from './reconcilers.ts';
+import { type AllLoops, createReconcilers, type FleetOptions } from './reconcilers.ts';
 
 /** Makes the activities of all queues, under the names that workflows know. */
 
@@ -51,10 +50,10 @@ export function createPlantActivities(
 export function createFleetActivities(
   deps: ActivityDeps,
   loops: AllLoops,
-  limits: IncidentLimits,
+  options: FleetOptions,
 ): FleetActivities {
   const activity = activityMaker(deps.log, activityContext);
-  const reconcileFleet = createFleet(createReconcilers(deps, loops, limits), deps);
+  const reconcileFleet = createFleet(createReconcilers(deps, loops, options), deps);
   return { reconcileFleet: activity('reconciling the fleet', reconcileFleet) };
 }
 

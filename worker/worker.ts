@@ -34,6 +34,8 @@ import { releaseDeadWorkers } from './dead-workers.ts';
 import { findChannelKinds, keepEnvironmentChannels } from '../db/notifications/channels.ts';
 import { listenForNotifications } from '../db/notifications/listen.ts';
 import { notificationSettings } from '../environment/notifications.ts';
+import { components } from '../operations/components.ts';
+import { createLook, diagnose } from '../operations/diagnosis.ts';
 import { createNotificationLoops } from '../operations/notifications/loops.ts';
 import { notificationsQueue } from '../workflows/notifications/messages.ts';
 import { withDemoOutages } from '../activities/plants/demo-outages.ts';
@@ -286,7 +288,7 @@ function createActivities(
     fleet: createFleetActivities(
       deps,
       { plants: createPlantLoops(client, loops), notifications: createNotificationLoops(client) },
-      limits,
+      { limits, diagnose: diagnoser(config, deps, client) },
     ),
     notifications: createNotificationActivities({
       ...deps,
@@ -296,6 +298,18 @@ function createActivities(
       openChannel: channelOpener(deps.db, notificationSettings(config)),
       publicUrl: config.PUBLIC_URL ?? null,
     }),
+  };
+}
+
+/** Time for each part of the system to answer. */
+const diagnosisMsMax = 10_000;
+
+/** The diagnosis of the running system, as health and status show it. */
+function diagnoser({ REDIS_URL }: Config, { db, clock }: ActivityDeps, temporal: Client) {
+  const redis = REDIS_URL === undefined ? null : () => askRedis(REDIS_URL);
+  return async () => {
+    const look = createLook({ db, clock, temporal, askRedis: redis }, diagnosisMsMax);
+    return (await diagnose(components, look)).findings;
   };
 }
 
