@@ -325,7 +325,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
           REDIS_KEY_PREFIX: stack.redis_key_prefix,
           TEMPORAL_ADDRESS: stack.temporal_address,
           TEMPORAL_NAMESPACE: env['TEMPORAL_NAMESPACE'] || stack.temporal_namespace,
-          WATCHED_FOLDERS: [...environment.WATCHED_FOLDERS, resolve(dataDir)],
+          WATCHED_FOLDERS: [...new Set([...environment.WATCHED_FOLDERS, resolve(dataDir)])],
         };
   return { ...filled, dataDir, stack, masterKeys: masterKeysOf(filled, stack) };
 }
