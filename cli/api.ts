@@ -22,6 +22,7 @@ import {
 import type { Log } from '../environment/log.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { openTemporal } from '../environment/temporal.ts';
+import { diskReader } from '../operations/disks.ts';
 import { productVersion } from '../operations/version.ts';
 
 /** Connects the API with its real services and serves it. */
@@ -81,6 +82,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey
   return {
     temporal: openTemporal(config),
     askRedis: redisUrl === undefined ? null : () => askRedis(redisUrl),
+    readDisks: diskReader(config.WATCHED_FOLDERS),
     seal: (accountId, credentials) =>
       sealCredentials(requireMasterKeys(config), accountId, credentials),
     credentialFields: Object.fromEntries(

@@ -20,6 +20,12 @@ export function percentText(ratio: number): string {
   return `${Math.floor(ratio * 100 + percentRounding)} %`;
 }
 
+/** "81.9 MB", "12.3 GB": rounded down, so that space below a limit never reads as the limit. */
+export function spaceText(bytes: number): string {
+  const [value, unit] = bytes >= 1e9 ? [bytes / 1e9, 'GB'] : [bytes / 1e6, 'MB'];
+  return `${(Math.floor(value * 10) / 10).toFixed(1)} ${unit}`;
+}
+
 /** "40 s", "35 min", "11 h", "3 days": rounded down, so that "24 h" never appears too early. */
 export function durationText(durationMs: number): string {
   if (durationMs < minuteMs) return `${Math.floor(durationMs / 1_000)} s`;

@@ -1,6 +1,6 @@
 import { createHash, createSecretKey } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { z } from 'zod';
@@ -57,6 +57,13 @@ const wholeNumber = (min: number, max: number, what = 'a whole number') =>
       `must be ${what} from ${min} to ${max}`,
     )
     .transform(Number);
+
+/** The parts of a comma-separated list. */
+const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 
 const seconds = wholeNumber(1, 86_400, 'a whole number of seconds');
 
@@ -120,12 +127,7 @@ export const environmentSchema = z.object({
   WORKER_QUEUES: z
     .string()
     .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((queue) => queue.trim())
-        .filter((queue) => queue !== ''),
-    )
+    .transform(listOf)
     .refine(
       (queues) => queues.every((queue) => allQueues.includes(queue)),
       `must be a comma-separated choice of ${allQueues.join(', ')}`,
@@ -143,6 +145,13 @@ export const environmentSchema = z.object({
     .optional()
     .describe(
       "host:port where the worker serves `/health` and `/metrics` (Prometheus; also those of Temporal's SDK); if empty, nowhere",
+    ),
+  WATCHED_FOLDERS: z
+    .string()
+    .default('')
+    .transform(listOf)
+    .describe(
+      "folders, comma-separated, whose disks `/health` watches: PostgreSQL's, for example; `npm start` adds its data folder",
     ),
   API_HOST: z.string().min(1).default('127.0.0.1').describe('address on which the API listens'),
   API_PORT: wholeNumber(0, 65_535, 'a port number')
@@ -316,6 +325,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
           REDIS_KEY_PREFIX: stack.redis_key_prefix,
           TEMPORAL_ADDRESS: stack.temporal_address,
           TEMPORAL_NAMESPACE: env['TEMPORAL_NAMESPACE'] || stack.temporal_namespace,
+          WATCHED_FOLDERS: [...new Set([...environment.WATCHED_FOLDERS, resolve(dataDir)])],
         };
   return { ...filled, dataDir, stack, masterKeys: masterKeysOf(filled, stack) };
 }

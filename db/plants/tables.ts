@@ -207,4 +207,7 @@ export interface PlantTables {
     brand: Brand;
     until_at: Date;
   };
+  demo_unfinished: {
+    plant_id: string;
+  };
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
 
 import { isServiceError } from '../../db/service-error.ts';
 import { createApp, type App } from '../../api/app.ts';
@@ -6,6 +7,7 @@ import { hashPassword } from '../../api/auth/passwords.ts';
 import { issueToken } from '../../api/auth/tokens.ts';
 import type { ApiDeps } from '../../api/deps.ts';
 import { openTemporal } from '../../environment/temporal.ts';
+import { diskReader } from '../../operations/disks.ts';
 import { findUserByEmail, insertUser } from '../../db/people/users.ts';
 import type { Database, Role } from '../../db/tables.ts';
 import type { Kysely } from 'kysely';
@@ -68,6 +70,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
       dataDir: '',
     }),
     askRedis: null,
+    readDisks: diskReader([tmpdir()]),
     seal: (accountId) => ({
       accountId,
       keyVersion: 'test',
