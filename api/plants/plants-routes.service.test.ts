@@ -86,6 +86,18 @@ describe('GET /plants', () => {
     expect(await found('stale=false&status=GREY')).toEqual([]);
   });
 
+  test('totals are of the plants that match the filters', async () => {
+    await add('a', { customer_id: 'noord' });
+    await add('b', { customer_id: 'noord', brand: 'HUAWEI' });
+    await add('c', { customer_id: 'sul' });
+    await api.db.updateTable('plants').set({ status: 'RED' }).where('id', 'in', ['b', 'c']).execute();
+    const totalsOf = async (query: string) =>
+      (await ask(operator, 'GET', `/plants?${query}`)).body.totals;
+    expect(await totalsOf('customer=noord')).toMatchObject({ plants: 2, red: 1, grey: 1 });
+    expect(await totalsOf('customer=noord&status=RED')).toMatchObject({ plants: 1, red: 1, grey: 0 });
+    expect(await totalsOf('limit=1')).toMatchObject({ plants: 3, red: 2 });
+  });
+
   test('shows a customer nothing of others, not even in the totals', async () => {
     await add('mine', { customer_id: 'noord' });
     await add('theirs', { customer_id: 'zuid' });

@@ -39,13 +39,16 @@ export interface FleetQuery {
 
 export interface FleetPage {
   query: FleetQuery;
+  /** Of the plants that match the filters. */
   totals: FleetTotals;
-  /** null if no plant has data of that day. */
+  /** Of the plants that match all filters but that of the status: each count is what its link leads to. */
+  counts: FleetTotals;
+  /** Of all plants that the viewer may see. */
+  all: FleetTotals;
+  /** null if none of the plants that match has data of that day. */
   yesterdayKwh: number | null;
   todayKwh: number | null;
   rows: readonly FleetRow[];
-  /** Number of plants that match the filters. */
-  found: number;
   strips: ReadonlyMap<string, readonly StripTick[]>;
   customers: readonly string[];
   /** Set when a tenth of the fleet is not polled. `sinceMs`: the newest poll of those plants; null if there was none. */
@@ -86,7 +89,7 @@ export function fleetContent(view: FleetPage): Html {
     ${totals(view)} ${view.rows.length === 0 ? nothing(view) : table(view)} ${more(view)}`;
 }
 
-function stoppedBanner({ stopped, totals: t, timezone, nowMs, maySeeSystem }: FleetPage): Html {
+function stoppedBanner({ stopped, all: t, timezone, nowMs, maySeeSystem }: FleetPage): Html {
   if (stopped === null) return html``;
   const colours =
     stopped.sinceMs === null
@@ -101,7 +104,7 @@ function stoppedBanner({ stopped, totals: t, timezone, nowMs, maySeeSystem }: Fl
   </div>`;
 }
 
-function counts({ query, totals: t }: FleetPage): Html {
+function counts({ query, counts: t }: FleetPage): Html {
   const all: readonly (readonly [MarkKind, number, string])[] = [
     ['RED', t.red, 'red'],
     ['YELLOW', t.yellow, 'yellow'],
@@ -300,7 +303,7 @@ function why(plant: FleetRow, nowMs: number): Html {
   ${sentence}`;
 }
 
-function nothing({ query, totals: t }: FleetPage): Html {
+function nothing({ query, all: t }: FleetPage): Html {
   return t.plants === 0
     ? html`<p class="empty">
         No plant yet. <code>heliograph plants add</code> or <code>POST /api/v1/plants</code> brings
@@ -314,7 +317,7 @@ function nothing({ query, totals: t }: FleetPage): Html {
       </p>`;
 }
 
-function more({ query, rows: { length: shown }, found }: FleetPage): Html {
+function more({ query, rows: { length: shown }, totals: { plants: found } }: FleetPage): Html {
   if (shown >= found) return html``;
   const href = fleetHref(query, { pages: query.pages + 1 });
   return html`<p class="more">
