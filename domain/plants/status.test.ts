@@ -141,14 +141,14 @@ describe('statusSentence', () => {
   };
 
   test('names when the plant was last seen, by its own clock', () => {
-    expect(statusSentence('NOT_SEEN_24H', facts)).toBe('Last seen 26 h ago, at 2026-06-09 10:00.');
+    expect(statusSentence('NOT_SEEN_24H', facts)).toBe('Last seen 26 h ago, at 2026-06-09 10:00 UTC+2.');
     const evidence = {
       ...facts,
       lastSeenSource: 'EVIDENCE',
       lastSeenAtMs: noonMs - 600_000,
     } as const;
     expect(statusSentence('SEEN_RECENTLY', evidence)).toBe(
-      'Last seen 10 min ago by its running inverters or rising totals, at 2026-06-10 11:50.',
+      'Last seen 10 min ago by its running inverters or rising totals, at 2026-06-10 11:50 UTC+2.',
     );
     expect(statusSentence('SEEN_RECENTLY', { ...facts, lastSeenAtMs: noonMs + 60_000 })).toContain(
       '0 s ago',
@@ -159,10 +159,10 @@ describe('statusSentence', () => {
     expect(
       statusSentence('WAITING_FOR_FIRST_READING', { ...facts, lastError: 'no such plant' }),
     ).toBe(
-      'Waiting for the first reading since 2026-06-10 09:00. The last poll failed: no such plant.',
+      'Waiting for the first reading since 2026-06-10 09:00 UTC+2. The last poll failed: no such plant.',
     );
     expect(statusSentence('WAITING_FOR_FIRST_READING', facts)).toBe(
-      'Waiting for the first reading since 2026-06-10 09:00.',
+      'Waiting for the first reading since 2026-06-10 09:00 UTC+2.',
     );
   });
 

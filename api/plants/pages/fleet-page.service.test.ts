@@ -16,9 +16,8 @@ test.beforeAll(async () => {
       name: id,
       vendor_plant_id: `vendor-${id}`,
       customer_id: customer,
-      last_polled_at: new Date(),
     });
-    await api.db.updateTable('plants').set({ status }).where('id', '=', id).execute();
+    await api.db.updateTable('plants').set({ status, last_polled_at: new Date() }).where('id', '=', id).execute();
   }
 });
 
