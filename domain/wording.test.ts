@@ -8,6 +8,8 @@ describe('sinceText', () => {
     const atMs = Date.parse('2026-06-02T01:30:00Z');
     expect(sinceText(atMs, 'UTC', nowMs)).toBe('01:30 UTC');
     expect(sinceText(atMs, 'America/Denver', nowMs)).toBe('19:30 UTC-6');
-    expect(sinceText(Date.parse('2026-06-01T23:59:00Z'), 'UTC', nowMs)).toBe('2026-06-01 23:59 UTC');
+    expect(sinceText(Date.parse('2026-06-01T23:59:00Z'), 'UTC', nowMs)).toBe(
+      '2026-06-01 23:59 UTC',
+    );
   });
 });

@@ -90,11 +90,19 @@ describe('GET /plants', () => {
     await add('a', { customer_id: 'noord' });
     await add('b', { customer_id: 'noord', brand: 'HUAWEI' });
     await add('c', { customer_id: 'sul' });
-    await api.db.updateTable('plants').set({ status: 'RED' }).where('id', 'in', ['b', 'c']).execute();
+    await api.db
+      .updateTable('plants')
+      .set({ status: 'RED' })
+      .where('id', 'in', ['b', 'c'])
+      .execute();
     const totalsOf = async (query: string) =>
       (await ask(operator, 'GET', `/plants?${query}`)).body.totals;
     expect(await totalsOf('customer=noord')).toMatchObject({ plants: 2, red: 1, grey: 1 });
-    expect(await totalsOf('customer=noord&status=RED')).toMatchObject({ plants: 1, red: 1, grey: 0 });
+    expect(await totalsOf('customer=noord&status=RED')).toMatchObject({
+      plants: 1,
+      red: 1,
+      grey: 0,
+    });
     expect(await totalsOf('limit=1')).toMatchObject({ plants: 3, red: 2 });
   });
 
@@ -284,14 +292,33 @@ describe('a plant', () => {
       integration_status: 'DISABLED_BY_OPERATOR',
       paused_until: until,
       pause_reason: 'works',
+      paused_by: operator,
+      status_sentence: expect.stringMatching(
+        /^Paused by operator@example.org until .*: “works”\.$/,
+      ),
     });
     expect((await ask(operator, 'POST', '/plants/a/poll')).status).toBe(409);
     expect((await ask(operator, 'POST', '/plants/a/resume')).status).toBe(200);
-    expect((await ask(operator, 'POST', '/plants/a/silence', { until })).status).toBe(200);
-    expect((await ask(operator, 'GET', '/plants/a')).body).toMatchObject({
-      integration_status: 'ACTIVE',
+    expect(
+      (await ask(operator, 'POST', '/plants/a/silence', { until, reason: 'dust' })).status,
+    ).toBe(200);
+    const alert = { type: 'OFFLINE', severity: 'RED', state: 'NEW', message: 'm' } as const;
+    const seen = { started_at: new Date(), last_seen_at: new Date() };
+    await api.db
+      .insertInto('alerts')
+      .values({ plant_id: 'a', ...alert, ...seen })
+      .execute();
+    const silence = {
       alerts_silenced_until: until,
+      alerts_silenced_by: operator,
+      alerts_silence_reason: 'dust',
+    };
+    const resumed = { integration_status: 'ACTIVE', paused_by: null, ...silence };
+    expect((await ask(operator, 'GET', '/plants/a')).body).toMatchObject({
+      ...resumed,
+      alerts: [resumed],
     });
+    expect((await ask(operator, 'GET', '/alerts?plant=a')).body.alerts).toMatchObject([resumed]);
     const past = new Date(api.clock.nowMs - 1).toISOString();
     expect((await ask(operator, 'POST', '/plants/a/silence', { until: past })).status).toBe(422);
     const log = await api.db

@@ -5,21 +5,30 @@ import { type RawBuilder, sql } from 'kysely';
  * null where nobody is recorded, because it was done by SQL or in the Temporal Web UI.
  */
 
-/** The newest entry of such an action about plant `p` that still applies. */
-const newest = <Value>(
+/** A value of the newest of these decisions about plant `p`; null unless `holds`, so that it is the one that applies now. */
+const ofNewest = <Value>(
   value: RawBuilder<Value>,
-  action: string,
-  applies: RawBuilder<unknown>,
+  actions: readonly string[],
+  { asked, holds }: { asked: RawBuilder<unknown>; holds: RawBuilder<unknown> },
 ) => sql<Value | null>`(
-  select ${value} from audit_log l
-  where ${applies} and l.subject_type = 'PLANT' and l.subject_id = p.id and l.action = ${action}
+  select case when ${holds} then ${value} end from audit_log l
+  where ${asked} and l.subject_type = 'PLANT' and l.subject_id = p.id and l.action = any(${[...actions]}::text[])
   order by l.id desc limit 1)`;
 
-/** A pause of before the last activation has ended. */
-const isPause = sql`p.integration_status = 'DISABLED_BY_OPERATOR' and l.at >= coalesce(p.activated_at, l.at)`;
-const isSilence = sql`p.alerts_silenced_until is not null
-  and (l.after ->> 'alerts_silenced_until')::timestamptz = p.alerts_silenced_until`;
+/** The entry holds the columns that the decision changed: what it says of the pause must be what the plant says. */
+const isPause = {
+  asked: sql`p.integration_status = 'DISABLED_BY_OPERATOR'`,
+  holds: sql`l.action = 'plant.pause'
+    and (not l.after ? 'pause_reason' or l.after ->> 'pause_reason' is not distinct from p.pause_reason)
+    and (not l.after ? 'paused_until'
+      or (l.after ->> 'paused_until')::timestamptz is not distinct from p.paused_until)`,
+};
+const isSilence = {
+  asked: sql`p.alerts_silenced_until is not null`,
+  holds: sql`(l.after ->> 'alerts_silenced_until')::timestamptz = p.alerts_silenced_until`,
+};
+const silences = ['plant.silence', 'plant.unsilence'];
 
-export const pausedBy = newest(sql<string>`l.actor`, 'plant.pause', isPause);
-export const silencedBy = newest(sql<string>`l.actor`, 'plant.silence', isSilence);
-export const silenceReason = newest(sql<string>`l.after ->> 'reason'`, 'plant.silence', isSilence);
+export const pausedBy = ofNewest(sql<string>`l.actor`, ['plant.pause', 'plant.resume'], isPause);
+export const silencedBy = ofNewest(sql<string>`l.actor`, silences, isSilence);
+export const silenceReason = ofNewest(sql<string>`l.after ->> 'reason'`, silences, isSilence);

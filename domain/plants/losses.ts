@@ -86,8 +86,7 @@ export function estimateLoss(facts: LossFacts, nowMs: number): Loss {
  * of a day, and OFFLINE comes when a plant has been silent for a day.
  */
 function fellBehindMs({ type, startedAtMs, seenBeforeMs, place: { timezone } }: LossFacts): number {
-  if (type === 'LOW_GENERATION')
-    return startOfDayMs(localDateAt(startedAtMs, timezone), timezone);
+  if (type === 'LOW_GENERATION') return startOfDayMs(localDateAt(startedAtMs, timezone), timezone);
   return type === 'OFFLINE' ? Math.min(startedAtMs, seenBeforeMs ?? startedAtMs) : startedAtMs;
 }
 

@@ -141,7 +141,9 @@ describe('statusSentence', () => {
   };
 
   test('names when the plant was last seen, by its own clock', () => {
-    expect(statusSentence('NOT_SEEN_24H', facts)).toBe('Last seen 26 h ago, at 2026-06-09 10:00 UTC+2.');
+    expect(statusSentence('NOT_SEEN_24H', facts)).toBe(
+      'Last seen 26 h ago, at 2026-06-09 10:00 UTC+2.',
+    );
     const evidence = {
       ...facts,
       lastSeenSource: 'EVIDENCE',

@@ -8,7 +8,7 @@ import type { ReaderZone } from '../../domain/zone.ts';
 /** Plants as people see them: the same in API, pages and commands. */
 
 /** A plant, or an alert of it, with who holds it back. */
-type Held = Pick<
+export type Held = Pick<
   PlantView,
   | 'timezone'
   | 'integration_status'
@@ -86,6 +86,18 @@ export function statusWords(plant: PlantView, nowMs: number, zone: ReaderZone = 
   return `not polled since ${sinceText(since.getTime(), zone ?? plant.timezone, nowMs)}: ${plant.status}`;
 }
 
+/** Who holds a plant back, as JSON. */
+export function heldJson(held: Held) {
+  return {
+    paused_until: held.paused_until?.toISOString() ?? null,
+    pause_reason: held.pause_reason,
+    paused_by: held.paused_by,
+    alerts_silenced_until: held.alerts_silenced_until?.toISOString() ?? null,
+    alerts_silenced_by: held.alerts_silenced_by,
+    alerts_silence_reason: held.alerts_silence_reason,
+  };
+}
+
 /** A plant as JSON: snake_case, instants as ISO 8601. Only the fields named here are shown. */
 export function plantJson(plant: PlantView, nowMs: number) {
   return {
@@ -102,12 +114,7 @@ export function plantJson(plant: PlantView, nowMs: number) {
     poll_interval_s: plant.poll_interval_s,
     status_profile: plant.status_profile,
     integration_status: plant.integration_status,
-    paused_until: plant.paused_until?.toISOString() ?? null,
-    pause_reason: plant.pause_reason,
-    paused_by: plant.paused_by,
-    alerts_silenced_until: plant.alerts_silenced_until?.toISOString() ?? null,
-    alerts_silenced_by: plant.alerts_silenced_by,
-    alerts_silence_reason: plant.alerts_silence_reason,
+    ...heldJson(plant),
     activated_at: plant.activated_at?.toISOString() ?? null,
     status: plant.status,
     status_reason: plant.status_reason,

@@ -1,4 +1,4 @@
-import { sharedZone } from '../../../domain/zone.ts';
+import { type ReaderZone, sharedZone } from '../../../domain/zone.ts';
 import type { FleetView } from '../fleet-view.ts';
 import { scopedRows } from '../fleet-view.ts';
 import { filterFleet, fleetPage, fleetTotals, orderOf } from '../fleet-query.ts';
@@ -14,7 +14,7 @@ import { type FleetPage, fleetPageSize, type FleetQuery } from './fleet.ts';
 export async function readFleetPage(
   { db, clock }: Pick<ApiDeps, 'db' | 'clock'>,
   view: FleetView,
-  person: Person,
+  { person, zone }: { person: Person; zone: ReaderZone },
   query: FleetQuery,
 ): Promise<FleetPage> {
   const nowMs = clock();
@@ -54,7 +54,8 @@ export async function readFleetPage(
     customers: scope.customerId === null ? [...customers].sort() : [],
     stopped: all.monitoring_stopped ? { sinceMs: lastLookMs(rows) } : null,
     maySeeSystem: viewerMay(person).seeSystem,
-    timezone: sharedZone(rows),
+    zone,
+    timezone: zone ?? sharedZone(rows),
     nowMs,
   };
 }

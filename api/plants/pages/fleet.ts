@@ -4,6 +4,7 @@ import { html } from 'hono/html';
 import { type Brand, brands, type Status, statuses } from '../../../domain/plants/plant.ts';
 import type { StripTick } from '../../../domain/plants/strip.ts';
 import { durationText } from '../../../domain/wording.ts';
+import { offsetText, type ReaderZone } from '../../../domain/zone.ts';
 import {
   clockSeconds,
   decimal,
@@ -55,6 +56,7 @@ export interface FleetPage {
   stopped: { sinceMs: number | null } | null;
   /** Whether the viewer may open the page of the system. */
   maySeeSystem: boolean;
+  zone: ReaderZone;
   /** The zone of times that belong to no single plant. */
   timezone: string;
   nowMs: number;
@@ -94,7 +96,7 @@ function stoppedBanner({ stopped, all: t, timezone, nowMs, maySeeSystem }: Fleet
   const colours =
     stopped.sinceMs === null
       ? 'none of them was ever polled'
-      : `their colours are those of ${whenText(stopped.sinceMs, timezone, nowMs)} ${timezone}`;
+      : `their colours are those of ${whenText(stopped.sinceMs, timezone, nowMs)}`;
   return html`<div class="banner hatch" role="alert">
     ${mark('STALE')}
     <p>
@@ -191,9 +193,9 @@ function totals({ totals: t, yesterdayKwh, todayKwh, timezone, nowMs }: FleetPag
 }
 
 function newestText(atMs: number, timezone: string, nowMs: number): string {
-  const clock = clockSeconds(atMs, timezone);
+  const clock = `${clockSeconds(atMs, timezone)} ${offsetText(atMs, timezone)}`;
   const isOld = nowMs - atMs >= 60_000;
-  return `${clock} ${timezone}${isOld ? `, ${durationText(nowMs - atMs)} ago` : ''}`;
+  return `${clock}${isOld ? `, ${durationText(nowMs - atMs)} ago` : ''}`;
 }
 
 function table(view: FleetPage): Html {
@@ -238,7 +240,7 @@ function table(view: FleetPage): Html {
   </table>`;
 }
 
-function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
+function row(plant: FleetRow, { nowMs, zone, strips }: FleetPage): Html {
   const href = plantPath(plant.id);
   const { status, stale } = plant;
   // A plant without anything to do is shown muted.
@@ -253,7 +255,7 @@ function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
       <a id="a-${plant.id}" href="${href}">${plant.name}</a
       ><small class="muted">${plant.brand}</small>${plant.is_night === true ? moon() : ''}
     </th>
-    <td role="cell" class="c-why"><span class="why">${why(plant, nowMs)}</span></td>
+    <td role="cell" class="c-why"><span class="why">${why(plant, nowMs, zone)}</span></td>
     <td role="cell" class="num c-age">
       ${age === null ? missing('No measurement yet') : durationText(age)}
     </td>
@@ -279,7 +281,7 @@ function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
       ${figure(plant.estimated_lost_kwh ?? plant.at_risk_kwh, 1, 'Nothing is estimated to be lost')}
     </td>
     <td role="cell" class="w2 c-strip">
-      ${strip(strips.get(plant.id) ?? [], plant.timezone, `${href}#polls`)}
+      ${strip(strips.get(plant.id) ?? [], zone ?? plant.timezone, `${href}#polls`)}
     </td>
     <td role="cell" class="num c-alerts">
       ${plant.open_alerts === 0 ? html`<span class="muted">–<span class="sr">no open alert</span></span>` : html`${plant.open_alerts}<span class="unit"> ${plant.open_alerts === 1 ? 'alert' : 'alerts'}</span>`}
@@ -294,13 +296,13 @@ function todayMissing(note: string): Html {
     : missing(note);
 }
 
-function why(plant: FleetRow, nowMs: number): Html {
-  const sentence = plantSentence(plant, nowMs);
+function why(plant: FleetRow, nowMs: number, zone: ReaderZone): Html {
+  const sentence = plantSentence(plant, nowMs, zone);
   if (!plant.stale) return html`${sentence}`;
   const since = plant.not_polled_since;
   return html`not polled since
-  ${since === null ? 'it was added' : time(since.getTime(), plant.timezone, nowMs)}; before that:
-  ${sentence}`;
+  ${since === null ? 'it was added' : time(since.getTime(), zone ?? plant.timezone, nowMs)}; before
+  that: ${sentence}`;
 }
 
 function nothing({ query, all: t }: FleetPage): Html {
