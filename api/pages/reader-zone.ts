@@ -1,11 +1,8 @@
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 
 import { isValidTimezone, type ReaderZone } from '../../domain/zone.ts';
-import type { ApiDeps } from '../deps.ts';
-import type { ApiEnv } from '../env.ts';
 import { Problem } from '../problem.ts';
-import { ownPath, viewerOf } from './answer.ts';
 
 /** Whose clock the times of the pages follow. The reader chooses once; the browser keeps the choice in a cookie. */
 
@@ -23,7 +20,8 @@ export const zoneWords: Readonly<Record<ZoneChoice, string>> = {
 };
 
 export function choiceOf(zone: ReaderZone): ZoneChoice {
-  return zone === null ? 'plant' : zone === 'UTC' ? 'utc' : 'own';
+  if (zone === null) return 'plant';
+  return zone === 'UTC' ? 'utc' : 'own';
 }
 
 /** The reader's zone; null, each plant's own, unless the cookie names one. */
@@ -32,21 +30,11 @@ export function readerZoneOf(c: Context): ReaderZone {
   return zone !== undefined && isValidTimezone(zone) ? zone : null;
 }
 
-/** The form with which the reader chooses, at every page. */
-export function zoneRoutes({ publicUrl }: Pick<ApiDeps, 'publicUrl'>): Hono<ApiEnv> {
-  return new Hono<ApiEnv>().post('/zone', async (c) => {
-    await viewerOf(c);
-    const fields = await c.req.parseBody();
-    keepReaderZone(c, fields, publicUrl?.startsWith('https://') === true);
-    return c.redirect(ownPath(fields['back'], '/'), 303);
-  });
-}
-
-/** @throws Problem for another choice, or a zone that is unknown. */
-function keepReaderZone(
+/** Keeps the choice of the form. @throws Problem for another choice, or a zone that is unknown. */
+export function keepReaderZone(
   c: Context,
   { zone: choice, own }: Record<string, unknown>,
-  secure: boolean,
+  { secure }: { secure: boolean },
 ): void {
   if (!zoneChoices.some((one) => one === choice))
     throw new Problem('invalid-request', 'zone: one of the offered choices.');
@@ -56,7 +44,8 @@ function keepReaderZone(
       'invalid-request',
       'Own zone: must be the name of a zone, such as Europe/Amsterdam.',
     );
-  const zone = choice === 'own' ? named : choice === 'utc' ? 'UTC' : '';
+  const ownOrUtc = choice === 'own' ? named : 'UTC';
+  const zone = choice === 'plant' ? '' : ownOrUtc;
   const attributes = { path: '/', httpOnly: true, sameSite: 'Lax', secure } as const;
   setCookie(c, cookieName, zone, { ...attributes, maxAge: zone === '' ? 0 : keptForS });
 }

@@ -17,7 +17,8 @@ import { clockSeconds, type Html } from './components.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
 import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
-import { readerZoneOf, zoneRoutes } from './reader-zone.ts';
+import { readerZoneOf } from './reader-zone.ts';
+import { zoneRoutes } from './zone-routes.ts';
 import { plantContent } from '../plants/pages/plant.ts';
 import { readPlantPage } from '../plants/pages/plant-data.ts';
 import { systemContent } from '../system/page.ts';
@@ -79,17 +80,15 @@ export function pageRoutes(
     );
     const url = new URL(c.req.url);
     const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;
-    const nowMs = deps.clock();
-    const zone = readerZoneOf(c);
+    const reader = { nowMs: deps.clock(), zone: readerZoneOf(c) };
     const rows = tab === 'resolved' ? [] : scopedRows(await fleet.read(), plantScope(person));
     const content = alertsContent({
       tab,
-      ...groupByIncident(found.rows, rows, { nowMs, zone }),
+      ...groupByIncident(found.rows, rows, reader),
       mayAct: viewerMay(person).act,
       href: url.pathname + url.search,
       nextHref: found.nextAfter === null ? null : older,
-      nowMs,
-      zone,
+      ...reader,
     });
     return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
   });
