@@ -106,6 +106,18 @@ describe('GET /plants', () => {
     expect(await totalsOf('limit=1')).toMatchObject({ plants: 3, red: 2 });
   });
 
+  test('says of no plant that it waits for its first reading beside energy of a day', async () => {
+    await add('a', { brand: 'HUAWEI' });
+    const sentence = async () => (await ask(operator, 'GET', '/plants/a')).body.status_sentence;
+    expect(await sentence()).toMatch(/^Waiting for the first reading since .*UTC/);
+    const day = { plant_id: 'a', date: '2026-06-10', today_energy_kwh: 347.8, slot: new Date() };
+    await api.db
+      .insertInto('metric_snapshots')
+      .values({ ...day, quality: 'BACKFILLED', complete: true })
+      .execute();
+    expect(await sentence()).toMatch(/^Not seen producing yet since .*UTC/);
+  });
+
   test('shows a customer nothing of others, not even in the totals', async () => {
     await add('mine', { customer_id: 'noord' });
     await add('theirs', { customer_id: 'zuid' });

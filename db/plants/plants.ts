@@ -139,6 +139,8 @@ export interface PlantView extends Omit<
   incident_since: Date | null;
   incident_brand: Brand | null;
   today_energy_kwh: number | null;
+  /** Whether energy of any day is known, even of days before it was added. */
+  has_days: boolean;
   /** Of the newest poll. */
   power_w: number | null;
   /** Where the plant stands in the order of the worst: compared part by part, ascending. */
@@ -204,6 +206,7 @@ export async function listPlants(
       a.open::int as open_alerts, a.unacknowledged::int as unacknowledged_alerts, a.red_alerts, a.low_generation_alert,
       a.estimated_lost_kwh, a.at_risk_kwh, ${isStale} as stale,
       i.since as incident_since, i.brand as incident_brand, s.today_energy_kwh,
+      (p.last_seen_at is not null or exists (select from metric_snapshots where plant_id = p.id)) as has_days,
       case when p.last_slot > now() - ${powerAgeMax} then (p.last_poll #>> '{booked,powerW}')::float8 end as power_w,
       json_build_array(${worstKey}) as worst_key
     from plants p

@@ -136,6 +136,7 @@ describe('statusSentence', () => {
     lastSeenSource: 'VENDOR',
     activatedAtMs: noonMs - 3 * hourMs,
     lastError: null,
+    hasDays: false,
     redAlerts: [],
     lowGenerationAlert: null,
   };
@@ -165,6 +166,12 @@ describe('statusSentence', () => {
     );
     expect(statusSentence('WAITING_FOR_FIRST_READING', facts)).toBe(
       'Waiting for the first reading since 2026-06-10 09:00 UTC+2.',
+    );
+  });
+
+  test('waits for no first reading where there are some, also of days before the plant was seen', () => {
+    expect(statusSentence('WAITING_FOR_FIRST_READING', { ...facts, hasDays: true })).toBe(
+      'Not seen producing yet since 2026-06-10 09:00 UTC+2.',
     );
   });
 

@@ -92,6 +92,8 @@ export interface SentenceFacts {
   lastSeenAtMs: number | null;
   lastSeenSource: LastSeenSource | null;
   activatedAtMs: number | null;
+  /** Whether energy of any day is known. */
+  hasDays: boolean;
   /** The error of the last poll; null when it had none, or there was none. */
   lastError: string | null;
   /** Messages of the active alerts of severity RED, and of LOW_GENERATION. */
@@ -123,10 +125,12 @@ export function statusSentence(reason: StatusReason, facts: SentenceFacts): stri
   }
 }
 
-function waitingSentence({ lastError, activatedAtMs, timezone }: SentenceFacts): string {
+/** A vendor that states no measurement time gives readings before anything shows that the plant runs. */
+function waitingSentence({ lastError, activatedAtMs, timezone, hasDays }: SentenceFacts): string {
   const since = activatedAtMs === null ? '' : ` since ${localTimeText(activatedAtMs, timezone)}`;
   const error = lastError === null ? '' : ` The last poll failed: ${sentenceOf(lastError)}`;
-  return `Waiting for the first reading${since}.${error}`;
+  const words = hasDays ? 'Not seen producing yet' : 'Waiting for the first reading';
+  return `${words}${since}.${error}`;
 }
 
 function neverSeenSentence({ lastError, activatedAtMs, nowMs }: SentenceFacts): string {

@@ -68,6 +68,7 @@ function reasonSentence(plant: PlantView, nowMs: number, zone: ReaderZone): stri
     lastSeenAtMs: plant.last_seen_at?.getTime() ?? null,
     lastSeenSource: plant.last_seen_source,
     activatedAtMs: plant.activated_at?.getTime() ?? null,
+    hasDays: plant.has_days,
     lastError: plant.last_poll?.error ?? null,
     redAlerts: plant.red_alerts,
     lowGenerationAlert: plant.low_generation_alert,

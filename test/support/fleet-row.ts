@@ -64,6 +64,7 @@ export function samplePlantView(changed: Partial<PlantView> = {}): PlantView {
     incident_since: null,
     incident_brand: null,
     today_energy_kwh: 21.4,
+    has_days: true,
     power_w: 4_112,
     worst_key: [5, 1, 0, changed.id ?? 'canal'],
     ...changed,
