@@ -151,7 +151,7 @@ describe('statusSentence', () => {
       lastSeenAtMs: noonMs - 600_000,
     } as const;
     expect(statusSentence('SEEN_RECENTLY', evidence)).toBe(
-      'Last seen 10 min ago by its running inverters or rising totals, at 2026-06-10 11:50 UTC+2.',
+      'Last seen 10 min ago by its running inverters or rising totals, at 11:50 UTC+2.',
     );
     expect(statusSentence('SEEN_RECENTLY', { ...facts, lastSeenAtMs: noonMs + 60_000 })).toContain(
       '0 s ago',

@@ -1,7 +1,7 @@
 import { countedSilenceMs, type DaylightPlace, litDaysSilenceMs } from '../daylight.ts';
 import type { AlertSeverity, AlertType } from './facts.ts';
 import type { IntegrationStatus, LastSeenSource, Status, StatusReason } from './plant.ts';
-import { durationText, localTimeText, sentenceOf } from '../wording.ts';
+import { durationText, localTimeText, sentenceOf, sinceText } from '../wording.ts';
 import { hourMs } from '../zone.ts';
 
 /** The colour of a plant. It is derived at every evaluation and never set by hand. */
@@ -144,7 +144,7 @@ function seenSentence({ lastSeenAtMs, lastSeenSource, nowMs, timezone }: Sentenc
   if (lastSeenAtMs === null) return 'Never seen.';
   const age = durationText(Math.max(0, nowMs - lastSeenAtMs));
   const how = lastSeenSource === 'EVIDENCE' ? ' by its running inverters or rising totals' : '';
-  return `Last seen ${age} ago${how}, at ${localTimeText(lastSeenAtMs, timezone)}.`;
+  return `Last seen ${age} ago${how}, at ${sinceText(lastSeenAtMs, timezone, nowMs)}.`;
 }
 
 /** For a plant that is GREEN although unseen for more than 2 h, which only DAYLIGHT allows. */

@@ -19,7 +19,11 @@ import {
   time,
   whenText,
 } from '../../pages/components.ts';
-import { plantSentence } from '../../../operations/plants/plant-view.ts';
+import {
+  pauseSentence,
+  plantSentence,
+  silenceSentence,
+} from '../../../operations/plants/plant-view.ts';
 import { type FleetSort, fleetSorts, type FleetTotals } from '../fleet-query.ts';
 import type { FleetRow } from '../fleet-row.ts';
 import { strip } from './strip.ts';
@@ -255,7 +259,9 @@ function row(plant: FleetRow, { nowMs, zone, strips }: FleetPage): Html {
       <a id="a-${plant.id}" href="${href}">${plant.name}</a
       ><small class="muted">${plant.brand}</small>${plant.is_night === true ? moon() : ''}
     </th>
-    <td role="cell" class="c-why"><span class="why">${why(plant, nowMs, zone)}</span></td>
+    <td role="cell" class="c-why">
+      <span class="why ${isHeld(plant, nowMs) ? 'whole' : ''}">${why(plant, nowMs, zone)}</span>
+    </td>
     <td role="cell" class="num c-age">
       ${age === null ? missing('No measurement yet') : durationText(age)}
     </td>
@@ -294,6 +300,10 @@ function todayMissing(note: string): Html {
   return note === 'too early'
     ? missing('Too early: before half of a usual day is in, a cloud decides', { words: note })
     : missing(note);
+}
+
+function isHeld(plant: FleetRow, nowMs: number): boolean {
+  return pauseSentence(plant, nowMs) !== null || silenceSentence(plant, nowMs) !== null;
 }
 
 function why(plant: FleetRow, nowMs: number, zone: ReaderZone): Html {
