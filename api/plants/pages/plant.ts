@@ -170,8 +170,7 @@ function silenceMenu(plant: PlantView, nowMs: number): Html {
   const fields = html`<p class="muted">Its alerts are kept, and not announced meanwhile.</p>
     ${spanField('silence-for', 'Silence', '')}
     <label
-      ><span>Reason</span
-      ><input id="silence-reason" name="reason" maxlength="200" autocomplete="off"
+      ><span>Why</span><input id="silence-reason" name="reason" maxlength="200" autocomplete="off"
     /></label>`;
   return html`<details class="menu button-menu" id="silence">
     <summary>Silence</summary>
