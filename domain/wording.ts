@@ -1,4 +1,4 @@
-import { dayMs, hourMs, localDateAt, localMinutesAt, minuteMs } from './zone.ts';
+import { dayMs, hourMs, localDateAt, localMinutesAt, minuteMs, offsetText } from './zone.ts';
 
 /** Values as text for people: with their unit and few digits. */
 
@@ -34,22 +34,23 @@ export function durationText(durationMs: number): string {
   return `${Math.floor(durationMs / dayMs)} days`;
 }
 
-/** "2026-06-01 13:40", by the plant's clock. */
+/** "2026-06-01 13:40 UTC+2": by the clock of a zone. */
 export function localTimeText(atMs: number, timezone: string): string {
-  return `${localDateAt(atMs, timezone)} ${clockText(atMs, timezone)}`;
+  return `${localDateAt(atMs, timezone)} ${clockText(atMs, timezone)} ${offsetText(atMs, timezone)}`;
 }
 
-/** "13:40", by the plant's clock. */
+/** "13:40": by the clock of a zone, which its reader must know. */
 export function clockText(atMs: number, timezone: string): string {
   const minutes = localMinutesAt(atMs, timezone);
   const digits = (value: number): string => String(value).padStart(2, '0');
   return `${digits(Math.floor(minutes / 60))}:${digits(minutes % 60)}`;
 }
 
-/** "13:40" of today, "2026-05-31 13:40" of another day. */
+/** "13:40 UTC+2" of today, "2026-05-31 13:40 UTC+2" of another day. */
 export function sinceText(atMs: number, timezone: string, nowMs: number): string {
   const isToday = localDateAt(atMs, timezone) === localDateAt(nowMs, timezone);
-  return isToday ? clockText(atMs, timezone) : localTimeText(atMs, timezone);
+  if (!isToday) return localTimeText(atMs, timezone);
+  return `${clockText(atMs, timezone)} ${offsetText(atMs, timezone)}`;
 }
 
 /** One decimal; an exponent only for absurdly large numbers of a vendor. */

@@ -7,6 +7,7 @@ import { z } from 'zod';
 
 import type { MasterKey, MasterKeys } from '../db/sealing.ts';
 import { statusProfiles } from '../domain/daylight.ts';
+import { isValidTimezone, type ReaderZone } from '../domain/zone.ts';
 import { allQueues } from '../workflows/queues.ts';
 
 /** Reads the configuration: one schema for all environment variables, parsed once. An error names every problem. */
@@ -78,6 +79,25 @@ const urlOf = (...schemes: string[]) =>
       },
     );
 
+/**
+ * Reads whose clock times follow: `plant` (each plant's own: null), `local` (this machine's), `utc` or the name of a zone;
+ * undefined for another text.
+ */
+export function parseZone(text: string): ReaderZone | undefined {
+  switch (text.toLowerCase()) {
+    case 'plant':
+      return null;
+    case 'local':
+      return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+    case 'utc':
+      return 'UTC';
+    default:
+      return isValidTimezone(text) ? text : undefined;
+  }
+}
+
+export const zoneChoice = 'plant, local, utc or the name of a zone, such as Europe/Amsterdam';
+
 /** The variables, their defaults and their meaning. `npm run gen` writes the README's table from this. */
 export const environmentSchema = z.object({
   DATABASE_URL: urlOf('postgres', 'postgresql')
@@ -120,6 +140,13 @@ export const environmentSchema = z.object({
   INCIDENT_AFTER_SECONDS: seconds
     .default(300)
     .describe('an incident opens after this time, in at least two reconciliations'),
+  DISPLAY_ZONE: z
+    .string()
+    .refine((text) => parseZone(text) !== undefined, `must be ${zoneChoice}`)
+    .default('plant')
+    .describe(
+      "whose clock the times of commands follow, unless `--zone` says it: `plant` (each plant's own), `local` (this machine's), `utc` or the name of a zone",
+    ),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')

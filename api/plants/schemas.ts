@@ -39,6 +39,17 @@ export const plantIdParam = z.object({
     .openapi({ param: { name: 'id', in: 'path' }, example: 'solis-canal' }),
 });
 
+/** Whether people hold a plant back, its polls or the announcements of its alerts: who, until when, and why. */
+const heldSchema = {
+  integration_status: z.enum(integrationStatuses),
+  paused_until: nullableInstant,
+  pause_reason: z.string().nullable(),
+  paused_by: z.string().nullable(),
+  alerts_silenced_until: nullableInstant,
+  alerts_silenced_by: z.string().nullable(),
+  alerts_silence_reason: z.string().nullable(),
+};
+
 export const fleetRowSchema = z
   .object({
     id: z.string(),
@@ -53,10 +64,7 @@ export const fleetRowSchema = z
     installed_capacity_kw: nullableNumber,
     poll_interval_s: z.int(),
     status_profile: z.enum(statusProfiles),
-    integration_status: z.enum(integrationStatuses),
-    paused_until: nullableInstant,
-    pause_reason: z.string().nullable(),
-    alerts_silenced_until: nullableInstant,
+    ...heldSchema,
     activated_at: nullableInstant,
     status: statusSchema,
     status_reason: z.string().openapi({ example: 'SEEN_RECENTLY' }),
@@ -142,6 +150,7 @@ export const alertSchema = z
     plant_name: z.string(),
     brand: brandSchema,
     timezone: z.string(),
+    ...heldSchema,
     type: alertTypeSchema,
     vendor_alarm_code: z.string().nullable(),
     device_sn: z.string().nullable(),

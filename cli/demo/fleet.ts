@@ -1,5 +1,6 @@
 import type { NewPlant } from '../../db/plants/plants.ts';
 import { brands, type Brand } from '../../domain/plants/plant.ts';
+import { hourMs } from '../../domain/zone.ts';
 
 /** The demo's fleet: twelve plants with known faults, three of each brand, and any number of ordinary plants. */
 
@@ -53,10 +54,12 @@ const described: readonly Described[] = [
   },
   {
     id: 'solis-silent',
-    name: 'Silent for 26 hours',
+    name: 'Silent logger',
+    strict: true,
     brand: 'SOLIS',
     customer_id: 'sul',
-    vendor_plant_id: '1298491919448631803',
+    // Ends with the instant of its last measurement: see `demoPlantsAt`.
+    vendor_plant_id: '129849192',
     ...place('Australia/Sydney', -33.87, 151.21),
   },
   {
@@ -136,12 +139,24 @@ const described: readonly Described[] = [
   },
 ];
 
-/** The twelve plants. `fixtures/<brand>/plants.json` names the scenario of each vendor plant id. */
-export const demoPlants = described.map((plant): DemoPlant => ({
-  ...usual,
-  account: mainAccount(plant.brand),
-  ...plant,
-}));
+/** The silent plant of a new demo was measured last so long ago; from then on its silence grows, ms. */
+const silentForMs = 26 * hourMs;
+
+/**
+ * The twelve plants of a demo that begins at an instant. `fixtures/<brand>/plants.json` names the scenario of each vendor
+ * plant id.
+ */
+export function demoPlantsAt(beginsAtMs: number): DemoPlant[] {
+  const silentSinceS = Math.floor((beginsAtMs - silentForMs) / 1_000);
+  return described.map((plant): DemoPlant => ({
+    ...usual,
+    account: mainAccount(plant.brand),
+    ...plant,
+    ...(plant.id === 'solis-silent'
+      ? { vendor_plant_id: `${plant.vendor_plant_id}${silentSinceS}` }
+      : {}),
+  }));
+}
 
 function mainAccount(brand: Brand): string {
   return `${brand.toLowerCase()}-main`;

@@ -14,7 +14,7 @@ import type { Database } from '../../db/tables.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { addDays, dayMs, localDateAt } from '../../domain/zone.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
-import { type DemoPlant, demoPlants, generatedPlant } from './fleet.ts';
+import { type DemoPlant, demoPlantsAt, generatedPlant } from './fleet.ts';
 import type { Log } from '../../environment/log.ts';
 import { playPlant, type Player } from './play.ts';
 
@@ -53,7 +53,7 @@ export async function seedDemo(options: SeedOptions): Promise<{ demo: number; ge
   const nowMs = Date.now();
   const unfinished = await removeUnfinished(db);
   if (unfinished > 0) progress(`an earlier seeding was cut off: it is finished now`);
-  const fresh = await missingOf(db, demoPlants);
+  const fresh = await missingOf(db, demoPlantsAt(nowMs));
   if (fresh.length > 0) {
     progress(
       `seeding ${fresh.length} demo plants: ${pastDays} days of energy and the last 24 hours, poll by poll`,

@@ -132,7 +132,13 @@ describe('failed polls', () => {
 
   test('after the third are the same alert', () => {
     const fourth = poll({ ...failedBefore(3), active: [apiError('POLL')] }, failure());
-    expect(fourth.alerts).toEqual([{ kind: 'SEEN', id: '1' }]);
+    expect(fourth.alerts).toEqual([
+      {
+        kind: 'SEEN',
+        id: '1',
+        message: '4 polls in a row failed, the last one so: the vendor is away.',
+      },
+    ]);
   });
 
   test.each<[string, PollResult]>([
@@ -231,7 +237,7 @@ describe('missing alarm answers', () => {
       {
         alert: {
           message:
-            'No complete answer about alarms since 2026-06-10 06:00. The last answer: Alarms: the alarm list is closed.',
+            'No complete answer about alarms since 2026-06-10 06:00 UTC+2. The last answer: Alarms: the alarm list is closed.',
         },
       },
     ]);
@@ -275,7 +281,7 @@ describe('OFFLINE', () => {
             vendorAlarmCode: null,
             deviceSn: null,
             severity: 'RED',
-            message: 'Not seen for more than 24 h: last seen at 2026-06-09 11:59.',
+            message: 'Not seen for more than 24 h: last seen at 2026-06-09 11:59 UTC+2.',
           },
         },
       ],
@@ -298,13 +304,19 @@ describe('OFFLINE', () => {
     });
     expect(poll(never(24 * hourMs - 1), failure()).alerts).toEqual([]);
     expect(poll(never(24 * hourMs), failure()).alerts).toMatchObject([
-      { alert: { message: 'Never seen since it was activated at 2026-06-09 12:00.' } },
+      { alert: { message: 'Never seen since it was activated at 2026-06-09 12:00 UTC+2.' } },
     ]);
   });
 
   test('stays while the plant is away, and goes in the evaluation that sees it within 24 h again', () => {
     const away = { ...seenAgo(30 * hourMs), active: [offline] };
-    expect(poll(away, sampleReading(), unseen).alerts).toEqual([{ kind: 'SEEN', id: '1' }]);
+    expect(poll(away, sampleReading(), unseen).alerts).toEqual([
+      {
+        kind: 'SEEN',
+        id: '1',
+        message: 'Not seen for more than 24 h: last seen at 2026-06-09 06:00 UTC+2.',
+      },
+    ]);
     const back = poll(away, sampleReading(), { ...booked, seenAtMs: noonMs - 24 * hourMs });
     expect(back.alerts).toMatchObject([{ kind: 'RESOLVE', id: '1' }]);
     expect(back.plant.status).toBe('YELLOW');

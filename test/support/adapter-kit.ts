@@ -166,6 +166,7 @@ export function testAdapter(kit: AdapterKit): void {
       todayFactor: day.today_factor ?? ordinaryDay.todayFactor,
       resetAt: day.reset_at ?? ordinaryDay.resetAt,
       silent: day.silent ?? ordinaryDay.silent,
+      silentSinceMs: ordinaryDay.silentSinceMs,
     };
     const vendorPlantId = playing(brand, scenario).vendorPlantId;
     const entry = entries.find(({ pattern }) => pattern.test(vendorPlantId));

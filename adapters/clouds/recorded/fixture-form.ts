@@ -177,6 +177,7 @@ const scenarioFile = z.strictObject({
       today_factor: z.number().min(0).optional(),
       reset_at: z.union([localTime, z.literal('wake')]).optional(),
       silent: z.strictObject({ from: localTime, to: localTime }).optional(),
+      silent_since: z.literal('id').optional(),
     })
     .default({}),
   /** What the vendor has on its books instead of the stored credentials: the scenario of a wrong password. */

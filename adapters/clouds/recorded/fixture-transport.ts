@@ -55,7 +55,7 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
   const nowMs = now.getTime();
   const capacityKw = plant.capacityKw ?? capacityKwOf(entry, plant.vendorPlantId);
   const simulated = { ...plant, capacityKw };
-  const measurement = measure(simulated, knobsOf(scenario), nowMs);
+  const measurement = measure(simulated, knobsOf(scenario, plant.vendorPlantId), nowMs);
   const timesUsed = new Map<Exchange, number>();
 
   function respond(request: TransportRequest): TransportResponse | FixtureResponse {
@@ -125,13 +125,18 @@ function capacityKwOf(entry: PlantEntry | null, vendorPlantId: string): number {
   return capacityKwMin + (fnv1a32(vendorPlantId) % (capacityKwMax - capacityKwMin + 1));
 }
 
-function knobsOf({ day }: Scenario): DayKnobs {
+/** Digits of an instant in seconds at the end of the id of a plant that is silent since then. */
+const instantDigits = 10;
+
+function knobsOf({ day }: Scenario, vendorPlantId: string): DayKnobs {
+  const inId = Number(vendorPlantId.slice(-instantDigits)) * 1_000;
   return {
     lagS: day.lag_s ?? ordinaryDay.lagS,
     sleeps: day.sleeps ?? ordinaryDay.sleeps,
     todayFactor: day.today_factor ?? ordinaryDay.todayFactor,
     resetAt: day.reset_at ?? ordinaryDay.resetAt,
     silent: day.silent ?? ordinaryDay.silent,
+    silentSinceMs: day.silent_since === 'id' ? inId : ordinaryDay.silentSinceMs,
   };
 }
 

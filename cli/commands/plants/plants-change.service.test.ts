@@ -110,7 +110,13 @@ describe('plants pause and resume', () => {
       pause_reason: 'roof works',
     });
     const shown = (await cli.run(['plants', 'show', id])).stdout;
-    expect(shown).toContain('DISABLED_BY_OPERATOR until 2099-01-01 00:00 (roof works)');
+    const words = /Paused by cli:\S+ until 2099-01-01 00:00 UTC\+1: “roof works”\./;
+    expect(shown).toMatch(words);
+    for (const command of [
+      ['plants', 'list'],
+      ['why', id],
+    ])
+      expect((await cli.run(command)).stdout.replaceAll(/\s+/g, ' '), command[0]).toMatch(words);
     expect(await cli.run(['plants', 'resume', id])).toMatchObject({
       code: 0,
       stdout: `${id} resumed\n`,
@@ -338,7 +344,22 @@ describe('alerts ack and silence', () => {
     const until = '2099-01-01T00:00:00.000Z';
     await cli.run(['alerts', 'silence', id, '--until', until, '--reason', 'roof work']);
     expect((await cli.plantOf(id)).alerts_silenced_until?.toISOString()).toBe(until);
+    await openAlert(id);
+    const words = /Alerts silenced by cli:\S+ until 2099-01-01 01:00 UTC\+1: “roof work”\./;
+    for (const command of [
+      ['plants', 'list'],
+      ['plants', 'show', id],
+      ['why', id],
+      ['alerts', 'list', '--plant', id],
+    ])
+      expect((await cli.run(command)).stdout.replaceAll(/\s+/g, ' '), command.join(' ')).toMatch(
+        words,
+      );
+    const silence = { alerts_silenced_until: until, alerts_silence_reason: 'roof work' };
+    expect(await cli.json(['alerts', 'list', '--plant', id])).toMatchObject([silence]);
+    expect(await cli.json(['why', id])).toMatchObject({ held: silence });
     expect((await cli.run(['alerts', 'silence', id, '--off'])).code).toBe(0);
+    expect((await cli.run(['plants', 'show', id])).stdout).not.toContain('silenced');
     expect((await cli.plantOf(id)).alerts_silenced_until).toBeNull();
   });
 
