@@ -4,6 +4,7 @@ import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
 import { playPlant } from '../../cli/demo/play.ts';
 import { findPlant, listPlants } from '../../db/plants/plants.ts';
+import { scopeOf } from '../../domain/plants/failure.ts';
 import { incidentLimits } from '../../domain/plants/incidents.ts';
 import type { AdapterErrorType } from '../../domain/plants/plant.ts';
 import { hourMs, minuteMs } from '../../domain/zone.ts';
@@ -59,7 +60,8 @@ const player = () =>
         getDailyEnergySeries: (...args) => adapter.getDailyEnergySeries(...args),
         getPlantSummary: async (...args) => {
           calls.push(options.plant.vendorPlantId);
-          if (failsWith !== null) throw new AdapterError(failsWith, 'as the test wants it');
+          if (failsWith !== null)
+            throw new AdapterError(failsWith, scopeOf({ type: failsWith }), 'as the test wants it');
           return adapter.getPlantSummary(...args);
         },
       };

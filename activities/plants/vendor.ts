@@ -76,7 +76,7 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
     async withVendor(plant, sealed, { nowMs, signal }, run) {
       const { accountId, brand } = plant;
       if (sealed === null)
-        throw new NotAsked('AUTH_FAILED', `account ${accountId} has no credentials yet`);
+        throw new NotAsked('AUTH_FAILED', 'ACCOUNT', `account ${accountId} has no credentials yet`);
       const account = stateOf(accountId, sealed.version);
       const credentials = openCredentials(deps.masterKeys, sealed);
       const { session } = account;
@@ -94,6 +94,7 @@ function gated(adapter: VendorAdapter, account: AccountState, nowMs: number): Ve
     if (retryAfterMs > 0)
       throw new NotAsked(
         'RATE_LIMIT_EXCEEDED',
+        'ACCOUNT',
         `the vendor's rate limit closes this path of the account for another ${Math.ceil(retryAfterMs / 1000)} s`,
         { retryAfterMs },
       );
@@ -125,8 +126,14 @@ export function credentialsHeld(brand: Brand): string {
 /** A vendor's error as a value; null for any other error. */
 export function vendorFailure(error: unknown): VendorFailure | null {
   if (!(error instanceof AdapterError)) return null;
-  const { type, message, retryAfterMs } = error;
-  return { type, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const { type, scope, certain, message, retryAfterMs } = error;
+  return {
+    type,
+    scope,
+    ...(certain ? {} : { certain }),
+    message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }
 
 export function vendorPlant(row: PlantRow): VendorPlant {

@@ -1,3 +1,4 @@
+import type { FailureScope } from '../../domain/plants/plant.ts';
 import { AdapterError } from './adapter-error.ts';
 
 /** What a login gave: the token, and the host that the vendor wants further calls on. Never logged, never stored. */
@@ -57,6 +58,12 @@ export class SessionStore {
   }
 }
 
+/** What it means that a session is called expired although no new login can help, as `message` says. */
+export interface Denial {
+  scope: FailureScope;
+  message: string;
+}
+
 /**
  * What one call chain of an account does with its session: log in where there is none, send a request with it, and log in
  * once more where the vendor calls it expired.
@@ -84,13 +91,14 @@ export class AccountSession {
   /**
    * What `request` gives with the account's session; an expired session is renewed, and the request sent again.
    *
-   * @param denied The sentence of the AUTH_FAILED that is thrown where the session is called expired after the last renewal.
+   * @param denied The AUTH_FAILED that is thrown where the session is called expired after the last renewal. The login was
+   * accepted, so that its scope is concluded.
    * @param renewals 0 where a new login cannot help: the first call of expiry is AUTH_FAILED at once.
    * @throws AdapterError of the login or of `request`.
    */
   async call<T>(
     request: (session: Session) => Promise<T>,
-    denied: string,
+    denied: Denial,
     renewals: 0 | 1 = 1,
   ): Promise<T> {
     let session = await this.#store.acquire(null, this.#login, this.#signal);
@@ -99,7 +107,10 @@ export class AccountSession {
         return await request(session);
       } catch (error) {
         if (!(error instanceof AdapterError && error.sessionExpired)) throw error;
-        if (left === 0) throw new AdapterError('AUTH_FAILED', denied, { cause: error });
+        if (left === 0) {
+          const { scope, message } = denied;
+          throw new AdapterError('AUTH_FAILED', scope, message, { certain: false, cause: error });
+        }
       }
       session = await this.#store.acquire(session, this.#login, this.#signal);
     }
@@ -118,7 +129,7 @@ export function requireCredential(
 ): string {
   const value = credentials[name];
   if (value !== undefined && !isAbsent(value)) return value;
-  throw new AdapterError('AUTH_FAILED', `the account's credentials lack ${name}`);
+  throw new AdapterError('AUTH_FAILED', 'ACCOUNT', `the account's credentials lack ${name}`);
 }
 
 /** The promise's outcome, or the signal's reason, whichever comes first. */

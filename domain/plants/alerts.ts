@@ -9,6 +9,7 @@ import type {
   PlantFacts,
   PollResult,
 } from './facts.ts';
+import { refusesAccount, scopeOf } from './failure.ts';
 import type { Reading } from './reading.ts';
 import { decideDevices } from './devices.ts';
 import { decideRunningDay, streak, streakSays } from './low-generation.ts';
@@ -92,9 +93,7 @@ export function decideAlerts(before: AlertsBefore, occasion: Occasion): AlertsCh
 
 /** The credentials that are still stored were refused; replaced ones deserve their own try. */
 function isRefused(result: PollResult | null): boolean {
-  return (
-    result?.kind === 'FAILURE' && result.failure.type === 'AUTH_FAILED' && result.credentialsCurrent
-  );
+  return result?.kind === 'FAILURE' && refusesAccount(result.failure) && result.credentialsCurrent;
 }
 
 /** The brand refuses many at once: that is no word about these credentials. */
@@ -270,8 +269,14 @@ function absenceSentence({ lastSeenAtMs, activatedAtMs, timezone }: PlantFacts):
 /** OK; PARTIAL, where the summary is good but the alarms, or a refused field, are not; FAILED. */
 export function outcomeOf(result: PollResult): PollOutcome {
   if (result.kind === 'FAILURE') {
-    const { type, message } = result.failure;
-    return { outcome: 'FAILED', errorType: type, error: message };
+    const { type, message, certain } = result.failure;
+    return {
+      outcome: 'FAILED',
+      errorType: type,
+      errorScope: scopeOf(result.failure),
+      ...(certain === false ? { errorCertain: false } : {}),
+      error: message,
+    };
   }
   const { summary, alarms } = result.reading;
   const sentences = summary.refused.map((refused) => refused.sentence);

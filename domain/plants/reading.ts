@@ -1,4 +1,4 @@
-import type { AdapterErrorType } from './plant.ts';
+import type { AdapterErrorType, FailureScope } from './plant.ts';
 import type { LocalDate } from '../zone.ts';
 
 /**
@@ -67,9 +67,13 @@ export interface AlarmsAnswer {
   complete: boolean;
 }
 
-/** A vendor's failure as a value. `message` is one redacted sentence. */
+/** A vendor's failure as a value. `message` is one redacted sentence. `failure.ts` says what follows from it. */
 export interface VendorFailure {
   type: AdapterErrorType;
+  /** Absent in results of workers that did not know it yet. */
+  scope?: FailureScope;
+  /** False where the scope is our conclusion and not the vendor's word. Absent: true. */
+  certain?: boolean;
   message: string;
   /** With RATE_LIMIT_EXCEEDED: how long the vendor asks to be left alone. */
   retryAfterMs?: number;

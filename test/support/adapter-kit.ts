@@ -594,7 +594,7 @@ export function testAdapter(kit: AdapterKit): void {
       test('never throws, whatever happens', async () => {
         const failures: (() => Promise<TransportResponse>)[] = [
           () => Promise.reject(new TypeError('a bug')),
-          () => Promise.reject(new AdapterError('NETWORK_TIMEOUT', 'no route')),
+          () => Promise.reject(new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'no route')),
           () => Promise.resolve(text('<html>', 200)),
           () => Promise.resolve(text('', 503)),
         ];

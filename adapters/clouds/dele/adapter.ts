@@ -107,7 +107,7 @@ class DeleAdapter implements VendorAdapter {
       if ((stationList ?? []).length > 0) return 'logged in';
       // A business account that logs in without its company sees an empty list rather than an error.
       const message = 'logged in, but the account shows no plants: check companyId';
-      throw new AdapterError('PLANT_NOT_FOUND', message);
+      throw new AdapterError('PLANT_NOT_FOUND', 'ACCOUNT', message, { certain: false });
     });
   }
 

@@ -80,9 +80,9 @@ testAdapter({
     refusal('success without a row', 'PLANT_NOT_FOUND', answered([])),
     refusal('failCode 20004', 'VENDOR_ERROR', failure(20_004)),
     refusal('failCode 20200', 'VENDOR_ERROR', failure(20_200)),
-    refusal('failCode 20009', 'VENDOR_ERROR', failure(20_009)),
-    refusal('failCode 20014', 'VENDOR_ERROR', failure(20_014)),
-    refusal('failCode 20025', 'VENDOR_ERROR', failure(20_025)),
+    refusal('failCode 20009', 'UNKNOWN', failure(20_009)),
+    refusal('failCode 20014', 'UNKNOWN', failure(20_014)),
+    refusal('failCode 20025', 'UNKNOWN', failure(20_025)),
     refusal('a failCode that nobody knows', 'VENDOR_ERROR', failure(98_765)),
     refusal(
       'failCode 0 with HTTP 409',
@@ -91,7 +91,7 @@ testAdapter({
     ),
     refusal(
       'HTTP 400 of the REST framework',
-      'VENDOR_ERROR',
+      'UNKNOWN',
       jsonResponse({ exceptionId: 'framwork.remote.Paramerror', reasonArgs: ['pageSize'] }, 400),
     ),
     refusal('a web page with HTTP 403', 'INVALID_DATA_FORMAT', page(403)),

@@ -95,7 +95,7 @@ class HuaweiAdapter implements VendorAdapter {
     );
     const row = rows.find(({ stationCode }) => stationCode === plant.vendorPlantId);
     if (row === undefined) {
-      throw new AdapterError('PLANT_NOT_FOUND', 'getStationRealKpi: no row for the plant');
+      throw new AdapterError('PLANT_NOT_FOUND', 'PLANT', 'getStationRealKpi: no row for the plant');
     }
     const energies = energiesOf(row.dataItemMap);
     const inverters = await this.#inverters(plant.vendorPlantId);

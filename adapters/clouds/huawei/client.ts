@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { AdapterDeps } from '../contract.ts';
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, invalidFormat } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import { AccountSession, requireCredential, type Session } from '../session.ts';
 import { postJson, type TransportResponse } from '../transport.ts';
@@ -35,7 +35,7 @@ export class HuaweiClient {
   ): Promise<T> {
     return this.#session.call(
       async (session) => check(schema, await this.#request(session, path, body), path),
-      `${path}: a session just opened is called expired`,
+      { scope: 'ACCOUNT', message: `${path}: a session just opened is called expired` },
     );
   }
 
@@ -50,16 +50,20 @@ export class HuaweiClient {
     const response = await this.#post(apiHost, 'login', {}, login);
     // How Huawei says "wrong user name or system code": HTTP 200 and nothing in it.
     if (response.status === 200 && response.body.trim() === '') {
-      throw new AdapterError('AUTH_FAILED', 'login: refused, wrong user name or system code');
+      throw new AdapterError(
+        'AUTH_FAILED',
+        'ACCOUNT',
+        'login: refused, wrong user name or system code',
+      );
     }
     if (response.body.trimStart().startsWith('<')) {
       const message = "login: a web page instead of JSON, check the account's host";
-      throw new AdapterError('INVALID_DATA_FORMAT', message);
+      throw new AdapterError('INVALID_DATA_FORMAT', 'ACCOUNT', message);
     }
     openEnvelope('login', response, this.#deps.now);
     const token = tokenOf(response);
     if (token === null) {
-      throw new AdapterError('INVALID_DATA_FORMAT', 'login: the answer carries no session token');
+      throw invalidFormat('login: the answer carries no session token');
     }
     return { token, apiHost, extra: {} };
   }
@@ -97,7 +101,7 @@ function openEnvelope(path: HuaweiPath, response: TransportResponse, now: Date):
   if (envelope.success && response.status < 400) return envelope.data.data;
   const gateway = gatewayRefusalSchema.safeParse(body);
   const refusal = gateway.success ? gatewayRefusal(path, response.status, gateway.data) : null;
-  throw refusal ?? new AdapterError('INVALID_DATA_FORMAT', `${path}: the answer has no failCode`);
+  throw refusal ?? invalidFormat(`${path}: the answer has no failCode`);
 }
 
 /** The token of a login: header `xsrf-token`, else the cookie of that name. */
@@ -119,7 +123,11 @@ function apiHostOf(host: string): string {
     ? name.slice(0, -cloudDomain.length - 1)
     : name;
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(subDomain)) {
-    throw new AdapterError('AUTH_FAILED', `the account's host is no sub-domain of ${cloudDomain}`);
+    throw new AdapterError(
+      'AUTH_FAILED',
+      'ACCOUNT',
+      `the account's host is no sub-domain of ${cloudDomain}`,
+    );
   }
   return `https://${subDomain}.${cloudDomain}`;
 }

@@ -92,7 +92,7 @@ async function outcomeOf<T>(run: () => Promise<T>): Promise<ReplayedCall<T>> {
 /** Adapters do without some requests when they fail; this failure says why this one did. */
 class NotRecorded extends AdapterError {
   constructor(request: TransportRequest) {
-    super('UNKNOWN', `no exchange is recorded for ${request.method} ${pathOf(request)}`);
+    super('UNKNOWN', 'REQUEST', `no exchange is recorded for ${request.method} ${pathOf(request)}`);
     this.name = 'NotRecorded';
   }
 }
@@ -118,7 +118,7 @@ function replaying(recording: Recording, context: ReplayContext): Transport {
     if (exchange === undefined) return withoutExchange(request, context);
     used.set(exchange, (used.get(exchange) ?? 0) + 1);
     if (exchange.response === 'never') {
-      throw new AdapterError('NETWORK_TIMEOUT', 'the recorded vendor never answers');
+      throw new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'the recorded vendor never answers');
     }
     return exchange.response;
   };

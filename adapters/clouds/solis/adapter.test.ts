@@ -44,11 +44,11 @@ testAdapter({
       type: 'RATE_LIMIT_EXCEEDED',
       retryAfterMs: 60_000,
     },
-    { what: '"1"', answer: said('1', '数据异常 请联系管理员', true), type: 'PLANT_NOT_FOUND' },
+    { what: '"1"', answer: said('1', '数据异常 请联系管理员', true), type: 'VENDOR_ERROR' },
     {
       what: '1 as a number',
       answer: said(1, '数据异常 请联系管理员', true),
-      type: 'PLANT_NOT_FOUND',
+      type: 'VENDOR_ERROR',
     },
     { what: 'B0049', answer: said('B0049', 'logger absent'), type: 'PLANT_NOT_FOUND' },
     { what: 'B0600', answer: said('B0600', 'collector data abnormal', true), type: 'VENDOR_ERROR' },

@@ -1,6 +1,7 @@
 import type { LocalDate } from '../../../domain/zone.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
+import type * as z from 'zod';
 import { AdapterError } from '../adapter-error.ts';
 import type {
   AdapterDefinition,
@@ -13,7 +14,8 @@ import type {
 import { testedConnection } from '../connection-test.ts';
 import { mergeAlarms, seriesOf, toNumber } from '../fields.ts';
 import { check } from '../json.ts';
-import { request } from './client.ts';
+import type { SessionStore } from '../session.ts';
+import { type Answer, request, Unclear } from './client.ts';
 import {
   alarmOf,
   belongsTo,
@@ -27,6 +29,7 @@ import {
 import {
   alarmSchema,
   inverterSchema,
+  listedPlantSchema,
   monthSchema,
   pagedSchema,
   stationSchema,
@@ -49,6 +52,14 @@ const capabilities: Capabilities = {
     { path: 'every endpoint', requests: 200, perS: 86_400, scope: 'account' },
   ],
 };
+
+/** An account gets new plants seldom, and its requests of a day are few. */
+const plantListAgeMsMax = 3_600_000;
+/** The account's plants, as long as its session store lives. */
+const plantListsByAccount = new WeakMap<
+  SessionStore,
+  { askedAtMs: number; ids: ReadonlySet<string> }
+>();
 
 /** SolisCloud: signed requests, no session. */
 class SolisAdapter implements VendorAdapter {
@@ -74,7 +85,7 @@ class SolisAdapter implements VendorAdapter {
 
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
     const body = { id: plant.vendorPlantId };
-    const { data, loggerOffline } = await request(this.#deps, 'stationDetail', body, stationSchema);
+    const { data, loggerOffline } = await this.#ask(plant, 'stationDetail', body, stationSchema);
     if (data === null || (loggerOffline && toNumber(data.dayEnergy) === null)) {
       return this.#silentSummary(plant);
     }
@@ -97,7 +108,7 @@ class SolisAdapter implements VendorAdapter {
         month,
         timeZone: standardOffsetH(this.#deps.now, plant.timezone),
       };
-      const { data } = await request(this.#deps, 'stationMonth', body, monthSchema);
+      const { data } = await this.#ask(plant, 'stationMonth', body, monthSchema);
       for (const row of data ?? []) byDate.set(row.dateStr.slice(0, 10), dayEnergyOf(row));
     }
     return seriesOf(byDate, from, to);
@@ -106,7 +117,7 @@ class SolisAdapter implements VendorAdapter {
   async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {
     const { now } = this.#deps;
     // Dates without a zone: a day more on either side is right in all of them.
-    const { records, complete } = await this.#pages('alarmList', {
+    const { records, complete } = await this.#pages(plant, 'alarmList', {
       stationId: plant.vendorPlantId,
       alarmBeginTime: addDays(localDateAt(since.getTime(), plant.timezone), -1),
       alarmEndTime: addDays(localDateAt(now.getTime(), plant.timezone), 1),
@@ -115,6 +126,54 @@ class SolisAdapter implements VendorAdapter {
       .map((record) => alarmOf(check(alarmSchema, record, 'alarmList'), now))
       .filter((alarm) => belongsTo(alarm, since));
     return mergeAlarms(alarms, complete);
+  }
+
+  /** A request about a plant. Where its refusal is unclear, the account's list of plants decides what it is about. */
+  async #ask<T>(
+    plant: PlantRef,
+    endpoint: string,
+    body: Readonly<Record<string, unknown>>,
+    schema: z.ZodType<T>,
+  ): Promise<Answer<T | null>> {
+    try {
+      return await request(this.#deps, endpoint, body, schema);
+    } catch (error) {
+      if (!(error instanceof Unclear)) throw error;
+      throw await this.#cleared(error, plant);
+    }
+  }
+
+  /** The account's list refused in the same words: the account. A list without the plant: the plant. Else the error as it is. */
+  async #cleared(error: Unclear, { vendorPlantId }: PlantRef): Promise<AdapterError> {
+    let listed: ReadonlySet<string> | null;
+    try {
+      listed = await this.#listedPlants();
+    } catch (listError) {
+      if (!(listError instanceof AdapterError)) throw listError;
+      const isSame = listError instanceof Unclear && listError.type === error.type;
+      if (!isSame || error.type !== 'AUTH_FAILED') return error;
+      return new AdapterError('AUTH_FAILED', 'ACCOUNT', listError.message, { cause: error });
+    }
+    if (listed === null || listed.has(vendorPlantId)) return error;
+    return new AdapterError('PLANT_NOT_FOUND', 'PLANT', 'the account has no such plant', {
+      cause: error,
+    });
+  }
+
+  /** The ids of the account's plants, asked at most every `plantListAgeMsMax`; null where the list is empty or cut off, which proves nothing. */
+  async #listedPlants(): Promise<ReadonlySet<string> | null> {
+    const nowMs = this.#deps.now.getTime();
+    const known = plantListsByAccount.get(this.#deps.session);
+    if (known !== undefined && Math.abs(nowMs - known.askedAtMs) <= plantListAgeMsMax) {
+      return known.ids;
+    }
+    const { records, complete } = await pagesOf((body) =>
+      request(this.#deps, 'userStationList', body, pagedSchema),
+    );
+    const ids = new Set(records.map((one) => check(listedPlantSchema, one, 'userStationList').id));
+    if (!complete || ids.size === 0) return null;
+    plantListsByAccount.set(this.#deps.session, { askedAtMs: nowMs, ids });
+    return ids;
   }
 
   /** The logger is offline and its plant's page is empty: nothing new, and of today what the month's list has. */
@@ -127,27 +186,36 @@ class SolisAdapter implements VendorAdapter {
   /** The inverters; none where the list cannot be had, for the summary is worth its answer without them. */
   async #devices(plant: PlantRef): Promise<PlantSummary['devices']> {
     const devices = await unlessRefused(async () => {
-      const { records } = await this.#pages('inverterList', { stationId: plant.vendorPlantId });
+      const { records } = await this.#pages(plant, 'inverterList', {
+        stationId: plant.vendorPlantId,
+      });
       return records.map((record) => deviceOf(check(inverterSchema, record, 'inverterList')));
     });
     return mostTelling(devices ?? []);
   }
 
   async #pages(
+    plant: PlantRef,
     endpoint: string,
     filter: Readonly<Record<string, unknown>>,
   ): Promise<{ records: unknown[]; complete: boolean }> {
-    const records: unknown[] = [];
-    for (let pageNo = 1; pageNo <= pagesMax; pageNo += 1) {
-      const body = { pageNo, pageSize, ...filter };
-      const { data: page } = await request(this.#deps, endpoint, body, pagedSchema);
-      if (page === null) return { records, complete: false };
-      records.push(...page.records);
-      if (!hasMore(page, pageNo, records.length)) return { records, complete: true };
-      if (page.records.length === 0) return { records, complete: false };
-    }
-    return { records, complete: false };
+    return pagesOf((page) => this.#ask(plant, endpoint, { ...page, ...filter }, pagedSchema));
   }
+}
+
+/** All records of a paged list, up to `pagesMax` pages. */
+async function pagesOf(
+  ask: (page: { pageNo: number; pageSize: number }) => Promise<Answer<Page | null>>,
+): Promise<{ records: unknown[]; complete: boolean }> {
+  const records: unknown[] = [];
+  for (let pageNo = 1; pageNo <= pagesMax; pageNo += 1) {
+    const { data: page } = await ask({ pageNo, pageSize });
+    if (page === null) return { records, complete: false };
+    records.push(...page.records);
+    if (!hasMore(page, pageNo, records.length)) return { records, complete: true };
+    if (page.records.length === 0) return { records, complete: false };
+  }
+  return { records, complete: false };
 }
 
 /** What a poll can do without: null where the vendor refuses it or gives it in a form that is not known. */

@@ -57,6 +57,11 @@ export const pagedSchema = z.union([
 ]);
 export type Page = z.infer<typeof pageSchema>;
 
+/** A record of userStationList. */
+export const listedPlantSchema = z.object({
+  id: z.union([z.string(), z.number()]).transform(String),
+});
+
 /** alarmList */
 export const alarmSchema = z.object({
   alarmCode: z.unknown().optional(),
