@@ -43,6 +43,13 @@ export function invalidFormat(message: string): AdapterError {
   return new AdapterError('INVALID_DATA_FORMAT', 'CLOUD', message);
 }
 
+/** An energy that cannot be true. It refuses the whole answer, whichever part it stands in. */
+export class ImpossibleEnergy extends AdapterError {
+  constructor(message: string) {
+    super('INVALID_DATA_FORMAT', 'PLANT', message);
+  }
+}
+
 /** The vendor refuses a request that we made wrongly: nobody but us can mend it. */
 export function badRequest(message: string): AdapterError {
   return new AdapterError('UNKNOWN', 'REQUEST', message);

@@ -14,6 +14,8 @@ export interface Session {
  * is still the one that failed, so that plants of one account do not log each other out.
  */
 export class SessionStore {
+  /** Paths that the vendor asked to leave alone, each until when, ms: for vendors that count requests by path. */
+  readonly restingUntilMs = new Map<string, number>();
   #current: Session | null = null;
   #login: Promise<Session> | null = null;
 

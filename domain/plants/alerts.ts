@@ -10,7 +10,8 @@ import type {
   PollResult,
 } from './facts.ts';
 import { refusesAccount, scopeOf } from './failure.ts';
-import type { Reading } from './reading.ts';
+import type { AdapterErrorType } from './plant.ts';
+import type { Reading, RefusedField } from './reading.ts';
 import { decideDevices } from './devices.ts';
 import { decideRunningDay, streak, streakSays } from './low-generation.ts';
 import { decideStatus, isSeenWithin, isUnseenForADay, yellowAfterMs } from './status.ts';
@@ -283,9 +284,15 @@ export function outcomeOf(result: PollResult): PollOutcome {
   const alarmsSentence = alarmsProblem(alarms);
   if (alarmsSentence !== null) sentences.push(alarmsSentence);
   if (sentences.length === 0) return { outcome: 'OK', errorType: null, error: null };
-  const refusedType = summary.refused.length > 0 ? 'INVALID_DATA_FORMAT' : null;
+  const refusedType = typeOf(summary.refused);
   const errorType = alarms !== null && 'type' in alarms ? alarms.type : refusedType;
   return { outcome: 'PARTIAL', errorType, error: sentences.join(' ') };
+}
+
+/** The error of the first field that the vendor did not answer; INVALID_DATA_FORMAT if it answered all; null without a refused field. */
+function typeOf(refused: readonly RefusedField[]): AdapterErrorType | null {
+  if (refused.length === 0) return null;
+  return refused.find(({ type }) => type !== undefined)?.type ?? 'INVALID_DATA_FORMAT';
 }
 
 function alarmsProblem(alarms: Reading['alarms']): string | null {

@@ -16,15 +16,17 @@ export interface DeviceReading {
   measuredAt: string | null;
 }
 
-/** A field of an otherwise good answer that cannot be true and was therefore dropped; makes the poll PARTIAL. */
+/** A field of an otherwise good answer that is missing although it is needed, was refused, or cannot be true; makes the poll PARTIAL. */
 export interface RefusedField {
-  field: 'power_w' | 'last_seen_at' | 'lifetime_energy_kwh';
+  field: 'power_w' | 'today_energy_kwh' | 'last_seen_at' | 'lifetime_energy_kwh' | 'devices';
   /** One sentence for people: what was wrong and what to check. */
   sentence: string;
+  /** Why the vendor did not answer this part. Absent: what it answered cannot be used, INVALID_DATA_FORMAT. */
+  type?: AdapterErrorType;
 }
 
 export interface PlantSummary {
-  /** Required of a vendor that has data; null only if the vendor says that the logger is offline. */
+  /** null where the vendor does not say it, but what the plant is; `refused` has the sentence. */
   todayEnergyKwh: number | null;
   powerW: number | null;
   lifetimeEnergyKwh: number | null;

@@ -365,6 +365,21 @@ export function testAdapter(kit: AdapterKit): void {
       );
 
       testWhere(
+        'missing-field',
+        "without today's energy a plant whose state, lifetime or power is known is still a summary",
+        async () => {
+          const summary = await summaryOf('missing-field');
+          // Where inverters state it too, theirs stands in.
+          if (summary.todayEnergyKwh !== null) {
+            const truth = expected('missing-field', noon).todayEnergyKwh;
+            expectNear(summary.todayEnergyKwh, truth, energyKwhTolerance);
+          }
+          expect(summary.powerW).toBeGreaterThan(1_000);
+          expect(summary.refused.map(({ field }) => field)).toEqual(['today_energy_kwh']);
+        },
+      );
+
+      testWhere(
         'gap-at-d2',
         'a day that the vendor does not have is absent, or without a value',
         async () => {
@@ -477,7 +492,6 @@ export function testAdapter(kit: AdapterKit): void {
         'error-inside-200': 'VENDOR_ERROR',
         'html-instead-of-json': 'INVALID_DATA_FORMAT',
         'truncated-json': 'INVALID_DATA_FORMAT',
-        'missing-field': 'INVALID_DATA_FORMAT',
         'energy-nan': 'INVALID_DATA_FORMAT',
         'http-500': 'VENDOR_ERROR',
       };
@@ -791,8 +805,12 @@ const calls: readonly ((asked: Asked) => Promise<unknown>)[] = [
 ];
 
 function expectSummaryForm(summary: PlantSummary, now: Date | null): void {
-  expect(Number.isFinite(summary.todayEnergyKwh)).toBe(true);
-  expect(summary.todayEnergyKwh).toBeGreaterThanOrEqual(0);
+  if (summary.todayEnergyKwh === null) {
+    expect(summary.refused.map(({ field }) => field)).toContain('today_energy_kwh');
+  } else {
+    expect(Number.isFinite(summary.todayEnergyKwh)).toBe(true);
+    expect(summary.todayEnergyKwh).toBeGreaterThanOrEqual(0);
+  }
   for (const value of [summary.powerW, summary.lifetimeEnergyKwh, summary.lifetimeResolutionKwh]) {
     if (value !== null) expect(Number.isFinite(value)).toBe(true);
   }

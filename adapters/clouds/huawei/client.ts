@@ -24,7 +24,8 @@ export class HuaweiClient {
   }
 
   /**
-   * The validated `data` of one path. An expired session (failCode 305) is renewed once.
+   * The validated `data` of one path. An expired session (failCode 305) is renewed once. A path that the vendor called too
+   * frequent rests until its window ends: it is not requested, and the other paths of the account are.
    *
    * @throws AdapterError by the tables in `refusals.ts`; INVALID_DATA_FORMAT for answers without the needed form.
    */
@@ -44,6 +45,10 @@ export class HuaweiClient {
   }
 
   async #login(): Promise<Session> {
+    return this.#unlessResting('login', () => this.#newSession());
+  }
+
+  async #newSession(): Promise<Session> {
     const field = (name: string) => requireCredential(this.#deps.credentials, name);
     const apiHost = apiHostOf(field('host'));
     const login = { userName: field('userName'), systemCode: field('systemCode') };
@@ -73,9 +78,29 @@ export class HuaweiClient {
     path: HuaweiPath,
     body: Readonly<Record<string, unknown>>,
   ): Promise<unknown> {
-    const token = { 'xsrf-token': session.token };
-    const response = await this.#post(session.apiHost, path, token, body);
-    return openEnvelope(path, response, this.#deps.now);
+    return this.#unlessResting(path, async () => {
+      const token = { 'xsrf-token': session.token };
+      const response = await this.#post(session.apiHost, path, token, body);
+      return openEnvelope(path, response, this.#deps.now);
+    });
+  }
+
+  async #unlessResting<T>(path: HuaweiPath, ask: () => Promise<T>): Promise<T> {
+    const { restingUntilMs } = this.#deps.session;
+    const nowMs = this.#deps.now.getTime();
+    const retryAfterMs = (restingUntilMs.get(path) ?? 0) - nowMs;
+    if (retryAfterMs > 0) {
+      const message = `${path}: called too often, so that it rests for another ${Math.ceil(retryAfterMs / 1000)} s`;
+      throw new AdapterError('RATE_LIMIT_EXCEEDED', 'REQUEST', message, { retryAfterMs });
+    }
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof AdapterError && error.retryAfterMs !== undefined) {
+        restingUntilMs.set(path, nowMs + error.retryAfterMs);
+      }
+      throw error;
+    }
   }
 
   async #post(

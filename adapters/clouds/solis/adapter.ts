@@ -14,14 +14,16 @@ import type {
 import { testedConnection } from '../connection-test.ts';
 import { mergeAlarms, seriesOf, toNumber } from '../fields.ts';
 import { check } from '../json.ts';
+import { partOf, refusedPart } from '../parts.ts';
 import type { SessionStore } from '../session.ts';
-import { type Answer, request, Unclear } from './client.ts';
+import { type Answer, loggerOffline, request, Unclear } from './client.ts';
 import {
   alarmOf,
   belongsTo,
   dayEnergyOf,
   deviceOf,
   mostTelling,
+  refusedTimes,
   silentSummary,
   standardOffsetH,
   summaryOf,
@@ -85,14 +87,16 @@ class SolisAdapter implements VendorAdapter {
 
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
     const body = { id: plant.vendorPlantId };
-    const { data, loggerOffline } = await this.#ask(plant, 'stationDetail', body, stationSchema);
-    if (data === null || (loggerOffline && toNumber(data.dayEnergy) === null)) {
+    const answer = await this.#ask(plant, 'stationDetail', body, stationSchema);
+    const { data } = answer;
+    if (data === null || (answer.loggerOffline && toNumber(data.dayEnergy) === null)) {
       return this.#silentSummary(plant);
     }
-    const summary = summaryOf(data, loggerOffline);
+    const summary = summaryOf(data, answer.loggerOffline);
     // A plant with one inverter is that inverter; only with more does a list tell which of them is dead.
     if ((toNumber(data.inverterCount) ?? 0) < 2) return summary;
-    return { ...summary, devices: await this.#devices(plant) };
+    const { devices, refused } = await this.#devices(plant);
+    return { ...summary, devices, refused: [...summary.refused, ...refused] };
   }
 
   async getDailyEnergySeries(
@@ -109,7 +113,8 @@ class SolisAdapter implements VendorAdapter {
         timeZone: standardOffsetH(this.#deps.now, plant.timezone),
       };
       const { data } = await this.#ask(plant, 'stationMonth', body, monthSchema);
-      for (const row of data ?? []) byDate.set(row.dateStr.slice(0, 10), dayEnergyOf(row));
+      if (data === null) throw loggerOffline('stationMonth');
+      for (const row of data) byDate.set(row.dateStr.slice(0, 10), dayEnergyOf(row));
     }
     return seriesOf(byDate, from, to);
   }
@@ -167,7 +172,7 @@ class SolisAdapter implements VendorAdapter {
     if (known !== undefined && Math.abs(nowMs - known.askedAtMs) <= plantListAgeMsMax) {
       return known.ids;
     }
-    const { records, complete } = await pagesOf((body) =>
+    const { records, complete } = await pagesOf('userStationList', (body) =>
       request(this.#deps, 'userStationList', body, pagedSchema),
     );
     const ids = new Set(records.map((one) => check(listedPlantSchema, one, 'userStationList').id));
@@ -179,19 +184,34 @@ class SolisAdapter implements VendorAdapter {
   /** The logger is offline and its plant's page is empty: nothing new, and of today what the month's list has. */
   async #silentSummary(plant: PlantRef): Promise<PlantSummary> {
     const today = localDateAt(this.#deps.now.getTime(), plant.timezone);
-    const days = await unlessRefused(() => this.getDailyEnergySeries(plant, today, today));
-    return silentSummary(days?.[0]?.energyKwh ?? null);
+    const days = await partOf(() => this.getDailyEnergySeries(plant, today, today));
+    if ('answer' in days) return silentSummary(days.answer[0]?.energyKwh ?? null);
+    return {
+      ...silentSummary(null),
+      powerW: null,
+      refused: [
+        refusedPart('power_w', 'Power is not known', loggerOffline('stationDetail')),
+        refusedPart('today_energy_kwh', "Today's energy is not known", days.error),
+      ],
+    };
   }
 
   /** The inverters; none where the list cannot be had, for the summary is worth its answer without them. */
-  async #devices(plant: PlantRef): Promise<PlantSummary['devices']> {
-    const devices = await unlessRefused(async () => {
+  async #devices(plant: PlantRef): Promise<Pick<PlantSummary, 'devices' | 'refused'>> {
+    const listed = await partOf(async () => {
       const { records } = await this.#pages(plant, 'inverterList', {
         stationId: plant.vendorPlantId,
       });
-      return records.map((record) => deviceOf(check(inverterSchema, record, 'inverterList')));
+      return records.map((record) => check(inverterSchema, record, 'inverterList'));
     });
-    return mostTelling(devices ?? []);
+    if ('error' in listed) {
+      const refused = refusedPart('devices', 'The inverters did not answer', listed.error);
+      return { devices: [], refused: [refused] };
+    }
+    return {
+      devices: mostTelling(listed.answer.map(deviceOf)),
+      refused: refusedTimes(listed.answer),
+    };
   }
 
   async #pages(
@@ -199,33 +219,26 @@ class SolisAdapter implements VendorAdapter {
     endpoint: string,
     filter: Readonly<Record<string, unknown>>,
   ): Promise<{ records: unknown[]; complete: boolean }> {
-    return pagesOf((page) => this.#ask(plant, endpoint, { ...page, ...filter }, pagedSchema));
+    return pagesOf(endpoint, (page) =>
+      this.#ask(plant, endpoint, { ...page, ...filter }, pagedSchema),
+    );
   }
 }
 
 /** All records of a paged list, up to `pagesMax` pages. */
 async function pagesOf(
+  endpoint: string,
   ask: (page: { pageNo: number; pageSize: number }) => Promise<Answer<Page | null>>,
 ): Promise<{ records: unknown[]; complete: boolean }> {
   const records: unknown[] = [];
   for (let pageNo = 1; pageNo <= pagesMax; pageNo += 1) {
     const { data: page } = await ask({ pageNo, pageSize });
-    if (page === null) return { records, complete: false };
+    if (page === null) throw loggerOffline(endpoint);
     records.push(...page.records);
     if (!hasMore(page, pageNo, records.length)) return { records, complete: true };
     if (page.records.length === 0) return { records, complete: false };
   }
   return { records, complete: false };
-}
-
-/** What a poll can do without: null where the vendor refuses it or gives it in a form that is not known. */
-async function unlessRefused<T>(ask: () => Promise<T>): Promise<T | null> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof AdapterError) return null;
-    throw error;
-  }
 }
 
 /** By the number of pages, else by the total, else by whether the page is full; the vendor leaves the first two at 0 at times. */

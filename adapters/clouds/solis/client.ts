@@ -17,7 +17,7 @@ const unnamedQuotaMs = 60_000;
 const dailyQuotaMs = 3_600_000;
 
 /** "The logger is offline": a state of the plant, told as an error. */
-export const loggerOfflineCode = 'B0115';
+const loggerOfflineCode = 'B0115';
 
 /** "Data abnormal, contact the administrator": said of plants of other accounts, and while the vendor's backend is in trouble. */
 const abnormalCode = '1';
@@ -42,6 +42,12 @@ export interface Answer<T> {
   data: T;
   /** SolisCloud calls the plant's logger offline. */
   loggerOffline: boolean;
+}
+
+/** The logger is offline, and this endpoint tells nothing else of the plant. */
+export function loggerOffline(endpoint: string): AdapterError {
+  const message = `${endpoint}: the logger is offline (code ${loggerOfflineCode})`;
+  return new AdapterError('VENDOR_ERROR', 'PLANT', message);
 }
 
 /**
@@ -70,12 +76,13 @@ export async function request<T>(
   );
   refuseStatus(endpoint, response, deps.now);
   const { code, msg, data } = check(envelopeSchema, parseJson(response.body), endpoint);
-  const loggerOffline = code === loggerOfflineCode;
-  if ((code !== '0' && !loggerOffline) || response.status >= 400) {
-    throw refusal(endpoint, code, msg);
-  }
-  if (loggerOffline && (data === null || data === undefined)) return { data: null, loggerOffline };
-  return { data: check(schema, data, endpoint), loggerOffline };
+  const isOffline = code === loggerOfflineCode;
+  if ((code !== '0' && !isOffline) || response.status >= 400) throw refusal(endpoint, code, msg);
+  const isEmpty = data === null || data === undefined;
+  return {
+    data: isOffline && isEmpty ? null : check(schema, data, endpoint),
+    loggerOffline: isOffline,
+  };
 }
 
 function signingKey({ credentials }: AdapterDeps): { keyId: string; keySecret: string } {

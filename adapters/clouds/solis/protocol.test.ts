@@ -157,7 +157,11 @@ describe('a summary', () => {
     const { adapter } = scripted((_, path) =>
       path.endsWith('stationDetail') ? { ...station, inverterCount: 2 } : null,
     );
-    expect(await adapter.getPlantSummary(plant)).toMatchObject({ todayEnergyKwh: 1, devices: [] });
+    expect(await adapter.getPlantSummary(plant)).toMatchObject({
+      todayEnergyKwh: 1,
+      devices: [],
+      refused: [{ field: 'devices', type: 'INVALID_DATA_FORMAT' }],
+    });
   });
 });
 
@@ -191,6 +195,37 @@ describe('a logger that is offline (B0115)', () => {
   test('is no error either where the month has nothing, or fails', async () => {
     expect(await asked(null, [])).toMatchObject({ todayEnergyKwh: null, lastSeenAt: null });
     expect(await asked({}, null)).toMatchObject({ todayEnergyKwh: null, lastSeenAt: null });
+  });
+
+  test('on every endpoint is told as what it is: no power, no energy, no days, no alarms', async () => {
+    const offline: Transport = async () =>
+      jsonResponse({ success: true, code: 'B0115', msg: 'datalogger is offline', data: null });
+    const adapter = solis.create({
+      transport: offline,
+      credentials: { keyId: 'key', keySecret: 'secret' },
+      session: new SessionStore(),
+      now,
+      signal: new AbortController().signal,
+    });
+    expect(await adapter.getPlantSummary(plant)).toMatchObject({
+      todayEnergyKwh: null,
+      powerW: null,
+      refused: [
+        {
+          field: 'power_w',
+          sentence: 'Power is not known: stationDetail: the logger is offline (code B0115).',
+        },
+        {
+          field: 'today_energy_kwh',
+          sentence:
+            "Today's energy is not known: stationMonth: the logger is offline (code B0115).",
+        },
+      ],
+    });
+    const refusal = { type: 'VENDOR_ERROR', scope: 'PLANT' };
+    const days = adapter.getDailyEnergySeries(plant, '2026-06-01', '2026-06-02');
+    await expect(days).rejects.toMatchObject(refusal);
+    await expect(adapter.getAlarmsSince(plant, since)).rejects.toMatchObject(refusal);
   });
 
   test('gives its last values where they are told, without the stale power', async () => {

@@ -83,6 +83,8 @@ export const inverterSchema = z.object({
   pac: amount,
   pacStr: label,
   pacPec: amount,
+  /** 0 where no battery is fitted. */
+  batteryPower: amount,
   etoday: amount,
   etodayStr: label,
   etodayPec: amount,
