@@ -6,7 +6,7 @@ import { playPlant } from '../../cli/demo/play.ts';
 import { findPlant, listPlants } from '../../db/plants/plants.ts';
 import { scopeOf } from '../../domain/plants/failure.ts';
 import { incidentLimits } from '../../domain/plants/incidents.ts';
-import type { AdapterErrorType } from '../../domain/plants/plant.ts';
+import type { AdapterErrorType, FailureScope } from '../../domain/plants/plant.ts';
 import { hourMs, minuteMs } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
 import { database, test } from '../../test/support/test-database.ts';
@@ -19,6 +19,8 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** What HUAWEI answers with; null: as recorded. */
 let failsWith: AdapterErrorType | null = null;
+/** What its failure is about; null: what its type meant before failures had a scope. */
+let about: FailureScope | null = null;
 /** Vendor calls by plant, of `getPlantSummary`. */
 let calls: string[] = [];
 let nowMs = startMs;
@@ -28,6 +30,7 @@ beforeEach(async () => {
   for (const table of ['poll_logs', 'plants', 'brand_incidents'] as const)
     await db.deleteFrom(table).execute();
   failsWith = null;
+  about = null;
   calls = [];
   nowMs = startMs;
   for (const [index, id] of plantIds.entries()) {
@@ -61,7 +64,7 @@ const player = () =>
         getPlantSummary: async (...args) => {
           calls.push(options.plant.vendorPlantId);
           if (failsWith !== null)
-            throw new AdapterError(failsWith, scopeOf({ type: failsWith }), 'as the test wants it');
+            throw new AdapterError(failsWith, about ?? scopeOf({ type: failsWith }), 'as wanted');
           return adapter.getPlantSummary(...args);
         },
       };
@@ -143,6 +146,37 @@ describe('a brand that does not answer', () => {
     await live(60);
     expect(await incidents()).toEqual([]);
   });
+});
+
+describe('failures that say nothing of the brand', () => {
+  test.each<[AdapterErrorType, FailureScope]>([
+    ['AUTH_FAILED', 'PLANT'],
+    ['AUTH_FAILED', 'REQUEST'],
+    ['UNKNOWN', 'REQUEST'],
+    ['RATE_LIMIT_EXCEEDED', 'REQUEST'],
+  ])(
+    '%s with scope %s: no incident, nothing paused, each plant asks for a person',
+    async (type, scope) => {
+      failsWith = type;
+      about = scope;
+      await live(60);
+      expect(await incidents()).toEqual([]);
+      expect(new Set(await statuses())).toEqual(new Set(['ACTIVE']));
+      const raised = await database.db
+        .selectFrom('alerts')
+        .select(['type', 'vendor_alarm_code', 'message'])
+        .execute();
+      expect(raised).toHaveLength(plantIds.length);
+      for (const alert of raised)
+        expect(alert).toMatchObject({
+          type: 'API_ERROR',
+          vendor_alarm_code: 'POLL',
+          message: expect.stringContaining('as wanted'),
+        });
+      const [plant] = await listPlants(database.db, { ids: ['h-1'] });
+      expect(plant).toMatchObject({ incident_since: null });
+    },
+  );
 });
 
 describe("a brand's refused credentials", () => {

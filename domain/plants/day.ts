@@ -26,7 +26,8 @@ const longAbsenceMs = 2 * hourMs;
 const completeBeforeSunsetMs = 90 * minuteMs;
 /** Even when the sun sets around midnight or later, a day must be able to become complete before it ends. */
 const completeBeforeMidnightMs = hourMs;
-const noDataNote = 'The vendor gave no energy of the day: nothing is booked.';
+const noDataNote =
+  'The vendor gave no energy of the day, or calls the logger offline: nothing is booked.';
 /** Used when the place is unknown, or the sun does not set. */
 const completeFromLocalTime = '17:00';
 
