@@ -1,4 +1,5 @@
 import { testAdapter } from '../../../test/support/adapter-kit.ts';
+import { testParts } from '../../../test/support/adapter-kit-parts.ts';
 import { jsonResponse } from '../recorded/vendor-side.ts';
 import { dele } from './adapter.ts';
 import { deleVendor } from '../recorded/dele.ts';
@@ -126,6 +127,37 @@ testAdapter({
       retryAfterMs: 10_000,
     },
   ],
+});
+
+testParts({
+  definition: dele,
+  vendor: deleVendor,
+  canaries,
+  mainPath: 'station/latest',
+  alarmsPath: 'station/alertList',
+  parts: [
+    { path: 'station/device', costs: 'lifetime_energy_kwh' },
+    { path: 'device/latest', costs: 'lifetime_energy_kwh' },
+    { path: 'station/history', costs: 'today_energy_kwh' },
+  ],
+  plantRefused: refused('2101023'),
+  pathRefused: refused('2101019'),
+  badRequest: refused('2101006'),
+  measuredAt: { path: 'station/latest', at: ['lastUpdateTime'], unit: 's' },
+  todayEnergy: { path: 'station/history', at: ['stationDataItems', 0, 'generationValue'] },
+  hybridAtNight: {
+    edit(path, set) {
+      if (path.endsWith('station/latest')) set(['generationPower'], 0);
+      if (!path.endsWith('device/latest')) return;
+      set(
+        ['deviceDataList', 0, 'dataList'],
+        [
+          { key: 'TotalActiveACOutputPower', value: '620', unit: 'W' },
+          { key: 'BatteryPower', value: '640', unit: 'W' },
+        ],
+      );
+    },
+  },
 });
 
 function bare(status: number) {

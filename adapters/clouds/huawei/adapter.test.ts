@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AdapterErrorType } from '../../../domain/plants/plant.ts';
 import { testAdapter, type RefusalCase } from '../../../test/support/adapter-kit.ts';
+import { testParts } from '../../../test/support/adapter-kit-parts.ts';
 import type { TransportResponse } from '../transport.ts';
 import { jsonResponse } from '../recorded/vendor-side.ts';
 import { huawei } from './adapter.ts';
@@ -20,14 +21,16 @@ const page = (status: number): TransportResponse => ({
 const bare = (status: number): TransportResponse => ({ status, headers: {}, body: '' });
 const answered = (value: unknown): TransportResponse => jsonResponse({ failCode: 0, data: value });
 
+const canaries = {
+  userName: 'canary-user',
+  systemCode: 'Canary-5ystem-code',
+  host: 'canary-host.fusionsolar.huawei.com',
+};
+
 testAdapter({
   definition: huawei,
   vendor: huaweiVendor,
-  canaries: {
-    userName: 'canary-user',
-    systemCode: 'Canary-5ystem-code',
-    host: 'canary-host.fusionsolar.huawei.com',
-  },
+  canaries,
   without: {
     'alarm-page-2': 'the list of alarms has no pages',
     'mwh-unit': 'energies are kWh at any size',
@@ -115,6 +118,29 @@ testAdapter({
       retryAfterMs: 600_000,
     },
   ],
+});
+
+testParts({
+  definition: huawei,
+  vendor: huaweiVendor,
+  canaries,
+  mainPath: 'getStationRealKpi',
+  alarmsPath: 'getAlarmList',
+  parts: [
+    { path: 'getDevList', costs: 'power_w' },
+    { path: 'getDevRealKpi', costs: 'power_w' },
+  ],
+  plantRefused: failure(20_056),
+  pathRefused: failure(401),
+  badRequest: failure(20_014),
+  todayEnergy: { path: 'getStationRealKpi', at: ['data', 0, 'dataItemMap', 'day_power'] },
+  hybridAtNight: {
+    edit(path, set) {
+      if (!path.endsWith('getDevRealKpi')) return;
+      const night = { run_state: 1, inverter_state: 512, active_power: 0.62, mppt_power: 0 };
+      set(['data', 0, 'dataItemMap'], night);
+    },
+  },
 });
 
 describe('testConnection', () => {

@@ -1,4 +1,5 @@
 import { testAdapter } from '../../../test/support/adapter-kit.ts';
+import { testParts } from '../../../test/support/adapter-kit-parts.ts';
 import type { TransportResponse } from '../transport.ts';
 import { jsonResponse } from '../recorded/vendor-side.ts';
 import { solis } from './adapter.ts';
@@ -7,10 +8,12 @@ import { solisVendor } from '../recorded/solis.ts';
 const said = (code: unknown, msg = 'failed', success = false): TransportResponse =>
   jsonResponse({ success, code, msg, data: null });
 
+const canaries = { keyId: '1300386381676canary', keySecret: 'canary-secret-of-solis' };
+
 testAdapter({
   definition: solis,
   vendor: solisVendor,
-  canaries: { keyId: '1300386381676canary', keySecret: 'canary-secret-of-solis' },
+  canaries,
   without: { 'session-expired-then-ok': 'requests are signed, there is no session' },
   refusals: [
     { what: 'HTTP 401', answer: { ...said(''), status: 401 }, type: 'AUTH_FAILED' },
@@ -64,4 +67,26 @@ testAdapter({
       type: 'INVALID_DATA_FORMAT',
     },
   ],
+});
+
+testParts({
+  definition: solis,
+  vendor: solisVendor,
+  canaries,
+  mainPath: 'stationDetail',
+  alarmsPath: 'alarmList',
+  parts: [{ path: 'inverterList', costs: 'devices', scenario: 'one-inverter-dead' }],
+  pathRefused: said('R0000', 'no authority', true),
+  badRequest: said('I0000', 'parameters are empty'),
+  measuredAt: { path: 'stationDetail', at: ['data', 'dataTimestamp'], unit: 'ms' },
+  todayEnergy: { path: 'stationDetail', at: ['data', 'dayEnergy'] },
+  hybridAtNight: {
+    scenario: 'one-inverter-dead',
+    edit(path, set) {
+      if (path.endsWith('stationDetail')) set(['data', 'power'], 0);
+      if (!path.endsWith('inverterList')) return;
+      set(['data', 'page', 'records', 0, 'pac'], 0.62);
+      set(['data', 'page', 'records', 0, 'batteryPower'], 0.65);
+    },
+  },
 });
