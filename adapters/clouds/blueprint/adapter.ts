@@ -23,8 +23,8 @@ import {
   decimalsOf,
   energyKwhOf,
   mergeAlarms,
-  requireEnergyKwh,
   seriesOf,
+  todayEnergyKwhOf,
   toNumber,
 } from '../fields.ts';
 import { check, parseJson } from '../json.ts';
@@ -75,9 +75,13 @@ class BlueprintAdapter implements VendorAdapter {
     const refused: RefusedField[] = [];
     const measuredAtS = toNumber(data.measuredAt);
     const lifetimeEnergyKwh = toNumber(data.energyTotal);
+    const powerNow = data.online === false ? 0 : powerW(data.power, refused);
     return {
-      todayEnergyKwh: requireEnergyKwh(data.energyToday, 'plant: energyToday'),
-      powerW: data.online === false ? 0 : powerW(data.power, refused),
+      todayEnergyKwh: todayEnergyKwhOf(data.energyToday, 'plant: energyToday', {
+        known: data.online !== undefined || powerNow !== null || lifetimeEnergyKwh !== null,
+        refused,
+      }),
+      powerW: powerNow,
       lifetimeEnergyKwh,
       lifetimeResolutionKwh:
         lifetimeEnergyKwh === null ? null : 10 ** -decimalsOf(data.energyTotal),
