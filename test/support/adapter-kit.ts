@@ -23,7 +23,11 @@ import type {
   TransportResponse,
 } from '../../adapters/clouds/transport.ts';
 import { jsonResponse, type VendorSide } from '../../adapters/clouds/recorded/vendor-side.ts';
-import { adapterErrorTypes, type AdapterErrorType } from '../../domain/plants/plant.ts';
+import {
+  adapterErrorTypes,
+  type AdapterErrorType,
+  type FailureScope,
+} from '../../domain/plants/plant.ts';
 import type { AlarmsAnswer, PlantSummary } from '../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
 import { playing } from './scenarios.ts';
@@ -34,6 +38,8 @@ export interface RefusalCase {
   answer: TransportResponse;
   to?: 'login';
   type: AdapterErrorType;
+  /** What it is about. AUTH_FAILED of a login is about the account, without a word here. */
+  scope?: FailureScope;
   /** With RATE_LIMIT_EXCEEDED. */
   retryAfterMs?: number;
 }
@@ -505,13 +511,15 @@ export function testAdapter(kit: AdapterKit): void {
         });
       }
 
-      for (const { what, answer, to, type, retryAfterMs } of kit.refusals) {
+      for (const { what, answer, to, type, retryAfterMs, scope } of kit.refusals) {
         test(`${what} is ${type}`, async () => {
           const error = await refusalOf(ask('ordinary-day', { wrap: answering(answer, to) }));
           expect({ type: error.type, retryAfterMs: error.retryAfterMs }).toEqual({
             type,
             retryAfterMs,
           });
+          if (scope !== undefined) expect(error.scope).toBe(scope);
+          else if (to === 'login' && type === 'AUTH_FAILED') expect(error.scope).toBe('ACCOUNT');
         });
       }
 

@@ -177,6 +177,7 @@ testAdapter({
       what: '100002 for every question',
       answer: jsonResponse({ code: '100002', data: null }),
       type: 'AUTH_FAILED',
+      scope: 'PLANT',
     },
   ],
 });

@@ -3,7 +3,6 @@ import type { AdapterDeps } from '../contract.ts';
 import { SessionStore } from '../session.ts';
 import type { TransportResponse } from '../transport.ts';
 import {
-  errorOf,
   failure,
   inverter,
   kpi,

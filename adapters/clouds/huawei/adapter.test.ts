@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { AdapterErrorType } from '../../../domain/plants/plant.ts';
+import type { AdapterErrorType, FailureScope } from '../../../domain/plants/plant.ts';
 import { testAdapter, type RefusalCase } from '../../../test/support/adapter-kit.ts';
 import { testParts } from '../../../test/support/adapter-kit-parts.ts';
 import type { TransportResponse } from '../transport.ts';
@@ -8,11 +8,20 @@ import { huawei } from './adapter.ts';
 import { failure, kpi, plant, scriptedVendor } from '../../../test/support/scripted-huawei.ts';
 import { huaweiVendor } from '../recorded/huawei.ts';
 
-const refusal = (what: string, type: AdapterErrorType, answer: TransportResponse): RefusalCase => ({
-  what,
-  answer,
-  type,
-});
+/** What each type is about, but for the codes that say otherwise. */
+const scopes: Partial<Record<AdapterErrorType, FailureScope>> = {
+  AUTH_FAILED: 'ACCOUNT',
+  RATE_LIMIT_EXCEEDED: 'REQUEST',
+  PLANT_NOT_FOUND: 'PLANT',
+  UNKNOWN: 'REQUEST',
+  VENDOR_ERROR: 'CLOUD',
+};
+const refusal = (
+  what: string,
+  type: AdapterErrorType,
+  answer: TransportResponse,
+  scope = scopes[type],
+): RefusalCase => ({ what, answer, type, ...(scope === undefined ? {} : { scope }) });
 const page = (status: number): TransportResponse => ({
   status,
   headers: { 'content-type': 'text/html' },
@@ -36,7 +45,8 @@ testAdapter({
     'mwh-unit': 'energies are kWh at any size',
   },
   refusals: [
-    refusal('failCode 401, no right to the interface', 'AUTH_FAILED', failure(401)),
+    refusal('failCode 401, no right to the interface', 'AUTH_FAILED', failure(401), 'REQUEST'),
+    refusal('failCode 20056, not authorised', 'AUTH_FAILED', failure(20_056), 'PLANT'),
     refusal('failCode 20001', 'AUTH_FAILED', failure(20_001)),
     refusal('failCode 20002', 'AUTH_FAILED', failure(20_002)),
     refusal('failCode 20003', 'AUTH_FAILED', failure(20_003)),

@@ -16,9 +16,19 @@ testAdapter({
   canaries,
   without: { 'session-expired-then-ok': 'requests are signed, there is no session' },
   refusals: [
-    { what: 'HTTP 401', answer: { ...said(''), status: 401 }, type: 'AUTH_FAILED' },
-    { what: 'HTTP 403', answer: { ...said('Z0001'), status: 403 }, type: 'AUTH_FAILED' },
-    { what: 'HTTP 408', answer: { ...said(''), status: 408 }, type: 'UNKNOWN' },
+    {
+      what: 'HTTP 401',
+      answer: { ...said(''), status: 401 },
+      type: 'AUTH_FAILED',
+      scope: 'ACCOUNT',
+    },
+    {
+      what: 'HTTP 403',
+      answer: { ...said('Z0001'), status: 403 },
+      type: 'AUTH_FAILED',
+      scope: 'ACCOUNT',
+    },
+    { what: 'HTTP 408', answer: { ...said(''), status: 408 }, type: 'UNKNOWN', scope: 'CLOUD' },
     {
       what: 'HTTP 404 with text',
       answer: { ...said(''), status: 404, body: 'Not Found' },
@@ -27,12 +37,19 @@ testAdapter({
     { what: 'HTTP 400 with code 0', answer: { ...said('0'), status: 400 }, type: 'VENDOR_ERROR' },
     { what: 'HTTP 400 with I0012', answer: { ...said('I0012'), status: 400 }, type: 'AUTH_FAILED' },
     { what: 'HTTP 502 with JSON', answer: { ...said('0'), status: 502 }, type: 'VENDOR_ERROR' },
-    { what: 'I0012', answer: said('I0012', 'wrong account or password'), type: 'AUTH_FAILED' },
-    { what: 'B0011', answer: said('B0011', 'no such user'), type: 'AUTH_FAILED' },
+    {
+      what: 'I0012',
+      answer: said('I0012', 'wrong account or password'),
+      type: 'AUTH_FAILED',
+      scope: 'ACCOUNT',
+    },
+    { what: 'B0011', answer: said('B0011', 'no such user'), type: 'AUTH_FAILED', scope: 'ACCOUNT' },
     {
       what: 'R0000 without words of a quota',
       answer: said('R0000', 'no authority', true),
       type: 'AUTH_FAILED',
+      // The list of plants says the same: it is the key's account that has no authority.
+      scope: 'ACCOUNT',
     },
     { what: 'R0000 without words', answer: jsonResponse({ code: 'R0000' }), type: 'AUTH_FAILED' },
     {
@@ -53,9 +70,24 @@ testAdapter({
       answer: said(1, '数据异常 请联系管理员', true),
       type: 'VENDOR_ERROR',
     },
-    { what: 'B0049', answer: said('B0049', 'logger absent'), type: 'PLANT_NOT_FOUND' },
-    { what: 'B0600', answer: said('B0600', 'collector data abnormal', true), type: 'VENDOR_ERROR' },
-    { what: 'a code that nobody knows', answer: said('Q7777'), type: 'VENDOR_ERROR' },
+    {
+      what: 'B0049',
+      answer: said('B0049', 'logger absent'),
+      type: 'PLANT_NOT_FOUND',
+      scope: 'PLANT',
+    },
+    {
+      what: 'B0600',
+      answer: said('B0600', 'collector data abnormal', true),
+      type: 'VENDOR_ERROR',
+      scope: 'CLOUD',
+    },
+    {
+      what: 'a code that nobody knows',
+      answer: said('Q7777'),
+      type: 'VENDOR_ERROR',
+      scope: 'CLOUD',
+    },
     {
       what: 'no code',
       answer: jsonResponse({ success: true, data: {} }),

@@ -35,8 +35,12 @@ async function replay(brand: Brand, answers: Answers): Promise<Printed & { code:
   const file = join(folder, 'recording.json');
   writeFileSync(file, JSON.stringify({ vendor_plant_id: vendor.plantId, exchanges }));
   const { code, stdout } = await runTestCommand([
-    ...['adapters', 'replay', '--brand', brand],
-    ...['--now', '2026-08-31T10:05:00Z', '--timezone', 'Europe/Amsterdam', file],
+    'adapters',
+    'replay',
+    `--brand=${brand}`,
+    '--now=2026-08-31T10:05:00Z',
+    '--timezone=Europe/Amsterdam',
+    file,
   ]);
   return { code, ...(JSON.parse(stdout) as Printed) };
 }
