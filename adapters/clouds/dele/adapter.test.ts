@@ -45,7 +45,7 @@ testAdapter({
     { what: '2101018, twice', answer: refused('2101018'), type: 'AUTH_FAILED' },
     { what: '2101019, twice', answer: refused('2101019'), type: 'AUTH_FAILED' },
     { what: '2101023', answer: refused('2101023'), type: 'AUTH_FAILED', scope: 'PLANT' },
-    { what: '2101025', answer: refused('2101025'), type: 'AUTH_FAILED', scope: 'ACCOUNT' },
+    { what: '2101025', answer: refused('2101025'), type: 'AUTH_FAILED', scope: 'REQUEST' },
     { what: '2101025 as HTTP 500', answer: refused('2101025', 500), type: 'AUTH_FAILED' },
     { what: '2101009', answer: refused('2101009'), type: 'AUTH_FAILED', scope: 'ACCOUNT' },
     { what: '2101024', answer: refused('2101024'), type: 'PLANT_NOT_FOUND', scope: 'PLANT' },
@@ -112,6 +112,7 @@ testAdapter({
       type: 'AUTH_FAILED',
     },
     { what: '2101018 at the login', to: 'login', answer: refused('2101018'), type: 'AUTH_FAILED' },
+    { what: '2101025 at the login', to: 'login', answer: refused('2101025'), type: 'AUTH_FAILED' },
     {
       what: 'the token service being away',
       to: 'login',

@@ -31,7 +31,8 @@ const refusalByCode: Readonly<Record<string, Refusal>> = {
   '2101021': ['AUTH_FAILED', 'ACCOUNT', 'the app id is wrong'],
   '2101023': ['AUTH_FAILED', 'PLANT', 'access was denied'],
   '2101024': ['PLANT_NOT_FOUND', 'PLANT', 'the account has no such plant'],
-  '2101025': ['AUTH_FAILED', 'ACCOUNT', 'the credentials were refused'],
+  // "Auth failed": after a good login it can only be about the request.
+  '2101025': ['AUTH_FAILED', 'REQUEST', 'the credentials were refused'],
   '2101026': ['UNKNOWN', 'REQUEST', 'the page is too big'],
   '2101028': ['AUTH_FAILED', 'ACCOUNT', 'the user is unknown'],
   '2101031': ['PLANT_NOT_FOUND', 'PLANT', 'the account has no such plant'],
