@@ -21,6 +21,8 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 let failsWith: AdapterErrorType | null = null;
 /** What its failure is about; null: what its type meant before failures had a scope. */
 let about: FailureScope | null = null;
+/** With a rate limit: how long the path is closed. */
+let closedForMs: number | null = null;
 /** Vendor calls by plant, of `getPlantSummary`. */
 let calls: string[] = [];
 let nowMs = startMs;
@@ -31,6 +33,7 @@ beforeEach(async () => {
     await db.deleteFrom(table).execute();
   failsWith = null;
   about = null;
+  closedForMs = null;
   calls = [];
   nowMs = startMs;
   for (const [index, id] of plantIds.entries()) {
@@ -64,7 +67,9 @@ const player = () =>
         getPlantSummary: async (...args) => {
           calls.push(options.plant.vendorPlantId);
           if (failsWith !== null)
-            throw new AdapterError(failsWith, about ?? scopeOf({ type: failsWith }), 'as wanted');
+            throw new AdapterError(failsWith, about ?? scopeOf({ type: failsWith }), 'as wanted', {
+              ...(closedForMs === null ? {} : { retryAfterMs: closedForMs }),
+            });
           return adapter.getPlantSummary(...args);
         },
       };
@@ -177,6 +182,20 @@ describe('failures that say nothing of the brand', () => {
       expect(plant).toMatchObject({ incident_since: null });
     },
   );
+});
+
+test('a path that a rate limit keeps closed is no incident either, while nobody is asked', async () => {
+  failsWith = 'RATE_LIMIT_EXCEEDED';
+  about = 'REQUEST';
+  closedForMs = hourMs;
+  await live(45);
+  expect(calls).toHaveLength(plantIds.length);
+  expect(await incidents()).toEqual([]);
+  expect((await findPlant(database.db, 'h-1'))?.last_poll).toMatchObject({
+    errorType: 'RATE_LIMIT_EXCEEDED',
+    errorScope: 'REQUEST',
+    attempts: 0,
+  });
 });
 
 describe("a brand's refused credentials", () => {
