@@ -211,6 +211,13 @@ describe('summary', () => {
     },
   );
 
+  test('a measurement time of one of several inverters that cannot be read is named', async () => {
+    const odd = inverter({ sn: 'B', invert_full: { last_time: lastTime / 1000 } });
+    const summary = await summaryFor({ inverter: [inverter({}), odd] });
+    expect(summary.lastSeenAt).toBe('2026-01-10T14:52:38.134Z');
+    expect(summary.refused.map(({ field }) => field)).toEqual(['devices']);
+  });
+
   test('no device is told of an inverter without a serial number', async () => {
     expect((await summaryFor({ inverter: [inverter({ sn: null })] })).devices).toEqual([]);
   });

@@ -129,14 +129,13 @@ function lifetimeOf(total: unknown, refused: RefusedField[]): number | null {
 function lastSeenOf(inverters: readonly Inverter[], refused: RefusedField[]): string | null {
   const times = inverters.map(measuredAtMs).filter((time) => time !== null);
   const possible = times.filter((time) => !Number.isNaN(time));
-  if (possible.length > 0) return new Date(Math.max(...possible)).toISOString();
-  if (times.length > 0) {
+  if (times.length > possible.length) {
     refused.push({
-      field: 'last_seen_at',
+      field: possible.length > 0 ? 'devices' : 'last_seen_at',
       sentence: 'The measurement time (last_time) cannot be true: check the clock of the logger.',
     });
   }
-  return null;
+  return possible.length === 0 ? null : new Date(Math.max(...possible)).toISOString();
 }
 
 /** When the inverter measured, epoch ms; null where it never did or does not say; NaN where it is impossible. */
