@@ -67,9 +67,12 @@ const player = () =>
         getPlantSummary: async (...args) => {
           calls.push(options.plant.vendorPlantId);
           if (failsWith !== null)
-            throw new AdapterError(failsWith, about ?? scopeOf({ type: failsWith }), 'as wanted', {
-              ...(closedForMs === null ? {} : { retryAfterMs: closedForMs }),
-            });
+            throw new AdapterError(
+              failsWith,
+              about ?? scopeOf({ type: failsWith }),
+              'as wanted',
+              closedForMs === null ? {} : { retryAfterMs: closedForMs },
+            );
           return adapter.getPlantSummary(...args);
         },
       };
