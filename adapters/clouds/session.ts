@@ -54,10 +54,20 @@ export class SessionStore {
     try {
       this.#current = await this.#login;
       return this.#current;
+    } catch (error) {
+      if (error instanceof AdapterError) loginErrors.add(error);
+      throw error;
     } finally {
       this.#login = null;
     }
   }
+}
+
+const loginErrors = new WeakSet<AdapterError>();
+
+/** Whether a login failed so. Without a session nothing else of the account can be asked, and vendors count wrong passwords. */
+export function isOfLogin(error: AdapterError): boolean {
+  return loginErrors.has(error);
 }
 
 /** What it means that a session is called expired although no new login can help, as `message` says. */

@@ -188,6 +188,25 @@ describe('refusals', () => {
     },
   );
 
+  test.each([
+    ['refused', json({}, 200), { type: 'INVALID_DATA_FORMAT' }],
+    [
+      'refused for its password',
+      { status: 200, headers: {}, body: '' },
+      { type: 'AUTH_FAILED', scope: 'ACCOUNT', certain: true },
+    ],
+  ])(
+    'a login that is %s in the middle of a summary ends it, and is not tried again for the next part',
+    async (_, refused, error) => {
+      const { adapter, paths } = scriptedVendor({
+        login: [loginOk, refused],
+        getDevList: [json({ failCode: 305, immediately: true })],
+      });
+      expect(await errorOf(adapter.getPlantSummary(plant))).toMatchObject(error);
+      expect(paths()).toEqual(['login', 'getStationRealKpi', 'getDevList', 'login']);
+    },
+  );
+
   test('a login that was called too often rests too, and with it everything that needs a session', async () => {
     const { adapter, again, paths } = scriptedVendor({ login: [tooOften] });
     await errorOf(adapter.getPlantSummary(plant));
