@@ -5,6 +5,7 @@ import type { PollLogRow } from '../../db/plants/poll-logs.ts';
 import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
 import {
   adapterErrorTypes,
+  failureScopes,
   brands,
   integrationStatuses,
   statuses,
@@ -130,6 +131,10 @@ export const pollSchema = z
     attempts: z.int(),
     slots_missed: z.int().nullable(),
     adapter_error_type: z.enum(adapterErrorTypes).nullable(),
+    adapter_error_scope: z.enum(failureScopes).nullable().openapi({
+      description:
+        "what a failed poll is about: our request, the plant, the account or the vendor's cloud",
+    }),
     error: z.string().nullable(),
     power_w: nullableNumber,
     today_energy_kwh: nullableNumber,

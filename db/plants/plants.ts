@@ -213,7 +213,7 @@ export async function listPlants(
     left join lateral (
       select * from incidents
       where (brand = p.brand or brand is null) and p.integration_status = 'ACTIVE'
-        and p.last_poll ->> 'outcome' = 'FAILED' and p.last_poll ->> 'errorType' <> 'PLANT_NOT_FOUND'
+        and counts_for_incident(p.last_poll)
       order by brand nulls first limit 1) i on true
     cross join lateral (
       select count(*) as open, count(*) filter (where severity = 'RED') as red,

@@ -14,6 +14,7 @@ import {
   today,
 } from '../../test/support/plant-facts.ts';
 import type { AdapterErrorType } from './plant.ts';
+import type { VendorFailure } from './reading.ts';
 import { hourMs } from '../zone.ts';
 
 const booked: Booked = {
@@ -187,6 +188,30 @@ describe('refused credentials', () => {
       sampleReading({}, { type: 'AUTH_FAILED', message: 'no right to that path' }),
     );
     expect(changes).toMatchObject({ pauseAccount: false, alerts: [], plant: { status: 'GREEN' } });
+  });
+
+  test.each<Pick<VendorFailure, 'scope' | 'certain'>>([
+    { scope: 'REQUEST' },
+    { scope: 'PLANT' },
+    { scope: 'CLOUD' },
+    { scope: 'ACCOUNT', certain: false },
+  ])("that are not the account's by the vendor's word pause nothing: %j", (about) => {
+    const { failure: one } = failure('AUTH_FAILED');
+    const result = {
+      kind: 'FAILURE',
+      failure: { ...one, ...about },
+      credentialsCurrent: true,
+    } as const;
+    expect(poll({}, result)).toMatchObject({
+      pauseAccount: false,
+      alerts: [],
+      plant: { status: 'GREEN', consecutiveFailures: 1 },
+    });
+    const third = poll({ plant: samplePlant({ consecutiveFailures: 2 }) }, result);
+    expect(third.pauseAccount).toBe(false);
+    expect(third.alerts).toMatchObject([
+      { kind: 'RAISE', alert: { vendorAlarmCode: 'POLL', severity: 'YELLOW' } },
+    ]);
   });
 
   test('of an account that another plant has paused raise no second alert', () => {
@@ -574,7 +599,27 @@ describe('outcomeOf', () => {
     expect(outcomeOf(failure('NETWORK_TIMEOUT'))).toEqual({
       outcome: 'FAILED',
       errorType: 'NETWORK_TIMEOUT',
+      errorScope: 'CLOUD',
       error: 'the vendor is away',
+    });
+  });
+
+  test('keeps what the failure is about, and whether that is concluded', () => {
+    const about: VendorFailure = {
+      type: 'AUTH_FAILED',
+      scope: 'PLANT',
+      certain: false,
+      message: 'out of reach',
+    };
+    const result = { kind: 'FAILURE', failure: about, credentialsCurrent: true } as const;
+    expect(outcomeOf(result)).toMatchObject({ errorScope: 'PLANT', errorCertain: false });
+  });
+
+  test('of a part that the vendor refused has the type of that refusal', () => {
+    const denied = { field: 'power_w', sentence: 'No right to it.', type: 'AUTH_FAILED' } as const;
+    expect(outcomeOf(sampleReading({ refused: [refused, denied] }))).toMatchObject({
+      outcome: 'PARTIAL',
+      errorType: 'AUTH_FAILED',
     });
   });
 });

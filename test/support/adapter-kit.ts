@@ -23,7 +23,11 @@ import type {
   TransportResponse,
 } from '../../adapters/clouds/transport.ts';
 import { jsonResponse, type VendorSide } from '../../adapters/clouds/recorded/vendor-side.ts';
-import { adapterErrorTypes, type AdapterErrorType } from '../../domain/plants/plant.ts';
+import {
+  adapterErrorTypes,
+  type AdapterErrorType,
+  type FailureScope,
+} from '../../domain/plants/plant.ts';
 import type { AlarmsAnswer, PlantSummary } from '../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
 import { playing } from './scenarios.ts';
@@ -34,6 +38,8 @@ export interface RefusalCase {
   answer: TransportResponse;
   to?: 'login';
   type: AdapterErrorType;
+  /** What it is about. AUTH_FAILED of a login is about the account, without a word here. */
+  scope?: FailureScope;
   /** With RATE_LIMIT_EXCEEDED. */
   retryAfterMs?: number;
 }
@@ -365,6 +371,21 @@ export function testAdapter(kit: AdapterKit): void {
       );
 
       testWhere(
+        'missing-field',
+        "without today's energy a plant whose state, lifetime or power is known is still a summary",
+        async () => {
+          const summary = await summaryOf('missing-field');
+          // Where inverters state it too, theirs stands in.
+          if (summary.todayEnergyKwh !== null) {
+            const truth = expected('missing-field', noon).todayEnergyKwh;
+            expectNear(summary.todayEnergyKwh, truth, energyKwhTolerance);
+          }
+          expect(summary.powerW).toBeGreaterThan(1_000);
+          expect(summary.refused.map(({ field }) => field)).toEqual(['today_energy_kwh']);
+        },
+      );
+
+      testWhere(
         'gap-at-d2',
         'a day that the vendor does not have is absent, or without a value',
         async () => {
@@ -477,7 +498,6 @@ export function testAdapter(kit: AdapterKit): void {
         'error-inside-200': 'VENDOR_ERROR',
         'html-instead-of-json': 'INVALID_DATA_FORMAT',
         'truncated-json': 'INVALID_DATA_FORMAT',
-        'missing-field': 'INVALID_DATA_FORMAT',
         'energy-nan': 'INVALID_DATA_FORMAT',
         'http-500': 'VENDOR_ERROR',
       };
@@ -491,13 +511,15 @@ export function testAdapter(kit: AdapterKit): void {
         });
       }
 
-      for (const { what, answer, to, type, retryAfterMs } of kit.refusals) {
+      for (const { what, answer, to, type, retryAfterMs, scope } of kit.refusals) {
         test(`${what} is ${type}`, async () => {
           const error = await refusalOf(ask('ordinary-day', { wrap: answering(answer, to) }));
           expect({ type: error.type, retryAfterMs: error.retryAfterMs }).toEqual({
             type,
             retryAfterMs,
           });
+          if (scope !== undefined) expect(error.scope).toBe(scope);
+          else if (to === 'login' && type === 'AUTH_FAILED') expect(error.scope).toBe('ACCOUNT');
         });
       }
 
@@ -594,7 +616,7 @@ export function testAdapter(kit: AdapterKit): void {
       test('never throws, whatever happens', async () => {
         const failures: (() => Promise<TransportResponse>)[] = [
           () => Promise.reject(new TypeError('a bug')),
-          () => Promise.reject(new AdapterError('NETWORK_TIMEOUT', 'no route')),
+          () => Promise.reject(new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'no route')),
           () => Promise.resolve(text('<html>', 200)),
           () => Promise.resolve(text('', 503)),
         ];
@@ -791,8 +813,12 @@ const calls: readonly ((asked: Asked) => Promise<unknown>)[] = [
 ];
 
 function expectSummaryForm(summary: PlantSummary, now: Date | null): void {
-  expect(Number.isFinite(summary.todayEnergyKwh)).toBe(true);
-  expect(summary.todayEnergyKwh).toBeGreaterThanOrEqual(0);
+  if (summary.todayEnergyKwh === null) {
+    expect(summary.refused.map(({ field }) => field)).toContain('today_energy_kwh');
+  } else {
+    expect(Number.isFinite(summary.todayEnergyKwh)).toBe(true);
+    expect(summary.todayEnergyKwh).toBeGreaterThanOrEqual(0);
+  }
   for (const value of [summary.powerW, summary.lifetimeEnergyKwh, summary.lifetimeResolutionKwh]) {
     if (value !== null) expect(Number.isFinite(value)).toBe(true);
   }

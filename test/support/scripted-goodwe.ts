@@ -76,7 +76,7 @@ export function portal(script: Script): {
       asked.push({ ...request, json });
       const name = nameOf(request);
       if (name === undefined || !(name in answers)) {
-        throw new AdapterError('NETWORK_TIMEOUT', 'no answer is written down');
+        throw new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'no answer is written down');
       }
       const answer = answers[name];
       const count = asked.filter((one) => nameOf(one) === name).length;

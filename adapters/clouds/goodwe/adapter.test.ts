@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { testAdapter } from '../../../test/support/adapter-kit.ts';
+import { testParts } from '../../../test/support/adapter-kit-parts.ts';
 import { jsonResponse } from '../recorded/vendor-side.ts';
 import { goodwe } from './adapter.ts';
 import { goodweVendor } from '../recorded/goodwe.ts';
@@ -176,6 +177,36 @@ testAdapter({
       what: '100002 for every question',
       answer: jsonResponse({ code: '100002', data: null }),
       type: 'AUTH_FAILED',
+      scope: 'PLANT',
     },
   ],
+});
+
+const says = (code: number) => jsonResponse({ code, msg: 'x', data: null });
+
+testParts({
+  definition: goodwe,
+  vendor: goodweVendor,
+  canaries: { account: 'canary-9d27@example.invalid', password: 'canary-of-goodwe-31c8' },
+  mainPath: 'GetMonitorDetailByPowerstationId',
+  alarmsPath: 'GetPowerStationWariningInfoByMultiCondition',
+  // The summary is one request.
+  parts: [],
+  plantRefused: says(100002),
+  pathRefused: says(100002),
+  badRequest: says(100004),
+  measuredAt: {
+    path: 'GetMonitorDetailByPowerstationId',
+    at: ['data', 'inverter', 0, 'invert_full', 'last_time'],
+    unit: 'ms',
+  },
+  todayEnergy: { path: 'GetMonitorDetailByPowerstationId', at: ['data', 'kpi', 'power'] },
+  hybridAtNight: {
+    edit(path, set) {
+      if (!path.endsWith('GetMonitorDetailByPowerstationId')) return;
+      set(['data', 'kpi', 'pac'], 620);
+      set(['data', 'inverter', 0, 'out_pac'], 620);
+      set(['data', 'powerflow'], { pv: '0(W)', bettery: '640(W)', betteryStatus: 1 });
+    },
+  },
 });

@@ -69,7 +69,9 @@ class GoodweAdapter implements VendorAdapter {
   }
 
   async getPlantSummary({ vendorPlantId, timezone }: PlantRef): Promise<PlantSummary> {
-    const data = await this.#client.call(paths.detail, { powerStationId: vendorPlantId });
+    const data = await this.#ofPlant(vendorPlantId, () =>
+      this.#client.call(paths.detail, { powerStationId: vendorPlantId }),
+    );
     if (!holdsFigures(data)) throw await this.#emptyDetail(vendorPlantId);
     return summaryOf(check(detailSchema, data, 'plant detail'), timezone, this.#deps.now);
   }
@@ -82,7 +84,9 @@ class GoodweAdapter implements VendorAdapter {
     // `count` days that end with `date`.
     const count = (Date.parse(to) - Date.parse(from)) / dayMs + 1;
     const body = { powerstation_id: vendorPlantId, count, date: to };
-    const rows = await this.#client.read(paths.daySeries, body, daySeriesSchema);
+    const rows = await this.#ofPlant(vendorPlantId, () =>
+      this.#client.read(paths.daySeries, body, daySeriesSchema),
+    );
     if (rows.length === 0 && (await this.#isListed(vendorPlantId)) === false) throw notFound();
     const energyByDate = new Map<LocalDate, number | null>();
     for (const { d, p } of rows) {
@@ -100,7 +104,9 @@ class GoodweAdapter implements VendorAdapter {
     const records: AlarmRecord[] = [];
     let allRead = complete;
     for (const window of windows) {
-      const answer = await this.#alarmRecords(plant.vendorPlantId, window);
+      const answer = await this.#ofPlant(plant.vendorPlantId, () =>
+        this.#alarmRecords(plant.vendorPlantId, window),
+      );
       records.push(...answer.records);
       allRead &&= answer.allRead;
     }
@@ -149,6 +155,17 @@ class GoodweAdapter implements VendorAdapter {
     return { records: [...records.values()], allRead: false };
   }
 
+  /** A refused parameter may be the id of a plant that is not the account's: the account's list decides. */
+  async #ofPlant<T>(vendorPlantId: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      const isBadRequest = error instanceof AdapterError && error.type === 'UNKNOWN';
+      if (isBadRequest && (await this.#isListed(vendorPlantId)) === false) throw notFound();
+      throw error;
+    }
+  }
+
   /**
    * What a success without figures means. The portal gives it for plants that are not the account's as well as for some
    * that are, so the account's list decides; where that says nothing either, the answer is only malformed.
@@ -187,7 +204,7 @@ class GoodweAdapter implements VendorAdapter {
 }
 
 function notFound(): AdapterError {
-  return new AdapterError('PLANT_NOT_FOUND', 'the account has no such plant');
+  return new AdapterError('PLANT_NOT_FOUND', 'PLANT', 'the account has no such plant');
 }
 
 function holdsFigures(data: unknown): boolean {

@@ -165,7 +165,7 @@ describe('refusals', () => {
     [
       '100004 for data',
       { code: '100004', translationCode: 'parameter_error', errorMsg: 'x' },
-      'PLANT_NOT_FOUND',
+      'UNKNOWN',
     ],
     ['a code that is not known', refusal('B9999'), 'VENDOR_ERROR'],
     ['HTTP 500', new HttpAnswer(500, '<html>'), 'VENDOR_ERROR'],

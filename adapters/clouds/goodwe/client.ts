@@ -46,10 +46,10 @@ export class GoodweClient {
    * @throws AdapterError by the table of refusals.ts; INVALID_DATA_FORMAT for bodies that are no envelope.
    */
   async call(path: Path, body: Readonly<Record<string, unknown>>): Promise<unknown> {
-    return this.#session.call(
-      async (session) => (await this.#request(session, path, body)).data,
-      `${nameOf(path)}: refused with a session just opened; the account has no access here, or the plant was moved to SEMS+`,
-    );
+    return this.#session.call(async (session) => (await this.#request(session, path, body)).data, {
+      scope: 'PLANT',
+      message: `${nameOf(path)}: refused with a session just opened; this plant is out of reach of the account, or was moved to SEMS+`,
+    });
   }
 
   /** As `call`, with `data` validated. */
@@ -74,6 +74,7 @@ export class GoodweClient {
       // The portal answers so while an agreement waits to be signed, and for accounts that were moved to SEMS+.
       throw new AdapterError(
         'AUTH_FAILED',
+        'ACCOUNT',
         'login: accepted, but without a token; sign in to the portal once and accept what it asks',
       );
     }

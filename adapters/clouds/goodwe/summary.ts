@@ -5,7 +5,7 @@ import type {
   RefusedField,
 } from '../../../domain/plants/reading.ts';
 import { localDateAt } from '../../../domain/zone.ts';
-import { cleanText, decimalsOf, isPossibleEnergy, requireEnergyKwh, toNumber } from '../fields.ts';
+import { cleanText, decimalsOf, isPossibleEnergy, todayEnergyKwhOf, toNumber } from '../fields.ts';
 import type { Detail, Inverter } from './wire.schema.ts';
 
 /**
@@ -40,16 +40,23 @@ const latestMeasurementMs = Date.UTC(9999, 11, 31);
  * The measurement time is the newest `invert_full.last_time`. `info.time` is the time of the answer, which goes on while
  * the plant is silent; the other times of an inverter depend on the user's settings. Without a `last_time` there is none.
  *
- * @throws AdapterError INVALID_DATA_FORMAT when today's energy is missing or impossible.
+ * @throws AdapterError INVALID_DATA_FORMAT when today's energy is impossible, or missing where nothing else is known.
  */
 export function summaryOf(detail: Detail, timezone: string, now: Date): PlantSummary {
   const { info, kpi } = detail;
   const inverters = detail.inverter ?? [];
   const refused: RefusedField[] = [];
   const lifetimeEnergyKwh = lifetimeOf(kpi.total_power, refused);
+  const state = stateOf(info.status);
+  const panels = panelsOf(detail);
+  const powerW = powerOf(state, panels === null ? kpi.pac : panels.powerW, refused);
   return {
-    todayEnergyKwh: requireEnergyKwh(kpi.power, 'kpi.power', sentinels),
-    powerW: powerOf(stateOf(info.status), kpi.pac, refused),
+    todayEnergyKwh: todayEnergyKwhOf(kpi.power, 'kpi.power', {
+      known: state !== 'UNKNOWN' || powerW !== null || lifetimeEnergyKwh !== null,
+      refused,
+      sentinels,
+    }),
+    powerW,
     lifetimeEnergyKwh,
     lifetimeResolutionKwh:
       lifetimeEnergyKwh === null
@@ -57,10 +64,35 @@ export function summaryOf(detail: Detail, timezone: string, now: Date): PlantSum
         : Math.max(resolutionKwhMin, 10 ** -decimalsOf(kpi.total_power)),
     lastSeenAt: lastSeenOf(inverters, refused),
     devices: inverters
-      .map((inverter) => deviceOf(inverter, timezone, now))
+      .map((inverter) =>
+        deviceOf(inverter, { panels, isOnly: inverters.length === 1, timezone, now }),
+      )
       .filter(({ sn }) => sn !== ''),
     refused,
   };
+}
+
+/** The panels' power of a plant whose battery gives or takes power; W, NaN where it cannot be read. */
+interface Panels {
+  powerW: number;
+}
+
+/**
+ * The panels' power apart from the battery's: `kpi.pac` and `out_pac` are what leaves the inverters, so that a battery's
+ * discharge is in them. null where no battery is at work: then they are the panels'.
+ */
+function panelsOf({ powerflow }: Detail): Panels | null {
+  const batteryW = flowW(powerflow?.bettery);
+  if (batteryW === null || batteryW === 0) return null;
+  return { powerW: flowW(powerflow?.pv) ?? Number.NaN };
+}
+
+/** A power of `powerflow`, "2337(W)" or "2.3(kW)", W; null where there is none. */
+function flowW(value: unknown): number | null {
+  const [, number, unit] = /^([^()a-z]*)\(?(k?w)?\)?$/i.exec(cleanText(value)) ?? [];
+  const amount = toNumber(number);
+  if (amount === null || !Number.isFinite(amount) || sentinels.includes(amount)) return null;
+  return unit?.toLowerCase() === 'kw' ? amount * 1000 : amount;
 }
 
 function powerOf(state: DeviceState, pac: unknown, refused: RefusedField[]): number | null {
@@ -69,7 +101,7 @@ function powerOf(state: DeviceState, pac: unknown, refused: RefusedField[]): num
   refused.push({
     field: 'power_w',
     sentence:
-      'The power (kpi.pac) cannot be true: check the inverter and its logger in the portal.',
+      'The power (kpi.pac) cannot be true, or is not told apart from the battery: check the inverter and its logger in the portal.',
   });
   return null;
 }
@@ -97,14 +129,13 @@ function lifetimeOf(total: unknown, refused: RefusedField[]): number | null {
 function lastSeenOf(inverters: readonly Inverter[], refused: RefusedField[]): string | null {
   const times = inverters.map(measuredAtMs).filter((time) => time !== null);
   const possible = times.filter((time) => !Number.isNaN(time));
-  if (possible.length > 0) return new Date(Math.max(...possible)).toISOString();
-  if (times.length > 0) {
+  if (times.length > possible.length) {
     refused.push({
-      field: 'last_seen_at',
+      field: possible.length > 0 ? 'devices' : 'last_seen_at',
       sentence: 'The measurement time (last_time) cannot be true: check the clock of the logger.',
     });
   }
-  return null;
+  return possible.length === 0 ? null : new Date(Math.max(...possible)).toISOString();
 }
 
 /** When the inverter measured, epoch ms; null where it never did or does not say; NaN where it is impossible. */
@@ -114,11 +145,25 @@ function measuredAtMs({ invert_full }: Inverter): number | null {
   return atMs >= earliestMeasurementMs && atMs <= latestMeasurementMs ? atMs : Number.NaN;
 }
 
-function deviceOf(inverter: Inverter, timezone: string, now: Date): DeviceReading {
-  const state = stateOf(inverter.status);
+interface DeviceContext {
+  panels: Panels | null;
+  /** The plant has no other inverter, so that the plant's panels are its panels. */
+  isOnly: boolean;
+  timezone: string;
+  now: Date;
+}
+
+function deviceOf(inverter: Inverter, context: DeviceContext): DeviceReading {
+  const { panels, isOnly, timezone, now } = context;
+  const isHybrid = panels !== null && (isOnly || inverter.is_stored === true);
+  const stated = stateOf(inverter.status);
+  // Its battery alone gives power: the panels are asleep.
+  const state =
+    isHybrid && isOnly && panels.powerW === 0 && stated === 'RUNNING' ? 'STANDBY' : stated;
   const atMs = measuredAtMs(inverter);
   const measured = atMs !== null && !Number.isNaN(atMs);
-  const powerW = measuredPowerW(state, inverter.out_pac);
+  const power = isHybrid ? (isOnly ? panels.powerW : null) : inverter.out_pac;
+  const powerW = measuredPowerW(state, power);
   const energyKwh = toNumber(inverter.eday);
   const isPossible = energyKwh !== null && isPossibleEnergy(energyKwh, sentinels);
   // An inverter that is away keeps the total of its last day.

@@ -39,6 +39,7 @@ const inverterSchema = z.object({
   status: numberOrText,
   /** W. */
   out_pac: numberOrText,
+  is_stored: z.unknown().optional(),
   /** kWh; keeps the last day's total while the inverter is away. */
   eday: numberOrText,
   invert_full: z
@@ -65,6 +66,8 @@ export const detailSchema = z.object({
     total_power: numberOrText,
   }),
   inverter: z.array(inverterSchema).nullish(),
+  /** Of plants with a meter or a battery: texts such as "2337(W)". Keys are spelt as the vendor spells them. */
+  powerflow: z.object({ pv: z.unknown().optional(), bettery: z.unknown().optional() }).nullish(),
 });
 export type Detail = z.infer<typeof detailSchema>;
 

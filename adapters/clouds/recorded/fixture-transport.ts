@@ -54,7 +54,8 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
   };
   const nowMs = now.getTime();
   const capacityKw = plant.capacityKw ?? capacityKwOf(entry, plant.vendorPlantId);
-  const simulated = { ...plant, capacityKw };
+  const vendorPlantId = entry === null ? unasked : plant.vendorPlantId;
+  const simulated = { ...plant, vendorPlantId, capacityKw };
   const measurement = measure(simulated, knobsOf(scenario, plant.vendorPlantId), nowMs);
   const timesUsed = new Map<Exchange, number>();
 
@@ -63,8 +64,8 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
     if (login === null) {
       const refusal = vendor.check(request, vendorContext);
       if (refusal !== null) return refusal;
-      const vendorPlantId = vendor.plantIdOf(request);
-      if (vendorPlantId !== null && (entry === null || vendorPlantId !== plant.vendorPlantId)) {
+      const asked = vendor.plantIdOf(request);
+      if (asked !== null && (entry === null || asked !== plant.vendorPlantId)) {
         return vendor.plantNotFound(request, vendorContext);
       }
     }
@@ -105,6 +106,8 @@ const unavailable: TransportResponse = {
 
 /** The scenario whose answers stand for an account's own lists where the plant is unknown. */
 const ordinaryScenario = 'ordinary-day';
+/** The plant that such a list holds. */
+const unasked = '0';
 
 /** The line of plants.json that describes a plant; null where the vendor does not know it. */
 export function plantEntry(

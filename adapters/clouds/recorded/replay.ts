@@ -1,4 +1,4 @@
-import type { AdapterErrorType, Brand } from '../../../domain/plants/plant.ts';
+import type { AdapterErrorType, Brand, FailureScope } from '../../../domain/plants/plant.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
 import { AdapterError } from '../adapter-error.ts';
@@ -12,7 +12,8 @@ import { jsonBodyOf, jsonResponse, pathOf, type VendorSide } from './vendor-side
 /** What one call made of the recording. */
 export type ReplayedCall<T> =
   | { ok: T }
-  | { error: { type: AdapterErrorType | 'NOT_RECORDED'; message: string } };
+  | { error: { type: AdapterErrorType; scope: FailureScope; message: string } }
+  | { error: { type: 'NOT_RECORDED'; message: string } };
 
 export interface Replay {
   /** Of the file, or found in its answers; "1" where neither says. */
@@ -85,14 +86,15 @@ async function outcomeOf<T>(run: () => Promise<T>): Promise<ReplayedCall<T>> {
       }
     }
     if (!(error instanceof AdapterError)) throw error;
-    return { error: { type: error.type, message: error.message } };
+    const { type, scope, message } = error;
+    return { error: { type, scope, message } };
   }
 }
 
 /** Adapters do without some requests when they fail; this failure says why this one did. */
 class NotRecorded extends AdapterError {
   constructor(request: TransportRequest) {
-    super('UNKNOWN', `no exchange is recorded for ${request.method} ${pathOf(request)}`);
+    super('UNKNOWN', 'REQUEST', `no exchange is recorded for ${request.method} ${pathOf(request)}`);
     this.name = 'NotRecorded';
   }
 }
@@ -118,7 +120,7 @@ function replaying(recording: Recording, context: ReplayContext): Transport {
     if (exchange === undefined) return withoutExchange(request, context);
     used.set(exchange, (used.get(exchange) ?? 0) + 1);
     if (exchange.response === 'never') {
-      throw new AdapterError('NETWORK_TIMEOUT', 'the recorded vendor never answers');
+      throw new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'the recorded vendor never answers');
     }
     return exchange.response;
   };
