@@ -9,7 +9,7 @@ import {
   type VendorContext,
   type VendorSide,
 } from './vendor-side.ts';
-import { paths } from '../goodwe/client.ts';
+import { paths } from '../goodwe/sems/client.ts';
 
 /** The region that the simulated accounts live in: calls to any other host have no session there. */
 const apiHost = 'eu.semsportal.com';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { AdapterErrorType } from '../../../domain/plants/plant.ts';
+import type { AdapterErrorType } from '../../../../domain/plants/plant.ts';
 import { paths } from './client.ts';
 import {
   type Answer,
@@ -13,7 +13,7 @@ import {
   refusal,
   success,
   summaryFailure,
-} from '../../../test/support/scripted-goodwe.ts';
+} from '../../../../test/support/scripted-goodwe.ts';
 
 describe('session', () => {
   test('logs in at the portal with account and password, and sends the token back as it came, to the host that the login names', async () => {

@@ -1,0 +1,254 @@
+import type { PlantSummary, VendorAlarm } from '../../../../domain/plants/reading.ts';
+import type { LocalDate } from '../../../../domain/zone.ts';
+import { addDays, localDateAt } from '../../../../domain/zone.ts';
+import { invalidFormat } from '../../adapter-error.ts';
+import type { AdapterDeps, PlantRef } from '../../contract.ts';
+import { higherOf, toNumber } from '../../fields.ts';
+import type { Session } from '../../session.ts';
+import { plantNotFound, type Portal } from '../portal.ts';
+import { alarmsOf } from './alarms.ts';
+import { SemsPlusClient, countersPath, plusPaths } from './client.ts';
+import { dayEnergies } from './days.ts';
+import { spanText, turnedOffsetH } from './local-time.ts';
+import { Parts } from './parts.ts';
+import {
+  countersOf,
+  hasBattery,
+  invertersOf,
+  newestPointMs,
+  plantStateOf,
+  sumOf,
+  summaryOf,
+  type CountedInverter,
+  type PlusInverter,
+} from './summary.ts';
+import {
+  alarmPageSchema,
+  countersSchema,
+  curveSchema,
+  daysSchema,
+  devicesSchema,
+  flowSchema,
+  plantListSchema,
+  type Devices,
+  type Flow,
+  type PlusAlarm,
+} from './wire.schema.ts';
+
+/** Energy of the panels. (`proAcTotal` is what left the inverters: less what a battery kept, more what it gave.) */
+const panelsEnergy = 'proSystemTotalStats';
+
+/** Each inverter costs one request. A plant with more has no lifetime here, and its own series says what today gave. */
+const invertersMax = 20;
+/** Clients met HTTP 429 when they asked for more at once. */
+const atOnceMax = 3;
+
+const pageSize = 100;
+/** What one question may spend on alarms, and on the plants of an account. */
+const pagesMax = 10;
+
+/** `status` of the alarms that are asked for. */
+const occurring = 0;
+const recovered = 1;
+
+/** The SEMS+ portal. */
+export class SemsPlusPortal implements Portal {
+  readonly #deps: AdapterDeps;
+  readonly #client: SemsPlusClient;
+
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+    this.#client = new SemsPlusClient(deps);
+  }
+
+  async logIn(): Promise<Session> {
+    return this.#client.logIn();
+  }
+
+  /**
+   * SEMS+ has no answer that holds a whole plant: power, devices, counters and the newest measurement are asked for one by
+   * one, and a part that is refused costs that part and a sentence.
+   *
+   * @throws AdapterError what every part was refused with; INVALID_DATA_FORMAT where a plant that is not away has no energy
+   * of today.
+   */
+  async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
+    const { vendorPlantId, timezone } = plant;
+    const parts = new Parts();
+    const flow = await parts.ask('power_w', () => this.#knownFlow(vendorPlantId));
+    const devices = await parts.ask('lifetime_energy_kwh', () => this.#devices(vendorPlantId));
+    const inverters = await this.#countedInverters(vendorPlantId, invertersOf(devices), parts);
+    const newestMs = await parts.ask('last_seen_at', () => this.#newestPointMs(plant));
+    const counted = sumOf(inverters);
+    const todayEnergyKwh =
+      counted.todayEnergyKwh ??
+      higherOf(counted.todayEnergyKwhMin, await parts.ask(null, () => this.#todayKwh(plant)));
+    const state = plantStateOf(flow, inverters);
+    if (todayEnergyKwh === null && state !== 'OFFLINE' && state !== 'STANDBY') {
+      throw parts.firstRefusal ?? invalidFormat("today's energy (proPvStatsToday) is missing");
+    }
+    return summaryOf(
+      {
+        state,
+        flow,
+        inverters,
+        hasBattery: hasBattery(devices, flow),
+        todayEnergyKwh,
+        counted,
+        newestPointMs: newestMs,
+        refused: parts.refused,
+      },
+      timezone,
+    );
+  }
+
+  async readDays(
+    { vendorPlantId }: PlantRef,
+    from: LocalDate,
+    to: LocalDate,
+  ): Promise<ReadonlyMap<LocalDate, number | null>> {
+    const body = {
+      stationId: vendorPlantId,
+      isReport: false,
+      items: [panelsEnergy],
+      dimension: 'day',
+      ...spanText(from, to),
+    };
+    const call = { method: 'POST', path: plusPaths.days, body } as const;
+    return dayEnergies(await this.#client.read(call, daysSchema), panelsEnergy, { from, to });
+  }
+
+  /**
+   * All alarms that occur, whenever they began, and the newest that are over. Of those only one page is read: that an alarm
+   * is over is known by its absence from the others, only its end is then not.
+   */
+  async readAlarms(
+    { vendorPlantId }: PlantRef,
+    since: Date,
+  ): Promise<{ alarms: VendorAlarm[]; complete: boolean }> {
+    const open = await this.#alarmRecords(vendorPlantId, occurring, pagesMax);
+    const over = await this.#alarmRecords(vendorPlantId, recovered, 1);
+    const records = [...open.records, ...over.records];
+    // The list of alarms of a plant that the account does not have is empty, too.
+    if (records.length === 0) await this.#knownFlow(vendorPlantId);
+    return { alarms: alarmsOf(records, vendorPlantId, since), complete: open.allRead };
+  }
+
+  async isListed(vendorPlantId: string): Promise<boolean | null> {
+    const wanted = vendorPlantId.toLowerCase();
+    let seen = 0;
+    try {
+      for (let current = 1; current <= pagesMax; current += 1) {
+        const body = { current, size: pageSize };
+        const call = { method: 'POST', path: plusPaths.plants, body } as const;
+        const { dataList, total } = await this.#client.read(call, plantListSchema);
+        if (dataList.some(({ id }) => String(id).toLowerCase() === wanted)) return true;
+        seen += dataList.length;
+        if (seen >= (toNumber(total) ?? Number.POSITIVE_INFINITY)) return false;
+        if (dataList.length === 0) return null;
+      }
+    } catch {
+      this.#deps.signal.throwIfAborted();
+    }
+    return null;
+  }
+
+  /**
+   * The plant's flow; null where there is none, as by night.
+   *
+   * @throws AdapterError PLANT_NOT_FOUND where there is none and the account's whole list does not hold the plant.
+   */
+  async #knownFlow(vendorPlantId: string): Promise<Flow | null> {
+    const query = { stationId: vendorPlantId };
+    const call = { method: 'GET', path: plusPaths.flow, query } as const;
+    const flow = await this.#client.read(call, flowSchema);
+    if (flow !== null && flow !== undefined && Object.values(flow).some((one) => one != null)) {
+      return flow;
+    }
+    if ((await this.isListed(vendorPlantId)) === false) throw plantNotFound();
+    return null;
+  }
+
+  async #devices(vendorPlantId: string): Promise<Devices> {
+    const query = { stationId: vendorPlantId };
+    return this.#client.read({ method: 'GET', path: plusPaths.devices, query }, devicesSchema);
+  }
+
+  async #countedInverters(
+    vendorPlantId: string,
+    inverters: readonly PlusInverter[],
+    parts: Parts,
+  ): Promise<CountedInverter[]> {
+    if (inverters.length > invertersMax) {
+      return inverters.map((inverter) => ({ ...inverter, counters: null }));
+    }
+    const counted: CountedInverter[] = [];
+    for (let first = 0; first < inverters.length; first += atOnceMax) {
+      const some = inverters.slice(first, first + atOnceMax).map(async (inverter) => ({
+        ...inverter,
+        counters: await parts.ask('lifetime_energy_kwh', () =>
+          this.#counters(vendorPlantId, inverter),
+        ),
+      }));
+      counted.push(...(await Promise.all(some)));
+    }
+    return counted;
+  }
+
+  async #counters(vendorPlantId: string, { sn, deviceType }: PlusInverter) {
+    const query = { deviceType, pwId: vendorPlantId };
+    const call = { method: 'GET', path: countersPath(sn), query } as const;
+    return countersOf(await this.#client.read(call, countersSchema));
+  }
+
+  /** The newest measurement of today or yesterday, ms; null without one. */
+  async #newestPointMs({ vendorPlantId, timezone }: PlantRef): Promise<number | null> {
+    const nowMs = this.#deps.now.getTime();
+    const today = localDateAt(nowMs, timezone);
+    for (const date of [today, addDays(today, -1)]) {
+      const body = {
+        stationId: vendorPlantId,
+        items: ['pSystem'],
+        timeScale: 5,
+        timeZone: turnedOffsetH(nowMs, timezone),
+        ...spanText(date, date),
+      };
+      const call = { method: 'POST', path: plusPaths.curve, body } as const;
+      const curve = await this.#client.read(call, curveSchema);
+      const newestMs = newestPointMs(curve, timezone, nowMs);
+      if (newestMs !== null) return newestMs;
+    }
+    return null;
+  }
+
+  /** What the plant's own series has for today, kWh; null without a value. */
+  async #todayKwh(plant: PlantRef): Promise<number | null> {
+    const today = localDateAt(this.#deps.now.getTime(), plant.timezone);
+    return (await this.readDays(plant, today, today)).get(today) ?? null;
+  }
+
+  /** A record that moves to the next page meanwhile comes twice and counts once, so that the one it hides is missed. */
+  async #alarmRecords(
+    vendorPlantId: string,
+    status: typeof occurring | typeof recovered,
+    pages: number,
+  ): Promise<{ records: PlusAlarm[]; allRead: boolean }> {
+    const records = new Map<string, PlusAlarm>();
+    for (let pageIndex = 1; pageIndex <= pages; pageIndex += 1) {
+      const body = { pageIndex, pageSize, stationIds: [vendorPlantId], status };
+      const call = { method: 'POST', path: plusPaths.alarms, body } as const;
+      const { total, dataList } = await this.#client.read(call, alarmPageSchema);
+      const count = toNumber(total);
+      if ((dataList === undefined || dataList === null) && count !== 0) {
+        throw invalidFormat('alarms: the answer has no list');
+      }
+      const given = dataList ?? [];
+      const before = records.size;
+      for (const one of given) records.set(JSON.stringify(one), one);
+      const allRead = count === null ? given.length < pageSize : records.size >= count;
+      if (allRead) return { records: [...records.values()], allRead };
+      if (records.size === before) break;
+    }
+    return { records: [...records.values()], allRead: false };
+  }
+}

@@ -1,0 +1,256 @@
+import type {
+  DeviceReading,
+  DeviceState,
+  PlantSummary,
+  RefusedField,
+} from '../../../../domain/plants/reading.ts';
+import { cleanText, energyKwhOf, isPossibleEnergy, toNumber } from '../../fields.ts';
+import { invalidFormat } from '../../adapter-error.ts';
+import { measuredPowerW, plantPowerW, resolutionKwhOf, sentinels } from '../figures.ts';
+import { localInstantMs } from './local-time.ts';
+import type { Counters, Curve, Devices, Factor, Flow } from './wire.schema.ts';
+
+/** `status` of a plant. A plant under construction (11) has no data yet; −1 is the classic portal's number for offline. */
+const plantStates: Readonly<Record<number, DeviceState>> = {
+  [-1]: 'OFFLINE',
+  0: 'OFFLINE',
+  1: 'RUNNING',
+  2: 'FAULT',
+  3: 'STANDBY',
+  11: 'OFFLINE',
+};
+
+/** `status` of a device: another list, of which only 0 is certain. */
+const deviceStates: Readonly<Record<number, DeviceState>> = {
+  0: 'OFFLINE',
+  1: 'RUNNING',
+  2: 'FAULT',
+  3: 'STANDBY',
+  5: 'RUNNING',
+};
+
+/** Types of devices that turn the panels' current into the grid's. */
+const inverterTypes = new Set(['INVERTER', 'MICRO_INVERTER', 'ENERGY_STORAGE_INTEGRATED_CABINET']);
+const batteryTypes = /^(BAT|ENERGY_STORAGE)/;
+
+export interface PlusInverter {
+  sn: string;
+  deviceType: string;
+  state: DeviceState;
+}
+
+/** What the counters of one inverter say. */
+export interface InverterCounters {
+  /** kW, at the grid's side: with what a battery gives. */
+  power: unknown;
+  todayEnergyKwh: number | null;
+  /** null: not told; NaN: impossible. */
+  lifetimeEnergyKwh: number | null;
+  lifetimeResolutionKwh: number;
+}
+
+export interface CountedInverter extends PlusInverter {
+  /** null: not asked, or refused. */
+  counters: InverterCounters | null;
+}
+
+/** The inverters of a plant, in the portal's order. */
+export function invertersOf(devices: Devices): PlusInverter[] {
+  return (devices?.deviceDetailList ?? [])
+    .filter(({ deviceType }) => inverterTypes.has(deviceType))
+    .flatMap(({ deviceType, statusDetailList }) =>
+      (statusDetailList ?? []).flatMap((group) =>
+        Object.entries(group.detailMap ?? {}).map(([key, { sn, status }]) => ({
+          sn: cleanText(sn) || cleanText(key),
+          deviceType,
+          state: stateOf(deviceStates, status ?? group.status),
+        })),
+      ),
+    )
+    .filter(({ sn }) => sn !== '');
+}
+
+export function hasBattery(devices: Devices, flow: Flow | null): boolean {
+  const listed = devices?.deviceDetailList ?? [];
+  return (
+    listed.some(({ deviceType }) => batteryTypes.test(deviceType)) ||
+    (toNumber(flow?.pBat) ?? 0) !== 0
+  );
+}
+
+/** kWh in one of the portal's unit; another unit is refused, not guessed. */
+const kwhPerUnit: Readonly<Record<string, number>> = { Wh: 0.001, kWh: 1, MWh: 1_000, GWh: 1e6 };
+
+/**
+ * The counters of one inverter.
+ *
+ * @throws AdapterError INVALID_DATA_FORMAT for an impossible energy of today, or an unknown unit.
+ */
+export function countersOf(counters: Counters): InverterCounters {
+  const factors = new Map(
+    (counters ?? []).flatMap((group) => group.factors ?? []).map((one) => [one.code, one] as const),
+  );
+  const total = factors.get('proPvStatsTotal');
+  const lifetime = inKwh(total, 'proPvStatsTotal');
+  return {
+    power: factors.get('pAc')?.data,
+    todayEnergyKwh: energyKwhOf(
+      inKwh(factors.get('proPvStatsToday'), 'proPvStatsToday'),
+      'proPvStatsToday',
+    ),
+    lifetimeEnergyKwh:
+      lifetime === null || isPossibleEnergy(lifetime, sentinels) ? lifetime : Number.NaN,
+    lifetimeResolutionKwh: resolutionKwhOf(total?.data ?? 0),
+  };
+}
+
+/** An amount of energy in its unit, kWh; null: no value; NaN: impossible. @throws AdapterError INVALID_DATA_FORMAT for an unknown unit. */
+export function inKwh(
+  factor: Pick<Factor, 'data' | 'unit'> | undefined,
+  what: string,
+): number | null {
+  const value = toNumber(factor?.data);
+  if (value === null) return null;
+  const unit = kwhPerUnit[factor?.unit ?? 'kWh'];
+  if (unit === undefined) throw invalidFormat(`${what}: the unit is not known`);
+  return sentinels.includes(value) ? Number.NaN : value * unit;
+}
+
+/** What the counters of all inverters say of their plant. */
+export interface CountedEnergy {
+  /** null: one was not told, or may be of an earlier day. */
+  todayEnergyKwh: number | null;
+  /** What the inverters that are not away have counted today: the plant has at least that. */
+  todayEnergyKwhMin: number | null;
+  /** null: one was not told; NaN: one is impossible. */
+  lifetimeEnergyKwh: number | null;
+  lifetimeResolutionKwh: number;
+}
+
+/**
+ * Sums up. Where some inverters are away and others are not, the counters of those away may be of an earlier day, so that
+ * no sum is today's; where all are away the sum is told as it came, and the measurement time says whose day it is.
+ */
+export function sumOf(inverters: readonly CountedInverter[]): CountedEnergy {
+  const away = inverters.filter(({ state }) => state === 'OFFLINE');
+  const present = inverters.filter(({ state }) => state !== 'OFFLINE');
+  const isMixed = away.length > 0 && present.length > 0;
+  return {
+    todayEnergyKwh: isMixed ? null : total(inverters.map(todayOf)),
+    todayEnergyKwhMin: total(present.map(todayOf).filter((kwh) => kwh !== null)),
+    lifetimeEnergyKwh: total(inverters.map((one) => one.counters?.lifetimeEnergyKwh ?? null)),
+    lifetimeResolutionKwh: Math.max(
+      0,
+      ...inverters.map((one) => one.counters?.lifetimeResolutionKwh ?? 0),
+    ),
+  };
+}
+
+function todayOf({ counters }: CountedInverter): number | null {
+  return counters?.todayEnergyKwh ?? null;
+}
+
+/** null where there is none, or one is null. Adding must not leave digits that no counter has. */
+function total(energiesKwh: readonly (number | null)[]): number | null {
+  if (energiesKwh.length === 0) return null;
+  let sumKwh = 0;
+  for (const energyKwh of energiesKwh) {
+    if (energyKwh === null) return null;
+    sumKwh += energyKwh;
+  }
+  return Math.round(sumKwh * 1e6) / 1e6;
+}
+
+/** The state that the portal gives the plant; where it gives none, the state that its inverters share. */
+export function plantStateOf(flow: Flow | null, inverters: readonly PlusInverter[]): DeviceState {
+  const state = stateOf(plantStates, flow?.status);
+  if (state !== 'UNKNOWN' || inverters.length === 0) return state;
+  const isQuiet = inverters.every((one) => one.state === 'OFFLINE' || one.state === 'STANDBY');
+  if (!isQuiet) return 'UNKNOWN';
+  return inverters.every((one) => one.state === 'OFFLINE') ? 'OFFLINE' : 'STANDBY';
+}
+
+function stateOf(states: Readonly<Record<number, DeviceState>>, status: unknown): DeviceState {
+  return states[toNumber(status) ?? Number.NaN] ?? 'UNKNOWN';
+}
+
+/** When the curve's newest point was measured, ms; null without one. Points after `nowMs` are a forecast. */
+export function newestPointMs(curve: Curve, timezone: string, nowMs: number): number | null {
+  const times = (curve?.dataList ?? [])
+    .filter(({ item }) => item === 'pSystem')
+    .flatMap((one) => one.powerData ?? one.statisticsList ?? [])
+    .filter(({ power }) => Number.isFinite(toNumber(power) ?? Number.NaN))
+    .map(({ tp }) => localInstantMs(tp, timezone))
+    .filter((atMs): atMs is number => atMs !== null && atMs <= nowMs);
+  return times.length === 0 ? null : Math.max(...times);
+}
+
+/** The parts of a plant's summary, each asked for by itself. */
+export interface PlantParts {
+  state: DeviceState;
+  flow: Flow | null;
+  inverters: readonly CountedInverter[];
+  hasBattery: boolean;
+  todayEnergyKwh: number | null;
+  counted: CountedEnergy;
+  newestPointMs: number | null;
+  /** Parts that were refused. */
+  refused: readonly RefusedField[];
+}
+
+export function summaryOf(parts: PlantParts, timezone: string): PlantSummary {
+  const { flow, state, counted, inverters } = parts;
+  const refused: RefusedField[] = [...parts.refused];
+  const lifetimeEnergyKwh = possibleLifetime(counted, refused);
+  const lastSeenMs = parts.newestPointMs ?? refreshedAtMs(flow, state, timezone);
+  return {
+    todayEnergyKwh: parts.todayEnergyKwh,
+    powerW: plantPowerW(
+      measuredPowerW(state, flow?.pSystem, 1_000),
+      'The power (pSystem) cannot be true',
+      refused,
+    ),
+    lifetimeEnergyKwh,
+    lifetimeResolutionKwh: lifetimeEnergyKwh === null ? null : counted.lifetimeResolutionKwh,
+    lastSeenAt: lastSeenMs === null ? null : new Date(lastSeenMs).toISOString(),
+    devices: inverters.map((inverter) => deviceOf(inverter, parts.hasBattery)),
+    // A time that something else told is not missing.
+    refused: refused.filter(({ field }) => field !== 'last_seen_at' || lastSeenMs === null),
+  };
+}
+
+/**
+ * When the flow was refreshed, ms, where that says when the panels were measured: a meter refreshes the flow of a plant
+ * whose inverter sleeps, and then the panels' power is missing.
+ */
+function refreshedAtMs(flow: Flow | null, state: DeviceState, timezone: string): number | null {
+  if (state === 'OFFLINE' || state === 'UNKNOWN') return null;
+  if (!Number.isFinite(toNumber(flow?.pSystem) ?? Number.NaN)) return null;
+  return localInstantMs(flow?.refreshTime ?? '', timezone);
+}
+
+function possibleLifetime(
+  { lifetimeEnergyKwh }: CountedEnergy,
+  refused: RefusedField[],
+): number | null {
+  if (!Number.isNaN(lifetimeEnergyKwh)) return lifetimeEnergyKwh;
+  refused.push({
+    field: 'lifetime_energy_kwh',
+    sentence:
+      'The lifetime energy (proPvStatsTotal) cannot be true: check the inverter in the portal.',
+  });
+  return null;
+}
+
+function deviceOf({ sn, state, counters }: CountedInverter, withBattery: boolean): DeviceReading {
+  // `pAc` holds what a battery gives, which is no power of the panels.
+  const powerW = measuredPowerW(state, withBattery ? null : counters?.power, 1_000);
+  return {
+    sn,
+    powerW: Number.isNaN(powerW) ? null : powerW,
+    todayEnergyKwh: counters?.todayEnergyKwh ?? null,
+    state,
+    // SEMS+ does not say when an inverter measured.
+    measuredAt: null,
+  };
+}
