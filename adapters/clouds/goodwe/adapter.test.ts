@@ -210,3 +210,58 @@ testParts({
     },
   },
 });
+
+testAdapter({
+  definition: goodwe,
+  vendor: goodweVendor,
+  variant: 'sems-plus',
+  canaries: {
+    account: 'canary-4b81@example.invalid',
+    password: 'canary-of-sems-plus-7e02',
+    portal: 'SEMS_PLUS',
+  },
+  without: {
+    'bare-number-id': 'plants have UUIDs',
+  },
+  refusals: [
+    {
+      what: 'a login without a token',
+      to: 'login',
+      answer: jsonResponse({ code: '00000', data: { agreement: true } }),
+      type: 'AUTH_FAILED',
+    },
+    {
+      what: 'a login refused with 100004',
+      to: 'login',
+      answer: jsonResponse({ code: '100004', translationCode: 'parameter_error' }),
+      type: 'AUTH_FAILED',
+    },
+    {
+      what: 'a login called abnormal',
+      to: 'login',
+      answer: jsonResponse({ code: 'C0602' }),
+      type: 'VENDOR_ERROR',
+    },
+    {
+      what: 'GY0429 for every question',
+      answer: jsonResponse({ code: 'GY0429' }),
+      type: 'RATE_LIMIT_EXCEEDED',
+      retryAfterMs: 300_000,
+    },
+    {
+      what: 'C0602 for every question',
+      answer: jsonResponse({ code: 'C0602' }),
+      type: 'AUTH_FAILED',
+    },
+    {
+      what: '100025 for every question',
+      answer: jsonResponse({ code: '100025' }),
+      type: 'AUTH_FAILED',
+    },
+    {
+      what: 'a range that is refused (S0327), for every question',
+      answer: jsonResponse({ code: 'S0327' }),
+      type: 'UNKNOWN',
+    },
+  ],
+});
