@@ -34,7 +34,9 @@ export function measuredPowerW(
   if (state === 'OFFLINE' || state === 'STANDBY') return 0;
   const value = toNumber(power);
   if (value === null) return null;
-  return Number.isFinite(value) && !sentinels.includes(value) ? value * wattsPerUnit : Number.NaN;
+  if (!Number.isFinite(value) || sentinels.includes(value)) return Number.NaN;
+  // Of a product only digits that the vendor gave: 3.786 kW are not 3785.9999999999995 W.
+  return Math.round(value * wattsPerUnit * 1e3) / 1e3;
 }
 
 /** The plant's power, W; an impossible one is dropped with a sentence that begins with `fault`. */

@@ -32,13 +32,25 @@ const openedAtMs = 1_767_225_600_000;
 /** How far a request's signature may lie from the clock; the vendor's own tolerance is not known. */
 const signatureToleranceMs = 300_000;
 
+/** One portal's side. */
+export type PortalSide = Required<Omit<VendorSide, 'choicesFor'>>;
+
+/** Whether a recorded path, which may be cut at either end of its beginning, is one of SEMS+. */
+export function isPathOfSemsPlus(path: string): boolean {
+  const known = [plusPaths.login, ...methodByPath.keys()];
+  return (
+    /\/(sems-plant|sems-alarm|sems-user)\/|\/telecounting$/.test(path) ||
+    known.some((one) => one.endsWith(path.replace(/^\//, '')) && path.length > 1)
+  );
+}
+
 /** Whether the request is for SEMS+ rather than for the classic portal. */
 export function isForSemsPlus(request: TransportRequest): boolean {
   return pathOf(request).startsWith(`${base}/`);
 }
 
 /** SEMS+'s side of the fixture transport. The code of a wrong password is not known: it is the classic portal's here. */
-export const semsPlusVendor: Required<VendorSide> = {
+export const semsPlusVendor: PortalSide = {
   login(request, { knownCredentials, now }) {
     if (pathOf(request) !== loginPath) return null;
     if (request.method !== 'POST') return routeNotFound();

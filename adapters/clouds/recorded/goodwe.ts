@@ -9,7 +9,7 @@ import {
   type VendorContext,
   type VendorSide,
 } from './vendor-side.ts';
-import { isForSemsPlus, semsPlusVendor } from './goodwe-plus.ts';
+import { isForSemsPlus, isPathOfSemsPlus, semsPlusVendor, type PortalSide } from './goodwe-plus.ts';
 import { paths } from '../goodwe/sems/client.ts';
 
 /** The region that the simulated accounts live in: calls to any other host have no session there. */
@@ -28,14 +28,15 @@ export const goodweVendor: VendorSide = {
   check: (request, context) => portalOf(request).check(request, context),
   plantNotFound: (request, context) => portalOf(request).plantNotFound(request, context),
   plantIdOf: (request) => portalOf(request).plantIdOf(request),
+  choicesFor: (recorded) => (recorded.some(isPathOfSemsPlus) ? { portal: 'SEMS_PLUS' } : {}),
 };
 
-function portalOf(request: TransportRequest): Required<VendorSide> {
+function portalOf(request: TransportRequest): PortalSide {
   return isForSemsPlus(request) ? semsPlusVendor : semsVendor;
 }
 
 /** SEMS's side. Its refusals are recorded ones: HTTP 200 with a code, but for unknown paths. */
-const semsVendor: Required<VendorSide> = {
+const semsVendor: PortalSide = {
   login(request, { knownCredentials }) {
     if (!loginPath.test(pathOf(request))) return null;
     if (request.method !== 'POST') return routeNotFound();

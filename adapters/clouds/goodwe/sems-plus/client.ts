@@ -107,20 +107,19 @@ export class SemsPlusClient {
     const headers = { Token: JSON.stringify(identity), 'X-Signature': this.#sign('', '') };
     const { data, api } = await this.#send(loginBase, call, headers, 'login');
     const login = loginSchema.safeParse(data);
-    const named = (login.success ? login.data.api : null) ?? api ?? null;
-    const url = named === null ? null : vendorUrl(named);
-    if (url !== null && classicPortal.test(url.hostname)) {
-      throw new AdapterError(
-        'AUTH_FAILED',
-        'ACCOUNT',
-        'login: accepted, but the account is not served by SEMS+: set portal to SEMS',
-      );
-    }
-    if (!login.success || url === null) {
+    if (!login.success) {
       throw new AdapterError(
         'AUTH_FAILED',
         'ACCOUNT',
         'login: accepted, but without a token; sign in to SEMS+ once and accept what it asks',
+      );
+    }
+    const url = vendorUrl(login.data.api ?? api ?? '');
+    if (classicPortal.test(url.hostname)) {
+      throw new AdapterError(
+        'AUTH_FAILED',
+        'ACCOUNT',
+        'login: accepted, but the account is not served by SEMS+: set portal to SEMS',
       );
     }
     return {

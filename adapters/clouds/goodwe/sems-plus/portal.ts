@@ -74,7 +74,7 @@ export class SemsPlusPortal implements Portal {
    */
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
     const { vendorPlantId, timezone } = plant;
-    const parts = new Parts();
+    const parts = new Parts(this.#deps.session);
     const flow = await parts.ask('power_w', () => this.#knownFlow(vendorPlantId));
     const devices = await parts.ask('lifetime_energy_kwh', () => this.#devices(vendorPlantId));
     const inverters = await this.#countedInverters(vendorPlantId, invertersOf(devices), parts);

@@ -100,7 +100,8 @@ export function countersOf(counters: Counters): InverterCounters {
     ),
     lifetimeEnergyKwh:
       lifetime === null || isPossibleEnergy(lifetime, sentinels) ? lifetime : Number.NaN,
-    lifetimeResolutionKwh: resolutionKwhOf(total?.data ?? 0),
+    lifetimeResolutionKwh:
+      resolutionKwhOf(total?.data ?? 0) * (kwhPerUnit[total?.unit ?? 'kWh'] ?? 1),
   };
 }
 

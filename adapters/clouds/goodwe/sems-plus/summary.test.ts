@@ -1,0 +1,335 @@
+import { describe, expect, test } from 'vitest';
+import type { PlantSummary } from '../../../../domain/plants/reading.ts';
+import { failureOf, HttpAnswer } from '../../../../test/support/scripted-goodwe.ts';
+import {
+  counters,
+  curve,
+  days,
+  devices,
+  flow,
+  noCounters,
+  plant,
+  plusPortal,
+  type PlusScript,
+  refusal,
+  success,
+} from '../../../../test/support/scripted-goodwe-plus.ts';
+
+const summaryFor = async (script: PlusScript): Promise<PlantSummary> =>
+  plusPortal(script).adapter.getPlantSummary(plant);
+
+const twoInverters = (a: number, b: number): PlusScript => ({
+  devices: success(devices({ inverters: { A: a, B: b } })),
+});
+
+describe('summary of SEMS+', () => {
+  test('is W, kWh and the inverters as they are', async () => {
+    expect(await summaryFor({})).toEqual({
+      todayEnergyKwh: 8.4,
+      powerW: 3_200,
+      lifetimeEnergyKwh: 7_301.5,
+      lifetimeResolutionKwh: 0.01,
+      lastSeenAt: '2026-10-05T13:20:00.000Z',
+      devices: [
+        { sn: 'A', powerW: 3_100, todayEnergyKwh: 8.4, state: 'RUNNING', measuredAt: null },
+      ],
+      refused: [],
+    } satisfies PlantSummary);
+  });
+
+  test.each([
+    ['0', 'OFFLINE'],
+    ['3', 'STANDBY'],
+    ['-1', "the classic portal's OFFLINE"],
+    ['11', 'under construction'],
+  ])('power is 0 with status %s (%s), whatever stale number is shown', async (status) => {
+    expect((await summaryFor({ flow: success(flow({ status })) })).powerW).toBe(0);
+  });
+
+  test.each(['2', 1, '4294967295'])('power is what it says with status %j', async (status) => {
+    expect((await summaryFor({ flow: success(flow({ status })) })).powerW).toBe(3_200);
+  });
+
+  test.each(['6553.5', 'NaN', '3.2kW'])('impossible power %j is dropped', async (pSystem) => {
+    const summary = await summaryFor({ flow: success(flow({ pSystem })) });
+    expect(summary.powerW).toBeNull();
+    expect(summary.refused.map(({ field }) => field)).toEqual(['power_w']);
+  });
+
+  test('what a battery gives by night is no power of the panels, of the plant nor of its inverter', async () => {
+    const summary = await summaryFor({
+      flow: success(flow({ pSystem: 0, pAc: 0.62, pBat: 0.62 })),
+      devices: success(devices({ inverters: { A: 5 }, others: { B1: 'BATTERY_RACK' } })),
+      counters: { A: success(counters({ power: '0.62' })) },
+    });
+    expect(summary.powerW).toBe(0);
+    expect(summary.devices).toEqual([
+      { sn: 'A', powerW: null, todayEnergyKwh: 8.4, state: 'RUNNING', measuredAt: null },
+    ]);
+  });
+
+  test('counts devices that invert, whatever else the plant has', async () => {
+    const { adapter, asked } = plusPortal({
+      devices: success(
+        devices({
+          deviceType: 'ENERGY_STORAGE_INTEGRATED_CABINET',
+          inverters: { A: 5 },
+          others: { D: 'DONGLE', M: 'SMART_METER' },
+        }),
+      ),
+    });
+    expect((await adapter.getPlantSummary(plant)).devices.map(({ sn }) => sn)).toEqual(['A']);
+    const counted = asked.find(({ name }) => name === 'counters A');
+    expect(new URL(counted?.url ?? '').searchParams.toString()).toBe(
+      `deviceType=ENERGY_STORAGE_INTEGRATED_CABINET&pwId=${plant.vendorPlantId}`,
+    );
+  });
+
+  test.each([
+    ['MWh', 8_400, 7_301_500, 10],
+    ['Wh', 0.0084, 7.3015, 0.00001],
+  ])('reads counters in %s', async (unit, today, lifetime, resolution) => {
+    const summary = await summaryFor({ counters: { A: success(counters({ unit })) } });
+    expect(summary.todayEnergyKwh).toBeCloseTo(today, 6);
+    expect(summary.lifetimeEnergyKwh).toBeCloseTo(lifetime, 6);
+    expect(summary.lifetimeResolutionKwh).toBeCloseTo(resolution, 10);
+  });
+
+  test('a unit that is not known is never guessed', async () => {
+    const error = await failureOf(
+      summaryFor({ counters: { A: success(counters({ unit: 'kvarh' })) } }),
+    );
+    expect(error).toMatchObject({
+      type: 'INVALID_DATA_FORMAT',
+      message: 'proPvStatsTotal: the unit is not known',
+    });
+  });
+});
+
+describe('energy of several inverters', () => {
+  const both = { A: success(counters({})), B: success(counters({ today: '1.10' })) };
+
+  test('is their sum, without digits that no counter has', async () => {
+    const summary = await summaryFor({ ...twoInverters(1, 1), counters: both });
+    expect(summary).toMatchObject({ todayEnergyKwh: 9.5, lifetimeEnergyKwh: 14_603 });
+  });
+
+  test('where one is away: what the plant says of today, and no lifetime that fell', async () => {
+    const summary = await summaryFor({
+      ...twoInverters(1, 0),
+      counters: { A: success(counters({})), B: success(noCounters) },
+      days: success(days([['2026-10-05', 9.3]])),
+    });
+    expect(summary).toMatchObject({ todayEnergyKwh: 9.3, lifetimeEnergyKwh: null, refused: [] });
+    expect(summary.devices.map(({ powerW }) => powerW)).toEqual([3_100, 0]);
+  });
+
+  test('where one is away, its counter of an earlier day is not told as today', async () => {
+    const summary = await summaryFor({
+      ...twoInverters(1, 0),
+      counters: { A: success(counters({})), B: success(counters({ today: '30' })) },
+    });
+    expect(summary.todayEnergyKwh).toBe(8.4);
+  });
+
+  test('where all are away: as it came', async () => {
+    const summary = await summaryFor({
+      ...twoInverters(0, 0),
+      flow: success(flow({ status: '0' })),
+      counters: both,
+    });
+    expect(summary).toMatchObject({ todayEnergyKwh: 9.5, powerW: 0 });
+  });
+
+  test('of more than twenty is what the plant says, without a request for each', async () => {
+    const inverters = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`S${i}`, 1]));
+    const { adapter, asked } = plusPortal({
+      devices: success(devices({ inverters })),
+      days: success(days([['2026-10-05', 210]])),
+    });
+    const summary = await adapter.getPlantSummary(plant);
+    expect(summary).toMatchObject({ todayEnergyKwh: 210, lifetimeEnergyKwh: null });
+    expect(summary.devices).toHaveLength(21);
+    expect(asked.map(({ name }) => name)).toEqual(['login', 'flow', 'devices', 'curve', 'days']);
+  });
+
+  test('asks three at once at most', async () => {
+    const inverters = Object.fromEntries(['A', 'B', 'C', 'D'].map((sn) => [sn, 1]));
+    const { adapter, asked } = plusPortal({
+      devices: success(devices({ inverters })),
+      counters: Object.fromEntries(Object.keys(inverters).map((sn) => [sn, success(counters({}))])),
+    });
+    expect((await adapter.getPlantSummary(plant)).todayEnergyKwh).toBe(33.6);
+    expect(asked.filter(({ name }) => name.startsWith('counters'))).toHaveLength(4);
+  });
+});
+
+describe('a part that is refused', () => {
+  test.each([
+    ['flow', 'power_w', 'The power is missing: flow: code B9999, an answer that is not known.'],
+    [
+      'devices',
+      'lifetime_energy_kwh',
+      'The lifetime energy is missing: all-status: code B9999, an answer that is not known.',
+    ],
+  ] as const)('%s costs %s and a sentence', async (part, field, sentence) => {
+    const summary = await summaryFor({
+      [part]: refusal('B9999'),
+      days: success(days([['2026-10-05', 8.4]])),
+    });
+    expect(summary.todayEnergyKwh).toBe(8.4);
+    expect(summary.refused).toEqual([{ field, sentence }]);
+  });
+
+  test('the right to the counters costs the lifetime; the plant itself has the day', async () => {
+    const summary = await summaryFor({
+      counters: { A: refusal('100025') },
+      days: success(days([['2026-10-05', 8.4]])),
+    });
+    expect(summary).toMatchObject({ todayEnergyKwh: 8.4, powerW: 3_200, lifetimeEnergyKwh: null });
+    expect(summary.refused.map(({ sentence }) => sentence)).toEqual([
+      'The lifetime energy is missing: telecounting: code 100025, the account has no right to this.',
+    ]);
+  });
+
+  test('the curve costs nothing while the flow has a time, and the time where it has none', async () => {
+    const withTime = await summaryFor({ curve: refusal('S0327') });
+    expect(withTime).toMatchObject({ lastSeenAt: '2026-10-05T13:24:41.000Z', refused: [] });
+    const without = await summaryFor({
+      curve: refusal('S0327'),
+      flow: success(flow({ refreshTime: null })),
+    });
+    expect(without.lastSeenAt).toBeNull();
+    expect(without.refused).toEqual([
+      {
+        field: 'last_seen_at',
+        sentence:
+          'The measurement time is missing: statisticsAndPreV2: code S0327, a parameter was refused.',
+      },
+    ]);
+  });
+
+  test('all parts refused is the first refusal', async () => {
+    const page = new HttpAnswer(502, '<html>');
+    const error = await failureOf(
+      summaryFor({ flow: page, devices: page, curve: page, days: page }),
+    );
+    expect(error).toMatchObject({ type: 'VENDOR_ERROR', message: 'flow: HTTP 502' });
+  });
+});
+
+describe("today's energy", () => {
+  const none = { counters: { A: success(noCounters) } };
+
+  test('that nobody tells is INVALID_DATA_FORMAT while the plant runs', async () => {
+    const error = await failureOf(summaryFor(none));
+    expect(error).toMatchObject({
+      type: 'INVALID_DATA_FORMAT',
+      message: "today's energy (proPvStatsToday) is missing",
+    });
+  });
+
+  test.each(['0', '3'])(
+    'that nobody tells is null while the plant is away (%s)',
+    async (status) => {
+      const summary = await summaryFor({ ...none, flow: success(flow({ status, pSystem: null })) });
+      expect(summary).toMatchObject({ todayEnergyKwh: null, powerW: 0, refused: [] });
+    },
+  );
+
+  test.each(['-0.1', '6553.5', 'NaN'])('of %s is INVALID_DATA_FORMAT', async (today) => {
+    const error = await failureOf(summaryFor({ counters: { A: success(counters({ today })) } }));
+    expect(error.type).toBe('INVALID_DATA_FORMAT');
+    expect(error.message).toContain('proPvStatsToday');
+  });
+});
+
+describe('an empty flow', () => {
+  const empty = { flow: success({}) };
+  const list = (ids: unknown[], total: unknown = ids.length) =>
+    success({ dataList: ids.map((id) => ({ id })), total });
+
+  test('is a plant without a power where the account has the plant', async () => {
+    const summary = await summaryFor({
+      ...empty,
+      plants: list([plant.vendorPlantId.toUpperCase()]),
+    });
+    expect(summary).toMatchObject({ powerW: null, todayEnergyKwh: 8.4, refused: [] });
+  });
+
+  test('is PLANT_NOT_FOUND where the whole list does not hold the plant', async () => {
+    const { adapter, asked } = plusPortal({
+      ...empty,
+      plants: ({ current }: { current: number }) =>
+        current === 1
+          ? list(
+              Array.from({ length: 100 }, (_, i) => `p-${i}`),
+              101,
+            )
+          : list(['x'], 101),
+    });
+    const error = await failureOf(adapter.getPlantSummary(plant));
+    expect(error).toMatchObject({ type: 'PLANT_NOT_FOUND', scope: 'PLANT' });
+    expect(asked.map(({ name }) => name)).toEqual(['login', 'flow', 'plants', 'plants']);
+  });
+
+  test.each([
+    ['is refused', refusal(100000)],
+    ['ends before its total', list([], 3)],
+  ])('is no word about the plant where the list %s', async (_, plants) => {
+    expect((await summaryFor({ ...empty, plants })).todayEnergyKwh).toBe(8.4);
+  });
+});
+
+describe('the measurement time', () => {
+  test('is the newest point of the curve that has a value; later ones are forecasts', async () => {
+    const points: [string, unknown][] = [
+      ['2026-10-05 15:10:00', '2.9'],
+      ['2026-10-05T15:15:00', 0],
+      ['2026-10-05 15:20:00', null],
+      ['2026-10-05 16:00:00', 3.3],
+      ['nonsense', 1],
+    ];
+    expect((await summaryFor({ curve: success(curve(points)) })).lastSeenAt).toBe(
+      '2026-10-05T13:15:00.000Z',
+    );
+  });
+
+  test('reads the points under both names that were recorded', async () => {
+    const statisticsList = [{ tp: '2026-10-05 15:05:00', power: 1 }];
+    const dataList = [
+      { item: 'pConsum', statisticsList: [{ tp: '2026-10-05 15:20:00', power: 1 }] },
+      { item: 'pSystem', statisticsList },
+    ];
+    expect((await summaryFor({ curve: success({ dataList }) })).lastSeenAt).toBe(
+      '2026-10-05T13:05:00.000Z',
+    );
+  });
+
+  test('is asked for by the day, with the sign of the zone turned; yesterday where today has none', async () => {
+    const { adapter, asked } = plusPortal({
+      curve: ({ startTime }: { startTime: string }) =>
+        success(curve(startTime.startsWith('2026-10-04') ? [['2026-10-04 18:55:00', 0.1]] : [])),
+    });
+    expect((await adapter.getPlantSummary(plant)).lastSeenAt).toBe('2026-10-04T16:55:00.000Z');
+    expect(asked.filter(({ name }) => name === 'curve').map(({ json }) => json)).toEqual(
+      ['2026-10-05', '2026-10-04'].map((date) => ({
+        stationId: plant.vendorPlantId,
+        items: ['pSystem'],
+        timeScale: 5,
+        timeZone: -2,
+        startTime: `${date} 00:00:00`,
+        endTime: `${date} 23:59:59`,
+      })),
+    );
+  });
+
+  test.each([
+    ['the panels have a power', {}, '2026-10-05T13:24:41.000Z'],
+    ['a meter alone refreshes the flow', { pSystem: null }, null],
+    ['the plant is away', { status: '0' }, null],
+  ])('without a curve is when the flow was refreshed, if %s', async (_, changes, lastSeenAt) => {
+    const summary = await summaryFor({ curve: success(curve([])), flow: success(flow(changes)) });
+    expect(summary).toMatchObject({ lastSeenAt, refused: [] });
+  });
+});
