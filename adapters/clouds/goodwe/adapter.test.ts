@@ -4,7 +4,9 @@ import { testParts } from '../../../test/support/adapter-kit-parts.ts';
 import { jsonResponse } from '../recorded/vendor-side.ts';
 import { goodwe } from './adapter.ts';
 import { goodweVendor } from '../recorded/goodwe.ts';
+import { SessionStore } from '../session.ts';
 import {
+  detailData,
   failureOf,
   plant,
   portal,
@@ -124,6 +126,61 @@ describe('day series', () => {
     [[{ p: 1 }]],
   ])('%j is INVALID_DATA_FORMAT', async (data) => {
     expect((await failureOf(seriesOf(data))).type).toBe('INVALID_DATA_FORMAT');
+  });
+});
+
+describe('days of nothing but noughts', () => {
+  const noughts = success(['03/28/2026', '03/29/2026'].map((d) => ({ d, p: 0 })));
+  const series = async (script: Parameters<typeof portal>[0]): Promise<unknown> =>
+    portal({ daySeries: noughts, ...script }).adapter.getDailyEnergySeries(
+      plant,
+      '2026-03-28',
+      '2026-03-29',
+    );
+
+  test('are no energies of a plant that SEMS has no figures of any more', async () => {
+    const plants = success({ record: 1, list: [{ powerstation_id: plant.vendorPlantId }] });
+    const error = await failureOf(series({ detail: success({}), plants }));
+    expect(error).toMatchObject({
+      type: 'INVALID_DATA_FORMAT',
+      message:
+        'plant detail: a success without kpi or info; if the account was moved to SEMS+, set portal to SEMS_PLUS',
+    });
+  });
+
+  test('are what they say of a plant that SEMS has figures of', async () => {
+    expect(await series({ detail: success(detailData({})) })).toEqual([
+      { date: '2026-03-28', energyKwh: 0 },
+      { date: '2026-03-29', energyKwh: 0 },
+    ]);
+  });
+});
+
+describe('the portal', () => {
+  test.each([
+    [undefined, 'www.semsportal.com'],
+    ['SEMS', 'www.semsportal.com'],
+    ['SEMS_PLUS', 'semsplus.goodwe.com'],
+  ])('of credentials with portal %s is asked at %s', async (chosen, host) => {
+    const hosts: string[] = [];
+    const adapter = goodwe.create({
+      credentials: { account: 'a', password: 'b', ...(chosen && { portal: chosen }) },
+      session: new SessionStore(),
+      now: new Date('2026-01-10T14:55:00Z'),
+      signal: new AbortController().signal,
+      transport: async ({ url }) => {
+        hosts.push(new URL(url).host);
+        return jsonResponse({ code: 100005 });
+      },
+    });
+    expect((await adapter.testConnection()).ok).toBe(false);
+    expect(hosts).toEqual([host]);
+  });
+
+  test('of new credentials that do not say is SEMS_PLUS', () => {
+    expect(goodwe.credentialChoices).toEqual([
+      { field: 'portal', values: ['SEMS', 'SEMS_PLUS'], usual: 'SEMS_PLUS' },
+    ]);
   });
 });
 

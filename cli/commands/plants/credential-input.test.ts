@@ -40,6 +40,21 @@ describe('credentials on standard input', () => {
     expect(error.exitCode).toBe(2);
   });
 
+  test('take a choice, or its usual value, and name the allowed ones', () => {
+    const portal = { field: 'portal', values: ['SEMS', 'SEMS_PLUS'], usual: 'SEMS_PLUS' };
+    const goodwe = { credentialFields: ['account', 'password'], credentialChoices: [portal] };
+    const read = (text: string) => parseCredentials(text, goodwe);
+    expect(read('account=a\npassword=b')).toEqual({
+      account: 'a',
+      password: 'b',
+      portal: 'SEMS_PLUS',
+    });
+    expect(read('account=a\npassword=b\nportal=SEMS')).toMatchObject({ portal: 'SEMS' });
+    expect(() => read('account=a\npassword=b\nportal=SEMS+')).toThrow(
+      'the fields are wrong (portal must be SEMS or SEMS_PLUS): this account needs account, password, and optionally portal (SEMS or SEMS_PLUS; SEMS_PLUS if left out)',
+    );
+  });
+
   test('have no empty value, no field twice, no value that is no text', () => {
     expect(refusal('keyId=\nkeySecret=x').message).toContain('missing: keyId');
     expect(refusal('keyId=1\nkeyId=2').message).toBe('keyId is given twice');

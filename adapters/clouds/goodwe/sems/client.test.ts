@@ -78,6 +78,22 @@ describe('session', () => {
     expect(error.sessionExpired).toBe(false);
   });
 
+  test.each([
+    [
+      'a gateway',
+      { agreement: true, api: 'https://eu-gateway.semsportal.com/sems/' },
+      'login: accepted, but without a token; the account was moved to SEMS+: set portal to SEMS_PLUS',
+    ],
+    [
+      'nothing',
+      { agreement_agreement: 0 },
+      'login: accepted, but without a token; sign in to the portal once and accept what it asks, or set portal to SEMS_PLUS if the account was moved',
+    ],
+  ])('a login without a token that names %s says what to do', async (_, data, message) => {
+    const error = await summaryFailure({ login: { code: 0, msg: 'Successful', data } });
+    expect(error).toMatchObject({ type: 'AUTH_FAILED', scope: 'ACCOUNT', message });
+  });
+
   test.each([100005, '100005', 100004, 100002, 100001])(
     'a login refused with %j is AUTH_FAILED, after one request',
     async (code) => {
