@@ -1,5 +1,6 @@
 import type { RefusedField } from '../../../../domain/plants/reading.ts';
-import { AdapterError } from '../../adapter-error.ts';
+import type { AdapterError } from '../../adapter-error.ts';
+import { partOf, refusedPart } from '../../parts.ts';
 import type { SessionStore } from '../../session.ts';
 
 /** The parts of one summary that are asked for one by one: a part that is refused costs itself and a sentence. */
@@ -19,29 +20,30 @@ export class Parts {
   /**
    * The answer; null where it is refused.
    *
-   * @param field What is missing then; null where something else stands in.
-   * @throws what concerns more than this part: a login or a session that is refused, a limit, a cloud that does not answer.
+   * @param field What is missing then.
+   * @throws what concerns more than this part: a login or a session that is refused, a limit, a cloud that does not answer,
+   * a plant that is not there, an energy that cannot be.
    */
-  async ask<T>(field: RefusedField['field'] | null, request: () => Promise<T>): Promise<T | null> {
-    try {
-      return await request();
-    } catch (error) {
-      // Without a session it was the login that failed: it must not be tried again for every part.
-      if (this.#session.current === null) throw error;
-      if (!(error instanceof AdapterError && concernsOnePath(error))) throw error;
-      this.#firstRefusal ??= error;
-      if (field !== null && !this.refused.some((one) => one.field === field)) {
-        this.refused.push({ field, sentence: `${names[field]} is missing: ${error.message}.` });
-      }
-      return null;
+  async ask<T>(field: RefusedField['field'], request: () => Promise<T>): Promise<T | null> {
+    const part = await partOf(request);
+    if ('answer' in part) return part.answer;
+    const { error } = part;
+    // Without a session it was the login that failed: it must not be tried again for every part.
+    if (this.#session.current === null || !concernsOnePath(error)) throw error;
+    this.#firstRefusal ??= error;
+    if (!this.refused.some((one) => one.field === field)) {
+      this.refused.push(refusedPart(field, costs[field], error));
     }
+    return null;
   }
 }
 
-const names: Readonly<Record<RefusedField['field'], string>> = {
-  power_w: 'The power',
-  lifetime_energy_kwh: 'The lifetime energy',
-  last_seen_at: 'The measurement time',
+const costs: Readonly<Record<RefusedField['field'], string>> = {
+  power_w: 'The power is not known',
+  today_energy_kwh: "Today's energy is not known",
+  lifetime_energy_kwh: 'The lifetime energy is not known',
+  last_seen_at: 'The measurement time is not known',
+  devices: 'The inverters and the lifetime energy are not known',
 };
 
 /** Whether the next path may well answer. With a session that stays refused after a new login it may not. */

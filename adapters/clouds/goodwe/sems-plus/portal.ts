@@ -69,27 +69,25 @@ export class SemsPlusPortal implements Portal {
    * SEMS+ has no answer that holds a whole plant: power, devices, counters and the newest measurement are asked for one by
    * one, and a part that is refused costs that part and a sentence.
    *
-   * @throws AdapterError what every part was refused with; INVALID_DATA_FORMAT where a plant that is not away has no energy
-   * of today.
+   * @throws AdapterError the first refusal, or INVALID_DATA_FORMAT, where nothing is known of the plant.
    */
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
     const { vendorPlantId, timezone } = plant;
     const parts = new Parts(this.#deps.session);
     const flow = await parts.ask('power_w', () => this.#knownFlow(vendorPlantId));
-    const devices = await parts.ask('lifetime_energy_kwh', () => this.#devices(vendorPlantId));
+    const devices = await parts.ask('devices', () => this.#devices(vendorPlantId));
     const inverters = await this.#countedInverters(vendorPlantId, invertersOf(devices), parts);
     const newestMs = await parts.ask('last_seen_at', () => this.#newestPointMs(plant));
     const counted = sumOf(inverters);
     const todayEnergyKwh =
       counted.todayEnergyKwh ??
-      higherOf(counted.todayEnergyKwhMin, await parts.ask(null, () => this.#todayKwh(plant)));
-    const state = plantStateOf(flow, inverters);
-    if (todayEnergyKwh === null && state !== 'OFFLINE' && state !== 'STANDBY') {
-      throw parts.firstRefusal ?? invalidFormat("today's energy (proPvStatsToday) is missing");
-    }
-    return summaryOf(
+      higherOf(
+        counted.todayEnergyKwhMin,
+        await parts.ask('today_energy_kwh', () => this.#todayKwh(plant)),
+      );
+    const summary = summaryOf(
       {
-        state,
+        state: plantStateOf(flow, inverters),
         flow,
         inverters,
         hasBattery: hasBattery(devices, flow),
@@ -100,6 +98,8 @@ export class SemsPlusPortal implements Portal {
       },
       timezone,
     );
+    if (summary !== null) return summary;
+    throw parts.firstRefusal ?? invalidFormat("today's energy (proPvStatsToday) is missing");
   }
 
   async readDays(

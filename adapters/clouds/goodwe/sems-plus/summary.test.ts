@@ -96,12 +96,14 @@ describe('summary of SEMS+', () => {
   });
 
   test('a unit that is not known is never guessed', async () => {
-    const error = await failureOf(
-      summaryFor({ counters: { A: success(counters({ unit: 'kvarh' })) } }),
-    );
-    expect(error).toMatchObject({
-      type: 'INVALID_DATA_FORMAT',
-      message: 'proPvStatsTotal: the unit is not known',
+    const summary = await summaryFor({ counters: { A: success(counters({ unit: 'kvarh' })) } });
+    expect(summary).toMatchObject({
+      todayEnergyKwh: null,
+      lifetimeEnergyKwh: null,
+      refused: [
+        { sentence: 'The lifetime energy is not known: proPvStatsTotal: the unit is not known.' },
+        { field: 'today_energy_kwh' },
+      ],
     });
   });
 });
@@ -166,11 +168,11 @@ describe('energy of several inverters', () => {
 
 describe('a part that is refused', () => {
   test.each([
-    ['flow', 'power_w', 'The power is missing: flow: code B9999, an answer that is not known.'],
+    ['flow', 'power_w', 'The power is not known: flow: code B9999, an answer that is not known.'],
     [
       'devices',
-      'lifetime_energy_kwh',
-      'The lifetime energy is missing: all-status: code B9999, an answer that is not known.',
+      'devices',
+      'The inverters and the lifetime energy are not known: all-status: code B9999, an answer that is not known.',
     ],
   ] as const)('%s costs %s and a sentence', async (part, field, sentence) => {
     const summary = await summaryFor({
@@ -178,7 +180,7 @@ describe('a part that is refused', () => {
       days: success(days([['2026-10-05', 8.4]])),
     });
     expect(summary.todayEnergyKwh).toBe(8.4);
-    expect(summary.refused).toEqual([{ field, sentence }]);
+    expect(summary.refused).toEqual([{ field, sentence, type: 'VENDOR_ERROR' }]);
   });
 
   test('the right to the counters costs the lifetime; the plant itself has the day', async () => {
@@ -188,7 +190,7 @@ describe('a part that is refused', () => {
     });
     expect(summary).toMatchObject({ todayEnergyKwh: 8.4, powerW: 3_200, lifetimeEnergyKwh: null });
     expect(summary.refused.map(({ sentence }) => sentence)).toEqual([
-      'The lifetime energy is missing: telecounting: code 100025, the account has no right to this.',
+      'The lifetime energy is not known: telecounting: code 100025, the account has no right to this.',
     ]);
   });
 
@@ -204,7 +206,8 @@ describe('a part that is refused', () => {
       {
         field: 'last_seen_at',
         sentence:
-          'The measurement time is missing: statisticsAndPreV2: code S0327, a parameter was refused.',
+          'The measurement time is not known: statisticsAndPreV2: code S0327, a parameter was refused.',
+        type: 'UNKNOWN',
       },
     ]);
   });
@@ -221,21 +224,32 @@ describe('a part that is refused', () => {
 describe("today's energy", () => {
   const none = { counters: { A: success(noCounters) } };
 
-  test('that nobody tells is INVALID_DATA_FORMAT while the plant runs', async () => {
-    const error = await failureOf(summaryFor(none));
+  test.each([
+    ['1', 3_200],
+    ['0', 0],
+    ['3', 0],
+  ])('that nobody tells costs itself and a sentence (status %s)', async (status, powerW) => {
+    const summary = await summaryFor({ ...none, flow: success(flow({ status })) });
+    expect(summary).toMatchObject({
+      todayEnergyKwh: null,
+      powerW,
+      refused: [
+        {
+          field: 'today_energy_kwh',
+          sentence: "Today's energy is missing in the vendor's answers (proPvStatsToday).",
+        },
+      ],
+    });
+  });
+
+  test('that nobody tells, of a plant of which nothing else is known, is INVALID_DATA_FORMAT', async () => {
+    const unknown = flow({ status: '4294967295', pSystem: null });
+    const error = await failureOf(summaryFor({ ...none, flow: success(unknown) }));
     expect(error).toMatchObject({
       type: 'INVALID_DATA_FORMAT',
       message: "today's energy (proPvStatsToday) is missing",
     });
   });
-
-  test.each(['0', '3'])(
-    'that nobody tells is null while the plant is away (%s)',
-    async (status) => {
-      const summary = await summaryFor({ ...none, flow: success(flow({ status, pSystem: null })) });
-      expect(summary).toMatchObject({ todayEnergyKwh: null, powerW: 0, refused: [] });
-    },
-  );
 
   test.each(['-0.1', '6553.5', 'NaN'])('of %s is INVALID_DATA_FORMAT', async (today) => {
     const error = await failureOf(summaryFor({ counters: { A: success(counters({ today })) } }));

@@ -199,24 +199,40 @@ export interface PlantParts {
   refused: readonly RefusedField[];
 }
 
-export function summaryOf(parts: PlantParts, timezone: string): PlantSummary {
-  const { flow, state, counted, inverters } = parts;
-  const refused: RefusedField[] = [...parts.refused];
+/** The summary; null where neither today's energy nor anything else of the plant is known. */
+export function summaryOf(parts: PlantParts, timezone: string): PlantSummary | null {
+  const { flow, state, counted, inverters, todayEnergyKwh } = parts;
+  const refused: RefusedField[] = [];
   const lifetimeEnergyKwh = possibleLifetime(counted, refused);
+  const powerW = plantPowerW(
+    measuredPowerW(state, flow?.pSystem, 1_000),
+    'The power (pSystem) cannot be true',
+    refused,
+  );
   const lastSeenMs = parts.newestPointMs ?? refreshedAtMs(flow, state, timezone);
+  // What something else told is not missing.
+  const missing = parts.refused.filter(
+    ({ field }) =>
+      !(field === 'last_seen_at' && lastSeenMs !== null) &&
+      !(field === 'today_energy_kwh' && todayEnergyKwh !== null),
+  );
+  if (todayEnergyKwh === null) {
+    if (state === 'UNKNOWN' && powerW === null && lifetimeEnergyKwh === null) return null;
+    if (!missing.some(({ field }) => field === 'today_energy_kwh')) {
+      refused.push({
+        field: 'today_energy_kwh',
+        sentence: "Today's energy is missing in the vendor's answers (proPvStatsToday).",
+      });
+    }
+  }
   return {
-    todayEnergyKwh: parts.todayEnergyKwh,
-    powerW: plantPowerW(
-      measuredPowerW(state, flow?.pSystem, 1_000),
-      'The power (pSystem) cannot be true',
-      refused,
-    ),
+    todayEnergyKwh,
+    powerW,
     lifetimeEnergyKwh,
     lifetimeResolutionKwh: lifetimeEnergyKwh === null ? null : counted.lifetimeResolutionKwh,
     lastSeenAt: lastSeenMs === null ? null : new Date(lastSeenMs).toISOString(),
     devices: inverters.map((inverter) => deviceOf(inverter, parts.hasBattery)),
-    // A time that something else told is not missing.
-    refused: refused.filter(({ field }) => field !== 'last_seen_at' || lastSeenMs === null),
+    refused: [...missing, ...refused],
   };
 }
 
