@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { AdapterError, invalidFormat } from '../adapter-error.ts';
+import { type AdapterError, invalidFormat } from '../adapter-error.ts';
 import { parseJson } from '../json.ts';
 import type { TransportResponse } from '../transport.ts';
 import { isSuccess, refusalByStatus, refusalWithoutCode, type CallKind } from './refusals.ts';

@@ -137,9 +137,9 @@ export function sumOf(inverters: readonly CountedInverter[]): CountedEnergy {
   const present = inverters.filter(({ state }) => state !== 'OFFLINE');
   const isMixed = away.length > 0 && present.length > 0;
   return {
-    todayEnergyKwh: isMixed ? null : total(inverters.map(todayOf)),
-    todayEnergyKwhMin: total(present.map(todayOf).filter((kwh) => kwh !== null)),
-    lifetimeEnergyKwh: total(inverters.map((one) => one.counters?.lifetimeEnergyKwh ?? null)),
+    todayEnergyKwh: isMixed ? null : sumKwh(inverters.map(todayOf)),
+    todayEnergyKwhMin: sumKwh(present.map(todayOf).filter((kwh) => kwh !== null)),
+    lifetimeEnergyKwh: sumKwh(inverters.map((one) => one.counters?.lifetimeEnergyKwh ?? null)),
     lifetimeResolutionKwh: Math.max(
       0,
       ...inverters.map((one) => one.counters?.lifetimeResolutionKwh ?? 0),
@@ -152,14 +152,14 @@ function todayOf({ counters }: CountedInverter): number | null {
 }
 
 /** null where there is none, or one is null. Adding must not leave digits that no counter has. */
-function total(energiesKwh: readonly (number | null)[]): number | null {
+function sumKwh(energiesKwh: readonly (number | null)[]): number | null {
   if (energiesKwh.length === 0) return null;
-  let sumKwh = 0;
+  let totalKwh = 0;
   for (const energyKwh of energiesKwh) {
     if (energyKwh === null) return null;
-    sumKwh += energyKwh;
+    totalKwh += energyKwh;
   }
-  return Math.round(sumKwh * 1e6) / 1e6;
+  return Math.round(totalKwh * 1e6) / 1e6;
 }
 
 /** The state that the portal gives the plant; where it gives none, the state that its inverters share. */
