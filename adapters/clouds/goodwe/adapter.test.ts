@@ -322,3 +322,36 @@ testAdapter({
     },
   ],
 });
+
+const saysPlus = (code: string) => jsonResponse({ code, description: 'x', traceId: 't' });
+
+testParts({
+  definition: goodwe,
+  vendor: goodweVendor,
+  variant: 'sems-plus',
+  canaries: {
+    account: 'canary-4b81@example.invalid',
+    password: 'canary-of-sems-plus-7e02',
+    portal: 'SEMS_PLUS',
+  },
+  // SEMS+ has no answer that holds a whole plant: a summary fails where none of its questions is answered.
+  mainPath: /\/sems-plant\//,
+  alarmsPath: 'alarm/page',
+  parts: [
+    { path: 'stations/flow', costs: 'power_w' },
+    { path: 'device/all-status', costs: 'devices' },
+    { path: '/telecounting', costs: 'lifetime_energy_kwh' },
+    // Of a plant that is not away the flow has a time, too.
+    { path: 'statisticsAndPreV2', costs: 'last_seen_at', scenario: 'offline-26h' },
+  ],
+  plantRefused: saysPlus('C0602'),
+  pathRefused: saysPlus('100025'),
+  badRequest: saysPlus('S0327'),
+  todayEnergy: { path: '/telecounting', at: ['data', 1, 'factors', 0, 'data'] },
+  hybridAtNight: {
+    scenario: 'battery-at-night',
+    edit(path, set) {
+      if (path.endsWith('stations/flow')) set(['data', 'pBat'], 0.62);
+    },
+  },
+});

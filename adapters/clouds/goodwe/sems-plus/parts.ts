@@ -8,6 +8,7 @@ export class Parts {
   readonly refused: RefusedField[] = [];
   readonly #session: SessionStore;
   #firstRefusal: AdapterError | null = null;
+  #unanswered = 0;
 
   constructor(session: SessionStore) {
     this.#session = session;
@@ -29,12 +30,28 @@ export class Parts {
     if ('answer' in part) return part.answer;
     const { error } = part;
     // Without a session it was the login that failed: it must not be tried again for every part.
-    if (this.#session.current === null || !concernsOnePath(error)) throw error;
+    if (this.#session.current === null || !this.#concernsOnePath(error)) throw error;
     this.#firstRefusal ??= error;
     if (!this.refused.some((one) => one.field === field)) {
       this.refused.push(refusedPart(field, costs[field], error));
     }
     return null;
+  }
+
+  /**
+   * Whether the next path may well answer. With a session that stays refused after a new login it may not, nor after a
+   * second request that nothing came back for: each costs the whole time of a request.
+   */
+  #concernsOnePath({ type, scope, certain, cause }: AdapterError): boolean {
+    switch (type) {
+      case 'AUTH_FAILED':
+        return scope === 'REQUEST' || (!certain && cause === undefined);
+      case 'NETWORK_TIMEOUT':
+        this.#unanswered += 1;
+        return this.#unanswered < 2;
+      default:
+        return type === 'VENDOR_ERROR' || type === 'INVALID_DATA_FORMAT' || type === 'UNKNOWN';
+    }
   }
 }
 
@@ -45,9 +62,3 @@ const costs: Readonly<Record<RefusedField['field'], string>> = {
   last_seen_at: 'The measurement time is not known',
   devices: 'The inverters and the lifetime energy are not known',
 };
-
-/** Whether the next path may well answer. With a session that stays refused after a new login it may not. */
-function concernsOnePath({ type, scope, certain, cause }: AdapterError): boolean {
-  if (type === 'AUTH_FAILED') return scope === 'REQUEST' || (!certain && cause === undefined);
-  return type === 'VENDOR_ERROR' || type === 'INVALID_DATA_FORMAT' || type === 'UNKNOWN';
-}

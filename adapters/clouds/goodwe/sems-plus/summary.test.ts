@@ -302,7 +302,6 @@ describe('the measurement time', () => {
       ['2026-10-05T15:15:00', 0],
       ['2026-10-05 15:20:00', null],
       ['2026-10-05 16:00:00', 3.3],
-      ['nonsense', 1],
     ];
     expect((await summaryFor({ curve: success(curve(points)) })).lastSeenAt).toBe(
       '2026-10-05T13:15:00.000Z',
@@ -337,6 +336,20 @@ describe('the measurement time', () => {
       })),
     );
   });
+
+  test.each([1_791_206_700_000, '05.10.2026 15:24', 'soon'])(
+    'in another form (%j) is named, never dropped in silence',
+    async (time) => {
+      const points = { dataList: [{ item: 'pSystem', powerData: [{ tp: time, power: 1 }] }] };
+      const summary = await summaryFor({
+        curve: success(points),
+        flow: success(flow({ refreshTime: time })),
+      });
+      expect(summary.lastSeenAt).toBeNull();
+      const fields = summary.refused.map(({ field }) => field);
+      expect(fields).toEqual(['last_seen_at']);
+    },
+  );
 
   test.each([
     ['the panels have a power', {}, '2026-10-05T13:24:41.000Z'],

@@ -175,15 +175,25 @@ function stateOf(states: Readonly<Record<number, DeviceState>>, status: unknown)
   return states[toNumber(status) ?? Number.NaN] ?? 'UNKNOWN';
 }
 
-/** When the curve's newest point was measured, ms; null without one. Points after `nowMs` are a forecast. */
+/**
+ * When the curve's newest point was measured, ms; null without one. Points after `nowMs` are a forecast.
+ *
+ * @throws AdapterError INVALID_DATA_FORMAT for a point whose time cannot be read.
+ */
 export function newestPointMs(curve: Curve, timezone: string, nowMs: number): number | null {
   const times = (curve?.dataList ?? [])
     .filter(({ item }) => item === 'pSystem')
     .flatMap((one) => one.powerData ?? one.statisticsList ?? [])
     .filter(({ power }) => Number.isFinite(toNumber(power) ?? Number.NaN))
-    .map(({ tp }) => localInstantMs(tp, timezone))
-    .filter((atMs): atMs is number => atMs !== null && atMs <= nowMs);
+    .map(({ tp }) => pointMs(tp, timezone))
+    .filter((atMs) => atMs <= nowMs);
   return times.length === 0 ? null : Math.max(...times);
+}
+
+function pointMs(tp: string, timezone: string): number {
+  const atMs = localInstantMs(tp, timezone);
+  if (atMs === null) throw invalidFormat('curve: tp is no time yyyy-MM-dd HH:mm:ss');
+  return atMs;
 }
 
 /** The parts of a plant's summary, each asked for by itself. */
@@ -209,7 +219,8 @@ export function summaryOf(parts: PlantParts, timezone: string): PlantSummary | n
     'The power (pSystem) cannot be true',
     refused,
   );
-  const lastSeenMs = parts.newestPointMs ?? refreshedAtMs(flow, state, timezone);
+  const lastSeenMs =
+    parts.newestPointMs ?? possibleRefresh(refreshedAtMs(flow, state, timezone), refused);
   // What something else told is not missing.
   const missing = parts.refused.filter(
     ({ field }) =>
@@ -232,18 +243,32 @@ export function summaryOf(parts: PlantParts, timezone: string): PlantSummary | n
     lifetimeResolutionKwh: lifetimeEnergyKwh === null ? null : counted.lifetimeResolutionKwh,
     lastSeenAt: lastSeenMs === null ? null : new Date(lastSeenMs).toISOString(),
     devices: inverters.map((inverter) => deviceOf(inverter, parts.hasBattery)),
-    refused: [...missing, ...refused],
+    // One sentence for each field.
+    refused: [
+      ...missing,
+      ...refused.filter(({ field }) => !missing.some((one) => one.field === field)),
+    ],
   };
 }
 
 /**
- * When the flow was refreshed, ms, where that says when the panels were measured: a meter refreshes the flow of a plant
+ * When the flow was refreshed, ms, where that says when the panels were measured, NaN where it cannot be read: a meter refreshes the flow of a plant
  * whose inverter sleeps, and then the panels' power is missing.
  */
 function refreshedAtMs(flow: Flow | null, state: DeviceState, timezone: string): number | null {
   if (state === 'OFFLINE' || state === 'UNKNOWN') return null;
   if (!Number.isFinite(toNumber(flow?.pSystem) ?? Number.NaN)) return null;
-  return localInstantMs(flow?.refreshTime ?? '', timezone);
+  const text = cleanText(flow?.refreshTime);
+  return text === '' ? null : (localInstantMs(text, timezone) ?? Number.NaN);
+}
+
+function possibleRefresh(atMs: number | null, refused: RefusedField[]): number | null {
+  if (!Number.isNaN(atMs)) return atMs;
+  refused.push({
+    field: 'last_seen_at',
+    sentence: 'The measurement time (refreshTime) cannot be read.',
+  });
+  return null;
 }
 
 function possibleLifetime(

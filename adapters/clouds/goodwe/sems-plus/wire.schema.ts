@@ -29,7 +29,7 @@ export const flowSchema = z
     /** Power of the battery, kW; above 0 it discharges. */
     pBat: numberOrText,
     /** yyyy-MM-ddTHH:mm:ss, plant-local. */
-    refreshTime: z.string().nullish(),
+    refreshTime: numberOrText,
   })
   .nullish();
 export type Flow = NonNullable<z.infer<typeof flowSchema>>;
