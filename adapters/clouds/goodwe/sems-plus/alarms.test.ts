@@ -81,6 +81,12 @@ describe('alarms of SEMS+', () => {
     ]);
   });
 
+  test('that are over without an end are not open', async () => {
+    expect(await alarmsFor(listing([], [record({ status: 1 })]))).toMatchObject([
+      { open: false, endedAt: null },
+    ]);
+  });
+
   test('that were over before `since` are not told; an old one that is on is', async () => {
     const old = startedMs - 40 * 86_400_000;
     const over = record({ status: 1, happentime: String(old), recoverytime: String(old + 1_000) });

@@ -212,6 +212,14 @@ describe('a part that is refused', () => {
     ]);
   });
 
+  test('a request that nothing comes back for costs its part, a second one ends the poll', async () => {
+    const once = await summaryFor({ flow: undefined });
+    expect(once.refused).toMatchObject([{ field: 'power_w', type: 'NETWORK_TIMEOUT' }]);
+    const { adapter, asked } = plusPortal({ flow: undefined, devices: undefined });
+    expect((await failureOf(adapter.getPlantSummary(plant))).type).toBe('NETWORK_TIMEOUT');
+    expect(asked.map(({ name }) => name)).toEqual(['login', 'flow', 'devices']);
+  });
+
   test('all parts refused is the first refusal', async () => {
     const page = new HttpAnswer(502, '<html>');
     const error = await failureOf(
