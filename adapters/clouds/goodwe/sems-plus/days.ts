@@ -7,8 +7,8 @@ import { inKwh } from './summary.ts';
 import type { daysSchema } from './wire.schema.ts';
 
 /**
- * Energy of each day that the series has a row for, kWh. A nought is told as "no value": for days without data the portal
- * gives 0, and a nought that is none must never stand for a day's energy.
+ * Energy of each day that the series has a row for, kWh; null: a row without a value. A nought may mean that there are no
+ * data.
  *
  * @param item The series to read.
  * @throws AdapterError INVALID_DATA_FORMAT for a row without a date, an impossible energy or an unknown unit.
@@ -26,8 +26,8 @@ export function dayEnergies(
       if (date === null) throw invalidFormat('day series: date is no date yyyy-MM-dd');
       // A row of another day is not read: it need not be an energy.
       if (date < from || date > to) continue;
-      const energyKwh = energyKwhOf(inKwh({ data: val, unit }, 'day series'), 'day series: val');
-      energyByDate.set(date, energyKwh === 0 ? null : energyKwh);
+      const energyKwh = inKwh({ data: val, unit }, 'day series');
+      energyByDate.set(date, energyKwhOf(energyKwh, 'day series: val'));
     }
   }
   return energyByDate;

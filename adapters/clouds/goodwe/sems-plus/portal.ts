@@ -1,4 +1,4 @@
-import type { PlantSummary, VendorAlarm } from '../../../../domain/plants/reading.ts';
+import type { DeviceState, PlantSummary, VendorAlarm } from '../../../../domain/plants/reading.ts';
 import type { LocalDate } from '../../../../domain/zone.ts';
 import { addDays, localDateAt } from '../../../../domain/zone.ts';
 import { invalidFormat } from '../../adapter-error.ts';
@@ -15,11 +15,14 @@ import {
   countersOf,
   hasBattery,
   invertersOf,
+  listedEnergyOf,
   newestPointMs,
   plantStateOf,
   sumOf,
   summaryOf,
   type CountedInverter,
+  type FoundPlant,
+  type PlantEnergy,
   type PlusInverter,
 } from './summary.ts';
 import {
@@ -32,13 +35,14 @@ import {
   plantListSchema,
   type Devices,
   type Flow,
+  type ListedPlant,
   type PlusAlarm,
 } from './wire.schema.ts';
 
 /** Energy of the panels. (`proAcTotal` is what left the inverters: less what a battery kept, more what it gave.) */
 const panelsEnergy = 'proSystemTotalStats';
 
-/** Each inverter costs one request. A plant with more has no lifetime here, and its own series says what today gave. */
+/** Each inverter costs one request. Of a plant with more, only what the portal says of the whole plant is told. */
 const invertersMax = 20;
 /** Clients met HTTP 429 when they asked for more at once. */
 const atOnceMax = 3;
@@ -77,45 +81,30 @@ export class SemsPlusPortal implements Portal {
     const flow = await parts.ask('power_w', () => this.#knownFlow(vendorPlantId));
     const devices = await parts.ask('devices', () => this.#devices(vendorPlantId));
     const inverters = await this.#countedInverters(vendorPlantId, invertersOf(devices), parts);
-    const newestMs = await parts.ask('last_seen_at', () => this.#newestPointMs(plant));
-    const counted = sumOf(inverters);
-    const todayEnergyKwh =
-      counted.todayEnergyKwh ??
-      higherOf(
-        counted.todayEnergyKwhMin,
-        await parts.ask('today_energy_kwh', () => this.#todayKwh(plant)),
-      );
-    const summary = summaryOf(
-      {
-        state: plantStateOf(flow, inverters),
-        flow,
-        inverters,
-        hasBattery: hasBattery(devices, flow),
-        todayEnergyKwh,
-        counted,
-        newestPointMs: newestMs,
-        refused: parts.refused,
-      },
-      timezone,
-    );
+    const seenMs = await parts.ask('last_seen_at', () => this.#newestPointMs(plant));
+    const found: FoundPlant = {
+      state: plantStateOf(flow, inverters),
+      flow,
+      inverters,
+      hasBattery: hasBattery(devices, flow),
+      newestPointMs: seenMs,
+    };
+    // Inverters that were not told may be told by the next poll.
+    const hasCounters = devices === null || isCountable(inverters);
+    const energy = await this.#energyOf(plant, found, { parts, hasCounters });
+    const summary = summaryOf({ ...found, ...energy, refused: parts.refused }, timezone);
     if (summary !== null) return summary;
     throw parts.firstRefusal ?? invalidFormat("today's energy (proPvStatsToday) is missing");
   }
 
+  /** A nought is told as "no value": for days without data the portal gives 0, which must never stand for a day's energy. */
   async readDays(
-    { vendorPlantId }: PlantRef,
+    plant: PlantRef,
     from: LocalDate,
     to: LocalDate,
   ): Promise<ReadonlyMap<LocalDate, number | null>> {
-    const body = {
-      stationId: vendorPlantId,
-      isReport: false,
-      items: [panelsEnergy],
-      dimension: 'day',
-      ...spanText(from, to),
-    };
-    const call = { method: 'POST', path: plusPaths.days, body } as const;
-    return dayEnergies(await this.#client.read(call, daysSchema), panelsEnergy, { from, to });
+    const energyByDate = await this.#days(plant, from, to);
+    return new Map([...energyByDate].map(([date, kwh]) => [date, kwh === 0 ? null : kwh]));
   }
 
   /**
@@ -135,22 +124,30 @@ export class SemsPlusPortal implements Portal {
   }
 
   async isListed(vendorPlantId: string): Promise<boolean | null> {
-    const wanted = vendorPlantId.toLowerCase();
-    let seen = 0;
     try {
-      for (let current = 1; current <= pagesMax; current += 1) {
-        const body = { current, size: pageSize };
-        const call = { method: 'POST', path: plusPaths.plants, body } as const;
-        const { dataList, total } = await this.#client.read(call, plantListSchema);
-        if (dataList.some(({ id }) => String(id).toLowerCase() === wanted)) return true;
-        seen += dataList.length;
-        if (seen >= (toNumber(total) ?? Number.POSITIVE_INFINITY)) return false;
-        if (dataList.length === 0) return null;
-      }
+      const row = await this.#listedPlant(vendorPlantId);
+      return row === undefined ? null : row !== null;
     } catch {
       this.#deps.signal.throwIfAborted();
+      return null;
     }
-    return null;
+  }
+
+  /** The plant in the account's list; null where the whole list does not hold it; undefined where it is longer than what was given. */
+  async #listedPlant(vendorPlantId: string): Promise<ListedPlant | null | undefined> {
+    const wanted = vendorPlantId.toLowerCase();
+    let seen = 0;
+    for (let current = 1; current <= pagesMax; current += 1) {
+      const body = { current, size: pageSize };
+      const call = { method: 'POST', path: plusPaths.plants, body } as const;
+      const { dataList, total } = await this.#client.read(call, plantListSchema);
+      const row = dataList.find(({ id }) => String(id).toLowerCase() === wanted);
+      if (row !== undefined) return row;
+      seen += dataList.length;
+      if (seen >= (toNumber(total) ?? Number.POSITIVE_INFINITY)) return null;
+      if (dataList.length === 0) return undefined;
+    }
+    return undefined;
   }
 
   /**
@@ -179,7 +176,7 @@ export class SemsPlusPortal implements Portal {
     inverters: readonly PlusInverter[],
     parts: Parts,
   ): Promise<CountedInverter[]> {
-    if (inverters.length > invertersMax) {
+    if (!isCountable(inverters)) {
       return inverters.map((inverter) => ({ ...inverter, counters: null }));
     }
     const counted: CountedInverter[] = [];
@@ -221,10 +218,55 @@ export class SemsPlusPortal implements Portal {
     return null;
   }
 
-  /** What the plant's own series has for today, kWh; null without a value. */
-  async #todayKwh(plant: PlantRef): Promise<number | null> {
+  /**
+   * Energy by the inverters' counters. Where they do not tell it, by what the portal says of the plant: first its series,
+   * which is of the panels alone; then its line in the list, of a plant without a battery. The lifetime is taken from there
+   * only of plants that never have counters: from one source to the other it would fall.
+   */
+  async #energyOf(
+    plant: PlantRef,
+    { state, inverters, hasBattery: withBattery }: FoundPlant,
+    { parts, hasCounters }: { parts: Parts; hasCounters: boolean },
+  ): Promise<PlantEnergy> {
+    const counted = sumOf(inverters);
+    const todayEnergyKwh =
+      counted.todayEnergyKwh ??
+      higherOf(
+        counted.todayEnergyKwhMin,
+        await parts.ask('today_energy_kwh', () => this.#todayKwh(plant, state)),
+      );
+    if (withBattery || (todayEnergyKwh !== null && hasCounters)) {
+      return { ...counted, todayEnergyKwh };
+    }
+    const field = todayEnergyKwh === null ? 'today_energy_kwh' : 'lifetime_energy_kwh';
+    const row = await parts.ask(field, () => this.#listedPlant(plant.vendorPlantId));
+    const listed = listedEnergyOf(row ?? null);
+    const known = { ...listed, todayEnergyKwh: todayEnergyKwh ?? listed.todayEnergyKwh };
+    return hasCounters ? { ...counted, todayEnergyKwh: known.todayEnergyKwh } : known;
+  }
+
+  /** What the plant's own series has for today, kWh; null without a value. A nought is believed of a plant that is away. */
+  async #todayKwh(plant: PlantRef, state: DeviceState): Promise<number | null> {
     const today = localDateAt(this.#deps.now.getTime(), plant.timezone);
-    return (await this.readDays(plant, today, today)).get(today) ?? null;
+    const energyKwh = (await this.#days(plant, today, today)).get(today) ?? null;
+    return energyKwh === 0 && state !== 'OFFLINE' && state !== 'STANDBY' ? null : energyKwh;
+  }
+
+  async #days(
+    { vendorPlantId }: PlantRef,
+    from: LocalDate,
+    to: LocalDate,
+  ): Promise<ReadonlyMap<LocalDate, number | null>> {
+    const body = {
+      stationId: vendorPlantId,
+      isReport: false,
+      items: [panelsEnergy],
+      dimension: 'day',
+      ...spanText(from, to),
+    };
+    const call = { method: 'POST', path: plusPaths.days, body } as const;
+    const data = await this.#client.read(call, daysSchema);
+    return dayEnergies(data, panelsEnergy, { from, to });
   }
 
   /** A record that moves to the next page meanwhile comes twice and counts once, so that the one it hides is missed. */
@@ -251,4 +293,8 @@ export class SemsPlusPortal implements Portal {
     }
     return { records: [...records.values()], allRead: false };
   }
+}
+
+function isCountable(inverters: readonly PlusInverter[]): boolean {
+  return inverters.length > 0 && inverters.length <= invertersMax;
 }

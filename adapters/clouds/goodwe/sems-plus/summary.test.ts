@@ -143,17 +143,89 @@ describe('energy of several inverters', () => {
     expect(summary).toMatchObject({ todayEnergyKwh: 9.5, powerW: 0 });
   });
 
-  test('of more than twenty is what the plant says, without a request for each', async () => {
+  const row = (changes: Record<string, unknown> = {}) =>
+    success({
+      dataList: [
+        { id: plant.vendorPlantId, productionToday: 8.1, productionTotal: 7_000.25, ...changes },
+      ],
+      total: 1,
+    });
+
+  test('of more than twenty is what the portal says of the plant, without a request for each', async () => {
     const inverters = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`S${i}`, 1]));
     const { adapter, asked } = plusPortal({
       devices: success(devices({ inverters })),
       days: success(days([['2026-10-05', 210]])),
+      plants: row(),
     });
     const summary = await adapter.getPlantSummary(plant);
-    expect(summary).toMatchObject({ todayEnergyKwh: 210, lifetimeEnergyKwh: null });
+    expect(summary).toMatchObject({
+      todayEnergyKwh: 210,
+      lifetimeEnergyKwh: 7_000.25,
+      lifetimeResolutionKwh: 0.01,
+    });
     expect(summary.devices).toHaveLength(21);
-    expect(asked.map(({ name }) => name)).toEqual(['login', 'flow', 'devices', 'curve', 'days']);
+    const names = asked.map(({ name }) => name);
+    expect(names).toEqual(['login', 'flow', 'devices', 'curve', 'days', 'plants']);
   });
+
+  test('of a plant without an inverter of its own is what the portal says of it', async () => {
+    const none = success(devices({ inverters: {}, others: { D: 'DONGLE' } }));
+    const summary = await summaryFor({ devices: none, plants: row() });
+    expect(summary).toMatchObject({
+      todayEnergyKwh: 8.1,
+      lifetimeEnergyKwh: 7_000.25,
+      devices: [],
+      refused: [],
+    });
+  });
+
+  test('that no counter and no series tells is that of the list, but never its lifetime, which would fall', async () => {
+    const summary = await summaryFor({ counters: { A: success(noCounters) }, plants: row() });
+    expect(summary).toMatchObject({
+      todayEnergyKwh: 8.1,
+      lifetimeEnergyKwh: null,
+      refused: [],
+    });
+  });
+
+  test('of a plant with a battery is never that of the list, which has the battery in it', async () => {
+    const { adapter, asked } = plusPortal({
+      devices: success(devices({ inverters: { A: 1 }, others: { B: 'BATTERY_RACK' } })),
+      counters: { A: success(noCounters) },
+      plants: row(),
+    });
+    expect((await adapter.getPlantSummary(plant)).todayEnergyKwh).toBeNull();
+    expect(asked.map(({ name }) => name)).not.toContain('plants');
+  });
+
+  test('that cannot be is refused in the list, too', async () => {
+    const impossible = summaryFor({
+      counters: { A: success(noCounters) },
+      plants: row({ productionToday: 6553.5 }),
+    });
+    expect(await failureOf(impossible)).toMatchObject({
+      type: 'INVALID_DATA_FORMAT',
+      scope: 'PLANT',
+    });
+  });
+
+  test.each([
+    ['0', 0],
+    ['3', 0],
+    ['1', null],
+  ])(
+    "a nought in the series is today's of a plant that is away (status %s)",
+    async (status, today) => {
+      const summary = await summaryFor({
+        flow: success(flow({ status })),
+        counters: { A: success(noCounters) },
+        days: success(days([['2026-10-05', 0]])),
+        plants: success({ dataList: [], total: 3 }),
+      });
+      expect(summary.todayEnergyKwh).toBe(today);
+    },
+  );
 
   test('asks three at once at most', async () => {
     const inverters = Object.fromEntries(['A', 'B', 'C', 'D'].map((sn) => [sn, 1]));
@@ -230,7 +302,10 @@ describe('a part that is refused', () => {
 });
 
 describe("today's energy", () => {
-  const none = { counters: { A: success(noCounters) } };
+  const none = {
+    counters: { A: success(noCounters) },
+    plants: success({ dataList: [{ id: plant.vendorPlantId }], total: 1 }),
+  };
 
   test.each([
     ['1', 3_200],

@@ -8,7 +8,7 @@ import { cleanText, energyKwhOf, isPossibleEnergy, toNumber } from '../../fields
 import { invalidFormat } from '../../adapter-error.ts';
 import { measuredPowerW, plantPowerW, resolutionKwhOf, sentinels } from '../figures.ts';
 import { localInstantMs } from './local-time.ts';
-import type { Counters, Curve, Devices, Factor, Flow } from './wire.schema.ts';
+import type { Counters, Curve, Devices, Factor, Flow, ListedPlant } from './wire.schema.ts';
 
 /** `status` of a plant. A plant under construction (11) has no data yet; −1 is the classic portal's number for offline. */
 const plantStates: Readonly<Record<number, DeviceState>> = {
@@ -117,15 +117,18 @@ export function inKwh(
   return sentinels.includes(value) ? Number.NaN : value * unit;
 }
 
-/** What the counters of all inverters say of their plant. */
-export interface CountedEnergy {
-  /** null: one was not told, or may be of an earlier day. */
+export interface PlantEnergy {
+  /** null: not told. */
   todayEnergyKwh: number | null;
-  /** What the inverters that are not away have counted today: the plant has at least that. */
-  todayEnergyKwhMin: number | null;
-  /** null: one was not told; NaN: one is impossible. */
+  /** null: not told; NaN: impossible. */
   lifetimeEnergyKwh: number | null;
   lifetimeResolutionKwh: number;
+}
+
+/** What the counters of all inverters say of their plant: null where one was not told, or may be of an earlier day. */
+export interface CountedEnergy extends PlantEnergy {
+  /** What the inverters that are not away have counted today: the plant has at least that. */
+  todayEnergyKwhMin: number | null;
 }
 
 /**
@@ -144,6 +147,21 @@ export function sumOf(inverters: readonly CountedInverter[]): CountedEnergy {
       0,
       ...inverters.map((one) => one.counters?.lifetimeResolutionKwh ?? 0),
     ),
+  };
+}
+
+/**
+ * What the account's list says of a plant: what left its inverters, in kWh.
+ *
+ * @throws AdapterError ImpossibleEnergy for an energy of today that cannot be.
+ */
+export function listedEnergyOf(row: ListedPlant | null): PlantEnergy {
+  const lifetime = toNumber(row?.productionTotal);
+  return {
+    todayEnergyKwh: energyKwhOf(row?.productionToday, 'productionToday', sentinels),
+    lifetimeEnergyKwh:
+      lifetime === null || isPossibleEnergy(lifetime, sentinels) ? lifetime : Number.NaN,
+    lifetimeResolutionKwh: resolutionKwhOf(row?.productionTotal ?? 0),
   };
 }
 
@@ -196,24 +214,23 @@ function pointMs(tp: string, timezone: string): number {
   return atMs;
 }
 
-/** The parts of a plant's summary, each asked for by itself. */
-export interface PlantParts {
+/** What is known of a plant besides its energy. */
+export interface FoundPlant {
   state: DeviceState;
   flow: Flow | null;
   inverters: readonly CountedInverter[];
   hasBattery: boolean;
-  todayEnergyKwh: number | null;
-  counted: CountedEnergy;
   newestPointMs: number | null;
-  /** Parts that were refused. */
-  refused: readonly RefusedField[];
 }
+
+/** The parts of a plant's summary, each asked for by itself, and those that were refused. */
+type PlantParts = FoundPlant & PlantEnergy & { refused: readonly RefusedField[] };
 
 /** The summary; null where neither today's energy nor anything else of the plant is known. */
 export function summaryOf(parts: PlantParts, timezone: string): PlantSummary | null {
-  const { flow, state, counted, inverters, todayEnergyKwh } = parts;
+  const { flow, state, inverters, todayEnergyKwh } = parts;
   const refused: RefusedField[] = [];
-  const lifetimeEnergyKwh = possibleLifetime(counted, refused);
+  const lifetimeEnergyKwh = possibleLifetime(parts, refused);
   const powerW = plantPowerW(
     measuredPowerW(state, flow?.pSystem, 1_000),
     'The power (pSystem) cannot be true',
@@ -240,7 +257,7 @@ export function summaryOf(parts: PlantParts, timezone: string): PlantSummary | n
     todayEnergyKwh,
     powerW,
     lifetimeEnergyKwh,
-    lifetimeResolutionKwh: lifetimeEnergyKwh === null ? null : counted.lifetimeResolutionKwh,
+    lifetimeResolutionKwh: lifetimeEnergyKwh === null ? null : parts.lifetimeResolutionKwh,
     lastSeenAt: lastSeenMs === null ? null : new Date(lastSeenMs).toISOString(),
     devices: inverters.map((inverter) => deviceOf(inverter, parts.hasBattery)),
     // One sentence for each field.
@@ -272,14 +289,13 @@ function possibleRefresh(atMs: number | null, refused: RefusedField[]): number |
 }
 
 function possibleLifetime(
-  { lifetimeEnergyKwh }: CountedEnergy,
+  { lifetimeEnergyKwh }: PlantEnergy,
   refused: RefusedField[],
 ): number | null {
   if (!Number.isNaN(lifetimeEnergyKwh)) return lifetimeEnergyKwh;
   refused.push({
     field: 'lifetime_energy_kwh',
-    sentence:
-      'The lifetime energy (proPvStatsTotal) cannot be true: check the inverter in the portal.',
+    sentence: 'The lifetime energy cannot be true: check the inverter in the portal.',
   });
   return null;
 }

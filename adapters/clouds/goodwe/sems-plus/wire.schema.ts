@@ -11,11 +11,19 @@ export const loginSchema = z.object({
   api: z.string().nullish(),
 });
 
+const listedPlantSchema = z.object({
+  id: numberOrText,
+  /** kWh that left the inverters. How current they are is not known. */
+  productionToday: numberOrText,
+  productionTotal: numberOrText,
+});
+export type ListedPlant = z.infer<typeof listedPlantSchema>;
+
 /** `data` of portal/stations/page. */
 export const plantListSchema = z.object({
   /** How many plants there are in all. */
   total: numberOrText,
-  dataList: z.array(z.object({ id: numberOrText })),
+  dataList: z.array(listedPlantSchema),
 });
 
 /** `data` of stations/flow; empty for plants without a measurement, and for plants of other accounts. */
