@@ -298,27 +298,32 @@ testAdapter({
       to: 'login',
       answer: jsonResponse({ code: 'C0602' }),
       type: 'VENDOR_ERROR',
+      scope: 'ACCOUNT',
     },
     {
       what: 'GY0429 for every question',
       answer: jsonResponse({ code: 'GY0429' }),
       type: 'RATE_LIMIT_EXCEEDED',
+      scope: 'ACCOUNT',
       retryAfterMs: 300_000,
     },
     {
       what: 'C0602 for every question',
       answer: jsonResponse({ code: 'C0602' }),
       type: 'AUTH_FAILED',
+      scope: 'PLANT',
     },
     {
       what: '100025 for every question',
       answer: jsonResponse({ code: '100025' }),
       type: 'AUTH_FAILED',
+      scope: 'REQUEST',
     },
     {
       what: 'a range that is refused (S0327), for every question',
       answer: jsonResponse({ code: 'S0327' }),
       type: 'UNKNOWN',
+      scope: 'REQUEST',
     },
   ],
 });
