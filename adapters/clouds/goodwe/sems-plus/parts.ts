@@ -1,18 +1,12 @@
 import type { RefusedField } from '../../../../domain/plants/reading.ts';
 import type { AdapterError } from '../../adapter-error.ts';
 import { partOf, refusedPart } from '../../parts.ts';
-import type { SessionStore } from '../../session.ts';
 
 /** The parts of one summary that are asked for one by one: a part that is refused costs itself and a sentence. */
 export class Parts {
   readonly refused: RefusedField[] = [];
-  readonly #session: SessionStore;
   #firstRefusal: AdapterError | null = null;
   #unanswered = 0;
-
-  constructor(session: SessionStore) {
-    this.#session = session;
-  }
 
   get firstRefusal(): AdapterError | null {
     return this.#firstRefusal;
@@ -29,8 +23,7 @@ export class Parts {
     const part = await partOf(request);
     if ('answer' in part) return part.answer;
     const { error } = part;
-    // Without a session it was the login that failed: it must not be tried again for every part.
-    if (this.#session.current === null || !this.#concernsOnePath(error)) throw error;
+    if (!this.#concernsOnePath(error)) throw error;
     this.#firstRefusal ??= error;
     if (!this.refused.some((one) => one.field === field)) {
       this.refused.push(refusedPart(field, costs[field], error));

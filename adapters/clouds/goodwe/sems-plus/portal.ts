@@ -77,7 +77,7 @@ export class SemsPlusPortal implements Portal {
    */
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
     const { vendorPlantId, timezone } = plant;
-    const parts = new Parts(this.#deps.session);
+    const parts = new Parts();
     const flow = await parts.ask('power_w', () => this.#knownFlow(vendorPlantId));
     const devices = await parts.ask('devices', () => this.#devices(vendorPlantId));
     const inverters = await this.#countedInverters(vendorPlantId, invertersOf(devices), parts);
@@ -133,7 +133,7 @@ export class SemsPlusPortal implements Portal {
     }
   }
 
-  /** The plant in the account's list; null where the whole list does not hold it; undefined where it is longer than what was given. */
+  /** The plant in the account's list; null where the whole list does not hold it; undefined where that is not known. */
   async #listedPlant(vendorPlantId: string): Promise<ListedPlant | null | undefined> {
     const wanted = vendorPlantId.toLowerCase();
     let seen = 0;
@@ -143,9 +143,10 @@ export class SemsPlusPortal implements Portal {
       const { dataList, total } = await this.#client.read(call, plantListSchema);
       const row = dataList.find(({ id }) => String(id).toLowerCase() === wanted);
       if (row !== undefined) return row;
+      // An empty list proves nothing: portals answer so in trouble, too.
+      if (dataList.length === 0) return undefined;
       seen += dataList.length;
       if (seen >= (toNumber(total) ?? Number.POSITIVE_INFINITY)) return null;
-      if (dataList.length === 0) return undefined;
     }
     return undefined;
   }

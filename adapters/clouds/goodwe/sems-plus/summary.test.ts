@@ -327,7 +327,9 @@ describe("today's energy", () => {
 
   test('that nobody tells, of a plant of which nothing else is known, is INVALID_DATA_FORMAT', async () => {
     const unknown = flow({ status: '4294967295', pSystem: null });
-    const error = await failureOf(summaryFor({ ...none, flow: success(unknown) }));
+    const error = await failureOf(
+      summaryFor({ ...none, flow: success(unknown), curve: success(curve([])) }),
+    );
     expect(error).toMatchObject({
       type: 'INVALID_DATA_FORMAT',
       message: "today's energy (proPvStatsToday) is missing",
@@ -373,6 +375,7 @@ describe('an empty flow', () => {
   test.each([
     ['is refused', refusal(100000)],
     ['ends before its total', list([], 3)],
+    ['is empty', list([])],
   ])('is no word about the plant where the list %s', async (_, plants) => {
     expect((await summaryFor({ ...empty, plants })).todayEnergyKwh).toBe(8.4);
   });

@@ -245,7 +245,8 @@ export function summaryOf(parts: PlantParts, timezone: string): PlantSummary | n
       !(field === 'today_energy_kwh' && todayEnergyKwh !== null),
   );
   if (todayEnergyKwh === null) {
-    if (state === 'UNKNOWN' && powerW === null && lifetimeEnergyKwh === null) return null;
+    const isKnown = [powerW, lifetimeEnergyKwh, lastSeenMs].some((one) => one !== null);
+    if (state === 'UNKNOWN' && !isKnown) return null;
     if (!missing.some(({ field }) => field === 'today_energy_kwh')) {
       refused.push({
         field: 'today_energy_kwh',
