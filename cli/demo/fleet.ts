@@ -30,7 +30,6 @@ const place = (timezone: string, latitude: number, longitude: number) => ({
   longitude,
 });
 
-/** What most of the demo's plants have in common. */
 /** The account that SEMS+ serves; the other accounts of GoodWe are of SEMS. */
 const semsPlusAccount = 'goodwe-plus';
 
@@ -39,6 +38,7 @@ export const demoChoices: Readonly<Record<string, Readonly<Record<string, string
   [semsPlusAccount]: { portal: 'SEMS_PLUS' },
 };
 
+/** What most of the demo's plants have in common. */
 const usual = { active: true, installed_capacity_kw: 10 };
 
 type Described = Omit<DemoPlant, keyof typeof usual | 'account'> & Partial<DemoPlant>;
