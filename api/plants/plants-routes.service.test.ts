@@ -367,6 +367,17 @@ describe('a plant', () => {
     expect(answer.text + wrong.text + JSON.stringify(api.logged)).not.toContain('canary');
   });
 
+  test('names the allowed values of a choice, and not the one that was sent', async () => {
+    const answer = await ask(admin, 'POST', '/integrations/test', {
+      brand: 'GOODWE',
+      vendor_plant_id: '5e3f0c1a-7b2d-4c8e-9f11-000000000001',
+      credentials: { account: 'a', password: 'b', portal: 'canary-4' },
+    });
+    expect(answer.status).toBe(422);
+    expect(answer.text).toContain('portal (SEMS or SEMS_PLUS; SEMS_PLUS if left out)');
+    expect(answer.text).not.toContain('canary');
+  });
+
   test('has its days, its ledger and its power read by its own calendar', async () => {
     const timezone = 'Pacific/Kiritimati';
     await add('a', { timezone });

@@ -16,7 +16,7 @@ export interface DemoPlant extends Pick<
   | 'installed_capacity_kw'
   | 'customer_id'
 > {
-  /** Plants of a brand share one login, except the plant whose login fails. */
+  /** Plants of a brand share one login, except the plant whose login fails and the one that SEMS+ serves. */
   account: string;
   /** False: waits for its documents and is not polled yet. */
   active: boolean;
@@ -29,6 +29,14 @@ const place = (timezone: string, latitude: number, longitude: number) => ({
   latitude,
   longitude,
 });
+
+/** The account that SEMS+ serves; the other accounts of GoodWe are of SEMS. */
+const semsPlusAccount = 'goodwe-plus';
+
+/** What the credentials of an account choose, besides their secrets. */
+export const demoChoices: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  [semsPlusAccount]: { portal: 'SEMS_PLUS' },
+};
 
 /** What most of the demo's plants have in common. */
 const usual = { active: true, installed_capacity_kw: 10 };
@@ -91,8 +99,9 @@ const described: readonly Described[] = [
     id: 'goodwe-wharf',
     name: 'Wharf Store',
     brand: 'GOODWE',
+    account: semsPlusAccount,
     customer_id: 'noord',
-    vendor_plant_id: '5e3f0c1a-7b2d-4c8e-9f10-000000000001',
+    vendor_plant_id: '5e3f0c1a-7b2d-4c8e-9f11-000000000001',
     ...place('Australia/Adelaide', -34.93, 138.6),
   },
   {

@@ -14,7 +14,7 @@ import type { Database } from '../../db/tables.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { addDays, dayMs, localDateAt } from '../../domain/zone.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
-import { type DemoPlant, demoPlantsAt, generatedPlant } from './fleet.ts';
+import { demoChoices, type DemoPlant, demoPlantsAt, generatedPlant } from './fleet.ts';
 import type { Log } from '../../environment/log.ts';
 import { playPlant, type Player } from './play.ts';
 
@@ -117,12 +117,11 @@ export async function insertDemo(
 
 /** Invented values for the brand's credential fields; a host is one of the vendor's real regions. */
 export function demoCredentials(brand: Brand, account: string): Record<string, string> {
-  return Object.fromEntries(
-    registry[brand].definition.credentialFields.map((field) => [
-      field,
-      field === 'host' ? 'eu1' : `demo-${account}-${field}`,
-    ]),
-  );
+  const secrets = registry[brand].definition.credentialFields.map((field) => [
+    field,
+    field === 'host' ? 'eu1' : `demo-${account}-${field}`,
+  ]);
+  return { ...Object.fromEntries(secrets), ...demoChoices[account] };
 }
 
 async function playPast(

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import type { AdapterDefinition, Credentials } from '../../adapters/clouds/contract.ts';
@@ -29,8 +30,13 @@ export interface PartsKit {
   definition: AdapterDefinition;
   vendor: VendorSide;
   canaries: Credentials;
-  /** The paths (their ends) of the first request of a summary, and of the alarms. */
-  mainPath: string;
+  /** As in `AdapterKit`. */
+  variant?: string;
+  /**
+   * The paths (their ends) of the first request of a summary, and of the alarms. An expression for the first: of all
+   * requests without which there is no summary, where no single one decides.
+   */
+  mainPath: string | RegExp;
   alarmsPath: string;
   /** Requests of a summary that it can do without, what their failure costs, and a scenario that makes them. */
   parts: readonly { path: string; costs: RefusedField['field']; scenario?: string }[];
@@ -56,7 +62,8 @@ export function testParts(kit: PartsKit): void {
   const { brand } = definition;
 
   function ask(scenario: string, wrap: (fixture: Transport) => Transport) {
-    const plant = { ...place, ...playing(brand, scenario), capacityKw: null };
+    const played = playing(brand, posix.join(kit.variant ?? '', scenario));
+    const plant = { ...place, ...played, capacityKw: null };
     const options = { brand, vendor, plant, knownCredentials: canaries, now };
     const adapter = definition.create({
       transport: wrap(createFixtureTransport(options)),
@@ -85,7 +92,9 @@ export function testParts(kit: PartsKit): void {
   };
   const ordinary = () => summaryOf((fixture) => fixture);
 
-  describe(`${brand}: what a failure is about`, () => {
+  const name = posix.join(brand, kit.variant ?? '');
+
+  describe(`${name}: what a failure is about`, () => {
     test("a refused login is about the account, by the vendor's word", async () => {
       const error = await failureOf(summaryOf((fixture) => fixture, 'wrong-password'));
       expect(error).toMatchObject({ type: 'AUTH_FAILED', scope: 'ACCOUNT', certain: true });
@@ -134,7 +143,7 @@ export function testParts(kit: PartsKit): void {
     });
   });
 
-  describe(`${brand}: what a missing part costs`, () => {
+  describe(`${name}: what a missing part costs`, () => {
     for (const { path, costs, scenario } of kit.parts) {
       test.each<[string, TransportResponse | 'network', AdapterErrorType]>([
         ['a refused right', kit.pathRefused, 'AUTH_FAILED'],
@@ -184,7 +193,7 @@ export function testParts(kit: PartsKit): void {
       });
   });
 
-  test(`${brand}: a battery's power by night is not the panels'`, async () => {
+  test(`${name}: a battery's power by night is not the panels'`, async () => {
     const { scenario, edit } = kit.hybridAtNight;
     const summary = await summaryOf(editing(null, edit), scenario);
     expect(summary.powerW ?? 0).toBe(0);
@@ -193,11 +202,13 @@ export function testParts(kit: PartsKit): void {
   });
 }
 
-/** Answers the paths that end so with `answer` instead of the fixture's. */
-function answering(path: string, answer: TransportResponse | 'network') {
+/** Answers the paths that end so, or match, with `answer` instead of the fixture's. */
+function answering(path: string | RegExp, answer: TransportResponse | 'network') {
   return (fixture: Transport): Transport =>
     async (request, control) => {
-      if (!pathOf(request).endsWith(path)) return fixture(request, control);
+      const asked = pathOf(request);
+      const isMeant = typeof path === 'string' ? asked.endsWith(path) : path.test(asked);
+      if (!isMeant) return fixture(request, control);
       if (answer === 'network') throw new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'no route');
       return answer;
     };

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import type {
@@ -23,6 +23,7 @@ import type {
   TransportResponse,
 } from '../../adapters/clouds/transport.ts';
 import { jsonResponse, type VendorSide } from '../../adapters/clouds/recorded/vendor-side.ts';
+import { readCredentials } from '../../domain/plants/credential-form.ts';
 import {
   adapterErrorTypes,
   type AdapterErrorType,
@@ -50,6 +51,8 @@ export interface AdapterKit {
   /** Good in form; their values must be recognisable in any output that leaks them. */
   canaries: Credentials;
   refusals: readonly RefusalCase[];
+  /** A folder below the brand's fixtures: the scenarios of a second portal. The brand's own folder unless given. */
+  variant?: string;
   /** Scenarios of the common list that the brand cannot have, each with the reason. */
   without?: Readonly<Partial<Record<CommonScenario, string>>>;
 }
@@ -109,8 +112,14 @@ interface Asked {
 export function testAdapter(kit: AdapterKit): void {
   const { definition, vendor, canaries } = kit;
   const { brand } = definition;
-  const folder = join(packagedFixturesDir, brand.toLowerCase());
-  const entries = loadPlants(packagedFixturesDir, brand);
+  const folder = join(packagedFixturesDir, brand.toLowerCase(), kit.variant ?? '');
+  const named = (scenario: string): string => posix.join(kit.variant ?? '', scenario);
+  /** The plants of this folder; their scenarios without it. */
+  const entries = loadPlants(packagedFixturesDir, brand)
+    .filter(({ scenario }) => dirname(scenario) === (kit.variant ?? '.'))
+    .map((entry) => ({ ...entry, scenario: basename(entry.scenario) }));
+  /** The choices of the credentials are no secrets. */
+  const secretValues = definition.credentialFields.map((field) => canaries[field] ?? '');
 
   function has(scenario: CommonScenario): boolean {
     return kit.without?.[scenario] === undefined;
@@ -134,7 +143,7 @@ export function testAdapter(kit: AdapterKit): void {
     const plant = {
       ...place,
       ...(options.timezone === undefined ? {} : { timezone: options.timezone }),
-      vendorPlantId: options.vendorPlantId ?? playing(brand, scenario).vendorPlantId,
+      vendorPlantId: options.vendorPlantId ?? playing(brand, named(scenario)).vendorPlantId,
       capacityKw: null,
     };
     const fixture = createFixtureTransport({
@@ -165,7 +174,7 @@ export function testAdapter(kit: AdapterKit): void {
   }
 
   function expected(scenario: string, now: Date) {
-    const { day } = loadScenario(packagedFixturesDir, brand, scenario);
+    const { day } = loadScenario(packagedFixturesDir, brand, named(scenario));
     const knobs: DayKnobs = {
       lagS: day.lag_s ?? ordinaryDay.lagS,
       sleeps: day.sleeps ?? ordinaryDay.sleeps,
@@ -174,7 +183,7 @@ export function testAdapter(kit: AdapterKit): void {
       silent: day.silent ?? ordinaryDay.silent,
       silentSinceMs: ordinaryDay.silentSinceMs,
     };
-    const vendorPlantId = playing(brand, scenario).vendorPlantId;
+    const vendorPlantId = playing(brand, named(scenario)).vendorPlantId;
     const entry = entries.find(({ pattern }) => pattern.test(vendorPlantId));
     const capacityKw = typeof entry?.capacity_kw === 'number' ? entry.capacity_kw : usualCapacityKw;
     return measure({ ...place, vendorPlantId, capacityKw }, knobs, now.getTime());
@@ -218,11 +227,12 @@ export function testAdapter(kit: AdapterKit): void {
 
   const { measurementTime } = ask('ordinary-day').adapter.capabilities();
 
-  describe(`${brand}: what every adapter does`, () => {
+  describe(`${named(brand)}: what every adapter does`, () => {
     describe('the entry', () => {
       test('names its credentials and says what it speaks', () => {
         expect(definition.credentialFields.length).toBeGreaterThan(0);
-        expect(Object.keys(canaries).toSorted()).toEqual(definition.credentialFields.toSorted());
+        const read = readCredentials(definition, canaries);
+        expect(read.ok).toBe(true);
         const readme = join(
           packagedFixturesDir,
           '..',
@@ -236,7 +246,7 @@ export function testAdapter(kit: AdapterKit): void {
 
       test('plants.json names every scenario file, and every common scenario has its file', () => {
         const files = readdirSync(folder)
-          .filter((file) => file !== 'plants.json')
+          .filter((file) => file.endsWith('.json') && file !== 'plants.json')
           .map((file) => file.replace(/\.json$/, ''));
         const named = new Set(entries.map(({ scenario }) => scenario));
         expect(files.filter((file) => !named.has(file))).toEqual([]);
@@ -697,7 +707,7 @@ export function testAdapter(kit: AdapterKit): void {
 
     describe('secrets', () => {
       test('no error of any scenario holds a credential or a token', async () => {
-        const secrets = new Set(Object.values(canaries));
+        const secrets = new Set(secretValues);
         const told: string[] = [];
         for (const { scenario } of entries) {
           for (const call of calls) {
@@ -724,13 +734,13 @@ export function testAdapter(kit: AdapterKit): void {
 
       test('no error holds a credential that the vendor echoes', async () => {
         const echo = (): Transport => async (request) =>
-          text(`{"msg":"${Object.values(canaries).join(' ')}","url":"${request.url}"}`, 400);
+          text(`{"msg":"${secretValues.join(' ')}","url":"${request.url}"}`, 400);
         for (const call of calls) {
           const error = await call(ask('ordinary-day', { wrap: echo })).catch(
             (one: unknown) => one,
           );
           expect(error).toBeInstanceOf(AdapterError);
-          for (const secret of Object.values(canaries)) {
+          for (const secret of secretValues) {
             expect(everythingIn(error as Error)).not.toContain(secret);
           }
         }
@@ -739,9 +749,8 @@ export function testAdapter(kit: AdapterKit): void {
 
     describe('instances', () => {
       test('share nothing but the session store that they were given', async () => {
-        const other = Object.fromEntries(
-          Object.entries(canaries).map(([name, value]) => [name, `${value}2`]),
-        );
+        const others = definition.credentialFields.map((name) => [name, `${canaries[name]}2`]);
+        const other = { ...canaries, ...Object.fromEntries(others) };
         const mine = ask('ordinary-day');
         const theirs = ask('ordinary-day', { credentials: other });
         const [summary, refusal] = await Promise.allSettled([

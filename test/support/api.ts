@@ -35,11 +35,14 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-export const testCredentialFields: ApiDeps['credentialFields'] = {
-  SOLIS: ['key_id', 'key_secret'],
-  HUAWEI: ['username', 'system_code'],
-  GOODWE: ['account', 'password'],
-  DELE: ['app_id', 'app_secret'],
+export const testCredentialForms: ApiDeps['credentialForms'] = {
+  SOLIS: { credentialFields: ['key_id', 'key_secret'] },
+  HUAWEI: { credentialFields: ['username', 'system_code'] },
+  GOODWE: {
+    credentialFields: ['account', 'password'],
+    credentialChoices: [{ field: 'portal', values: ['SEMS', 'SEMS_PLUS'], usual: 'SEMS_PLUS' }],
+  },
+  DELE: { credentialFields: ['app_id', 'app_secret'] },
 };
 
 export interface TestUserOptions {
@@ -77,7 +80,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
       iv: randomBytes(12),
       sealed: randomBytes(64),
     }),
-    credentialFields: testCredentialFields,
+    credentialForms: testCredentialForms,
     testConnection: async () => ({ ok: true, errorType: null, message: 'signed in' }),
     isServiceError,
     clock: () => clock.nowMs,

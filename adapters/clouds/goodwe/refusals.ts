@@ -85,7 +85,7 @@ export function refusalWithoutCode(
 }
 
 /** A code fit for a message: the vendor's codes are short words, anything else is not repeated. */
-function codeName(code: string | number): string {
+export function codeName(code: string | number): string {
   const name = String(code).trim().toUpperCase();
   return /^[A-Z0-9_.-]{1,20}$/.test(name) ? name : 'unreadable';
 }

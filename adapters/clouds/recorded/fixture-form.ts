@@ -23,6 +23,7 @@ const timeForms = [
   'yyyy-MM',
   'MM/dd/yyyy',
   'yyyy-MM-dd HH:mm:ss',
+  'yyyy-MM-ddTHH:mm:ss',
   'MM/dd/yyyy HH:mm:ss',
 ] as const;
 export type TimeForm = (typeof timeForms)[number];

@@ -3,6 +3,7 @@ import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/pl
 import { addDays, localDateAt } from '../../../domain/zone.ts';
 import { AdapterError } from '../adapter-error.ts';
 import type { AdapterDeps } from '../contract.ts';
+import { plusPaths } from '../goodwe/sems-plus/client.ts';
 import { readRecording, type RecordedExchange, type Recording } from './recording.ts';
 import { registry } from '../registry.ts';
 import { SessionStore } from '../session.ts';
@@ -51,9 +52,12 @@ export async function replayRecording(options: {
   const vendorPlantId = plantIdOf(recording, brand, vendor);
   const plant = { vendorPlantId, timezone };
   const notes = new Set<string>();
-  const credentials = Object.fromEntries(
-    definition.credentialFields.map((field) => [field, assumedCredential(field)]),
-  );
+  const credentials = {
+    ...Object.fromEntries(
+      definition.credentialFields.map((field) => [field, assumedCredential(field)]),
+    ),
+    ...vendor.choicesFor?.(recording.exchanges.map(({ path }) => path)),
+  };
 
   /** Each call begins the recording anew, so that none depends on what another has used up. */
   async function call<T>(ask: (adapter: ReturnType<typeof definition.create>) => Promise<T>) {
@@ -99,11 +103,15 @@ class NotRecorded extends AdapterError {
   }
 }
 
-/** Requests that a summary can do without, and the answer that says nothing: Huawei's energy stands without its inverters. */
+/** Requests that a summary can do without, and the answer that says nothing: Huawei's energy stands without its inverters, that of SEMS+ without them and without its curve. */
 const emptyAnswers: Partial<Record<Brand, { paths: readonly string[]; body: unknown }>> = {
   HUAWEI: {
     paths: ['/thirdData/getDevList', '/thirdData/getDevRealKpi'],
     body: { success: true, failCode: 0, message: null, params: {}, data: [] },
+  },
+  GOODWE: {
+    paths: [plusPaths.devices, plusPaths.curve].map((path) => `/web/sems/${path}`),
+    body: { code: '00000', data: { deviceDetailList: [], dataList: [] } },
   },
 };
 
@@ -191,6 +199,7 @@ const decisiveFields = new Set([
   'page',
   'page_index',
   'pageIndex',
+  'current',
   'devTypeId',
   'granularity',
   'timeType',
@@ -218,7 +227,7 @@ function isSame(field: string, recorded: Body, asked: Body): boolean {
 const plantIdKeys: Readonly<Record<Brand, readonly string[]>> = {
   SOLIS: ['stationId', 'id'],
   HUAWEI: ['stationCode', 'plantCode', 'stationCodes'],
-  GOODWE: ['powerstation_id', 'powerStationId', 'pw_id', 'stationId', 'stationid'],
+  GOODWE: ['powerstation_id', 'powerStationId', 'pw_id', 'stationId', 'stationid', 'id'],
   DELE: ['stationId', 'id'],
 };
 

@@ -227,6 +227,32 @@ describe('plants credentials', () => {
     expect(`${result.stdout}${result.stderr}`).not.toContain(canary);
   });
 
+  test('of GoodWe are stored with the portal: SEMS_PLUS unless another is named', async () => {
+    const accountId = `portal-${counter}`;
+    await cli.add({
+      brand: 'GOODWE',
+      accountId,
+      vendorPlantId: `00000000-0000-4000-8000-${String(counter).padStart(12, '0')}`,
+    });
+    const storedPortal = async (lines: string): Promise<string | undefined> => {
+      const result = await cli.run(['plants', 'credentials', accountId], { input: lines });
+      expect({ code: result.code, lines }).toEqual({ code: 0, lines });
+      const stored = await findCredentials(cli.fleet.db, accountId);
+      if (stored === undefined) throw new Error('nothing is stored');
+      return openCredentials(requireMasterKeys(cli.fleet.config), stored)['portal'];
+    };
+    expect(await storedPortal('account=a\npassword=b\n')).toBe('SEMS_PLUS');
+    expect(await storedPortal('account=a\npassword=b\nportal=SEMS\n')).toBe('SEMS');
+    const wrong = await cli.run(['plants', 'credentials', accountId], {
+      input: `account=a\npassword=b\nportal=${canary}\n`,
+    });
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('portal must be SEMS or SEMS_PLUS'),
+    });
+    expect(wrong.stderr).not.toContain(canary);
+  });
+
   test('that lack a field change nothing', async () => {
     const accountId = `lacking-${counter}`;
     await cli.add({ accountId });

@@ -3,19 +3,17 @@ import type {
   DeviceState,
   PlantSummary,
   RefusedField,
-} from '../../../domain/plants/reading.ts';
-import { localDateAt } from '../../../domain/zone.ts';
-import { cleanText, decimalsOf, isPossibleEnergy, todayEnergyKwhOf, toNumber } from '../fields.ts';
+} from '../../../../domain/plants/reading.ts';
+import { localDateAt } from '../../../../domain/zone.ts';
+import { cleanText, isPossibleEnergy, todayEnergyKwhOf, toNumber } from '../../fields.ts';
+import {
+  lifetimeKwhOf,
+  measuredPowerW,
+  plantPowerW,
+  resolutionKwhOf,
+  sentinels,
+} from '../figures.ts';
 import type { Detail, Inverter } from './wire.schema.ts';
-
-/**
- * What SEMS sends for "not fitted" or "never measured": registers of 16 and 32 bits with every bit set, as they are and
- * in the scales of its counters, and two values around them that were seen in answers.
- */
-export const sentinels: readonly number[] = [
-  655.35, 6553.5, 6553.7, 65_535, 4_294_967.295, 42_949_672.95, 429_483_622, 429_496_729.5,
-  4_294_967_295,
-];
 
 /** `status` of a plant and of an inverter alike. */
 const states: Readonly<Record<number, DeviceState>> = {
@@ -25,9 +23,6 @@ const states: Readonly<Record<number, DeviceState>> = {
   1: 'RUNNING',
   2: 'FAULT',
 };
-
-/** Totals are sums of counters with one or two decimals; more digits than that are the noise of adding them. */
-const resolutionKwhMin = 0.01;
 
 /** The portal was not there before: an earlier measurement time is a counter or an unset clock, in seconds perhaps. */
 const earliestMeasurementMs = Date.UTC(2010, 0, 1);
@@ -46,10 +41,14 @@ export function summaryOf(detail: Detail, timezone: string, now: Date): PlantSum
   const { info, kpi } = detail;
   const inverters = detail.inverter ?? [];
   const refused: RefusedField[] = [];
-  const lifetimeEnergyKwh = lifetimeOf(kpi.total_power, refused);
+  const lifetimeEnergyKwh = lifetimeKwhOf(kpi.total_power, 'kpi.total_power', refused);
   const state = stateOf(info.status);
   const panels = panelsOf(detail);
-  const powerW = powerOf(state, panels === null ? kpi.pac : panels.powerW, refused);
+  const powerW = plantPowerW(
+    measuredPowerW(state, panels === null ? kpi.pac : panels.powerW),
+    'The power (kpi.pac) cannot be true, or is not told apart from the battery',
+    refused,
+  );
   return {
     todayEnergyKwh: todayEnergyKwhOf(kpi.power, 'kpi.power', {
       known: state !== 'UNKNOWN' || powerW !== null || lifetimeEnergyKwh !== null,
@@ -58,10 +57,7 @@ export function summaryOf(detail: Detail, timezone: string, now: Date): PlantSum
     }),
     powerW,
     lifetimeEnergyKwh,
-    lifetimeResolutionKwh:
-      lifetimeEnergyKwh === null
-        ? null
-        : Math.max(resolutionKwhMin, 10 ** -decimalsOf(kpi.total_power)),
+    lifetimeResolutionKwh: lifetimeEnergyKwh === null ? null : resolutionKwhOf(kpi.total_power),
     lastSeenAt: lastSeenOf(inverters, refused),
     devices: inverters
       .map((inverter) =>
@@ -93,37 +89,6 @@ function flowW(value: unknown): number | null {
   const amount = toNumber(number);
   if (amount === null || !Number.isFinite(amount) || sentinels.includes(amount)) return null;
   return unit?.toLowerCase() === 'kw' ? amount * 1000 : amount;
-}
-
-function powerOf(state: DeviceState, pac: unknown, refused: RefusedField[]): number | null {
-  const powerW = measuredPowerW(state, pac);
-  if (!Number.isNaN(powerW)) return powerW;
-  refused.push({
-    field: 'power_w',
-    sentence:
-      'The power (kpi.pac) cannot be true, or is not told apart from the battery: check the inverter and its logger in the portal.',
-  });
-  return null;
-}
-
-/** Power in W: 0 while the vendor says offline or waiting, whatever stale number it still shows; NaN where it is impossible. */
-function measuredPowerW(state: DeviceState, pac: unknown): number | null {
-  if (state === 'OFFLINE' || state === 'STANDBY') return 0;
-  const powerW = toNumber(pac);
-  if (powerW === null) return null;
-  return Number.isFinite(powerW) && !sentinels.includes(powerW) ? powerW : Number.NaN;
-}
-
-function lifetimeOf(total: unknown, refused: RefusedField[]): number | null {
-  const energyKwh = toNumber(total);
-  if (energyKwh === null) return null;
-  if (isPossibleEnergy(energyKwh, sentinels)) return energyKwh;
-  refused.push({
-    field: 'lifetime_energy_kwh',
-    sentence:
-      'The lifetime energy (kpi.total_power) cannot be true: check the inverter in the portal.',
-  });
-  return null;
 }
 
 function lastSeenOf(inverters: readonly Inverter[], refused: RefusedField[]): string | null {

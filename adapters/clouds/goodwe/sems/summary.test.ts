@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PlantSummary } from '../../../domain/plants/reading.ts';
+import type { PlantSummary } from '../../../../domain/plants/reading.ts';
 import {
   HttpAnswer,
   detailData,
@@ -9,7 +9,7 @@ import {
   plant,
   portal,
   success,
-} from '../../../test/support/scripted-goodwe.ts';
+} from '../../../../test/support/scripted-goodwe.ts';
 
 const summaryFor = async (changes: Parameters<typeof detailData>[0]): Promise<PlantSummary> =>
   portal({ detail: success(detailData(changes)) }).adapter.getPlantSummary(plant);
