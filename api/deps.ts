@@ -3,8 +3,10 @@ import type { Kysely } from 'kysely';
 
 import type { SealedCredentials } from '../db/plants/credentials.ts';
 import type { Database } from '../db/tables.ts';
+import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { AdapterErrorType, Brand } from '../domain/plants/plant.ts';
 import type { StatusProfile } from '../domain/daylight.ts';
+import type { ReadDisks } from '../operations/disks.ts';
 
 /** The part of a structured log that the API uses: fields first, a constant message. */
 export interface ApiLog {
@@ -36,10 +38,12 @@ export interface ApiDeps {
   temporal: Client;
   /** null if no Redis is configured. Rejects while Redis is away. */
   askRedis: (() => Promise<RedisAnswer>) | null;
+  /** Space on the disks of the watched folders. */
+  readDisks: ReadDisks;
   /** Seals credentials for storing, with the current master key. */
   seal: (accountId: string, credentials: OpenedCredentials) => Omit<SealedCredentials, 'version'>;
-  /** The names of the fields that a brand's credentials have. */
-  credentialFields: Readonly<Record<Brand, readonly string[]>>;
+  /** What each brand's login needs. */
+  credentialForms: Readonly<Record<Brand, CredentialForm>>;
   /** Logs in at the vendor; never throws. */
   testConnection: (vendor: {
     brand: Brand;

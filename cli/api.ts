@@ -9,6 +9,7 @@ import { SessionStore } from '../adapters/clouds/session.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiDeps } from '../api/deps.ts';
 import { askRedis } from '../db/lock.ts';
+import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { Brand } from '../domain/plants/plant.ts';
 import {
   CommandError,
@@ -22,6 +23,7 @@ import {
 import type { Log } from '../environment/log.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { openTemporal } from '../environment/temporal.ts';
+import { diskReader } from '../operations/disks.ts';
 import { productVersion } from '../operations/version.ts';
 
 /** Connects the API with its real services and serves it. */
@@ -81,11 +83,12 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey
   return {
     temporal: openTemporal(config),
     askRedis: redisUrl === undefined ? null : () => askRedis(redisUrl),
+    readDisks: diskReader(config.WATCHED_FOLDERS),
     seal: (accountId, credentials) =>
       sealCredentials(requireMasterKeys(config), accountId, credentials),
-    credentialFields: Object.fromEntries(
-      brands.map(([brand, { definition }]) => [brand, definition.credentialFields]),
-    ) as ApiDeps['credentialFields'],
+    credentialForms: Object.fromEntries(
+      brands.map(([brand, { definition }]): [Brand, CredentialForm] => [brand, definition]),
+    ) as ApiDeps['credentialForms'],
     testConnection: ({ brand, vendorPlantId, timezone, credentials }) =>
       createFixtureAdapter({
         brand,

@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs';
 
 import { Temporal } from 'temporal-polyfill';
 
-import { CommandError, exitCodes } from '../environment/config.ts';
+import type { ReaderZone } from '../domain/zone.ts';
+import { CommandError, exitCodes, parseZone, zoneChoice } from '../environment/config.ts';
 import { type CommandContext, usageError } from './command.ts';
 import { FieldProblem } from './plant-fields.ts';
 import { visibleText } from './render.ts';
@@ -57,6 +58,18 @@ export function requireFlag<Value>(
   const value = readFlag(context, name, read);
   if (value === undefined) throw usageError(context, `--${name} is missing`);
   return value;
+}
+
+/** The zone in which the command prints times, by `--zone`, else by DISPLAY_ZONE. @throws CommandError 2 */
+export function readZone(context: CommandContext): ReaderZone {
+  const read = (text: string): ReaderZone => {
+    const zone = parseZone(text);
+    if (zone === undefined)
+      throw new FieldProblem(`must be ${zoneChoice}, not ${visibleText(text)}`);
+    return zone;
+  };
+  const given = readFlag(context, 'zone', read);
+  return given === undefined ? read(context.config().DISPLAY_ZONE) : given;
 }
 
 /** An instant with its zone. @throws FieldProblem */

@@ -24,7 +24,7 @@ export interface Command {
   name: string;
   /** What follows the name: `ID [--until TIME] [--reason TEXT]`. */
   usage: string;
-  /** Flags with a value, by their long names. `--data`, `--json` and `--help` are known to every command. */
+  /** Flags with a value, by their long names. `--data`, `--zone`, `--json` and `--help` are known to every command. */
   flags?: readonly string[];
   /** Flags without a value. */
   switches?: readonly string[];
@@ -53,7 +53,7 @@ export function parseCommand(
   args: readonly string[],
   io: CommandIo,
 ): CommandContext | 'HELP' {
-  const valued = ['data', ...(command.flags ?? [])];
+  const valued = ['data', 'zone', ...(command.flags ?? [])];
   const options: ParseArgsConfig['options'] = {};
   for (const name of valued) options[name] = { type: 'string' };
   for (const name of ['json', 'help', ...(command.switches ?? [])])

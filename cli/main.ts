@@ -56,7 +56,7 @@ function findCommand(args: readonly string[]): CommandEntry | undefined {
 function overview(): string {
   const width = Math.max(...commands.map((command) => command.name.length));
   const lines = commands.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
-  return `heliograph: durable monitoring of solar fleets\n\n${lines.join('\n')}\n\n\`heliograph COMMAND --help\` lists its flags; --json prints data for machines; --data DIR names an embedded stack's folder.\n`;
+  return `heliograph: durable monitoring of solar fleets\n\n${lines.join('\n')}\n\n\`heliograph COMMAND --help\` lists its flags; --json prints data for machines; --data DIR names an embedded stack's folder; --zone plant|local|utc|NAME says whose clock its times follow.\n`;
 }
 
 /** Runs the command line of this process and sets its exit code. */

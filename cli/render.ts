@@ -1,10 +1,11 @@
 import { styleText } from 'node:util';
 
 import type { Status } from '../domain/plants/plant.ts';
-import { energyText, localTimeText, powerText } from '../domain/wording.ts';
+import { clockText, energyText, localTimeText, powerText } from '../domain/wording.ts';
+import { localDateAt, offsetText } from '../domain/zone.ts';
 import type { CommandContext, CommandIo } from './command.ts';
 
-/** Writes values for the terminal. Times are by the plant's own clock. */
+/** Writes values for the terminal. Times name the zone by whose clock they are. */
 
 /** Text for an unknown value. */
 export const nothing = '–';
@@ -73,13 +74,15 @@ export function energyCell(energyKwh: number | null): string {
   return energyKwh === null ? nothing : energyText(energyKwh);
 }
 
-/** "2026-06-01 13:40". */
+/** "2026-06-01 13:40 UTC+2". */
 export function timeCell(at: Date | null, timezone: string): string {
   return at === null ? nothing : localTimeText(at.getTime(), timezone);
 }
 
-/** "2026-06-01 13:40:07": used when minutes cannot tell two slots apart. */
+/** "2026-06-01 13:40:07 UTC+2": used when minutes cannot tell two slots apart. */
 export function secondsCell(at: Date | null, timezone: string): string {
   if (at === null) return nothing;
-  return `${localTimeText(at.getTime(), timezone)}:${String(at.getUTCSeconds()).padStart(2, '0')}`;
+  const atMs = at.getTime();
+  const clock = `${clockText(atMs, timezone)}:${String(at.getUTCSeconds()).padStart(2, '0')}`;
+  return `${localDateAt(atMs, timezone)} ${clock} ${offsetText(atMs, timezone)}`;
 }

@@ -155,11 +155,24 @@ async function writeChange(
   const event = { alert_id: id, from_state: alert.state, severity };
   switch (change.kind) {
     case 'SEEN':
-      await row.set({ last_seen_at: instant(nowMs) }).execute();
+      await row
+        .set({
+          last_seen_at: instant(nowMs),
+          ...(change.message === undefined ? {} : { message: change.message }),
+        })
+        .execute();
       return;
     case 'RISE':
       await row
-        .set({ severity, state: 'NEW', acked_until: null, last_seen_at: instant(nowMs) })
+        .set({
+          severity,
+          state: 'NEW',
+          acked_until: null,
+          last_seen_at: instant(nowMs),
+          message: change.words.message,
+          vendor_level: change.words.vendorLevel,
+          vendor_text: change.words.vendorText,
+        })
         .execute();
       await addEvent(writing, { ...event, to_state: 'NEW', reason: `rose to ${severity}` });
       // The announcement of the rise replaces those that are not due yet.

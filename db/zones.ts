@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 
-import { localTimeText } from '../domain/wording.ts';
+import { clockText } from '../domain/wording.ts';
+import { localDateAt } from '../domain/zone.ts';
 import { type Db, instant, queryRow } from './database.ts';
 import { codeOf } from './service-error.ts';
 import type { Database } from './tables.ts';
@@ -34,7 +35,7 @@ export async function zoneProblem(db: Kysely<Database>, timezone: string): Promi
   for (const atMs of zoneProbesMs) {
     const clock = await clockInDatabase(db, timezone, atMs);
     if (clock === null) return `is ${timezone}, which PostgreSQL does not know`;
-    if (clock !== localTimeText(atMs, timezone)) {
+    if (clock !== `${localDateAt(atMs, timezone)} ${clockText(atMs, timezone)}`) {
       return `is ${timezone}, which PostgreSQL takes for an abbreviation with another clock: name the place, such as Europe/Paris`;
     }
   }

@@ -319,6 +319,21 @@ describe('the book', () => {
     expect(seen('RED', 'YELLOW')).toEqual([['SEEN'], 'RED']);
   });
 
+  test('says of an active alert what our rules say now, and what a vendor said of the worst', () => {
+    const changesOf = (active: 'YELLOW' | 'RED', reported: Partial<typeof condition>) => {
+      const book = bookOf([alertOf({ severity: active, id: '7' })]);
+      book.report({ ...condition, ...reported });
+      return book.changes;
+    };
+    const ours = { message: '12 of 40 kWh' };
+    const vendors = { message: 'hot', vendorLevel: '2', vendorText: 'HOT' };
+    expect(changesOf('YELLOW', ours)).toEqual([{ kind: 'SEEN', id: '7', ...ours }]);
+    expect(changesOf('YELLOW', vendors)).toEqual([{ kind: 'SEEN', id: '7' }]);
+    expect(changesOf('YELLOW', { ...vendors, severity: 'RED' } as object)).toMatchObject([
+      { kind: 'RISE', words: vendors },
+    ]);
+  });
+
   test.each([
     ['another device', { ...condition, deviceSn: 'INV-2' }],
     ['another code', { ...condition, vendorAlarmCode: '1' }],

@@ -63,6 +63,9 @@ type Reported<Type extends string> = Omit<Condition<Type>, 'startedAtMs'> & {
   startedAtMs?: number;
 };
 
+/** What an alert says: our sentence, and what the vendor said. */
+type AlertWords = Pick<Required<Condition>, 'message' | 'vendorLevel' | 'vendorText'>;
+
 export interface NewAlert<Type extends string = string> extends Required<Condition<Type>> {
   /** Inherited from an alert of the same key that ended within 6 h, or now if it is announced. */
   lastNotifiedAtMs: number | null;
@@ -80,10 +83,16 @@ export interface Announcement {
 /** Each change of an alert with its announcement, in the order in which they are applied. */
 export type AlertChange<Type extends string = string> =
   | { kind: 'RAISE'; alert: NewAlert<Type>; announce: Announcement | null }
-  /** Its condition was seen again. */
-  | { kind: 'SEEN'; id: string }
+  /** Its condition was seen again. `message`: what our rules say of it now; a vendor's words stay as they are. */
+  | { kind: 'SEEN'; id: string; message?: string }
   /** A worse severity; an ACKED alert becomes NEW again by it. Its announcement takes the place of those not due yet. */
-  | { kind: 'RISE'; id: string; severity: AlertSeverity; announce: Announcement | null }
+  | {
+      kind: 'RISE';
+      id: string;
+      severity: AlertSeverity;
+      words: AlertWords;
+      announce: Announcement | null;
+    }
   /** An acknowledgement whose `until` has passed. */
   | { kind: 'ACK_ENDED'; id: string }
   /** Announced again: the last time is over 6 h ago, or a silence ended. */
@@ -166,8 +175,11 @@ export class AlertBook<Type extends string = string> {
     if (alert === undefined) {
       this.#raise(condition);
     } else if ('id' in alert) {
-      if (alert.severity === 'YELLOW' && condition.severity === 'RED') this.#rise(alert);
-      else this.changes.push({ kind: 'SEEN', id: alert.id });
+      const { vendorLevel = null, vendorText = null, message } = condition;
+      const words = { message, vendorLevel, vendorText };
+      const isOurs = vendorLevel === null && vendorText === null;
+      if (alert.severity === 'YELLOW' && condition.severity === 'RED') this.#rise(alert, words);
+      else this.changes.push({ kind: 'SEEN', id: alert.id, ...(isOurs ? { message } : {}) });
     }
   }
 
@@ -219,12 +231,12 @@ export class AlertBook<Type extends string = string> {
     this.changes.push({ kind: 'RAISE', alert: newAlert(condition, lastNotifiedAtMs), announce });
   }
 
-  #rise(alert: ActiveAlert<Type>): void {
+  #rise(alert: ActiveAlert<Type>, words: AlertWords): void {
     const risen = { ...alert, severity: 'RED', state: 'NEW', ackedUntilMs: null } as const;
     this.#active.set(keyText(alert), risen);
     this.#decided.add(alert.id);
     const announce = announceRise(risen, this.#audience, this.#nowMs);
-    this.changes.push({ kind: 'RISE', id: alert.id, severity: 'RED', announce });
+    this.changes.push({ kind: 'RISE', id: alert.id, severity: 'RED', words, announce });
   }
 }
 

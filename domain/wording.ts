@@ -1,4 +1,4 @@
-import { dayMs, hourMs, localDateAt, localMinutesAt, minuteMs } from './zone.ts';
+import { dayMs, hourMs, localDateAt, localMinutesAt, minuteMs, offsetText } from './zone.ts';
 
 /** Values as text for people: with their unit and few digits. */
 
@@ -20,6 +20,12 @@ export function percentText(ratio: number): string {
   return `${Math.floor(ratio * 100 + percentRounding)} %`;
 }
 
+/** "81.9 MB", "12.3 GB": rounded down, so that space below a limit never reads as the limit. */
+export function spaceText(bytes: number): string {
+  const [value, unit] = bytes >= 1e9 ? [bytes / 1e9, 'GB'] : [bytes / 1e6, 'MB'];
+  return `${(Math.floor(value * 10) / 10).toFixed(1)} ${unit}`;
+}
+
 /** "40 s", "35 min", "11 h", "3 days": rounded down, so that "24 h" never appears too early. */
 export function durationText(durationMs: number): string {
   if (durationMs < minuteMs) return `${Math.floor(durationMs / 1_000)} s`;
@@ -28,22 +34,23 @@ export function durationText(durationMs: number): string {
   return `${Math.floor(durationMs / dayMs)} days`;
 }
 
-/** "2026-06-01 13:40", by the plant's clock. */
+/** "2026-06-01 13:40 UTC+2": by the clock of a zone. */
 export function localTimeText(atMs: number, timezone: string): string {
-  return `${localDateAt(atMs, timezone)} ${clockText(atMs, timezone)}`;
+  return `${localDateAt(atMs, timezone)} ${clockText(atMs, timezone)} ${offsetText(atMs, timezone)}`;
 }
 
-/** "13:40", by the plant's clock. */
+/** "13:40": by the clock of a zone, which its reader must know. */
 export function clockText(atMs: number, timezone: string): string {
   const minutes = localMinutesAt(atMs, timezone);
   const digits = (value: number): string => String(value).padStart(2, '0');
   return `${digits(Math.floor(minutes / 60))}:${digits(minutes % 60)}`;
 }
 
-/** "13:40" of today, "2026-05-31 13:40" of another day. */
+/** "13:40 UTC+2" of today, "2026-05-31 13:40 UTC+2" of another day. */
 export function sinceText(atMs: number, timezone: string, nowMs: number): string {
   const isToday = localDateAt(atMs, timezone) === localDateAt(nowMs, timezone);
-  return isToday ? clockText(atMs, timezone) : localTimeText(atMs, timezone);
+  if (!isToday) return localTimeText(atMs, timezone);
+  return `${clockText(atMs, timezone)} ${offsetText(atMs, timezone)}`;
 }
 
 /** One decimal; an exponent only for absurdly large numbers of a vendor. */

@@ -8,6 +8,7 @@ import {
   isValidTimezone,
   localDateAt,
   localMinutesAt,
+  offsetText,
   startOfDayMs,
 } from './zone.ts';
 
@@ -15,6 +16,15 @@ const ms = (iso: string): number => Date.parse(iso);
 const iso = (at: number): string => new Date(at).toISOString();
 const hours = (date: string, timezone: string): number =>
   (endOfDayMs(date, timezone) - startOfDayMs(date, timezone)) / hourMs;
+
+test('an offset names the zone of a time, in summer, winter and by parts of an hour', () => {
+  const said = (text: string, zone: string) => offsetText(ms(text), zone);
+  expect(said('2026-06-01T00:00:00Z', 'Europe/Madrid')).toBe('UTC+2');
+  expect(said('2026-12-01T00:00:00Z', 'Europe/Madrid')).toBe('UTC+1');
+  expect(said('2026-12-01T00:00:00Z', 'Europe/London')).toBe('UTC');
+  expect(said('2026-12-01T00:00:00Z', 'America/St_Johns')).toBe('UTC-3:30');
+  expect(said('2026-12-01T00:00:00Z', 'Asia/Kathmandu')).toBe('UTC+5:45');
+});
 
 const zones = [
   'UTC',

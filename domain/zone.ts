@@ -10,6 +10,9 @@ export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
 export const dayMs = 24 * hourMs;
 
+/** The zone in which a reader wants all times; null: each plant's own. */
+export type ReaderZone = string | null;
+
 /** A calendar date of a place, `YYYY-MM-DD`. */
 export type LocalDate = string;
 
@@ -101,6 +104,14 @@ export function isValidTimezone(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** How far a zone's clock is from UTC at an instant: "UTC+2", "UTC-3:30", "UTC". */
+export function offsetText(atMs: number, timezone: string): string {
+  const [, sign = '', hours = '', minutes = ''] =
+    /^([+-])(\d\d):(\d\d)/.exec(zoned(atMs, timezone).offset) ?? [];
+  if (Number(hours) === 0 && Number(minutes) === 0) return 'UTC';
+  return `UTC${sign}${Number(hours)}${minutes === '00' ? '' : `:${minutes}`}`;
 }
 
 function zoned(atMs: number, timezone: string): Temporal.ZonedDateTime {

@@ -1,12 +1,13 @@
 import { createHash, createSecretKey } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { z } from 'zod';
 
 import type { MasterKey, MasterKeys } from '../db/sealing.ts';
 import { statusProfiles } from '../domain/daylight.ts';
+import { isValidTimezone, type ReaderZone } from '../domain/zone.ts';
 import { allQueues } from '../workflows/queues.ts';
 import { notificationProblems, notificationVariables } from './notifications.ts';
 
@@ -59,6 +60,13 @@ const wholeNumber = (min: number, max: number, what = 'a whole number') =>
     )
     .transform(Number);
 
+/** The parts of a comma-separated list. */
+const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
 const seconds = wholeNumber(1, 86_400, 'a whole number of seconds');
 
 /** Refuses text that is no URL here, because later errors would show the text with its password. */
@@ -71,6 +79,25 @@ const urlOf = (...schemes: string[]) =>
         message: `must be a URL that begins with ${schemes[0] ?? ''}:// (in a password, write # as %23, / as %2F, % as %25)`,
       },
     );
+
+/**
+ * Reads whose clock times follow: `plant` (each plant's own: null), `local` (this machine's), `utc` or the name of a zone;
+ * undefined for another text.
+ */
+export function parseZone(text: string): ReaderZone | undefined {
+  switch (text.toLowerCase()) {
+    case 'plant':
+      return null;
+    case 'local':
+      return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+    case 'utc':
+      return 'UTC';
+    default:
+      return isValidTimezone(text) ? text : undefined;
+  }
+}
+
+export const zoneChoice = 'plant, local, utc or the name of a zone, such as Europe/Amsterdam';
 
 /** The variables, their defaults and their meaning. `npm run gen` writes the README's table from this. */
 export const environmentSchema = z.object({
@@ -114,6 +141,13 @@ export const environmentSchema = z.object({
   INCIDENT_AFTER_SECONDS: seconds
     .default(300)
     .describe('an incident opens after this time, in at least two reconciliations'),
+  DISPLAY_ZONE: z
+    .string()
+    .refine((text) => parseZone(text) !== undefined, `must be ${zoneChoice}`)
+    .default('plant')
+    .describe(
+      "whose clock the times of commands follow, unless `--zone` says it: `plant` (each plant's own), `local` (this machine's), `utc` or the name of a zone",
+    ),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
@@ -121,12 +155,7 @@ export const environmentSchema = z.object({
   WORKER_QUEUES: z
     .string()
     .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((queue) => queue.trim())
-        .filter((queue) => queue !== ''),
-    )
+    .transform(listOf)
     .refine(
       (queues) => queues.every((queue) => allQueues.includes(queue)),
       `must be a comma-separated choice of ${allQueues.join(', ')}`,
@@ -144,6 +173,13 @@ export const environmentSchema = z.object({
     .optional()
     .describe(
       "host:port where the worker serves `/health` and `/metrics` (Prometheus; also those of Temporal's SDK); if empty, nowhere",
+    ),
+  WATCHED_FOLDERS: z
+    .string()
+    .default('')
+    .transform(listOf)
+    .describe(
+      "folders, comma-separated, whose disks `/health` watches: PostgreSQL's, for example; `npm start` adds its data folder",
     ),
   API_HOST: z.string().min(1).default('127.0.0.1').describe('address on which the API listens'),
   API_PORT: wholeNumber(0, 65_535, 'a port number')
@@ -320,6 +356,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
           REDIS_KEY_PREFIX: stack.redis_key_prefix,
           TEMPORAL_ADDRESS: stack.temporal_address,
           TEMPORAL_NAMESPACE: env['TEMPORAL_NAMESPACE'] || stack.temporal_namespace,
+          WATCHED_FOLDERS: [...new Set([...environment.WATCHED_FOLDERS, resolve(dataDir)])],
         };
   return { ...filled, dataDir, stack, masterKeys: masterKeysOf(filled, stack) };
 }

@@ -1,4 +1,5 @@
 import type { Component } from './diagnosis.ts';
+import { disks } from './disks.ts';
 import { loops, plantQueues, polling } from './plants/components.ts';
 import { servedQueue } from './queues.ts';
 import { reconciliation } from './reconciliation.ts';
@@ -10,6 +11,7 @@ export const components: readonly Component[] = [
   postgres,
   redis,
   temporal,
+  disks,
   ...plantQueues,
   servedQueue(fleetQueue),
   reconciliation,

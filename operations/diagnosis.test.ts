@@ -17,6 +17,7 @@ const services = {
   db: openDatabase({ url: 'postgresql://127.0.0.1:9/none' }),
   temporal: new Client({ connection: Connection.lazy({ address: '127.0.0.1:9' }) }),
   askRedis: null,
+  readDisks: async () => [],
   clock: () => 1_000,
 };
 const look = (answerMsMax = 1_000) => createLook(services, answerMsMax);

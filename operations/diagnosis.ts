@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
 import type { Database } from '../db/tables.ts';
+import type { DiskSpace } from './disks.ts';
 
 /**
  * The diagnosis of the running system. It judges the given components; `/health`, the System page, `heliograph status` and
@@ -34,6 +35,8 @@ export interface Services {
   temporal: Client;
   /** Rejects while Redis is away. null: no Redis is configured. */
   askRedis: (() => Promise<{ evictionPolicy: string | null }>) | null;
+  /** The disks of the watched folders; none: no folder is watched. */
+  readDisks: () => Promise<DiskSpace[]>;
   /** ms since the epoch. */
   clock: () => number;
 }

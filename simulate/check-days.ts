@@ -98,7 +98,13 @@ export class DaysCheck {
       brand !== 'HUAWEI' && shown.todayKwh !== null && wireMs <= nowMs + tenMinutesMs;
     // The adapter looks up the total of an empty plant in its month.
     const today = dateAt(nowMs, this.#vendor.life.place.timezone);
-    const kwh = shown.todayKwh ?? heard.series.findLast((day) => day.date === today)?.kwh ?? null;
+    const told = shown.todayKwh ?? heard.series.findLast((day) => day.date === today)?.kwh ?? null;
+    // Where the field is missing, or DELE's request of its own for it failed, there is none, and a sentence says so.
+    const isRefused =
+      summary.todayEnergyKwh === null &&
+      summary.refused.some(({ field }) => field === 'today_energy_kwh');
+    const isMissing = isRefused && (shown.spoilt === 'MISSING_FIELD' || brand === 'DELE');
+    const kwh = isMissing ? null : told;
     if (summary.todayEnergyKwh !== kwh)
       this.#fail(`the adapter reads ${summary.todayEnergyKwh} kWh where the vendor says ${kwh}`);
     const lifetimeKwh = shown.todayKwh === null ? null : shown.lifetimeKwh;

@@ -292,7 +292,7 @@ function seenBy(
   const isNew = values !== expected.lastShown;
   expected.lastShown = values;
   if (life.brand === 'HUAWEI') {
-    if (shown.isOnline && shown.powerW > 0 && shown.spoilt === null) return [nowMs];
+    if (shown.isOnline && shown.powerW > 0 && shown.spoilt !== 'IMPOSSIBLE_POWER') return [nowMs];
     // A refused total proves nothing.
     return isNew && booked?.bookedDate != null ? [null, nowMs] : [null];
   }

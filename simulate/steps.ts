@@ -21,6 +21,7 @@ import type { AlertsChanges, Booked, BookedPoll } from '../domain/plants/changes
 import { closingsPassed, nextClosing, totalsByTime } from '../domain/plants/closing.ts';
 import { decideDay } from '../domain/plants/day.ts';
 import { isPossibleDayEnergy } from '../domain/plants/energy.ts';
+import { refusesAccount } from '../domain/plants/failure.ts';
 import type { ClosingVerdict, PollResult } from '../domain/plants/facts.ts';
 import { decideClosing } from '../domain/plants/low-generation.ts';
 import type { LocalDate } from '../domain/zone.ts';
@@ -258,7 +259,7 @@ export class Steps {
     const before = store.readAlertsBefore(plantId, nowMs, booked?.seenAtMs ?? nowMs, sinceMs);
     const credentialsCurrent =
       args.result.kind !== 'FAILURE' ||
-      args.result.failure.type !== 'AUTH_FAILED' ||
+      !refusesAccount(args.result.failure) ||
       store.credentialsVersion === args.credentialsVersion;
     const result: PollResult =
       args.result.kind === 'READING' ? args.result : { ...args.result, credentialsCurrent };

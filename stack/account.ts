@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { run, type Account } from './process.ts';
+import type { Account } from './process.ts';
 import { StackError } from './stack-error.ts';
 
 /** Users that Linux and macOS have by default; the first that exists is used. */
@@ -25,12 +25,4 @@ export function unprivilegedAccount(): Account | null {
 function idOf(option: '-u' | '-g', name: string): number | null {
   const asked = spawnSync('id', [option, name], { encoding: 'utf8' });
   return asked.status === 0 ? Number(asked.stdout) : null;
-}
-
-/** Whether `account` can reach this folder and write in it: tried, because modes alone do not show it (ACLs, mounts). */
-export async function mayEnter(account: Account, folder: string): Promise<boolean> {
-  // By its full name: the account may not be able to enter folders of root's PATH.
-  const script = 'test -w "$1" && test -x "$1"';
-  const { code } = await run('/bin/sh', ['-c', script, 'sh', folder], { account });
-  return code === 0;
 }

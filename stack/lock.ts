@@ -1,8 +1,9 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
-import { messageOf, StackError } from './stack-error.ts';
+import { ownFile } from './data-dir.ts';
+import { codeOf, messageOf, StackError } from './stack-error.ts';
 
 export interface Lock {
   /** Releases the lock; may be called more than once. */
@@ -18,11 +19,12 @@ const held = new Set<DatabaseSync>();
 /**
  * Takes the lock of `file`, or returns null when a living process (this one included) holds it. It is SQLite's exclusive
  * lock, hence the kernel's: it ends with the process, however that dies. So there are no stale locks, and no races between
- * processes that detect one.
+ * processes that detect one. The file is for its owner alone, because everybody who can read it can hold a lock on it.
  */
 export function tryLock(file: string): Lock | null {
   let database: DatabaseSync;
   try {
+    makeOwnFile(file);
     database = new DatabaseSync(file);
   } catch (error) {
     throw new StackError(`cannot open the lock ${file}: ${messageOf(error)}`, { cause: error });
@@ -40,6 +42,16 @@ export function tryLock(file: string): Lock | null {
       if (held.delete(database)) database.close();
     },
   };
+}
+
+/** Opens only a file that is new: to close one would release the lock that this process may hold on it. */
+function makeOwnFile(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', ownFile));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    chmodSync(file, ownFile);
+  }
 }
 
 const lockPauseMs = 200;
@@ -67,7 +79,7 @@ export function claimDataDir(dataDir: string): Lock {
       `${dataDir} is in use by another Heliograph${ownerOf(ownerFile)}: stop that one, or choose another data folder.`,
     );
   }
-  writeFileSync(ownerFile, `${process.pid}\n`);
+  writeFileSync(ownerFile, `${process.pid}\n`, { mode: ownFile });
   return {
     release() {
       rmSync(ownerFile, { force: true });

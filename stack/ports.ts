@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { ownFile } from './data-dir.ts';
 import { StackError } from './stack-error.ts';
 
 /** The only address on which servers of the stack listen. */
@@ -69,7 +70,8 @@ export class PortBook {
   }
 
   #save(): void {
-    writeFileSync(`${this.#file}.new`, `${JSON.stringify(Object.fromEntries(this.#ports))}\n`);
+    const text = `${JSON.stringify(Object.fromEntries(this.#ports))}\n`;
+    writeFileSync(`${this.#file}.new`, text, { mode: ownFile });
     renameSync(`${this.#file}.new`, this.#file);
   }
 }

@@ -145,18 +145,24 @@ test(
 );
 
 test.runIf(isRoot())(
-  "for root, where the database's user may not enter, its files are put elsewhere and a line says where",
+  "for root, its files lie in the data folder, which the database's user may not enter",
   { timeout },
   async () => {
     // mkdtemp makes it for its owner alone, as root's home is.
     const dataDir = join(newFolder(), 'data');
-    mkdirSync(dataDir);
+    mkdirSync(dataDir, { mode: 0o700 });
     const first = await start(dataDir);
-    const elsewhere = realpathSync(join(dataDir, 'postgres'));
-    folders.push(elsewhere);
-    expect(elsewhere.startsWith(dataDir)).toBe(false);
-    expect(first.lines).toEqual([expect.stringContaining(`its data lies in ${elsewhere}`)]);
+    const files = join(dataDir, 'postgres', 'data');
+    expect(realpathSync(files)).toBe(files);
+    expect(statSync(files).uid).not.toBe(0);
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
+    expect(first.lines).toEqual([]);
     await query(first, 'CREATE TABLE kept AS SELECT 1 AS n');
+    // It reads its configuration again, from where it works now.
+    await query(first, "ALTER SYSTEM SET work_mem = '5MB'");
+    await query(first, 'SELECT pg_reload_conf()');
+    const workMem = () => query(first, "SELECT current_setting('work_mem') AS m");
+    await expect.poll(workMem, { timeout: 5_000 }).toEqual([{ m: '5MB' }]);
     await first.server.stop();
     const second = await start(dataDir);
     expect(await query(second, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   chownSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -9,10 +10,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { ownFile, ownFolder } from './data-dir.ts';
 import { loopback, type PortBook } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
-import { preparePostgresHome, type PostgresHome } from './postgres-home.ts';
+import { folderArgument, preparePostgresHome, type PostgresHome } from './postgres-home.ts';
 import { commandLineOf, processIdentity, run, type EndingStep } from './process.ts';
 import { endEarlier, endOrphan, sendSignal, ServerProcess, type ServerSpec } from './server.ts';
 import { startOnFreePorts } from './start.ts';
@@ -47,8 +49,8 @@ export interface Postgres {
 
 /** Starts PostgreSQL on 127.0.0.1, and first creates its files (database and superuser `heliograph`) if there are none. */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
-  const { dataDir, ephemeral, ports, log, signal } = options;
-  const home = await preparePostgresHome(dataDir, ephemeral, log);
+  const { dataDir, ports, log, signal } = options;
+  const home = preparePostgresHome(dataDir);
   const binaries = await findPostgresBinaries(home.account, options.cacheDir, log);
   const cluster: Cluster = { files: join(home.dir, 'data'), home, binaries, options };
   await endOrphan(name, join(dataDir, pidFileName), ending);
@@ -84,8 +86,12 @@ function specOf({ files, home, binaries, options }: Cluster, port: number): Serv
   return {
     name,
     command: binaries.postgres,
-    args: ['-D', files, '-p', String(port), ...settings.flatMap((each) => ['-c', each])],
-    cwd: home.dir,
+    args: [
+      `-D${folderArgument(files, home.account)}`,
+      `-p${port}`,
+      ...settings.flatMap((each) => ['-c', each]),
+    ],
+    cwd: files,
     account: home.account,
     logFile: join(dataDir, 'postgres.log'),
     pidFile: join(dataDir, pidFileName),
@@ -128,8 +134,7 @@ async function endForeignPostmaster(cluster: string): Promise<void> {
   if (lines === null || !Number.isInteger(pid) || pid <= 1) return;
   const identity = processIdentity(pid);
   if (identity === null) return;
-  const command = commandLineOf(pid);
-  if (!command.includes('postgres') || !command.includes(cluster)) {
+  if (!commandLineOf(pid).includes('postgres') || !isIn(pid, cluster)) {
     // PostgreSQL ignores the number of its parent process and then checks the file's shared memory. Removing the file would
     // skip that check.
     lines[pidFileLines.pid] = String(process.pid);
@@ -149,11 +154,18 @@ function endStrayChildren(cluster: string): void {
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || !commandLineOf(pid).startsWith('postgres: ')) continue;
-    try {
-      if (readlinkSync(`/proc/${entry}/cwd`) === cluster) sendSignal(pid, 'SIGKILL');
-    } catch {
-      // Another user's, or already gone.
-    }
+    if (isIn(pid, cluster)) sendSignal(pid, 'SIGKILL');
+  }
+}
+
+/** Whether a PostgreSQL works on these files: they are its working directory. Without /proc its command line names them. */
+function isIn(pid: number, cluster: string): boolean {
+  if (process.platform !== 'linux') return commandLineOf(pid).includes(cluster);
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === cluster;
+  } catch {
+    // Another user's, or already gone.
+    return false;
   }
 }
 
@@ -166,7 +178,7 @@ async function prepareCluster(cluster: Cluster): Promise<string> {
   const password = randomBytes(24).toString('base64url');
   if (isThere) await single(cluster, `ALTER ROLE ${userName} PASSWORD '${password}';`);
   else await createCluster(cluster, password);
-  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  writeFileSync(passwordFile, `${password}\n`, { mode: ownFile });
   return password;
 }
 
@@ -180,17 +192,24 @@ async function createCluster(cluster: Cluster, password: string): Promise<void> 
   }
   const unfinished = join(home.dir, unfinishedPrefix);
   const passwordFile = `${unfinished}.password`;
-  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-  if (home.account) chownSync(passwordFile, home.account.uid, home.account.gid);
-  const args = ['-D', unfinished, '-U', userName, `--pwfile=${passwordFile}`];
+  mkdirSync(unfinished, { mode: ownFolder });
+  writeFileSync(passwordFile, `${password}\n`, { mode: ownFile });
+  if (home.account !== null) {
+    const { uid, gid } = home.account;
+    for (const path of [unfinished, passwordFile]) chownSync(path, uid, gid);
+  }
+  const args = ['-D', folderArgument(unfinished, home.account), '-U', userName];
+  args.push(`--pwfile=${join('..', basename(passwordFile))}`);
   args.push('--auth=scram-sha-256', '--encoding=UTF8');
   // The same order and case rules on every machine, whatever its locale.
   args.push('--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8');
   if (options.ephemeral) args.push('--no-sync');
   try {
-    const { account } = home;
-    const { signal } = options;
-    const { code, output } = await run(binaries.initdb, args, { account, signal });
+    const { code, output } = await run(binaries.initdb, args, {
+      cwd: unfinished,
+      account: home.account,
+      signal: options.signal,
+    });
     if (code !== 0)
       throw new StackError(`cannot initialise PostgreSQL in ${home.dir}:\n${output.trim()}`);
   } finally {
@@ -202,8 +221,9 @@ async function createCluster(cluster: Cluster, password: string): Promise<void> 
 
 /** Runs one line of SQL on files that no server uses. */
 async function single({ files, home, binaries, options }: Cluster, sql: string): Promise<void> {
-  const args = ['--single', '-j', '-D', files, 'postgres'];
+  const args = ['--single', '-j', '-D', folderArgument(files, home.account), 'postgres'];
   const { code, output } = await run(binaries.postgres, args, {
+    cwd: files,
     account: home.account,
     input: `${sql}\n\n`,
     signal: options.signal,

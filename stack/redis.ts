@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { ownFolder } from './data-dir.ts';
 import { loopback, type PortBook } from './ports.ts';
 import { findOnPath, type EndingStep } from './process.ts';
 import { endOrphan, ServerProcess } from './server.ts';
@@ -67,7 +68,7 @@ export async function startRedis(options: RedisOptions): Promise<Redis> {
 
 function startOwn(program: string, { dataDir, ports, log, signal }: RedisOptions): Promise<Redis> {
   const folder = join(dataDir, 'redis');
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: ownFolder });
   return startOnFreePorts(signal, async () => {
     const port = await ports.claim('redis');
     const server = new ServerProcess({

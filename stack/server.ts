@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ofOthers, ownFile } from './data-dir.ts';
 import {
   dyingWithParent,
   endProcess,
@@ -87,9 +88,19 @@ export class ServerProcess implements ManagedServer {
   #pid = 0;
   /** It serves and was not asked to end, so an end is unexpected. */
   #expected = false;
+  /** Called when the server has ended by itself after it served. */
+  onUnexpectedEnd: () => void = () => {};
 
   constructor(spec: ServerSpec) {
     this.#spec = spec;
+  }
+
+  get name(): string {
+    return this.#spec.name;
+  }
+
+  get logFile(): string {
+    return this.#spec.logFile;
   }
 
   get pid(): number {
@@ -135,11 +146,12 @@ export class ServerProcess implements ManagedServer {
   async #startOnce(untilMs: number, signal: AbortSignal | undefined): Promise<void> {
     const { name, logFile, pidFile } = this.#spec;
     setAsideBigLog(logFile);
-    const log = openSync(logFile, 'a', 0o600);
+    const log = openSync(logFile, 'a', ownFile);
     const logStart = statSync(logFile).size;
     const child = await this.#spawn(log);
     const pid = this.#pid;
-    writeFileSync(pidFile, JSON.stringify({ pid, identity: processIdentity(pid) }));
+    const known = JSON.stringify({ pid, identity: processIdentity(pid) });
+    writeFileSync(pidFile, known, { mode: ownFile });
     try {
       while (this.#child === child) {
         signal?.throwIfAborted();
@@ -166,14 +178,15 @@ export class ServerProcess implements ManagedServer {
   async #spawn(log: number): Promise<ChildProcess> {
     const { name, command, args, cwd, account, ending, pidFile } = this.#spec;
     const [file, prefix] = dyingWithParent(ending[0]?.signal ?? 'SIGTERM', command);
-    const child = spawn(file, [...prefix, ...args], {
+    const options: SpawnOptions = {
       cwd,
       env: { ...this.#spec.env, ...serverEnvironment() },
       // In its own process group: a terminal's Ctrl-C reaches only this process, which stops servers in order.
       detached: true,
       stdio: ['ignore', log, log],
       ...(account ? { uid: account.uid, gid: account.gid } : {}),
-    });
+    };
+    const child = withOwnMask(() => spawn(file, [...prefix, ...args], options));
     try {
       await once(child, 'spawn');
     } catch (error) {
@@ -193,9 +206,20 @@ export class ServerProcess implements ManagedServer {
         this.#spec.log(
           `${name} (process ${child.pid}) has ended by itself (${endSignal ?? `exit code ${code}`}); its log: ${this.#spec.logFile}`,
         );
+        this.onUnexpectedEnd();
       }
     });
     return child;
+  }
+}
+
+/** The files of a child that `start` forks are for its user alone. */
+function withOwnMask(start: () => ChildProcess): ChildProcess {
+  const usual = process.umask(ofOthers);
+  try {
+    return start();
+  } finally {
+    process.umask(usual);
   }
 }
 

@@ -115,6 +115,9 @@ function argumentsOf(options: TemporalOptions, ports: TemporalPorts): string[] {
     // Each time skip waits for this interval.
     config['history.timerProcessorMaxTimeShift'] = '"10ms"';
   }
+  // start-dev always serves an HTTP API, which takes writes from any web page that a browser shows (it checks no Origin). No
+  // request can name this host, so the API refuses them all. The Web UI and every client speak gRPC.
+  config['frontend.httpAllowedHosts'] = '["switched off"]';
   // OFF loses data with the machine, NORMAL and OFF neither with the process.
   const pragmas = ['journal_mode=WAL', `synchronous=${ephemeral ? 'OFF' : 'NORMAL'}`];
   return [

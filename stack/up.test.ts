@@ -1,5 +1,13 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -119,10 +127,22 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Also those of which the stack tells nothing, such as PostgreSQL's own children. */
+/** Also those of which the stack tells nothing, such as PostgreSQL's own children, which work in its folder. */
 function processesMentioning(text: string): string[] {
   const listed = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' });
-  return listed.stdout.split('\n').filter((line) => line.includes(text));
+  const lines = listed.stdout.split('\n').filter((line) => line.trim() !== '');
+  return lines.filter((line) =>
+    `${line} ${workingFolder(line.trim().split(' ')[0])}`.includes(text),
+  );
+}
+
+function workingFolder(pid: string | undefined): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    // Without /proc, another user's, or already gone.
+    return '';
+  }
 }
 
 describe('a running stack', { timeout: 2 * startLimitMs }, () => {

@@ -1,17 +1,19 @@
-import { accessSync, constants, existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { unprivilegedAccount } from './account.ts';
 import { cacheFolder, type PlacesEnvironment } from './cache.ts';
+import { makeDataDir } from './data-dir.ts';
+import { keepRunning } from './keep.ts';
 import { claimDataDir } from './lock.ts';
 import { PortBook } from './ports.ts';
 import { startPostgres } from './postgres.ts';
 import { embeddedPackageDir } from './postgres-binaries.ts';
 import { startRedis } from './redis.ts';
-import type { ManagedServer } from './server.ts';
+import type { ManagedServer, ServerProcess } from './server.ts';
 import { messageOf, StackError } from './stack-error.ts';
 import { startTemporal } from './temporal.ts';
 import { findTemporal, installedTemporal } from './temporal-binary.ts';
 
+export { DataDirError } from './data-dir.ts';
 export { StackError } from './stack-error.ts';
 export type { ManagedServer } from './server.ts';
 
@@ -24,7 +26,7 @@ export interface StackEnvironment extends PlacesEnvironment {
 }
 
 export interface StackOptions {
-  /** The folder of all data; created if missing. */
+  /** The folder of all data; created if missing, and then for its user alone. */
   dataDir: string;
   /** Receives lines for people about slow steps and surprises. */
   log: (line: string) => void;
@@ -36,6 +38,8 @@ export interface StackOptions {
   temporalUi?: boolean;
   /** For tests: written data survive the death of the servers, but not of the machine. */
   ephemeral?: boolean;
+  /** Servers that end by themselves are started again; default false. */
+  restart?: boolean;
   /** Aborts the start: started servers stop, and `bringUpStack` rejects. */
   signal?: AbortSignal;
 }
@@ -55,6 +59,10 @@ export interface Stack {
   temporal: ManagedServer | null;
   /** The `temporal` program (server and CLI); null if there is none and none was needed. */
   temporalBinary: string | null;
+  /** Aborted when a server ends so often that it is not started again; the reason is a StackError. */
+  broken: AbortSignal;
+  /** Resolves when no server is being started again. */
+  untilWhole(): Promise<void>;
   /** Stops all started servers within 8 s; may be called more than once. */
   stop(): Promise<void>;
 }
@@ -81,16 +89,21 @@ export async function bringUpStack(options: StackOptions): Promise<Stack> {
   checkPrerequisites(env);
   const dataDir = makeDataDir(options.dataDir);
   const lock = claimDataDir(dataDir);
-  const started: ManagedServer[] = [];
+  const started: ServerProcess[] = [];
+  let keeper = keepRunning([], options.log);
   const stop = async (): Promise<void> => {
     try {
+      await keeper.stop();
       await stopAll(started);
     } finally {
       lock.release();
     }
   };
   try {
-    return { ...(await startAll(options, env, dataDir, started)), stop };
+    const services = await startAll(options, env, dataDir, started);
+    if (options.restart === true) keeper = keepRunning(started, options.log);
+    const { broken, untilWhole } = keeper;
+    return { ...services, broken, untilWhole, stop };
   } catch (error) {
     await stop();
     if (options.signal?.aborted) throw new StackError('stopped while the servers were starting.');
@@ -103,8 +116,8 @@ async function startAll(
   options: StackOptions,
   env: StackEnvironment,
   dataDir: string,
-  started: ManagedServer[],
-): Promise<Omit<Stack, 'stop'>> {
+  started: ServerProcess[],
+): Promise<Omit<Stack, 'stop' | 'broken' | 'untilWhole'>> {
   const { log, ephemeral = false } = options;
   const { signal, start } = createStarter(options, started);
   const ports = new PortBook(join(dataDir, 'ports.json'), dataDir);
@@ -152,10 +165,10 @@ async function startAll(
 }
 
 /** `start` adds what it started to `started`, and announces a slow start. One failure aborts all starts through `signal`. */
-function createStarter(options: StackOptions, started: ManagedServer[]) {
+function createStarter(options: StackOptions, started: ServerProcess[]) {
   const giveUp = new AbortController();
   const signal = AbortSignal.any([giveUp.signal, ...(options.signal ? [options.signal] : [])]);
-  const start = async <T extends { server: ManagedServer | null }>(
+  const start = async <T extends { server: ServerProcess | null }>(
     name: string,
     run: () => Promise<T>,
   ): Promise<T> => {
@@ -185,19 +198,4 @@ async function stopAll(servers: ManagedServer[]): Promise<void> {
 function complete(env: StackEnvironment): StackEnvironment {
   const { PATH, XDG_CACHE_HOME, HOME } = process.env;
   return { PATH, XDG_CACHE_HOME, HOME, ...env };
-}
-
-/** Its real path: stored facts must not depend on how the path was written. */
-function makeDataDir(dataDir: string): string {
-  const wanted = resolve(dataDir);
-  try {
-    mkdirSync(dirname(wanted), { recursive: true });
-    if (!existsSync(wanted)) mkdirSync(wanted, { mode: 0o700 });
-    accessSync(wanted, constants.W_OK | constants.X_OK);
-    return realpathSync(wanted);
-  } catch (error) {
-    throw new StackError(`cannot use the data folder ${wanted}: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
 }

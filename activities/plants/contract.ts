@@ -1,4 +1,4 @@
-import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
+import type { Booked, BookedPoll, PollOutcome } from '../../domain/plants/changes.ts';
 import type { ClosingVerdict } from '../../domain/plants/facts.ts';
 import type {
   Brand,
@@ -109,8 +109,7 @@ export interface BackfillResult {
   failure: VendorFailure | null;
 }
 
-export interface ReconcileArgs
-  extends PollKey, Omit<BookedPoll, 'outcome' | 'errorType' | 'error'> {
+export interface ReconcileArgs extends PollKey, Omit<BookedPoll, keyof PollOutcome> {
   nowMs: number;
   result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
   credentialsVersion: number | null;

@@ -92,7 +92,10 @@ export async function fillDays(
   if (before === null) throw gone(plantId);
   const { plant, credentials, heldByIncident } = before;
   if (heldByIncident !== null)
-    return { days: [], failure: { type: 'AUTH_FAILED', message: credentialsHeld(plant.brand) } };
+    return {
+      days: [],
+      failure: { type: 'AUTH_FAILED', scope: 'ACCOUNT', message: credentialsHeld(plant.brand) },
+    };
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(seriesMsMax)]);
   try {
     const ref = vendorPlant(plant);

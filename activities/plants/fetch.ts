@@ -71,7 +71,7 @@ export async function answerWithoutVendor(
       kind: 'VENDOR_FAILURE',
       nowMs,
       durationMs: 0,
-      failure: { type: 'AUTH_FAILED', message: credentialsHeld(plant.brand) },
+      failure: { type: 'AUTH_FAILED', scope: 'ACCOUNT', message: credentialsHeld(plant.brand) },
       // No version of the credentials: this failure pauses no account, even if the incident ends meanwhile.
       credentialsVersion: null,
       asked: false,
@@ -140,6 +140,7 @@ export async function askVendor(
     if (limit?.aborted === true) {
       return failed({
         type: 'NETWORK_TIMEOUT',
+        scope: 'CLOUD',
         message: `the vendor's answers took longer than ${regularFetchMsMax / 1000} s in all`,
       });
     }

@@ -4,8 +4,9 @@ import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
 import { playPlant } from '../../cli/demo/play.ts';
 import { findPlant, listPlants } from '../../db/plants/plants.ts';
+import { scopeOf } from '../../domain/plants/failure.ts';
 import { incidentLimits } from '../../domain/plants/incidents.ts';
-import type { AdapterErrorType } from '../../domain/plants/plant.ts';
+import type { AdapterErrorType, FailureScope } from '../../domain/plants/plant.ts';
 import { hourMs, minuteMs } from '../../domain/zone.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
 import { database, test } from '../../test/support/test-database.ts';
@@ -18,6 +19,10 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** What HUAWEI answers with; null: as recorded. */
 let failsWith: AdapterErrorType | null = null;
+/** What its failure is about; null: what its type meant before failures had a scope. */
+let about: FailureScope | null = null;
+/** With a rate limit: how long the path is closed. */
+let closedForMs: number | null = null;
 /** Vendor calls by plant, of `getPlantSummary`. */
 let calls: string[] = [];
 let nowMs = startMs;
@@ -27,6 +32,8 @@ beforeEach(async () => {
   for (const table of ['poll_logs', 'plants', 'brand_incidents'] as const)
     await db.deleteFrom(table).execute();
   failsWith = null;
+  about = null;
+  closedForMs = null;
   calls = [];
   nowMs = startMs;
   for (const [index, id] of plantIds.entries()) {
@@ -59,7 +66,13 @@ const player = () =>
         getDailyEnergySeries: (...args) => adapter.getDailyEnergySeries(...args),
         getPlantSummary: async (...args) => {
           calls.push(options.plant.vendorPlantId);
-          if (failsWith !== null) throw new AdapterError(failsWith, 'as the test wants it');
+          if (failsWith !== null)
+            throw new AdapterError(
+              failsWith,
+              about ?? scopeOf({ type: failsWith }),
+              'as wanted',
+              closedForMs === null ? {} : { retryAfterMs: closedForMs },
+            );
           return adapter.getPlantSummary(...args);
         },
       };
@@ -140,6 +153,51 @@ describe('a brand that does not answer', () => {
     failsWith = 'PLANT_NOT_FOUND';
     await live(60);
     expect(await incidents()).toEqual([]);
+  });
+});
+
+describe('failures that say nothing of the brand', () => {
+  test.each<[AdapterErrorType, FailureScope]>([
+    ['AUTH_FAILED', 'PLANT'],
+    ['AUTH_FAILED', 'REQUEST'],
+    ['UNKNOWN', 'REQUEST'],
+    ['RATE_LIMIT_EXCEEDED', 'REQUEST'],
+  ])(
+    '%s with scope %s: no incident, nothing paused, each plant asks for a person',
+    async (type, scope) => {
+      failsWith = type;
+      about = scope;
+      await live(60);
+      expect(await incidents()).toEqual([]);
+      expect(new Set(await statuses())).toEqual(new Set(['ACTIVE']));
+      const raised = await database.db
+        .selectFrom('alerts')
+        .select(['type', 'vendor_alarm_code', 'message'])
+        .execute();
+      expect(raised).toHaveLength(plantIds.length);
+      for (const alert of raised)
+        expect(alert).toMatchObject({
+          type: 'API_ERROR',
+          vendor_alarm_code: 'POLL',
+          message: expect.stringContaining('as wanted'),
+        });
+      const [plant] = await listPlants(database.db, { ids: ['h-1'] });
+      expect(plant).toMatchObject({ incident_since: null });
+    },
+  );
+});
+
+test('a path that a rate limit keeps closed is no incident either, while nobody is asked', async () => {
+  failsWith = 'RATE_LIMIT_EXCEEDED';
+  about = 'REQUEST';
+  closedForMs = hourMs;
+  await live(45);
+  expect(calls).toHaveLength(plantIds.length);
+  expect(await incidents()).toEqual([]);
+  expect((await findPlant(database.db, 'h-1'))?.last_poll).toMatchObject({
+    errorType: 'RATE_LIMIT_EXCEEDED',
+    errorScope: 'REQUEST',
+    attempts: 0,
   });
 });
 

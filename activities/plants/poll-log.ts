@@ -36,6 +36,7 @@ export function pollLogRow(
     attempts: args.attempts,
     slots_missed: null,
     adapter_error_type: args.errorType,
+    adapter_error_scope: args.errorScope ?? null,
     error: args.error,
     power_w: booked?.powerW ?? null,
     today_energy_kwh: booked?.todayEnergyKwh ?? null,

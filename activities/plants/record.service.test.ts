@@ -201,6 +201,37 @@ describe('the alert step', () => {
     ]);
   });
 
+  test('a refusal of one plant pauses nothing, and its scope is kept', async () => {
+    const { activities } = testActivities(database);
+    const { version } = await database.db
+      .selectFrom('integration_credentials')
+      .select('version')
+      .executeTakeFirstOrThrow();
+    const failure = { type: 'AUTH_FAILED', scope: 'PLANT', message: 'not authorised' } as const;
+    const { poll } = await activities.reconcileAlerts(
+      reconcileArgs(slotMs, {
+        result: { kind: 'FAILURE', failure },
+        booked: null,
+        credentialsVersion: version,
+      }),
+    );
+    expect(await findPlant(database.db, plantId)).toMatchObject({
+      integration_status: 'ACTIVE',
+      consecutive_failures: 1,
+      last_poll: { errorType: 'AUTH_FAILED', errorScope: 'PLANT', error: 'not authorised' },
+    });
+    await activities.writePollLog({
+      ...poll,
+      plantId,
+      slotMs,
+      jobType: 'POLL',
+      trigger: 'SCHEDULE',
+      requestedAtMs: null,
+    });
+    const [log] = await listPollLogs(database.db, plantId, 1);
+    expect(log).toMatchObject({ adapter_error_type: 'AUTH_FAILED', adapter_error_scope: 'PLANT' });
+  });
+
   test("credentials that were replaced meanwhile are not paused for the old ones' refusal", async () => {
     const { activities } = testActivities(database);
     const { version } = await database.db

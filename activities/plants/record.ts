@@ -13,6 +13,7 @@ import { findClaims, readDayBefore, writeLiveDay } from '../../db/plants/snapsho
 import { decideAlerts, outcomeOf } from '../../domain/plants/alerts.ts';
 import type { AlertsChanges, BookedPoll } from '../../domain/plants/changes.ts';
 import type { AlertsBefore, PollResult } from '../../domain/plants/facts.ts';
+import { refusesAccount } from '../../domain/plants/failure.ts';
 import { decideDay } from '../../domain/plants/day.ts';
 import type {
   EvaluateArgs,
@@ -209,7 +210,7 @@ async function decide(db: Db, args: ReconcileArgs): Promise<Step> {
 }
 
 function isRefused({ result }: ReconcileArgs): boolean {
-  return result.kind === 'FAILURE' && result.failure.type === 'AUTH_FAILED';
+  return result.kind === 'FAILURE' && refusesAccount(result.failure);
 }
 
 /** Whether the tried credentials are still the account's. */

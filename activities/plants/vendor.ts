@@ -1,7 +1,7 @@
 import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import type { Credentials, PlantRef, VendorAdapter } from '../../adapters/clouds/contract.ts';
 import { SessionStore } from '../../adapters/clouds/session.ts';
-import type { Brand } from '../../domain/plants/plant.ts';
+import type { Brand, FailureScope } from '../../domain/plants/plant.ts';
 import type { VendorFailure } from '../../domain/plants/reading.ts';
 import type { SealedCredentials } from '../../db/plants/credentials.ts';
 import type { PlantRow } from '../../db/plants/plants.ts';
@@ -35,8 +35,8 @@ type Path = 'getPlantSummary' | 'getDailyEnergySeries' | 'getAlarmsSince';
 interface AccountState {
   session: SessionStore;
   credentialsVersion: number;
-  /** When the vendor's rate limit of a path ends, ms since the epoch. */
-  closedUntilMs: Map<Path, number>;
+  /** The vendor's rate limits of paths: when each ends, ms since the epoch, and what it is about. */
+  closed: Map<Path, { untilMs: number; scope: FailureScope }>;
 }
 
 /** No request was made: the account has no credentials, or a rate limit closes its path. */
@@ -67,7 +67,7 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
   function stateOf(accountId: string, credentialsVersion: number): AccountState {
     const known = accounts.get(accountId);
     if (known?.credentialsVersion === credentialsVersion) return known;
-    const fresh = { session: new SessionStore(), credentialsVersion, closedUntilMs: new Map() };
+    const fresh = { session: new SessionStore(), credentialsVersion, closed: new Map() };
     accounts.set(accountId, fresh);
     return fresh;
   }
@@ -76,7 +76,7 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
     async withVendor(plant, sealed, { nowMs, signal }, run) {
       const { accountId, brand } = plant;
       if (sealed === null)
-        throw new NotAsked('AUTH_FAILED', `account ${accountId} has no credentials yet`);
+        throw new NotAsked('AUTH_FAILED', 'ACCOUNT', `account ${accountId} has no credentials yet`);
       const account = stateOf(accountId, sealed.version);
       const credentials = openCredentials(deps.masterKeys, sealed);
       const { session } = account;
@@ -90,10 +90,12 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
 /** The adapter behind the account's gates: a rate limit closes its path until it ends. */
 function gated(adapter: VendorAdapter, account: AccountState, nowMs: number): VendorAdapter {
   async function pass<Result>(path: Path, ask: () => Promise<Result>): Promise<Result> {
-    const retryAfterMs = (account.closedUntilMs.get(path) ?? 0) - nowMs;
-    if (retryAfterMs > 0)
+    const closed = account.closed.get(path);
+    const retryAfterMs = (closed?.untilMs ?? 0) - nowMs;
+    if (closed !== undefined && retryAfterMs > 0)
       throw new NotAsked(
         'RATE_LIMIT_EXCEEDED',
+        closed.scope,
         `the vendor's rate limit closes this path of the account for another ${Math.ceil(retryAfterMs / 1000)} s`,
         { retryAfterMs },
       );
@@ -101,7 +103,8 @@ function gated(adapter: VendorAdapter, account: AccountState, nowMs: number): Ve
       return await ask();
     } catch (error) {
       if (error instanceof AdapterError && error.type === 'RATE_LIMIT_EXCEEDED') {
-        account.closedUntilMs.set(path, nowMs + (error.retryAfterMs ?? rateLimitMsDefault));
+        const untilMs = nowMs + (error.retryAfterMs ?? rateLimitMsDefault);
+        account.closed.set(path, { untilMs, scope: error.scope });
       }
       throw error;
     }
@@ -125,8 +128,14 @@ export function credentialsHeld(brand: Brand): string {
 /** A vendor's error as a value; null for any other error. */
 export function vendorFailure(error: unknown): VendorFailure | null {
   if (!(error instanceof AdapterError)) return null;
-  const { type, message, retryAfterMs } = error;
-  return { type, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const { type, scope, certain, message, retryAfterMs } = error;
+  return {
+    type,
+    scope,
+    ...(certain ? {} : { certain }),
+    message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }
 
 export function vendorPlant(row: PlantRow): VendorPlant {

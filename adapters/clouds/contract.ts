@@ -1,4 +1,5 @@
 import type { AdapterErrorType, Brand } from '../../domain/plants/plant.ts';
+import type { CredentialForm } from '../../domain/plants/credential-form.ts';
 import type { LocalDate } from '../../domain/zone.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../domain/plants/reading.ts';
 import type { SessionStore } from './session.ts';
@@ -11,7 +12,7 @@ export interface PlantRef {
   timezone: string;
 }
 
-/** The opened credentials of one vendor account; which fields exist is each brand's `credentialFields`. Never logged. */
+/** The opened credentials of one vendor account; which fields exist is each brand's `CredentialForm`. Never logged. */
 export type Credentials = Readonly<Record<string, string>>;
 
 /** What a vendor allows and can say, as data. */
@@ -68,9 +69,7 @@ export interface AdapterDeps {
 }
 
 /** One entry of the registry. */
-export interface AdapterDefinition {
+export interface AdapterDefinition extends CredentialForm {
   brand: Brand;
-  /** The fields that `heliograph plants credentials` asks for, in order; all are required and secret. */
-  credentialFields: readonly string[];
   create(deps: AdapterDeps): VendorAdapter;
 }

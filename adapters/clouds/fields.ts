@@ -1,11 +1,12 @@
 import type {
   AlarmsAnswer,
   DailyEnergy,
+  RefusedField,
   VendorAlarm,
   VendorSeverity,
 } from '../../domain/plants/reading.ts';
 import type { LocalDate } from '../../domain/zone.ts';
-import { invalidFormat } from './adapter-error.ts';
+import { ImpossibleEnergy, invalidFormat } from './adapter-error.ts';
 
 /** Texts with which vendors say "no value" (Solis "--", Huawei "N/A"). */
 const noValueTexts = new Set(['', '-', '--', 'n/a', 'null']);
@@ -26,7 +27,7 @@ export function toNumber(value: unknown): number | null {
  * An energy without which an answer is useless, in the vendor's unit.
  *
  * @param sentinels Values by which the vendor says "not fitted".
- * @throws AdapterError INVALID_DATA_FORMAT when it is absent, no finite number, negative, or a sentinel.
+ * @throws AdapterError INVALID_DATA_FORMAT when it is absent; ImpossibleEnergy when it is no finite number, negative, or a sentinel.
  */
 export function requireEnergyKwh(
   value: unknown,
@@ -35,12 +36,39 @@ export function requireEnergyKwh(
 ): number {
   const energyKwh = toNumber(value);
   if (energyKwh === null) throw invalidFormat(`${what} is missing`);
-  if (!Number.isFinite(energyKwh)) throw invalidFormat(`${what} is not a finite number`);
-  if (energyKwh < 0) throw invalidFormat(`${what} is negative`);
+  if (!Number.isFinite(energyKwh)) throw new ImpossibleEnergy(`${what} is not a finite number`);
+  if (energyKwh < 0) throw new ImpossibleEnergy(`${what} is negative`);
   if (sentinels.includes(energyKwh)) {
-    throw invalidFormat(`${what} is the vendor's value for "not fitted"`);
+    throw new ImpossibleEnergy(`${what} is the vendor's value for "not fitted"`);
   }
   return energyKwh;
+}
+
+/**
+ * Today's energy. Where the vendor does not say it, null and a sentence, if another field shows what the plant is.
+ *
+ * @param known Whether state, lifetime energy or power is known.
+ * @throws AdapterError INVALID_DATA_FORMAT for an energy that cannot be, and for a missing one of a plant of which nothing is known.
+ */
+export function todayEnergyKwhOf(
+  value: unknown,
+  what: string,
+  { known, refused, sentinels }: TodayContext,
+): number | null {
+  if (toNumber(value) === null && known) {
+    refused.push({
+      field: 'today_energy_kwh',
+      sentence: `Today's energy is missing in the vendor's answer (${what}).`,
+    });
+    return null;
+  }
+  return requireEnergyKwh(value, what, sentinels);
+}
+
+interface TodayContext {
+  known: boolean;
+  refused: RefusedField[];
+  sentinels?: readonly number[];
 }
 
 /** As `requireEnergyKwh`, but null where the vendor says "no value". */

@@ -30,9 +30,16 @@ export function troubleByStatus(
 ): AdapterError | null {
   const { status } = response;
   if (status === 429) {
-    return new AdapterError('RATE_LIMIT_EXCEEDED', `${what}: HTTP 429, called too often`, {
-      retryAfterMs: retryAfterMs(response, now) ?? windowMs,
-    });
+    return new AdapterError(
+      'RATE_LIMIT_EXCEEDED',
+      'ACCOUNT',
+      `${what}: HTTP 429, called too often`,
+      {
+        retryAfterMs: retryAfterMs(response, now) ?? windowMs,
+      },
+    );
   }
-  return status >= 500 ? new AdapterError('VENDOR_ERROR', `${what}: HTTP ${status}`) : null;
+  return status >= 500
+    ? new AdapterError('VENDOR_ERROR', 'CLOUD', `${what}: HTTP ${status}`)
+    : null;
 }

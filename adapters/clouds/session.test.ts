@@ -56,7 +56,7 @@ describe('SessionStore', () => {
     const store = new SessionStore();
     const { login, count, give, fail } = controlledLogin();
     const asked = [store.acquire(null, login), store.acquire(null, login)];
-    fail(new AdapterError('AUTH_FAILED', 'login: refused'));
+    fail(new AdapterError('AUTH_FAILED', 'ACCOUNT', 'login: refused'));
     for (const outcome of await Promise.allSettled(asked)) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: { type: 'AUTH_FAILED' } });
     }
@@ -115,6 +115,8 @@ describe('SessionStore', () => {
 });
 
 describe('AccountSession', () => {
+  const denied = { scope: 'PLANT', message: 'path: denied' } as const;
+
   /** An account whose n-th login gives the token `n`, and what was requested with which token. */
   function account() {
     let logins = 0;
@@ -130,28 +132,32 @@ describe('AccountSession', () => {
       async ({ token }: Session) => {
         requested.push(token);
         if (taken.includes(token)) return `answer to ${token}`;
-        throw new AdapterError('AUTH_FAILED', 'the session is gone', { sessionExpired: true });
+        throw new AdapterError('AUTH_FAILED', 'ACCOUNT', 'the session is gone', {
+          sessionExpired: true,
+        });
       };
     return { ofAccount, request, requested };
   }
 
   test('logs in before the first request only', async () => {
     const { ofAccount, request, requested } = account();
-    expect(await ofAccount.call(request('1'), 'denied')).toBe('answer to 1');
-    await ofAccount.call(request('1'), 'denied');
+    expect(await ofAccount.call(request('1'), denied)).toBe('answer to 1');
+    await ofAccount.call(request('1'), denied);
     expect(requested).toEqual(['1', '1']);
   });
 
   test('renews an expired session once and sends the request again', async () => {
     const { ofAccount, request, requested } = account();
-    expect(await ofAccount.call(request('2'), 'denied')).toBe('answer to 2');
+    expect(await ofAccount.call(request('2'), denied)).toBe('answer to 2');
     expect(requested).toEqual(['1', '2']);
   });
 
   test('calls it AUTH_FAILED where the renewed session is called expired as well', async () => {
     const { ofAccount, request, requested } = account();
-    await expect(ofAccount.call(request(), 'path: denied')).rejects.toMatchObject({
+    await expect(ofAccount.call(request(), denied)).rejects.toMatchObject({
       type: 'AUTH_FAILED',
+      scope: 'PLANT',
+      certain: false,
       message: 'path: denied',
       sessionExpired: false,
       cause: { message: 'the session is gone' },
@@ -161,19 +167,19 @@ describe('AccountSession', () => {
 
   test('spends no login where none can help', async () => {
     const { ofAccount, request, requested } = account();
-    await expect(ofAccount.call(request('2'), 'no right', 0)).rejects.toThrow('no right');
+    await expect(ofAccount.call(request('2'), denied, 0)).rejects.toThrow('path: denied');
     expect(requested).toEqual(['1']);
   });
 
   test('passes every other error on', async () => {
     const { ofAccount } = account();
-    const error = new AdapterError('VENDOR_ERROR', 'HTTP status 500');
-    await expect(ofAccount.call(() => Promise.reject(error), 'denied')).rejects.toBe(error);
+    const error = new AdapterError('VENDOR_ERROR', 'CLOUD', 'HTTP status 500');
+    await expect(ofAccount.call(() => Promise.reject(error), denied)).rejects.toBe(error);
   });
 
   test('logs in anew when it is asked to, though the session is good', async () => {
     const { ofAccount, request } = account();
-    await ofAccount.call(request('1'), 'denied');
+    await ofAccount.call(request('1'), denied);
     expect((await ofAccount.logIn()).token).toBe('2');
   });
 });

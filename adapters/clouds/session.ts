@@ -1,3 +1,4 @@
+import type { FailureScope } from '../../domain/plants/plant.ts';
 import { AdapterError } from './adapter-error.ts';
 
 /** What a login gave: the token, and the host that the vendor wants further calls on. Never logged, never stored. */
@@ -13,6 +14,8 @@ export interface Session {
  * is still the one that failed, so that plants of one account do not log each other out.
  */
 export class SessionStore {
+  /** Paths that the vendor asked to leave alone, each until when, ms: for vendors that count requests by path. */
+  readonly restingUntilMs = new Map<string, number>();
   #current: Session | null = null;
   #login: Promise<Session> | null = null;
 
@@ -51,10 +54,26 @@ export class SessionStore {
     try {
       this.#current = await this.#login;
       return this.#current;
+    } catch (error) {
+      if (error instanceof AdapterError) loginErrors.add(error);
+      throw error;
     } finally {
       this.#login = null;
     }
   }
+}
+
+const loginErrors = new WeakSet<AdapterError>();
+
+/** Whether a login failed so. Without a session nothing else of the account can be asked, and vendors count wrong passwords. */
+export function isOfLogin(error: AdapterError): boolean {
+  return loginErrors.has(error);
+}
+
+/** What it means that a session is called expired although no new login can help, as `message` says. */
+export interface Denial {
+  scope: FailureScope;
+  message: string;
 }
 
 /**
@@ -84,13 +103,14 @@ export class AccountSession {
   /**
    * What `request` gives with the account's session; an expired session is renewed, and the request sent again.
    *
-   * @param denied The sentence of the AUTH_FAILED that is thrown where the session is called expired after the last renewal.
+   * @param denied The AUTH_FAILED that is thrown where the session is called expired after the last renewal. The login was
+   * accepted, so that its scope is concluded.
    * @param renewals 0 where a new login cannot help: the first call of expiry is AUTH_FAILED at once.
    * @throws AdapterError of the login or of `request`.
    */
   async call<T>(
     request: (session: Session) => Promise<T>,
-    denied: string,
+    denied: Denial,
     renewals: 0 | 1 = 1,
   ): Promise<T> {
     let session = await this.#store.acquire(null, this.#login, this.#signal);
@@ -99,7 +119,10 @@ export class AccountSession {
         return await request(session);
       } catch (error) {
         if (!(error instanceof AdapterError && error.sessionExpired)) throw error;
-        if (left === 0) throw new AdapterError('AUTH_FAILED', denied, { cause: error });
+        if (left === 0) {
+          const { scope, message } = denied;
+          throw new AdapterError('AUTH_FAILED', scope, message, { certain: false, cause: error });
+        }
       }
       session = await this.#store.acquire(session, this.#login, this.#signal);
     }
@@ -118,7 +141,7 @@ export function requireCredential(
 ): string {
   const value = credentials[name];
   if (value !== undefined && !isAbsent(value)) return value;
-  throw new AdapterError('AUTH_FAILED', `the account's credentials lack ${name}`);
+  throw new AdapterError('AUTH_FAILED', 'ACCOUNT', `the account's credentials lack ${name}`);
 }
 
 /** The promise's outcome, or the signal's reason, whichever comes first. */

@@ -67,7 +67,7 @@ describe('send', () => {
   });
 
   test('passes the failures of the transport on', async () => {
-    const error = new AdapterError('NETWORK_TIMEOUT', 'no route to the vendor');
+    const error = new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'no route to the vendor');
     const signal = new AbortController().signal;
     await expect(send(failing(error), request, signal)).rejects.toBe(error);
   });

@@ -47,6 +47,7 @@ export async function send(
     if (limit.aborted) {
       throw new AdapterError(
         'NETWORK_TIMEOUT',
+        'CLOUD',
         `the vendor did not answer within ${requestTimeoutMs / 1000} s`,
         { cause: error },
       );

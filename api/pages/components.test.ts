@@ -31,9 +31,9 @@ describe('figures', () => {
 test('a time is said by the clock today, with its weekday this week, with its date before', () => {
   const nowMs = Date.parse('2026-06-05T12:00:00Z');
   const said = (text: string) => whenText(Date.parse(text), 'Europe/Lisbon', nowMs);
-  expect(said('2026-06-05T08:10:00Z')).toBe('09:10');
-  expect(said('2026-06-04T08:10:00Z')).toBe('Thu 09:10');
-  expect(said('2026-05-04T08:10:00Z')).toBe('2026-05-04 09:10');
+  expect(said('2026-06-05T08:10:00Z')).toBe('09:10 UTC+1');
+  expect(said('2026-06-04T08:10:00Z')).toBe('Thu 09:10 UTC+1');
+  expect(said('2026-05-04T08:10:00Z')).toBe('2026-05-04 09:10 UTC+1');
 });
 
 describe('the address of the fleet', () => {
@@ -66,7 +66,9 @@ describe('the strip of slots', () => {
   ] as const;
 
   test('says in words what its shapes show', () => {
-    expect(stripText(slots, 'UTC')).toBe('Last 3 slots: 1 ok, 1 failed (08:10), 1 missed (08:20)');
+    expect(stripText(slots, 'UTC')).toBe(
+      'Last 3 slots: 1 ok, 1 failed (08:10), 1 missed (08:20), times UTC',
+    );
     expect(stripText([], 'UTC')).toBe('No slot has been due yet');
   });
 

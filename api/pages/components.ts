@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 
 import { clockText, localTimeText } from '../../domain/wording.ts';
-import { localDateAt } from '../../domain/zone.ts';
+import { localDateAt, offsetText } from '../../domain/zone.ts';
 
 /** The small parts of every page, as pure functions. */
 
@@ -187,22 +187,27 @@ export function clockSeconds(atMs: number, timezone: string): string {
   return `${clockText(atMs, timezone)}:${String(seconds).padStart(2, '0')}`;
 }
 
-/** "09:10" of the same local day, "Fri 14:02" within a week, else "2026-06-01 13:40". */
-export function whenText(atMs: number, timezone: string, nowMs: number): string {
-  if (localDateAt(atMs, timezone) === localDateAt(nowMs, timezone))
-    return clockText(atMs, timezone);
+/** "09:10 UTC+2" of the same local day, "Fri 14:02 UTC+2" within a week, else "2026-06-01 13:40 UTC+2". */
+export function whenText(
+  atMs: number,
+  timezone: string,
+  nowMs: number,
+  clock: (atMs: number, timezone: string) => string = clockText,
+): string {
+  const text = `${clock(atMs, timezone)} ${offsetText(atMs, timezone)}`;
+  const date = localDateAt(atMs, timezone);
+  if (date === localDateAt(nowMs, timezone)) return text;
   const days = Math.abs(nowMs - atMs) / 86_400_000;
-  if (days >= 6) return localTimeText(atMs, timezone);
-  const weekday = new Date(`${localDateAt(atMs, timezone)}T00:00:00Z`).getUTCDay();
-  return `${weekdays[weekday]} ${clockText(atMs, timezone)}`;
+  const weekday = weekdays[new Date(`${date}T00:00:00Z`).getUTCDay()] ?? date;
+  return `${days >= 6 ? date : weekday} ${text}`;
 }
 
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
 
-/** An instant in the plant's local time, with the ISO instant in an attribute for machines. */
+/** An instant by the clock of a zone, with the ISO instant in an attribute for machines. */
 export function time(atMs: number, timezone: string, nowMs: number): Html {
   const iso = new Date(atMs).toISOString();
-  return html`<time datetime="${iso}" title="${localTimeText(atMs, timezone)} ${timezone}"
+  return html`<time datetime="${iso}" title="${localTimeText(atMs, timezone)} (${timezone})"
     >${whenText(atMs, timezone, nowMs)}</time
   >`;
 }

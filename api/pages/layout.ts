@@ -1,7 +1,9 @@
 import { html } from 'hono/html';
 
 import type { Role } from '../../db/tables.ts';
+import type { ReaderZone } from '../../domain/zone.ts';
 import { type Html, logo } from './components.ts';
+import { choiceOf, zoneWords } from './reader-zone.ts';
 
 /** The viewer of the page; null before the sign-in. */
 export interface Viewer {
@@ -30,6 +32,10 @@ export interface PageFrame {
   /** The link in the header that is this page. */
   section: 'fleet' | 'alerts' | 'system' | null;
   viewer: Viewer;
+  /** Whose clock its times follow. */
+  zone: ReaderZone;
+  /** The path of the page, to which the choice of the zone leads back. */
+  path: string;
   assets: AssetUrls;
   /** When the page was rendered; shown if a refresh fails. */
   renderedAt: string;
@@ -82,6 +88,7 @@ export function page(frame: PageFrame, content: Html): Html {
             <summary><span>${viewer.email}</span></summary>
             <div class="sheet">
               <p>${viewer.role}</p>
+              ${zoneForm(frame)}
               <a href="/password">Change password</a>
               <form method="post" action="/logout"><button type="submit">Sign out</button></form>
             </div>
@@ -97,6 +104,36 @@ export function page(frame: PageFrame, content: Html): Html {
         </main>
       </body>
     </html>`;
+}
+
+/** The choice of whose clock times follow. */
+function zoneForm({ zone, path }: PageFrame): Html {
+  const chosen = choiceOf(zone);
+  return html`<form class="zone" method="post" action="/zone">
+    <input type="hidden" name="back" value="${path}" />
+    <label
+      ><span>Times</span
+      ><select id="zone" name="zone">
+        ${Object.entries(zoneWords).map(
+          ([choice, words]) =>
+            html`<option value="${choice}" ${choice === chosen ? html`selected` : ''}>
+              ${words}
+            </option>`,
+        )}
+      </select></label
+    >
+    <label
+      ><span>Own zone</span
+      ><input
+        id="own-zone"
+        name="own"
+        value="${chosen === 'own' ? zone : ''}"
+        placeholder="Europe/Amsterdam"
+        maxlength="100"
+        autocomplete="off"
+    /></label>
+    <button type="submit">Show times so</button>
+  </form>`;
 }
 
 /** A small page with one item: sign-in, a new password, or an error. */

@@ -17,6 +17,8 @@ import { clockSeconds, type Html } from './components.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
 import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
+import { readerZoneOf } from './reader-zone.ts';
+import { zoneRoutes } from './zone-routes.ts';
 import { plantContent } from '../plants/pages/plant.ts';
 import { readPlantPage } from '../plants/pages/plant-data.ts';
 import { systemContent } from '../system/page.ts';
@@ -44,13 +46,15 @@ export function pageRoutes(
     content: Html,
   ): Promise<Response> {
     const renderedAt = `${clockSeconds(deps.clock(), 'UTC')} UTC`;
-    return answerPage(c, page({ ...frame, viewer: person, assets, renderedAt, refreshS }, content));
+    const { pathname, search } = new URL(c.req.url);
+    const reader = { viewer: person, zone: readerZoneOf(c), path: pathname + search };
+    return answerPage(c, page({ ...frame, ...reader, assets, renderedAt, refreshS }, content));
   }
 
   routes.get('/', async (c) => {
     const person = await viewerOf(c);
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
-    const view = await readFleetPage(deps, fleet, person, query);
+    const view = await readFleetPage(deps, fleet, { person, zone: readerZoneOf(c) }, query);
     // The address bar shows the short form of what the form sent.
     const isRenewal = c.req.header('x-renewal') !== undefined;
     if (c.req.header('hx-request') === 'true' && !isRenewal)
@@ -60,7 +64,8 @@ export function pageRoutes(
 
   routes.get('/plants/:id', async (c) => {
     const person = await viewerOf(c);
-    const view = await readPlantPage(deps, person, c.req.param('id'));
+    const read = await readPlantPage(deps, person, c.req.param('id'));
+    const view = { ...read, zone: readerZoneOf(c) };
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
     return show(c, person, frame, plantContent(view));
   });
@@ -75,15 +80,15 @@ export function pageRoutes(
     );
     const url = new URL(c.req.url);
     const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;
-    const nowMs = deps.clock();
+    const reader = { nowMs: deps.clock(), zone: readerZoneOf(c) };
     const rows = tab === 'resolved' ? [] : scopedRows(await fleet.read(), plantScope(person));
     const content = alertsContent({
       tab,
-      ...groupByIncident(found.rows, rows, nowMs),
+      ...groupByIncident(found.rows, rows, reader),
       mayAct: viewerMay(person).act,
       href: url.pathname + url.search,
       nextHref: found.nextAfter === null ? null : older,
-      nowMs,
+      ...reader,
     });
     return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
   });
@@ -92,10 +97,12 @@ export function pageRoutes(
 
   routes.get('/system', async (c) => {
     const person = await staffOf(c);
-    const content = await systemContent(deps, await readHealth(), systemPanels);
+    const zone = readerZoneOf(c) ?? 'UTC';
+    const content = await systemContent(deps, await readHealth(), systemPanels, zone);
     return show(c, person, { title: 'System', section: 'system', charts: true }, content);
   });
 
+  routes.route('/', zoneRoutes(deps));
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));
   return routes;

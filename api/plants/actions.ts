@@ -1,6 +1,7 @@
 import { ScheduleOverlapPolicy } from '@temporalio/client';
 
 import { decideCredentials } from '../../db/plants/decisions.ts';
+import { describeForm, readCredentials } from '../../domain/plants/credential-form.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import type { PlantDraft } from '../../domain/plants/plant-draft.ts';
 import {
@@ -149,17 +150,16 @@ async function startLoops({ temporal, log }: ApiDeps): Promise<void> {
   }
 }
 
-/** Checks that the credentials have exactly the fields of the brand's login. Throws Problem 422, which repeats no value. */
+/** The credentials to use or store, if they fit the brand's login. Throws Problem 422, which repeats no value. */
 export function checkCredentials(
-  deps: Pick<ApiDeps, 'credentialFields'>,
+  deps: Pick<ApiDeps, 'credentialForms'>,
   brand: Brand,
   credentials: OpenedCredentials,
 ): OpenedCredentials {
-  const fields = deps.credentialFields[brand];
-  const missing = fields.filter((field) => (credentials[field] ?? '') === '');
-  const isOther = Object.keys(credentials).some((field) => !fields.includes(field));
-  if (missing.length === 0 && !isOther) return credentials;
-  const message = `must hold ${fields.join(', ')} and nothing else`;
+  const form = deps.credentialForms[brand];
+  const read = readCredentials(form, credentials);
+  if (read.ok) return read.credentials;
+  const message = `must hold ${describeForm(form)} and nothing else`;
   throw new Problem('invalid-request', `credentials of ${brand} ${message}.`, {
     extra: { errors: [{ in: 'json', path: 'credentials', message }] },
   });

@@ -101,7 +101,7 @@ export function fleetPage(
 
 export type FleetTotals = ReturnType<typeof fleetTotals>;
 
-/** The whole of a fleet in figures. Plants that were not polled in time are counted apart from the colours. */
+/** Plants in figures: a fleet, or those of it that a filter leaves. Plants that were not polled in time are counted apart from the colours. */
 export function fleetTotals(rows: readonly FleetRow[]) {
   const polled = Map.groupBy(rows, (row) => (row.stale ? 'STALE' : row.status));
   const count = (kind: Status | 'STALE'): number => polled.get(kind)?.length ?? 0;

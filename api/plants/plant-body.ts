@@ -45,7 +45,13 @@ export const credentialsSchema = z
       .max(credentialsLengthMax)
       .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be without control characters'),
   )
-  .openapi({ type: 'object', additionalProperties: { type: 'string' }, example: {} });
+  .openapi({
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    example: {},
+    description:
+      'The fields depend on the brand. A choice, such as `portal` of GOODWE, may be left out; a refusal names its values.',
+  });
 
 export const newPlantSchema = z
   .strictObject({

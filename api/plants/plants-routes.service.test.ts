@@ -86,6 +86,38 @@ describe('GET /plants', () => {
     expect(await found('stale=false&status=GREY')).toEqual([]);
   });
 
+  test('totals are of the plants that match the filters', async () => {
+    await add('a', { customer_id: 'noord' });
+    await add('b', { customer_id: 'noord', brand: 'HUAWEI' });
+    await add('c', { customer_id: 'sul' });
+    await api.db
+      .updateTable('plants')
+      .set({ status: 'RED' })
+      .where('id', 'in', ['b', 'c'])
+      .execute();
+    const totalsOf = async (query: string) =>
+      (await ask(operator, 'GET', `/plants?${query}`)).body.totals;
+    expect(await totalsOf('customer=noord')).toMatchObject({ plants: 2, red: 1, grey: 1 });
+    expect(await totalsOf('customer=noord&status=RED')).toMatchObject({
+      plants: 1,
+      red: 1,
+      grey: 0,
+    });
+    expect(await totalsOf('limit=1')).toMatchObject({ plants: 3, red: 2 });
+  });
+
+  test('says of no plant that it waits for its first reading beside energy of a day', async () => {
+    await add('a', { brand: 'HUAWEI' });
+    const sentence = async () => (await ask(operator, 'GET', '/plants/a')).body.status_sentence;
+    expect(await sentence()).toMatch(/^Waiting for the first reading since .*UTC/);
+    const day = { plant_id: 'a', date: '2026-06-10', today_energy_kwh: 347.8, slot: new Date() };
+    await api.db
+      .insertInto('metric_snapshots')
+      .values({ ...day, quality: 'BACKFILLED', complete: true })
+      .execute();
+    expect(await sentence()).toMatch(/^Not seen producing yet since .*UTC/);
+  });
+
   test('shows a customer nothing of others, not even in the totals', async () => {
     await add('mine', { customer_id: 'noord' });
     await add('theirs', { customer_id: 'zuid' });
@@ -272,14 +304,33 @@ describe('a plant', () => {
       integration_status: 'DISABLED_BY_OPERATOR',
       paused_until: until,
       pause_reason: 'works',
+      paused_by: operator,
+      status_sentence: expect.stringMatching(
+        /^Paused by operator@example.org until .*: “works”\.$/,
+      ),
     });
     expect((await ask(operator, 'POST', '/plants/a/poll')).status).toBe(409);
     expect((await ask(operator, 'POST', '/plants/a/resume')).status).toBe(200);
-    expect((await ask(operator, 'POST', '/plants/a/silence', { until })).status).toBe(200);
-    expect((await ask(operator, 'GET', '/plants/a')).body).toMatchObject({
-      integration_status: 'ACTIVE',
+    expect(
+      (await ask(operator, 'POST', '/plants/a/silence', { until, reason: 'dust' })).status,
+    ).toBe(200);
+    const alert = { type: 'OFFLINE', severity: 'RED', state: 'NEW', message: 'm' } as const;
+    const seen = { started_at: new Date(), last_seen_at: new Date() };
+    await api.db
+      .insertInto('alerts')
+      .values({ plant_id: 'a', ...alert, ...seen })
+      .execute();
+    const silence = {
       alerts_silenced_until: until,
+      alerts_silenced_by: operator,
+      alerts_silence_reason: 'dust',
+    };
+    const resumed = { integration_status: 'ACTIVE', paused_by: null, ...silence };
+    expect((await ask(operator, 'GET', '/plants/a')).body).toMatchObject({
+      ...resumed,
+      alerts: [resumed],
     });
+    expect((await ask(operator, 'GET', '/alerts?plant=a')).body.alerts).toMatchObject([resumed]);
     const past = new Date(api.clock.nowMs - 1).toISOString();
     expect((await ask(operator, 'POST', '/plants/a/silence', { until: past })).status).toBe(422);
     const log = await api.db
@@ -314,6 +365,17 @@ describe('a plant', () => {
     });
     expect(wrong.status).toBe(422);
     expect(answer.text + wrong.text + JSON.stringify(api.logged)).not.toContain('canary');
+  });
+
+  test('names the allowed values of a choice, and not the one that was sent', async () => {
+    const answer = await ask(admin, 'POST', '/integrations/test', {
+      brand: 'GOODWE',
+      vendor_plant_id: '5e3f0c1a-7b2d-4c8e-9f11-000000000001',
+      credentials: { account: 'a', password: 'b', portal: 'canary-4' },
+    });
+    expect(answer.status).toBe(422);
+    expect(answer.text).toContain('portal (SEMS or SEMS_PLUS; SEMS_PLUS if left out)');
+    expect(answer.text).not.toContain('canary');
   });
 
   test('has its days, its ledger and its power read by its own calendar', async () => {

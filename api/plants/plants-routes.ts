@@ -42,7 +42,7 @@ const totalsSchema = z
     yesterday_energy_kwh: z.number(),
     today_energy_kwh: z.number(),
     newest_poll_at: instantSchema.nullable(),
-    monitoring_stopped: z.boolean(),
+    monitoring_stopped: z.boolean().openapi({ description: 'of all plants, whatever the filters' }),
   })
   .openapi('FleetTotals');
 
@@ -86,7 +86,7 @@ const list = createRoute({
           next_cursor: z.string().nullable(),
         })
         .openapi('FleetPage'),
-      'one page, and the totals of the whole fleet',
+      'one page, and the totals of the plants that match the filters',
     ),
     ...problems(...reading),
   },
@@ -154,7 +154,10 @@ function pageText(fleet: Fleet, scope: PlantScope, query: ListQuery): string {
   });
   const text = JSON.stringify({
     taken_at: new Date(fleet.takenAtMs).toISOString(),
-    totals: jsonOf(totalsSchema, fleetTotals(rows)),
+    totals: jsonOf(totalsSchema, {
+      ...fleetTotals(matching),
+      monitoring_stopped: fleetTotals(rows).monitoring_stopped,
+    }),
     matching: matching.length,
     plants: page.rows.map((row) => fleetRowJson(row, fleet.takenAtMs)),
     next_cursor: writeCursor(cursorOf, page.next),

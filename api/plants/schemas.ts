@@ -5,6 +5,7 @@ import type { PollLogRow } from '../../db/plants/poll-logs.ts';
 import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
 import {
   adapterErrorTypes,
+  failureScopes,
   brands,
   integrationStatuses,
   statuses,
@@ -39,6 +40,17 @@ export const plantIdParam = z.object({
     .openapi({ param: { name: 'id', in: 'path' }, example: 'solis-canal' }),
 });
 
+/** Whether people hold a plant back, its polls or the announcements of its alerts: who, until when, and why. */
+const heldSchema = {
+  integration_status: z.enum(integrationStatuses),
+  paused_until: nullableInstant,
+  pause_reason: z.string().nullable(),
+  paused_by: z.string().nullable(),
+  alerts_silenced_until: nullableInstant,
+  alerts_silenced_by: z.string().nullable(),
+  alerts_silence_reason: z.string().nullable(),
+};
+
 export const fleetRowSchema = z
   .object({
     id: z.string(),
@@ -53,10 +65,7 @@ export const fleetRowSchema = z
     installed_capacity_kw: nullableNumber,
     poll_interval_s: z.int(),
     status_profile: z.enum(statusProfiles),
-    integration_status: z.enum(integrationStatuses),
-    paused_until: nullableInstant,
-    pause_reason: z.string().nullable(),
-    alerts_silenced_until: nullableInstant,
+    ...heldSchema,
     activated_at: nullableInstant,
     status: statusSchema,
     status_reason: z.string().openapi({ example: 'SEEN_RECENTLY' }),
@@ -122,6 +131,10 @@ export const pollSchema = z
     attempts: z.int(),
     slots_missed: z.int().nullable(),
     adapter_error_type: z.enum(adapterErrorTypes).nullable(),
+    adapter_error_scope: z.enum(failureScopes).nullable().openapi({
+      description:
+        "what a failed poll is about: our request, the plant, the account or the vendor's cloud",
+    }),
     error: z.string().nullable(),
     power_w: nullableNumber,
     today_energy_kwh: nullableNumber,
@@ -142,6 +155,7 @@ export const alertSchema = z
     plant_name: z.string(),
     brand: brandSchema,
     timezone: z.string(),
+    ...heldSchema,
     type: alertTypeSchema,
     vendor_alarm_code: z.string().nullable(),
     device_sn: z.string().nullable(),

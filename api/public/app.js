@@ -116,6 +116,13 @@
     }
   });
 
+  // --- Whose clock times follow ---------------------------------------------------------------------------------------
+
+  /** A reader who has named no zone is offered that of the browser. */
+  const ownZone = document.getElementById('own-zone');
+  if (ownZone?.value === '')
+    ownZone.value = new Intl.DateTimeFormat().resolvedOptions().timeZone ?? '';
+
   // --- Charts ------------------------------------------------------------------------------------------------------
 
   /** The drawn charts by their element: { plot, source } */

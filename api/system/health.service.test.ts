@@ -5,6 +5,7 @@ import { addPlant } from '../../test/support/fleet.ts';
 import { fleet, test } from '../../test/support/test-fleet.ts';
 import { openDatabase } from '../../db/database.ts';
 import { components } from '../../operations/components.ts';
+import { diskReader } from '../../operations/disks.ts';
 import { pulse } from '../../operations/plants/figures.ts';
 import { createHealth } from './health.ts';
 
@@ -174,6 +175,28 @@ describe('health', () => {
     expect(text + JSON.stringify(own.logged)).not.toMatch(/127\.0\.0\.1|canary/);
     await own.close();
     await db.destroy();
+  });
+
+  test('a disk that is nearly full is degraded, and the answer says which and how full', async () => {
+    const readDisks = diskReader(['/srv/data'], async () => ({
+      bsize: 4_096,
+      blocks: 10_000_000,
+      bavail: 20_000,
+    }));
+    const own = await createTestApi({ db: fleet.db, temporal: fleet.client, readDisks });
+    const answer = await own.app.request('/health');
+    await own.close();
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({
+      state: 'degraded',
+      checks: expect.arrayContaining([
+        expect.objectContaining({
+          name: 'disk',
+          state: 'degraded',
+          figure: 'The disk of /srv/data has 81.9 MB of 40.9 GB left.',
+        }),
+      ]),
+    });
   });
 
   test('asks each service once, however many ask at once', async () => {

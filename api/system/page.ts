@@ -1,7 +1,16 @@
 import { html } from 'hono/html';
 
+import { offsetText } from '../../domain/zone.ts';
 import type { ApiDeps } from '../deps.ts';
-import { column, type Column, type Html, mark, statusMark, table } from '../pages/components.ts';
+import {
+  clockSeconds,
+  column,
+  type Column,
+  type Html,
+  mark,
+  statusMark,
+  table,
+} from '../pages/components.ts';
 import type { Diagnosis, Finding, Look, State } from '../../operations/diagnosis.ts';
 import { databaseVersions, temporalVersion } from '../../operations/servers.ts';
 
@@ -18,13 +27,13 @@ const stateSentences: Readonly<Record<State, string>> = {
   down: 'It does not work.',
 };
 
-const checkColumns: readonly Column<Finding>[] = [
+const checkColumns = (zone: string): readonly Column<Finding>[] => [
   column('check', '', ({ component }) => component),
   column('state', '', ({ state }) => statusMark(marks[state], state)),
   column('figure', '', ({ sentence }) => sentence),
-  column('taken (UTC)', 'w2', ({ takenAtMs }) => {
-    const iso = new Date(takenAtMs).toISOString();
-    return html`<time datetime="${iso}">${iso.slice(11, 19)}</time>`;
+  column('taken', 'w2', ({ takenAtMs }) => {
+    const text = `${clockSeconds(takenAtMs, zone)} ${offsetText(takenAtMs, zone)}`;
+    return html`<time datetime="${new Date(takenAtMs).toISOString()}">${text}</time>`;
   }),
   column('what to do', '', ({ advice }) => advice ?? html`<span class="muted">–</span>`),
 ];
@@ -33,6 +42,7 @@ export async function systemContent(
   { version }: Pick<ApiDeps, 'version'>,
   { state, findings, look }: Diagnosis,
   panels: readonly SystemPanel[],
+  zone: string,
 ): Promise<Html> {
   const [database, temporal, ...figures] = await Promise.all([
     look(databaseVersions),
@@ -51,7 +61,7 @@ export async function systemContent(
         ${mark(marks[state])}<b>${state}</b><span>${stateSentences[state]}</span>
       </p>
     </div>
-    ${table({ className: 'checks', caption: 'Checks' }, findings, checkColumns)} ${figures}
+    ${table({ className: 'checks', caption: 'Checks' }, findings, checkColumns(zone))} ${figures}
     <h2 class="space">Versions</h2>
     <dl class="facts">
       ${versions.map(

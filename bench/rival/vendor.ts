@@ -62,11 +62,13 @@ export function createVendorStub(settings: VendorSettings): typeof createFixture
           const mood = draw(plant.vendorPlantId);
           if (mood.kind === 'HANG') {
             await pause(requestTimeoutMs, signal);
-            throw new AdapterError('NETWORK_TIMEOUT', 'the vendor did not answer');
+            throw new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'the vendor did not answer');
           }
           await pause(mood.latencyMs, signal);
           if (mood.kind === 'RATE_LIMIT')
-            throw new AdapterError('RATE_LIMIT_EXCEEDED', 'too many requests', { retryAfterMs });
+            throw new AdapterError('RATE_LIMIT_EXCEEDED', 'ACCOUNT', 'too many requests', {
+              retryAfterMs,
+            });
           const summary = await adapter.getPlantSummary(plant);
           isAnswered = true;
           return summary;

@@ -1,5 +1,6 @@
 import type { NewPlant } from '../../db/plants/plants.ts';
 import { brands, type Brand } from '../../domain/plants/plant.ts';
+import { hourMs } from '../../domain/zone.ts';
 
 /** The demo's fleet: twelve plants with known faults, three of each brand, and any number of ordinary plants. */
 
@@ -15,7 +16,7 @@ export interface DemoPlant extends Pick<
   | 'installed_capacity_kw'
   | 'customer_id'
 > {
-  /** Plants of a brand share one login, except the plant whose login fails. */
+  /** Plants of a brand share one login, except the plant whose login fails and the one that SEMS+ serves. */
   account: string;
   /** False: waits for its documents and is not polled yet. */
   active: boolean;
@@ -28,6 +29,14 @@ const place = (timezone: string, latitude: number, longitude: number) => ({
   latitude,
   longitude,
 });
+
+/** The account that SEMS+ serves; the other accounts of GoodWe are of SEMS. */
+const semsPlusAccount = 'goodwe-plus';
+
+/** What the credentials of an account choose, besides their secrets. */
+export const demoChoices: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  [semsPlusAccount]: { portal: 'SEMS_PLUS' },
+};
 
 /** What most of the demo's plants have in common. */
 const usual = { active: true, installed_capacity_kw: 10 };
@@ -53,10 +62,12 @@ const described: readonly Described[] = [
   },
   {
     id: 'solis-silent',
-    name: 'Silent for 26 hours',
+    name: 'Silent logger',
+    strict: true,
     brand: 'SOLIS',
     customer_id: 'sul',
-    vendor_plant_id: '1298491919448631803',
+    // Ends with the instant of its last measurement: see `demoPlantsAt`.
+    vendor_plant_id: '129849192',
     ...place('Australia/Sydney', -33.87, 151.21),
   },
   {
@@ -88,8 +99,9 @@ const described: readonly Described[] = [
     id: 'goodwe-wharf',
     name: 'Wharf Store',
     brand: 'GOODWE',
+    account: semsPlusAccount,
     customer_id: 'noord',
-    vendor_plant_id: '5e3f0c1a-7b2d-4c8e-9f10-000000000001',
+    vendor_plant_id: '5e3f0c1a-7b2d-4c8e-9f11-000000000001',
     ...place('Australia/Adelaide', -34.93, 138.6),
   },
   {
@@ -136,12 +148,24 @@ const described: readonly Described[] = [
   },
 ];
 
-/** The twelve plants. `fixtures/<brand>/plants.json` names the scenario of each vendor plant id. */
-export const demoPlants = described.map((plant): DemoPlant => ({
-  ...usual,
-  account: mainAccount(plant.brand),
-  ...plant,
-}));
+/** The silent plant of a new demo was measured last so long ago; from then on its silence grows, ms. */
+const silentForMs = 26 * hourMs;
+
+/**
+ * The twelve plants of a demo that begins at an instant. `fixtures/<brand>/plants.json` names the scenario of each vendor
+ * plant id.
+ */
+export function demoPlantsAt(beginsAtMs: number): DemoPlant[] {
+  const silentSinceS = Math.floor((beginsAtMs - silentForMs) / 1_000);
+  return described.map((plant): DemoPlant => ({
+    ...usual,
+    account: mainAccount(plant.brand),
+    ...plant,
+    ...(plant.id === 'solis-silent'
+      ? { vendor_plant_id: `${plant.vendor_plant_id}${silentSinceS}` }
+      : {}),
+  }));
+}
 
 function mainAccount(brand: Brand): string {
   return `${brand.toLowerCase()}-main`;

@@ -14,6 +14,8 @@ export interface Player {
   setClock(ms: number): void;
   /** The course of a poll; WHOLE if absent. */
   course?: PollCourse;
+  /** Aborted: the play ends before the next poll, with the signal's reason as its error. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Runs every poll and every closing of the plant after `fromMs` up to `toMs`. */
@@ -28,6 +30,7 @@ export async function playPlant(
   let polledMs = fromMs;
   let plan = await look();
   while (plan.kind === 'PLAN') {
+    player.signal?.throwIfAborted();
     const state = { ...stateOfPlan(plan, null), lastSlotMs: polledMs };
     const known = { state, missedClosings: [], isStartDue: false, isAsked: false, earlyMs: 0 };
     const due = nextDue(known, nowMs);

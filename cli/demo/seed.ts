@@ -8,12 +8,13 @@ import { createVendors } from '../../activities/plants/vendor.ts';
 import { createFixtureAdapter, registry } from '../../adapters/clouds/registry.ts';
 import { findAccounts, insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
 import { noLocks } from '../../db/lock.ts';
+import { markFinished, markUnfinished, removeUnfinished } from '../../db/plants/demo-unfinished.ts';
 import { findTakenPlants, insertPlants, updatePlants } from '../../db/plants/plants.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { addDays, dayMs, localDateAt } from '../../domain/zone.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
-import { type DemoPlant, demoPlants, generatedPlant } from './fleet.ts';
+import { demoChoices, type DemoPlant, demoPlantsAt, generatedPlant } from './fleet.ts';
 import type { Log } from '../../environment/log.ts';
 import { playPlant, type Player } from './play.ts';
 
@@ -37,18 +38,22 @@ export interface SeedOptions {
   log: Log;
   /** Shows a line to the person. */
   progress: (line: string) => void;
+  /** Aborted: the seeding ends, with the signal's reason as its error. The next one finishes it. */
+  signal?: AbortSignal;
 }
 
 /**
  * Creates the demo's twelve plants with their past, and generated plants up to the wanted number. Existing plants stay as they
- * are.
+ * are, except those that an earlier seeding left without their whole past: they are made anew.
  *
  * @returns the number of created plants.
  */
 export async function seedDemo(options: SeedOptions): Promise<{ demo: number; generated: number }> {
   const { db, progress } = options;
   const nowMs = Date.now();
-  const fresh = await missingOf(db, demoPlants);
+  const unfinished = await removeUnfinished(db);
+  if (unfinished > 0) progress(`an earlier seeding was cut off: it is finished now`);
+  const fresh = await missingOf(db, demoPlantsAt(nowMs));
   if (fresh.length > 0) {
     progress(
       `seeding ${fresh.length} demo plants: ${pastDays} days of energy and the last 24 hours, poll by poll`,
@@ -56,6 +61,7 @@ export async function seedDemo(options: SeedOptions): Promise<{ demo: number; ge
     await insertDemo(options, fresh, {
       intervalS: playedIntervalS,
       activatedAtMs: nowMs - (pastDays + 1) * dayMs,
+      isUnfinished: true,
     });
     await playPast(options, fresh, nowMs);
   }
@@ -78,7 +84,7 @@ async function missingOf(db: Kysely<Database>, plants: readonly DemoPlant[]): Pr
 export async function insertDemo(
   options: Pick<SeedOptions, 'db' | 'masterKeys'>,
   plants: readonly DemoPlant[],
-  row: { intervalS: number; activatedAtMs: number },
+  row: { intervalS: number; activatedAtMs: number; isUnfinished?: boolean },
 ): Promise<void> {
   await options.db.transaction().execute(async (trx) => {
     const accounts = new Map(plants.map(({ account, brand }) => [account, brand]));
@@ -101,17 +107,21 @@ export async function insertDemo(
         ...(active ? { activated_at: new Date(row.activatedAtMs) } : {}),
       })),
     );
+    if (row.isUnfinished === true)
+      await markUnfinished(
+        trx,
+        plants.map(({ id }) => id),
+      );
   });
 }
 
 /** Invented values for the brand's credential fields; a host is one of the vendor's real regions. */
 export function demoCredentials(brand: Brand, account: string): Record<string, string> {
-  return Object.fromEntries(
-    registry[brand].definition.credentialFields.map((field) => [
-      field,
-      field === 'host' ? 'eu1' : `demo-${account}-${field}`,
-    ]),
-  );
+  const secrets = registry[brand].definition.credentialFields.map((field) => [
+    field,
+    field === 'host' ? 'eu1' : `demo-${account}-${field}`,
+  ]);
+  return { ...Object.fromEntries(secrets), ...demoChoices[account] };
 }
 
 async function playPast(
@@ -122,7 +132,7 @@ async function playPast(
   const beganAt = performance.now();
   const waiting = plants.values();
   let done = 0;
-  await Promise.all(
+  const ends = await Promise.allSettled(
     Array.from({ length: playedAtOnce }, async () => {
       for (const plant of waiting) {
         await playOne(options, plant, nowMs);
@@ -133,6 +143,8 @@ async function playPast(
       }
     }),
   );
+  // Only now, when no play uses the database any more.
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 async function playOne(options: SeedOptions, plant: DemoPlant, nowMs: number): Promise<void> {
@@ -156,6 +168,7 @@ async function playOne(options: SeedOptions, plant: DemoPlant, nowMs: number): P
   await playPlant(player, plant.id, fromMs, Math.max(fromMs, switchMs));
   await updatePlants(db, [plant.id], { poll_interval_s: options.intervalS });
   await playPlant(player, plant.id, Math.max(fromMs, switchMs), Date.now());
+  await markFinished(db, plant.id);
 }
 
 /** The production activities on a clock of their own. They need no locks: no loop polls a plant before it is complete. */
@@ -175,5 +188,9 @@ function createPlayer(options: SeedOptions, plantId: string): Player {
   const { signal } = new AbortController();
   const workflowId = pollWorkflowId(plantId);
   const call = { workflowId, runId: 'seed', isLocal: false, signal, heartbeat: () => {} };
-  return { activities: createPlantActivities(deps, () => call), setClock: (ms) => (clockMs = ms) };
+  return {
+    activities: createPlantActivities(deps, () => call),
+    setClock: (ms) => (clockMs = ms),
+    signal: options.signal,
+  };
 }

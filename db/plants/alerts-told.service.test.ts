@@ -44,6 +44,12 @@ async function activeId(): Promise<string> {
   return (await read(nightMs))?.before.active[0]?.id ?? '';
 }
 
+const rise = {
+  kind: 'RISE',
+  severity: 'RED',
+  words: { message: 'Worse.', vendorLevel: '1', vendorText: 'WORSE' },
+} as const;
+
 describe('an announcement that was to come', () => {
   test('is dropped with its alert, and the next alert of the key does not count it', async () => {
     const end = { atMs: nightMs + hourMs, reason: 'over', dropPending: true, announce: null };
@@ -55,7 +61,12 @@ describe('an announcement that was to come', () => {
   test('gives way to that of a rise which is told at once', async () => {
     const riseMs = nightMs + hourMs;
     const announce = { kind: 'ESCALATED', notBeforeMs: riseMs } as const;
-    await apply({ kind: 'RISE', id: await activeId(), severity: 'RED', announce }, riseMs);
+    await apply({ ...rise, id: await activeId(), announce }, riseMs);
+    expect((await database.db.selectFrom('alerts').selectAll().execute())[0]).toMatchObject({
+      message: 'Worse.',
+      vendor_level: '1',
+      vendor_text: 'WORSE',
+    });
     const told = await database.db
       .selectFrom('notifications')
       .select(['kind', 'dropped_at'])
@@ -68,8 +79,7 @@ describe('an announcement that was to come', () => {
   });
 
   test('stays where a silence withholds the rise', async () => {
-    const rise = { kind: 'RISE', id: await activeId(), severity: 'RED', announce: null } as const;
-    await apply(rise, nightMs + hourMs);
+    await apply({ ...rise, id: await activeId(), announce: null }, nightMs + hourMs);
     const told = await database.db.selectFrom('notifications').select('dropped_at').execute();
     expect(told).toEqual([{ dropped_at: null }]);
   });

@@ -12,7 +12,8 @@ import type { Brand } from '../../domain/plants/plant.ts';
 import { activeAlertsOf, type AlertSubject, endedAlertsOf } from '../alerts.ts';
 import { readPage } from '../page.ts';
 import { type Db, instant, timestamp, query } from '../database.ts';
-import { type PlantRow, plantFacts } from './plants.ts';
+import { pausedBy, silencedBy, silenceReason } from './holds.ts';
+import { type PlantRow, plantFacts, type PlantView } from './plants.ts';
 import type { PlantScope } from '../scope.ts';
 import { daysAround, totalsAtTime } from './snapshots.ts';
 import type { PlantTables } from './tables.ts';
@@ -127,11 +128,22 @@ const shownColumns = [
   'estimated_at',
 ] as const;
 
+/** The columns of its plant that say who holds it back, until when and why. */
+const heldColumns = [
+  'integration_status',
+  'paused_until',
+  'pause_reason',
+  'alerts_silenced_until',
+] as const;
+
 /** An alert as people see it. */
-export interface AlertView extends Pick<
-  Selectable<PlantTables['alerts']>,
-  (typeof shownColumns)[number]
-> {
+export interface AlertView
+  extends
+    Pick<Selectable<PlantTables['alerts']>, (typeof shownColumns)[number]>,
+    Pick<
+      PlantView,
+      (typeof heldColumns)[number] | 'paused_by' | 'alerts_silenced_by' | 'alerts_silence_reason'
+    > {
   plant_name: string;
   brand: Brand;
   timezone: string;
@@ -173,6 +185,12 @@ function alertQuery(db: Db, filter: AlertFilter) {
     .innerJoin('plants as p', 'p.id', 'a.plant_id')
     .select(shownColumns.map((column) => `a.${column}` as const))
     .select(['p.name as plant_name', 'p.brand', 'p.timezone'])
+    .select(heldColumns.map((column) => `p.${column}` as const))
+    .select([
+      pausedBy.as('paused_by'),
+      silencedBy.as('alerts_silenced_by'),
+      silenceReason.as('alerts_silence_reason'),
+    ])
     .where('a.state', 'in', [...states])
     .orderBy(alertOrder);
   if (filter.id !== undefined) alerts = alerts.where('a.id', '=', filter.id);

@@ -32,14 +32,14 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
     with polls as (
       select p.brand, p.vendor_account_id, p.poll_interval_s, p.last_polled_at, p.integration_status = 'ACTIVE' as active,
         (p.last_poll ->> 'attempts')::int > 0 as asked, p.last_poll ->> 'errorType' as error,
-        p.last_poll ->> 'outcome' = 'FAILED' and p.last_poll ->> 'errorType' <> 'PLANT_NOT_FOUND' as failed
+        counts_for_incident(p.last_poll) as failed, refuses_account(p.last_poll) as refused
       from plants p
       where p.integration_status in ('ACTIVE', 'PAUSED_AUTH_ERROR') and p.last_poll is not null
         and p.last_polled_at > ${now}::timestamptz - case p.integration_status
           when 'ACTIVE' then stale_after(p.poll_interval_s)
           else greatest(stale_after(p.poll_interval_s), make_interval(secs => 2 * ${afterMs / 1_000}::int)) end),
     counted as (
-      select * from polls where active or (failed and error = 'AUTH_FAILED')),
+      select * from polls where active or refused),
     errors as (
       select brand, jsonb_object_agg(error, n) as errors
       from (select brand, error, count(*) as n from counted where failed group by brand, error) e group by brand)
@@ -49,7 +49,7 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
     from (select distinct brand from plants) b
     left join (
       select counted.brand, count(*) as active, count(*) filter (where failed) as failed,
-        count(distinct vendor_account_id) filter (where failed and error = 'AUTH_FAILED' and asked
+        count(distinct vendor_account_id) filter (where counted.refused and asked
           and last_polled_at > coalesce(r.released_at, '-infinity')) as refused,
         percentile_disc(0.5) within group (order by poll_interval_s) as interval_s
       from counted
@@ -172,7 +172,7 @@ async function liftRefusals(
     where integration_status = 'PAUSED_AUTH_ERROR' and (${brand}::text is null or brand = ${brand})
       and vendor_account_id in (
         select o.vendor_account_id from plants o
-        where o.integration_status = 'PAUSED_AUTH_ERROR' and o.last_poll ->> 'errorType' = 'AUTH_FAILED'
+        where o.integration_status = 'PAUSED_AUTH_ERROR' and refuses_account(o.last_poll)
           and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - stale_after(o.poll_interval_s))
     returning id`;
   return rows.map(({ id }) => id);

@@ -7,7 +7,7 @@ import { findBookedTotals } from './poll-logs.ts';
 
 /** An estimate is no older than this while its alert is active. */
 const estimatedEveryMs = 10 * 60_000;
-/** Days before an alert among which its usual days are looked for. */
+/** Days before a plant fell behind among which its usual days are looked for. */
 const usualDaysWithin = 30;
 
 /**
@@ -19,16 +19,21 @@ export async function findLossesDue(
   nowMs: number,
   limit: number,
 ): Promise<{ alertId: number; facts: LossFacts }[]> {
-  type Row = Pick<LossFacts, 'type' | 'startedAtMs' | 'endedAtMs' | 'usualDays' | 'days'> &
+  type Row = Omit<LossFacts, 'place' | 'points'> &
     LossFacts['place'] & { id: number; plant_id: string };
   const now = instant(nowMs);
   const old = instant(nowMs - estimatedEveryMs);
   const rows = await query(db)<Row>`
     with due as (
       select a.id, a.plant_id, a.type, a.started_at, a.resolved_at, p.timezone, p.latitude, p.longitude, a.estimated_at,
-        (a.started_at at time zone p.timezone)::date as first_date,
+        b.seen_before, (coalesce(b.seen_before, a.started_at) at time zone p.timezone)::date as first_date,
         (coalesce(a.resolved_at, ${now}) at time zone p.timezone)::date as last_date
       from alerts a join plants p on p.id = a.plant_id
+      -- when a silent plant was last seen: its alert came a day later
+      left join lateral (
+        select s.last_seen_at as seen_before from metric_snapshots s
+        where a.type = 'OFFLINE' and s.plant_id = a.plant_id and s.last_seen_at <= a.started_at
+        order by s.date desc limit 1) b on true
       where (a.state in ('NEW', 'ACKED') and (a.estimated_at is null or a.estimated_at < ${old}))
         or (a.state = 'RESOLVED' and a.resolved_at > ${instant(nowMs - lateDataMs)}
           and (a.estimated_at is null or a.estimated_at < a.resolved_at
@@ -36,11 +41,11 @@ export async function findLossesDue(
             or (a.estimated_at < ${old} and exists (
               select from metric_snapshots s
               where s.plant_id = a.plant_id and s.updated_at > a.estimated_at and s.quality <> 'LIVE'
-                and s.date between (a.started_at at time zone p.timezone)::date
+                and s.date between (coalesce(b.seen_before, a.started_at) at time zone p.timezone)::date
                   and (a.resolved_at at time zone p.timezone)::date))))
       order by a.estimated_at nulls first, a.id limit ${limit})
     select d.id, d.plant_id, d.type, d.timezone, d.latitude, d.longitude,
-      ${msOf(sql`d.started_at`)} as "startedAtMs", ${msOf(sql`d.resolved_at`)} as "endedAtMs",
+      ${msOf(sql`d.started_at`)} as "startedAtMs", ${msOf(sql`d.seen_before`)} as "seenBeforeMs", ${msOf(sql`d.resolved_at`)} as "endedAtMs",
       (select coalesce(json_agg(json_build_object('date', u.date::text, 'todayEnergyKwh', u.today_energy_kwh,
           'totalsByTime', u.totals_by_time)), '[]'::json)
         from (select s.date, s.today_energy_kwh, s.totals_by_time from metric_snapshots s
@@ -55,7 +60,7 @@ export async function findLossesDue(
   const found: { alertId: number; facts: LossFacts }[] = [];
   for (const row of rows) {
     const { id, plant_id: plantId, timezone, latitude, longitude, ...facts } = row;
-    const ends = [facts.startedAtMs, facts.endedAtMs ?? nowMs];
+    const ends = [facts.seenBeforeMs ?? facts.startedAtMs, facts.endedAtMs ?? nowMs];
     const points = await bookedPoints(db, plantId, timezone, ends);
     found.push({
       alertId: id,

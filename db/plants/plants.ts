@@ -5,6 +5,7 @@ import type { PlantFacts } from '../../domain/plants/facts.ts';
 import type { Brand, Status } from '../../domain/plants/plant.ts';
 import type { StatusProfile } from '../../domain/daylight.ts';
 import { type Db, instant, ms, query } from '../database.ts';
+import { pausedBy, silencedBy, silenceReason } from './holds.ts';
 import { allPlants, type PlantScope } from '../scope.ts';
 import type { PlantTables } from './tables.ts';
 
@@ -113,6 +114,10 @@ export interface PlantView extends Omit<
   PlantRow,
   'created_at' | 'seen_revision' | 'alarms_complete_at' | 'low_generation_streak' | 'devices'
 > {
+  /** Who paused it, and who silenced its alerts and why; null where nobody is recorded. */
+  paused_by: string | null;
+  alerts_silenced_by: string | null;
+  alerts_silence_reason: string | null;
   open_alerts: number;
   unacknowledged_alerts: number;
   /** Messages of the active alerts of severity RED, the oldest first; and of LOW_GENERATION. */
@@ -134,6 +139,8 @@ export interface PlantView extends Omit<
   incident_since: Date | null;
   incident_brand: Brand | null;
   today_energy_kwh: number | null;
+  /** Whether energy of any day is known, even of days before it was added. */
+  has_days: boolean;
   /** Of the newest poll. */
   power_w: number | null;
   /** Where the plant stands in the order of the worst: compared part by part, ascending. */
@@ -195,16 +202,18 @@ export async function listPlants(
       p.longitude, p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason,
       p.alerts_silenced_until, p.status_profile, p.activated_at, p.status, p.status_reason, p.status_since, p.last_seen_at,
       p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.last_poll, p.last_slot, p.revision,
+      ${pausedBy} as paused_by, ${silencedBy} as alerts_silenced_by, ${silenceReason} as alerts_silence_reason,
       a.open::int as open_alerts, a.unacknowledged::int as unacknowledged_alerts, a.red_alerts, a.low_generation_alert,
       a.estimated_lost_kwh, a.at_risk_kwh, ${isStale} as stale,
       i.since as incident_since, i.brand as incident_brand, s.today_energy_kwh,
+      (p.last_seen_at is not null or exists (select from metric_snapshots where plant_id = p.id)) as has_days,
       case when p.last_slot > now() - ${powerAgeMax} then (p.last_poll #>> '{booked,powerW}')::float8 end as power_w,
       json_build_array(${worstKey}) as worst_key
     from plants p
     left join lateral (
       select * from incidents
       where (brand = p.brand or brand is null) and p.integration_status = 'ACTIVE'
-        and p.last_poll ->> 'outcome' = 'FAILED' and p.last_poll ->> 'errorType' <> 'PLANT_NOT_FOUND'
+        and counts_for_incident(p.last_poll)
       order by brand nulls first limit 1) i on true
     cross join lateral (
       select count(*) as open, count(*) filter (where severity = 'RED') as red,

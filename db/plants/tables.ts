@@ -11,6 +11,7 @@ import type {
 import type { Booked, BookedPoll } from '../../domain/plants/changes.ts';
 import type {
   Brand,
+  FailureScope,
   IntegrationStatus,
   LastSeenSource,
   Outcome,
@@ -174,6 +175,7 @@ export interface PlantTables {
     attempts: Generated<number>;
     slots_missed: number | null;
     adapter_error_type: AdapterErrorType | null;
+    adapter_error_scope: FailureScope | null;
     error: string | null;
     power_w: number | null;
     today_energy_kwh: number | null;
@@ -206,5 +208,8 @@ export interface PlantTables {
   demo_outages: {
     brand: Brand;
     until_at: Date;
+  };
+  demo_unfinished: {
+    plant_id: string;
   };
 }

@@ -14,6 +14,7 @@ import {
   today,
 } from '../../test/support/plant-facts.ts';
 import type { AdapterErrorType } from './plant.ts';
+import type { VendorFailure } from './reading.ts';
 import { hourMs } from '../zone.ts';
 
 const booked: Booked = {
@@ -132,7 +133,13 @@ describe('failed polls', () => {
 
   test('after the third are the same alert', () => {
     const fourth = poll({ ...failedBefore(3), active: [apiError('POLL')] }, failure());
-    expect(fourth.alerts).toEqual([{ kind: 'SEEN', id: '1' }]);
+    expect(fourth.alerts).toEqual([
+      {
+        kind: 'SEEN',
+        id: '1',
+        message: '4 polls in a row failed, the last one so: the vendor is away.',
+      },
+    ]);
   });
 
   test.each<[string, PollResult]>([
@@ -183,6 +190,30 @@ describe('refused credentials', () => {
     expect(changes).toMatchObject({ pauseAccount: false, alerts: [], plant: { status: 'GREEN' } });
   });
 
+  test.each<Pick<VendorFailure, 'scope' | 'certain'>>([
+    { scope: 'REQUEST' },
+    { scope: 'PLANT' },
+    { scope: 'CLOUD' },
+    { scope: 'ACCOUNT', certain: false },
+  ])("that are not the account's by the vendor's word pause nothing: %j", (about) => {
+    const { failure: one } = failure('AUTH_FAILED');
+    const result = {
+      kind: 'FAILURE',
+      failure: { ...one, ...about },
+      credentialsCurrent: true,
+    } as const;
+    expect(poll({}, result)).toMatchObject({
+      pauseAccount: false,
+      alerts: [],
+      plant: { status: 'GREEN', consecutiveFailures: 1 },
+    });
+    const third = poll({ plant: samplePlant({ consecutiveFailures: 2 }) }, result);
+    expect(third.pauseAccount).toBe(false);
+    expect(third.alerts).toMatchObject([
+      { kind: 'RAISE', alert: { vendorAlarmCode: 'POLL', severity: 'YELLOW' } },
+    ]);
+  });
+
   test('of an account that another plant has paused raise no second alert', () => {
     const paused = { plant: samplePlant({ integrationStatus: 'PAUSED_AUTH_ERROR' }) };
     expect(poll(paused, failure('AUTH_FAILED')).alerts).toEqual([]);
@@ -231,7 +262,7 @@ describe('missing alarm answers', () => {
       {
         alert: {
           message:
-            'No complete answer about alarms since 2026-06-10 06:00. The last answer: Alarms: the alarm list is closed.',
+            'No complete answer about alarms since 2026-06-10 06:00 UTC+2. The last answer: Alarms: the alarm list is closed.',
         },
       },
     ]);
@@ -275,7 +306,7 @@ describe('OFFLINE', () => {
             vendorAlarmCode: null,
             deviceSn: null,
             severity: 'RED',
-            message: 'Not seen for more than 24 h: last seen at 2026-06-09 11:59.',
+            message: 'Not seen for more than 24 h: last seen at 2026-06-09 11:59 UTC+2.',
           },
         },
       ],
@@ -298,13 +329,19 @@ describe('OFFLINE', () => {
     });
     expect(poll(never(24 * hourMs - 1), failure()).alerts).toEqual([]);
     expect(poll(never(24 * hourMs), failure()).alerts).toMatchObject([
-      { alert: { message: 'Never seen since it was activated at 2026-06-09 12:00.' } },
+      { alert: { message: 'Never seen since it was activated at 2026-06-09 12:00 UTC+2.' } },
     ]);
   });
 
   test('stays while the plant is away, and goes in the evaluation that sees it within 24 h again', () => {
     const away = { ...seenAgo(30 * hourMs), active: [offline] };
-    expect(poll(away, sampleReading(), unseen).alerts).toEqual([{ kind: 'SEEN', id: '1' }]);
+    expect(poll(away, sampleReading(), unseen).alerts).toEqual([
+      {
+        kind: 'SEEN',
+        id: '1',
+        message: 'Not seen for more than 24 h: last seen at 2026-06-09 06:00 UTC+2.',
+      },
+    ]);
     const back = poll(away, sampleReading(), { ...booked, seenAtMs: noonMs - 24 * hourMs });
     expect(back.alerts).toMatchObject([{ kind: 'RESOLVE', id: '1' }]);
     expect(back.plant.status).toBe('YELLOW');
@@ -562,7 +599,27 @@ describe('outcomeOf', () => {
     expect(outcomeOf(failure('NETWORK_TIMEOUT'))).toEqual({
       outcome: 'FAILED',
       errorType: 'NETWORK_TIMEOUT',
+      errorScope: 'CLOUD',
       error: 'the vendor is away',
+    });
+  });
+
+  test('keeps what the failure is about, and whether that is concluded', () => {
+    const about: VendorFailure = {
+      type: 'AUTH_FAILED',
+      scope: 'PLANT',
+      certain: false,
+      message: 'out of reach',
+    };
+    const result = { kind: 'FAILURE', failure: about, credentialsCurrent: true } as const;
+    expect(outcomeOf(result)).toMatchObject({ errorScope: 'PLANT', errorCertain: false });
+  });
+
+  test('of a part that the vendor refused has the type of that refusal', () => {
+    const denied = { field: 'power_w', sentence: 'No right to it.', type: 'AUTH_FAILED' } as const;
+    expect(outcomeOf(sampleReading({ refused: [refused, denied] }))).toMatchObject({
+      outcome: 'PARTIAL',
+      errorType: 'AUTH_FAILED',
     });
   });
 });

@@ -9,7 +9,9 @@ import type {
   PlantFacts,
   PollResult,
 } from './facts.ts';
-import type { Reading } from './reading.ts';
+import { refusesAccount, scopeOf } from './failure.ts';
+import type { AdapterErrorType } from './plant.ts';
+import type { Reading, RefusedField } from './reading.ts';
 import { decideDevices } from './devices.ts';
 import { decideRunningDay, streak, streakSays } from './low-generation.ts';
 import { decideStatus, isSeenWithin, isUnseenForADay, yellowAfterMs } from './status.ts';
@@ -92,9 +94,7 @@ export function decideAlerts(before: AlertsBefore, occasion: Occasion): AlertsCh
 
 /** The credentials that are still stored were refused; replaced ones deserve their own try. */
 function isRefused(result: PollResult | null): boolean {
-  return (
-    result?.kind === 'FAILURE' && result.failure.type === 'AUTH_FAILED' && result.credentialsCurrent
-  );
+  return result?.kind === 'FAILURE' && refusesAccount(result.failure) && result.credentialsCurrent;
 }
 
 /** The brand refuses many at once: that is no word about these credentials. */
@@ -270,17 +270,29 @@ function absenceSentence({ lastSeenAtMs, activatedAtMs, timezone }: PlantFacts):
 /** OK; PARTIAL, where the summary is good but the alarms, or a refused field, are not; FAILED. */
 export function outcomeOf(result: PollResult): PollOutcome {
   if (result.kind === 'FAILURE') {
-    const { type, message } = result.failure;
-    return { outcome: 'FAILED', errorType: type, error: message };
+    const { type, message, certain } = result.failure;
+    return {
+      outcome: 'FAILED',
+      errorType: type,
+      errorScope: scopeOf(result.failure),
+      ...(certain === false ? { errorCertain: false } : {}),
+      error: message,
+    };
   }
   const { summary, alarms } = result.reading;
   const sentences = summary.refused.map((refused) => refused.sentence);
   const alarmsSentence = alarmsProblem(alarms);
   if (alarmsSentence !== null) sentences.push(alarmsSentence);
   if (sentences.length === 0) return { outcome: 'OK', errorType: null, error: null };
-  const refusedType = summary.refused.length > 0 ? 'INVALID_DATA_FORMAT' : null;
+  const refusedType = typeOf(summary.refused);
   const errorType = alarms !== null && 'type' in alarms ? alarms.type : refusedType;
   return { outcome: 'PARTIAL', errorType, error: sentences.join(' ') };
+}
+
+/** The error of the first field that the vendor did not answer; INVALID_DATA_FORMAT if it answered all; null without a refused field. */
+function typeOf(refused: readonly RefusedField[]): AdapterErrorType | null {
+  if (refused.length === 0) return null;
+  return refused.find(({ type }) => type !== undefined)?.type ?? 'INVALID_DATA_FORMAT';
 }
 
 function alarmsProblem(alarms: Reading['alarms']): string | null {

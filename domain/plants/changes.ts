@@ -1,6 +1,13 @@
 import type * as Alerts from '../alerts.ts';
 import type { AlertType, DayRow, DeviceFacts, LowGenerationStreak } from './facts.ts';
-import type { AdapterErrorType, LastSeenSource, Outcome, Status, StatusReason } from './plant.ts';
+import type {
+  AdapterErrorType,
+  FailureScope,
+  LastSeenSource,
+  Outcome,
+  Status,
+  StatusReason,
+} from './plant.ts';
 import type { LocalDate } from '../zone.ts';
 
 /** The decisions of a poll's rules; db only applies them. Instants are integer milliseconds since the epoch. */
@@ -59,6 +66,9 @@ export interface AlertsChanges {
 export interface PollOutcome {
   outcome: Extract<Outcome, 'OK' | 'PARTIAL' | 'FAILED'>;
   errorType: AdapterErrorType | null;
+  /** Of a failed poll, see `VendorFailure`; absent otherwise, and in polls that were booked before it was known. */
+  errorScope?: FailureScope;
+  errorCertain?: boolean;
   /** One redacted sentence for people; null when all is well. */
   error: string | null;
 }

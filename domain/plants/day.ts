@@ -26,7 +26,8 @@ const longAbsenceMs = 2 * hourMs;
 const completeBeforeSunsetMs = 90 * minuteMs;
 /** Even when the sun sets around midnight or later, a day must be able to become complete before it ends. */
 const completeBeforeMidnightMs = hourMs;
-const noDataNote = 'The logger is offline and the vendor gave no data: nothing is booked.';
+const noDataNote =
+  'The vendor gave no energy of the day, or calls the logger offline: nothing is booked.';
 /** Used when the place is unknown, or the sun does not set. */
 const completeFromLocalTime = '17:00';
 
@@ -91,7 +92,7 @@ export function decideDay(before: DayBefore, summary: PlantSummary, nowMs: numbe
   };
 }
 
-/** null: the vendor calls the logger offline and gave no energy. */
+/** null: the vendor gave no energy. */
 function candidateOf(
   summary: PlantSummary,
   date: LocalDate,

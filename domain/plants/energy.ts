@@ -45,6 +45,7 @@ export function checkSummary(
   if (todayEnergyKwh !== null && !isPossibleDayEnergy(todayEnergyKwh, capacityKw)) {
     return {
       type: 'INVALID_DATA_FORMAT',
+      scope: 'PLANT',
       message: energySentence(todayEnergyKwh, capacityKw),
     };
   }

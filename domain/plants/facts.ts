@@ -109,7 +109,7 @@ export type PollResult =
   | {
       kind: 'FAILURE';
       failure: VendorFailure;
-      /** Whether the refused credentials are still the stored ones; AUTH_FAILED pauses only then. */
+      /** Whether the refused credentials are still the stored ones; a refusal of the account pauses it only then. */
       credentialsCurrent: boolean;
     };
 

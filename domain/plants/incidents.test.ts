@@ -209,9 +209,9 @@ test('any life: one incident a brand, open only after 5 min of failing, closed o
 test('an incident is told by the clock of the plant, with the date where that was another day', () => {
   const at = Date.parse('2026-06-10T08:00:00Z');
   expect(incidentSentence('HUAWEI', at, 'Europe/Madrid', at + hourMs)).toBe(
-    'HUAWEI not answering since 10:00.',
+    'HUAWEI not answering since 10:00 UTC+2.',
   );
   expect(incidentSentence(null, at, 'Europe/Madrid', at + 24 * hourMs)).toBe(
-    'Our side: no vendor answers since 2026-06-10 10:00.',
+    'Our side: no vendor answers since 2026-06-10 10:00 UTC+2.',
   );
 });

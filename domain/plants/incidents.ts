@@ -5,7 +5,7 @@ import { hourMs, minuteMs } from '../zone.ts';
 
 /**
  * A brand that does not answer is one incident instead of an alarm for each plant. The fleet's reconciliation judges it by
- * each active plant's newest poll. Any error counts except PLANT_NOT_FOUND, which concerns the plant alone.
+ * each active plant's newest poll. `countsForIncident` says which failures count.
  */
 
 /** The conditions of an incident. */

@@ -28,8 +28,9 @@ function facts(share: number, untilHour: number, different: Partial<LossFacts> =
     totalKwh: usualTotal(n / 6) * share,
   }));
   return {
-    type: 'LOW_GENERATION',
+    type: 'MOCK_FAULT',
     startedAtMs: at(10),
+    seenBeforeMs: null,
     endedAtMs: null,
     place,
     usualDays,
@@ -53,6 +54,32 @@ describe('what an alert costs', () => {
     // 10:00 to 14:00 usually gives 16 kWh; a fifth of it is 3.2.
     expect(lost(facts(0.2, 14), at(14))).toBeCloseTo(12.8, 9);
     expect(lost(facts(0, 14), at(14))).toBeCloseTo(16, 9);
+  });
+
+  test('of low generation is what the whole day lacks: the alert comes when the day is half over', () => {
+    const low = facts(0.2, 14, { type: 'LOW_GENERATION', startedAtMs: at(12.25) });
+    // 08:00 to 14:00 usually gives 24 kWh; 4.8 were produced.
+    expect(lost(low, at(14))).toBeCloseTo(19.2, 9);
+  });
+
+  test('of low generation leaves nothing out when a good morning ends at once', () => {
+    const points = facts(1, 11).points;
+    const days = [{ ...facts(1, 11).days[0]!, lastSeenAtMs: at(14) }];
+    const low = facts(1, 11, { type: 'LOW_GENERATION', startedAtMs: at(13), points, days });
+    // Up to 11:00 it is a usual day; 12 kWh are missing by 14:00.
+    expect(lost(low, at(14))).toBeCloseTo(12, 9);
+  });
+
+  test('of a silent plant is at risk since it was last seen, a day before the alert', () => {
+    const silent = facts(0, 0, {
+      type: 'OFFLINE',
+      startedAtMs: at(10),
+      seenBeforeMs: at(10) - dayMs,
+      days: [],
+      points: [],
+    });
+    // 32 kWh from 10:00 of the day before, 24 kWh up to 14:00 of this one.
+    expect(atRisk(silent, at(14))).toBeCloseTo(56, 9);
   });
 
   test('is 0 where more than usual was produced, never less', () => {

@@ -5,8 +5,8 @@ import { clearSkyShare, type Place } from '../sun.ts';
 import { addDays, endOfDayMs, localDateAt, localMinutesAt, startOfDayMs } from '../zone.ts';
 
 /**
- * What an alert costs: the energy of the plant's usual days since it began, minus what was produced. The usual days are the
- * plant's own, so they include its shade and its panels, but not the weather. Always an estimate.
+ * What an alert costs: the energy of the plant's usual days since it fell behind, minus what was produced. The usual days
+ * are the plant's own, so they include its shade and its panels, but not the weather. Always an estimate.
  */
 
 /** As LOW_GENERATION: the usual day is a median of at least 3 and at most 7 days. */
@@ -17,7 +17,7 @@ export const lateDataMs = 4 * 24 * 3_600_000;
 const marksStepMinutes = 10;
 const dayMinutes = 24 * 60;
 
-/** A complete day before the alert began. */
+/** A complete day before the one on which the plant fell behind. */
 export interface UsualDay {
   date: LocalDate;
   todayEnergyKwh: number;
@@ -25,7 +25,7 @@ export interface UsualDay {
   totalsByTime: readonly (number | null)[] | null;
 }
 
-/** A day on which the alert is active, as it is known now. */
+/** A day since the plant fell behind, as it is known now. */
 export interface LossDay {
   date: LocalDate;
   todayEnergyKwh: number;
@@ -36,11 +36,14 @@ export interface LossDay {
 /** The inputs of an estimate, from an alert and its plant. */
 export interface LossFacts {
   type: AlertType;
+  /** When the alert was raised, or the vendor says that it began. */
   startedAtMs: number;
+  /** When the plant was last seen before that; null if unknown. */
+  seenBeforeMs: number | null;
   /** null while it is active. */
   endedAtMs: number | null;
   place: Place;
-  /** The newest complete days before the date on which it began, at most 7. */
+  /** The newest complete days before the date on which the plant fell behind, at most 7. */
   usualDays: readonly UsualDay[];
   days: readonly LossDay[];
   /** Totals that polls booked to the first and the last date. */
@@ -62,11 +65,12 @@ export function estimateLoss(facts: LossFacts, nowMs: number): Loss {
   const { timezone } = facts.place;
   const usual = usualCurve(facts.usualDays, facts.place);
   if (usual === null) return { estimatedLostKwh: null, atRiskKwh: null };
+  const sinceMs = fellBehindMs(facts);
   const untilMs = facts.endedAtMs ?? (isUnseen ? nowMs : measuredUntil(facts, nowMs));
   let lostKwh = 0;
-  const last = localDateAt(Math.max(facts.startedAtMs, untilMs), timezone);
-  for (let date = localDateAt(facts.startedAtMs, timezone); date <= last; date = addDays(date, 1)) {
-    const fromMs = Math.max(facts.startedAtMs, startOfDayMs(date, timezone));
+  const last = localDateAt(Math.max(sinceMs, untilMs), timezone);
+  for (let date = localDateAt(sinceMs, timezone); date <= last; date = addDays(date, 1)) {
+    const fromMs = Math.max(sinceMs, startOfDayMs(date, timezone));
     const toMs = Math.min(untilMs, endOfDayMs(date, timezone));
     if (toMs <= fromMs) continue;
     const usualKwh = usual(date, toMs) - usual(date, fromMs);
@@ -75,6 +79,15 @@ export function estimateLoss(facts: LossFacts, nowMs: number): Loss {
   return isUnseen
     ? { estimatedLostKwh: null, atRiskKwh: lostKwh }
     : { estimatedLostKwh: lostKwh, atRiskKwh: null };
+}
+
+/**
+ * Since when the energy is missing. Our rules raise an alert when it is certain, hours later: LOW_GENERATION judges the total
+ * of a day, and OFFLINE comes when a plant has been silent for a day.
+ */
+function fellBehindMs({ type, startedAtMs, seenBeforeMs, place: { timezone } }: LossFacts): number {
+  if (type === 'LOW_GENERATION') return startOfDayMs(localDateAt(startedAtMs, timezone), timezone);
+  return type === 'OFFLINE' ? Math.min(startedAtMs, seenBeforeMs ?? startedAtMs) : startedAtMs;
 }
 
 /** Energy that is not measured yet does not count as lost. */

@@ -144,7 +144,7 @@ describe('decideRunningDay', () => {
 
   test('names the total, the time and what is usual by then', () => {
     expect(decide({ totalKwh: 6 }).note).toBe(
-      '6.0 kWh by 12:00 is 20 % of the 30.0 kWh that are usual by then.',
+      '6.0 kWh by 2026-06-10 12:00 UTC+2 is 20 % of the 30.0 kWh that are usual by then.',
     );
   });
 

@@ -7,7 +7,7 @@ import type {
 } from './facts.ts';
 import type { LocalDate } from '../zone.ts';
 import { clearSkyShare, type Place } from '../sun.ts';
-import { clockText, energyText, percentText } from '../wording.ts';
+import { energyText, localTimeText, percentText } from '../wording.ts';
 import { addDays, minuteMs } from '../zone.ts';
 
 /**
@@ -127,12 +127,12 @@ export function decideRunningDay(day: RunningDay): RunningVerdict {
     return none('Less than half of a usual day is due by now: no verdict yet.', true);
   }
   const ratio = totalKwh / expectedKwh;
-  const clock = clockText(measuredAtMs, day.place.timezone);
+  const time = localTimeText(measuredAtMs, day.place.timezone);
   return {
     verdict: verdictOf(ratio),
     ratio,
     isTooEarly: false,
-    note: `${energyText(totalKwh)} by ${clock} is ${percentText(ratio)} of the ${energyText(expectedKwh)} that are usual by then.`,
+    note: `${energyText(totalKwh)} by ${time} is ${percentText(ratio)} of the ${energyText(expectedKwh)} that are usual by then.`,
   };
 }
 

@@ -50,3 +50,11 @@ export const adapterErrorTypes = [
   'UNKNOWN',
 ] as const;
 export type AdapterErrorType = (typeof adapterErrorTypes)[number];
+
+export const failureScopes = ['REQUEST', 'PLANT', 'ACCOUNT', 'CLOUD'] as const;
+/**
+ * What a vendor's failure is about. REQUEST: one path of the vendor, or the parameters that we sent; the rest of the account
+ * answers. PLANT: one plant. ACCOUNT: the login, or everything that the account may ask. CLOUD: the vendor's servers, the form
+ * of their answers, and the network on the way there.
+ */
+export type FailureScope = (typeof failureScopes)[number];

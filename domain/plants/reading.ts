@@ -1,4 +1,4 @@
-import type { AdapterErrorType } from './plant.ts';
+import type { AdapterErrorType, FailureScope } from './plant.ts';
 import type { LocalDate } from '../zone.ts';
 
 /**
@@ -16,15 +16,17 @@ export interface DeviceReading {
   measuredAt: string | null;
 }
 
-/** A field of an otherwise good answer that cannot be true and was therefore dropped; makes the poll PARTIAL. */
+/** A field of an otherwise good answer that is missing although it is needed, was refused, or cannot be true; makes the poll PARTIAL. */
 export interface RefusedField {
-  field: 'power_w' | 'last_seen_at' | 'lifetime_energy_kwh';
+  field: 'power_w' | 'today_energy_kwh' | 'last_seen_at' | 'lifetime_energy_kwh' | 'devices';
   /** One sentence for people: what was wrong and what to check. */
   sentence: string;
+  /** Why the vendor did not answer this part. Absent: what it answered cannot be used, INVALID_DATA_FORMAT. */
+  type?: AdapterErrorType;
 }
 
 export interface PlantSummary {
-  /** Required of a vendor that has data; null only if the vendor says that the logger is offline. */
+  /** null where the vendor does not say it, but what the plant is; `refused` has the sentence. */
   todayEnergyKwh: number | null;
   powerW: number | null;
   lifetimeEnergyKwh: number | null;
@@ -67,9 +69,13 @@ export interface AlarmsAnswer {
   complete: boolean;
 }
 
-/** A vendor's failure as a value. `message` is one redacted sentence. */
+/** A vendor's failure as a value. `message` is one redacted sentence. `failure.ts` says what follows from it. */
 export interface VendorFailure {
   type: AdapterErrorType;
+  /** Absent in results of workers that did not know it yet. */
+  scope?: FailureScope;
+  /** False where the scope is our conclusion and not the vendor's word. Absent: true. */
+  certain?: boolean;
   message: string;
   /** With RATE_LIMIT_EXCEEDED: how long the vendor asks to be left alone. */
   retryAfterMs?: number;

@@ -136,19 +136,22 @@ describe('statusSentence', () => {
     lastSeenSource: 'VENDOR',
     activatedAtMs: noonMs - 3 * hourMs,
     lastError: null,
+    hasDays: false,
     redAlerts: [],
     lowGenerationAlert: null,
   };
 
   test('names when the plant was last seen, by its own clock', () => {
-    expect(statusSentence('NOT_SEEN_24H', facts)).toBe('Last seen 26 h ago, at 2026-06-09 10:00.');
+    expect(statusSentence('NOT_SEEN_24H', facts)).toBe(
+      'Last seen 26 h ago, at 2026-06-09 10:00 UTC+2.',
+    );
     const evidence = {
       ...facts,
       lastSeenSource: 'EVIDENCE',
       lastSeenAtMs: noonMs - 600_000,
     } as const;
     expect(statusSentence('SEEN_RECENTLY', evidence)).toBe(
-      'Last seen 10 min ago by its running inverters or rising totals, at 2026-06-10 11:50.',
+      'Last seen 10 min ago by its running inverters or rising totals, at 11:50 UTC+2.',
     );
     expect(statusSentence('SEEN_RECENTLY', { ...facts, lastSeenAtMs: noonMs + 60_000 })).toContain(
       '0 s ago',
@@ -159,10 +162,16 @@ describe('statusSentence', () => {
     expect(
       statusSentence('WAITING_FOR_FIRST_READING', { ...facts, lastError: 'no such plant' }),
     ).toBe(
-      'Waiting for the first reading since 2026-06-10 09:00. The last poll failed: no such plant.',
+      'Waiting for the first reading since 2026-06-10 09:00 UTC+2. The last poll failed: no such plant.',
     );
     expect(statusSentence('WAITING_FOR_FIRST_READING', facts)).toBe(
-      'Waiting for the first reading since 2026-06-10 09:00.',
+      'Waiting for the first reading since 2026-06-10 09:00 UTC+2.',
+    );
+  });
+
+  test('waits for no first reading where there are some, also of days before the plant was seen', () => {
+    expect(statusSentence('WAITING_FOR_FIRST_READING', { ...facts, hasDays: true })).toBe(
+      'Not seen producing yet since 2026-06-10 09:00 UTC+2.',
     );
   });
 

@@ -1,7 +1,7 @@
 import { countedSilenceMs, type DaylightPlace, litDaysSilenceMs } from '../daylight.ts';
 import type { AlertSeverity, AlertType } from './facts.ts';
 import type { IntegrationStatus, LastSeenSource, Status, StatusReason } from './plant.ts';
-import { durationText, localTimeText, sentenceOf } from '../wording.ts';
+import { durationText, localTimeText, sentenceOf, sinceText } from '../wording.ts';
 import { hourMs } from '../zone.ts';
 
 /** The colour of a plant. It is derived at every evaluation and never set by hand. */
@@ -92,6 +92,8 @@ export interface SentenceFacts {
   lastSeenAtMs: number | null;
   lastSeenSource: LastSeenSource | null;
   activatedAtMs: number | null;
+  /** Whether energy of any day is known. */
+  hasDays: boolean;
   /** The error of the last poll; null when it had none, or there was none. */
   lastError: string | null;
   /** Messages of the active alerts of severity RED, and of LOW_GENERATION. */
@@ -123,10 +125,12 @@ export function statusSentence(reason: StatusReason, facts: SentenceFacts): stri
   }
 }
 
-function waitingSentence({ lastError, activatedAtMs, timezone }: SentenceFacts): string {
+/** A vendor that states no measurement time gives readings before anything shows that the plant runs. */
+function waitingSentence({ lastError, activatedAtMs, timezone, hasDays }: SentenceFacts): string {
   const since = activatedAtMs === null ? '' : ` since ${localTimeText(activatedAtMs, timezone)}`;
   const error = lastError === null ? '' : ` The last poll failed: ${sentenceOf(lastError)}`;
-  return `Waiting for the first reading${since}.${error}`;
+  const words = hasDays ? 'Not seen producing yet' : 'Waiting for the first reading';
+  return `${words}${since}.${error}`;
 }
 
 function neverSeenSentence({ lastError, activatedAtMs, nowMs }: SentenceFacts): string {
@@ -140,7 +144,7 @@ function seenSentence({ lastSeenAtMs, lastSeenSource, nowMs, timezone }: Sentenc
   if (lastSeenAtMs === null) return 'Never seen.';
   const age = durationText(Math.max(0, nowMs - lastSeenAtMs));
   const how = lastSeenSource === 'EVIDENCE' ? ' by its running inverters or rising totals' : '';
-  return `Last seen ${age} ago${how}, at ${localTimeText(lastSeenAtMs, timezone)}.`;
+  return `Last seen ${age} ago${how}, at ${sinceText(lastSeenAtMs, timezone, nowMs)}.`;
 }
 
 /** For a plant that is GREEN although unseen for more than 2 h, which only DAYLIGHT allows. */

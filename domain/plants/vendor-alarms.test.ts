@@ -104,6 +104,11 @@ describe('an open alarm', () => {
         kind: 'RISE',
         id: '1',
         severity: 'RED',
+        words: {
+          message: "Grid loss on device INV-1 (the vendor's code 2032, level 1).",
+          vendorLevel: '1',
+          vendorText: 'Grid loss',
+        },
         announce: { kind: 'ESCALATED', notBeforeMs: noonMs },
       },
     ]);

@@ -15,13 +15,13 @@ const plant = (changed: Partial<PlantView> = {}) =>
 describe('a plant that is shown', () => {
   test('has its colour, and the sentence of its reason', () => {
     expect(statusWords(plant(), nowMs)).toBe('GREEN');
-    expect(plantSentence(plant(), nowMs)).toBe('Last seen 10 min ago, at 2026-06-11 13:50.');
+    expect(plantSentence(plant(), nowMs)).toBe('Last seen 10 min ago, at 13:50 UTC+2.');
   });
 
   test('says since when it was not polled, before its colour, where it is stale', () => {
-    expect(statusWords(plant({ stale: true }), nowMs)).toBe('not polled since 13:55: GREEN');
+    expect(statusWords(plant({ stale: true }), nowMs)).toBe('not polled since 13:55 UTC+2: GREEN');
     const older = plant({ stale: true, last_polled_at: new Date('2026-06-09T22:30:00Z') });
-    expect(statusWords(older, nowMs)).toBe('not polled since 2026-06-10 00:30: GREEN');
+    expect(statusWords(older, nowMs)).toBe('not polled since 2026-06-10 00:30 UTC+2: GREEN');
   });
 
   test('was not polled since its activation where it never was', () => {
@@ -30,7 +30,36 @@ describe('a plant that is shown', () => {
       last_polled_at: null,
       activated_at: new Date('2026-06-11T10:00:00Z'),
     });
-    expect(statusWords(never, nowMs)).toBe('not polled since 12:00: GREEN');
+    expect(statusWords(never, nowMs)).toBe('not polled since 12:00 UTC+2: GREEN');
+  });
+
+  test('says who paused it and who silenced its alerts, until when and why', () => {
+    const held = plant({
+      integration_status: 'DISABLED_BY_OPERATOR',
+      status_reason: 'DISABLED_BY_OPERATOR',
+      paused_by: 'ana@example.org',
+      paused_until: new Date('2026-06-11T16:00:00Z'),
+      pause_reason: 'roof works',
+      alerts_silenced_by: 'bo@example.org',
+      alerts_silenced_until: new Date('2026-06-12T16:00:00Z'),
+      alerts_silence_reason: 'known fault',
+    });
+    expect(plantSentence(held, nowMs)).toBe(
+      'Paused by ana@example.org until 18:00 UTC+2: “roof works”. Alerts silenced by bo@example.org until 2026-06-12 18:00 UTC+2: “known fault”.',
+    );
+    const bySql = plant({ ...held, paused_by: null, paused_until: null, pause_reason: null });
+    expect(plantSentence({ ...bySql, alerts_silenced_until: new Date(nowMs) }, nowMs)).toBe(
+      'Paused by an operator.',
+    );
+  });
+
+  test('tells its times in the zone of its reader', () => {
+    expect(plantSentence(plant(), nowMs, 'Asia/Kathmandu')).toBe(
+      'Last seen 10 min ago, at 17:35 UTC+5:45.',
+    );
+    expect(statusWords(plant({ stale: true }), nowMs, 'UTC')).toBe(
+      'not polled since 11:55 UTC: GREEN',
+    );
   });
 
   test('names the first of its red alerts and counts the others', () => {
@@ -51,7 +80,7 @@ describe('a plant that is shown', () => {
       last_polled_at: '2026-06-11T11:55:00.000Z',
       poll_interval_s: 600,
     });
-    expect(json['status_sentence']).toBe('Last seen 10 min ago, at 2026-06-11 13:50.');
+    expect(json['status_sentence']).toBe('Last seen 10 min ago, at 13:50 UTC+2.');
     expect(Object.keys(json).filter((key) => !/^[a-z][a-z0-9_]*$/.test(key))).toEqual([]);
     expect(json).not.toHaveProperty('last_poll');
     expect(json).not.toHaveProperty('red_alerts');
@@ -83,8 +112,8 @@ describe('the list', () => {
     expect(listText(plants, nowMs, createTestIo().io)).toBe(
       [
         'STATUS  PLANT         BRAND   POWER     TODAY  OPEN  WHY',
-        'RED     solis-silent  SOLIS     0 W  21.4 kWh     1  Last seen 26 h ago, at 2026-06-10 12:00.',
-        'GREEN   canal         SOLIS  4.1 kW  21.4 kWh     0  Last seen 10 min ago, at 2026-06-11 13:50.',
+        'RED     solis-silent  SOLIS     0 W  21.4 kWh     1  Last seen 26 h ago, at 2026-06-10 12:00 UTC+2.',
+        'GREEN   canal         SOLIS  4.1 kW  21.4 kWh     0  Last seen 10 min ago, at 13:50 UTC+2.',
         'GREY    papers        SOLIS       –         –     0  Not polled yet: its documents are not complete.',
         '',
         '3 plants: 1 RED, 1 GREEN, 1 GREY',

@@ -3,28 +3,76 @@ import type { StoredDay } from '../../db/plants/snapshots.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
 import { statusSentence } from '../../domain/plants/status.ts';
 import { sinceText } from '../../domain/wording.ts';
+import type { ReaderZone } from '../../domain/zone.ts';
 
 /** Plants as people see them: the same in API, pages and commands. */
 
-/** The reason of the plant's status as a sentence. */
-export function plantSentence(plant: PlantView, nowMs: number): string {
-  const incident =
-    plant.incident_since === null
-      ? ''
-      : `${incidentSentence(plant.incident_brand, plant.incident_since.getTime(), plant.timezone, nowMs)} `;
-  return (
-    incident +
-    statusSentence(plant.status_reason, {
-      nowMs,
-      timezone: plant.timezone,
-      lastSeenAtMs: plant.last_seen_at?.getTime() ?? null,
-      lastSeenSource: plant.last_seen_source,
-      activatedAtMs: plant.activated_at?.getTime() ?? null,
-      lastError: plant.last_poll?.error ?? null,
-      redAlerts: plant.red_alerts,
-      lowGenerationAlert: plant.low_generation_alert,
-    })
-  );
+/** A plant, or an alert of it, with who holds it back. */
+export type Held = Pick<
+  PlantView,
+  | 'timezone'
+  | 'integration_status'
+  | 'paused_until'
+  | 'pause_reason'
+  | 'paused_by'
+  | 'alerts_silenced_until'
+  | 'alerts_silenced_by'
+  | 'alerts_silence_reason'
+>;
+
+/** "Paused by ana@example.org until 18:00 UTC+2: “roof works”."; null while no operator has paused it. */
+export function pauseSentence(held: Held, nowMs: number, zone: ReaderZone = null): string | null {
+  if (held.integration_status !== 'DISABLED_BY_OPERATOR') return null;
+  const { paused_by: by, paused_until: until, pause_reason: reason } = held;
+  const ends = until === null ? '' : ` until ${untilText(until, held, nowMs, zone)}`;
+  return `Paused by ${by ?? 'an operator'}${ends}${quoted(reason)}.`;
+}
+
+/** "Alerts silenced by ana@example.org until 18:00 UTC+2: “roof works”."; null while they are not. */
+export function silenceSentence(held: Held, nowMs: number, zone: ReaderZone = null): string | null {
+  const { alerts_silenced_until: until, alerts_silenced_by: by } = held;
+  if (until === null || until.getTime() <= nowMs) return null;
+  const who = by === null ? '' : ` by ${by}`;
+  const ends = untilText(until, held, nowMs, zone);
+  return `Alerts silenced${who} until ${ends}${quoted(held.alerts_silence_reason)}.`;
+}
+
+function untilText(until: Date, { timezone }: Held, nowMs: number, zone: ReaderZone): string {
+  return sinceText(until.getTime(), zone ?? timezone, nowMs);
+}
+
+function quoted(reason: string | null): string {
+  return reason === null ? '' : `: “${reason}”`;
+}
+
+/** The reason of the plant's status in sentences, with the pause and the silence that people ordered. */
+export function plantSentence(plant: PlantView, nowMs: number, zone: ReaderZone = null): string {
+  const sentences = [
+    incidentOf(plant, nowMs, zone),
+    pauseSentence(plant, nowMs, zone) ?? reasonSentence(plant, nowMs, zone),
+    silenceSentence(plant, nowMs, zone),
+  ];
+  return sentences.filter((sentence) => sentence !== null).join(' ');
+}
+
+function incidentOf(plant: PlantView, nowMs: number, zone: ReaderZone): string | null {
+  const since = plant.incident_since?.getTime() ?? null;
+  if (since === null) return null;
+  return incidentSentence(plant.incident_brand, since, zone ?? plant.timezone, nowMs);
+}
+
+function reasonSentence(plant: PlantView, nowMs: number, zone: ReaderZone): string {
+  return statusSentence(plant.status_reason, {
+    nowMs,
+    timezone: zone ?? plant.timezone,
+    lastSeenAtMs: plant.last_seen_at?.getTime() ?? null,
+    lastSeenSource: plant.last_seen_source,
+    activatedAtMs: plant.activated_at?.getTime() ?? null,
+    hasDays: plant.has_days,
+    lastError: plant.last_poll?.error ?? null,
+    redAlerts: plant.red_alerts,
+    lowGenerationAlert: plant.low_generation_alert,
+  });
 }
 
 /** The time since which a stale plant was not polled; null: the plant is not stale. */
@@ -33,10 +81,22 @@ export function notPolledSince(plant: PlantView): Date | null {
 }
 
 /** The status; for a stale plant after the time since which it was not polled. */
-export function statusWords(plant: PlantView, nowMs: number): string {
+export function statusWords(plant: PlantView, nowMs: number, zone: ReaderZone = null): string {
   const since = notPolledSince(plant);
   if (since === null) return plant.status;
-  return `not polled since ${sinceText(since.getTime(), plant.timezone, nowMs)}: ${plant.status}`;
+  return `not polled since ${sinceText(since.getTime(), zone ?? plant.timezone, nowMs)}: ${plant.status}`;
+}
+
+/** Who holds a plant back, as JSON. */
+export function heldJson(held: Held) {
+  return {
+    paused_until: held.paused_until?.toISOString() ?? null,
+    pause_reason: held.pause_reason,
+    paused_by: held.paused_by,
+    alerts_silenced_until: held.alerts_silenced_until?.toISOString() ?? null,
+    alerts_silenced_by: held.alerts_silenced_by,
+    alerts_silence_reason: held.alerts_silence_reason,
+  };
 }
 
 /** A plant as JSON: snake_case, instants as ISO 8601. Only the fields named here are shown. */
@@ -55,9 +115,7 @@ export function plantJson(plant: PlantView, nowMs: number) {
     poll_interval_s: plant.poll_interval_s,
     status_profile: plant.status_profile,
     integration_status: plant.integration_status,
-    paused_until: plant.paused_until?.toISOString() ?? null,
-    pause_reason: plant.pause_reason,
-    alerts_silenced_until: plant.alerts_silenced_until?.toISOString() ?? null,
+    ...heldJson(plant),
     activated_at: plant.activated_at?.toISOString() ?? null,
     status: plant.status,
     status_reason: plant.status_reason,

@@ -57,7 +57,7 @@ export function simulatedTransport(
     if (topic !== null) {
       const disturbance = vendor.disturbance(topic, nowMs);
       if (disturbance === 'TIME_OUT') {
-        throw new AdapterError('NETWORK_TIMEOUT', 'the vendor did not answer within 8 s');
+        throw new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'the vendor did not answer within 8 s');
       }
       if (disturbance === 'EXPIRED') {
         if (wire.expired !== null && !isRenewed) {

@@ -1,6 +1,7 @@
 import type { OpenAdapter } from '../../activities/plants/vendor.ts';
 import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
+import { scopeOf } from '../../domain/plants/failure.ts';
 import type { AdapterErrorType } from '../../domain/plants/plant.ts';
 
 /** A time in which a vendor answers the plant's summary with an error, by the poll's clock. */
@@ -36,7 +37,8 @@ export function simulatedVendors(
       if (times >= (incident.times ?? Infinity)) continue;
       met.set(incident, times + 1);
       const { type, message, retryAfterMs } = incident;
-      throw new AdapterError(type, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+      const more = retryAfterMs === undefined ? {} : { retryAfterMs };
+      throw new AdapterError(type, scopeOf({ type }), message, more);
     }
   }
 

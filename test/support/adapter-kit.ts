@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import type {
@@ -23,7 +23,12 @@ import type {
   TransportResponse,
 } from '../../adapters/clouds/transport.ts';
 import { jsonResponse, type VendorSide } from '../../adapters/clouds/recorded/vendor-side.ts';
-import { adapterErrorTypes, type AdapterErrorType } from '../../domain/plants/plant.ts';
+import { readCredentials } from '../../domain/plants/credential-form.ts';
+import {
+  adapterErrorTypes,
+  type AdapterErrorType,
+  type FailureScope,
+} from '../../domain/plants/plant.ts';
 import type { AlarmsAnswer, PlantSummary } from '../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
 import { playing } from './scenarios.ts';
@@ -34,6 +39,8 @@ export interface RefusalCase {
   answer: TransportResponse;
   to?: 'login';
   type: AdapterErrorType;
+  /** What it is about. AUTH_FAILED of a login is about the account, without a word here. */
+  scope?: FailureScope;
   /** With RATE_LIMIT_EXCEEDED. */
   retryAfterMs?: number;
 }
@@ -44,6 +51,8 @@ export interface AdapterKit {
   /** Good in form; their values must be recognisable in any output that leaks them. */
   canaries: Credentials;
   refusals: readonly RefusalCase[];
+  /** A folder below the brand's fixtures: the scenarios of a second portal. The brand's own folder unless given. */
+  variant?: string;
   /** Scenarios of the common list that the brand cannot have, each with the reason. */
   without?: Readonly<Partial<Record<CommonScenario, string>>>;
 }
@@ -103,8 +112,14 @@ interface Asked {
 export function testAdapter(kit: AdapterKit): void {
   const { definition, vendor, canaries } = kit;
   const { brand } = definition;
-  const folder = join(packagedFixturesDir, brand.toLowerCase());
-  const entries = loadPlants(packagedFixturesDir, brand);
+  const folder = join(packagedFixturesDir, brand.toLowerCase(), kit.variant ?? '');
+  const named = (scenario: string): string => posix.join(kit.variant ?? '', scenario);
+  /** The plants of this folder; their scenarios without it. */
+  const entries = loadPlants(packagedFixturesDir, brand)
+    .filter(({ scenario }) => dirname(scenario) === (kit.variant ?? '.'))
+    .map((entry) => ({ ...entry, scenario: basename(entry.scenario) }));
+  /** The choices of the credentials are no secrets. */
+  const secretValues = definition.credentialFields.map((field) => canaries[field] ?? '');
 
   function has(scenario: CommonScenario): boolean {
     return kit.without?.[scenario] === undefined;
@@ -128,7 +143,7 @@ export function testAdapter(kit: AdapterKit): void {
     const plant = {
       ...place,
       ...(options.timezone === undefined ? {} : { timezone: options.timezone }),
-      vendorPlantId: options.vendorPlantId ?? playing(brand, scenario).vendorPlantId,
+      vendorPlantId: options.vendorPlantId ?? playing(brand, named(scenario)).vendorPlantId,
       capacityKw: null,
     };
     const fixture = createFixtureTransport({
@@ -159,15 +174,16 @@ export function testAdapter(kit: AdapterKit): void {
   }
 
   function expected(scenario: string, now: Date) {
-    const { day } = loadScenario(packagedFixturesDir, brand, scenario);
+    const { day } = loadScenario(packagedFixturesDir, brand, named(scenario));
     const knobs: DayKnobs = {
       lagS: day.lag_s ?? ordinaryDay.lagS,
       sleeps: day.sleeps ?? ordinaryDay.sleeps,
       todayFactor: day.today_factor ?? ordinaryDay.todayFactor,
       resetAt: day.reset_at ?? ordinaryDay.resetAt,
       silent: day.silent ?? ordinaryDay.silent,
+      silentSinceMs: ordinaryDay.silentSinceMs,
     };
-    const vendorPlantId = playing(brand, scenario).vendorPlantId;
+    const vendorPlantId = playing(brand, named(scenario)).vendorPlantId;
     const entry = entries.find(({ pattern }) => pattern.test(vendorPlantId));
     const capacityKw = typeof entry?.capacity_kw === 'number' ? entry.capacity_kw : usualCapacityKw;
     return measure({ ...place, vendorPlantId, capacityKw }, knobs, now.getTime());
@@ -211,11 +227,12 @@ export function testAdapter(kit: AdapterKit): void {
 
   const { measurementTime } = ask('ordinary-day').adapter.capabilities();
 
-  describe(`${brand}: what every adapter does`, () => {
+  describe(`${named(brand)}: what every adapter does`, () => {
     describe('the entry', () => {
       test('names its credentials and says what it speaks', () => {
         expect(definition.credentialFields.length).toBeGreaterThan(0);
-        expect(Object.keys(canaries).toSorted()).toEqual(definition.credentialFields.toSorted());
+        const read = readCredentials(definition, canaries);
+        expect(read.ok).toBe(true);
         const readme = join(
           packagedFixturesDir,
           '..',
@@ -229,7 +246,7 @@ export function testAdapter(kit: AdapterKit): void {
 
       test('plants.json names every scenario file, and every common scenario has its file', () => {
         const files = readdirSync(folder)
-          .filter((file) => file !== 'plants.json')
+          .filter((file) => file.endsWith('.json') && file !== 'plants.json')
           .map((file) => file.replace(/\.json$/, ''));
         const named = new Set(entries.map(({ scenario }) => scenario));
         expect(files.filter((file) => !named.has(file))).toEqual([]);
@@ -364,6 +381,21 @@ export function testAdapter(kit: AdapterKit): void {
       );
 
       testWhere(
+        'missing-field',
+        "without today's energy a plant whose state, lifetime or power is known is still a summary",
+        async () => {
+          const summary = await summaryOf('missing-field');
+          // Where inverters state it too, theirs stands in.
+          if (summary.todayEnergyKwh !== null) {
+            const truth = expected('missing-field', noon).todayEnergyKwh;
+            expectNear(summary.todayEnergyKwh, truth, energyKwhTolerance);
+          }
+          expect(summary.powerW).toBeGreaterThan(1_000);
+          expect(summary.refused.map(({ field }) => field)).toEqual(['today_energy_kwh']);
+        },
+      );
+
+      testWhere(
         'gap-at-d2',
         'a day that the vendor does not have is absent, or without a value',
         async () => {
@@ -476,7 +508,6 @@ export function testAdapter(kit: AdapterKit): void {
         'error-inside-200': 'VENDOR_ERROR',
         'html-instead-of-json': 'INVALID_DATA_FORMAT',
         'truncated-json': 'INVALID_DATA_FORMAT',
-        'missing-field': 'INVALID_DATA_FORMAT',
         'energy-nan': 'INVALID_DATA_FORMAT',
         'http-500': 'VENDOR_ERROR',
       };
@@ -490,13 +521,15 @@ export function testAdapter(kit: AdapterKit): void {
         });
       }
 
-      for (const { what, answer, to, type, retryAfterMs } of kit.refusals) {
+      for (const { what, answer, to, type, retryAfterMs, scope } of kit.refusals) {
         test(`${what} is ${type}`, async () => {
           const error = await refusalOf(ask('ordinary-day', { wrap: answering(answer, to) }));
           expect({ type: error.type, retryAfterMs: error.retryAfterMs }).toEqual({
             type,
             retryAfterMs,
           });
+          if (scope !== undefined) expect(error.scope).toBe(scope);
+          else if (to === 'login' && type === 'AUTH_FAILED') expect(error.scope).toBe('ACCOUNT');
         });
       }
 
@@ -593,7 +626,7 @@ export function testAdapter(kit: AdapterKit): void {
       test('never throws, whatever happens', async () => {
         const failures: (() => Promise<TransportResponse>)[] = [
           () => Promise.reject(new TypeError('a bug')),
-          () => Promise.reject(new AdapterError('NETWORK_TIMEOUT', 'no route')),
+          () => Promise.reject(new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'no route')),
           () => Promise.resolve(text('<html>', 200)),
           () => Promise.resolve(text('', 503)),
         ];
@@ -674,7 +707,7 @@ export function testAdapter(kit: AdapterKit): void {
 
     describe('secrets', () => {
       test('no error of any scenario holds a credential or a token', async () => {
-        const secrets = new Set(Object.values(canaries));
+        const secrets = new Set(secretValues);
         const told: string[] = [];
         for (const { scenario } of entries) {
           for (const call of calls) {
@@ -701,13 +734,13 @@ export function testAdapter(kit: AdapterKit): void {
 
       test('no error holds a credential that the vendor echoes', async () => {
         const echo = (): Transport => async (request) =>
-          text(`{"msg":"${Object.values(canaries).join(' ')}","url":"${request.url}"}`, 400);
+          text(`{"msg":"${secretValues.join(' ')}","url":"${request.url}"}`, 400);
         for (const call of calls) {
           const error = await call(ask('ordinary-day', { wrap: echo })).catch(
             (one: unknown) => one,
           );
           expect(error).toBeInstanceOf(AdapterError);
-          for (const secret of Object.values(canaries)) {
+          for (const secret of secretValues) {
             expect(everythingIn(error as Error)).not.toContain(secret);
           }
         }
@@ -716,9 +749,8 @@ export function testAdapter(kit: AdapterKit): void {
 
     describe('instances', () => {
       test('share nothing but the session store that they were given', async () => {
-        const other = Object.fromEntries(
-          Object.entries(canaries).map(([name, value]) => [name, `${value}2`]),
-        );
+        const others = definition.credentialFields.map((name) => [name, `${canaries[name]}2`]);
+        const other = { ...canaries, ...Object.fromEntries(others) };
         const mine = ask('ordinary-day');
         const theirs = ask('ordinary-day', { credentials: other });
         const [summary, refusal] = await Promise.allSettled([
@@ -790,8 +822,12 @@ const calls: readonly ((asked: Asked) => Promise<unknown>)[] = [
 ];
 
 function expectSummaryForm(summary: PlantSummary, now: Date | null): void {
-  expect(Number.isFinite(summary.todayEnergyKwh)).toBe(true);
-  expect(summary.todayEnergyKwh).toBeGreaterThanOrEqual(0);
+  if (summary.todayEnergyKwh === null) {
+    expect(summary.refused.map(({ field }) => field)).toContain('today_energy_kwh');
+  } else {
+    expect(Number.isFinite(summary.todayEnergyKwh)).toBe(true);
+    expect(summary.todayEnergyKwh).toBeGreaterThanOrEqual(0);
+  }
   for (const value of [summary.powerW, summary.lifetimeEnergyKwh, summary.lifetimeResolutionKwh]) {
     if (value !== null) expect(Number.isFinite(value)).toBe(true);
   }

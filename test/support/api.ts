@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
 
 import { isServiceError } from '../../db/service-error.ts';
 import { createApp, type App } from '../../api/app.ts';
@@ -6,6 +7,7 @@ import { hashPassword } from '../../api/auth/passwords.ts';
 import { issueToken } from '../../api/auth/tokens.ts';
 import type { ApiDeps } from '../../api/deps.ts';
 import { openTemporal } from '../../environment/temporal.ts';
+import { diskReader } from '../../operations/disks.ts';
 import { findUserByEmail, insertUser } from '../../db/people/users.ts';
 import type { Database, Role } from '../../db/tables.ts';
 import type { Kysely } from 'kysely';
@@ -33,11 +35,14 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-export const testCredentialFields: ApiDeps['credentialFields'] = {
-  SOLIS: ['key_id', 'key_secret'],
-  HUAWEI: ['username', 'system_code'],
-  GOODWE: ['account', 'password'],
-  DELE: ['app_id', 'app_secret'],
+export const testCredentialForms: ApiDeps['credentialForms'] = {
+  SOLIS: { credentialFields: ['key_id', 'key_secret'] },
+  HUAWEI: { credentialFields: ['username', 'system_code'] },
+  GOODWE: {
+    credentialFields: ['account', 'password'],
+    credentialChoices: [{ field: 'portal', values: ['SEMS', 'SEMS_PLUS'], usual: 'SEMS_PLUS' }],
+  },
+  DELE: { credentialFields: ['app_id', 'app_secret'] },
 };
 
 export interface TestUserOptions {
@@ -68,13 +73,14 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
       dataDir: '',
     }),
     askRedis: null,
+    readDisks: diskReader([tmpdir()]),
     seal: (accountId) => ({
       accountId,
       keyVersion: 'test',
       iv: randomBytes(12),
       sealed: randomBytes(64),
     }),
-    credentialFields: testCredentialFields,
+    credentialForms: testCredentialForms,
     testConnection: async () => ({ ok: true, errorType: null, message: 'signed in' }),
     isServiceError,
     clock: () => clock.nowMs,

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
 
 import { Client, Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
@@ -44,6 +45,7 @@ export async function createTestFleet(): Promise<TestFleet> {
     TEMPORAL_NAMESPACE: namespace,
     INTEGRATION_MOCK_MODE: 'true',
     MASTER_KEY_CURRENT: randomBytes(32).toString('base64'),
+    WATCHED_FOLDERS: tmpdir(),
     LOG_LEVEL: 'warn',
   };
   const config = loadConfig(env);

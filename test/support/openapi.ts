@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { testCredentialFields } from './api.ts';
+import { testCredentialForms } from './api.ts';
 
 /** Requests made from an OpenAPI 3.1 document: valid ones, and ones that are nearly so. */
 
@@ -251,8 +251,10 @@ function validObject(document: object, schema: Schema, name: string): fc.Arbitra
   );
   if (name.endsWith('credentials') && typeof more === 'object')
     return fc
-      .constantFrom(...Object.values(testCredentialFields))
-      .map((fields) => Object.fromEntries(fields.map((field) => [field, canary])));
+      .constantFrom(...Object.values(testCredentialForms))
+      .map(({ credentialFields: fields }) =>
+        Object.fromEntries(fields.map((field) => [field, canary])),
+      );
   const record = fc.record(members, { requiredKeys: required });
   if (typeof more !== 'object' || more === null) return record;
   const entries = fc.dictionary(

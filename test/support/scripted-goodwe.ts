@@ -4,7 +4,7 @@ import type { PlantRef, VendorAdapter } from '../../adapters/clouds/contract.ts'
 import { SessionStore } from '../../adapters/clouds/session.ts';
 import type { TransportRequest, TransportResponse } from '../../adapters/clouds/transport.ts';
 import { goodwe } from '../../adapters/clouds/goodwe/adapter.ts';
-import { paths } from '../../adapters/clouds/goodwe/client.ts';
+import { paths } from '../../adapters/clouds/goodwe/sems/client.ts';
 
 /** A portal for tests: it answers each path with what the test writes down, and keeps what it was asked. */
 
@@ -76,7 +76,7 @@ export function portal(script: Script): {
       asked.push({ ...request, json });
       const name = nameOf(request);
       if (name === undefined || !(name in answers)) {
-        throw new AdapterError('NETWORK_TIMEOUT', 'no answer is written down');
+        throw new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'no answer is written down');
       }
       const answer = answers[name];
       const count = asked.filter((one) => nameOf(one) === name).length;

@@ -282,8 +282,7 @@ function ledgerRow(
       booked: null,
     };
   }
-  const { outcome, startedAtMs, durationMs, attempts, errorType, error, booked } = poll;
-  return { ...key, outcome, startedAtMs, durationMs, attempts, errorType, error, booked };
+  return { ...key, ...poll };
 }
 
 function pollAnswer(row: PollLogArgs, standing: PlantStanding | null): PollAnswer {

@@ -24,12 +24,15 @@ const answers: Readonly<Record<string, unknown>> = {
   '/alarms': [{ code: 12, device: 'A1', level: 1, text: 'No grid', startedAt: 1_781_170_000 }],
 };
 
-function adapterFor(known: Readonly<Record<string, string>> = credentials) {
+function adapterFor(
+  known: Readonly<Record<string, string>> = credentials,
+  said: Readonly<Record<string, unknown>> = {},
+) {
   const context = { knownCredentials: known, now };
   const transport: Transport = async (request) =>
     blueprintVendor.login?.(request, context) ??
     blueprintVendor.check(request, context) ??
-    jsonResponse({ code: 0, data: answers[pathOf(request)] });
+    jsonResponse({ code: 0, data: { ...answers, ...said }[pathOf(request)] });
   const session = new SessionStore();
   const { signal } = new AbortController();
   return { session, adapter: blueprint.create({ transport, credentials, session, now, signal }) };
@@ -54,6 +57,14 @@ describe('the adapter to copy', () => {
     expect(await adapter.getAlarmsSince(plant, now)).toMatchObject({
       alarms: [{ code: '12', severity: 'CRITICAL', open: true }],
       complete: true,
+    });
+  });
+
+  test("goes without today's energy where anything else is known", async () => {
+    const { adapter } = adapterFor(credentials, { '/plant': { online: true, energyToday: null } });
+    expect(await adapter.getPlantSummary(plant)).toMatchObject({
+      todayEnergyKwh: null,
+      refused: [{ field: 'today_energy_kwh' }],
     });
   });
 

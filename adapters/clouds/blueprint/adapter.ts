@@ -23,8 +23,8 @@ import {
   decimalsOf,
   energyKwhOf,
   mergeAlarms,
-  requireEnergyKwh,
   seriesOf,
+  todayEnergyKwhOf,
   toNumber,
 } from '../fields.ts';
 import { check, parseJson } from '../json.ts';
@@ -75,9 +75,13 @@ class BlueprintAdapter implements VendorAdapter {
     const refused: RefusedField[] = [];
     const measuredAtS = toNumber(data.measuredAt);
     const lifetimeEnergyKwh = toNumber(data.energyTotal);
+    const powerNow = data.online === false ? 0 : powerW(data.power, refused);
     return {
-      todayEnergyKwh: requireEnergyKwh(data.energyToday, 'plant: energyToday'),
-      powerW: data.online === false ? 0 : powerW(data.power, refused),
+      todayEnergyKwh: todayEnergyKwhOf(data.energyToday, 'plant: energyToday', {
+        known: data.online !== undefined || powerNow !== null || lifetimeEnergyKwh !== null,
+        refused,
+      }),
+      powerW: powerNow,
       lifetimeEnergyKwh,
       lifetimeResolutionKwh:
         lifetimeEnergyKwh === null ? null : 10 ** -decimalsOf(data.energyTotal),
@@ -109,7 +113,7 @@ class BlueprintAdapter implements VendorAdapter {
   async #call<T>(path: string, body: Readonly<Record<string, unknown>>, schema: z.ZodType<T>) {
     return this.#session.call(
       async ({ token }) => check(schema, await this.#post(path, body, token), path),
-      `${path}: a session just opened is called expired`,
+      { scope: 'ACCOUNT', message: `${path}: a session just opened is called expired` },
     );
   }
 
@@ -134,15 +138,15 @@ class BlueprintAdapter implements VendorAdapter {
 function refusal(path: string, code: number): AdapterError {
   switch (code) {
     case 401:
-      return new AdapterError('AUTH_FAILED', `${path}: the session is gone`, {
+      return new AdapterError('AUTH_FAILED', 'ACCOUNT', `${path}: the session is gone`, {
         sessionExpired: true,
       });
     case 403:
-      return new AdapterError('AUTH_FAILED', `${path}: wrong user or password`);
+      return new AdapterError('AUTH_FAILED', 'ACCOUNT', `${path}: wrong user or password`);
     case 404:
-      return new AdapterError('PLANT_NOT_FOUND', `${path}: no such plant`);
+      return new AdapterError('PLANT_NOT_FOUND', 'PLANT', `${path}: no such plant`);
     default:
-      return new AdapterError('VENDOR_ERROR', `${path}: the vendor failed (code ${code})`);
+      return new AdapterError('VENDOR_ERROR', 'CLOUD', `${path}: the vendor failed (code ${code})`);
   }
 }
 

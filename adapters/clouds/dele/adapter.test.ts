@@ -1,4 +1,5 @@
 import { testAdapter } from '../../../test/support/adapter-kit.ts';
+import { testParts } from '../../../test/support/adapter-kit-parts.ts';
 import { jsonResponse } from '../recorded/vendor-side.ts';
 import { dele } from './adapter.ts';
 import { deleVendor } from '../recorded/dele.ts';
@@ -40,19 +41,24 @@ testAdapter({
       type: 'RATE_LIMIT_EXCEEDED',
       retryAfterMs: 7_000,
     },
-    { what: '2101017, twice', answer: refused('2101017'), type: 'AUTH_FAILED' },
+    { what: '2101017, twice', answer: refused('2101017'), type: 'AUTH_FAILED', scope: 'ACCOUNT' },
     { what: '2101018, twice', answer: refused('2101018'), type: 'AUTH_FAILED' },
     { what: '2101019, twice', answer: refused('2101019'), type: 'AUTH_FAILED' },
-    { what: '2101023', answer: refused('2101023'), type: 'AUTH_FAILED' },
-    { what: '2101025', answer: refused('2101025'), type: 'AUTH_FAILED' },
+    { what: '2101023', answer: refused('2101023'), type: 'AUTH_FAILED', scope: 'PLANT' },
+    { what: '2101025', answer: refused('2101025'), type: 'AUTH_FAILED', scope: 'REQUEST' },
     { what: '2101025 as HTTP 500', answer: refused('2101025', 500), type: 'AUTH_FAILED' },
-    { what: '2101009', answer: refused('2101009'), type: 'AUTH_FAILED' },
-    { what: '2101024', answer: refused('2101024'), type: 'PLANT_NOT_FOUND' },
-    { what: '2101031', answer: refused('2101031'), type: 'PLANT_NOT_FOUND' },
-    { what: '2101006', answer: refused('2101006'), type: 'UNKNOWN' },
+    { what: '2101009', answer: refused('2101009'), type: 'AUTH_FAILED', scope: 'ACCOUNT' },
+    { what: '2101024', answer: refused('2101024'), type: 'PLANT_NOT_FOUND', scope: 'PLANT' },
+    { what: '2101031', answer: refused('2101031'), type: 'PLANT_NOT_FOUND', scope: 'PLANT' },
+    { what: '2101006', answer: refused('2101006'), type: 'UNKNOWN', scope: 'REQUEST' },
     { what: '3201001 as HTTP 500', answer: refused('3201001', 500), type: 'VENDOR_ERROR' },
-    { what: '3501004', answer: refused('3501004'), type: 'VENDOR_ERROR' },
-    { what: 'a code that nobody knows', answer: refused('9999999'), type: 'VENDOR_ERROR' },
+    { what: '3501004', answer: refused('3501004'), type: 'VENDOR_ERROR', scope: 'CLOUD' },
+    {
+      what: 'a code that nobody knows',
+      answer: refused('9999999'),
+      type: 'VENDOR_ERROR',
+      scope: 'CLOUD',
+    },
     { what: 'a refusal without a code', answer: refused(null), type: 'VENDOR_ERROR' },
     {
       what: 'success with a code that refuses',
@@ -106,6 +112,7 @@ testAdapter({
       type: 'AUTH_FAILED',
     },
     { what: '2101018 at the login', to: 'login', answer: refused('2101018'), type: 'AUTH_FAILED' },
+    { what: '2101025 at the login', to: 'login', answer: refused('2101025'), type: 'AUTH_FAILED' },
     {
       what: 'the token service being away',
       to: 'login',
@@ -126,6 +133,37 @@ testAdapter({
       retryAfterMs: 10_000,
     },
   ],
+});
+
+testParts({
+  definition: dele,
+  vendor: deleVendor,
+  canaries,
+  mainPath: 'station/latest',
+  alarmsPath: 'station/alertList',
+  parts: [
+    { path: 'station/device', costs: 'lifetime_energy_kwh' },
+    { path: 'device/latest', costs: 'lifetime_energy_kwh' },
+    { path: 'station/history', costs: 'today_energy_kwh' },
+  ],
+  plantRefused: refused('2101023'),
+  pathRefused: refused('2101019'),
+  badRequest: refused('2101006'),
+  measuredAt: { path: 'station/latest', at: ['lastUpdateTime'], unit: 's' },
+  todayEnergy: { path: 'station/history', at: ['stationDataItems', 0, 'generationValue'] },
+  hybridAtNight: {
+    edit(path, set) {
+      if (path.endsWith('station/latest')) set(['generationPower'], 0);
+      if (!path.endsWith('device/latest')) return;
+      set(
+        ['deviceDataList', 0, 'dataList'],
+        [
+          { key: 'TotalActiveACOutputPower', value: '620', unit: 'W' },
+          { key: 'BatteryPower', value: '640', unit: 'W' },
+        ],
+      );
+    },
+  },
 });
 
 function bare(status: number) {

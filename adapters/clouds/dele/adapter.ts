@@ -18,6 +18,7 @@ import type {
 } from '../contract.ts';
 import { testedConnection } from '../connection-test.ts';
 import { mergeAlarms, requireEnergyKwh, seriesOf, toNumber } from '../fields.ts';
+import { type Part, partOf, refusedPart } from '../parts.ts';
 import { DeyeClient } from './client.ts';
 import {
   dayEnergyOf,
@@ -25,6 +26,7 @@ import {
   lifetimeOf,
   newestBySerial,
   readingOf,
+  refusedTimes,
   type Inverter,
 } from './devices.ts';
 import {
@@ -81,6 +83,11 @@ interface Page<Row> {
   rows: readonly Row[] | null | undefined;
 }
 
+/** `energyKwh` null: not known. `error` why the history did not say it, and `what` that costs, as the beginning of a sentence. */
+type DayEnergy =
+  | { energyKwh: number; what: string; error: AdapterError | null }
+  | { energyKwh: number | null; what: string; error: AdapterError };
+
 interface InverterAnswer {
   inverters: Inverter[];
   refused: RefusedField[];
@@ -107,7 +114,7 @@ class DeleAdapter implements VendorAdapter {
       if ((stationList ?? []).length > 0) return 'logged in';
       // A business account that logs in without its company sees an empty list rather than an error.
       const message = 'logged in, but the account shows no plants: check companyId';
-      throw new AdapterError('PLANT_NOT_FOUND', message);
+      throw new AdapterError('PLANT_NOT_FOUND', 'ACCOUNT', message, { certain: false });
     });
   }
 
@@ -121,14 +128,28 @@ class DeleAdapter implements VendorAdapter {
     const live = liveValuesOf(latest, isAllOffline(latest) || areAllOffline(devices));
     const lastSeenAt = live.lastSeenAt ?? newestOf(devices);
     const lifetime = lifetimeOf(inverters);
+    const energy = await this.#dayEnergy(plant, dateOf(lastSeenAt, today, timezone), devices);
+    const isKnown =
+      live.powerW !== null || lastSeenAt !== null || lifetime.lifetimeEnergyKwh !== null;
+    if (energy.energyKwh === null && !isKnown) throw energy.error;
     return {
-      todayEnergyKwh: await this.#dayEnergy(plant, dateOf(lastSeenAt, today, timezone), devices),
+      todayEnergyKwh: energy.energyKwh,
       powerW: live.powerW,
       lifetimeEnergyKwh: lifetime.lifetimeEnergyKwh,
       lifetimeResolutionKwh: lifetime.lifetimeResolutionKwh,
       lastSeenAt,
       devices,
-      refused: [...live.refused, ...refused, ...lifetime.refused],
+      refused: [
+        ...live.refused,
+        ...(lastSeenAt === null && live.refused.every(({ field }) => field !== 'last_seen_at')
+          ? refusedTimes(inverters, 'last_seen_at')
+          : refusedTimes(inverters, 'devices')),
+        ...refused,
+        ...lifetime.refused,
+        ...(energy.error === null
+          ? []
+          : [refusedPart('today_energy_kwh', energy.what, energy.error)]),
+      ],
     };
   }
 
@@ -176,18 +197,41 @@ class DeleAdapter implements VendorAdapter {
 
   /**
    * The energy of the day in which the plant was last measured: its row; on the last day of a month, which has no row
-   * while it runs, the month less the days before; else what the inverters say of the day.
+   * while it runs, the month less the days before it; else what the inverters say of the day. Where the history does not
+   * answer, or nobody says it, `error` tells why.
+   *
+   * @throws AdapterError INVALID_DATA_FORMAT for an energy that cannot be; RATE_LIMIT_EXCEEDED: nothing more may be asked then.
    */
   async #dayEnergy(
     plant: PlantRef,
     date: LocalDate,
     devices: readonly DeviceReading[],
-  ): Promise<number> {
-    const energyKwh =
-      (await this.#days(plant, date, date)).get(date) ??
-      (isLastOfMonth(date) ? await this.#lastDayOfMonth(plant, date) : null) ??
-      dayEnergyOf(devices, date, plant.timezone);
-    return requireEnergyKwh(energyKwh, `station/history: the energy of ${date}`);
+  ): Promise<DayEnergy> {
+    const history = await this.#part(() => this.#historyOf(plant, date));
+    const ofInverters = dayEnergyOf(devices, date, plant.timezone);
+    if ('error' in history) {
+      const what = 'The history did not answer';
+      return { energyKwh: ofInverters, what, error: history.error };
+    }
+    const stated = history.answer ?? ofInverters;
+    if (stated !== null) {
+      const energyKwh = requireEnergyKwh(stated, `station/history: the energy of ${date}`);
+      return { energyKwh, what: '', error: null };
+    }
+    const error = invalidFormat(`station/history: the energy of ${date} is missing`);
+    return { energyKwh: null, what: "Today's energy is not known", error };
+  }
+
+  async #historyOf(plant: PlantRef, date: LocalDate): Promise<number | null> {
+    const days = await this.#days(plant, date, date);
+    return days.get(date) ?? (isLastOfMonth(date) ? this.#lastDayOfMonth(plant, date) : null);
+  }
+
+  /** A part of a summary, but for a rate limit, which is one of the whole app. */
+  async #part<T>(ask: () => Promise<T>): Promise<Part<T>> {
+    const part = await partOf(ask);
+    if ('error' in part && part.error.type === 'RATE_LIMIT_EXCEEDED') throw part.error;
+    return part;
   }
 
   /**
@@ -235,29 +279,23 @@ class DeleAdapter implements VendorAdapter {
 
   /**
    * The plant's inverters with what they say. They are worth having, not needed: what fails here costs the lifetime total
-   * and is told in a sentence, but for the plain refusal of an app without the right to ask for devices.
+   * and is told in a sentence.
    *
    * @throws AdapterError RATE_LIMIT_EXCEEDED only: nothing more may be asked then.
    */
   async #inverters(stationId: number | string): Promise<InverterAnswer> {
-    try {
+    const part = await this.#part(async () => {
       const listed = inverterSerials(await this.#devices(stationId));
       const rows = newestBySerial(await this.#deviceData([...listed.keys()]));
-      const inverters = [...listed].map(([sn, device]) => ({
+      return [...listed].map(([sn, device]) => ({
         sn,
         listed: device,
         data: rows.get(sn) ?? null,
       }));
-      return { inverters, refused: [] };
-    } catch (error) {
-      if (!(error instanceof AdapterError) || error.type === 'RATE_LIMIT_EXCEEDED') throw error;
-      const isDenied = error.type === 'AUTH_FAILED' || error.type === 'PLANT_NOT_FOUND';
-      const sentence = `The inverters did not answer: ${error.message}.`;
-      return {
-        inverters: [],
-        refused: isDenied ? [] : [{ field: 'lifetime_energy_kwh', sentence }],
-      };
-    }
+    });
+    if ('answer' in part) return { inverters: part.answer, refused: [] };
+    const refused = refusedPart('lifetime_energy_kwh', 'The inverters did not answer', part.error);
+    return { inverters: [], refused: [refused] };
   }
 
   async #devices(stationId: number | string): Promise<readonly WireDevice[]> {

@@ -4,7 +4,7 @@ import type { AdapterDeps } from '../contract.ts';
 import { AdapterError, invalidFormat } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import { retryAfterMs } from '../retry-after.ts';
-import { AccountSession, requireCredential, type Session } from '../session.ts';
+import { AccountSession, type Denial, requireCredential, type Session } from '../session.ts';
 import { postJson, type TransportResponse } from '../transport.ts';
 import {
   codeOf,
@@ -49,12 +49,12 @@ export class DeyeClient {
     schema: z.ZodType<T>,
     options: { renew: boolean } = { renew: true },
   ): Promise<T> {
-    const denied = options.renew
-      ? 'a token just issued is called invalid'
-      : 'the app has no right to it';
+    const denied: Denial = options.renew
+      ? { scope: 'ACCOUNT', message: `${path}: a token just issued is called invalid` }
+      : { scope: 'REQUEST', message: `${path}: the app has no right to it` };
     return this.#session.call(
       async (session) => check(schema, await this.#request(session, path, body), path),
-      `${path}: ${denied}`,
+      denied,
       options.renew ? 1 : 0,
     );
   }
@@ -158,7 +158,11 @@ function apiHostOf(host: string): string {
   const name = host.trim().toLowerCase();
   const region = regions.find((one) => name === one || name === `${one}-${cloudDomain}`);
   if (region === undefined) {
-    throw new AdapterError('AUTH_FAILED', `the account's host is none of ${regions.join(', ')}`);
+    throw new AdapterError(
+      'AUTH_FAILED',
+      'ACCOUNT',
+      `the account's host is none of ${regions.join(', ')}`,
+    );
   }
   return `https://${region}-${cloudDomain}`;
 }

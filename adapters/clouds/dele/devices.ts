@@ -12,8 +12,11 @@ import type { WireDevice, WireDeviceData } from './wire.schema.ts';
 
 /** The inverters of a plant: their readings, and the lifetime total as the sum of theirs. Facts and sources: README.md. */
 
-/** Keys by which models give the power of their panels: hybrids the sum of the strings, plain inverters what they feed in. */
-const powerKeys = ['totalsolarpower', 'totaldcinputpower', 'totalactiveacoutputpower'];
+/** Keys by which models give the power of their panels: the sum of the strings, else what they feed in. */
+const panelKeys = ['totalsolarpower', 'totaldcinputpower'];
+const outputKey = 'totalactiveacoutputpower';
+/** What an inverter with a battery states of it. What it feeds in is then not its panels' power alone. */
+const batteryKey = 'batterypower';
 const dayKey = 'dailyactiveproduction';
 const lifetimeKey = 'totalactiveproduction';
 
@@ -85,6 +88,21 @@ export function readingOf(
   };
 }
 
+/** The inverters whose time of measurement cannot be read, in one sentence: without it their values belong to no day. */
+export function refusedTimes(
+  inverters: readonly Inverter[],
+  field: 'last_seen_at' | 'devices',
+): RefusedField[] {
+  const serials = inverters.flatMap(({ sn, listed, data }) =>
+    Number.isNaN(epochMsOf(data?.collectionTime ?? listed.collectionTime)) ? [sn] : [],
+  );
+  const [first] = serials;
+  if (first === undefined) return [];
+  const whose = serials.length === 1 ? `inverter ${first}` : `${serials.length} inverters`;
+  const sentence = `The measurement time of ${whose} is no epoch in seconds, so that the energy of its day is not used.`;
+  return [{ field, sentence }];
+}
+
 /**
  * The plant's lifetime total: the sum over its inverters, null unless each states one. A total of 0 counts as not stated:
  * micro-inverters show it overnight, and a sum without them would fall. Its resolution is the sum of theirs, since each
@@ -150,7 +168,8 @@ function stateOf(
 }
 
 function powerOf(data: WireDeviceData | null): number | null {
-  for (const key of powerKeys) {
+  const batteryW = quantityOf(data, batteryKey, wattsByUnit)?.value ?? 0;
+  for (const key of batteryW === 0 ? [...panelKeys, outputKey] : panelKeys) {
     const power = quantityOf(data, key, wattsByUnit);
     if (power === null || power.unit === null) continue;
     const powerW = power.value * power.unit;

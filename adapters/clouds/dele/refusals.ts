@@ -1,5 +1,4 @@
-import type { AdapterErrorType } from '../../../domain/plants/plant.ts';
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, type Refusal } from '../adapter-error.ts';
 import type { WireEnvelope } from './wire.schema.ts';
 
 /** The answer went well. In the Solarman variant `code` is null instead and `success` true. */
@@ -14,28 +13,32 @@ const rateWindowMs = 10_000;
 /** The app's allowance is used up until somebody buys more or the next period begins; asking once an hour finds out. */
 const allowanceWaitMs = 3_600_000;
 
-/** `code`s that are no ordinary vendor trouble (vendor's list of codes; texts are ours). What is not listed is VENDOR_ERROR. */
-const refusalByCode: Readonly<Record<string, readonly [AdapterErrorType, string]>> = {
-  '2101003': ['AUTH_FAILED', 'the app is forbidden'],
-  '2101005': ['UNKNOWN', 'a parameter is missing'],
-  '2101006': ['UNKNOWN', 'a parameter is wrong'],
-  '2101007': ['UNKNOWN', 'a list is too long'],
-  '2101008': ['UNKNOWN', 'a parameter is of the wrong type'],
-  '2101009': ['AUTH_FAILED', 'the app is locked'],
-  '2101012': ['UNKNOWN', 'more than 30 days were asked for'],
-  '2101013': ['UNKNOWN', 'more than 12 months were asked for'],
-  '2101015': ['UNKNOWN', 'a date has the wrong form'],
-  '2101020': ['AUTH_FAILED', 'the company id is wrong'],
-  '2101021': ['AUTH_FAILED', 'the app id is wrong'],
-  '2101023': ['AUTH_FAILED', 'access was denied'],
-  '2101024': ['PLANT_NOT_FOUND', 'the account has no such plant'],
-  '2101025': ['AUTH_FAILED', 'the credentials were refused'],
-  '2101026': ['UNKNOWN', 'the page is too big'],
-  '2101028': ['AUTH_FAILED', 'the user is unknown'],
-  '2101031': ['PLANT_NOT_FOUND', 'the account has no such plant'],
-  '2101032': ['PLANT_NOT_FOUND', 'the plant has no such device'],
-  '3201001': ['VENDOR_ERROR', 'the service is unavailable'],
-  '3501004': ['VENDOR_ERROR', "the vendor's own back end failed"],
+/** Any `code` that is not known. */
+const failed: Refusal = ['VENDOR_ERROR', 'CLOUD', 'the vendor failed'];
+
+/** `code`s that are no ordinary vendor trouble (vendor's list of codes; texts are ours). */
+const refusalByCode: Readonly<Record<string, Refusal>> = {
+  '2101003': ['AUTH_FAILED', 'ACCOUNT', 'the app is forbidden'],
+  '2101005': ['UNKNOWN', 'REQUEST', 'a parameter is missing'],
+  '2101006': ['UNKNOWN', 'REQUEST', 'a parameter is wrong'],
+  '2101007': ['UNKNOWN', 'REQUEST', 'a list is too long'],
+  '2101008': ['UNKNOWN', 'REQUEST', 'a parameter is of the wrong type'],
+  '2101009': ['AUTH_FAILED', 'ACCOUNT', 'the app is locked'],
+  '2101012': ['UNKNOWN', 'REQUEST', 'more than 30 days were asked for'],
+  '2101013': ['UNKNOWN', 'REQUEST', 'more than 12 months were asked for'],
+  '2101015': ['UNKNOWN', 'REQUEST', 'a date has the wrong form'],
+  '2101020': ['AUTH_FAILED', 'ACCOUNT', 'the company id is wrong'],
+  '2101021': ['AUTH_FAILED', 'ACCOUNT', 'the app id is wrong'],
+  '2101023': ['AUTH_FAILED', 'PLANT', 'access was denied'],
+  '2101024': ['PLANT_NOT_FOUND', 'PLANT', 'the account has no such plant'],
+  // "Auth failed": after a good login it can only be about the request.
+  '2101025': ['AUTH_FAILED', 'REQUEST', 'the credentials were refused'],
+  '2101026': ['UNKNOWN', 'REQUEST', 'the page is too big'],
+  '2101028': ['AUTH_FAILED', 'ACCOUNT', 'the user is unknown'],
+  '2101031': ['PLANT_NOT_FOUND', 'PLANT', 'the account has no such plant'],
+  '2101032': ['PLANT_NOT_FOUND', 'PLANT', 'the plant has no such device'],
+  '3201001': ['VENDOR_ERROR', 'CLOUD', 'the service is unavailable'],
+  '3501004': ['VENDOR_ERROR', 'CLOUD', "the vendor's own back end failed"],
 };
 
 /** Token missing, of another app, or invalid; the last one also where the app has no right to a path. */
@@ -74,7 +77,7 @@ export function refusalOf(refused: Refused, envelope: WireEnvelope): AdapterErro
   if (words !== '' && envelope.status === undefined) {
     if (!refused.isLogin && /token/i.test(words)) return expired(refused, 'the token is invalid');
     if (refused.isLogin && credentialWords.test(words)) {
-      return new AdapterError('AUTH_FAILED', `${refused.path}: ${loginSentence(words)}`);
+      return new AdapterError('AUTH_FAILED', 'ACCOUNT', `${refused.path}: ${loginSentence(words)}`);
     }
   }
   return refusalByStatus(refused, status);
@@ -85,9 +88,13 @@ export function refusalByStatus(refused: Refused, status = refused.status): Adap
   const what = `${refused.path}: HTTP ${status}`;
   if (status === 429) return rateLimited(what, refused.retryAfterMs ?? rateWindowMs);
   if (status === 401) return expired(refused, 'HTTP 401');
-  if (status === 403) return new AdapterError('AUTH_FAILED', `${what}, access was denied`);
+  if (status === 403) {
+    const scope = refused.isLogin ? 'ACCOUNT' : 'REQUEST';
+    return new AdapterError('AUTH_FAILED', scope, `${what}, access was denied`);
+  }
   return new AdapterError(
     'VENDOR_ERROR',
+    'CLOUD',
     status >= 400 ? what : `${refused.path}: refused without a code that is known`,
   );
 }
@@ -104,8 +111,9 @@ function refusalByNumber(refused: Refused, code: string): AdapterError {
         refused.retryAfterMs ?? allowanceWaitMs,
       );
     default: {
-      const [type, words] = refusalByCode[code] ?? ['VENDOR_ERROR', 'the vendor failed'];
-      return new AdapterError(type, `${what}, ${words}`);
+      const [type, scope, words] = refusalByCode[code] ?? failed;
+      const isOfLogin = refused.isLogin && type === 'AUTH_FAILED';
+      return new AdapterError(type, isOfLogin ? 'ACCOUNT' : scope, `${what}, ${words}`);
     }
   }
 }
@@ -113,13 +121,13 @@ function refusalByNumber(refused: Refused, code: string): AdapterError {
 /** A session that is gone; at the login itself there is none to renew, so there it is a refusal of the credentials. */
 function expired({ path, isLogin }: Refused, why: string): AdapterError {
   const what = isLogin ? 'the credentials were refused' : 'the session is gone';
-  return new AdapterError('AUTH_FAILED', `${path}: ${what} (${why})`, {
+  return new AdapterError('AUTH_FAILED', 'ACCOUNT', `${path}: ${what} (${why})`, {
     sessionExpired: !isLogin,
   });
 }
 
 function rateLimited(message: string, retryAfterMs: number): AdapterError {
-  return new AdapterError('RATE_LIMIT_EXCEEDED', message, { retryAfterMs });
+  return new AdapterError('RATE_LIMIT_EXCEEDED', 'ACCOUNT', message, { retryAfterMs });
 }
 
 /** An expired token has come as HTTP 500 with a Spring body that names `UndeclaredThrowableException`. */

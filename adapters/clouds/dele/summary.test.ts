@@ -178,15 +178,48 @@ describe('the energy of the day', () => {
     expect((await summaryOf({ 'station/history': history(days) })).todayEnergyKwh).toBe(3.8);
   });
 
-  test('is not told where neither history nor inverters have it: INVALID_DATA_FORMAT', async () => {
+  test('is not told where neither history nor inverters have it; power, time and lifetime are', async () => {
     const asleep = measured('SN1', usual, { collectionTime: noonS - 86_400 });
-    const call = summaryOf({
+    const summary = await summaryOf({
       'station/history': history({}),
       'device/latest': { deviceDataList: [asleep] },
+    });
+    expect(summary).toMatchObject({
+      todayEnergyKwh: null,
+      powerW: 2480,
+      lifetimeEnergyKwh: 674.6,
+      lastSeenAt: iso(noonS - 120),
+      refused: [
+        {
+          field: 'today_energy_kwh',
+          sentence:
+            "Today's energy is not known: station/history: the energy of 2026-04-18 is missing.",
+        },
+      ],
+    });
+  });
+
+  test('is INVALID_DATA_FORMAT where it is missing and nothing else is known either', async () => {
+    const call = summaryOf({
+      'station/latest': { generationPower: null, lastUpdateTime: null },
+      'station/history': history({}),
+      'station/device': { total: 0, deviceListItems: [] },
     });
     await expect(call).rejects.toMatchObject({
       type: 'INVALID_DATA_FORMAT',
       message: 'station/history: the energy of 2026-04-18 is missing',
+    });
+  });
+
+  test.each([
+    ['an outage', refused('3501004'), 'VENDOR_ERROR'],
+    ['a denial', refused('2101023'), 'AUTH_FAILED'],
+    ['a parameter that is called wrong', refused('2101006'), 'UNKNOWN'],
+  ])('behind %s is what the inverters say, with a sentence', async (_, answer, type) => {
+    expect(await summaryOf({ 'station/history': answer })).toMatchObject({
+      todayEnergyKwh: 3.8,
+      powerW: 2480,
+      refused: [{ field: 'today_energy_kwh', type }],
     });
   });
 
@@ -197,6 +230,14 @@ describe('the energy of the day', () => {
     ['a row without energy', { stationDataItems: [{ year: 2026, month: 4, day: 18 }] }],
     ['a row without a date', { stationDataItems: [{ generationValue: 1 }] }],
     ['a day that does not exist', { stationDataItems: [row('2026-02-30', 1)] }],
+  ])('with %s is what the inverters say, with a sentence', async (_, answer) => {
+    expect(await summaryOf({ 'station/history': answer })).toMatchObject({
+      todayEnergyKwh: 3.8,
+      refused: [{ field: 'today_energy_kwh', type: 'INVALID_DATA_FORMAT' }],
+    });
+  });
+
+  test.each([
     ['an energy below 0', { stationDataItems: [row('2026-04-18', -1)] }],
     ['a sentinel', { stationDataItems: [row('2026-04-18', 429_496_729.5)] }],
     ['words', { stationDataItems: [row('2026-04-18', 'plenty')] }],
@@ -265,7 +306,11 @@ describe('the last day of a month', () => {
     ['a month well below its days', closed, { '2026-04': 560 }],
   ])('is not told with %s', async (_, days, months) => {
     const { summary } = await lastDay(days, { months });
-    await expect(summary).rejects.toMatchObject({ type: 'INVALID_DATA_FORMAT' });
+    expect(await summary).toMatchObject({
+      todayEnergyKwh: null,
+      powerW: 2480,
+      refused: [{ field: 'lifetime_energy_kwh' }, { field: 'today_energy_kwh' }],
+    });
   });
 
   test('is still told on the morning after, while the plant sleeps', async () => {
@@ -402,11 +447,51 @@ describe('inverters', () => {
   });
 
   test.each([
+    ['text', '2026-08-31 12:00:00'],
+    ['milliseconds', noon.getTime()],
+  ])('whose time comes as %s are named, for their energy has no day', async (_, time) => {
+    const inverter = measured('SN1', usual, { collectionTime: time });
+    const answers = { 'device/latest': { deviceDataList: [inverter] } };
+    const sentence =
+      'The measurement time of inverter SN1 is no epoch in seconds, so that the energy of its day is not used.';
+    const nowhere = await summaryOf({
+      ...answers,
+      'station/latest': { generationPower: 2480, lastUpdateTime: null },
+    });
+    expect(nowhere).toMatchObject({
+      lastSeenAt: null,
+      todayEnergyKwh: 3.7,
+      devices: [{ measuredAt: null, todayEnergyKwh: null }],
+      refused: [{ field: 'last_seen_at', sentence }],
+    });
+    expect(await summaryOf(answers)).toMatchObject({
+      lastSeenAt: iso(noonS - 120),
+      refused: [{ field: 'devices', sentence }],
+    });
+  });
+
+  test.each([
+    [{ TotalActiveACOutputPower: ['620', 'W'], BatteryPower: ['640', 'W'] }, null],
+    [
+      {
+        TotalActiveACOutputPower: ['620', 'W'],
+        BatteryPower: ['640', 'W'],
+        TotalSolarPower: ['0', 'W'],
+      },
+      0,
+    ],
+    [{ TotalActiveACOutputPower: ['620', 'W'], BatteryPower: ['0.00', 'W'] }, 620],
+  ] as const)("of a hybrid give their panels' power alone: %j is %j W", async (values, powerW) => {
+    const { devices } = await withDevices([listed('SN1')], [measured('SN1', values)]);
+    expect(devices[0]?.powerW).toBe(powerW);
+  });
+
+  test.each([
     ['2101019', 'the token of a moment ago, so a lack of rights'],
     ['2101023', 'denied'],
     ['2101032', 'not found'],
   ])(
-    'that may not be asked (%s, %s) cost the lifetime, without a login and a word',
+    'that may not be asked (%s, %s) cost the lifetime and a sentence, without a login',
     async (code) => {
       const { adapter, sentTo } = scriptedVendor({ 'station/device': refused(code) });
       const summary = await adapter.getPlantSummary(plant);
@@ -416,7 +501,7 @@ describe('inverters', () => {
         lifetimeEnergyKwh: null,
         lifetimeResolutionKwh: null,
         devices: [],
-        refused: [],
+        refused: [{ field: 'lifetime_energy_kwh' }],
       });
       expect(sentTo('account/token')).toHaveLength(1);
     },

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { testAdapter } from '../../../test/support/adapter-kit.ts';
+import { testParts } from '../../../test/support/adapter-kit-parts.ts';
 import { jsonResponse } from '../recorded/vendor-side.ts';
 import { goodwe } from './adapter.ts';
 import { goodweVendor } from '../recorded/goodwe.ts';
+import { SessionStore } from '../session.ts';
 import {
+  detailData,
   failureOf,
   plant,
   portal,
@@ -126,6 +129,61 @@ describe('day series', () => {
   });
 });
 
+describe('days of nothing but noughts', () => {
+  const noughts = success(['03/28/2026', '03/29/2026'].map((d) => ({ d, p: 0 })));
+  const series = async (script: Parameters<typeof portal>[0]): Promise<unknown> =>
+    portal({ daySeries: noughts, ...script }).adapter.getDailyEnergySeries(
+      plant,
+      '2026-03-28',
+      '2026-03-29',
+    );
+
+  test('are no energies of a plant that SEMS has no figures of any more', async () => {
+    const plants = success({ record: 1, list: [{ powerstation_id: plant.vendorPlantId }] });
+    const error = await failureOf(series({ detail: success({}), plants }));
+    expect(error).toMatchObject({
+      type: 'INVALID_DATA_FORMAT',
+      message:
+        'plant detail: a success without kpi or info; if the account was moved to SEMS+, set portal to SEMS_PLUS',
+    });
+  });
+
+  test('are what they say of a plant that SEMS has figures of', async () => {
+    expect(await series({ detail: success(detailData({})) })).toEqual([
+      { date: '2026-03-28', energyKwh: 0 },
+      { date: '2026-03-29', energyKwh: 0 },
+    ]);
+  });
+});
+
+describe('the portal', () => {
+  test.each([
+    [undefined, 'www.semsportal.com'],
+    ['SEMS', 'www.semsportal.com'],
+    ['SEMS_PLUS', 'semsplus.goodwe.com'],
+  ])('of credentials with portal %s is asked at %s', async (chosen, host) => {
+    const hosts: string[] = [];
+    const adapter = goodwe.create({
+      credentials: { account: 'a', password: 'b', ...(chosen && { portal: chosen }) },
+      session: new SessionStore(),
+      now: new Date('2026-01-10T14:55:00Z'),
+      signal: new AbortController().signal,
+      transport: async ({ url }) => {
+        hosts.push(new URL(url).host);
+        return jsonResponse({ code: 100005 });
+      },
+    });
+    expect((await adapter.testConnection()).ok).toBe(false);
+    expect(hosts).toEqual([host]);
+  });
+
+  test('of new credentials that do not say is SEMS_PLUS', () => {
+    expect(goodwe.credentialChoices).toEqual([
+      { field: 'portal', values: ['SEMS', 'SEMS_PLUS'], usual: 'SEMS_PLUS' },
+    ]);
+  });
+});
+
 describe('connection test', () => {
   test('logs in anew, whatever session there is', async () => {
     const { adapter, asked } = portal({});
@@ -176,6 +234,129 @@ testAdapter({
       what: '100002 for every question',
       answer: jsonResponse({ code: '100002', data: null }),
       type: 'AUTH_FAILED',
+      scope: 'PLANT',
     },
   ],
+});
+
+const says = (code: number) => jsonResponse({ code, msg: 'x', data: null });
+
+testParts({
+  definition: goodwe,
+  vendor: goodweVendor,
+  canaries: { account: 'canary-9d27@example.invalid', password: 'canary-of-goodwe-31c8' },
+  mainPath: 'GetMonitorDetailByPowerstationId',
+  alarmsPath: 'GetPowerStationWariningInfoByMultiCondition',
+  // The summary is one request.
+  parts: [],
+  plantRefused: says(100002),
+  pathRefused: says(100002),
+  badRequest: says(100004),
+  measuredAt: {
+    path: 'GetMonitorDetailByPowerstationId',
+    at: ['data', 'inverter', 0, 'invert_full', 'last_time'],
+    unit: 'ms',
+  },
+  todayEnergy: { path: 'GetMonitorDetailByPowerstationId', at: ['data', 'kpi', 'power'] },
+  hybridAtNight: {
+    edit(path, set) {
+      if (!path.endsWith('GetMonitorDetailByPowerstationId')) return;
+      set(['data', 'kpi', 'pac'], 620);
+      set(['data', 'inverter', 0, 'out_pac'], 620);
+      set(['data', 'powerflow'], { pv: '0(W)', bettery: '640(W)', betteryStatus: 1 });
+    },
+  },
+});
+
+testAdapter({
+  definition: goodwe,
+  vendor: goodweVendor,
+  variant: 'sems-plus',
+  canaries: {
+    account: 'canary-4b81@example.invalid',
+    password: 'canary-of-sems-plus-7e02',
+    portal: 'SEMS_PLUS',
+  },
+  without: {
+    'bare-number-id': 'plants have UUIDs',
+  },
+  refusals: [
+    {
+      what: 'a login without a token',
+      to: 'login',
+      answer: jsonResponse({ code: '00000', data: { agreement: true } }),
+      type: 'AUTH_FAILED',
+    },
+    {
+      what: 'a login refused with 100004',
+      to: 'login',
+      answer: jsonResponse({ code: '100004', translationCode: 'parameter_error' }),
+      type: 'AUTH_FAILED',
+    },
+    {
+      what: 'a login called abnormal',
+      to: 'login',
+      answer: jsonResponse({ code: 'C0602' }),
+      type: 'VENDOR_ERROR',
+      scope: 'ACCOUNT',
+    },
+    {
+      what: 'GY0429 for every question',
+      answer: jsonResponse({ code: 'GY0429' }),
+      type: 'RATE_LIMIT_EXCEEDED',
+      scope: 'ACCOUNT',
+      retryAfterMs: 300_000,
+    },
+    {
+      what: 'C0602 for every question',
+      answer: jsonResponse({ code: 'C0602' }),
+      type: 'AUTH_FAILED',
+      scope: 'PLANT',
+    },
+    {
+      what: '100025 for every question',
+      answer: jsonResponse({ code: '100025' }),
+      type: 'AUTH_FAILED',
+      scope: 'REQUEST',
+    },
+    {
+      what: 'a range that is refused (S0327), for every question',
+      answer: jsonResponse({ code: 'S0327' }),
+      type: 'UNKNOWN',
+      scope: 'REQUEST',
+    },
+  ],
+});
+
+const saysPlus = (code: string) => jsonResponse({ code, description: 'x', traceId: 't' });
+
+testParts({
+  definition: goodwe,
+  vendor: goodweVendor,
+  variant: 'sems-plus',
+  canaries: {
+    account: 'canary-4b81@example.invalid',
+    password: 'canary-of-sems-plus-7e02',
+    portal: 'SEMS_PLUS',
+  },
+  // SEMS+ has no answer that holds a whole plant: a summary fails where none of its questions is answered.
+  mainPath: /\/sems-plant\//,
+  alarmsPath: 'alarm/page',
+  parts: [
+    { path: 'stations/flow', costs: 'power_w' },
+    { path: 'device/all-status', costs: 'devices' },
+    { path: '/telecounting', costs: 'lifetime_energy_kwh' },
+    // Of a plant that is not away the flow has a time, too.
+    { path: 'statisticsAndPreV2', costs: 'last_seen_at', scenario: 'offline-26h' },
+  ],
+  plantRefused: saysPlus('C0602'),
+  pathRefused: saysPlus('100025'),
+  badRequest: saysPlus('S0327'),
+  todayEnergy: { path: '/telecounting', at: ['data', 1, 'factors', 0, 'data'] },
+  hybridAtNight: {
+    scenario: 'battery-at-night',
+    edit(path, set) {
+      if (path.endsWith('stations/flow')) set(['data', 'pBat'], 0.62);
+    },
+  },
 });

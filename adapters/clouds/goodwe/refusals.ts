@@ -1,4 +1,4 @@
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, badRequest, type Refusal } from '../adapter-error.ts';
 import { troubleByStatus } from '../retry-after.ts';
 import type { TransportResponse } from '../transport.ts';
 
@@ -23,27 +23,34 @@ export type CallKind = 'login' | 'data';
  */
 export function refusalOf(what: string, code: string | number, kind: CallKind): AdapterError {
   const name = codeName(code);
-  const refused = (type: AdapterError['type'], words: string, more = {}): AdapterError =>
-    new AdapterError(type, `${what}: code ${name}, ${words}`, more);
+  const refused = ([type, scope, words]: Refusal, more = {}): AdapterError =>
+    new AdapterError(type, scope, `${what}: code ${name}, ${words}`, more);
+  const isLogin = kind === 'login';
   switch (name) {
     case 'GY0429':
-      return refused('RATE_LIMIT_EXCEEDED', 'called too often', { retryAfterMs: slowDownMs });
+      return refused(['RATE_LIMIT_EXCEEDED', 'ACCOUNT', 'called too often'], {
+        retryAfterMs: slowDownMs,
+      });
     case '100001':
-      return refused('AUTH_FAILED', 'not logged in');
+      // "Not logged in", or a parameter is missing: only for a login it is a word about the account.
+      return refused(['AUTH_FAILED', 'ACCOUNT', 'not logged in'], { certain: isLogin });
     case '100002':
-      return refused('AUTH_FAILED', 'the session is gone', { sessionExpired: kind === 'data' });
+      return refused(['AUTH_FAILED', 'ACCOUNT', 'the session is gone'], {
+        sessionExpired: !isLogin,
+      });
     case '100004':
-      // "Parameter error". A login has no other parameter than the credentials: since SEMS+ it means "set a new password".
-      // A question has none that differs from plant to plant but the plant's id.
-      return kind === 'login'
-        ? refused('AUTH_FAILED', 'the account needs a new password')
-        : refused('PLANT_NOT_FOUND', "a parameter was refused, most likely the plant's id");
+      // "Parameter error". Since 23 September 2026 logins get it that were good before; nothing published says why.
+      if (isLogin) {
+        const sentence = 'SEMS refuses this login (100004)';
+        return new AdapterError('AUTH_FAILED', 'ACCOUNT', sentence);
+      }
+      return badRequest(`${what}: code ${name}, a parameter was refused`);
     case '100005':
-      return refused('AUTH_FAILED', 'wrong account or password');
+      return refused(['AUTH_FAILED', 'ACCOUNT', 'wrong account or password']);
     case '100000':
-      return refused('VENDOR_ERROR', 'a failure inside the portal');
+      return refused(['VENDOR_ERROR', 'CLOUD', 'a failure inside the portal']);
     default:
-      return refused('VENDOR_ERROR', 'an answer that is not known');
+      return refused(['VENDOR_ERROR', 'CLOUD', 'an answer that is not known']);
   }
 }
 
@@ -70,13 +77,15 @@ export function refusalWithoutCode(
 ): AdapterError | null {
   if (status < 300) return null;
   const denied = status === 401 || status === 403;
-  return new AdapterError(denied ? 'AUTH_FAILED' : 'VENDOR_ERROR', `${what}: HTTP ${status}`, {
+  if (!denied) return new AdapterError('VENDOR_ERROR', 'CLOUD', `${what}: HTTP ${status}`);
+  return new AdapterError('AUTH_FAILED', 'ACCOUNT', `${what}: HTTP ${status}`, {
+    certain: kind === 'login',
     sessionExpired: status === 401 && kind === 'data',
   });
 }
 
 /** A code fit for a message: the vendor's codes are short words, anything else is not repeated. */
-function codeName(code: string | number): string {
+export function codeName(code: string | number): string {
   const name = String(code).trim().toUpperCase();
   return /^[A-Z0-9_.-]{1,20}$/.test(name) ? name : 'unreadable';
 }

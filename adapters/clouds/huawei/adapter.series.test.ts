@@ -84,6 +84,21 @@ describe('getDailyEnergySeries', () => {
     ]);
   });
 
+  test.each([
+    [{ inverterYield: 4.8, PVYield: 1.6, dischargeCap: 3.4 }, 1.6],
+    [{ inverterYield: 2.8, PVYield: 5.6, chargeCap: '2.8', dischargeCap: 0 }, 5.6],
+    [{ inverterYield: 4.8, PVYield: 5, chargeCap: null, dischargeCap: 0 }, 4.8],
+    [{ inverterYield: 4.8, dischargeCap: 3.4 }, null],
+    [{ inverter_power: 1.7, inverterYield: 4.8, PVYield: 1.6, dischargeCap: 3.4 }, 1.7],
+  ])("takes no energy of a battery for the panels': %j is %j kWh", async (items, energyKwh) => {
+    const { adapter } = scriptedVendor({
+      getKpiStationDay: [success([row('2026-05-01', items)])],
+    });
+    expect(await adapter.getDailyEnergySeries(plant, '2026-05-01', '2026-05-01')).toEqual([
+      { date: '2026-05-01', energyKwh },
+    ]);
+  });
+
   test('keeps the higher value of a day that comes twice', async () => {
     const rows = [4, null, 6, 5].map((inverter_power) => row('2026-05-01', { inverter_power }));
     const { adapter } = scriptedVendor({ getKpiStationDay: [success(rows)] });

@@ -3,7 +3,6 @@ import type { AdapterDeps } from '../contract.ts';
 import { SessionStore } from '../session.ts';
 import type { TransportResponse } from '../transport.ts';
 import {
-  errorOf,
   failure,
   inverter,
   kpi,
@@ -175,14 +174,110 @@ describe('getPlantSummary', () => {
   });
 
   test.each([
-    ['absent', {}],
-    ['null', { day_power: null }],
+    ['absent, and nothing else is there', {}],
+    ['null, and nothing else is there', { day_power: null, total_power: null }],
     ['negative', { day_power: -0.1 }],
     ['a word', { day_power: 'NaN' }],
     ['not fitted', { day_power: 42_949_672.95 }],
   ])('refuses an energy of the day that is %s', async (_, items) => {
     const error = await summaryError({ getStationRealKpi: [success([kpiRow(items)])] });
     expect(error.type).toBe('INVALID_DATA_FORMAT');
+  });
+
+  test.each([
+    ['a state', { real_health_state: 3 }, null],
+    ['a lifetime', { day_power: '', total_power: 2000.1 }, 2000.1],
+  ])(
+    'without an energy of the day, but with %s, is a summary all the same',
+    async (_, items, lifetimeEnergyKwh) => {
+      const { adapter } = scriptedVendor({ getStationRealKpi: [success([kpiRow(items)])] });
+      expect(await adapter.getPlantSummary(plant)).toMatchObject({
+        todayEnergyKwh: null,
+        lifetimeEnergyKwh,
+        powerW: 1432,
+        refused: [{ field: 'today_energy_kwh' }],
+      });
+    },
+  );
+
+  test('of a disconnected plant whose day is null has its lifetime, and 0 W', async () => {
+    const items = { real_health_state: 1, day_power: null, total_power: 2000.1 };
+    const { adapter } = scriptedVendor({ getStationRealKpi: [success([kpiRow(items)])] });
+    expect(await adapter.getPlantSummary(plant)).toEqual({
+      todayEnergyKwh: null,
+      powerW: 0,
+      lifetimeEnergyKwh: 2000.1,
+      lifetimeResolutionKwh: 0.1,
+      lastSeenAt: null,
+      devices: [
+        { sn: 'HX01', powerW: 0, todayEnergyKwh: 0.93, state: 'OFFLINE', measuredAt: null },
+      ],
+      refused: [
+        {
+          field: 'today_energy_kwh',
+          sentence: "Today's energy is missing in the vendor's answer (day_power).",
+        },
+      ],
+    });
+  });
+
+  test.each(['getDevList', 'getDevRealKpi'])(
+    'keeps the energies where the account has no right to %s (failCode 401)',
+    async (path) => {
+      const { adapter } = scriptedVendor({ [path]: [failure(401)] });
+      expect(await adapter.getPlantSummary(plant)).toMatchObject({
+        todayEnergyKwh: 12.5,
+        lifetimeEnergyKwh: 16770.25,
+        powerW: null,
+        refused: [
+          {
+            field: 'power_w',
+            type: 'AUTH_FAILED',
+            sentence: `Power is not known: ${path}: failCode 401, the account has no right to this interface.`,
+          },
+        ],
+      });
+    },
+  );
+
+  test('keeps its inverters while their list is refused', async () => {
+    const { adapter, again } = scriptedVendor({
+      getDevList: [success([inverter(1001, 1, 'HX01')]), failure(401)],
+    });
+    await adapter.getPlantSummary(plant);
+    expect(await again(later(sixHoursMs + 1)).getPlantSummary(plant)).toMatchObject({
+      powerW: 1432,
+      refused: [],
+    });
+  });
+
+  test.each([
+    ['sn', 'HX01'],
+    ['esnCode', 'HX01'],
+    ['nothing', undefined],
+  ])('knows a device that has no devId by %s', async (key, serial) => {
+    const { adapter } = scriptedVendor({
+      getDevRealKpi: [success([{ [key]: serial, dataItemMap: { active_power: 45.5 } }])],
+    });
+    expect(await adapter.getPlantSummary(plant)).toMatchObject({
+      powerW: 45_500,
+      devices: [{ sn: 'HX01', powerW: 45_500 }],
+      refused: [],
+    });
+  });
+
+  test('tells two devices without a devId apart by their serial numbers', async () => {
+    const { adapter } = scriptedVendor({
+      getDevList: [success([inverter(1, 1, 'HX01'), inverter(2, 1, 'HX02')])],
+      getDevRealKpi: [
+        success([
+          { sn: 'HX02', dataItemMap: { active_power: 2 } },
+          { sn: 'HX01', dataItemMap: { active_power: 1 } },
+        ]),
+      ],
+    });
+    const { devices } = await adapter.getPlantSummary(plant);
+    expect(devices.map(({ powerW }) => powerW)).toEqual([1000, 2000]);
   });
 
   test('finds its plant among others, and misses it where only others are', async () => {
@@ -235,10 +330,12 @@ describe('the list of inverters', () => {
 
   test('is asked again after the vendor knew none of its devices', async () => {
     const { adapter, again, paths } = scriptedVendor({ getDevRealKpi: [failure(20_008)] });
-    expect(await errorOf(adapter.getPlantSummary(plant))).toMatchObject({
-      type: 'PLANT_NOT_FOUND',
+    expect(await adapter.getPlantSummary(plant)).toMatchObject({
+      todayEnergyKwh: 12.5,
+      powerW: null,
+      refused: [{ field: 'power_w', type: 'PLANT_NOT_FOUND' }],
     });
-    await errorOf(again().getPlantSummary(plant));
+    await again().getPlantSummary(plant);
     expect(lists(paths())).toBe(2);
   });
 
@@ -266,8 +363,8 @@ describe('the list of inverters', () => {
 
   test('outlives a rate limit of the live values', async () => {
     const { adapter, again, paths } = scriptedVendor({ getDevRealKpi: [failure(407)] });
-    await errorOf(adapter.getPlantSummary(plant));
-    await errorOf(again().getPlantSummary(plant));
+    await adapter.getPlantSummary(plant);
+    await again().getPlantSummary(plant);
     expect(lists(paths())).toBe(1);
   });
 

@@ -1,17 +1,27 @@
 import { describe, expect, test } from 'vitest';
-import type { AdapterErrorType } from '../../../domain/plants/plant.ts';
+import type { AdapterErrorType, FailureScope } from '../../../domain/plants/plant.ts';
 import { testAdapter, type RefusalCase } from '../../../test/support/adapter-kit.ts';
+import { testParts } from '../../../test/support/adapter-kit-parts.ts';
 import type { TransportResponse } from '../transport.ts';
 import { jsonResponse } from '../recorded/vendor-side.ts';
 import { huawei } from './adapter.ts';
 import { failure, kpi, plant, scriptedVendor } from '../../../test/support/scripted-huawei.ts';
 import { huaweiVendor } from '../recorded/huawei.ts';
 
-const refusal = (what: string, type: AdapterErrorType, answer: TransportResponse): RefusalCase => ({
-  what,
-  answer,
-  type,
-});
+/** What each type is about, but for the codes that say otherwise. */
+const scopes: Partial<Record<AdapterErrorType, FailureScope>> = {
+  AUTH_FAILED: 'ACCOUNT',
+  RATE_LIMIT_EXCEEDED: 'REQUEST',
+  PLANT_NOT_FOUND: 'PLANT',
+  UNKNOWN: 'REQUEST',
+  VENDOR_ERROR: 'CLOUD',
+};
+const refusal = (
+  what: string,
+  type: AdapterErrorType,
+  answer: TransportResponse,
+  scope = scopes[type],
+): RefusalCase => ({ what, answer, type, ...(scope === undefined ? {} : { scope }) });
 const page = (status: number): TransportResponse => ({
   status,
   headers: { 'content-type': 'text/html' },
@@ -20,20 +30,23 @@ const page = (status: number): TransportResponse => ({
 const bare = (status: number): TransportResponse => ({ status, headers: {}, body: '' });
 const answered = (value: unknown): TransportResponse => jsonResponse({ failCode: 0, data: value });
 
+const canaries = {
+  userName: 'canary-user',
+  systemCode: 'Canary-5ystem-code',
+  host: 'canary-host.fusionsolar.huawei.com',
+};
+
 testAdapter({
   definition: huawei,
   vendor: huaweiVendor,
-  canaries: {
-    userName: 'canary-user',
-    systemCode: 'Canary-5ystem-code',
-    host: 'canary-host.fusionsolar.huawei.com',
-  },
+  canaries,
   without: {
     'alarm-page-2': 'the list of alarms has no pages',
     'mwh-unit': 'energies are kWh at any size',
   },
   refusals: [
-    refusal('failCode 401, no right to the interface', 'AUTH_FAILED', failure(401)),
+    refusal('failCode 401, no right to the interface', 'AUTH_FAILED', failure(401), 'REQUEST'),
+    refusal('failCode 20056, not authorised', 'AUTH_FAILED', failure(20_056), 'PLANT'),
     refusal('failCode 20001', 'AUTH_FAILED', failure(20_001)),
     refusal('failCode 20002', 'AUTH_FAILED', failure(20_002)),
     refusal('failCode 20003', 'AUTH_FAILED', failure(20_003)),
@@ -80,9 +93,9 @@ testAdapter({
     refusal('success without a row', 'PLANT_NOT_FOUND', answered([])),
     refusal('failCode 20004', 'VENDOR_ERROR', failure(20_004)),
     refusal('failCode 20200', 'VENDOR_ERROR', failure(20_200)),
-    refusal('failCode 20009', 'VENDOR_ERROR', failure(20_009)),
-    refusal('failCode 20014', 'VENDOR_ERROR', failure(20_014)),
-    refusal('failCode 20025', 'VENDOR_ERROR', failure(20_025)),
+    refusal('failCode 20009', 'UNKNOWN', failure(20_009)),
+    refusal('failCode 20014', 'UNKNOWN', failure(20_014)),
+    refusal('failCode 20025', 'UNKNOWN', failure(20_025)),
     refusal('a failCode that nobody knows', 'VENDOR_ERROR', failure(98_765)),
     refusal(
       'failCode 0 with HTTP 409',
@@ -91,7 +104,7 @@ testAdapter({
     ),
     refusal(
       'HTTP 400 of the REST framework',
-      'VENDOR_ERROR',
+      'UNKNOWN',
       jsonResponse({ exceptionId: 'framwork.remote.Paramerror', reasonArgs: ['pageSize'] }, 400),
     ),
     refusal('a web page with HTTP 403', 'INVALID_DATA_FORMAT', page(403)),
@@ -115,6 +128,29 @@ testAdapter({
       retryAfterMs: 600_000,
     },
   ],
+});
+
+testParts({
+  definition: huawei,
+  vendor: huaweiVendor,
+  canaries,
+  mainPath: 'getStationRealKpi',
+  alarmsPath: 'getAlarmList',
+  parts: [
+    { path: 'getDevList', costs: 'power_w' },
+    { path: 'getDevRealKpi', costs: 'power_w' },
+  ],
+  plantRefused: failure(20_056),
+  pathRefused: failure(401),
+  badRequest: failure(20_014),
+  todayEnergy: { path: 'getStationRealKpi', at: ['data', 0, 'dataItemMap', 'day_power'] },
+  hybridAtNight: {
+    edit(path, set) {
+      if (!path.endsWith('getDevRealKpi')) return;
+      const night = { run_state: 1, inverter_state: 512, active_power: 0.62, mppt_power: 0 };
+      set(['data', 0, 'dataItemMap'], night);
+    },
+  },
 });
 
 describe('testConnection', () => {

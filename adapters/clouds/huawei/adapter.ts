@@ -1,4 +1,4 @@
-import type * as z from 'zod';
+import type { AdapterErrorType } from '../../../domain/plants/plant.ts';
 import type { LocalDate } from '../../../domain/zone.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { instantOf } from '../../../domain/zone.ts';
@@ -13,6 +13,7 @@ import type {
 import { AdapterError } from '../adapter-error.ts';
 import { testedConnection } from '../connection-test.ts';
 import { higherOf, mergeAlarms, seriesOf } from '../fields.ts';
+import { partOf, refusedPart } from '../parts.ts';
 import type { SessionStore } from '../session.ts';
 import { HuaweiClient } from './client.ts';
 import type { Inverter } from './normalise.ts';
@@ -25,9 +26,10 @@ import {
   firstDatesByMonth,
   invertersOf,
   isDisconnected,
+  liveValuesById,
   powerOf,
 } from './normalise.ts';
-import type { WireItems } from './wire.schema.ts';
+import type { WireItems, WireLiveRow } from './wire.schema.ts';
 import {
   alarmListSchema,
   deviceListSchema,
@@ -58,6 +60,9 @@ const capabilities: Capabilities = {
 
 /** Inverters are added once in years; four lists a day stay below every quota. */
 const inverterListAgeMsMax = 6 * 3_600_000;
+
+/** Refusals by which the vendor says that it does not know a device (any more), or knows it as another. */
+const isOutdated: ReadonlySet<AdapterErrorType> = new Set(['PLANT_NOT_FOUND', 'UNKNOWN']);
 
 interface InverterList {
   askedAtMs: number;
@@ -95,17 +100,15 @@ class HuaweiAdapter implements VendorAdapter {
     );
     const row = rows.find(({ stationCode }) => stationCode === plant.vendorPlantId);
     if (row === undefined) {
-      throw new AdapterError('PLANT_NOT_FOUND', 'getStationRealKpi: no row for the plant');
+      throw new AdapterError('PLANT_NOT_FOUND', 'PLANT', 'getStationRealKpi: no row for the plant');
     }
     const energies = energiesOf(row.dataItemMap);
-    const inverters = await this.#inverters(plant.vendorPlantId);
-    const itemsById = await this.#liveValues(plant.vendorPlantId, inverters);
-    const power = powerOf(inverters, itemsById, isDisconnected(row.dataItemMap));
+    const live = await this.#live(plant.vendorPlantId, isDisconnected(row.dataItemMap));
     return {
       ...energies,
-      ...power,
+      ...live,
       lastSeenAt: null,
-      refused: [...energies.refused, ...power.refused],
+      refused: [...energies.refused, ...live.refused],
     };
   }
 
@@ -151,6 +154,29 @@ class HuaweiAdapter implements VendorAdapter {
     return mergeAlarms(alarms, true);
   }
 
+  /** Power and inverters. Where the vendor refuses the list or the live values, the energies stand without them. */
+  async #live(
+    vendorPlantId: string,
+    disconnected: boolean,
+  ): Promise<Pick<PlantSummary, 'powerW' | 'devices' | 'refused'>> {
+    const listed = await partOf(() => this.#inverters(vendorPlantId));
+    // An old list is better than none: inverters are added once in years.
+    const inverters =
+      'answer' in listed
+        ? listed.answer
+        : (this.#inverterLists().get(vendorPlantId)?.inverters ?? []);
+    const values = await partOf(() => this.#liveValues(vendorPlantId, inverters));
+    const itemsById = 'answer' in values ? values.answer : new Map<string, WireItems>();
+    const power = powerOf(inverters, itemsById, disconnected);
+    const failed = 'error' in values ? values : listed;
+    // A disconnected plant gives 0 W whatever its inverters say, and an old list serves as well as a new one.
+    if (!('error' in failed) || power.powerW !== null) return power;
+    return {
+      ...power,
+      refused: [refusedPart('power_w', 'Power is not known', failed.error), ...power.refused],
+    };
+  }
+
   /** The plant's inverters, asked at most every `inverterListAgeMsMax`. An empty list is not kept: a new plant gets its first inverter soon. */
   async #inverters(vendorPlantId: string): Promise<readonly Inverter[]> {
     const lists = this.#inverterLists();
@@ -177,9 +203,9 @@ class HuaweiAdapter implements VendorAdapter {
     inverters: readonly Inverter[],
   ): Promise<ReadonlyMap<string, WireItems>> {
     const itemsById = new Map<string, WireItems>();
-    for (const { devTypeId, ids } of deviceCalls(inverters)) {
-      const rows = await this.#askLiveValues(vendorPlantId, devTypeId, ids);
-      for (const { devId, dataItemMap } of rows) itemsById.set(devId, dataItemMap);
+    for (const { devTypeId, asked } of deviceCalls(inverters)) {
+      const rows = await this.#askLiveValues(vendorPlantId, devTypeId, asked);
+      for (const [id, items] of liveValuesById(asked, rows)) itemsById.set(id, items);
     }
     if (inverters.some(({ id }) => !itemsById.has(id))) this.#inverterLists().delete(vendorPlantId);
     return itemsById;
@@ -188,17 +214,18 @@ class HuaweiAdapter implements VendorAdapter {
   async #askLiveValues(
     vendorPlantId: string,
     devTypeId: number,
-    ids: readonly string[],
-  ): Promise<z.infer<typeof deviceRealKpiSchema>> {
+    inverters: readonly Inverter[],
+  ): Promise<WireLiveRow[]> {
     try {
       return await this.#client.call(
         'getDevRealKpi',
-        { devIds: ids.join(','), devTypeId },
+        { devIds: inverters.map(({ id }) => id).join(','), devTypeId },
         deviceRealKpiSchema,
       );
     } catch (error) {
-      const missing = error instanceof AdapterError && error.type === 'PLANT_NOT_FOUND';
-      if (missing) this.#inverterLists().delete(vendorPlantId);
+      if (error instanceof AdapterError && isOutdated.has(error.type)) {
+        this.#inverterLists().delete(vendorPlantId);
+      }
       throw error;
     }
   }

@@ -155,11 +155,64 @@ describe('refusals', () => {
   test.each([
     ['login', 600_000],
     ['getStationRealKpi', 300_000],
-    ['getDevList', 300_000],
-    ['getDevRealKpi', 300_000],
   ])('407 on %s waits for the window of its quota', async (path, retryAfterMs) => {
     const error = await summaryError({ [path]: [tooOften] });
     expect(error).toMatchObject({ type: 'RATE_LIMIT_EXCEEDED', retryAfterMs });
+  });
+
+  test.each(['getDevList', 'getDevRealKpi'])(
+    '407 on %s alone costs the power, and the path rests until its window ends',
+    async (path) => {
+      const { adapter, again, paths } = scriptedVendor({ [path]: [tooOften] });
+      const after = (ms: number) => again({ now: new Date(now.getTime() + ms) });
+      const count = () => paths().filter((one) => one === path).length;
+      expect(await adapter.getPlantSummary(plant)).toMatchObject({
+        todayEnergyKwh: 12.5,
+        lifetimeEnergyKwh: 16770.25,
+        powerW: null,
+        refused: [
+          {
+            field: 'power_w',
+            type: 'RATE_LIMIT_EXCEEDED',
+            sentence: `Power is not known: ${path}: failCode 407, called too often.`,
+          },
+        ],
+      });
+      const resting = await after(299_999).getPlantSummary(plant);
+      expect(resting.refused[0]?.sentence).toBe(
+        `Power is not known: ${path}: called too often, so that it rests for another 1 s.`,
+      );
+      expect(count()).toBe(1);
+      await after(300_000).getPlantSummary(plant);
+      expect(count()).toBe(2);
+    },
+  );
+
+  test.each([
+    ['refused', json({}, 200), { type: 'INVALID_DATA_FORMAT' }],
+    [
+      'refused for its password',
+      { status: 200, headers: {}, body: '' },
+      { type: 'AUTH_FAILED', scope: 'ACCOUNT', certain: true },
+    ],
+  ])(
+    'a login that is %s in the middle of a summary ends it, and is not tried again for the next part',
+    async (_, refused, error) => {
+      const { adapter, paths } = scriptedVendor({
+        login: [loginOk, refused],
+        getDevList: [json({ failCode: 305, immediately: true })],
+      });
+      expect(await errorOf(adapter.getPlantSummary(plant))).toMatchObject(error);
+      expect(paths()).toEqual(['login', 'getStationRealKpi', 'getDevList', 'login']);
+    },
+  );
+
+  test('a login that was called too often rests too, and with it everything that needs a session', async () => {
+    const { adapter, again, paths } = scriptedVendor({ login: [tooOften] });
+    await errorOf(adapter.getPlantSummary(plant));
+    const error = await errorOf(again().getAlarmsSince(plant, now));
+    expect(error).toMatchObject({ type: 'RATE_LIMIT_EXCEEDED', retryAfterMs: 600_000 });
+    expect(paths()).toEqual(['login']);
   });
 
   test('407 on the alarms waits half an hour, on the series an hour', async () => {

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { AdapterDeps } from '../contract.ts';
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, invalidFormat } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import { AccountSession, requireCredential, type Session } from '../session.ts';
 import { postJson, type TransportResponse } from '../transport.ts';
@@ -24,7 +24,8 @@ export class HuaweiClient {
   }
 
   /**
-   * The validated `data` of one path. An expired session (failCode 305) is renewed once.
+   * The validated `data` of one path. An expired session (failCode 305) is renewed once. A path that the vendor called too
+   * frequent rests until its window ends: it is not requested, and the other paths of the account are.
    *
    * @throws AdapterError by the tables in `refusals.ts`; INVALID_DATA_FORMAT for answers without the needed form.
    */
@@ -35,7 +36,7 @@ export class HuaweiClient {
   ): Promise<T> {
     return this.#session.call(
       async (session) => check(schema, await this.#request(session, path, body), path),
-      `${path}: a session just opened is called expired`,
+      { scope: 'ACCOUNT', message: `${path}: a session just opened is called expired` },
     );
   }
 
@@ -44,22 +45,30 @@ export class HuaweiClient {
   }
 
   async #login(): Promise<Session> {
+    return this.#unlessResting('login', () => this.#newSession());
+  }
+
+  async #newSession(): Promise<Session> {
     const field = (name: string) => requireCredential(this.#deps.credentials, name);
     const apiHost = apiHostOf(field('host'));
     const login = { userName: field('userName'), systemCode: field('systemCode') };
     const response = await this.#post(apiHost, 'login', {}, login);
     // How Huawei says "wrong user name or system code": HTTP 200 and nothing in it.
     if (response.status === 200 && response.body.trim() === '') {
-      throw new AdapterError('AUTH_FAILED', 'login: refused, wrong user name or system code');
+      throw new AdapterError(
+        'AUTH_FAILED',
+        'ACCOUNT',
+        'login: refused, wrong user name or system code',
+      );
     }
     if (response.body.trimStart().startsWith('<')) {
       const message = "login: a web page instead of JSON, check the account's host";
-      throw new AdapterError('INVALID_DATA_FORMAT', message);
+      throw new AdapterError('INVALID_DATA_FORMAT', 'ACCOUNT', message);
     }
     openEnvelope('login', response, this.#deps.now);
     const token = tokenOf(response);
     if (token === null) {
-      throw new AdapterError('INVALID_DATA_FORMAT', 'login: the answer carries no session token');
+      throw invalidFormat('login: the answer carries no session token');
     }
     return { token, apiHost, extra: {} };
   }
@@ -69,9 +78,29 @@ export class HuaweiClient {
     path: HuaweiPath,
     body: Readonly<Record<string, unknown>>,
   ): Promise<unknown> {
-    const token = { 'xsrf-token': session.token };
-    const response = await this.#post(session.apiHost, path, token, body);
-    return openEnvelope(path, response, this.#deps.now);
+    return this.#unlessResting(path, async () => {
+      const token = { 'xsrf-token': session.token };
+      const response = await this.#post(session.apiHost, path, token, body);
+      return openEnvelope(path, response, this.#deps.now);
+    });
+  }
+
+  async #unlessResting<T>(path: HuaweiPath, ask: () => Promise<T>): Promise<T> {
+    const { restingUntilMs } = this.#deps.session;
+    const nowMs = this.#deps.now.getTime();
+    const retryAfterMs = (restingUntilMs.get(path) ?? 0) - nowMs;
+    if (retryAfterMs > 0) {
+      const message = `${path}: called too often, so that it rests for another ${Math.ceil(retryAfterMs / 1000)} s`;
+      throw new AdapterError('RATE_LIMIT_EXCEEDED', 'REQUEST', message, { retryAfterMs });
+    }
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof AdapterError && error.retryAfterMs !== undefined) {
+        restingUntilMs.set(path, nowMs + error.retryAfterMs);
+      }
+      throw error;
+    }
   }
 
   async #post(
@@ -97,7 +126,7 @@ function openEnvelope(path: HuaweiPath, response: TransportResponse, now: Date):
   if (envelope.success && response.status < 400) return envelope.data.data;
   const gateway = gatewayRefusalSchema.safeParse(body);
   const refusal = gateway.success ? gatewayRefusal(path, response.status, gateway.data) : null;
-  throw refusal ?? new AdapterError('INVALID_DATA_FORMAT', `${path}: the answer has no failCode`);
+  throw refusal ?? invalidFormat(`${path}: the answer has no failCode`);
 }
 
 /** The token of a login: header `xsrf-token`, else the cookie of that name. */
@@ -119,7 +148,11 @@ function apiHostOf(host: string): string {
     ? name.slice(0, -cloudDomain.length - 1)
     : name;
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(subDomain)) {
-    throw new AdapterError('AUTH_FAILED', `the account's host is no sub-domain of ${cloudDomain}`);
+    throw new AdapterError(
+      'AUTH_FAILED',
+      'ACCOUNT',
+      `the account's host is no sub-domain of ${cloudDomain}`,
+    );
   }
   return `https://${subDomain}.${cloudDomain}`;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { alarmOf, dateOf, firstDatesByMonth, powerOf } from './normalise.ts';
 
-const inverter = { id: '1', typeId: 1, sn: 'HX01' };
+const inverter = { id: '1', typeId: 1, sn: 'HX01', besideBattery: false };
 const read = (items: Record<string, unknown>, disconnected = false) => {
   const answer = powerOf([inverter], new Map([['1', items]]), disconnected);
   return { ...answer.devices[0], refused: answer.refused };
@@ -50,6 +50,36 @@ describe('the power of an inverter', () => {
   test('is in W without the noise of binary fractions', () => {
     expect(1.001 * 1000).not.toBe(1001);
     expect(read({ active_power: 1.001 }).powerW).toBe(1001);
+  });
+
+  test('of a hybrid by night is not what its battery gives', () => {
+    const night = { run_state: 1, inverter_state: 512, active_power: 0.62, mppt_power: 0.0 };
+    expect(read(night)).toMatchObject({ powerW: 0, state: 'STANDBY', refused: [] });
+  });
+
+  test.each([
+    ['discharges', 0.62, 0.2, 200],
+    ['is charged', 2, 5, 5000],
+    ['does neither', 4.1, 4.2, 4200],
+  ])(
+    'beside a battery that %s is what the panels deliver',
+    (_, active_power, mppt_power, powerW) => {
+      const hybrid = { ...inverter, besideBattery: true };
+      const items = { inverter_state: 512, active_power, mppt_power };
+      const { devices } = powerOf([hybrid], new Map([['1', items]]), false);
+      expect(devices).toMatchObject([{ powerW, state: 'RUNNING' }]);
+    },
+  );
+
+  test('beside a battery is not known without mppt_power', () => {
+    const hybrid = { ...inverter, besideBattery: true };
+    const items = new Map([['1', { active_power: 0.62 }]]);
+    expect(powerOf([hybrid], items, false).powerW).toBeNull();
+  });
+
+  test('without a battery is what the inverter gives, also where it does not measure its panels', () => {
+    expect(read({ active_power: 4.1, mppt_power: 4.2 }).powerW).toBe(4100);
+    expect(read({ active_power: 4.1, mppt_power: 0, pv1_i: 5.2 }).powerW).toBe(4100);
   });
 
   test('may be negative by night', () => {

@@ -9,8 +9,15 @@ import type {
 } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
 import { invalidFormat } from '../adapter-error.ts';
-import { cleanText, decimalsOf, isPossibleEnergy, requireEnergyKwh, toNumber } from '../fields.ts';
-import type { WireAlarm, WireDayRow, WireDevice, WireItems } from './wire.schema.ts';
+import {
+  cleanText,
+  decimalsOf,
+  isPossibleEnergy,
+  requireEnergyKwh,
+  todayEnergyKwhOf,
+  toNumber,
+} from '../fields.ts';
+import type { WireAlarm, WireDayRow, WireDevice, WireItems, WireLiveRow } from './wire.schema.ts';
 
 /** Huawei's values as ours: W, kWh, dates of the plant's zone. Facts and sources: README.md. */
 
@@ -19,10 +26,14 @@ export interface Inverter {
   id: string;
   typeId: number;
   sn: string;
+  /** The plant has a battery: the panels' power is `mppt_power` alone. */
+  besideBattery: boolean;
 }
 
 /** String inverters and residential inverters: the types whose `active_power` is production, in kW. Sensors (47) give W, and nothing here. */
 const inverterTypeIds = new Set([1, 38]);
+/** Batteries of homes and of businesses. Beside one, an inverter's `active_power` holds what the battery gives or takes. */
+const batteryTypeIds = new Set([39, 41]);
 /** Serial numbers have a dozen characters, codes less; what is much longer is neither. */
 const idLengthMax = 64;
 /** The manual's limit of `devIds` in one getDevRealKpi. */
@@ -56,22 +67,33 @@ const midnightToleranceMs = 2 * 3_600_000;
 const epochMsMin = Date.UTC(2000, 0);
 const epochMsMax = Date.UTC(2100, 0);
 
-/** Today's and the lifetime energy of a station's KPI row, kWh. An impossible lifetime is dropped with its sentence, an impossible day is thrown. */
+/**
+ * Today's and the lifetime energy of a station's KPI row, kWh. An impossible lifetime and a missing day are dropped with
+ * their sentences. An impossible day is thrown, and so is a missing one where the row has no other figure.
+ */
 export function energiesOf(
   items: WireItems,
 ): Pick<
   PlantSummary,
   'todayEnergyKwh' | 'lifetimeEnergyKwh' | 'lifetimeResolutionKwh' | 'refused'
 > {
-  const todayEnergyKwh = requireEnergyKwh(items['day_power'], 'day_power', energySentinels);
+  const refused: RefusedField[] = [];
   const total = toNumber(items['total_power']);
   const possible = total !== null && isPossibleEnergy(total, energySentinels);
-  const sentence = 'Lifetime energy cannot be true: check the inverters.';
+  const todayEnergyKwh = todayEnergyKwhOf(items['day_power'], 'day_power', {
+    known: possible || toNumber(items['real_health_state']) !== null,
+    refused,
+    sentinels: energySentinels,
+  });
+  if (total !== null && !possible) {
+    const sentence = 'Lifetime energy cannot be true: check the inverters.';
+    refused.push({ field: 'lifetime_energy_kwh', sentence });
+  }
   return {
     todayEnergyKwh,
     lifetimeEnergyKwh: possible ? total : null,
     lifetimeResolutionKwh: possible ? 10 ** -decimalsOf(items['total_power']) : null,
-    refused: total === null || possible ? [] : [{ field: 'lifetime_energy_kwh', sentence }],
+    refused,
   };
 }
 
@@ -82,26 +104,48 @@ export function isDisconnected(items: WireItems): boolean {
 
 /** The inverters of a device list; loggers, meters, batteries and weather stations are left out. */
 export function invertersOf(devices: readonly WireDevice[]): Inverter[] {
+  const besideBattery = devices.some(({ devTypeId }) =>
+    batteryTypeIds.has(toNumber(devTypeId) ?? 0),
+  );
   return devices.flatMap(({ id, devTypeId, esnCode, devName }) => {
     const typeId = toNumber(devTypeId);
     if (typeId === null || !inverterTypeIds.has(typeId)) return [];
     if (id === null || id === undefined) throw invalidFormat('getDevList: an inverter has no id');
-    return [{ id, typeId, sn: serialOf({ esnCode, devName }) || id }];
+    return [{ id, typeId, sn: serialOf({ esnCode, devName }) || id, besideBattery }];
   });
 }
 
-/** The `devIds` of each getDevRealKpi: one type a call, at most `devicesPerCallMax`. */
+/** The inverters of each getDevRealKpi: one type a call, at most `devicesPerCallMax`. */
 export function deviceCalls(
   inverters: readonly Inverter[],
-): { devTypeId: number; ids: string[] }[] {
-  const calls: { devTypeId: number; ids: string[] }[] = [];
+): { devTypeId: number; asked: Inverter[] }[] {
+  const calls: { devTypeId: number; asked: Inverter[] }[] = [];
   for (const devTypeId of inverterTypeIds) {
-    const ids = inverters.filter(({ typeId }) => typeId === devTypeId).map(({ id }) => id);
-    for (let i = 0; i < ids.length; i += devicesPerCallMax) {
-      calls.push({ devTypeId, ids: ids.slice(i, i + devicesPerCallMax) });
+    const ofType = inverters.filter(({ typeId }) => typeId === devTypeId);
+    for (let i = 0; i < ofType.length; i += devicesPerCallMax) {
+      calls.push({ devTypeId, asked: ofType.slice(i, i + devicesPerCallMax) });
     }
   }
   return calls;
+}
+
+/**
+ * The live values by device id. Newer accounts name a device by its serial number alone; a single row without any name
+ * belongs to the single inverter that was asked for.
+ */
+export function liveValuesById(
+  asked: readonly Inverter[],
+  rows: readonly WireLiveRow[],
+): Map<string, WireItems> {
+  const byId = new Map<string, WireItems>();
+  const [only] = asked.length === 1 && rows.length === 1 ? asked : [];
+  for (const { devId, sn, esnCode, dataItemMap } of rows) {
+    const serial = serialOf({ esnCode: cleanText(sn) || esnCode });
+    const named =
+      devId ?? asked.find((inverter) => serial !== '' && inverter.sn === serial)?.id ?? only?.id;
+    if (named !== undefined) byId.set(named, dataItemMap);
+  }
+  return byId;
 }
 
 /**
@@ -116,9 +160,9 @@ export function powerOf(
   disconnected: boolean,
 ): Pick<PlantSummary, 'powerW' | 'devices' | 'refused'> {
   const impossible: string[] = [];
-  const devices = inverters.map(({ id, sn }): DeviceReading => {
+  const devices = inverters.map(({ id, sn, besideBattery }): DeviceReading => {
     const items = itemsById.get(id) ?? {};
-    const kw = toNumber(items['active_power']);
+    const kw = panelsKw(items, besideBattery);
     const state = disconnected ? 'OFFLINE' : stateOf(items, kw);
     const dayKwh = toNumber(items['day_cap']);
     const possible = kw !== null && Math.abs(kw) <= powerKwMax;
@@ -131,7 +175,32 @@ export function powerOf(
       measuredAt: null,
     };
   });
-  return { powerW: sumOf(devices), devices, refused: refusedPower(impossible) };
+  return {
+    // A disconnected plant gives 0 W by rule, whether its inverters are known or not.
+    powerW: disconnected ? 0 : sumOf(devices),
+    devices,
+    refused: refusedPower(impossible),
+  };
+}
+
+/**
+ * What an inverter's panels give, kW; null where it does not say. `active_power` is what leaves the inverter, a battery's
+ * discharge included, and less what charges one. `mppt_power` is what the panels deliver (DC): it counts beside a battery,
+ * and its 0 counts always, unless a string's current shows that this model does not measure it.
+ */
+function panelsKw(items: WireItems, besideBattery: boolean): number | null {
+  const activeKw = toNumber(items['active_power']);
+  const mpptKw = toNumber(items['mppt_power']);
+  if (mpptKw === null) return besideBattery ? null : activeKw;
+  if (mpptKw === 0) return hasStringCurrent(items) ? activeKw : 0;
+  return besideBattery ? mpptKw : activeKw;
+}
+
+/** Whether a string of panels (`pv1_i` …, A) carries a current. */
+function hasStringCurrent(items: WireItems): boolean {
+  return Object.entries(items).some(
+    ([key, value]) => /^pv\d+_i$/.test(key) && (toNumber(value) ?? 0) > 0,
+  );
 }
 
 /** `run_state` and `inverter_state` in our words. A code that is not listed counts as running while there is power. */
@@ -152,7 +221,7 @@ function stateOf(items: WireItems, powerKw: number | null): DeviceState {
     case 512: // On the grid,
     case 513: // limited,
     case 514: // derating itself.
-      return 'RUNNING';
+      return givesBatteryAlone(items, powerKw) ? 'STANDBY' : 'RUNNING';
     case 768: // Shut down by a fault.
       return 'FAULT';
     case 771: // Communication lost, shut down
@@ -161,6 +230,11 @@ function stateOf(items: WireItems, powerKw: number | null): DeviceState {
     default:
       return powerKw !== null && powerKw > 0 ? 'RUNNING' : 'UNKNOWN';
   }
+}
+
+/** The panels are asleep, and what the inverter gives comes from its battery. */
+function givesBatteryAlone(items: WireItems, panelsPowerKw: number | null): boolean {
+  return panelsPowerKw === 0 && (toNumber(items['active_power']) ?? 0) > 0;
 }
 
 function sumOf(devices: readonly DeviceReading[]): number | null {
@@ -200,12 +274,17 @@ export function dateOf({ collectTime }: WireDayRow, timezone: string): LocalDate
 }
 
 /**
- * The energy of a day's row: `inverter_power`, where newer accounts give other keys those. Null: a row without a value.
+ * The energy of a day's row that the panels gave: `inverter_power`, where newer accounts give other keys those. `inverterYield`
+ * is what left the inverters: on a day on which a battery was charged or discharged it is not the panels', and `PVYield`
+ * alone counts. Null: a row without such a value.
  *
  * @throws AdapterError INVALID_DATA_FORMAT where there is a value that is no energy.
  */
 export function dayEnergyOf({ dataItemMap }: WireDayRow): number | null {
-  for (const key of ['inverter_power', 'inverterYield', 'PVYield']) {
+  const isBatteryUsed = ['chargeCap', 'dischargeCap'].some(
+    (key) => (toNumber(dataItemMap[key]) ?? 0) !== 0,
+  );
+  for (const key of ['inverter_power', ...(isBatteryUsed ? [] : ['inverterYield']), 'PVYield']) {
     const value = dataItemMap[key];
     if (toNumber(value) !== null) return requireEnergyKwh(value, key, energySentinels);
   }

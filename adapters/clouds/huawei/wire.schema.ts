@@ -45,8 +45,10 @@ export const deviceListSchema = z.array(
   }),
 );
 
-/** getDevRealKpi. The unit of `active_power` depends on the device type: kW for types 1 and 38. */
-export const deviceRealKpiSchema = z.array(z.object({ devId: idText, dataItemMap }));
+/** getDevRealKpi. The unit of `active_power` depends on the device type: kW for types 1 and 38. Newer accounts leave `devId` out. */
+export const deviceRealKpiSchema = z.array(
+  z.object({ devId: idText.nullish(), sn: anything, esnCode: anything, dataItemMap }),
+);
 
 /** getKpiStationDay: one row a day of the whole month, `collectTime` = ms of plant-local midnight, plants mixed. */
 export const stationDaySchema = z.array(
@@ -70,5 +72,6 @@ export const alarmListSchema = z.array(
 
 export type WireItems = z.infer<typeof dataItemMap>;
 export type WireDevice = z.infer<typeof deviceListSchema>[number];
+export type WireLiveRow = z.infer<typeof deviceRealKpiSchema>[number];
 export type WireDayRow = z.infer<typeof stationDaySchema>[number];
 export type WireAlarm = z.infer<typeof alarmListSchema>[number];

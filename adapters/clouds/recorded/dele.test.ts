@@ -109,7 +109,7 @@ describe('scenarios of this brand', () => {
   test.each([
     ['unit-missing', ['lifetime_energy_kwh']],
     ['devices-unavailable', ['lifetime_energy_kwh']],
-    ['no-right-to-devices', []],
+    ['no-right-to-devices', ['lifetime_energy_kwh']],
     ['time-in-milliseconds', ['last_seen_at']],
   ] as const)('%s refuses %j and gives the rest', async (scenario, fields) => {
     const summary = await summaryOf(scenario);

@@ -61,6 +61,15 @@ describe('an ordinary day', () => {
     }
   });
 
+  test('of a plant that fell silent is the last one for ever: its time does not go on', () => {
+    const silent = { ...ordinaryDay, silentSinceMs: at('11:02') };
+    expect(measure(plant, silent, at('10:58')).measuredAtMs).toBe(at('10:55'));
+    const last = measure(plant, ordinaryDay, at('11:00'));
+    for (const later of [at('11:10'), at('18:00'), at('11:00', '2026-06-14')])
+      expect(measure(plant, silent, later)).toEqual({ ...last, condition: expect.any(String) });
+    expect(measure(plant, silent, at('12:00')).condition).toBe('OFFLINE');
+  });
+
   test('follows the sun of the place', () => {
     const here = { ...plant, latitude: 52.1, longitude: 5.2 };
     expect(measure(here, ordinaryDay, at('05:50')).powerW).toBeGreaterThan(0);

@@ -30,6 +30,8 @@ export interface DayKnobs {
   resetAt: string;
   /** A daily silence: no measurement between these local times. */
   silent: { from: string; to: string } | null;
+  /** Measures nothing after this instant, ms; null: goes on. */
+  silentSinceMs: number | null;
 }
 
 export const ordinaryDay: DayKnobs = {
@@ -38,6 +40,7 @@ export const ordinaryDay: DayKnobs = {
   todayFactor: 1,
   resetAt: '00:00',
   silent: null,
+  silentSinceMs: null,
 };
 
 export interface Measurement {
@@ -116,6 +119,8 @@ function newestMeasurement(
     const fromMs = instantOf(date, knobs.silent.from, plant.timezone);
     if (atMs >= fromMs && atMs < instantOf(date, knobs.silent.to, plant.timezone)) atMs = fromMs;
   }
+  if (knobs.silentSinceMs !== null && atMs > knobs.silentSinceMs)
+    return { measuredAtMs: wholeStep(knobs.silentSinceMs), asleep: false };
   if (!knobs.sleeps) return { measuredAtMs: atMs, asleep: false };
   const date = localDateAt(atMs, plant.timezone);
   const sun = sunWindow(plant, date);

@@ -23,6 +23,7 @@ const timeForms = [
   'yyyy-MM',
   'MM/dd/yyyy',
   'yyyy-MM-dd HH:mm:ss',
+  'yyyy-MM-ddTHH:mm:ss',
   'MM/dd/yyyy HH:mm:ss',
 ] as const;
 export type TimeForm = (typeof timeForms)[number];
@@ -177,6 +178,7 @@ const scenarioFile = z.strictObject({
       today_factor: z.number().min(0).optional(),
       reset_at: z.union([localTime, z.literal('wake')]).optional(),
       silent: z.strictObject({ from: localTime, to: localTime }).optional(),
+      silent_since: z.literal('id').optional(),
     })
     .default({}),
   /** What the vendor has on its books instead of the stored credentials: the scenario of a wrong password. */

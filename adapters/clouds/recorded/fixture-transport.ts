@@ -54,8 +54,9 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
   };
   const nowMs = now.getTime();
   const capacityKw = plant.capacityKw ?? capacityKwOf(entry, plant.vendorPlantId);
-  const simulated = { ...plant, capacityKw };
-  const measurement = measure(simulated, knobsOf(scenario), nowMs);
+  const vendorPlantId = entry === null ? unasked : plant.vendorPlantId;
+  const simulated = { ...plant, vendorPlantId, capacityKw };
+  const measurement = measure(simulated, knobsOf(scenario, plant.vendorPlantId), nowMs);
   const timesUsed = new Map<Exchange, number>();
 
   function respond(request: TransportRequest): TransportResponse | FixtureResponse {
@@ -63,8 +64,8 @@ export function createFixtureTransport(options: FixtureTransportOptions): Transp
     if (login === null) {
       const refusal = vendor.check(request, vendorContext);
       if (refusal !== null) return refusal;
-      const vendorPlantId = vendor.plantIdOf(request);
-      if (vendorPlantId !== null && (entry === null || vendorPlantId !== plant.vendorPlantId)) {
+      const asked = vendor.plantIdOf(request);
+      if (asked !== null && (entry === null || asked !== plant.vendorPlantId)) {
         return vendor.plantNotFound(request, vendorContext);
       }
     }
@@ -105,6 +106,8 @@ const unavailable: TransportResponse = {
 
 /** The scenario whose answers stand for an account's own lists where the plant is unknown. */
 const ordinaryScenario = 'ordinary-day';
+/** The plant that such a list holds. */
+const unasked = '0';
 
 /** The line of plants.json that describes a plant; null where the vendor does not know it. */
 export function plantEntry(
@@ -125,13 +128,18 @@ function capacityKwOf(entry: PlantEntry | null, vendorPlantId: string): number {
   return capacityKwMin + (fnv1a32(vendorPlantId) % (capacityKwMax - capacityKwMin + 1));
 }
 
-function knobsOf({ day }: Scenario): DayKnobs {
+/** Digits of an instant in seconds at the end of the id of a plant that is silent since then. */
+const instantDigits = 10;
+
+function knobsOf({ day }: Scenario, vendorPlantId: string): DayKnobs {
+  const inId = Number(vendorPlantId.slice(-instantDigits)) * 1_000;
   return {
     lagS: day.lag_s ?? ordinaryDay.lagS,
     sleeps: day.sleeps ?? ordinaryDay.sleeps,
     todayFactor: day.today_factor ?? ordinaryDay.todayFactor,
     resetAt: day.reset_at ?? ordinaryDay.resetAt,
     silent: day.silent ?? ordinaryDay.silent,
+    silentSinceMs: day.silent_since === 'id' ? inId : ordinaryDay.silentSinceMs,
   };
 }
 

@@ -9,7 +9,8 @@ import {
   type VendorContext,
   type VendorSide,
 } from './vendor-side.ts';
-import { paths } from '../goodwe/client.ts';
+import { isForSemsPlus, isPathOfSemsPlus, semsPlusVendor, type PortalSide } from './goodwe-plus.ts';
+import { paths } from '../goodwe/sems/client.ts';
 
 /** The region that the simulated accounts live in: calls to any other host have no session there. */
 const apiHost = 'eu.semsportal.com';
@@ -21,8 +22,21 @@ const knownPaths = new Set<string>(Object.values(paths).map((path) => `/api/${pa
 /** When every simulated session was opened: fixed, so that nothing has to be remembered. */
 const openedAtMs = 1_767_225_600_000;
 
-/** SEMS's side of the fixture transport. Its refusals are recorded ones: HTTP 200 with a code, but for unknown paths. */
+/** The vendor's side of the fixture transport: which portal answers is decided by what is asked. */
 export const goodweVendor: VendorSide = {
+  login: (request, context) => portalOf(request).login(request, context),
+  check: (request, context) => portalOf(request).check(request, context),
+  plantNotFound: (request, context) => portalOf(request).plantNotFound(request, context),
+  plantIdOf: (request) => portalOf(request).plantIdOf(request),
+  choicesFor: (recorded) => (recorded.some(isPathOfSemsPlus) ? { portal: 'SEMS_PLUS' } : {}),
+};
+
+function portalOf(request: TransportRequest): PortalSide {
+  return isForSemsPlus(request) ? semsPlusVendor : semsVendor;
+}
+
+/** SEMS's side. Its refusals are recorded ones: HTTP 200 with a code, but for unknown paths. */
+const semsVendor: PortalSide = {
   login(request, { knownCredentials }) {
     if (!loginPath.test(pathOf(request))) return null;
     if (request.method !== 'POST') return routeNotFound();
@@ -31,6 +45,8 @@ export const goodweVendor: VendorSide = {
     if (account !== knownCredentials['account'] || pwd !== knownCredentials['password']) {
       return refusal(100005, 'Email or password error.');
     }
+    // So the portal answers for accounts that were moved to SEMS+.
+    if (knownCredentials['portal'] === 'SEMS_PLUS') return success({ agreement_agreement: 0 });
     return jsonResponse({
       hasError: false,
       code: 0,

@@ -287,7 +287,7 @@ describe('scenarios', () => {
     ['session-expired-for-ever', 'AUTH_FAILED'],
     ['quota-gateway', 'RATE_LIMIT_EXCEEDED'],
     ['daily-cap', 'RATE_LIMIT_EXCEEDED'],
-    ['bad-request-400', 'VENDOR_ERROR'],
+    ['bad-request-400', 'UNKNOWN'],
     ['data-null', 'INVALID_DATA_FORMAT'],
     ['oversized', 'INVALID_DATA_FORMAT'],
     ['too-deep', 'INVALID_DATA_FORMAT'],

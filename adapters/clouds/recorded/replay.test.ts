@@ -39,6 +39,33 @@ const month = (name: string, energy: number) => ({
 });
 
 describe('replayRecording', () => {
+  test('takes a recording of SEMS+ for one, by its paths', async () => {
+    const flow = { id: 'p-1', status: '1', pSystem: 2.28, refreshTime: '2026-05-25T12:56:00' };
+    const day = { date: '2026-05-25', val: 12.34 };
+    const days = {
+      dataList: [{ item: 'proSystemTotalStats', unit: 'kWh', statisticsList: [day] }],
+    };
+    const { summary, vendorPlantId, notes } = await replay('GOODWE', {
+      exchanges: [
+        {
+          request: { method: 'GET', path: 'stations/flow?stationId=p-1' },
+          response: { body: { code: '00000', data: flow } },
+        },
+        {
+          request: { method: 'POST', path: '/web/sems/sems-plant/api/stations/statistics' },
+          response: { body: { code: '00000', data: days } },
+        },
+      ],
+    });
+    expect(vendorPlantId).toBe('p-1');
+    expect(summary).toMatchObject({
+      ok: { todayEnergyKwh: 12.34, powerW: 2_280, lastSeenAt: '2026-05-25T10:56:00.000Z' },
+    });
+    expect(notes).toContain(
+      'POST /web/sems/sems-plant/api/v1/hems/power/statisticsAndPreV2: not recorded; taken for empty',
+    );
+  });
+
   test('gives what the adapter makes of the bodies as they are, without moving anything', async () => {
     const { summary, vendorPlantId, notes } = await replay('SOLIS', { exchanges: [stationDetail] });
     expect(summary).toMatchObject({

@@ -1,8 +1,9 @@
-import type { AdapterErrorType, Brand } from '../../../domain/plants/plant.ts';
+import type { AdapterErrorType, Brand, FailureScope } from '../../../domain/plants/plant.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
 import { AdapterError } from '../adapter-error.ts';
 import type { AdapterDeps } from '../contract.ts';
+import { plusPaths } from '../goodwe/sems-plus/client.ts';
 import { readRecording, type RecordedExchange, type Recording } from './recording.ts';
 import { registry } from '../registry.ts';
 import { SessionStore } from '../session.ts';
@@ -12,7 +13,8 @@ import { jsonBodyOf, jsonResponse, pathOf, type VendorSide } from './vendor-side
 /** What one call made of the recording. */
 export type ReplayedCall<T> =
   | { ok: T }
-  | { error: { type: AdapterErrorType | 'NOT_RECORDED'; message: string } };
+  | { error: { type: AdapterErrorType; scope: FailureScope; message: string } }
+  | { error: { type: 'NOT_RECORDED'; message: string } };
 
 export interface Replay {
   /** Of the file, or found in its answers; "1" where neither says. */
@@ -50,9 +52,12 @@ export async function replayRecording(options: {
   const vendorPlantId = plantIdOf(recording, brand, vendor);
   const plant = { vendorPlantId, timezone };
   const notes = new Set<string>();
-  const credentials = Object.fromEntries(
-    definition.credentialFields.map((field) => [field, assumedCredential(field)]),
-  );
+  const credentials = {
+    ...Object.fromEntries(
+      definition.credentialFields.map((field) => [field, assumedCredential(field)]),
+    ),
+    ...vendor.choicesFor?.(recording.exchanges.map(({ path }) => path)),
+  };
 
   /** Each call begins the recording anew, so that none depends on what another has used up. */
   async function call<T>(ask: (adapter: ReturnType<typeof definition.create>) => Promise<T>) {
@@ -85,23 +90,28 @@ async function outcomeOf<T>(run: () => Promise<T>): Promise<ReplayedCall<T>> {
       }
     }
     if (!(error instanceof AdapterError)) throw error;
-    return { error: { type: error.type, message: error.message } };
+    const { type, scope, message } = error;
+    return { error: { type, scope, message } };
   }
 }
 
 /** Adapters do without some requests when they fail; this failure says why this one did. */
 class NotRecorded extends AdapterError {
   constructor(request: TransportRequest) {
-    super('UNKNOWN', `no exchange is recorded for ${request.method} ${pathOf(request)}`);
+    super('UNKNOWN', 'REQUEST', `no exchange is recorded for ${request.method} ${pathOf(request)}`);
     this.name = 'NotRecorded';
   }
 }
 
-/** Requests that a summary can do without, and the answer that says nothing: Huawei's energy stands without its inverters. */
+/** Requests that a summary can do without, and the answer that says nothing: Huawei's energy stands without its inverters, that of SEMS+ without them and without its curve. */
 const emptyAnswers: Partial<Record<Brand, { paths: readonly string[]; body: unknown }>> = {
   HUAWEI: {
     paths: ['/thirdData/getDevList', '/thirdData/getDevRealKpi'],
     body: { success: true, failCode: 0, message: null, params: {}, data: [] },
+  },
+  GOODWE: {
+    paths: [plusPaths.devices, plusPaths.curve].map((path) => `/web/sems/${path}`),
+    body: { code: '00000', data: { deviceDetailList: [], dataList: [] } },
   },
 };
 
@@ -118,7 +128,7 @@ function replaying(recording: Recording, context: ReplayContext): Transport {
     if (exchange === undefined) return withoutExchange(request, context);
     used.set(exchange, (used.get(exchange) ?? 0) + 1);
     if (exchange.response === 'never') {
-      throw new AdapterError('NETWORK_TIMEOUT', 'the recorded vendor never answers');
+      throw new AdapterError('NETWORK_TIMEOUT', 'CLOUD', 'the recorded vendor never answers');
     }
     return exchange.response;
   };
@@ -189,6 +199,7 @@ const decisiveFields = new Set([
   'page',
   'page_index',
   'pageIndex',
+  'current',
   'devTypeId',
   'granularity',
   'timeType',
@@ -216,7 +227,7 @@ function isSame(field: string, recorded: Body, asked: Body): boolean {
 const plantIdKeys: Readonly<Record<Brand, readonly string[]>> = {
   SOLIS: ['stationId', 'id'],
   HUAWEI: ['stationCode', 'plantCode', 'stationCodes'],
-  GOODWE: ['powerstation_id', 'powerStationId', 'pw_id', 'stationId', 'stationid'],
+  GOODWE: ['powerstation_id', 'powerStationId', 'pw_id', 'stationId', 'stationid', 'id'],
   DELE: ['stationId', 'id'],
 };
 

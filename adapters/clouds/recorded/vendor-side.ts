@@ -23,6 +23,8 @@ export interface VendorSide {
   plantNotFound(request: TransportRequest, context: VendorContext): TransportResponse;
   /** The plant that the request asks for; null where it asks for none (a list, a device). */
   plantIdOf(request: TransportRequest): string | null;
+  /** The choices of the credentials with which an adapter would ask for these paths (of a recording); none unless said. */
+  choicesFor?(paths: readonly string[]): Credentials;
 }
 
 /**

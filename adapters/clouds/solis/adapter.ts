@@ -1,6 +1,7 @@
 import type { LocalDate } from '../../../domain/zone.ts';
 import type { AlarmsAnswer, DailyEnergy, PlantSummary } from '../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../domain/zone.ts';
+import type * as z from 'zod';
 import { AdapterError } from '../adapter-error.ts';
 import type {
   AdapterDefinition,
@@ -13,13 +14,16 @@ import type {
 import { testedConnection } from '../connection-test.ts';
 import { mergeAlarms, seriesOf, toNumber } from '../fields.ts';
 import { check } from '../json.ts';
-import { request } from './client.ts';
+import { partOf, refusedPart } from '../parts.ts';
+import type { SessionStore } from '../session.ts';
+import { type Answer, loggerOffline, request, Unclear } from './client.ts';
 import {
   alarmOf,
   belongsTo,
   dayEnergyOf,
   deviceOf,
   mostTelling,
+  refusedTimes,
   silentSummary,
   standardOffsetH,
   summaryOf,
@@ -27,6 +31,7 @@ import {
 import {
   alarmSchema,
   inverterSchema,
+  listedPlantSchema,
   monthSchema,
   pagedSchema,
   stationSchema,
@@ -49,6 +54,14 @@ const capabilities: Capabilities = {
     { path: 'every endpoint', requests: 200, perS: 86_400, scope: 'account' },
   ],
 };
+
+/** An account gets new plants seldom, and its requests of a day are few. */
+const plantListAgeMsMax = 3_600_000;
+/** The account's plants, as long as its session store lives. */
+const plantListsByAccount = new WeakMap<
+  SessionStore,
+  { askedAtMs: number; ids: ReadonlySet<string> }
+>();
 
 /** SolisCloud: signed requests, no session. */
 class SolisAdapter implements VendorAdapter {
@@ -74,14 +87,16 @@ class SolisAdapter implements VendorAdapter {
 
   async getPlantSummary(plant: PlantRef): Promise<PlantSummary> {
     const body = { id: plant.vendorPlantId };
-    const { data, loggerOffline } = await request(this.#deps, 'stationDetail', body, stationSchema);
-    if (data === null || (loggerOffline && toNumber(data.dayEnergy) === null)) {
+    const answer = await this.#ask(plant, 'stationDetail', body, stationSchema);
+    const { data } = answer;
+    if (data === null || (answer.loggerOffline && toNumber(data.dayEnergy) === null)) {
       return this.#silentSummary(plant);
     }
-    const summary = summaryOf(data, loggerOffline);
+    const summary = summaryOf(data, answer.loggerOffline);
     // A plant with one inverter is that inverter; only with more does a list tell which of them is dead.
     if ((toNumber(data.inverterCount) ?? 0) < 2) return summary;
-    return { ...summary, devices: await this.#devices(plant) };
+    const { devices, refused } = await this.#devices(plant);
+    return { ...summary, devices, refused: [...summary.refused, ...refused] };
   }
 
   async getDailyEnergySeries(
@@ -97,8 +112,9 @@ class SolisAdapter implements VendorAdapter {
         month,
         timeZone: standardOffsetH(this.#deps.now, plant.timezone),
       };
-      const { data } = await request(this.#deps, 'stationMonth', body, monthSchema);
-      for (const row of data ?? []) byDate.set(row.dateStr.slice(0, 10), dayEnergyOf(row));
+      const { data } = await this.#ask(plant, 'stationMonth', body, monthSchema);
+      if (data === null) throw loggerOffline('stationMonth');
+      for (const row of data) byDate.set(row.dateStr.slice(0, 10), dayEnergyOf(row));
     }
     return seriesOf(byDate, from, to);
   }
@@ -106,7 +122,7 @@ class SolisAdapter implements VendorAdapter {
   async getAlarmsSince(plant: PlantRef, since: Date): Promise<AlarmsAnswer> {
     const { now } = this.#deps;
     // Dates without a zone: a day more on either side is right in all of them.
-    const { records, complete } = await this.#pages('alarmList', {
+    const { records, complete } = await this.#pages(plant, 'alarmList', {
       stationId: plant.vendorPlantId,
       alarmBeginTime: addDays(localDateAt(since.getTime(), plant.timezone), -1),
       alarmEndTime: addDays(localDateAt(now.getTime(), plant.timezone), 1),
@@ -117,47 +133,112 @@ class SolisAdapter implements VendorAdapter {
     return mergeAlarms(alarms, complete);
   }
 
+  /** A request about a plant. Where its refusal is unclear, the account's list of plants decides what it is about. */
+  async #ask<T>(
+    plant: PlantRef,
+    endpoint: string,
+    body: Readonly<Record<string, unknown>>,
+    schema: z.ZodType<T>,
+  ): Promise<Answer<T | null>> {
+    try {
+      return await request(this.#deps, endpoint, body, schema);
+    } catch (error) {
+      if (!(error instanceof Unclear)) throw error;
+      throw await this.#cleared(error, plant);
+    }
+  }
+
+  /** The account's list refused in the same words: the account. A list without the plant: the plant. Else the error as it is. */
+  async #cleared(error: Unclear, { vendorPlantId }: PlantRef): Promise<AdapterError> {
+    let listed: ReadonlySet<string> | null;
+    try {
+      listed = await this.#listedPlants();
+    } catch (listError) {
+      if (!(listError instanceof AdapterError)) throw listError;
+      const isSame = listError instanceof Unclear && listError.type === error.type;
+      if (!isSame || error.type !== 'AUTH_FAILED') return error;
+      return new AdapterError('AUTH_FAILED', 'ACCOUNT', listError.message, { cause: error });
+    }
+    if (listed === null || listed.has(vendorPlantId)) return error;
+    return new AdapterError('PLANT_NOT_FOUND', 'PLANT', 'the account has no such plant', {
+      cause: error,
+    });
+  }
+
+  /** The ids of the account's plants, asked at most every `plantListAgeMsMax`; null where the list is empty or cut off, which proves nothing. */
+  async #listedPlants(): Promise<ReadonlySet<string> | null> {
+    const nowMs = this.#deps.now.getTime();
+    const known = plantListsByAccount.get(this.#deps.session);
+    if (known !== undefined && Math.abs(nowMs - known.askedAtMs) <= plantListAgeMsMax) {
+      return known.ids;
+    }
+    const { records, complete } = await pagesOf('userStationList', (body) =>
+      request(this.#deps, 'userStationList', body, pagedSchema),
+    );
+    const ids = new Set(records.map((one) => check(listedPlantSchema, one, 'userStationList').id));
+    if (!complete || ids.size === 0) return null;
+    plantListsByAccount.set(this.#deps.session, { askedAtMs: nowMs, ids });
+    return ids;
+  }
+
   /** The logger is offline and its plant's page is empty: nothing new, and of today what the month's list has. */
   async #silentSummary(plant: PlantRef): Promise<PlantSummary> {
     const today = localDateAt(this.#deps.now.getTime(), plant.timezone);
-    const days = await unlessRefused(() => this.getDailyEnergySeries(plant, today, today));
-    return silentSummary(days?.[0]?.energyKwh ?? null);
+    const days = await partOf(() => this.getDailyEnergySeries(plant, today, today));
+    if ('answer' in days) return silentSummary(days.answer[0]?.energyKwh ?? null);
+    return {
+      ...silentSummary(null),
+      powerW: null,
+      refused: [
+        refusedPart('power_w', 'Power is not known', loggerOffline('stationDetail')),
+        refusedPart('today_energy_kwh', "Today's energy is not known", days.error),
+      ],
+    };
   }
 
   /** The inverters; none where the list cannot be had, for the summary is worth its answer without them. */
-  async #devices(plant: PlantRef): Promise<PlantSummary['devices']> {
-    const devices = await unlessRefused(async () => {
-      const { records } = await this.#pages('inverterList', { stationId: plant.vendorPlantId });
-      return records.map((record) => deviceOf(check(inverterSchema, record, 'inverterList')));
+  async #devices(plant: PlantRef): Promise<Pick<PlantSummary, 'devices' | 'refused'>> {
+    const listed = await partOf(async () => {
+      const { records } = await this.#pages(plant, 'inverterList', {
+        stationId: plant.vendorPlantId,
+      });
+      return records.map((record) => check(inverterSchema, record, 'inverterList'));
     });
-    return mostTelling(devices ?? []);
+    if ('error' in listed) {
+      const refused = refusedPart('devices', 'The inverters did not answer', listed.error);
+      return { devices: [], refused: [refused] };
+    }
+    return {
+      devices: mostTelling(listed.answer.map(deviceOf)),
+      refused: refusedTimes(listed.answer),
+    };
   }
 
   async #pages(
+    plant: PlantRef,
     endpoint: string,
     filter: Readonly<Record<string, unknown>>,
   ): Promise<{ records: unknown[]; complete: boolean }> {
-    const records: unknown[] = [];
-    for (let pageNo = 1; pageNo <= pagesMax; pageNo += 1) {
-      const body = { pageNo, pageSize, ...filter };
-      const { data: page } = await request(this.#deps, endpoint, body, pagedSchema);
-      if (page === null) return { records, complete: false };
-      records.push(...page.records);
-      if (!hasMore(page, pageNo, records.length)) return { records, complete: true };
-      if (page.records.length === 0) return { records, complete: false };
-    }
-    return { records, complete: false };
+    return pagesOf(endpoint, (page) =>
+      this.#ask(plant, endpoint, { ...page, ...filter }, pagedSchema),
+    );
   }
 }
 
-/** What a poll can do without: null where the vendor refuses it or gives it in a form that is not known. */
-async function unlessRefused<T>(ask: () => Promise<T>): Promise<T | null> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof AdapterError) return null;
-    throw error;
+/** All records of a paged list, up to `pagesMax` pages. */
+async function pagesOf(
+  endpoint: string,
+  ask: (page: { pageNo: number; pageSize: number }) => Promise<Answer<Page | null>>,
+): Promise<{ records: unknown[]; complete: boolean }> {
+  const records: unknown[] = [];
+  for (let pageNo = 1; pageNo <= pagesMax; pageNo += 1) {
+    const { data: page } = await ask({ pageNo, pageSize });
+    if (page === null) throw loggerOffline(endpoint);
+    records.push(...page.records);
+    if (!hasMore(page, pageNo, records.length)) return { records, complete: true };
+    if (page.records.length === 0) return { records, complete: false };
   }
+  return { records, complete: false };
 }
 
 /** By the number of pages, else by the total, else by whether the page is full; the vendor leaves the first two at 0 at times. */

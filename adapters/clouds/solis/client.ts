@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { AdapterError } from '../adapter-error.ts';
+import { AdapterError, type Refusal } from '../adapter-error.ts';
 import type { AdapterDeps } from '../contract.ts';
 import { check, parseJson } from '../json.ts';
 import { troubleByStatus } from '../retry-after.ts';
@@ -17,20 +17,37 @@ const unnamedQuotaMs = 60_000;
 const dailyQuotaMs = 3_600_000;
 
 /** "The logger is offline": a state of the plant, told as an error. */
-export const loggerOfflineCode = 'B0115';
+const loggerOfflineCode = 'B0115';
 
-/** Codes with a meaning of their own (manual, appendix 1, and vendors' users); any other but "0" is VENDOR_ERROR. */
-const refusals: Readonly<Record<string, readonly [AdapterError['type'], string]>> = {
-  '1': ['PLANT_NOT_FOUND', 'no such plant, or the plant of another account'],
-  B0049: ['PLANT_NOT_FOUND', 'the logger does not exist, or belongs to another account'],
-  B0011: ['AUTH_FAILED', 'no such user'],
-  I0012: ['AUTH_FAILED', 'wrong account or password'],
+/** "Data abnormal, contact the administrator": said of plants of other accounts, and while the vendor's backend is in trouble. */
+const abnormalCode = '1';
+
+/** Any code that is not known. */
+const failed: Refusal = ['VENDOR_ERROR', 'CLOUD', 'the vendor failed'];
+
+/** Codes with a meaning of their own (manual, appendix 1, and vendors' users). */
+const refusals: Readonly<Record<string, Refusal>> = {
+  [abnormalCode]: ['VENDOR_ERROR', 'CLOUD', 'the vendor calls its data abnormal'],
+  B0049: ['PLANT_NOT_FOUND', 'PLANT', 'the logger does not exist, or belongs to another account'],
+  B0011: ['AUTH_FAILED', 'ACCOUNT', 'no such user'],
+  I0000: ['UNKNOWN', 'REQUEST', 'a parameter is missing'],
+  I0003: ['UNKNOWN', 'REQUEST', 'the serial number is missing'],
+  I0012: ['AUTH_FAILED', 'ACCOUNT', 'wrong account or password'],
 };
+
+/** An answer that may be about the plant, the path or the account: the account's list of plants can tell. */
+export class Unclear extends AdapterError {}
 
 export interface Answer<T> {
   data: T;
   /** SolisCloud calls the plant's logger offline. */
   loggerOffline: boolean;
+}
+
+/** The logger is offline, and this endpoint tells nothing else of the plant. */
+export function loggerOffline(endpoint: string): AdapterError {
+  const message = `${endpoint}: the logger is offline (code ${loggerOfflineCode})`;
+  return new AdapterError('VENDOR_ERROR', 'PLANT', message);
 }
 
 /**
@@ -59,12 +76,13 @@ export async function request<T>(
   );
   refuseStatus(endpoint, response, deps.now);
   const { code, msg, data } = check(envelopeSchema, parseJson(response.body), endpoint);
-  const loggerOffline = code === loggerOfflineCode;
-  if ((code !== '0' && !loggerOffline) || response.status >= 400) {
-    throw refusal(endpoint, code, msg);
-  }
-  if (loggerOffline && (data === null || data === undefined)) return { data: null, loggerOffline };
-  return { data: check(schema, data, endpoint), loggerOffline };
+  const isOffline = code === loggerOfflineCode;
+  if ((code !== '0' && !isOffline) || response.status >= 400) throw refusal(endpoint, code, msg);
+  const isEmpty = data === null || data === undefined;
+  return {
+    data: isOffline && isEmpty ? null : check(schema, data, endpoint),
+    loggerOffline: isOffline,
+  };
 }
 
 function signingKey({ credentials }: AdapterDeps): { keyId: string; keySecret: string } {
@@ -75,11 +93,15 @@ function signingKey({ credentials }: AdapterDeps): { keyId: string; keySecret: s
 function refuseStatus(endpoint: string, response: TransportResponse, now: Date): void {
   const { status } = response;
   if (status === 401 || status === 403) {
-    throw new AdapterError('AUTH_FAILED', `${endpoint}: the key or its signature was refused`);
+    throw new AdapterError(
+      'AUTH_FAILED',
+      'ACCOUNT',
+      `${endpoint}: the key or its signature was refused`,
+    );
   }
   if (status === 408) {
     const message = `${endpoint}: the vendor finds our clock more than 15 min off`;
-    throw new AdapterError('UNKNOWN', message);
+    throw new AdapterError('UNKNOWN', 'CLOUD', message);
   }
   const trouble = troubleByStatus(endpoint, response, now, rateWindowMs);
   if (trouble !== null) throw trouble;
@@ -87,18 +109,24 @@ function refuseStatus(endpoint: string, response: TransportResponse, now: Date):
 
 function refusal(endpoint: string, code: string, msg: unknown): AdapterError {
   if (code === 'R0000') return authorityOrQuota(endpoint, String(msg));
-  const [type, words] = refusals[code] ?? ['VENDOR_ERROR', 'the vendor failed'];
+  const [type, scope, words] = refusals[code] ?? failed;
   const shownCode = /^\w{1,12}$/.test(code) ? code : 'of an unknown form';
-  return new AdapterError(type, `${endpoint}: ${words} (code ${shownCode})`);
+  const Refused = code === abnormalCode ? Unclear : AdapterError;
+  return new Refused(type, scope, `${endpoint}: ${words} (code ${shownCode})`);
 }
 
 /** R0000 says both "no authority" and "too many requests"; only its words tell which (mkuthan/solis-cloud-control#45). */
 function authorityOrQuota(endpoint: string, msg: string): AdapterError {
   if (!/too many|times in|frequent|exceed|limit/i.test(msg)) {
-    return new AdapterError('AUTH_FAILED', `${endpoint}: no authority (code R0000)`);
+    return new Unclear('AUTH_FAILED', 'REQUEST', `${endpoint}: no authority (code R0000)`, {
+      certain: false,
+    });
   }
   const daily = /\bin\s+\d*\s*days?/i.test(msg);
-  return new AdapterError('RATE_LIMIT_EXCEEDED', `${endpoint}: too many requests (code R0000)`, {
-    retryAfterMs: daily ? dailyQuotaMs : unnamedQuotaMs,
-  });
+  return new AdapterError(
+    'RATE_LIMIT_EXCEEDED',
+    'ACCOUNT',
+    `${endpoint}: too many requests (code R0000)`,
+    { retryAfterMs: daily ? dailyQuotaMs : unnamedQuotaMs },
+  );
 }

@@ -6,6 +6,7 @@ import {
   dayEnergyOf,
   deviceOf,
   mostTelling,
+  refusedTimes,
   standardOffsetH,
   summaryOf,
 } from './normalise.ts';
@@ -67,11 +68,45 @@ describe('a plant', () => {
     ['dayEnergyStr', undefined],
     ['dayEnergyStr', 'kW'],
     ['dayEnergyStr', 'kcal'],
-    ['powerStr', ''],
-    ['powerStr', 'kWh'],
-    ['allEnergyStr', null],
   ] as const)('a value whose unit %s is %j is refused, not guessed', (field, unit) => {
     expect(() => of({ [field]: unit })).toThrow(AdapterError);
+  });
+
+  test.each([
+    ['powerStr', '', 'power_w'],
+    ['powerStr', 'kWh', 'power_w'],
+    ['allEnergyStr', null, 'lifetime_energy_kwh'],
+  ] as const)(
+    '%s %j costs its field and a sentence, and nothing is guessed',
+    (unit, value, field) => {
+      const summary = of({ [unit]: value });
+      expect(summary).toMatchObject({ todayEnergyKwh: 2.4, refused: [{ field }] });
+      expect(field === 'power_w' ? summary.powerW : summary.lifetimeEnergyKwh).toBeNull();
+    },
+  );
+
+  test.each([null, undefined, '', '--'])(
+    "today's energy %j is not said: what else is known makes a summary all the same",
+    (dayEnergy) => {
+      expect(of({ dayEnergy })).toMatchObject({
+        todayEnergyKwh: null,
+        powerW: 32,
+        lifetimeEnergyKwh: 8_824,
+        refused: [
+          {
+            field: 'today_energy_kwh',
+            sentence:
+              "Today's energy is missing in the vendor's answer (stationDetail: dayEnergy).",
+          },
+        ],
+      });
+    },
+  );
+
+  test('of which nothing is known is INVALID_DATA_FORMAT', () => {
+    expect(() => summaryOf({ dayEnergy: null }, false)).toThrow(
+      expect.objectContaining({ type: 'INVALID_DATA_FORMAT' }),
+    );
   });
 
   test.each([null, undefined, '', '--'])(
@@ -241,6 +276,26 @@ describe('inverters', () => {
       todayEnergyKwh: null,
       state: 'UNKNOWN',
     });
+  });
+
+  test('with a battery at work show no power: what leaves them is not their panels alone', () => {
+    const night = { sn: 'A1', state: 1, pac: 0.62, pacStr: 'kW', batteryPower: 0.65 };
+    expect(deviceOf(night).powerW).toBeNull();
+    expect(deviceOf({ ...night, batteryPower: 0 }).powerW).toBe(620);
+  });
+
+  test('whose time cannot be read are named', () => {
+    const at = (sn: string, dataTimestamp: unknown) => ({ sn, dataTimestamp });
+    const good = [at('A1', String(now.getTime())), at('A2', 0), at('A3', null)];
+    expect(refusedTimes(good)).toEqual([]);
+    expect(refusedTimes([...good, at('B1', 1_761_467_806)])).toEqual([
+      {
+        field: 'devices',
+        sentence: "The measurement time of inverter B1 is no time: check the logger's clock.",
+      },
+    ]);
+    const bad = [at('B1', '2026-06-11 12:00:00'), at('B2', '12:00')];
+    expect(refusedTimes(bad)[0]?.sentence).toContain('of 2 inverters');
   });
 
   test('those that do not run come first, and at most 20 are told of', () => {

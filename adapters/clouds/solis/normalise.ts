@@ -7,13 +7,13 @@ import type {
   VendorSeverity,
 } from '../../../domain/plants/reading.ts';
 import { localDateAt, localMinutesAt } from '../../../domain/zone.ts';
-import { invalidFormat } from '../adapter-error.ts';
+import { AdapterError, invalidFormat } from '../adapter-error.ts';
 import {
   cleanText,
   decimalsOf,
   energyKwhOf,
   isPossibleEnergy,
-  requireEnergyKwh,
+  todayEnergyKwhOf,
   toNumber,
 } from '../fields.ts';
 import type { Alarm, Day, Inverter, Station } from './wire.schema.ts';
@@ -28,15 +28,23 @@ const plausibleFromMs = Date.parse('2000-01-01T00:00:00Z');
 export function summaryOf(station: Station, loggerOffline: boolean): PlantSummary {
   const refused: RefusedField[] = [];
   const lifetime = lifetimeOf(station, refused);
+  const powerW = plantPowerW(station, loggerOffline, refused);
+  const seenAt = lastSeenAt(station.dataTimestamp, refused);
+  const isKnown =
+    powerW !== null ||
+    lifetime.energyKwh !== null ||
+    seenAt !== null ||
+    toNumber(station.state) !== null;
+  const dayEnergy = amount(station, 'dayEnergy', kwhPerUnit);
   return {
-    todayEnergyKwh: requireEnergyKwh(
-      amount(station, 'dayEnergy', kwhPerUnit),
-      'stationDetail: dayEnergy',
-    ),
-    powerW: plantPowerW(station, loggerOffline, refused),
+    todayEnergyKwh: todayEnergyKwhOf(dayEnergy, 'stationDetail: dayEnergy', {
+      known: isKnown,
+      refused,
+    }),
+    powerW,
     lifetimeEnergyKwh: lifetime.energyKwh,
     lifetimeResolutionKwh: lifetime.resolutionKwh,
-    lastSeenAt: lastSeenAt(station.dataTimestamp, refused),
+    lastSeenAt: seenAt,
     devices: [],
     refused,
   };
@@ -116,10 +124,25 @@ const stateByNumber: Readonly<Record<number, DeviceState>> = {
   3: 'FAULT',
 };
 
+/** The inverters whose time of measurement cannot be read, in one sentence. */
+export function refusedTimes(inverters: readonly Inverter[]): RefusedField[] {
+  const serials = inverters.flatMap(({ sn, dataTimestamp }) => {
+    const atMs = toNumber(dataTimestamp) ?? 0;
+    return atMs === 0 || isInstant(atMs) ? [] : [cleanText(sn, 64)];
+  });
+  const [first] = serials;
+  if (first === undefined) return [];
+  const whose = serials.length === 1 ? `inverter ${first}` : `${serials.length} inverters`;
+  const sentence = `The measurement time of ${whose} is no time: check the logger's clock.`;
+  return [{ field: 'devices', sentence }];
+}
+
 /** A record of inverterList. What it does not say in a known unit is left out: a device is worth showing without. */
 export function deviceOf(inverter: Inverter): DeviceReading {
   const state = stateByNumber[toNumber(inverter.state) ?? 0] ?? 'UNKNOWN';
-  const powerW = optional(() => amount(inverter, 'pac', wattsPerUnit));
+  // `pac` is what leaves the inverter: with a battery at work it is not the panels'.
+  const isBatteryUsed = (toNumber(inverter.batteryPower) ?? 0) !== 0;
+  const powerW = isBatteryUsed ? null : optional(() => amount(inverter, 'pac', wattsPerUnit));
   const measuredMs = toNumber(inverter.dataTimestamp);
   return {
     sn: cleanText(inverter.sn, 64),
@@ -167,9 +190,10 @@ function plantPowerW(
 ): number | null {
   // The cloud keeps showing the last value of a plant that it has lost.
   if (loggerOffline || toNumber(station.state) === 2) return 0;
-  const powerW = amount(station, 'power', wattsPerUnit);
+  const powerW = readable(() => amount(station, 'power', wattsPerUnit));
   if (powerW === null || Number.isFinite(powerW)) return powerW;
-  refused.push({ field: 'power_w', sentence: 'Power is not a number: check the inverter.' });
+  const sentence = 'Power is not a number in a unit that is known: check the inverter.';
+  refused.push({ field: 'power_w', sentence });
   return null;
 }
 
@@ -177,10 +201,11 @@ function lifetimeOf(
   station: Station,
   refused: RefusedField[],
 ): { energyKwh: number | null; resolutionKwh: number | null } {
-  const total = amount(station, 'allEnergy', kwhPerUnit);
+  const total = readable(() => amount(station, 'allEnergy', kwhPerUnit));
   if (total === null) return { energyKwh: null, resolutionKwh: null };
   if (!isPossibleEnergy(total)) {
-    const sentence = 'Lifetime energy is not a positive number: check the inverter.';
+    const sentence =
+      'Lifetime energy is not a positive number in a unit that is known: check the inverter.';
     refused.push({ field: 'lifetime_energy_kwh', sentence });
     return { energyKwh: null, resolutionKwh: null };
   }
@@ -220,11 +245,17 @@ function amount(
   return Number((number * (toNumber(record[`${name}Pec`]) ?? 1) * perUnit).toPrecision(12));
 }
 
-function optional(read: () => number | null): number | null {
+/** An amount that an answer can do without; NaN where its unit is not known. */
+function readable(read: () => number | null): number | null {
   try {
-    const value = read();
-    return value !== null && Number.isFinite(value) ? value : null;
-  } catch {
-    return null;
+    return read();
+  } catch (error) {
+    if (error instanceof AdapterError) return Number.NaN;
+    throw error;
   }
+}
+
+function optional(read: () => number | null): number | null {
+  const value = readable(read);
+  return value !== null && Number.isFinite(value) ? value : null;
 }

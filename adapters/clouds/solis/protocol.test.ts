@@ -157,7 +157,91 @@ describe('a summary', () => {
     const { adapter } = scripted((_, path) =>
       path.endsWith('stationDetail') ? { ...station, inverterCount: 2 } : null,
     );
-    expect(await adapter.getPlantSummary(plant)).toMatchObject({ todayEnergyKwh: 1, devices: [] });
+    expect(await adapter.getPlantSummary(plant)).toMatchObject({
+      todayEnergyKwh: 1,
+      devices: [],
+      refused: [{ field: 'devices', type: 'INVALID_DATA_FORMAT' }],
+    });
+  });
+});
+
+describe('code "1"', () => {
+  const abnormal = { success: true, code: '1', msg: '数据异常 请联系管理员', data: null };
+  const listing = (...ids: string[]) => ({
+    success: true,
+    code: '0',
+    data: { page: { records: ids.map((id) => ({ id })), total: ids.length } },
+  });
+  /** Every path says "1" but for the account's list of plants. */
+  const asked = (list: unknown) => {
+    const paths: string[] = [];
+    const session = new SessionStore();
+    const transport: Transport = async (request) => {
+      const path = pathOf(request);
+      paths.push(path.slice(path.lastIndexOf('/') + 1));
+      return jsonResponse(path.endsWith('userStationList') ? list : abnormal);
+    };
+    const at = (now: Date) =>
+      solis.create({
+        transport,
+        credentials: { keyId: 'key', keySecret: 'secret' },
+        session,
+        now,
+        signal: new AbortController().signal,
+      });
+    return { adapter: at(now), at, paths };
+  };
+
+  test.each([
+    ['holds the plant', listing('1', plant.vendorPlantId)],
+    ['says the same', abnormal],
+    ['is empty', listing()],
+    ['is cut off', { success: true, code: '0', data: { page: { records: [], total: 5 } } }],
+  ])("is the vendor's trouble where the account's list %s", async (_, list) => {
+    await expect(asked(list).adapter.getPlantSummary(plant)).rejects.toMatchObject({
+      type: 'VENDOR_ERROR',
+      scope: 'CLOUD',
+      message: 'stationDetail: the vendor calls its data abnormal (code 1)',
+    });
+  });
+
+  test('is PLANT_NOT_FOUND where the whole list lacks the plant; it is asked once an hour', async () => {
+    const { adapter, at, paths } = asked(listing('1', '2'));
+    const lacking = { type: 'PLANT_NOT_FOUND', scope: 'PLANT' };
+    await expect(adapter.getPlantSummary(plant)).rejects.toMatchObject(lacking);
+    await expect(adapter.getAlarmsSince(plant, since)).rejects.toMatchObject(lacking);
+    expect(paths).toEqual(['stationDetail', 'userStationList', 'alarmList']);
+    const later = at(new Date(now.getTime() + 3_600_001));
+    await expect(later.getPlantSummary(plant)).rejects.toMatchObject(lacking);
+    expect(paths.slice(3)).toEqual(['stationDetail', 'userStationList']);
+  });
+
+  test('of the list itself is no word about a plant in the connection test', async () => {
+    expect(await asked(abnormal).adapter.testConnection()).toMatchObject({
+      ok: false,
+      errorType: 'VENDOR_ERROR',
+    });
+  });
+});
+
+describe('R0000 without words of a quota', () => {
+  const noAuthority = { success: true, code: 'R0000', msg: 'no authority', data: null };
+  const errorWith = async (list: unknown) => {
+    const transport: Transport = async (request) =>
+      jsonResponse(pathOf(request).endsWith('userStationList') ? list : noAuthority);
+    const { signal } = new AbortController();
+    const session = new SessionStore();
+    const credentials = { keyId: 'key', keySecret: 'secret' };
+    const adapter = solis.create({ transport, credentials, session, now, signal });
+    return adapter.getPlantSummary(plant).catch((error: unknown) => error);
+  };
+
+  test.each([
+    ['answers with the plant', { records: [{ id: plant.vendorPlantId }] }, 'REQUEST', false],
+    ['is refused likewise', null, 'ACCOUNT', true],
+  ])('where the list of plants %s', async (_, data, scope, certain) => {
+    const list = data === null ? noAuthority : { success: true, code: '0', data };
+    expect(await errorWith(list)).toMatchObject({ type: 'AUTH_FAILED', scope, certain });
   });
 });
 
@@ -191,6 +275,37 @@ describe('a logger that is offline (B0115)', () => {
   test('is no error either where the month has nothing, or fails', async () => {
     expect(await asked(null, [])).toMatchObject({ todayEnergyKwh: null, lastSeenAt: null });
     expect(await asked({}, null)).toMatchObject({ todayEnergyKwh: null, lastSeenAt: null });
+  });
+
+  test('on every endpoint is told as what it is: no power, no energy, no days, no alarms', async () => {
+    const offline: Transport = async () =>
+      jsonResponse({ success: true, code: 'B0115', msg: 'datalogger is offline', data: null });
+    const adapter = solis.create({
+      transport: offline,
+      credentials: { keyId: 'key', keySecret: 'secret' },
+      session: new SessionStore(),
+      now,
+      signal: new AbortController().signal,
+    });
+    expect(await adapter.getPlantSummary(plant)).toMatchObject({
+      todayEnergyKwh: null,
+      powerW: null,
+      refused: [
+        {
+          field: 'power_w',
+          sentence: 'Power is not known: stationDetail: the logger is offline (code B0115).',
+        },
+        {
+          field: 'today_energy_kwh',
+          sentence:
+            "Today's energy is not known: stationMonth: the logger is offline (code B0115).",
+        },
+      ],
+    });
+    const refusal = { type: 'VENDOR_ERROR', scope: 'PLANT' };
+    const days = adapter.getDailyEnergySeries(plant, '2026-06-01', '2026-06-02');
+    await expect(days).rejects.toMatchObject(refusal);
+    await expect(adapter.getAlarmsSince(plant, since)).rejects.toMatchObject(refusal);
   });
 
   test('gives its last values where they are told, without the stale power', async () => {

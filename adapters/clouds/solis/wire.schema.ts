@@ -57,6 +57,11 @@ export const pagedSchema = z.union([
 ]);
 export type Page = z.infer<typeof pageSchema>;
 
+/** A record of userStationList. */
+export const listedPlantSchema = z.object({
+  id: z.union([z.string(), z.number()]).transform(String),
+});
+
 /** alarmList */
 export const alarmSchema = z.object({
   alarmCode: z.unknown().optional(),
@@ -78,6 +83,8 @@ export const inverterSchema = z.object({
   pac: amount,
   pacStr: label,
   pacPec: amount,
+  /** 0 where no battery is fitted. */
+  batteryPower: amount,
   etoday: amount,
   etodayStr: label,
   etodayPec: amount,

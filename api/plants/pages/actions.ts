@@ -9,6 +9,7 @@ import { Problem } from '../../problem.ts';
 import { answerPage, ownPath, staffOf } from '../../pages/answer.ts';
 import { textField, untilField } from '../../pages/form.ts';
 import { type AssetUrls, page } from '../../pages/layout.ts';
+import { readerZoneOf } from '../../pages/reader-zone.ts';
 import { plantOr404 } from '../refusals.ts';
 import { plantPath } from './paths.ts';
 import { pollAnswer, pollAnswerText } from './plant.ts';
@@ -58,7 +59,8 @@ export function actionRoutes(deps: ApiDeps, actions: Actions, assets: AssetUrls)
     const until = ends ? null : untilOf(fields);
     if (!ends && until === null)
       throw new Problem('invalid-request', 'Say for how long its alerts are silenced.');
-    await actions.silence(acting, id, { until, reason: null });
+    const reason = textField(fields['reason'], 'The reason', reasonLengthMax);
+    await actions.silence(acting, id, { until, reason });
     return plantPath(id);
   });
 
@@ -71,7 +73,8 @@ export function actionRoutes(deps: ApiDeps, actions: Actions, assets: AssetUrls)
     c.header('hx-trigger', 'renew');
     const content = html`${pollAnswer(words)}
       <p><a href="${plantPath(plant.id)}">Back to ${plant.name}</a></p>`;
-    const frame = { title: plant.name, section: 'fleet', viewer: person, assets } as const;
+    const reader = { viewer: person, zone: readerZoneOf(c), path: plantPath(plant.id) };
+    const frame = { title: plant.name, section: 'fleet', ...reader, assets } as const;
     return answerPage(c, page({ ...frame, renderedAt: '', refreshS: null }, content));
   });
 

@@ -3,9 +3,17 @@ import { html } from 'hono/html';
 
 import type { AlertView } from '../../../db/plants/alerts.ts';
 import { energyText } from '../../../domain/wording.ts';
+import type { ReaderZone } from '../../../domain/zone.ts';
+import { pauseSentence, silenceSentence } from '../../../operations/plants/plant-view.ts';
 import { type Html, time } from '../../pages/components.ts';
 
 /** The parts of an alert that several pages show. */
+
+/** When, and by whose clock, the page is read. */
+export interface Reader {
+  nowMs: number;
+  zone: ReaderZone;
+}
 
 const typeWords: Readonly<Record<AlertView['type'], string>> = {
   OFFLINE: 'offline',
@@ -29,21 +37,29 @@ export function alertCost(alert: AlertView): string {
 }
 
 /** The state: NEW, resolved, or who acknowledged it, until when and with which comment. */
-export function alertState(alert: AlertView, nowMs: number): Html {
+export function alertState(alert: AlertView, { nowMs, zone }: Reader): Html {
+  const timezone = zone ?? alert.timezone;
   switch (alert.state) {
     case 'NEW':
       return html`<b>NEW</b>`;
     case 'RESOLVED':
       return html`resolved
-      ${alert.resolved_at === null ? '' : time(alert.resolved_at.getTime(), alert.timezone, nowMs)}`;
+      ${alert.resolved_at === null ? '' : time(alert.resolved_at.getTime(), timezone, nowMs)}`;
     case 'ACKED':
       return html`acknowledged by
       ${alert.acked_by ?? 'somebody'}${
         alert.acked_until === null
           ? ''
-          : html` until ${time(alert.acked_until.getTime(), alert.timezone, nowMs)}`
+          : html` until ${time(alert.acked_until.getTime(), timezone, nowMs)}`
       }${alert.ack_comment === null ? '' : html`: “${alert.ack_comment}”`}`;
   }
+}
+
+/** Who paused the alert's plant or silenced its alerts, until when and why; empty where nobody did. */
+export function alertHolds(alert: AlertView, { nowMs, zone }: Reader): string {
+  return [pauseSentence(alert, nowMs, zone), silenceSentence(alert, nowMs, zone)]
+    .filter((sentence) => sentence !== null)
+    .join(' ');
 }
 
 /** The choice of how long something holds; `endless` is the words for no end. */

@@ -4,6 +4,7 @@ import type { AlertType } from '../../../domain/plants/facts.ts';
 import { incidentSentence } from '../../../domain/plants/incidents.ts';
 import type { Brand } from '../../../domain/plants/plant.ts';
 import type { FleetRow } from '../fleet-row.ts';
+import type { Reader } from './alert-parts.ts';
 import type { IncidentLine } from './alerts.ts';
 
 /** The types of alerts that a brand's incident explains. It never explains a vendor's own alarm. */
@@ -13,7 +14,7 @@ const explained: ReadonlySet<AlertType> = new Set(['OFFLINE', 'API_ERROR', 'LOW_
 export function groupByIncident(
   alerts: readonly AlertView[],
   rows: readonly FleetRow[],
-  nowMs: number,
+  reader: Reader,
 ): { alerts: AlertView[]; incidents: IncidentLine[] } {
   const affected = rows.filter((row) => row.incident_since !== null);
   const byBrand = Map.groupBy(affected, (row) => row.incident_brand);
@@ -24,7 +25,7 @@ export function groupByIncident(
     );
     return {
       brand,
-      sentence: `${sinceSentence(brand, plants, nowMs)} ${plants.length} of ${ofBrand.length} plants`,
+      sentence: `${sinceSentence(brand, plants, reader)} ${plants.length} of ${ofBrand.length} plants`,
       alerts: alerts.filter((alert) => ids.has(alert.plant_id) && explained.has(alert.type)),
     };
   });
@@ -32,10 +33,13 @@ export function groupByIncident(
   return { alerts: alerts.filter((alert) => !grouped.has(alert)), incidents };
 }
 
-/** The sentence of an incident, in the zone that all its plants share, else in UTC. */
-function sinceSentence(brand: Brand | null, plants: readonly FleetRow[], nowMs: number): string {
-  const timezone = sharedZone(plants);
+/** The sentence of an incident, in the reader's zone, else in the one that all its plants share, else in UTC. */
+function sinceSentence(
+  brand: Brand | null,
+  plants: readonly FleetRow[],
+  { nowMs, zone }: Reader,
+): string {
+  const timezone = zone ?? sharedZone(plants);
   const sinceMs = Math.min(...plants.map((plant) => plant.incident_since?.getTime() ?? nowMs));
-  const sentence = incidentSentence(brand, sinceMs, timezone, nowMs);
-  return sentence.replace(/\.$/, ` ${timezone}.`);
+  return incidentSentence(brand, sinceMs, timezone, nowMs);
 }

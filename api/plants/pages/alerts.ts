@@ -5,7 +5,14 @@ import type { AlertView } from '../../../db/plants/alerts.ts';
 import type { AlertState } from '../../../domain/plants/facts.ts';
 import type { Brand } from '../../../domain/plants/plant.ts';
 import { durationText } from '../../../domain/wording.ts';
-import { ackMenu, alertCost, alertState, alertType } from './alert-parts.ts';
+import {
+  ackMenu,
+  alertCost,
+  alertHolds,
+  alertState,
+  alertType,
+  type Reader,
+} from './alert-parts.ts';
 import { column, type Column, type Html, statusMark, table, time } from '../../pages/components.ts';
 
 /** The alerts page: which alerts are active, who acknowledged them, and which ended. */
@@ -28,7 +35,7 @@ export interface IncidentLine {
   alerts: readonly AlertView[];
 }
 
-export interface AlertsPage {
+export interface AlertsPage extends Reader {
   tab: AlertTab;
   /** The alerts that no incident explains. */
   alerts: readonly AlertView[];
@@ -37,7 +44,6 @@ export interface AlertsPage {
   /** The address of this list, to which a form returns. */
   href: string;
   nextHref: string | null;
-  nowMs: number;
 }
 
 export function alertsContent(view: AlertsPage): Html {
@@ -80,8 +86,9 @@ function incidentDetails({ brand, sentence, alerts }: IncidentLine, view: Alerts
 }
 
 function alertTable(alerts: readonly AlertView[], view: AlertsPage): Html {
-  const { tab, mayAct, href, nowMs } = view;
-  const when = (at: Date, { timezone }: AlertView): Html => time(at.getTime(), timezone, nowMs);
+  const { tab, mayAct, href, nowMs, zone } = view;
+  const when = (at: Date, { timezone }: AlertView): Html =>
+    time(at.getTime(), zone ?? timezone, nowMs);
   const none = html`<span class="muted">–</span>`;
   const columns: Column<AlertView>[] = [
     column('severity', 'c-status', (alert) => statusMark(alert.severity)),
@@ -95,7 +102,10 @@ function alertTable(alerts: readonly AlertView[], view: AlertsPage): Html {
     column(
       'alert',
       'c-what',
-      (alert) => html`${alert.message} <small class="muted">${alertType(alert)}</small>`,
+      (alert) =>
+        html`${alert.message}
+          <small class="muted">${alertType(alert)}</small
+          >${alert.state === 'RESOLVED' ? '' : html` <small>${alertHolds(alert, view)}</small>`}`,
     ),
     column('device', 'w2', (alert) => alert.device_sn ?? none),
     column('since', 'c-since', (alert) => {
@@ -105,7 +115,7 @@ function alertTable(alerts: readonly AlertView[], view: AlertsPage): Html {
     }),
     column('last seen', 'w2', (alert) => when(alert.last_seen_at, alert)),
     column('kWh ≈', 'num w2', (alert) => alertCost(alert).replace('≈ ', '') || none),
-    column('state', 'c-state', (alert) => alertState(alert, nowMs)),
+    column('state', 'c-state', (alert) => alertState(alert, view)),
   ];
   if (mayAct && tab !== 'resolved')
     columns.push(

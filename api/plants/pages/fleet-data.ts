@@ -1,4 +1,4 @@
-import { sharedZone } from '../../../domain/zone.ts';
+import { type ReaderZone, sharedZone } from '../../../domain/zone.ts';
 import type { FleetView } from '../fleet-view.ts';
 import { scopedRows } from '../fleet-view.ts';
 import { filterFleet, fleetPage, fleetTotals, orderOf } from '../fleet-query.ts';
@@ -14,42 +14,48 @@ import { type FleetPage, fleetPageSize, type FleetQuery } from './fleet.ts';
 export async function readFleetPage(
   { db, clock }: Pick<ApiDeps, 'db' | 'clock'>,
   view: FleetView,
-  person: Person,
+  { person, zone }: { person: Person; zone: ReaderZone },
   query: FleetQuery,
 ): Promise<FleetPage> {
   const nowMs = clock();
   const scope = plantScope(person);
   const rows = scopedRows(await view.read(), scope);
-  const totals = fleetTotals(rows);
   const { status, brand, customer, q } = query;
-  const found = filterFleet(rows, {
-    // Plants that are not polled are counted, and shown, apart from the colours.
-    ...(status === null ? {} : status === 'STALE' ? { stale: true } : { status, stale: false }),
+  const ofAnyStatus = filterFleet(rows, {
     ...(brand === null ? {} : { brand }),
     ...(customer === null ? {} : { customer }),
     q,
   });
+  const found = filterFleet(
+    ofAnyStatus,
+    // Plants that are not polled are counted, and shown, apart from the colours.
+    status === null ? {} : status === 'STALE' ? { stale: true } : { status, stale: false },
+  );
+  const totals = fleetTotals(found);
+  const all = fleetTotals(rows);
   const order = orderOf(query.sort === '' ? 'worst' : query.sort);
   const shown = fleetPage(found, order, { after: null, limit: query.pages * fleetPageSize });
   const customers = new Set(rows.flatMap((row) => row.customer_id ?? []));
   return {
     query,
     totals,
-    yesterdayKwh: rows.some((row) => row.yesterday_energy_kwh !== null)
+    counts: fleetTotals(ofAnyStatus),
+    all,
+    yesterdayKwh: found.some((row) => row.yesterday_energy_kwh !== null)
       ? totals.yesterday_energy_kwh
       : null,
-    todayKwh: rows.some((row) => row.today_energy_kwh !== null) ? totals.today_energy_kwh : null,
+    todayKwh: found.some((row) => row.today_energy_kwh !== null) ? totals.today_energy_kwh : null,
     rows: shown.rows,
-    found: found.length,
     strips: await readStrips(
       db,
       shown.rows.map((row) => row.id),
       nowMs,
     ),
     customers: scope.customerId === null ? [...customers].sort() : [],
-    stopped: totals.monitoring_stopped ? { sinceMs: lastLookMs(rows) } : null,
+    stopped: all.monitoring_stopped ? { sinceMs: lastLookMs(rows) } : null,
     maySeeSystem: viewerMay(person).seeSystem,
-    timezone: sharedZone(rows),
+    zone,
+    timezone: zone ?? sharedZone(rows),
     nowMs,
   };
 }

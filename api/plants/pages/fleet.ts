@@ -4,6 +4,7 @@ import { html } from 'hono/html';
 import { type Brand, brands, type Status, statuses } from '../../../domain/plants/plant.ts';
 import type { StripTick } from '../../../domain/plants/strip.ts';
 import { durationText } from '../../../domain/wording.ts';
+import { offsetText, type ReaderZone } from '../../../domain/zone.ts';
 import {
   clockSeconds,
   decimal,
@@ -18,7 +19,11 @@ import {
   time,
   whenText,
 } from '../../pages/components.ts';
-import { plantSentence } from '../../../operations/plants/plant-view.ts';
+import {
+  pauseSentence,
+  plantSentence,
+  silenceSentence,
+} from '../../../operations/plants/plant-view.ts';
 import { type FleetSort, fleetSorts, type FleetTotals } from '../fleet-query.ts';
 import type { FleetRow } from '../fleet-row.ts';
 import { strip } from './strip.ts';
@@ -39,19 +44,23 @@ export interface FleetQuery {
 
 export interface FleetPage {
   query: FleetQuery;
+  /** Of the plants that match the filters. */
   totals: FleetTotals;
-  /** null if no plant has data of that day. */
+  /** Of the plants that match all filters but that of the status: each count is what its link leads to. */
+  counts: FleetTotals;
+  /** Of all plants that the viewer may see. */
+  all: FleetTotals;
+  /** null if none of the plants that match has data of that day. */
   yesterdayKwh: number | null;
   todayKwh: number | null;
   rows: readonly FleetRow[];
-  /** Number of plants that match the filters. */
-  found: number;
   strips: ReadonlyMap<string, readonly StripTick[]>;
   customers: readonly string[];
   /** Set when a tenth of the fleet is not polled. `sinceMs`: the newest poll of those plants; null if there was none. */
   stopped: { sinceMs: number | null } | null;
   /** Whether the viewer may open the page of the system. */
   maySeeSystem: boolean;
+  zone: ReaderZone;
   /** The zone of times that belong to no single plant. */
   timezone: string;
   nowMs: number;
@@ -86,12 +95,12 @@ export function fleetContent(view: FleetPage): Html {
     ${totals(view)} ${view.rows.length === 0 ? nothing(view) : table(view)} ${more(view)}`;
 }
 
-function stoppedBanner({ stopped, totals: t, timezone, nowMs, maySeeSystem }: FleetPage): Html {
+function stoppedBanner({ stopped, all: t, timezone, nowMs, maySeeSystem }: FleetPage): Html {
   if (stopped === null) return html``;
   const colours =
     stopped.sinceMs === null
       ? 'none of them was ever polled'
-      : `their colours are those of ${whenText(stopped.sinceMs, timezone, nowMs)} ${timezone}`;
+      : `their colours are those of ${whenText(stopped.sinceMs, timezone, nowMs)}`;
   return html`<div class="banner hatch" role="alert">
     ${mark('STALE')}
     <p>
@@ -101,7 +110,7 @@ function stoppedBanner({ stopped, totals: t, timezone, nowMs, maySeeSystem }: Fl
   </div>`;
 }
 
-function counts({ query, totals: t }: FleetPage): Html {
+function counts({ query, counts: t }: FleetPage): Html {
   const all: readonly (readonly [MarkKind, number, string])[] = [
     ['RED', t.red, 'red'],
     ['YELLOW', t.yellow, 'yellow'],
@@ -188,9 +197,9 @@ function totals({ totals: t, yesterdayKwh, todayKwh, timezone, nowMs }: FleetPag
 }
 
 function newestText(atMs: number, timezone: string, nowMs: number): string {
-  const clock = clockSeconds(atMs, timezone);
+  const clock = `${clockSeconds(atMs, timezone)} ${offsetText(atMs, timezone)}`;
   const isOld = nowMs - atMs >= 60_000;
-  return `${clock} ${timezone}${isOld ? `, ${durationText(nowMs - atMs)} ago` : ''}`;
+  return `${clock}${isOld ? `, ${durationText(nowMs - atMs)} ago` : ''}`;
 }
 
 function table(view: FleetPage): Html {
@@ -235,7 +244,7 @@ function table(view: FleetPage): Html {
   </table>`;
 }
 
-function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
+function row(plant: FleetRow, { nowMs, zone, strips }: FleetPage): Html {
   const href = plantPath(plant.id);
   const { status, stale } = plant;
   // A plant without anything to do is shown muted.
@@ -250,7 +259,9 @@ function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
       <a id="a-${plant.id}" href="${href}">${plant.name}</a
       ><small class="muted">${plant.brand}</small>${plant.is_night === true ? moon() : ''}
     </th>
-    <td role="cell" class="c-why"><span class="why">${why(plant, nowMs)}</span></td>
+    <td role="cell" class="c-why">
+      <span class="why ${isHeld(plant, nowMs) ? 'whole' : ''}">${why(plant, nowMs, zone)}</span>
+    </td>
     <td role="cell" class="num c-age">
       ${age === null ? missing('No measurement yet') : durationText(age)}
     </td>
@@ -276,7 +287,7 @@ function row(plant: FleetRow, { nowMs, strips }: FleetPage): Html {
       ${figure(plant.estimated_lost_kwh ?? plant.at_risk_kwh, 1, 'Nothing is estimated to be lost')}
     </td>
     <td role="cell" class="w2 c-strip">
-      ${strip(strips.get(plant.id) ?? [], plant.timezone, `${href}#polls`)}
+      ${strip(strips.get(plant.id) ?? [], zone ?? plant.timezone, `${href}#polls`)}
     </td>
     <td role="cell" class="num c-alerts">
       ${plant.open_alerts === 0 ? html`<span class="muted">–<span class="sr">no open alert</span></span>` : html`${plant.open_alerts}<span class="unit"> ${plant.open_alerts === 1 ? 'alert' : 'alerts'}</span>`}
@@ -291,16 +302,20 @@ function todayMissing(note: string): Html {
     : missing(note);
 }
 
-function why(plant: FleetRow, nowMs: number): Html {
-  const sentence = plantSentence(plant, nowMs);
+function isHeld(plant: FleetRow, nowMs: number): boolean {
+  return pauseSentence(plant, nowMs) !== null || silenceSentence(plant, nowMs) !== null;
+}
+
+function why(plant: FleetRow, nowMs: number, zone: ReaderZone): Html {
+  const sentence = plantSentence(plant, nowMs, zone);
   if (!plant.stale) return html`${sentence}`;
   const since = plant.not_polled_since;
   return html`not polled since
-  ${since === null ? 'it was added' : time(since.getTime(), plant.timezone, nowMs)}; before that:
-  ${sentence}`;
+  ${since === null ? 'it was added' : time(since.getTime(), zone ?? plant.timezone, nowMs)}; before
+  that: ${sentence}`;
 }
 
-function nothing({ query, totals: t }: FleetPage): Html {
+function nothing({ query, all: t }: FleetPage): Html {
   return t.plants === 0
     ? html`<p class="empty">
         No plant yet. <code>heliograph plants add</code> or <code>POST /api/v1/plants</code> brings
@@ -314,7 +329,7 @@ function nothing({ query, totals: t }: FleetPage): Html {
       </p>`;
 }
 
-function more({ query, rows: { length: shown }, found }: FleetPage): Html {
+function more({ query, rows: { length: shown }, totals: { plants: found } }: FleetPage): Html {
   if (shown >= found) return html``;
   const href = fleetHref(query, { pages: query.pages + 1 });
   return html`<p class="more">

@@ -4,7 +4,7 @@ import { html } from 'hono/html';
 import type { PlantView } from '../../../db/plants/plants.ts';
 import type { PollLogRow } from '../../../db/plants/poll-logs.ts';
 import type { Outcome, Status } from '../../../domain/plants/plant.ts';
-import type { LocalDate } from '../../../domain/zone.ts';
+import type { LocalDate, ReaderZone } from '../../../domain/zone.ts';
 import { durationText, powerText } from '../../../domain/wording.ts';
 import { notPolledSince, plantSentence } from '../../../operations/plants/plant-view.ts';
 import type { PlantDetail } from '../../../operations/plants/read-plant.ts';
@@ -58,6 +58,7 @@ export interface PlantPage extends PlantDetail {
   power: PowerDays;
   energy: readonly DayEnergy[];
   mayAct: boolean;
+  zone: ReaderZone;
 }
 
 export function plantContent(view: PlantPage): Html {
@@ -167,7 +168,10 @@ function silenceMenu(plant: PlantView, nowMs: number): Html {
       ><span class="form-error" role="alert"></span>
     </form>`;
   const fields = html`<p class="muted">Its alerts are kept, and not announced meanwhile.</p>
-    ${spanField('silence-for', 'Silence', '')}`;
+    ${spanField('silence-for', 'Silence', '')}
+    <label
+      ><span>Why</span><input id="silence-reason" name="reason" maxlength="200" autocomplete="off"
+    /></label>`;
   return html`<details class="menu button-menu" id="silence">
     <summary>Silence</summary>
     ${sheetForm(action, fields, 'Silence alerts')}
@@ -180,9 +184,10 @@ function silencedUntil(plant: PlantView, nowMs: number): number | null {
   return untilMs !== null && untilMs > nowMs ? untilMs : null;
 }
 
-function standing({ plant, nextSlotAt, nowMs }: PlantPage): Html {
-  const { timezone, stale, status } = plant;
-  const sentence = plantSentence(plant, nowMs);
+function standing({ plant, nextSlotAt, nowMs, zone }: PlantPage): Html {
+  const { stale, status } = plant;
+  const timezone = zone ?? plant.timezone;
+  const sentence = plantSentence(plant, nowMs, zone);
   const when = (at: Date): Html => time(at.getTime(), timezone, nowMs);
   const notPolled = notPolledSince(plant);
   const words = stale
@@ -191,28 +196,18 @@ function standing({ plant, nextSlotAt, nowMs }: PlantPage): Html {
         <span>before that ${status}: ${sentence}</span>`
     : html`${mark(status)} <b>${status}</b>
         <span>since ${when(plant.status_since)} — ${sentence}</span>`;
-  const pause =
-    plant.integration_status !== 'DISABLED_BY_OPERATOR'
-      ? ''
-      : html`<span
-          >paused${plant.paused_until === null ? '' : html` until ${when(plant.paused_until)}`}${plant.pause_reason === null ? '' : html`: “${plant.pause_reason}”`}</span
-        >`;
-  const silencedUntilMs = silencedUntil(plant, nowMs);
-  const silence =
-    silencedUntilMs === null
-      ? ''
-      : html`<span>silenced until ${time(silencedUntilMs, timezone, nowMs)}</span>`;
   const age =
     plant.last_seen_at === null
       ? html`no data yet`
       : html`data ${durationText(Math.max(0, nowMs - plant.last_seen_at.getTime()))}
         old${plant.last_seen_source === 'EVIDENCE' ? html` <span class="tip" tabindex="-1" data-tip="This vendor states no measurement time: a running inverter or a rising total stands for it">(by evidence)</span>` : ''}`;
   const next =
-    nextSlotAt === null ? '' : html` · next slot ${clockSeconds(nextSlotAt.getTime(), timezone)}`;
+    nextSlotAt === null
+      ? ''
+      : html` · next slot ${whenText(nextSlotAt.getTime(), timezone, nowMs, clockSeconds)}`;
   return html`<div class="standing ${stale ? 'stale hatch' : ''}">
-    <span>${words}</span>${pause}${silence}<span class="muted"
-      >night rule ${plant.status_profile}</span
-    ><span class="right">${age}${next} <span class="muted">(${timezone})</span></span>
+    <span>${words}</span><span class="muted">night rule ${plant.status_profile}</span
+    ><span class="right">${age}${next}</span>
   </div>`;
 }
 
@@ -282,11 +277,12 @@ function energyChart({ energy: days }: PlantPage): Html {
   );
 }
 
-function alertLine({ plant, alerts, mayAct, nowMs }: PlantPage): Html {
+function alertLine(view: PlantPage): Html {
+  const { plant, alerts, mayAct, nowMs } = view;
+  const timezone = view.zone ?? plant.timezone;
   if (alerts.length === 0) return html`<p class="muted">No alert in its history.</p>`;
   return html`<ol class="events">
     ${alerts.map((alert) => {
-      const { timezone } = alert;
       const started = alert.started_at.getTime();
       const isOver = alert.state === 'RESOLVED';
       const end = alert.resolved_at?.getTime() ?? null;
@@ -304,7 +300,7 @@ function alertLine({ plant, alerts, mayAct, nowMs }: PlantPage): Html {
         <div class="muted">
           ${alertType(alert)}${alert.device_sn === null ? '' : ` on ${alert.device_sn}`} ·
           ${span}${cost === '' ? '' : ` · ${cost}`} ·
-          ${isOver ? 'resolved' : alertState(alert, nowMs)}
+          ${isOver ? 'resolved' : alertState(alert, view)}
         </div>
       </li>`;
     })}
@@ -320,10 +316,12 @@ const outcomeWords: Readonly<Record<Outcome, string>> = {
   MISSED: 'missed',
 };
 
-function polls({ polls: lines, plant, nowMs }: PlantPage): Html {
+function polls({ polls: lines, plant, nowMs, zone }: PlantPage): Html {
   if (lines.length === 0) return html`<p class="muted">Not polled yet.</p>`;
   const columns: Column<PollLogRow>[] = [
-    column('slot', '', (line) => slotText(line.scheduled_for.getTime(), plant.timezone, nowMs)),
+    column('slot', '', (line) =>
+      whenText(line.scheduled_for.getTime(), zone ?? plant.timezone, nowMs, clockSeconds),
+    ),
     column('outcome', '', pollOutcome),
     column('late', 'num', (line) => orMissing(line.late_ms, lateText, 'Nothing was polled')),
     column('took', 'num', (line) => orMissing(line.duration_ms, tookText, 'Nothing was polled')),
@@ -342,11 +340,6 @@ function pollOutcome({ job_type, outcome, slots_missed, trigger, error }: PollLo
     >${by && html` <small class="muted">${by}</small>`}${error && html`<br /><small>${error}</small>`}`;
 }
 
-function slotText(atMs: number, timezone: string, nowMs: number): string {
-  const when = whenText(atMs, timezone, nowMs);
-  return when.replace(/\d\d:\d\d$/, clockSeconds(atMs, timezone));
-}
-
 function lateText(lateMs: number): string {
   return lateMs < 1_000
     ? `${lateMs} ms`
@@ -359,7 +352,7 @@ function tookText(durationMs: number): string {
   return durationMs < 10_000 ? `${durationMs} ms` : `${decimal(durationMs / 1_000, 1)} s`;
 }
 
-function devices({ devices: rows, plant, nowMs }: PlantPage): Html {
+function devices({ devices: rows, plant, nowMs, zone }: PlantPage): Html {
   const unsaid = 'The vendor did not say';
   const columns: Column<(typeof rows)[number]>[] = [
     column('serial number', '', ({ sn }) => sn),
@@ -367,7 +360,7 @@ function devices({ devices: rows, plant, nowMs }: PlantPage): Html {
     column('power', 'num', ({ powerW }) => orMissing(powerW, powerText, unsaid)),
     column('today kWh', 'num', ({ todayEnergyKwh }) => figure(todayEnergyKwh, 1, unsaid)),
     column('measured', 'num', ({ measuredAtMs }) =>
-      orMissing(measuredAtMs, (atMs) => time(atMs, plant.timezone, nowMs), unsaid),
+      orMissing(measuredAtMs, (atMs) => time(atMs, zone ?? plant.timezone, nowMs), unsaid),
     ),
   ];
   return html`<section aria-labelledby="h-devices">

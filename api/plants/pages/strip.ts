@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 
 import { type StripTick, stripSlots, type TickKind } from '../../../domain/plants/strip.ts';
 import { clockText } from '../../../domain/wording.ts';
+import { offsetText } from '../../../domain/zone.ts';
 import type { Html } from '../../pages/components.ts';
 
 const tickWidth = 5;
@@ -41,7 +42,7 @@ const shapes: Readonly<Record<TickKind, (x: number) => string>> = {
   due: (x) => `M${x} 15.5h4`,
 };
 
-/** "Last 24 slots: 21 ok, 2 failed (08:10, 08:20), 1 missed (08:30)". */
+/** "Last 24 slots: 21 ok, 2 failed (08:10, 08:20), 1 missed (08:30), times UTC+2". */
 export function stripText(slots: readonly StripTick[], timezone: string): string {
   if (slots.length === 0) return 'No slot has been due yet';
   const parts = (Object.keys(shapes) as TickKind[]).flatMap((kind) => {
@@ -53,5 +54,9 @@ export function stripText(slots: readonly StripTick[], timezone: string): string
     const word = kind === 'due' ? 'due now' : kind;
     return [`${of.length} ${word}${isNews ? ` (${more}${newest.join(', ')})` : ''}`];
   });
-  return `Last ${slots.length} slots: ${parts.join(', ')}`;
+  const newest = slots.at(-1)?.slotMs ?? 0;
+  const zone = parts.some((part) => part.endsWith(')'))
+    ? `, times ${offsetText(newest, timezone)}`
+    : '';
+  return `Last ${slots.length} slots: ${parts.join(', ')}${zone}`;
 }

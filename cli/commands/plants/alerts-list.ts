@@ -3,10 +3,12 @@ import { type AlertView, listAlerts } from '../../../db/plants/alerts.ts';
 import { findPlant } from '../../../db/plants/plants.ts';
 import type { AlertState } from '../../../domain/plants/facts.ts';
 import { energyText, counted } from '../../../domain/wording.ts';
+import type { ReaderZone } from '../../../domain/zone.ts';
 import { withDatabase } from '../../../environment/services.ts';
-import { noPositionals, readFlag } from '../../arguments.ts';
+import { noPositionals, readFlag, readZone } from '../../arguments.ts';
 import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
 import { oneOf, plantFields, wholeNumber } from '../../plant-fields.ts';
+import { pauseSentence, silenceSentence } from '../../../operations/plants/plant-view.ts';
 import { nothing, outputWidth, print, statusPaint, timeCell } from '../../render.ts';
 import { unknownPlant } from '../../selection.ts';
 import { right, tableText } from '../../table.ts';
@@ -40,7 +42,8 @@ export const alertsList: Command = {
       };
       return readPage(limit, (rows) => listAlerts(db, { limit: rows, ...filter }));
     });
-    print(context, page.rows, () => alertsText(page, asked, context.io));
+    const shown = { plant: true, zone: readZone(context), nowMs: Date.now() };
+    print(context, page.rows, () => alertsText(page, asked, shown, context.io));
   },
 };
 
@@ -58,6 +61,7 @@ function readStates(context: CommandContext): readonly AlertState[] {
 function alertsText(
   { rows: alerts, nextAfter }: Page<AlertView>,
   asked: readonly AlertState[],
+  shown: ShownAlerts,
   io: CommandIo,
 ): string {
   if (alerts.length === 0) {
@@ -65,14 +69,20 @@ function alertsText(
     return asked.includes('RESOLVED') ? 'no alert was resolved yet\n' : 'no alert is open\n';
   }
   const more = nextAfter === null ? '' : `, and there are more: --limit shows up to ${limitMax}`;
-  return `${alertsTable(alerts, io, { plant: true, timezone: 'UTC' })}\n${counted(alerts.length, 'alert')}${more}. Times are UTC; ≈ is an estimate.\n`;
+  return `${alertsTable(alerts, io, shown)}\n${counted(alerts.length, 'alert')}${more}. ≈ is an estimate.\n`;
 }
 
-/** @param shown the zone of the times, and whether a column names the plant. */
+interface ShownAlerts {
+  /** Whether a column names the plant, and the last one says whether people hold it back. */
+  plant: boolean;
+  zone: ReaderZone;
+  nowMs: number;
+}
+
 export function alertsTable(
   alerts: readonly AlertView[],
   io: CommandIo,
-  shown: { plant: boolean; timezone: string },
+  shown: ShownAlerts,
 ): string {
   const paint = statusPaint(io);
   const plantTitle = shown.plant ? ['PLANT'] : [];
@@ -87,9 +97,9 @@ export function alertsTable(
       alert.state,
       ...(shown.plant ? [alert.plant_id] : []),
       alert.type,
-      timeCell(alert.started_at, shown.timezone),
+      timeCell(alert.started_at, shown.zone ?? alert.timezone),
       lossCell(alert),
-      alertWords(alert, shown.timezone),
+      alertWords(alert, shown),
     ]),
     outputWidth(io),
   );
@@ -101,7 +111,17 @@ function lossCell({ estimated_lost_kwh: lostKwh, at_risk_kwh: atRiskKwh }: Alert
   return atRiskKwh === null ? nothing : `≈ ${energyText(atRiskKwh)} at risk`;
 }
 
-function alertWords(alert: AlertView, timezone: string): string {
+function alertWords(alert: AlertView, { plant, zone, nowMs }: ShownAlerts): string {
+  const held = plant && alert.resolved_at === null;
+  const holds = held
+    ? [pauseSentence(alert, nowMs, zone), silenceSentence(alert, nowMs, zone)]
+    : [];
+  return [stateWords(alert, zone ?? alert.timezone), ...holds]
+    .filter((sentence) => sentence !== null)
+    .join(' ');
+}
+
+function stateWords(alert: AlertView, timezone: string): string {
   if (alert.resolved_at !== null)
     return `${alert.message} (resolved ${timeCell(alert.resolved_at, timezone)})`;
   if (alert.state !== 'ACKED') return alert.message;

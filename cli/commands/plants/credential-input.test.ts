@@ -6,10 +6,10 @@ import { describe, expect, test } from 'vitest';
 import { CommandError } from '../../../environment/config.ts';
 import { parseCredentials, readInput } from './credential-input.ts';
 
-const fields = ['keyId', 'keySecret'];
+const form = { credentialFields: ['keyId', 'keySecret'] };
 const refusal = (text: string): CommandError => {
   try {
-    parseCredentials(text, fields);
+    parseCredentials(text, form);
   } catch (error) {
     if (error instanceof CommandError) return error;
     throw error;
@@ -19,14 +19,14 @@ const refusal = (text: string): CommandError => {
 
 describe('credentials on standard input', () => {
   test('are lines of field=value, where the value is everything behind the first =', () => {
-    expect(parseCredentials('keyId=130\r\n\r\n keySecret =a=b c \r\n', fields)).toEqual({
+    expect(parseCredentials('keyId=130\r\n\r\n keySecret =a=b c \r\n', form)).toEqual({
       keyId: '130',
       keySecret: 'a=b c ',
     });
   });
 
   test('are a JSON object of texts', () => {
-    expect(parseCredentials(' {"keySecret": "s", "keyId": "130"}\n', fields)).toEqual({
+    expect(parseCredentials(' {"keySecret": "s", "keyId": "130"}\n', form)).toEqual({
       keyId: '130',
       keySecret: 's',
     });
@@ -38,6 +38,21 @@ describe('credentials on standard input', () => {
       'the fields are wrong (missing: keySecret; unknown: keySecrt): this account needs keyId, keySecret',
     );
     expect(error.exitCode).toBe(2);
+  });
+
+  test('take a choice, or its usual value, and name the allowed ones', () => {
+    const portal = { field: 'portal', values: ['SEMS', 'SEMS_PLUS'], usual: 'SEMS_PLUS' };
+    const goodwe = { credentialFields: ['account', 'password'], credentialChoices: [portal] };
+    const read = (text: string) => parseCredentials(text, goodwe);
+    expect(read('account=a\npassword=b')).toEqual({
+      account: 'a',
+      password: 'b',
+      portal: 'SEMS_PLUS',
+    });
+    expect(read('account=a\npassword=b\nportal=SEMS')).toMatchObject({ portal: 'SEMS' });
+    expect(() => read('account=a\npassword=b\nportal=SEMS+')).toThrow(
+      'the fields are wrong (portal must be SEMS or SEMS_PLUS): this account needs account, password, and optionally portal (SEMS or SEMS_PLUS; SEMS_PLUS if left out)',
+    );
   });
 
   test('have no empty value, no field twice, no value that is no text', () => {
@@ -62,7 +77,7 @@ describe('credentials on standard input', () => {
     fc.assert(
       fc.property(input, ([before, opening, between, behind]) => {
         try {
-          parseCredentials(`${before}\n${opening}${between}${canary}${behind}`, fields);
+          parseCredentials(`${before}\n${opening}${between}${canary}${behind}`, form);
         } catch (error) {
           expect(error).toBeInstanceOf(CommandError);
           expect(String(error)).not.toContain(canary);

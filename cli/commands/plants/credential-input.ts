@@ -1,3 +1,8 @@
+import {
+  type CredentialForm,
+  describeForm,
+  readCredentials,
+} from '../../../domain/plants/credential-form.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { visibleText } from '../../render.ts';
 
@@ -41,13 +46,14 @@ export async function readToEnd(
 /**
  * Reads lines of `field=value` (the value is everything after the first `=`) or a JSON object of texts.
  *
- * @param fields the brand's; all must be given, and no others.
+ * @returns What is stored: choices that were not made have their usual value.
  * @throws CommandError 2 naming fields.
  */
-export function parseCredentials(text: string, fields: readonly string[]): Record<string, string> {
+export function parseCredentials(text: string, form: CredentialForm): Record<string, string> {
   const given = text.trimStart().startsWith('{') ? fromJson(text) : fromLines(text);
-  const unknown = [...given.keys()].filter((field) => !fields.includes(field));
-  const missing = fields.filter((field) => (given.get(field) ?? '') === '');
+  const read = readCredentials(form, Object.fromEntries(given));
+  if (read.ok) return read.credentials;
+  const { missing, unknown } = read;
   const problems = [
     ...(missing.length === 0 ? [] : [`missing: ${missing.join(', ')}`]),
     ...(unknown.length === 0
@@ -55,13 +61,12 @@ export function parseCredentials(text: string, fields: readonly string[]): Recor
       : [
           `unknown: ${unknown.map((field) => (isFieldName(field) ? field : 'a name that is not valid')).join(', ')}`,
         ]),
+    ...read.problems,
   ];
-  if (problems.length > 0)
-    throw new CommandError(
-      `the fields are wrong (${problems.join('; ')}): this account needs ${fields.join(', ')}`,
-      exitCodes.usage,
-    );
-  return Object.fromEntries(given);
+  throw new CommandError(
+    `the fields are wrong (${problems.join('; ')}): this account needs ${describeForm(form)}`,
+    exitCodes.usage,
+  );
 }
 
 function fromJson(text: string): Map<string, string> {

@@ -110,7 +110,13 @@ describe('plants pause and resume', () => {
       pause_reason: 'roof works',
     });
     const shown = (await cli.run(['plants', 'show', id])).stdout;
-    expect(shown).toContain('DISABLED_BY_OPERATOR until 2099-01-01 00:00 (roof works)');
+    const words = /Paused by cli:\S+ until 2099-01-01 00:00 UTC\+1: “roof works”\./;
+    expect(shown).toMatch(words);
+    for (const command of [
+      ['plants', 'list'],
+      ['why', id],
+    ])
+      expect((await cli.run(command)).stdout.replaceAll(/\s+/g, ' '), command[0]).toMatch(words);
     expect(await cli.run(['plants', 'resume', id])).toMatchObject({
       code: 0,
       stdout: `${id} resumed\n`,
@@ -219,6 +225,32 @@ describe('plants credentials', () => {
       stored === undefined ? null : openCredentials(requireMasterKeys(cli.fleet.config), stored),
     ).toEqual({ keyId: '130', keySecret: canary });
     expect(`${result.stdout}${result.stderr}`).not.toContain(canary);
+  });
+
+  test('of GoodWe are stored with the portal: SEMS_PLUS unless another is named', async () => {
+    const accountId = `portal-${counter}`;
+    await cli.add({
+      brand: 'GOODWE',
+      accountId,
+      vendorPlantId: `00000000-0000-4000-8000-${String(counter).padStart(12, '0')}`,
+    });
+    const storedPortal = async (lines: string): Promise<string | undefined> => {
+      const result = await cli.run(['plants', 'credentials', accountId], { input: lines });
+      expect({ code: result.code, lines }).toEqual({ code: 0, lines });
+      const stored = await findCredentials(cli.fleet.db, accountId);
+      if (stored === undefined) throw new Error('nothing is stored');
+      return openCredentials(requireMasterKeys(cli.fleet.config), stored)['portal'];
+    };
+    expect(await storedPortal('account=a\npassword=b\n')).toBe('SEMS_PLUS');
+    expect(await storedPortal('account=a\npassword=b\nportal=SEMS\n')).toBe('SEMS');
+    const wrong = await cli.run(['plants', 'credentials', accountId], {
+      input: `account=a\npassword=b\nportal=${canary}\n`,
+    });
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('portal must be SEMS or SEMS_PLUS'),
+    });
+    expect(wrong.stderr).not.toContain(canary);
   });
 
   test('that lack a field change nothing', async () => {
@@ -338,7 +370,22 @@ describe('alerts ack and silence', () => {
     const until = '2099-01-01T00:00:00.000Z';
     await cli.run(['alerts', 'silence', id, '--until', until, '--reason', 'roof work']);
     expect((await cli.plantOf(id)).alerts_silenced_until?.toISOString()).toBe(until);
+    await openAlert(id);
+    const words = /Alerts silenced by cli:\S+ until 2099-01-01 01:00 UTC\+1: “roof work”\./;
+    for (const command of [
+      ['plants', 'list'],
+      ['plants', 'show', id],
+      ['why', id],
+      ['alerts', 'list', '--plant', id],
+    ])
+      expect((await cli.run(command)).stdout.replaceAll(/\s+/g, ' '), command.join(' ')).toMatch(
+        words,
+      );
+    const silence = { alerts_silenced_until: until, alerts_silence_reason: 'roof work' };
+    expect(await cli.json(['alerts', 'list', '--plant', id])).toMatchObject([silence]);
+    expect(await cli.json(['why', id])).toMatchObject({ held: silence });
     expect((await cli.run(['alerts', 'silence', id, '--off'])).code).toBe(0);
+    expect((await cli.run(['plants', 'show', id])).stdout).not.toContain('silenced');
     expect((await cli.plantOf(id)).alerts_silenced_until).toBeNull();
   });
 

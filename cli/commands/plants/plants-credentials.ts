@@ -5,6 +5,7 @@ import { registry } from '../../../adapters/clouds/registry.ts';
 import { findAccounts } from '../../../db/plants/credentials.ts';
 import { type CredentialsStored, decideCredentials } from '../../../db/plants/decisions.ts';
 import type { Database } from '../../../db/tables.ts';
+import { describeForm } from '../../../domain/plants/credential-form.ts';
 import { counted } from '../../../domain/wording.ts';
 import { CommandError, exitCodes, requireMasterKeys } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
@@ -57,8 +58,8 @@ async function storeCredentials(
       exitCodes.failed,
     );
   }
-  const fields = registry[account.brand].definition.credentialFields;
-  const credentials = parseCredentials(await readInput(stdin, fields.join(', ')), fields);
+  const form = registry[account.brand].definition;
+  const credentials = parseCredentials(await readInput(stdin, describeForm(form)), form);
   const sealed = sealCredentials(masterKeys, accountId, credentials);
   return decideCredentials(db, sealed, terminalDecider(), new Date());
 }

@@ -1,9 +1,10 @@
 import { listPlants, type PlantView } from '../../../db/plants/plants.ts';
 import { type Status, statuses } from '../../../domain/plants/plant.ts';
 import { counted } from '../../../domain/wording.ts';
+import type { ReaderZone } from '../../../domain/zone.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { plantJson, plantSentence, statusWords } from '../../../operations/plants/plant-view.ts';
-import { noPositionals, readFlag } from '../../arguments.ts';
+import { noPositionals, readFlag, readZone } from '../../arguments.ts';
 import type { Command, CommandContext, CommandIo } from '../../command.ts';
 import { oneOf } from '../../plant-fields.ts';
 import { energyCell, outputWidth, powerCell, print, statusPaint } from '../../render.ts';
@@ -17,13 +18,16 @@ export const plantsList: Command = {
   flags: [...filterFlags, 'status'],
   async run(context) {
     const { filter, words } = readListFilter(context);
+    const zone = readZone(context);
     const plants = await withDatabase(context.config(), (db) => listPlants(db, filter));
     const nowMs = Date.now();
     print(
       context,
       plants.map((plant) => plantJson(plant, nowMs)),
       () =>
-        plants.length === 0 ? `there is no plant${words}\n` : listText(plants, nowMs, context.io),
+        plants.length === 0
+          ? `there is no plant${words}\n`
+          : listText(plants, nowMs, context.io, zone),
     );
   },
 };
@@ -41,16 +45,21 @@ function readListFilter(context: CommandContext) {
 }
 
 /** A table of the plants, and the number of plants of each colour. */
-export function listText(plants: readonly PlantView[], nowMs: number, io: CommandIo): string {
+export function listText(
+  plants: readonly PlantView[],
+  nowMs: number,
+  io: CommandIo,
+  zone: ReaderZone = null,
+): string {
   const paint = statusPaint(io);
   const rows = plants.map((plant): Cell[] => [
-    { text: statusWords(plant, nowMs), paint: (text) => paint(plant.status, text) },
+    { text: statusWords(plant, nowMs, zone), paint: (text) => paint(plant.status, text) },
     plant.id,
     plant.brand,
     powerCell(plant.power_w),
     energyCell(plant.today_energy_kwh),
     String(plant.open_alerts),
-    plantSentence(plant, nowMs),
+    plantSentence(plant, nowMs, zone),
   ]);
   const table = tableText(
     ['STATUS', 'PLANT', 'BRAND', ...right('POWER', 'TODAY', 'OPEN'), 'WHY'],

@@ -60,6 +60,29 @@ describe('plants list, show and alerts list', () => {
     );
   });
 
+  test('tell times in the zone that the reader chose, and name it', async () => {
+    const id = await cli.add();
+    await cli.fleet.db
+      .updateTable('plants')
+      .set({ status_since: new Date('2026-06-01T22:05:00Z') })
+      .where('id', '=', id)
+      .execute();
+    const since = async (args: string[], env: NodeJS.ProcessEnv = {}) =>
+      /since (\S+ \S+ UTC\S*) \(/.exec(
+        (await cli.run(['plants', 'show', id, ...args], { env })).stdout,
+      )?.[1];
+    expect(await since([])).toBe('2026-06-02 00:05 UTC+2');
+    expect(await since(['--zone', 'utc'])).toBe('2026-06-01 22:05 UTC');
+    expect(await since(['--zone', 'Asia/Kathmandu'])).toBe('2026-06-02 03:50 UTC+5:45');
+    expect(await since([], { DISPLAY_ZONE: 'utc' })).toBe('2026-06-01 22:05 UTC');
+    expect(await since(['--zone', 'plant'], { DISPLAY_ZONE: 'utc' })).toBe(
+      '2026-06-02 00:05 UTC+2',
+    );
+    const wrong = await cli.run(['plants', 'list', '--zone', 'Mars']);
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('not Mars') });
+    expect((await cli.run(['plants', 'list'], { env: { DISPLAY_ZONE: 'Mars' } })).code).toBe(78);
+  });
+
   test('list the worst first, and of one status only where it is asked', async () => {
     const accountId = `worst-${counter}`;
     const ids = await Promise.all([1, 2, 3].map((n) => cli.add({ accountId, id: `worst-${n}` })));

@@ -1,16 +1,19 @@
 import type { PlantView } from '../../../db/plants/plants.ts';
 import { allPlants } from '../../../db/scope.ts';
 import { durationText } from '../../../domain/wording.ts';
+import type { ReaderZone } from '../../../domain/zone.ts';
 import { webUiUrl } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import {
   dayJson,
+  pauseSentence,
   plantJson,
   plantSentence,
+  silenceSentence,
   statusWords,
 } from '../../../operations/plants/plant-view.ts';
 import { type PlantDetail, readPlant } from '../../../operations/plants/read-plant.ts';
-import { onePositional } from '../../arguments.ts';
+import { onePositional, readZone } from '../../arguments.ts';
 import type { Command, CommandIo } from '../../command.ts';
 import {
   energyCell,
@@ -42,7 +45,8 @@ export const plantsShow: Command = {
       }),
     );
     if (shown === undefined) throw unknownPlant(plantId);
-    print(context, shownJson(shown), () => shownText(shown, context.io));
+    const zone = readZone(context);
+    print(context, shownJson(shown), () => shownText(shown, zone, context.io));
   },
 };
 
@@ -61,28 +65,30 @@ function shownJson(shown: PlantDetail): object {
   };
 }
 
-function shownText(shown: PlantDetail, io: CommandIo): string {
+function shownText(shown: PlantDetail, zone: ReaderZone, io: CommandIo): string {
   const { plant, nowMs } = shown;
   const heading = `${plant.id}  ${visibleText(plant.name)}`;
-  const status = statusPaint(io)(plant.status, statusWords(plant, nowMs));
+  const status = statusPaint(io)(plant.status, statusWords(plant, nowMs, zone));
   return [
-    `${heading}\n${status}  ${visibleText(plantSentence(plant, nowMs))}\n`,
-    indented(factsText(plantFacts(shown))),
+    `${heading}\n${status}  ${visibleText(plantSentence(plant, nowMs, zone))}\n`,
+    indented(factsText(plantFacts(shown, zone))),
     section(
       'Active alerts',
       shown.alerts.length === 0
         ? 'none\n'
-        : alertsTable(shown.alerts, io, { plant: false, timezone: plant.timezone }),
+        : alertsTable(shown.alerts, io, { plant: false, zone, nowMs }),
     ),
-    section('Last polls', shown.polls.length === 0 ? 'none yet\n' : pollsTable(shown, io)),
+    section(
+      'Last polls',
+      shown.polls.length === 0 ? 'none yet\n' : pollsTable(shown, zone ?? plant.timezone, io),
+    ),
     section('Days', shown.days.length === 0 ? 'none yet\n' : daysTable(shown, io)),
-    'Times are by the clock of the plant.\n',
   ].join('\n');
 }
 
-function plantFacts(shown: PlantDetail): Fact[] {
+function plantFacts(shown: PlantDetail, zone: ReaderZone): Fact[] {
   const { plant, account, nextSlotAt, nowMs } = shown;
-  const { timezone } = plant;
+  const timezone = zone ?? plant.timezone;
   const place =
     plant.latitude === null || plant.longitude === null
       ? ''
@@ -92,12 +98,11 @@ function plantFacts(shown: PlantDetail): Fact[] {
       ? ''
       : `, next at ${secondsCell(nextSlotAt, timezone)} (in ${durationText(nextSlotAt.getTime() - nowMs)})`;
   const seen = `${timeCell(plant.last_seen_at, timezone)} (${plant.last_seen_source ?? ''})`;
-  const silenced = plant.alerts_silenced_until;
   return [
     ['brand', `${plant.brand}, vendor's id ${plant.vendor_plant_id}`],
     ['account', `${account.id}${account.has_credentials ? '' : ' (no credentials yet)'}`],
     ['customer', plant.customer_id ?? nothing],
-    ['place', `${timezone}${place}`],
+    ['place', `${plant.timezone}${place}`],
     [
       'night',
       plant.status_profile === 'STRICT'
@@ -108,7 +113,9 @@ function plantFacts(shown: PlantDetail): Fact[] {
       'capacity',
       plant.installed_capacity_kw === null ? nothing : `${plant.installed_capacity_kw} kW`,
     ],
-    ['integration', integrationText(plant)],
+    ['integration', integrationText(plant, timezone)],
+    ['pause', pauseSentence(plant, nowMs, zone)],
+    ['silence', silenceSentence(plant, nowMs, zone)],
     ['polled', `every ${plant.poll_interval_s} s${next}`],
     ['last poll', timeCell(plant.last_polled_at, timezone)],
     ['failed polls', `${plant.consecutive_failures} in a row`],
@@ -117,34 +124,23 @@ function plantFacts(shown: PlantDetail): Fact[] {
     ['power', powerCell(plant.power_w)],
     ['today', energyCell(plant.today_energy_kwh)],
     ['next closing', timeCell(shown.nextClosingAt, timezone)],
-    ['alerts silenced', silenced === null ? null : `until ${timeCell(silenced, timezone)}`],
     ['workflow', shown.workflowId],
     ['', shown.workflowUrl],
   ];
 }
 
-function integrationText(plant: PlantView): string {
-  const {
-    integration_status: status,
-    activated_at: activatedAt,
-    paused_until: until,
-    pause_reason: reason,
-    timezone,
-  } = plant;
-  if (status === 'ACTIVE') return `ACTIVE since ${timeCell(activatedAt, timezone)}`;
-  const words = [
-    status,
-    ...(until === null ? [] : [`until ${timeCell(until, timezone)}`]),
-    ...(reason === null ? [] : [`(${reason})`]),
-  ];
-  return words.join(' ');
+function integrationText(
+  { integration_status: status, activated_at: activatedAt }: PlantView,
+  timezone: string,
+): string {
+  return status === 'ACTIVE' ? `ACTIVE since ${timeCell(activatedAt, timezone)}` : status;
 }
 
-function pollsTable({ plant, polls }: PlantDetail, io: CommandIo): string {
+function pollsTable({ polls }: PlantDetail, timezone: string, io: CommandIo): string {
   return tableText(
     ['SLOT', 'TRIGGER', 'OUTCOME', ...right('TOOK', 'POWER', 'TODAY'), 'ERROR'],
     polls.map((poll) => [
-      secondsCell(poll.scheduled_for, plant.timezone),
+      secondsCell(poll.scheduled_for, timezone),
       poll.trigger,
       poll.slots_missed !== null && poll.slots_missed > 1
         ? `${poll.outcome} × ${poll.slots_missed}`

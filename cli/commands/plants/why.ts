@@ -1,12 +1,19 @@
 import { findLedgerKeptFrom } from '../../../db/ledger/prune.ts';
 import { plantLedger } from '../../../db/plants/ledger.ts';
-import { findPlant } from '../../../db/plants/plants.ts';
+import { listPlants } from '../../../db/plants/plants.ts';
 import { findWhyFacts } from '../../../db/plants/why.ts';
 import { explain, type Why } from '../../../domain/plants/why.ts';
 import { durationText, energyText } from '../../../domain/wording.ts';
+import type { ReaderZone } from '../../../domain/zone.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
-import { instant, onePositional, readFlag } from '../../arguments.ts';
+import {
+  type Held,
+  heldJson,
+  pauseSentence,
+  silenceSentence,
+} from '../../../operations/plants/plant-view.ts';
+import { instant, onePositional, readFlag, readZone } from '../../arguments.ts';
 import { type Command, type CommandIo, usageError } from '../../command.ts';
 import {
   energyCell,
@@ -41,15 +48,27 @@ export const why: Command = {
         );
       const found = await findWhyFacts(db, plantId, atMs, nowMs);
       if (found === null) throw unknownPlant(plantId);
-      return { facts: found, plant: await findPlant(db, plantId) };
+      const [shown] = await listPlants(db, { ids: [plantId] });
+      return { facts: found, plant: shown };
     });
     const explained = explain(facts);
     const heading = `${plantId}  ${visibleText(plant?.name ?? '')}`;
-    print(context, explained, () => whyText(explained, heading, facts.plant.timezone, context.io));
+    // What people order now says nothing of another time.
+    const held = atMs === null && plant !== undefined ? plant : null;
+    const clock = { zone: readZone(context), timezone: facts.plant.timezone, nowMs };
+    print(context, { ...explained, held: held && heldJson(held) }, () =>
+      whyText({ ...explained, held }, heading, clock, context.io),
+    );
   },
 };
 
-function whyText(one: Why, heading: string, timezone: string, io: CommandIo): string {
+function whyText(
+  one: Why & { held: Held | null },
+  heading: string,
+  { zone, timezone: plantZone, nowMs }: { zone: ReaderZone; timezone: string; nowMs: number },
+  io: CommandIo,
+): string {
+  const timezone = zone ?? plantZone;
   const time = (text: string | null) => timeCell(text === null ? null : new Date(text), timezone);
   const status =
     one.status === null
@@ -61,6 +80,8 @@ function whyText(one: Why, heading: string, timezone: string, io: CommandIo): st
   const facts: Fact[] = [
     ['rule', one.rule],
     ['integration', inputs.integration_status ?? nothing],
+    ['pause', one.held && pauseSentence(one.held, nowMs, zone)],
+    ['silence', one.held && silenceSentence(one.held, nowMs, zone)],
     ['active since', time(inputs.activated_at)],
     ['last seen', `${time(inputs.last_seen_at)} (${inputs.last_seen_source ?? 'never'})`],
     ['unseen', silence(inputs.unseen_s)],
@@ -83,7 +104,6 @@ function whyText(one: Why, heading: string, timezone: string, io: CommandIo): st
     ...(one.limits.length === 0
       ? []
       : [section('To know', one.limits.map((line) => `${line}\n`).join(''))]),
-    'Times are by the clock of the plant.\n',
   ].join('\n');
 }
 

@@ -3,6 +3,7 @@ import type { Config } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { withTemporal } from '../../../environment/temporal.ts';
 import { createLook, type Finding, type Look } from '../../../operations/diagnosis.ts';
+import { diskReader } from '../../../operations/disks.ts';
 import { visibleText } from '../../render.ts';
 import { section } from '../../table.ts';
 
@@ -18,9 +19,10 @@ export async function withLook<Seen>(
 ): Promise<Seen> {
   const redisUrl = config.REDIS_URL;
   const askIt = redisUrl === undefined ? null : () => askRedis(redisUrl);
+  const readDisks = diskReader(config.WATCHED_FOLDERS);
   return withDatabase(config, (db) =>
     withTemporal(config, (temporal) =>
-      see(createLook({ db, temporal, askRedis: askIt, clock: Date.now }, answerMsMax)),
+      see(createLook({ db, temporal, askRedis: askIt, readDisks, clock: Date.now }, answerMsMax)),
     ),
   );
 }

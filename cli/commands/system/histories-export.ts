@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 
 import { counted } from '../../../domain/wording.ts';
-import { exitCodes } from '../../../environment/config.ts';
+import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { withTemporal } from '../../../environment/temporal.ts';
 import { exportHistories } from '../../../operations/plants/histories.ts';
 import { readFlag } from '../../arguments.ts';
 import { type Command, usageError } from '../../command.ts';
 import { wholeNumber } from '../../plant-fields.ts';
+import { folderTrouble, makeFolder, ownFolder } from '../../../stack/data-dir.ts';
 import { print, visibleText } from '../../render.ts';
 
 const plantsDefault = 50;
@@ -25,7 +26,7 @@ export const historiesExport: Command = {
     const plants = readFlag(context, 'plants', count);
     if (plantIds.length > 0 && plants !== undefined)
       throw usageError(context, 'name plants or a number of plants, not both');
-    const folder = resolve(context.flags['out'] ?? folderDefault);
+    const folder = readyFolder(context.flags['out'] ?? folderDefault);
     const { exported, missing } = await withTemporal(context.config(), (client) =>
       exportHistories({
         client,
@@ -42,3 +43,18 @@ export const historiesExport: Command = {
     return missing.length === 0 && exported.length > 0 ? exitCodes.done : exitCodes.failed;
   },
 };
+
+/** Made before anything is asked of Temporal. @returns its full path. @throws CommandError 78 */
+function readyFolder(named: string): string {
+  const folder = resolve(named);
+  try {
+    makeFolder(folder, ownFolder);
+  } catch (cause) {
+    throw new CommandError(
+      `cannot write histories to ${folder}: ${folderTrouble(cause)}`,
+      exitCodes.configuration,
+      { cause },
+    );
+  }
+  return folder;
+}

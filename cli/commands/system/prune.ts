@@ -13,7 +13,7 @@ import {
 import { plantLedger } from '../../../db/plants/ledger.ts';
 import type { Database } from '../../../db/tables.ts';
 import { dayMs } from '../../../domain/zone.ts';
-import { counted } from '../../../domain/wording.ts';
+import { counted, spaceText } from '../../../domain/wording.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { noPositionals, requireFlag } from '../../arguments.ts';
@@ -158,11 +158,6 @@ function planText(plan: PrunePlan, io: CommandIo): string {
 
 function howText({ way, table }: OldMonth): string {
   return way === 'DROP' ? `${table} is dropped` : `deleted from ${table}`;
-}
-
-function spaceText(bytes: number): string {
-  const megabytes = bytes / 1_000_000;
-  return megabytes >= 1_000 ? `${(megabytes / 1_000).toFixed(1)} GB` : `${megabytes.toFixed(1)} MB`;
 }
 
 /** Reports progress at most every two seconds; a quicker prune reports none. */

@@ -15,9 +15,9 @@ import { queueViews } from '../../../operations/queues.ts';
 import { reconciled } from '../../../operations/reconciliation.ts';
 import { databaseVersions, temporalVersion } from '../../../operations/servers.ts';
 import { productVersion } from '../../../operations/version.ts';
-import { noPositionals } from '../../arguments.ts';
+import { noPositionals, readZone } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
-import { nothing, outputWidth, print, visibleText } from '../../render.ts';
+import { nothing, outputWidth, print, timeCell, visibleText } from '../../render.ts';
 import { type Fact as Line, factsText, right, tableText } from '../../table.ts';
 import { findingsText, withLook } from './findings.ts';
 
@@ -34,6 +34,7 @@ export const status: Command = {
     const { findings, seen } = await withLook(context.config(), readStatus);
     const layout = {
       detailed: context.switches.has('detailed'),
+      zone: readZone(context) ?? 'UTC',
       width: outputWidth(context.io),
     };
     print(context, seen, () => statusText(findings, seen, layout));
@@ -75,6 +76,8 @@ const problemsOf = (findings: readonly Finding[]) => findings.filter(({ state })
 
 interface Layout {
   detailed: boolean;
+  /** Of times that belong to no single plant. */
+  zone: string;
   width: number;
 }
 
@@ -148,14 +151,14 @@ function brandsText({ polling }: SystemStatus, { width }: Layout): string {
   return tableText(['brand', ...numbers, 'outcomes'], rows, width);
 }
 
-function errorsText({ errors }: SystemStatus, { detailed, width }: Layout): string {
+function errorsText({ errors }: SystemStatus, { detailed, zone, width }: Layout): string {
   if (errors.length === 0) return 'no errors in the last hour\n';
   const rows = errors.map((error) => [
     error.brand,
     error.error_type,
     String(error.polls),
     String(error.plants),
-    error.newest_at.toISOString(),
+    timeCell(error.newest_at, zone),
     detailed ? visibleText(error.newest ?? nothing) : '',
   ]);
   const titles = ['errors, last hour', 'type', ...right('polls', 'plants'), 'newest'];

@@ -1,12 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { migrateToLatest } from '../../../db/migrate.ts';
 import { listFleet } from '../../../db/plants/fleet.ts';
 import { claimDataDir } from '../../../stack/lock.ts';
 import { isPortFree } from '../../../stack/ports.ts';
-import { bringUpStack, checkPrerequisites, type Stack, StackError } from '../../../stack/up.ts';
+import { Restarts } from '../../../stack/restarts.ts';
+import {
+  bringUpStack,
+  checkPrerequisites,
+  DataDirError,
+  type Stack,
+  StackError,
+} from '../../../stack/up.ts';
 import type { Command } from '../../command.ts';
 import {
   CommandError,
@@ -21,9 +28,9 @@ import {
 } from '../../../environment/config.ts';
 import { createLog } from '../../../environment/log.ts';
 import { demoEmail, demoSignIn } from '../user.ts';
-import { seedDemo } from '../seed.ts';
+import { seedDemo, type SeedOptions } from '../seed.ts';
 import { checkMasterKeys, withDatabase } from '../../../environment/services.ts';
-import { supervise } from '../../../worker/supervise.ts';
+import { supervise, type Supervised } from '../../../worker/supervise.ts';
 import { readDemo } from './seed.ts';
 
 /** Port of the API unless API_PORT is set or another program has the port. */
@@ -43,35 +50,51 @@ export const start: Command = {
     const given = withFiles(context.io.env);
     const say = (line: string) => void context.io.stdout.write(`${line}\n`);
     const stopping = new AbortController();
-    const stop = () => stopping.abort();
+    const stop = () => {
+      if (!stopping.signal.aborted) say('stopping what was started');
+      stopping.abort();
+    };
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
     let stack: Stack | null = null;
     try {
       checkPrerequisites(given);
       if (context.switches.has('fresh')) beginAnew(dataDir, say);
-      mkdirSync(dataDir, { recursive: true });
-      const { signal } = stopping;
-      const up = await bringUpStack({ dataDir, log: say, env: given, signal });
+      const up = await bringUpStack({
+        dataDir,
+        log: say,
+        env: given,
+        restart: true,
+        signal: stopping.signal,
+      });
       stack = up;
+      const signal = AbortSignal.any([stopping.signal, up.broken]);
       const keyFiles = { master: keepKey(dataDir, 'master.key'), jwt: keepKey(dataDir, 'jwt.key') };
       writeStackFile(dataDir, up, keyFiles, null);
-      const env = await childEnvironment(given, up, keyFiles);
-      const { plants, signInToken } = await prepare(loadConfig(env, dataDir), demo, say);
+      const env = await childEnvironment(given, up, { dataDir, ...keyFiles });
+      const { plants, signInToken } = await prepare(
+        loadConfig(env, dataDir),
+        { ...demo, signal },
+        say,
+      );
       env['POLL_COURSE'] ||= plants <= plantsInStepsMax ? 'steps' : 'whole';
-      if (signal.aborted) return;
-      await runChildren(env, signal, say, (apiUrl) => {
+      signal.throwIfAborted();
+      const children = { env, signal, beforeRestart: up.untilWhole };
+      await runChildren(children, say, (apiUrl) => {
         writeStackFile(dataDir, up, keyFiles, apiUrl);
         say(whatIsWhere(up, dataDir, { url: apiUrl, signInToken }));
       });
+      signal.throwIfAborted();
     } catch (error) {
       if (stopping.signal.aborted) return;
+      if (error instanceof DataDirError)
+        throw new CommandError(error.message, exitCodes.configuration, { cause: error });
       if (error instanceof StackError)
         throw new CommandError(error.message, exitCodes.serviceAway, { cause: error });
       throw error;
     } finally {
       if (stack !== null) {
-        say('stopping what was started');
+        if (!stopping.signal.aborted) say('stopping what was started');
         rmSync(stackFilePath(dataDir), { force: true });
         await stack.stop();
       }
@@ -134,7 +157,7 @@ function writeStackFile(
 async function childEnvironment(
   env: NodeJS.ProcessEnv,
   stack: Stack,
-  keyFiles: KeyFiles,
+  { dataDir, ...keyFiles }: KeyFiles & { dataDir: string },
 ): Promise<NodeJS.ProcessEnv> {
   const isUsualPortFree = env['API_PORT'] ? false : await isPortFree(apiPortUsual);
   return {
@@ -146,6 +169,7 @@ async function childEnvironment(
     TEMPORAL_ADDRESS: stack.temporalAddress,
     TEMPORAL_NAMESPACE: stack.temporalNamespace,
     INTEGRATION_MOCK_MODE: 'true',
+    WATCHED_FOLDERS: [env['WATCHED_FOLDERS'] || [], dataDir].flat().join(','),
     ...demoIncidents(env),
     ...(stack.temporalUiUrl === null ? {} : { TEMPORAL_UI_URL: stack.temporalUiUrl }),
     API_PORT: env['API_PORT'] || (isUsualPortFree ? String(apiPortUsual) : '0'),
@@ -165,7 +189,7 @@ function demoIncidents(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 /** Migrates and seeds. @returns the number of plants, and the token of a link that signs the demo's user in. */
 async function prepare(
   config: Config,
-  demo: { generated: number; intervalS: number },
+  demo: Pick<SeedOptions, 'generated' | 'intervalS' | 'signal'>,
   say: (line: string) => void,
 ): Promise<{ plants: number; signInToken: string }> {
   return withDatabase(
@@ -176,7 +200,10 @@ async function prepare(
       await checkMasterKeys(db, config);
       const masterKeys = requireMasterKeys(config);
       const log = createLog('error', process.stderr);
-      await seedDemo({ db, masterKeys, ...demo, log, progress: say });
+      await seedDemo({ db, masterKeys, ...demo, log, progress: say }).catch((error: unknown) => {
+        say('the demo is not complete: the next start finishes it');
+        throw error;
+      });
       const plants = (await listFleet(db)).length;
       say(`${plants} plants`);
       return { plants, signInToken: await demoSignIn(db) };
@@ -185,10 +212,14 @@ async function prepare(
   );
 }
 
-/** Runs worker and API as children until `stopping`. If one gives up, the other ends too. */
+interface ChildrenOptions extends Pick<Supervised, 'env' | 'beforeRestart'> {
+  /** Aborted: the children end. */
+  signal: AbortSignal;
+}
+
+/** Runs worker and API as children until `signal`. If one gives up, the other ends too. */
 async function runChildren(
-  env: NodeJS.ProcessEnv,
-  stopping: AbortSignal,
+  { env, signal: stopping, beforeRestart }: ChildrenOptions,
   say: (line: string) => void,
   onServing: (apiUrl: string) => void,
 ): Promise<void> {
@@ -225,8 +256,10 @@ async function runChildren(
   ];
   const ends = await Promise.allSettled(
     children.map(async (child) => {
+      const restarts = new Restarts();
+      const allowAfterEnd = () => restarts.allowAfterEnd();
       try {
-        await supervise(child, signal, say);
+        await supervise({ ...child, allowAfterEnd, beforeRestart }, signal, say);
       } finally {
         givenUp.abort();
       }

@@ -1,8 +1,16 @@
-import type { LocalDate } from '../../../domain/zone.ts';
-import type { VendorAlarm, VendorSeverity } from '../../../domain/plants/reading.ts';
-import { addDays, localDateAt } from '../../../domain/zone.ts';
-import { invalidFormat } from '../adapter-error.ts';
-import { cleanText, toNumber } from '../fields.ts';
+import type { LocalDate } from '../../../../domain/zone.ts';
+import type { VendorAlarm, VendorSeverity } from '../../../../domain/plants/reading.ts';
+import { addDays, localDateAt } from '../../../../domain/zone.ts';
+import { invalidFormat } from '../../adapter-error.ts';
+import { cleanText, toNumber } from '../../fields.ts';
+import {
+  concerns,
+  faultSeverity,
+  firstCode,
+  isAllOnes,
+  isOfPlant,
+  spanOf,
+} from '../alarm-rules.ts';
 import { portalInstantMs } from './portal-time.ts';
 import type { AlarmRecord } from './wire.schema.ts';
 
@@ -55,34 +63,23 @@ export function alarmsOf(
   since: Date,
 ): VendorAlarm[] {
   return records
-    .filter((record) => isOfPlant(record, plant.vendorPlantId) && !isAllOnes(record))
-    .map((record) => alarmOf(record, plant.timezone))
     .filter(
-      ({ open, startedAt, endedAt }) => open || Date.parse(endedAt ?? startedAt) >= since.getTime(),
-    );
-}
-
-function isOfPlant({ stationId }: AlarmRecord, vendorPlantId: string): boolean {
-  const id = stationId?.trim() ?? '';
-  return id === '' || id.toLowerCase() === vendorPlantId.toLowerCase();
-}
-
-/** Real alarms name one fault; the register of 16 bits that are all set names up to sixteen, the last ones "TBD". */
-const faultsOfAllOnesMin = 8;
-
-function isAllOnes({ warningname }: AlarmRecord): boolean {
-  const faults = cleanText(warningname, Number.POSITIVE_INFINITY).split('/');
-  return faults.length >= faultsOfAllOnesMin && faults.includes('TBD');
+      ({ stationId, warningname }) =>
+        isOfPlant(stationId, plant.vendorPlantId) && !isAllOnes(warningname),
+    )
+    .map((record) => alarmOf(record, plant.timezone))
+    .filter((alarm) => concerns(alarm, since));
 }
 
 function alarmOf(record: AlarmRecord, timezone: string): VendorAlarm {
-  const code = codeOf(record);
+  const code = firstCode([record.error_code, record.warning_code, record.warningname]);
+  if (code === null) {
+    throw invalidFormat('alarms: a record has neither error_code nor warning_code nor warningname');
+  }
   const startedAtMs = portalInstantMs(record.happentime, timezone);
   if (startedAtMs === null)
     throw invalidFormat('alarms: happentime is no time of the form MM/dd/yyyy HH:mm:ss');
-  const recoveredAtMs = recoveryOf(record, timezone);
-  // A recovery before the alarm is a database's default date ("01/01/0001").
-  const endedAtMs = recoveredAtMs !== null && recoveredAtMs >= startedAtMs ? recoveredAtMs : null;
+  const span = spanOf(startedAtMs, recoveryOf(record, timezone));
   const name = cleanText(record.warningname);
   const level = cleanText(record.warninglevel);
   return {
@@ -91,23 +88,11 @@ function alarmOf(record: AlarmRecord, timezone: string): VendorAlarm {
     severity: severityOf(level, name),
     vendorLevel: level,
     text: name === '' ? code : name,
-    startedAt: new Date(startedAtMs).toISOString(),
-    endedAt: endedAtMs === null ? null : new Date(endedAtMs).toISOString(),
-    open: endedAtMs === null && toNumber(record.status) !== 1,
+    ...span,
+    open: span.endedAt === null && toNumber(record.status) !== 1,
     // None is known: the portal's list holds what inverters report, and a silent logger reports nothing.
     communication: false,
   };
-}
-
-/** The vendor's type code, in upper case: it spells the same code with "e-" and "E-". */
-function codeOf({ error_code, warning_code, warningname }: AlarmRecord): string {
-  for (const candidate of [error_code, warning_code, warningname]) {
-    const code = cleanText(candidate, 100)
-      .toUpperCase()
-      .replace(/_WARNING$/, '');
-    if (code !== '' && code !== '0' && code !== '--') return code;
-  }
-  throw invalidFormat('alarms: a record has neither error_code nor warning_code nor warningname');
 }
 
 function recoveryOf({ recoverytime }: AlarmRecord, timezone: string): number | null {
@@ -125,11 +110,6 @@ function recoveryOf({ recoverytime }: AlarmRecord, timezone: string): number | n
  */
 const mildLevels = new Set(['2', 'warning', 'info']);
 
-/** The grid went away: the plant did what it must, and it comes back by itself. */
-const gridLoss =
-  /\b(utility|grid|mains) (loss|lost|outage)\b|\b(loss of|no) (utility|grid|mains)\b/i;
-
 function severityOf(level: string, name: string): VendorSeverity {
-  if (mildLevels.has(level.toLowerCase())) return 'LOW';
-  return gridLoss.test(name) ? 'MEDIUM' : 'HIGH';
+  return mildLevels.has(level.toLowerCase()) ? 'LOW' : faultSeverity(name);
 }

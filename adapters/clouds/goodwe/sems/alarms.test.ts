@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { VendorAlarm } from '../../../domain/plants/reading.ts';
-import type { VendorAdapter } from '../contract.ts';
+import type { VendorAlarm } from '../../../../domain/plants/reading.ts';
+import type { VendorAdapter } from '../../contract.ts';
 import {
   type Answer,
   failureOf,
@@ -8,7 +8,7 @@ import {
   plant,
   portal,
   success,
-} from '../../../test/support/scripted-goodwe.ts';
+} from '../../../../test/support/scripted-goodwe.ts';
 
 describe('alarms', () => {
   const since = new Date('2026-01-09T14:00:00Z');

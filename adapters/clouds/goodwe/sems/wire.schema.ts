@@ -1,26 +1,11 @@
 import * as z from 'zod';
+import { numberOrText } from '../envelope.ts';
 
 /**
  * The parts of SEMS's answers that are used, and nothing else: the portal adds, drops and misspells fields from release to
  * release. One server region sends as text what another sends as a number (AU sends `code` as text), so every number is
  * accepted as either and read by `toNumber`. Infinity too: what is impossible is refused field by field, not here.
  */
-
-const numberOrText = z
-  .custom<number | string | null>(
-    (value) => value === null || typeof value === 'number' || typeof value === 'string',
-    'is neither a number nor a text',
-  )
-  .optional();
-
-/** What every answer of the portal is wrapped in; texts (`msg`, `description`) and `hasError` are not to be trusted. */
-export const envelopeSchema = z.object({
-  code: z.union([z.number(), z.string()]),
-  data: z.unknown().optional(),
-  /** Only in a login's answer: where further calls go. */
-  api: z.string().nullish(),
-});
-export type Envelope = z.infer<typeof envelopeSchema>;
 
 /** `data` of a login that gave a token. The fields go back to the vendor in the `Token` header, as they came. */
 export const loginSchema = z.object({
@@ -34,11 +19,15 @@ export const loginSchema = z.object({
   api: z.string().nullish(),
 });
 
+/** `data` of a login that gave none. */
+export const tokenlessLoginSchema = z.object({ api: z.string().nullish() });
+
 const inverterSchema = z.object({
   sn: numberOrText,
   status: numberOrText,
   /** W. */
   out_pac: numberOrText,
+  is_stored: z.unknown().optional(),
   /** kWh; keeps the last day's total while the inverter is away. */
   eday: numberOrText,
   invert_full: z
@@ -65,6 +54,8 @@ export const detailSchema = z.object({
     total_power: numberOrText,
   }),
   inverter: z.array(inverterSchema).nullish(),
+  /** Of plants with a meter or a battery: texts such as "2337(W)". Keys are spelt as the vendor spells them. */
+  powerflow: z.object({ pv: z.unknown().optional(), bettery: z.unknown().optional() }).nullish(),
 });
 export type Detail = z.infer<typeof detailSchema>;
 

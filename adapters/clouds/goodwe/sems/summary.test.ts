@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PlantSummary } from '../../../domain/plants/reading.ts';
+import type { PlantSummary } from '../../../../domain/plants/reading.ts';
 import {
   HttpAnswer,
   detailData,
@@ -9,7 +9,7 @@ import {
   plant,
   portal,
   success,
-} from '../../../test/support/scripted-goodwe.ts';
+} from '../../../../test/support/scripted-goodwe.ts';
 
 const summaryFor = async (changes: Parameters<typeof detailData>[0]): Promise<PlantSummary> =>
   portal({ detail: success(detailData(changes)) }).adapter.getPlantSummary(plant);
@@ -98,7 +98,46 @@ describe('summary', () => {
     expect((await summaryFor({ kpi: { pac: -12 } })).powerW).toBe(-12);
   });
 
-  test.each([null, undefined, '', '--', 'NaN', '1e999', -0.1, 6553.5, 65535, true, {}])(
+  test.each([null, undefined, '', '--'])(
+    "today's energy %j is not said: what else is known makes a summary all the same",
+    async (power) => {
+      const summary = await summaryFor({ kpi: { power } });
+      expect(summary).toMatchObject({
+        todayEnergyKwh: null,
+        powerW: 2337,
+        lifetimeEnergyKwh: 19248.5,
+        refused: [
+          {
+            field: 'today_energy_kwh',
+            sentence: "Today's energy is missing in the vendor's answer (kpi.power).",
+          },
+        ],
+      });
+    },
+  );
+
+  test.each([
+    ['the state', -1, {}],
+    ['the power', null, { pac: 12 }],
+    ['the lifetime', null, { total_power: 1 }],
+  ])('is a summary without today where %s alone is known', async (_, status, kpi) => {
+    const summary = await summaryFor({
+      info: { status },
+      kpi: { power: null, pac: null, total_power: null, ...kpi },
+    });
+    expect(summary.todayEnergyKwh).toBeNull();
+  });
+
+  test('is INVALID_DATA_FORMAT where neither today nor anything else is known', async () => {
+    const nothing = {
+      info: { status: null },
+      kpi: { power: null, pac: null, total_power: null },
+    };
+    const error = await failureOf(summaryFor(nothing));
+    expect(error).toMatchObject({ type: 'INVALID_DATA_FORMAT', message: 'kpi.power is missing' });
+  });
+
+  test.each(['NaN', '1e999', -0.1, 6553.5, 65535, true, {}])(
     "today's energy %j is INVALID_DATA_FORMAT",
     async (power) => {
       const error = await failureOf(summaryFor({ kpi: { power } }));
@@ -172,7 +211,62 @@ describe('summary', () => {
     },
   );
 
+  test('a measurement time of one of several inverters that cannot be read is named', async () => {
+    const odd = inverter({ sn: 'B', invert_full: { last_time: lastTime / 1000 } });
+    const summary = await summaryFor({ inverter: [inverter({}), odd] });
+    expect(summary.lastSeenAt).toBe('2026-01-10T14:52:38.134Z');
+    expect(summary.refused.map(({ field }) => field)).toEqual(['devices']);
+  });
+
   test('no device is told of an inverter without a serial number', async () => {
     expect((await summaryFor({ inverter: [inverter({ sn: null })] })).devices).toEqual([]);
+  });
+});
+
+describe('a hybrid', () => {
+  const hybrid = (powerflow: unknown, inverters = [inverter({ is_stored: true })]) =>
+    portal({
+      detail: success({ ...detailData({ kpi: { pac: 620 }, inverter: inverters }), powerflow }),
+    }).adapter.getPlantSummary(plant);
+
+  test('by night is not what its battery gives', async () => {
+    const summary = await hybrid({ pv: '0(W)', bettery: '640(W)', betteryStatus: 1 });
+    expect(summary).toMatchObject({
+      powerW: 0,
+      devices: [{ powerW: 0, state: 'STANDBY' }],
+      refused: [],
+    });
+  });
+
+  test.each([
+    ['2337(W)', 2337],
+    ['2.5(kW)', 2500],
+    [' 12 (W) ', 12],
+  ])('whose panels give %j has that power', async (pv, powerW) => {
+    const summary = await hybrid({ pv, bettery: '-1200(W)' });
+    expect(summary).toMatchObject({ powerW, devices: [{ powerW, state: 'RUNNING' }] });
+  });
+
+  test.each([[{ pv: '0(W)', bettery: '0(W)' }], [{ pv: '0(W)' }], [null]])(
+    'whose battery rests has the power of its inverter (%j)',
+    async (powerflow) => {
+      expect((await hybrid(powerflow)).powerW).toBe(620);
+    },
+  );
+
+  test.each([undefined, '429483622(W)', 'much'])(
+    'whose panels are not told apart (%j) has no power, and says so',
+    async (pv) => {
+      const summary = await hybrid({ pv, bettery: '640(W)' });
+      expect(summary.powerW).toBeNull();
+      expect(summary.refused.map(({ field }) => field)).toEqual(['power_w']);
+    },
+  );
+
+  test('beside another inverter has no power of its own', async () => {
+    const inverters = [inverter({ is_stored: true }), inverter({ sn: 'B', out_pac: 300 })];
+    const { powerW, devices } = await hybrid({ pv: '400(W)', bettery: '640(W)' }, inverters);
+    expect(powerW).toBe(400);
+    expect(devices.map((device) => device.powerW)).toEqual([null, 300]);
   });
 });

@@ -1,17 +1,19 @@
 import type * as z from 'zod';
-import { AdapterError, invalidFormat } from '../adapter-error.ts';
-import type { AdapterDeps } from '../contract.ts';
-import { check, parseJson } from '../json.ts';
-import { AccountSession, requireCredential, type Session } from '../session.ts';
-import { postJson } from '../transport.ts';
+import { AdapterError } from '../../adapter-error.ts';
+import type { AdapterDeps } from '../../contract.ts';
+import { check } from '../../json.ts';
+import { AccountSession, requireCredential, type Session } from '../../session.ts';
+import { postJson } from '../../transport.ts';
 import {
-  isSuccess,
-  refusalByStatus,
-  refusalOf,
-  refusalWithoutCode,
-  type CallKind,
-} from './refusals.ts';
-import { envelopeSchema, loginSchema, type Envelope } from './wire.schema.ts';
+  headerJson,
+  nameOf,
+  openEnvelope,
+  secureBase,
+  vendorUrl,
+  type Envelope,
+} from '../envelope.ts';
+import { refusalOf, type CallKind } from '../refusals.ts';
+import { loginSchema, tokenlessLoginSchema } from './wire.schema.ts';
 
 /** The paths below an api base that this adapter calls; spelt as the vendor spells them. */
 export const paths = {
@@ -30,7 +32,7 @@ const portalBase = 'https://www.semsportal.com/api';
 const loginToken = JSON.stringify({ version: '3.1.1', client: 'ios', language: 'en' });
 
 /** SEMS's session and envelope: logs in when needed, sends the token, tells refusals apart, opens `data`. */
-export class GoodweClient {
+export class SemsClient {
   readonly #deps: AdapterDeps;
   readonly #session: AccountSession;
 
@@ -46,10 +48,10 @@ export class GoodweClient {
    * @throws AdapterError by the table of refusals.ts; INVALID_DATA_FORMAT for bodies that are no envelope.
    */
   async call(path: Path, body: Readonly<Record<string, unknown>>): Promise<unknown> {
-    return this.#session.call(
-      async (session) => (await this.#request(session, path, body)).data,
-      `${nameOf(path)}: refused with a session just opened; the account has no access here, or the plant was moved to SEMS+`,
-    );
+    return this.#session.call(async (session) => (await this.#request(session, path, body)).data, {
+      scope: 'PLANT',
+      message: `${nameOf(path)}: refused with a session just opened; this plant is out of reach of the account, or was moved to SEMS+ (then set portal to SEMS_PLUS)`,
+    });
   }
 
   /** As `call`, with `data` validated. */
@@ -71,17 +73,13 @@ export class GoodweClient {
     const envelope = await this.#post(`${portalBase}/${paths.login}`, loginToken, body, 'login');
     const login = loginSchema.safeParse(envelope.data);
     if (!login.success) {
-      // The portal answers so while an agreement waits to be signed, and for accounts that were moved to SEMS+.
-      throw new AdapterError(
-        'AUTH_FAILED',
-        'login: accepted, but without a token; sign in to the portal once and accept what it asks',
-      );
+      throw withoutToken(envelope);
     }
     const { api, ...token } = login.data;
     return {
       token: token.token,
       apiHost: apiBaseOf(envelope.api ?? api ?? portalBase),
-      extra: { tokenHeader: asciiJson(token) },
+      extra: { tokenHeader: headerJson(token) },
     };
   }
 
@@ -103,27 +101,12 @@ export class GoodweClient {
     const headers = { Accept: 'application/json', Token: token };
     const response = await postJson(this.#deps, url, body, headers);
     const what = kind === 'login' ? 'login' : nameOf(url);
-    const refusal = refusalByStatus(what, response, kind, this.#deps.now);
-    if (refusal !== null) throw refusal;
-    const envelope = envelopeSchema.safeParse(parseJson(response.body));
-    if (!envelope.success) {
-      throw (
-        refusalWithoutCode(what, response.status, kind) ??
-        invalidFormat(`${what}: the answer has no code`)
-      );
-    }
-    if (!isSuccess(envelope.data.code)) throw refusalOf(what, envelope.data.code, kind);
-    return envelope.data;
+    return openEnvelope(what, response, kind, {
+      now: this.#deps.now,
+      refusalOf: (code) => refusalOf(what, code, kind),
+    });
   }
 }
-
-/** The last step of a path: what a message calls it. */
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
-/** The vendor's own domains; a token goes nowhere else, whatever an answer says. */
-const vendorDomain = /(^|\.)(semsportal|goodwe)\.com$/;
 
 /** Gateways of SEMS+ answer the portal's paths with 404; the portal of the same region has them. */
 const gateway = /^([a-z]+)-gateway\.semsportal\.com$/;
@@ -136,19 +119,23 @@ const gateway = /^([a-z]+)-gateway\.semsportal\.com$/;
  * @throws AdapterError INVALID_DATA_FORMAT where it is not one of the vendor's hosts.
  */
 export function apiBaseOf(api: string): string {
-  const url = URL.canParse(api) ? new URL(api) : null;
-  if (url === null || !vendorDomain.test(url.hostname)) {
-    throw invalidFormat("login: api is none of the vendor's hosts");
-  }
+  const url = vendorUrl(api);
   const region = gateway.exec(url.hostname)?.[1];
-  if (region !== undefined) return `https://${region}.semsportal.com/api`;
-  return `https://${url.hostname}${url.pathname}`.replace(/\/+$/, '');
+  return region === undefined ? secureBase(url) : `https://${region}.semsportal.com/api`;
 }
 
-/** JSON in characters that a header may hold. */
-function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
-    /[\u007f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+/**
+ * A login that succeeded without a token: the portal answers so while an agreement waits to be signed, and for accounts
+ * that were moved to SEMS+. Only a gateway in the answer tells the two apart.
+ */
+function withoutToken({ api, data }: Envelope): AdapterError {
+  const named = api ?? tokenlessLoginSchema.safeParse(data).data?.api ?? '';
+  const moved = URL.canParse(named) && gateway.test(new URL(named).hostname);
+  return new AdapterError(
+    'AUTH_FAILED',
+    'ACCOUNT',
+    moved
+      ? 'login: accepted, but without a token; the account was moved to SEMS+: set portal to SEMS_PLUS'
+      : 'login: accepted, but without a token; sign in to the portal once and accept what it asks, or set portal to SEMS_PLUS if the account was moved',
   );
 }

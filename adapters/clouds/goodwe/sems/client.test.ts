@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { AdapterErrorType } from '../../../domain/plants/plant.ts';
+import type { AdapterErrorType } from '../../../../domain/plants/plant.ts';
 import { paths } from './client.ts';
 import {
   type Answer,
@@ -13,7 +13,7 @@ import {
   refusal,
   success,
   summaryFailure,
-} from '../../../test/support/scripted-goodwe.ts';
+} from '../../../../test/support/scripted-goodwe.ts';
 
 describe('session', () => {
   test('logs in at the portal with account and password, and sends the token back as it came, to the host that the login names', async () => {
@@ -76,6 +76,22 @@ describe('session', () => {
     const error = await summaryFailure({ login: { code: 0, msg: 'Successful', data } });
     expect(error.type).toBe('AUTH_FAILED');
     expect(error.sessionExpired).toBe(false);
+  });
+
+  test.each([
+    [
+      'a gateway',
+      { agreement: true, api: 'https://eu-gateway.semsportal.com/sems/' },
+      'login: accepted, but without a token; the account was moved to SEMS+: set portal to SEMS_PLUS',
+    ],
+    [
+      'nothing',
+      { agreement_agreement: 0 },
+      'login: accepted, but without a token; sign in to the portal once and accept what it asks, or set portal to SEMS_PLUS if the account was moved',
+    ],
+  ])('a login without a token that names %s says what to do', async (_, data, message) => {
+    const error = await summaryFailure({ login: { code: 0, msg: 'Successful', data } });
+    expect(error).toMatchObject({ type: 'AUTH_FAILED', scope: 'ACCOUNT', message });
   });
 
   test.each([100005, '100005', 100004, 100002, 100001])(
@@ -165,7 +181,7 @@ describe('refusals', () => {
     [
       '100004 for data',
       { code: '100004', translationCode: 'parameter_error', errorMsg: 'x' },
-      'PLANT_NOT_FOUND',
+      'UNKNOWN',
     ],
     ['a code that is not known', refusal('B9999'), 'VENDOR_ERROR'],
     ['HTTP 500', new HttpAnswer(500, '<html>'), 'VENDOR_ERROR'],

@@ -1,5 +1,5 @@
-import type { LocalDate } from '../../../domain/zone.ts';
-import { instantOf } from '../../../domain/zone.ts';
+import type { LocalDate } from '../../../../domain/zone.ts';
+import { instantOf } from '../../../../domain/zone.ts';
 
 /**
  * The portal's own writing of dates, `MM/dd/yyyy` and `MM/dd/yyyy HH:mm:ss`, in the plant's zone and without naming it. The
