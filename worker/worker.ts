@@ -36,6 +36,7 @@ import { listenForNotifications } from '../db/notifications/listen.ts';
 import { notificationSettings } from '../environment/notifications.ts';
 import { components } from '../operations/components.ts';
 import { createLook, diagnose } from '../operations/diagnosis.ts';
+import { diskReader } from '../operations/disks.ts';
 import { createNotificationLoops } from '../operations/notifications/loops.ts';
 import { notificationsQueue } from '../workflows/notifications/messages.ts';
 import { withDemoOutages } from '../activities/plants/demo-outages.ts';
@@ -305,10 +306,16 @@ function createActivities(
 const diagnosisMsMax = 10_000;
 
 /** The diagnosis of the running system, as health and status show it. */
-function diagnoser({ REDIS_URL }: Config, { db, clock }: ActivityDeps, temporal: Client) {
+function diagnoser(
+  { REDIS_URL, WATCHED_FOLDERS }: Config,
+  { db, clock }: ActivityDeps,
+  temporal: Client,
+) {
   const redis = REDIS_URL === undefined ? null : () => askRedis(REDIS_URL);
+  const readDisks = diskReader(WATCHED_FOLDERS);
   return async () => {
-    const look = createLook({ db, clock, temporal, askRedis: redis }, diagnosisMsMax);
+    const services = { db, clock, temporal, askRedis: redis, readDisks };
+    const look = createLook(services, diagnosisMsMax);
     return (await diagnose(components, look)).findings;
   };
 }

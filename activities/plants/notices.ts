@@ -107,7 +107,7 @@ function incidentNotice(row: OutboxRow, incident: ToldIncident, nowMs: number): 
     why:
       closedAtMs === null
         ? `${sentence} ${extent}`
-        : `It did not answer from ${localTimeText(sinceMs, 'UTC')} to ${localTimeText(closedAtMs, 'UTC')} UTC.`,
+        : `It did not answer from ${localTimeText(sinceMs, 'UTC')} to ${localTimeText(closedAtMs, 'UTC')}.`,
     cost: null,
     action: row.isEnd
       ? null

@@ -21,7 +21,7 @@ export function oneLine(text: string): string {
 export interface NoticeText {
   /** "■ RED Vale 2: OFFLINE". */
   head: string;
-  /** "since 2026-12-01 05:41 (America/Sao_Paulo)". */
+  /** "since 2026-12-01 05:41 UTC-3", by the clock of its subject. */
   since: string;
   /** Why, what it costs, what to do: as far as they are known. */
   details: string[];
@@ -40,7 +40,7 @@ export function noticeText(notice: Notice, publicUrl: string | null): NoticeText
     .map(oneLine);
   return {
     head: oneLine(`${state} ${oneLine(name)}: ${oneLine(what)}${reminder}`),
-    since: `since ${localTimeText(sinceMs, timezone)} (${timezone})`,
+    since: `since ${localTimeText(sinceMs, timezone)}`,
     details,
     url: publicUrl === null ? null : `${publicUrl}${notice.path}`,
   };
@@ -84,5 +84,5 @@ export function openingLines({ kind, remark, brief }: MessageContent): string[] 
 
 /** "Written 2026-12-01 09:01 UTC". */
 export function writtenText({ writtenAtMs }: MessageContent): string {
-  return `Written ${localTimeText(writtenAtMs, 'UTC')} UTC`;
+  return `Written ${localTimeText(writtenAtMs, 'UTC')}`;
 }

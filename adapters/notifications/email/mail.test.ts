@@ -69,7 +69,7 @@ test('a plant that is called <b> stays text', () => {
 
 test('it says what, since when, why, what it costs, and where to look', () => {
   expect(mailOf(testMessage(), 'x.test').text).toBe(`■ RED Vale 2: OFFLINE
-  since 2026-12-01 05:41 (America/Sao_Paulo)
+  since 2026-12-01 05:41 UTC-3
   Not seen for 31 h, since 2026-11-30 05:41.
   Cost: about 38.0 kWh lost so far.
   https://sun.example.org/plants/vale-2
