@@ -18,6 +18,7 @@ import { problemPage, wantsPage } from './pages/answer.ts';
 import { createAssets } from './pages/assets.ts';
 import { pageRoutes } from './pages/routes.ts';
 import { Problem, problemResponse } from './problem.ts';
+import { checkedValues } from './values.ts';
 import { createFleetView } from './plants/fleet-view.ts';
 import { createActions } from './plants/actions.ts';
 import { alertRoutes } from './plants/alerts-routes.ts';
@@ -53,6 +54,7 @@ export function createApp(deps: ApiDeps): App {
       },
     }),
     sameOriginWrites(deps),
+    checkedValues(),
   );
 
   const fleet = createFleetView(deps.db, deps.clock);

@@ -23,10 +23,13 @@ import { plantContent } from '../plants/pages/plant.ts';
 import { readPlantPage } from '../plants/pages/plant-data.ts';
 import { systemContent } from '../system/page.ts';
 import { sessionPages } from '../people/session-pages.ts';
+import { wholeNumberOf } from '../values.ts';
 
 /** How often a page renews itself, s. */
 const refreshS = 10;
 const alertsPageSize = 200;
+/** Far beyond any number of alerts. */
+const offsetMax = 10_000_000;
 
 /** Serves all pages and their forms, which call the same functions as the JSON routes. */
 export function pageRoutes(
@@ -73,7 +76,7 @@ export function pageRoutes(
   routes.get('/alerts', async (c) => {
     const person = await viewerOf(c);
     const tab: AlertTab = alertTabs.find((one) => one === c.req.query('tab')) ?? 'active';
-    const offset = Math.max(0, Math.trunc(Number(c.req.query('offset'))) || 0);
+    const offset = wholeNumberOf(c.req.query('offset'), 'offset', offsetMax);
     const { customerId } = plantScope(person);
     const found = await readPage(alertsPageSize, (limit) =>
       listAlerts(deps.db, { states: statesOfTab[tab], customerId, limit, offset }),
