@@ -35,9 +35,9 @@ const offsetMax = 10_000_000;
 export function pageRoutes(
   deps: ApiDeps,
   assets: AssetUrls,
-  parts: { fleet: FleetView; actions: Actions; readHealth: ReadHealth },
+  parts: { reading: ApiDeps; fleet: FleetView; actions: Actions; readHealth: ReadHealth },
 ): Hono<ApiEnv> {
-  const { fleet, actions, readHealth } = parts;
+  const { reading, fleet, actions, readHealth } = parts;
   const routes = new Hono<ApiEnv>();
   // Compresses: a hundred rows are 250 KB of similar text, every ten seconds.
   routes.use(compress());
@@ -57,7 +57,7 @@ export function pageRoutes(
   routes.get('/', async (c) => {
     const person = await viewerOf(c);
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
-    const view = await readFleetPage(deps, fleet, { person, zone: readerZoneOf(c) }, query);
+    const view = await readFleetPage(reading, fleet, { person, zone: readerZoneOf(c) }, query);
     // The address bar shows the short form of what the form sent.
     const isRenewal = c.req.header('x-renewal') !== undefined;
     if (c.req.header('hx-request') === 'true' && !isRenewal)
@@ -67,7 +67,7 @@ export function pageRoutes(
 
   routes.get('/plants/:id', async (c) => {
     const person = await viewerOf(c);
-    const read = await readPlantPage(deps, person, c.req.param('id'));
+    const read = await readPlantPage(reading, person, c.req.param('id'));
     const view = { ...read, zone: readerZoneOf(c) };
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
     return show(c, person, frame, plantContent(view));
@@ -79,7 +79,7 @@ export function pageRoutes(
     const offset = wholeNumberOf(c.req.query('offset'), 'offset', offsetMax);
     const { customerId } = plantScope(person);
     const found = await readPage(alertsPageSize, (limit) =>
-      listAlerts(deps.db, { states: statesOfTab[tab], customerId, limit, offset }),
+      listAlerts(reading.db, { states: statesOfTab[tab], customerId, limit, offset }),
     );
     const url = new URL(c.req.url);
     const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;
