@@ -5,6 +5,7 @@ import { beforeEach, describe, expect } from 'vitest';
 import { findUserByEmail } from '../db/people/users.ts';
 import { createTestApi, givePassword, passwordOf } from '../test/support/api.ts';
 import { api, test } from '../test/support/test-api.ts';
+import { knowDevice } from './auth/devices.ts';
 import { clearSession, setSession } from './auth/session.ts';
 import {
   attemptsMax,
@@ -281,10 +282,15 @@ describe('a session', () => {
     const own = await createTestApi({ db: api.db, publicUrl: 'https://solar.example.org' });
     own.app.get('/test/session', async (c) => {
       await setSession(c, own.deps, { userId: 1, sessionVersion: 1 });
+      knowDevice(c, own.deps, { id: 1, password_hash: 'a hash' });
       return c.body(null, 204);
     });
     const answer = await own.app.request('/test/session');
-    expect(answer.headers.get('set-cookie')).toMatch(/^__Host-heliograph=.*; Secure/);
+    const [session, device] = answer.headers.getSetCookie();
+    expect(session).toMatch(/^__Host-heliograph=.*; Secure/);
+    expect(device).toMatch(
+      /^__Host-heliograph-device=[\w-]{22}\.[\w-]{43}; .*HttpOnly; Secure; SameSite=Strict$/,
+    );
     expect(answer.headers.get('strict-transport-security')).not.toBeNull();
     await own.close();
   });
@@ -362,7 +368,9 @@ describe('a sign-in link', () => {
   test('works once, also of many at once, and looking at it does not use it up', async () => {
     const token = await linkOf(ana);
     expect((await peekSignInLink(api.deps, token))?.email).toBe(ana);
-    const used = await Promise.all(Array.from({ length: 10 }, () => signInByLink(api.deps, token)));
+    const used = await Promise.all(
+      Array.from({ length: 10 }, () => signInByLink(api.deps, token, { address: 'none' })),
+    );
     expect(used.filter((user) => user !== undefined).map((user) => user.email)).toEqual([ana]);
     expect(await peekSignInLink(api.deps, token)).toBeUndefined();
   });
@@ -370,11 +378,11 @@ describe('a sign-in link', () => {
   test('ends after an hour, with a newer one, and with its user', async () => {
     const late = await linkOf(ana);
     api.clock.nowMs += linkTtlMs;
-    expect(await signInByLink(api.deps, late)).toBeUndefined();
+    expect(await signInByLink(api.deps, late, { address: 'none' })).toBeUndefined();
     const older = await linkOf(ana);
     const newer = await linkOf(ana);
-    expect(await signInByLink(api.deps, older)).toBeUndefined();
-    expect(await signInByLink(api.deps, newer)).toBeDefined();
+    expect(await signInByLink(api.deps, older, { address: 'none' })).toBeUndefined();
+    expect(await signInByLink(api.deps, newer, { address: 'none' })).toBeDefined();
     await api.user(nia, 'OPERATOR');
     const disabled = await linkOf(nia);
     await api.db
@@ -382,7 +390,7 @@ describe('a sign-in link', () => {
       .set({ disabled_at: new Date() })
       .where('email', '=', nia)
       .execute();
-    expect(await signInByLink(api.deps, disabled)).toBeUndefined();
+    expect(await signInByLink(api.deps, disabled, { address: 'none' })).toBeUndefined();
   });
 
   test('is stored as a digest only', async () => {

@@ -34,6 +34,11 @@ export interface RedisAnswer {
 /** All dependencies of the API; `cli/api.ts` supplies them. */
 export interface ApiDeps {
   db: Kysely<Database>;
+  /**
+   * A pool of its own for what pages and lists read, so that many of them at once keep nobody from signing in or acting. It
+   * may be `db`.
+   */
+  readDb: Kysely<Database>;
   /** Connects when first used and again after an outage; its calls fail with ServiceError while Temporal is away. */
   temporal: Client;
   /** null if no Redis is configured. Rejects while Redis is away. */

@@ -268,7 +268,7 @@ export interface Config extends Environment {
 const valueFileBytesMax = 64 * 1024;
 
 /** Temporal's own variables that hold secrets; see `temporalSecurity`. */
-const temporalVariables = [
+export const temporalVariables = [
   'TEMPORAL_API_KEY',
   'TEMPORAL_TLS_CLIENT_CERT_DATA',
   'TEMPORAL_TLS_CLIENT_KEY_DATA',

@@ -9,7 +9,8 @@ import { issueSession, sessionTtlS, type SignedIn } from './tokens.ts';
 
 type SessionDeps = Pick<ApiDeps, 'jwtKey' | 'clock' | 'publicUrl'>;
 
-function isSecure(deps: SessionDeps): boolean {
+/** Whether people come by https. */
+export function isSecure(deps: Pick<ApiDeps, 'publicUrl'>): boolean {
   return deps.publicUrl?.startsWith('https://') === true;
 }
 

@@ -25,8 +25,8 @@ export async function answerPage(
 
 /** The path to return to after an action: only paths of this site. */
 export function ownPath(value: unknown, fallback: string): string {
-  // A second slash or a backslash would lead a browser to another host.
-  return typeof value === 'string' && /^\/(?![/\\])[^\\\s]*$/.test(value) ? value : fallback;
+  // A second slash or a backslash would lead a browser to another host; a header takes visible ASCII only.
+  return typeof value === 'string' && /^\/(?!\/)[!-[\]-~]*$/.test(value) ? value : fallback;
 }
 
 /** The person who is signed in, also with a password that must be changed. @throws Problem, which leads to the sign-in. */

@@ -23,18 +23,21 @@ import { plantContent } from '../plants/pages/plant.ts';
 import { readPlantPage } from '../plants/pages/plant-data.ts';
 import { systemContent } from '../system/page.ts';
 import { sessionPages } from '../people/session-pages.ts';
+import { wholeNumberOf } from '../values.ts';
 
 /** How often a page renews itself, s. */
 const refreshS = 10;
 const alertsPageSize = 200;
+/** Far beyond any number of alerts. */
+const offsetMax = 10_000_000;
 
 /** Serves all pages and their forms, which call the same functions as the JSON routes. */
 export function pageRoutes(
   deps: ApiDeps,
   assets: AssetUrls,
-  parts: { fleet: FleetView; actions: Actions; readHealth: ReadHealth },
+  parts: { reading: ApiDeps; fleet: FleetView; actions: Actions; readHealth: ReadHealth },
 ): Hono<ApiEnv> {
-  const { fleet, actions, readHealth } = parts;
+  const { reading, fleet, actions, readHealth } = parts;
   const routes = new Hono<ApiEnv>();
   // Compresses: a hundred rows are 250 KB of similar text, every ten seconds.
   routes.use(compress());
@@ -54,7 +57,7 @@ export function pageRoutes(
   routes.get('/', async (c) => {
     const person = await viewerOf(c);
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
-    const view = await readFleetPage(deps, fleet, { person, zone: readerZoneOf(c) }, query);
+    const view = await readFleetPage(reading, fleet, { person, zone: readerZoneOf(c) }, query);
     // The address bar shows the short form of what the form sent.
     const isRenewal = c.req.header('x-renewal') !== undefined;
     if (c.req.header('hx-request') === 'true' && !isRenewal)
@@ -64,7 +67,7 @@ export function pageRoutes(
 
   routes.get('/plants/:id', async (c) => {
     const person = await viewerOf(c);
-    const read = await readPlantPage(deps, person, c.req.param('id'));
+    const read = await readPlantPage(reading, person, c.req.param('id'));
     const view = { ...read, zone: readerZoneOf(c) };
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
     return show(c, person, frame, plantContent(view));
@@ -73,10 +76,10 @@ export function pageRoutes(
   routes.get('/alerts', async (c) => {
     const person = await viewerOf(c);
     const tab: AlertTab = alertTabs.find((one) => one === c.req.query('tab')) ?? 'active';
-    const offset = Math.max(0, Math.trunc(Number(c.req.query('offset'))) || 0);
+    const offset = wholeNumberOf(c.req.query('offset'), 'offset', offsetMax);
     const { customerId } = plantScope(person);
     const found = await readPage(alertsPageSize, (limit) =>
-      listAlerts(deps.db, { states: statesOfTab[tab], customerId, limit, offset }),
+      listAlerts(reading.db, { states: statesOfTab[tab], customerId, limit, offset }),
     );
     const url = new URL(c.req.url);
     const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;

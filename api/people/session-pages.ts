@@ -3,6 +3,7 @@ import { html } from 'hono/html';
 
 import type { UserRow } from '../../db/people/users.ts';
 import { signOut } from '../auth/people.ts';
+import { knowDevice, originOf } from '../auth/devices.ts';
 import { clearSession, setSession } from '../auth/session.ts';
 import { changePassword, peekSignInLink, signInByLink, signInByPassword } from '../auth/sign-in.ts';
 import { signedInAs } from '../auth/tokens.ts';
@@ -59,9 +60,10 @@ function addLogin(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void 
     const email = text(body['email']);
     const next = ownPath(body['next'], '/');
     try {
-      const attempt = { email, password: text(body['password']), address: c.get('address') };
+      const attempt = { email, password: text(body['password']), ...originOf(c, deps) };
       const user = await signInByPassword(deps, attempt);
       await setSession(c, deps, signedInAs(user));
+      knowDevice(c, deps, user);
       return c.redirect(nextOf(user, next), 303);
     } catch (error) {
       const problem = formProblem(error);
@@ -85,9 +87,11 @@ function addLink(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void {
   });
 
   routes.post('/sign-in', async (c) => {
-    const user = await signInByLink(deps, text((await c.req.parseBody())['token']));
+    const token = text((await c.req.parseBody())['token']);
+    const user = await signInByLink(deps, token, originOf(c, deps));
     if (user === undefined) throw linkEnded();
     await setSession(c, deps, signedInAs(user));
+    knowDevice(c, deps, user);
     return c.redirect(nextOf(user, '/'), 303);
   });
 }
@@ -105,8 +109,11 @@ function addPassword(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): vo
     try {
       if (next !== text(body['new_password_again']))
         throw new Problem('invalid-request', 'The two new passwords differ.');
-      const change = { current: text(body['current_password']), next, address: c.get('address') };
-      await setSession(c, deps, await changePassword(deps, person, change, deciderOf(c, person)));
+      const from = originOf(c, deps);
+      const change = { current: text(body['current_password']), next, from };
+      const changed = await changePassword(deps, person, change, deciderOf(c, person));
+      await setSession(c, deps, changed);
+      knowDevice(c, deps, { id: changed.userId, password_hash: changed.passwordHash });
       return c.redirect('/', 303);
     } catch (error) {
       const problem = formProblem(error);

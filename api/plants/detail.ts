@@ -17,10 +17,12 @@ export async function readDetail(
   past?: PlantPast,
 ): Promise<PlantDetail> {
   const { namespace } = deps.temporal.options;
+  // Temporal's Web UI is for those who run Heliograph.
+  const webUiUrl = scope.customerId === null ? deps.temporalUiUrl : null;
   const plant = await readPlant(deps.db, plantId, {
     scope,
     nowMs: deps.clock(),
-    temporal: { webUiUrl: deps.temporalUiUrl, namespace },
+    temporal: { webUiUrl, namespace },
     ...(past === undefined ? {} : { past }),
   });
   if (plant === undefined) throw new Problem('not-found', 'There is no such plant.');

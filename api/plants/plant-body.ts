@@ -9,6 +9,7 @@ import {
   textLengthMax,
   visiblePattern,
 } from '../../domain/plants/plant-draft.ts';
+import { oneLinePattern } from '../../domain/hidden-characters.ts';
 import { brands } from '../../domain/plants/plant.ts';
 import { statusProfiles } from '../../domain/daylight.ts';
 import { isValidTimezone } from '../../domain/zone.ts';
@@ -100,7 +101,7 @@ export const wordsSchema = z
   .string()
   .trim()
   .max(textLengthMax)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line')
+  .regex(oneLinePattern, 'must be one line')
   .default('')
   .transform((words) => (words === '' ? null : words));
 

@@ -130,14 +130,17 @@ describe('GET /plants', () => {
 
   test('as CSV begins no cell like a formula, by format or Accept', async () => {
     await add('a', { name: '=HYPERLINK("http://x","y")' });
+    await add('b', { name: 'roof;=1+1' });
+    await add('c', { name: '＝1+1' });
     for (const csv of [
       await ask(operator, 'GET', '/plants?format=csv'),
       await ask(operator, 'GET', '/plants', undefined, { accept: 'text/csv' }),
     ]) {
       expect(csv.headers.get('content-type')).toContain('text/csv');
-      const [header, line] = csv.text.split('\r\n');
+      const [header, line, ...others] = csv.text.split('\r\n');
       expect(header).toMatch(/^id,name,/);
       expect(line).toMatch(/^a,"'=HYPERLINK\(""http:\/\/x"",""y""\)",/);
+      expect(others.join('\n')).toMatch(/^b,roof;'=1\+1,.*\nc,'＝1\+1,/);
     }
   });
 

@@ -1,8 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
 
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 
+import { isLoopbackHost } from '../../domain/loopback-host.ts';
 import { requireRole } from '../auth/guard.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
@@ -49,7 +51,7 @@ const metrics = createRoute({
   tags: ['system'],
   summary: "Prometheus' text format",
   description:
-    'Open to METRICS_TOKEN as bearer token, to an OPERATOR, and to clients on the same machine that come through no proxy.',
+    'Open to METRICS_TOKEN as bearer token, to an OPERATOR, and to clients on the same machine that name it as localhost or a loopback address and come through no proxy.',
   ...access('OPERATOR'),
   responses: {
     200: {
@@ -87,17 +89,27 @@ function answerOf({ state, findings }: Diagnosis): z.output<typeof healthSchema>
   };
 }
 
-/** Admits scrapers. A request with the headers of a proxy does not count as local. */
+/** Headers that proxies add. */
+const proxyHeader = /^(?:forwarded|x-forwarded-.*|x-real-ip|via|true-client-ip|cf-.*)$/;
+
+/**
+ * Whether a program on this machine asks us by a name of this machine. Another name in `Host` comes from a proxy, or from a
+ * browser that a foreign site leads here (DNS rebinding).
+ */
+function isLocal(c: Context<ApiEnv>): boolean {
+  const remote = c.env?.incoming?.socket.remoteAddress ?? '';
+  return (
+    /^(127\.|::1$|::ffff:127\.)/.test(remote) &&
+    isLoopbackHost(c.req.header('host')) &&
+    !Object.keys(c.req.header()).some((name) => proxyHeader.test(name))
+  );
+}
+
+/** Admits scrapers. */
 function scrapers(deps: Pick<ApiDeps, 'metricsToken'>) {
   const operators = requireRole('OPERATOR');
   return createMiddleware<ApiEnv>(async (c, next) => {
-    const remote = c.env?.incoming?.socket.remoteAddress ?? '';
-    const isLocal =
-      /^(127\.|::1$|::ffff:127\.)/.test(remote) &&
-      c.req.header('x-forwarded-for') === undefined &&
-      c.req.header('forwarded') === undefined;
-    const isScraper = isToken(c.req.header('authorization'), deps.metricsToken);
-    if (isLocal || isScraper) return next();
+    if (isLocal(c) || isToken(c.req.header('authorization'), deps.metricsToken)) return next();
     return operators(c, next);
   });
 }

@@ -89,7 +89,7 @@ export async function insertUser(
 }
 
 /**
- * Sets a new password and ends all sessions and tokens of the user.
+ * Sets a new password and ends all sessions, tokens and sign-in links of the user.
  *
  * @param change.expectedHash changes nothing unless this is the stored hash, so that of two concurrent changes one fails.
  * @param change.enable a reset enables a disabled user again.
@@ -119,6 +119,7 @@ export async function replacePassword(
     update = update.where('password_hash', '=', change.expectedHash);
   const row = await update.returning(['email', 'session_version']).executeTakeFirst();
   if (row === undefined) return null;
+  await deleteSignInLinks(trx, userId);
   const action = change.mustChangePassword ? 'RESET_PASSWORD' : 'CHANGE_PASSWORD';
   await recordOf(trx, row.email, { action, after: null }, { by, at });
   return row.session_version;
@@ -139,7 +140,7 @@ export async function disableUser(
     .returning('email')
     .executeTakeFirst();
   if (row === undefined) return false;
-  await trx.deleteFrom('sign_in_links').where('user_id', '=', userId).execute();
+  await deleteSignInLinks(trx, userId);
   await recordOf(trx, row.email, { action: 'REMOVE_USER', after: null }, { by, at });
   return true;
 }
@@ -271,7 +272,7 @@ export async function useSignInLink(
     .executeTakeFirst();
 }
 
-/** Invalidates unused links of the user, because a new link replaces them. */
+/** Ends the links of the user: a newer link or password replaces them, or the user was removed. */
 export async function deleteSignInLinks(db: Db, userId: number): Promise<void> {
   await db.deleteFrom('sign_in_links').where('user_id', '=', userId).execute();
 }

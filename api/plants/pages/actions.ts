@@ -36,10 +36,9 @@ export function actionRoutes(deps: ApiDeps, actions: Actions, assets: AssetUrls)
   const untilOf = (fields: Fields): Date | null => untilField(fields['for'], deps.clock());
 
   form('/alerts/:id/ack', async (acting, id, fields) => {
-    const alertId = Number(id);
-    if (!Number.isSafeInteger(alertId)) throw new Problem('not-found', 'There is no such alert.');
+    if (!/^\d{1,15}$/.test(id)) throw new Problem('not-found', 'There is no such alert.');
     const comment = textField(fields['comment'], 'The comment', commentLengthMax);
-    await actions.ack(acting, alertId, { comment, until: untilOf(fields) });
+    await actions.ack(acting, Number(id), { comment, until: untilOf(fields) });
     return ownPath(fields['back'], '/alerts');
   });
 
