@@ -49,6 +49,8 @@ export interface ApiDeps {
   seal: (accountId: string, credentials: OpenedCredentials) => Omit<SealedCredentials, 'version'>;
   /** What each brand's login needs. */
   credentialForms: Readonly<Record<Brand, CredentialForm>>;
+  /** Why no request can be made with credentials that have all fields of the brand; null if one can. */
+  credentialProblem: (brand: Brand, credentials: OpenedCredentials) => string | null;
   /** Logs in at the vendor; never throws. */
   testConnection: (vendor: {
     brand: Brand;

@@ -5,7 +5,7 @@ import { getRequestListener, RequestError } from '@hono/node-server';
 
 import { sealCredentials } from '../db/sealing.ts';
 import { isServiceError } from '../db/service-error.ts';
-import { createFixtureAdapter, registry } from '../adapters/clouds/registry.ts';
+import { createFixtureAdapter, credentialProblem, registry } from '../adapters/clouds/registry.ts';
 import { SessionStore } from '../adapters/clouds/session.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiDeps } from '../api/deps.ts';
@@ -102,6 +102,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     credentialForms: Object.fromEntries(
       brands.map(([brand, { definition }]): [Brand, CredentialForm] => [brand, definition]),
     ) as ApiDeps['credentialForms'],
+    credentialProblem,
     testConnection: ({ brand, vendorPlantId, timezone, credentials }) =>
       createFixtureAdapter({
         brand,

@@ -1,22 +1,20 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
-import { readPage } from '../../db/page.ts';
-import { listAlerts } from '../../db/plants/alerts.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
-import { type ApiEnv, type Person, plantScope } from '../env.ts';
-import { type FleetView, scopedRows } from '../plants/fleet-view.ts';
+import type { ApiEnv, Person } from '../env.ts';
+import type { FleetView } from '../plants/fleet-view.ts';
 import type { ReadHealth } from '../system/health.ts';
 import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
-import { groupByIncident } from '../plants/pages/alerts-data.ts';
-import { type AlertTab, alertsContent, alertTabs, statesOfTab } from '../plants/pages/alerts.ts';
+import { readAlertsPage } from '../plants/pages/alerts-data.ts';
+import { type AlertTab, alertsContent, alertTabs } from '../plants/pages/alerts.ts';
 import { answerPage, staffOf, viewerOf } from './answer.ts';
 import { clockSeconds, type Html } from './components.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
-import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
+import { type AssetUrls, page, type PageFrame } from './layout.ts';
 import { readerZoneOf } from './reader-zone.ts';
 import { zoneRoutes } from './zone-routes.ts';
 import { plantContent } from '../plants/pages/plant.ts';
@@ -27,7 +25,6 @@ import { wholeNumberOf } from '../values.ts';
 
 /** How often a page renews itself, s. */
 const refreshS = 10;
-const alertsPageSize = 200;
 /** Far beyond any number of alerts. */
 const offsetMax = 10_000_000;
 
@@ -77,23 +74,14 @@ export function pageRoutes(
     const person = await viewerOf(c);
     const tab: AlertTab = alertTabs.find((one) => one === c.req.query('tab')) ?? 'active';
     const offset = wholeNumberOf(c.req.query('offset'), 'offset', offsetMax);
-    const { customerId } = plantScope(person);
-    const found = await readPage(alertsPageSize, (limit) =>
-      listAlerts(reading.db, { states: statesOfTab[tab], customerId, limit, offset }),
-    );
     const url = new URL(c.req.url);
-    const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;
     const reader = { nowMs: deps.clock(), zone: readerZoneOf(c) };
-    const rows = tab === 'resolved' ? [] : scopedRows(await fleet.read(), plantScope(person));
-    const content = alertsContent({
+    const view = await readAlertsPage(reading, person, reader, {
       tab,
-      ...groupByIncident(found.rows, rows, reader),
-      mayAct: viewerMay(person).act,
+      offset,
       href: url.pathname + url.search,
-      nextHref: found.nextAfter === null ? null : older,
-      ...reader,
     });
-    return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
+    return show(c, person, { title: 'Alerts', section: 'alerts' }, alertsContent(view));
   });
 
   const systemPanels = createSystemPanels();

@@ -3,6 +3,7 @@ import { ScheduleOverlapPolicy } from '@temporalio/client';
 import { decideCredentials } from '../../db/plants/decisions.ts';
 import { describeForm, readCredentials } from '../../domain/plants/credential-form.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
+import { sentenceOf } from '../../domain/wording.ts';
 import type { PlantDraft } from '../../domain/plants/plant-draft.ts';
 import {
   type Act,
@@ -49,8 +50,12 @@ export function createActions(
   const { db, temporal } = deps;
   const act = (acting: Acting): Act => ({ ...acting, db, at: new Date(deps.clock()) });
   const inTurn = limitWaiting(pollsWaitingMax);
-  const seal = (accountId: string, brand: Brand, credentials: OpenedCredentials) =>
-    deps.seal(accountId, checkCredentials(deps, brand, credentials));
+  const seal = (accountId: string, brand: Brand, credentials: OpenedCredentials) => {
+    const checked = checkCredentials(deps, brand, credentials);
+    const problem = deps.credentialProblem(brand, checked);
+    if (problem !== null) throw wrongCredentials(problem);
+    return deps.seal(accountId, checked);
+  };
 
   /** Tells the loop of a decision. The decision stands even if that fails: the loop reads it within a minute. */
   async function tell(plantId: string) {
@@ -160,7 +165,14 @@ export function checkCredentials(
   const read = readCredentials(form, credentials);
   if (read.ok) return read.credentials;
   const message = `must hold ${describeForm(form)} and nothing else`;
-  throw new Problem('invalid-request', `credentials of ${brand} ${message}.`, {
+  throw wrongCredentials(message, `credentials of ${brand} ${message}.`);
+}
+
+function wrongCredentials(
+  message: string,
+  detail = `Nothing was stored: ${sentenceOf(message)}`,
+): Problem {
+  return new Problem('invalid-request', detail, {
     extra: { errors: [{ in: 'json', path: 'credentials', message }] },
   });
 }

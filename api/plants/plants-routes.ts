@@ -19,6 +19,7 @@ import {
   brandSchema,
   fleetRowJson,
   fleetRowSchema,
+  incidentQuery,
   plantDetailSchema,
   plantIdParam,
   statusSchema,
@@ -57,6 +58,7 @@ const listQuery = z.object({
     .enum(['true', 'false'])
     .transform((flag) => flag === 'true')
     .optional(),
+  incident: incidentQuery.openapi({ description: 'plants that fail in this open incident' }),
   sort: z
     .enum(sortNames as [string, ...string[]])
     .default('worst')

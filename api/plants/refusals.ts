@@ -39,6 +39,13 @@ export function problemOf(refusal: Refusal): Problem {
       return new Problem('not-found', 'There is no such alert.');
     case 'NOT_NOW':
       return new Problem('conflict', notNowSentence(refusal));
+    case 'NO_USE':
+      return new Problem(
+        'conflict',
+        refusal.fault === 'MISSING'
+          ? `The account ${refusal.accountId} has no credentials yet: store some, and the plant is polled.`
+          : `The credentials of the account ${refusal.accountId} cannot be used: store others, and the plant is polled.`,
+      );
     case 'ALERT_RESOLVED':
       return new Problem('conflict', 'The alert is resolved: it can no longer be acknowledged.');
     case 'WRONG_VALUE':

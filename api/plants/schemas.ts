@@ -77,6 +77,10 @@ export const fleetRowSchema = z
     stale: z.boolean().openapi({ description: 'ACTIVE, but not polled for 2 intervals + 1 min' }),
     not_polled_since: nullableInstant,
     is_night: z.boolean().nullable().openapi({ description: 'null if the place is unknown' }),
+    failing_since: nullableInstant.openapi({
+      description: 'the first of its failed polls in a row; null while the newest succeeded',
+    }),
+    incident_id: z.int().nullable().openapi({ description: 'the open incident that it fails in' }),
     incident_since: nullableInstant.openapi({
       description: 'time since which its brand does not answer',
     }),
@@ -175,10 +179,42 @@ export const alertSchema = z
     estimated_lost_kwh: nullableNumber.openapi({ description: 'an estimate' }),
     at_risk_kwh: nullableNumber,
     estimated_at: nullableInstant,
+    incident_id: z
+      .int()
+      .nullable()
+      .openapi({ description: 'the incident, open or closed, that explains it' }),
   })
   .openapi('Alert');
 
 export const alertJson = (alert: AlertView) => jsonOf(alertSchema, alert);
+
+export const incidentSchema = z
+  .object({
+    id: z.int(),
+    brand: brandSchema.nullable().openapi({ description: 'null: no vendor answers, our side' }),
+    state: z.enum(['open', 'closed']),
+    sentence: z.string(),
+    since: instantSchema.openapi({ description: 'the first failed poll' }),
+    opened_at: instantSchema,
+    recovering_since: nullableInstant,
+    closed_at: nullableInstant,
+    plants_failed: z.int().nullable().openapi({
+      description:
+        'of a closed incident the most that failed at once, which a CUSTOMER is not told',
+    }),
+    plants_active: z.int(),
+    alerts: z.int().openapi({
+      description: 'active alerts that it explains, which are not announced; of a closed one all',
+    }),
+    errors: z
+      .partialRecord(z.enum(adapterErrorTypes), z.int())
+      .nullable()
+      .openapi({ description: 'failed plants of the brand by error; not told to a CUSTOMER' }),
+  })
+  .openapi('Incident');
+
+/** The id of an incident in a query. */
+export const incidentQuery = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional();
 
 export const daySchema = z
   .object({

@@ -19,10 +19,15 @@ const stateSchema = z.enum(['ok', 'degraded', 'down']);
 const healthSchema = z
   .object({
     state: stateSchema,
+    fleet: stateSchema.openapi({
+      description:
+        'How the plants are: incidents, failing accounts, failing plants. It never changes `state`.',
+    }),
     checks: z.array(
       z.object({
         name: z.string().openapi({ example: 'postgres' }),
         state: stateSchema,
+        about: z.enum(['SYSTEM', 'FLEET']),
         figure: z.string().openapi({ example: 'PostgreSQL answers in 2 ms.' }),
         advice: z.string().nullable(),
         taken_at: instantSchema,
@@ -37,7 +42,7 @@ const health = createRoute({
   tags: ['system'],
   summary: 'Whether Heliograph itself is well; public',
   description:
-    'down: PostgreSQL is away, or a tenth of the active plants was not polled for 2 intervals + 1 min. degraded: something else is missing. Taken at most 2 s ago.',
+    'down: PostgreSQL is away, or a tenth of the active plants was not polled for 2 intervals + 1 min. degraded: something else is missing. `fleet` says how the plants are, and changes neither `state` nor the status code. Taken at most 2 s ago.',
   ...access('PUBLIC'),
   responses: {
     200: jsonAnswer(healthSchema, 'ok or degraded'),
@@ -76,12 +81,15 @@ export function healthRoutes(deps: ApiDeps, readHealth: ReadHealth, apiMetrics: 
     });
 }
 
-function answerOf({ state, findings }: Diagnosis): z.output<typeof healthSchema> {
+/** Public: it counts what fails in the fleet and names no account and no plant. */
+function answerOf({ state, fleet, findings }: Diagnosis): z.output<typeof healthSchema> {
   return {
     state,
+    fleet,
     checks: findings.map((found) => ({
       name: found.component,
       state: found.state,
+      about: found.about,
       figure: found.sentence,
       advice: found.advice ?? null,
       taken_at: new Date(found.takenAtMs).toISOString(),

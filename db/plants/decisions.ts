@@ -1,7 +1,12 @@
 import type { Kysely, Transaction } from 'kysely';
 
 import { type Decider, type Decision, recordDecisions } from '../audit-log.ts';
-import { lockAccount, replaceCredentials, type SealedCredentials } from './credentials.ts';
+import {
+  lockAccount,
+  recordRefusal,
+  replaceCredentials,
+  type SealedCredentials,
+} from './credentials.ts';
 import { type PlantRow, resumeAccount } from './plants.ts';
 import type { Database } from '../tables.ts';
 
@@ -117,6 +122,8 @@ export async function storeCredentials(
   // The lock keeps a refusal of the old credentials from being booked in between.
   await lockAccount(trx, accountId);
   const version = await replaceCredentials(trx, sealed);
+  // What is known of the old ones says nothing about these.
+  await recordRefusal(trx, accountId, null);
   const resumed = await resumeAccount(trx, accountId, at);
   const active = await trx
     .selectFrom('plants')

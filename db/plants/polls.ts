@@ -158,7 +158,15 @@ export async function readWholePolls(
     const { days, asked_in_vain, active, ended, incident } = row;
     found[row.n - 1] = {
       fetch: fetchBefore(row),
-      rules: { plant: plantFacts(row), days, askedInVain: asked_in_vain, active, ended, incident },
+      rules: {
+        plant: plantFacts(row),
+        days,
+        askedInVain: asked_in_vain,
+        active,
+        ended,
+        incident,
+        hasCredentials: row.credentials_version !== null,
+      },
       markedDays: row.marked_days,
       isMissedBooked: row.is_missed_booked,
       endedSinceMs: row.ended_since.getTime(),

@@ -10,6 +10,7 @@ import {
   addPlants,
 } from '../../db/plants/add-plants.ts';
 import { ackAlert, type AckResult, silencePlants } from '../../db/plants/alerts-in-hand.ts';
+import { findCredentialPauses } from '../../db/plants/credentials.ts';
 import { decide, type DecidedPlant } from '../../db/plants/decisions.ts';
 import {
   activatePlants,
@@ -24,6 +25,7 @@ import {
 import type { PlantScope } from '../../db/scope.ts';
 import type { Database } from '../../db/tables.ts';
 import { zoneProblem } from '../../db/zones.ts';
+import type { CredentialsFault } from '../../domain/plants/reading.ts';
 import type { IntegrationStatus } from '../../domain/plants/plant.ts';
 import { type PlantDraft, profileProblem } from '../../domain/plants/plant-draft.ts';
 import { isPossible, type PlantWish } from '../../domain/plants/wishes.ts';
@@ -51,6 +53,8 @@ export type Refusal =
   | { refusal: 'UNKNOWN_ALERT'; alertId: number }
   /** The plant's integration status does not allow it. */
   | { refusal: 'NOT_NOW'; wish: PlantWish; plantId: string; status: IntegrationStatus }
+  /** The plant would be paused again at once: its account has no credentials, or some that we cannot use. */
+  | { refusal: 'NO_USE'; plantId: string; accountId: string; fault: CredentialsFault }
   | { refusal: 'ALERT_RESOLVED'; alertId: number; plantId: string; resolvedAt: Date | null }
   /** `problem` continues the field's name: "is DAYLIGHT, which needs …". */
   | {
@@ -73,6 +77,8 @@ export interface Decided {
   plantIds: string[];
   /** What was not done, and why; at most one refusal for each plant. */
   refused: Refusal[];
+  /** Of a resume: those of `plantIds` that ask the vendor again with the credentials that it refused; absent: none. */
+  askedAgain?: string[];
 }
 
 /** Pauses plants. `until` null: until a person resumes them. */
@@ -87,11 +93,29 @@ export async function pause(
   });
 }
 
-/** Lifts the pause of an operator, or one for refused credentials. The result's `plantIds` are the plants that became ACTIVE. */
+/**
+ * Lifts the pause of an operator, or one for refused credentials. The result's `plantIds` are the plants that became ACTIVE;
+ * plants whose account has no credentials that could be shown to the vendor stay paused.
+ */
 export async function resume(act: Act, plantIds: readonly string[]): Promise<Decided> {
   return decide(act, 'plant.resume', plantIds, async (trx, plants) => {
     const { possible, refused } = sort(act, plantIds, plants, 'RESUME');
-    return { plantIds: await resumePlants(trx, possible, act.at), refused };
+    const pauses = new Map(
+      (await findCredentialPauses(trx, possible)).map((one) => [one.plant_id, one]),
+    );
+    const useless = [...pauses.values()].flatMap(({ plant_id, account_id, refusal }): Refusal[] =>
+      refusal === 'REFUSED'
+        ? []
+        : [{ refusal: 'NO_USE', plantId: plant_id, accountId: account_id, fault: refusal }],
+    );
+    const useful = possible.filter((id) => (pauses.get(id)?.refusal ?? 'REFUSED') === 'REFUSED');
+    const resumed = await resumePlants(trx, useful, act.at);
+    const askedAgain = resumed.filter((id) => pauses.has(id));
+    return {
+      plantIds: resumed,
+      refused: [...refused, ...useless],
+      ...(askedAgain.length === 0 ? {} : { askedAgain }),
+    };
   });
 }
 

@@ -2,8 +2,9 @@ import type { PlantView } from '../../db/plants/plants.ts';
 import type { StoredDay } from '../../db/plants/snapshots.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
 import { statusSentence } from '../../domain/plants/status.ts';
+import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import { sinceText } from '../../domain/wording.ts';
-import type { ReaderZone } from '../../domain/zone.ts';
+import { minuteMs, type ReaderZone } from '../../domain/zone.ts';
 
 /** Plants as people see them: the same in API, pages and commands. */
 
@@ -58,7 +59,13 @@ export function plantSentence(plant: PlantView, nowMs: number, zone: ReaderZone 
 function incidentOf(plant: PlantView, nowMs: number, zone: ReaderZone): string | null {
   const since = plant.incident_since?.getTime() ?? null;
   if (since === null) return null;
-  return incidentSentence(plant.incident_brand, since, zone ?? plant.timezone, nowMs);
+  const times = {
+    brand: plant.incident_brand,
+    failingSinceMs: since,
+    recoveringSinceMs: plant.incident_recovering_since?.getTime() ?? null,
+    closedAtMs: null,
+  };
+  return incidentSentence(times, zone ?? plant.timezone, nowMs);
 }
 
 function reasonSentence(plant: PlantView, nowMs: number, zone: ReaderZone): string {
@@ -72,7 +79,36 @@ function reasonSentence(plant: PlantView, nowMs: number, zone: ReaderZone): stri
     lastError: plant.last_poll?.error ?? null,
     redAlerts: plant.red_alerts,
     lowGenerationAlert: plant.low_generation_alert,
+    refusal: plant.account_refusal,
+    otherAlerts: plant.other_alerts,
   });
+}
+
+/** Power counts as current if it was measured at most this long, or two intervals, before its poll. */
+const powerAgeMsMin = 30 * minuteMs;
+
+/** The newest poll's power while that is fresh; else null, and the note says why. */
+export function powerNow(plant: PlantView): {
+  power_now_w: number | null;
+  power_note: string | null;
+} {
+  const note = powerNoteOf(plant);
+  return { power_now_w: note === null ? plant.power_w : null, power_note: note };
+}
+
+/** Why the newest power does not count as the current one; null if it does. */
+function powerNoteOf(plant: PlantView): string | null {
+  if (plant.integration_status !== 'ACTIVE') return 'not polled';
+  if (plant.stale) return 'not polled in time';
+  const poll = plant.last_poll;
+  if (poll === null) return 'not polled yet';
+  if (poll.booked === null) return 'the last poll failed';
+  if (plant.power_w === null) return 'the vendor gave no power';
+  const { sourceTimeMs } = poll.booked;
+  const ageMsMax = Math.max(powerAgeMsMin, 2 * plant.poll_interval_s * 1000);
+  return sourceTimeMs !== null && poll.startedAtMs - sourceTimeMs > ageMsMax
+    ? 'the newest measurement is old'
+    : null;
 }
 
 /** The time since which a stale plant was not polled; null: the plant is not stale. */
@@ -126,6 +162,8 @@ export function plantJson(plant: PlantView, nowMs: number) {
     last_polled_at: plant.last_polled_at?.toISOString() ?? null,
     stale: plant.stale,
     is_night: plant.is_night,
+    failing_since: plant.failing_since?.toISOString() ?? null,
+    incident_id: plant.incident_id,
     incident_since: plant.incident_since?.toISOString() ?? null,
     incident_brand: plant.incident_brand,
     not_polled_since: notPolledSince(plant)?.toISOString() ?? null,
@@ -137,6 +175,7 @@ export function plantJson(plant: PlantView, nowMs: number) {
     at_risk_kwh: plant.at_risk_kwh,
     today_energy_kwh: plant.today_energy_kwh,
     power_w: plant.power_w,
+    ...powerNow(plant),
   };
 }
 
@@ -144,9 +183,9 @@ export function plantJson(plant: PlantView, nowMs: number) {
 export function dayJson(day: StoredDay) {
   return {
     date: day.date,
-    today_energy_kwh: day.todayEnergyKwh,
-    peak_power_w: day.peakPowerW,
-    lifetime_energy_kwh: day.lifetimeEnergyKwh,
+    today_energy_kwh: roundedKwh(day.todayEnergyKwh),
+    peak_power_w: roundedW(day.peakPowerW),
+    lifetime_energy_kwh: roundedKwh(day.lifetimeEnergyKwh),
     quality: day.quality,
     complete: day.complete,
     last_seen_at: day.lastSeenAtMs === null ? null : new Date(day.lastSeenAtMs).toISOString(),

@@ -8,6 +8,7 @@ import { listPollLogs, type PollLogRow } from '../../db/plants/poll-logs.ts';
 import { findDays, type StoredDay } from '../../db/plants/snapshots.ts';
 import type { PlantScope } from '../../db/scope.ts';
 import { nextClosing } from '../../domain/plants/closing.ts';
+import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import { nextSlotAfter } from '../../domain/slots.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
@@ -80,7 +81,11 @@ export async function readPlant(
   return {
     nowMs,
     plant,
-    devices: row?.devices ?? [],
+    devices: (row?.devices ?? []).map((device) => ({
+      ...device,
+      powerW: roundedW(device.powerW),
+      todayEnergyKwh: roundedKwh(device.todayEnergyKwh),
+    })),
     account: account ?? { id: accountId, name: accountId, has_credentials: false },
     nextSlotAt: isDue ? new Date(nextSlotAfter(period, Math.max(nowMs, period.fromMs - 1))) : null,
     nextClosingAt: isDue ? new Date(nextClosing(plantId, plant.timezone, nowMs).atMs) : null,

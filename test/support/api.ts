@@ -82,6 +82,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
       sealed: randomBytes(64),
     }),
     credentialForms: testCredentialForms,
+    credentialProblem: () => null,
     testConnection: async () => ({ ok: true, errorType: null, message: 'signed in' }),
     isServiceError,
     clock: () => clock.nowMs,

@@ -35,6 +35,8 @@ export interface FleetQuery {
   status: Status | 'STALE' | null;
   brand: Brand | null;
   customer: string | null;
+  /** The id of an open incident. */
+  incident: number | null;
   q: string;
   /** A column; a leading "-" means descending. Empty: worst first. */
   sort: string;
@@ -56,6 +58,8 @@ export interface FleetPage {
   rows: readonly FleetRow[];
   strips: ReadonlyMap<string, readonly StripTick[]>;
   customers: readonly string[];
+  /** The open incidents, each with its sentence. */
+  incidents: readonly { id: number; sentence: string }[];
   /** Set when a tenth of the fleet is not polled. `sinceMs`: the newest poll of those plants; null if there was none. */
   stopped: { sinceMs: number | null } | null;
   /** Whether the viewer may open the page of the system. */
@@ -71,8 +75,16 @@ export const fleetPageSize = 100;
 
 /** The page's address with the changed values. */
 export function fleetHref(query: FleetQuery, change: Partial<FleetQuery>): string {
-  const { status, brand, customer, q, sort, pages } = { ...query, ...change };
-  const given = { status, brand, customer, q, sort, pages: pages > 1 ? String(pages) : '' };
+  const { status, brand, customer, incident, q, sort, pages } = { ...query, ...change };
+  const given = {
+    status,
+    brand,
+    customer,
+    incident: incident === null ? null : String(incident),
+    q,
+    sort,
+    pages: pages > 1 ? String(pages) : '',
+  };
   const params = new URLSearchParams(
     Object.entries(given).filter((pair): pair is [string, string] => Boolean(pair[1])),
   );
@@ -90,7 +102,7 @@ function go(href: string): Html {
 
 export function fleetContent(view: FleetPage): Html {
   return html`<h1 class="sr">Fleet</h1>
-    ${stoppedBanner(view)}
+    ${stoppedBanner(view)} ${view.incidents.map((incident) => incidentBanner(incident, view))}
     <div class="bar">${counts(view)}${filters(view)}</div>
     ${totals(view)} ${view.rows.length === 0 ? nothing(view) : table(view)} ${more(view)}`;
 }
@@ -106,6 +118,25 @@ function stoppedBanner({ stopped, all: t, timezone, nowMs, maySeeSystem }: Fleet
     <p>
       <strong>Monitoring has stopped</strong> for ${t.not_polled} of ${t.plants} plants:
       ${colours}.${maySeeSystem ? html` <a href="/system">System</a> says what is wrong and what to do.` : ''}
+    </p>
+  </div>`;
+}
+
+/** An incident's one sentence, and a filter for the plants that fail in it. */
+function incidentBanner(
+  { id, sentence }: FleetPage['incidents'][number],
+  { query }: FleetPage,
+): Html {
+  const isOn = query.incident === id;
+  const href = fleetHref(query, { incident: isOn ? null : id, pages: 1 });
+  return html`<div class="banner" id="incident-${id}" role="status">
+    ${mark('YELLOW')}
+    <p>
+      <strong>${sentence}</strong>
+      <a id="incident-${id}-plants" ${go(href)} ${isOn ? html`aria-current="true"` : ''}
+        >${isOn ? 'Show all plants' : 'Show its plants'}</a
+      >
+      · <a href="/alerts#incident-${id}">Its alerts</a>
     </p>
   </div>`;
 }
@@ -157,6 +188,7 @@ function filters({ query, customers }: FleetPage): Html {
     ${inPlace}
   >
     ${query.status === null ? '' : html`<input type="hidden" name="status" value="${query.status}" />`}
+    ${query.incident === null ? '' : html`<input type="hidden" name="incident" value="${query.incident}" />`}
     ${query.sort === '' ? '' : html`<input type="hidden" name="sort" value="${query.sort}" />`}
     <label class="search"
       ><span class="sr">Search plants</span
@@ -323,7 +355,8 @@ function nothing({ query, all: t }: FleetPage): Html {
       </p>`
     : html`<p class="empty">
         No plant matches.
-        <a ${go(fleetHref(query, { status: null, brand: null, customer: null, q: '', pages: 1 }))}
+        <a
+          ${go(fleetHref(query, { status: null, brand: null, customer: null, incident: null, q: '', pages: 1 }))}
           >Show all ${t.plants}</a
         >
       </p>`;
@@ -343,11 +376,13 @@ export function parseFleetQuery(params: URLSearchParams): FleetQuery {
   const oneOf = <T extends string>(name: string, values: readonly T[]): T | null =>
     values.find((value) => value === params.get(name)) ?? null;
   const sort = params.get('sort') ?? '';
+  const incident = params.get('incident') ?? '';
   const pages = Number(params.get('pages') ?? 1);
   return {
     status: oneOf('status', [...statuses, 'STALE'] as const),
     brand: oneOf('brand', brands),
     customer: params.get('customer') || null,
+    incident: /^[1-9]\d{0,14}$/.test(incident) ? Number(incident) : null,
     q: (params.get('q') ?? '').slice(0, 100),
     sort: fleetSorts.some((name) => sort === name || sort === `-${name}`) ? sort : '',
     pages: Number.isInteger(pages) && pages >= 1 ? Math.min(pages, 100) : 1,

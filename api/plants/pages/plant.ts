@@ -136,7 +136,11 @@ function whyNotPolled(plant: PlantView): string | null {
     case 'DISABLED_BY_OPERATOR':
       return 'The plant is paused: resume it first.';
     case 'PAUSED_AUTH_ERROR':
-      return 'The vendor refuses the credentials: store new ones, or resume to try again.';
+      if (plant.status_reason === 'NO_CREDENTIALS')
+        return 'The account has no credentials yet: store some first.';
+      return plant.status_reason === 'UNUSABLE_CREDENTIALS'
+        ? 'The stored credentials cannot be used: store others first.'
+        : 'The vendor refuses the credentials: store new ones, or resume to try again.';
     case 'PENDING_DOCS':
       return 'Its documents are not complete yet.';
   }
@@ -332,8 +336,16 @@ function polls({ polls: lines, plant, nowMs, zone }: PlantPage): Html {
   return table({ className: 'polls', caption: 'Last polls, newest first' }, lines, columns);
 }
 
+/** What became of a closing. Without the vendor's series the day is closed by what polls measured, and asked for again. */
+function closingWords(outcome: Outcome): string {
+  if (outcome === 'OK') return 'day closed';
+  return outcome === 'PARTIAL'
+    ? "day closed without the vendor's series"
+    : `day not closed: ${outcomeWords[outcome]}`;
+}
+
 function pollOutcome({ job_type, outcome, slots_missed, trigger, error }: PollLogRow): Html {
-  const what = job_type === 'DAILY' ? 'day closed' : outcomeWords[outcome];
+  const what = job_type === 'DAILY' ? closingWords(outcome) : outcomeWords[outcome];
   const missed = slots_missed !== null && slots_missed > 1 ? ` (${slots_missed} slots)` : '';
   const by = trigger === 'SCHEDULE' ? '' : trigger.toLowerCase().replace('_', ' ');
   return html`<span class="${outcome === 'OK' ? '' : 'strong'}">${what}${missed}</span

@@ -253,6 +253,55 @@ describe('plants credentials', () => {
     expect(wrong.stderr).not.toContain(canary);
   });
 
+  test('with which no request can be made are refused, and nothing is resumed', async () => {
+    const accountId = `foreign-${counter}`;
+    const id = await cli.add({ accountId, brand: 'HUAWEI' });
+    await cli.fleet.db
+      .updateTable('plants')
+      .set({ integration_status: 'PAUSED_AUTH_ERROR' })
+      .where('id', '=', id)
+      .execute();
+    const before = await findCredentials(cli.fleet.db, accountId);
+    const wrong = 'userName=u\nsystemCode=canary-code\nhost=https://eu5.fusionsolar.huawei.com\n';
+    const result = await cli.run(['plants', 'credentials', accountId], { input: wrong });
+    expect(result).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(
+        "nothing was stored, because no request can be made with these credentials: the account's host is no sub-domain of fusionsolar.huawei.com",
+      ),
+    });
+    expect(result.stderr).not.toContain('canary');
+    expect(await findCredentials(cli.fleet.db, accountId)).toEqual(before);
+    expect((await cli.plantOf(id)).integration_status).toBe('PAUSED_AUTH_ERROR');
+  });
+
+  test('that are missing keep plants paused, which resume says; refused ones are asked again', async () => {
+    const keyless = `keyless-${counter}`;
+    const ids = [await cli.add({ accountId: keyless }), await cli.add({ accountId: keyless })];
+    const [refused, paused] = [await cli.add(), await cli.add()];
+    const { db } = cli.fleet;
+    await db.deleteFrom('integration_credentials').where('account_id', '=', keyless).execute();
+    await db
+      .updateTable('plants')
+      .set({ integration_status: 'PAUSED_AUTH_ERROR' })
+      .where('id', 'in', [...ids, refused])
+      .execute();
+    expect(await cli.run(['plants', 'resume', ids[0] ?? ''])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`account ${keyless} has no credentials yet`),
+    });
+    expect(await cli.run(['plants', 'resume', '--account', keyless, '--yes'])).toMatchObject({
+      code: 0,
+      stdout: `0 plants resumed; 2 plants stay paused: account ${keyless} has no credentials yet, and \`heliograph plants credentials ${keyless}\` stores some\n`,
+    });
+    expect((await cli.run(['plants', 'resume', refused])).stdout).toBe(
+      `${refused}: the vendor is asked again with the credentials that it refused\n`,
+    );
+    await cli.run(['plants', 'pause', paused]);
+    expect((await cli.run(['plants', 'resume', paused])).stdout).toBe(`${paused} resumed\n`);
+  });
+
   test('that lack a field change nothing', async () => {
     const accountId = `lacking-${counter}`;
     await cli.add({ accountId });

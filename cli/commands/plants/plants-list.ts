@@ -3,7 +3,12 @@ import { type Status, statuses } from '../../../domain/plants/plant.ts';
 import { counted } from '../../../domain/wording.ts';
 import type { ReaderZone } from '../../../domain/zone.ts';
 import { withDatabase } from '../../../environment/services.ts';
-import { plantJson, plantSentence, statusWords } from '../../../operations/plants/plant-view.ts';
+import {
+  plantJson,
+  plantSentence,
+  powerNow,
+  statusWords,
+} from '../../../operations/plants/plant-view.ts';
 import { noPositionals, readFlag, readZone } from '../../arguments.ts';
 import type { Command, CommandContext, CommandIo } from '../../command.ts';
 import { oneOf } from '../../plant-fields.ts';
@@ -56,7 +61,7 @@ export function listText(
     { text: statusWords(plant, nowMs, zone), paint: (text) => paint(plant.status, text) },
     plant.id,
     plant.brand,
-    powerCell(plant.power_w),
+    powerCell(powerNow(plant).power_now_w),
     energyCell(plant.today_energy_kwh),
     String(plant.open_alerts),
     plantSentence(plant, nowMs, zone),

@@ -9,6 +9,7 @@ import {
   pauseSentence,
   plantJson,
   plantSentence,
+  powerNow,
   silenceSentence,
   statusWords,
 } from '../../../operations/plants/plant-view.ts';
@@ -121,12 +122,18 @@ function plantFacts(shown: PlantDetail, zone: ReaderZone): Fact[] {
     ['failed polls', `${plant.consecutive_failures} in a row`],
     ['last seen', plant.last_seen_at === null ? 'never' : seen],
     [plant.status, `since ${timeCell(plant.status_since, timezone)} (${plant.status_reason})`],
-    ['power', powerCell(plant.power_w)],
+    ['power', powerText(plant)],
     ['today', energyCell(plant.today_energy_kwh)],
     ['next closing', timeCell(shown.nextClosingAt, timezone)],
     ['workflow', shown.workflowId],
     ['', shown.workflowUrl],
   ];
+}
+
+/** The current power, or why there is none. */
+function powerText(plant: PlantView): string {
+  const { power_now_w: powerW, power_note: note } = powerNow(plant);
+  return note === null ? powerCell(powerW) : `${nothing} (${note})`;
 }
 
 function integrationText(

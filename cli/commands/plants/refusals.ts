@@ -41,6 +41,8 @@ export function refusalSentence(refusal: Refusal): string {
       return `there is no alert ${refusal.alertId}`;
     case 'NOT_NOW':
       return notNowSentence(refusal);
+    case 'NO_USE':
+      return `plant ${refusal.plantId} would be paused again at once: ${accountSentence(refusal)}`;
     case 'ALERT_RESOLVED':
       return `alert ${refusal.alertId} of ${refusal.plantId} is resolved since ${refusal.resolvedAt?.toISOString() ?? 'a while'}: there is nothing to acknowledge`;
     case 'WRONG_VALUE':
@@ -62,6 +64,17 @@ export function refusalSentence(refusal: Refusal): string {
 /** The problems of a new plant's flags, one a line. */
 export function problemSentences(problems: readonly DraftProblem[]): string {
   return problems.map(({ field, problem }) => `--${flagName(field)} ${problem}`).join('\n');
+}
+
+/** "the account of solis-main has no credentials yet: `heliograph plants credentials solis-main` stores some". */
+export function accountSentence({
+  accountId,
+  fault,
+}: Pick<Extract<Refusal, { refusal: 'NO_USE' }>, 'accountId' | 'fault'>): string {
+  const command = `\`heliograph plants credentials ${accountId}\` stores`;
+  return fault === 'MISSING'
+    ? `account ${accountId} has no credentials yet, and ${command} some`
+    : `the credentials of account ${accountId} cannot be used, and ${command} others`;
 }
 
 function notNowSentence({

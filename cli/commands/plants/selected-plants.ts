@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely';
 import { listPlants, type PlantView } from '../../../db/plants/plants.ts';
 import { allPlants } from '../../../db/scope.ts';
 import type { Database } from '../../../db/tables.ts';
-import type { Act, Decided } from '../../../operations/plants/actions.ts';
+import type { Act, Decided, Refusal } from '../../../operations/plants/actions.ts';
 import { counted } from '../../../domain/wording.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
@@ -55,6 +55,9 @@ interface SelectedDecision {
   text: (who: string, decided: Decided) => string;
 }
 
+/** Refusals of single plants, by which the others of a selection are not held up. */
+const byState: ReadonlySet<Refusal['refusal']> = new Set(['NOT_NOW', 'NO_USE']);
+
 /**
  * Carries out a decision on the selected plants, tells their loops, and prints what was done. If a filter selects the plants,
  * those whose state does not allow it stay as they are.
@@ -76,7 +79,7 @@ export async function decideForSelected(
     return decide(terminalAct(db), ids);
   });
   const { plantIds, refused } = decided;
-  const fatal = refused.find(({ refusal }) => plantId !== null || refusal !== 'NOT_NOW');
+  const fatal = refused.find(({ refusal }) => plantId !== null || !byState.has(refusal));
   if (fatal !== undefined) throw failureOf(context, fatal);
   const told = await tellLoopsOf(config, plantIds);
   const who = plantId === null ? counted(plantIds.length, 'plant') : words;

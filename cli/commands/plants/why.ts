@@ -113,6 +113,16 @@ function pollFacts(poll: NonNullable<Why['poll']>, time: (text: string | null) =
   return [
     ['slot', time(poll.scheduled_for)],
     ['outcome', `${poll.outcome}${error}`],
+    // A failed poll measured nothing and books nothing: what was booked before stays.
+    ...(poll.outcome === 'FAILED' ? [] : answerFacts(poll, time)),
+  ];
+}
+
+function answerFacts(
+  poll: NonNullable<Why['poll']>,
+  time: (text: string | null) => string,
+): Fact[] {
+  return [
     ['measured', time(poll.source_time)],
     ['power', powerCell(poll.power_w)],
     ['total', `${energyCell(poll.today_energy_kwh)} (booked to ${poll.booked_date ?? 'no day'})`],
