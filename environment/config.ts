@@ -117,6 +117,12 @@ export const environmentSchema = z.object({
   TEMPORAL_UI_URL: urlOf('http', 'https')
     .optional()
     .describe("URL of Temporal's Web UI; the pages link to it"),
+  TEMPORAL_DOWNLOAD: z
+    .string()
+    .optional()
+    .describe(
+      "where `npm start` gets Temporal's server: by default from the official release; `off` builds it with Go; a URL names a mirror of the release's folder",
+    ),
   INTEGRATION_MOCK_MODE: z
     .string()
     .optional()
