@@ -265,7 +265,7 @@ export function readStackFile(dataDir: string): StackFile | null {
 
 export interface Config extends Environment {
   dataDir: string;
-  /** The embedded stack whose services are used if the environment names none. */
+  /** The embedded stack whose database is used. */
   stack: StackFile | null;
   masterKeys: MasterKeys | null;
 }
@@ -328,8 +328,8 @@ function readValueFile(path: string): string | null {
 }
 
 /**
- * Reads the configuration. If the environment names no service at all, it uses the services of the embedded stack in
- * `dataDir`.
+ * Reads the configuration. What the environment does not name comes from the embedded stack in `dataDir`, unless the
+ * environment names another database than the stack's: locks, loops and keys belong to their database.
  *
  * @throws CommandError 78 with every problem, one a line.
  */
@@ -343,24 +343,49 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
     throw wrongEnvironment(issues.map(({ path, message }) => `  ${path.join('.')} ${message}`));
   }
   const environment = parsed.data;
-  const namesNone =
-    environment.DATABASE_URL === undefined &&
-    environment.REDIS_URL === undefined &&
-    environment.TEMPORAL_ADDRESS === undefined;
-  const stack = namesNone ? readStackFile(dataDir) : null;
-  const filled: Environment =
+  const stack = stackOf(environment, dataDir);
+  const watched = [...new Set([...environment.WATCHED_FOLDERS, resolve(dataDir)])];
+  const filled =
     stack === null
       ? environment
-      : {
-          ...environment,
-          DATABASE_URL: stack.database_url,
-          ...(stack.redis_url === null ? {} : { REDIS_URL: stack.redis_url }),
-          REDIS_KEY_PREFIX: stack.redis_key_prefix,
-          TEMPORAL_ADDRESS: stack.temporal_address,
-          TEMPORAL_NAMESPACE: env['TEMPORAL_NAMESPACE'] || stack.temporal_namespace,
-          WATCHED_FOLDERS: [...new Set([...environment.WATCHED_FOLDERS, resolve(dataDir)])],
-        };
+      : { ...filledFrom(stack, environment, present), WATCHED_FOLDERS: watched };
   return { ...filled, dataDir, stack, masterKeys: masterKeysOf(filled, stack) };
+}
+
+/** The embedded stack whose database is used; null if there is none. */
+function stackOf({ DATABASE_URL }: Environment, dataDir: string): StackFile | null {
+  const stack = readStackFile(dataDir);
+  const isItsDatabase = DATABASE_URL === undefined || DATABASE_URL === stack?.database_url;
+  return isItsDatabase ? stack : null;
+}
+
+/** @param present the variables that are set. */
+function filledFrom(
+  stack: StackFile,
+  environment: Environment,
+  present: NodeJS.ProcessEnv,
+): Environment {
+  const redis = {
+    ...(stack.redis_url === null ? {} : { REDIS_URL: stack.redis_url }),
+    REDIS_KEY_PREFIX: stack.redis_key_prefix,
+  };
+  const temporal = {
+    TEMPORAL_ADDRESS: stack.temporal_address,
+    TEMPORAL_NAMESPACE: present['TEMPORAL_NAMESPACE'] ?? stack.temporal_namespace,
+  };
+  return {
+    ...environment,
+    DATABASE_URL: stack.database_url,
+    // An embedded stack polls recorded vendors only.
+    INTEGRATION_MOCK_MODE: present['INTEGRATION_MOCK_MODE'] ?? 'true',
+    ...(isNamed(present['REDIS_URL'], stack.redis_url ?? '') ? {} : redis),
+    ...(isNamed(present['TEMPORAL_ADDRESS'], stack.temporal_address) ? {} : temporal),
+  };
+}
+
+/** Whether the environment names another service than the stack's. */
+function isNamed(given: string | undefined, ofStack: string): boolean {
+  return given !== undefined && given !== ofStack;
 }
 
 function masterKeysOf(environment: Environment, stack: StackFile | null): MasterKeys | null {

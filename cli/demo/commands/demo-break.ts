@@ -28,8 +28,7 @@ export const demoBreak: Command = {
     const brand = requireFlag(context, 'brand', plantFields.brand);
     const until = readEnd(context);
     const config = context.config();
-    // An embedded stack polls recorded vendors only.
-    if (config.stack === null) requireMockMode(config);
+    requireMockMode(config);
     const plants = await withDatabase(config, async (db) => {
       await setDemoOutage(db, brand, until);
       return listPlants(db, { brand });
