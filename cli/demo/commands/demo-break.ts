@@ -7,7 +7,7 @@ import { counted } from '../../../domain/wording.ts';
 import { requireMockMode } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { outagesReadEveryMs } from '../../../activities/plants/demo-outages.ts';
-import { noPositionals, readFlag, requireFlag } from '../../arguments.ts';
+import { durationMs, noPositionals, readFlag, requireFlag } from '../../arguments.ts';
 import { type Command, type CommandContext, usageError } from '../../command.ts';
 import { tellLoopsOf, toldNote } from '../../commands/plants/tell-loops.ts';
 import { FieldProblem, plantFields } from '../../plant-fields.ts';
@@ -15,7 +15,6 @@ import { print, visibleText } from '../../render.ts';
 
 const lastsMsDefault = 3 * 60_000;
 const lastsMsMax = 3_600_000;
-const unitMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
 /** `heliograph demo break`: a recorded vendor answers 503 for a while, and all its plants are polled at once. */
 export const demoBreak: Command = {
@@ -52,9 +51,8 @@ function readEnd(context: CommandContext): Date | null {
 }
 
 function readDuration(text: string): number {
-  const [, value, unit] = /^(\d{1,4})([smh])$/.exec(text) ?? [];
-  const lastsMs = Number(value) * (unitMs[unit as keyof typeof unitMs] ?? NaN);
-  if (!(lastsMs > 0 && lastsMs <= lastsMsMax))
+  const lastsMs = durationMs(text);
+  if (lastsMs === null || lastsMs > lastsMsMax)
     throw new FieldProblem(`must be a time up to 1h, such as 90s or 3m, not ${visibleText(text)}`);
   return lastsMs;
 }
