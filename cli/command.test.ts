@@ -50,6 +50,8 @@ describe('a command line', () => {
     const { code, stdout } = await runTestCommand(['plants', 'poll', '--help']);
     expect(code).toBe(0);
     expect(stdout).toContain('usage: heliograph plants poll ID|');
+    expect(stdout).toContain('brands: SOLIS, HUAWEI, GOODWE, Deye (DELE)\n');
+    expect((await runTestCommand(['audit', '--help'])).stdout).not.toContain('brands');
   });
 
   test("that names no command of a group is refused with the group's commands", async () => {

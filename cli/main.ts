@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-import { type CommandIo, parseCommand } from './command.ts';
+import { brandName, brands } from '../domain/plants/plant.ts';
+import { type Command, type CommandIo, parseCommand } from './command.ts';
 import { type CommandEntry, commands } from './commands/index.ts';
 import { CommandError, exitCodes } from '../environment/config.ts';
 import { guessSentence } from './nearest.ts';
@@ -18,9 +19,7 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
   try {
     const context = parseCommand(command, rest, io);
     if (context === 'HELP') {
-      io.stdout.write(
-        `${entry.summary}\nusage: ${`heliograph ${command.name} ${command.usage}`.trimEnd()}\n`,
-      );
+      io.stdout.write(helpOf(entry, command));
       return exitCodes.done;
     }
     return (await command.run(context)) ?? exitCodes.done;
@@ -92,6 +91,12 @@ function withoutCommand(words: readonly string[], flags: readonly string[], io: 
 function version(): string {
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
+}
+
+function helpOf({ summary }: CommandEntry, { name, usage, flags }: Command): string {
+  const call = `usage: ${`heliograph ${name} ${usage}`.trimEnd()}\n`;
+  const names = `brands: ${brands.map(brandName).join(', ')}\n`;
+  return `${summary}\n${call}${flags?.includes('brand') === true ? names : ''}`;
 }
 
 function overview(): string {

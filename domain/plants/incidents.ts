@@ -1,5 +1,5 @@
 import type { AlertType } from './facts.ts';
-import type { AdapterErrorType, Brand } from './plant.ts';
+import { type AdapterErrorType, type Brand, brandName } from './plant.ts';
 import { sinceText } from '../wording.ts';
 import { hourMs, minuteMs } from '../zone.ts';
 
@@ -249,5 +249,5 @@ export function incidentSentence(
   const since = sinceText(sinceMs, timezone, nowMs);
   return brand === null
     ? `Our side: no vendor answers since ${since}.`
-    : `${brand} not answering since ${since}.`;
+    : `${brandName(brand)} not answering since ${since}.`;
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { setDemoOutage } from '../../../db/plants/demo-outages.ts';
 import { listPlants } from '../../../db/plants/plants.ts';
-import type { Brand } from '../../../domain/plants/plant.ts';
+import { type Brand, brandName } from '../../../domain/plants/plant.ts';
 import { counted } from '../../../domain/wording.ts';
 import { requireMockMode } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
@@ -58,8 +58,9 @@ function readDuration(text: string): number {
 }
 
 function words(brand: Brand, until: Date | null, plants: number): string {
-  if (until === null) return `${brand} answers again; its ${counted(plants, 'plant')} are polled\n`;
-  return `${brand} answers 503 until ${until.toISOString()}, and its ${counted(plants, 'plant')} are polled now.
-An incident opens in about a minute: see \`heliograph plants list\` and the fleet's page. It closes one interval after ${brand} answers again.
+  if (until === null)
+    return `${brandName(brand)} answers again; its ${counted(plants, 'plant')} are polled\n`;
+  return `${brandName(brand)} answers 503 until ${until.toISOString()}, and its ${counted(plants, 'plant')} are polled now.
+An incident opens in about a minute: see \`heliograph plants list\` and the fleet's page. It closes one interval after ${brandName(brand)} answers again.
 `;
 }
