@@ -6,6 +6,7 @@ import { type CommandEntry, commands } from './commands/index.ts';
 import { CommandError, exitCodes } from '../environment/config.ts';
 import { guessSentence } from './nearest.ts';
 import { visibleText } from './render.ts';
+import { waitForStack } from './stack-wait.ts';
 
 /**
  * Runs one command line.
@@ -22,6 +23,7 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
       io.stdout.write(helpOf(entry, command));
       return exitCodes.done;
     }
+    if (entry.waitsForNothing !== true) await waitForStack(io, context.dataDir);
     return (await command.run(context)) ?? exitCodes.done;
   } catch (error) {
     if (error instanceof CommandError) {

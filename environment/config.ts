@@ -229,6 +229,8 @@ export type Environment = z.output<typeof environmentSchema>;
 
 /** The content of `.data/stack.json`, which describes a running embedded stack. */
 const stackFileSchema = z.object({
+  /** `ready`: the worker polls and the API listens. */
+  state: z.enum(['starting', 'ready']).default('ready'),
   temporal_address: z.string(),
   temporal_namespace: z.string().default('default'),
   temporal_ui: z.string().nullable(),
@@ -260,6 +262,36 @@ export function readStackFile(dataDir: string): StackFile | null {
       exitCodes.configuration,
       { cause },
     );
+  }
+}
+
+/** Whether the embedded stack in `dataDir` is being started, and a command in this environment would use it. */
+export function isStackStarting(env: NodeJS.ProcessEnv, dataDir: string): boolean {
+  const stack = readStackFile(dataDir);
+  const given = env['DATABASE_URL'] || env['DATABASE_URL_FILE'];
+  if (given && given !== stack?.database_url) return false;
+  if (stack !== null && isAlive(stack.pid)) return stack.state === 'starting';
+  // Before its servers run, a start has only claimed the folder. The file of one that was killed says nothing any more.
+  return isAlive(ownerOf(dataDir));
+}
+
+/** The process that has claimed a data folder, as `claimDataDir` writes it; NaN if there is none. */
+function ownerOf(dataDir: string): number {
+  try {
+    return Number.parseInt(readFileSync(join(dataDir, 'owner.pid'), 'utf8'), 10);
+  } catch {
+    return NaN;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!(pid > 0)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // The process of another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
