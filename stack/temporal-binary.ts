@@ -227,7 +227,8 @@ function reportProgress(log: (line: string) => void) {
   let packages: number | null = null;
   const timer = setInterval(() => {
     const seconds = Math.round((performance.now() - startedMs) / 1000);
-    const far = packages === null ? 'downloading sources' : `${compiled} of ${packages} packages compiled`;
+    const far =
+      packages === null ? 'downloading sources' : `${compiled} of ${packages} packages compiled`;
     log(`Temporal: still building, ${far}, ${seconds} s so far`);
   }, progressPauseMs);
   return {

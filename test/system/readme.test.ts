@@ -97,7 +97,7 @@ describe('the README', () => {
   });
 
   test('may be followed too early: a command says that the stack is starting', async () => {
-    await eventually('the start', () => said.includes('starting') || said.includes('migrated'));
+    await eventually('the start', async () => /starting|migrated/.test(said));
     const { status, stderr } = shell('npx heliograph plants poll solis-canal');
     expect(stderr).toMatch(/^heliograph: the stack in .*\.data is starting; waiting up to 20 s/);
     // The first start seeds for longer than that.
@@ -106,7 +106,7 @@ describe('the README', () => {
   });
 
   test('does what it says, in one shell', { timeout: 300_000 }, async () => {
-    const isReady = () => {
+    const isReady = async () => {
       if (started.exitCode !== null) throw new Error(`npm start ended:\n${said}`);
       return said.includes('Heliograph polls.');
     };
@@ -119,11 +119,14 @@ describe('the README', () => {
       `set -euo pipefail\n${[...typed, afterwards].join('\n')}`,
     );
     expect({ status, stderr }).toMatchObject({ status: 0 });
-    expect(stdout).toMatch(/^solis-canal: OK/m);
-    // What `pollNow` by Temporal's own program answers, and what REST does.
-    expect(stdout).toMatch(/"outcome": ?"OK"/);
-    expect(stdout).toMatch(/"outcome":"OK"|"outcome": "OK"/);
-    expect(stdout).toMatch(/1 day (would change; nothing was written|would)|of 1 day would change/);
+    expect(stdout).toMatch(/^solis-canal: OK in \d+ ms$/m);
+    expect(stdout).toContain('nothing is violated');
+    // Temporal's own program: the poll's outcome, and three signals.
+    expect(stdout).toMatch(/^ +Result .*outcome:OK plant_id:solis-canal/m);
+    expect(stdout.match(/Signal workflow succeeded/g)).toHaveLength(3);
+    // REST: the next slot, and the poll that it asked for.
+    expect(stdout).toMatch(/"plant_id": ?"solis-canal",[^}]*"outcome": ?"OK"/);
+    expect(stdout).toMatch(/^\d of 1 day would change; nothing was written$/m);
     expect(stdout).toMatch(/\nDELE\nGOODWE\nHUAWEI\nSOLIS\n$/);
   });
 });
