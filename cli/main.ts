@@ -95,10 +95,10 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-function helpOf({ summary }: CommandEntry, { name, usage, flags }: Command): string {
+function helpOf({ summary }: CommandEntry, { name, usage }: Command): string {
   const call = `usage: ${`heliograph ${name} ${usage}`.trimEnd()}\n`;
   const names = `brands: ${brands.map(brandName).join(', ')}\n`;
-  return `${summary}\n${call}${flags?.includes('brand') === true ? names : ''}`;
+  return `${summary}\n${call}${usage.includes('brand') ? names : ''}`;
 }
 
 function overview(): string {

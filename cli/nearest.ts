@@ -27,7 +27,7 @@ function nearest(words: readonly string[], names: readonly string[]): string[] {
 function wrongLetters(words: readonly string[], name: readonly string[]): number {
   const whole = name.map((part, index) => closeness(words[index] ?? '', part));
   const sum = whole.reduce((total, wrong) => total + wrong, 0);
-  // `heliograph import fleet.csv`: the group is missing.
+  // `import fleet.csv`: the group is missing.
   const withoutGroup =
     name.length > 1 ? 1 + closeness(words[0] ?? '', name.at(-1) ?? '') : Infinity;
   return Math.min(sum, withoutGroup);

@@ -96,7 +96,9 @@ describe('a command on an embedded stack', () => {
     writeStack(folder, { state: 'starting' });
     const { io, stderr } = createTestIo();
     const listed = runCommandLine(['plants', 'list', '--data', folder], io);
-    await expect.poll(() => stderr.text).toMatch(/is starting; waiting up to 20 s/);
+    await expect
+      .poll(() => stderr.text, { timeout: 20_000 })
+      .toMatch(/is starting; waiting up to 20 s/);
     rmSync(join(folder, 'stack.json'));
     expect(await listed).toBe(78);
     expect(stderr.text).toContain('DATABASE_URL is not set');

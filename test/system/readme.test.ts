@@ -111,6 +111,8 @@ describe('the README', () => {
       return said.includes('Heliograph polls.');
     };
     await eventually('npm start', isReady, 240_000);
+    const stack = readFileSync(join(clone, '.data/stack.json'), 'utf8');
+    expect(JSON.parse(stack)).toMatchObject({ state: 'ready' });
     // The shell has TEMPORAL_ADDRESS now, and nothing else of the stack.
     const yesterday = '$(date -d yesterday +%F)';
     const afterwards = `npx heliograph --data .data plants backfill solis-canal --from ${yesterday} --to ${yesterday} --dry-run
