@@ -1,3 +1,5 @@
+import { editDistance } from '../domain/nearest-word.ts';
+
 /** Guesses which command was meant by one that does not exist. */
 
 const guessesMax = 3;
@@ -37,22 +39,6 @@ function closeness(word: string, wanted: string): number {
   const distance = editDistance(word, wanted);
   const allowed = wanted.length <= 3 ? 1 : wanted.length <= 6 ? 2 : 3;
   return distance > allowed ? Infinity : distance;
-}
-
-/** Letters to add, drop, change, or swap with their neighbour. */
-function editDistance(one: string, other: string): number {
-  const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, column) => column)];
-  const at = (row: number, column: number): number => rows[row]?.[column] ?? Infinity;
-  for (let i = 1; i <= one.length; i += 1) {
-    rows.push([i]);
-    for (let j = 1; j <= other.length; j += 1) {
-      const change = one[i - 1] === other[j - 1] ? 0 : 1;
-      const swapped = i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1];
-      const best = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + change);
-      rows[i]?.push(swapped ? Math.min(best, at(i - 2, j - 2) + 1) : best);
-    }
-  }
-  return at(one.length, other.length);
 }
 
 /** "a", "a or b", "a, b or c". */
