@@ -5,6 +5,8 @@ export interface CommandEntry {
   name: string;
   /** One line for the overview. */
   summary: string;
+  /** It does not wait for an embedded stack that is being started: it belongs to that start, or needs none. */
+  waitsForNothing?: true;
   load(): Promise<Command>;
 }
 
@@ -12,22 +14,27 @@ export interface CommandEntry {
 const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
   start: {
     summary: 'bring up PostgreSQL, Redis and Temporal, the demo plants, the workers and the API',
+    waitsForNothing: true,
     load: async () => (await import('../demo/commands/start.ts')).start,
   },
   worker: {
     summary: 'run the workers: all queues, or those in WORKER_QUEUES',
+    waitsForNothing: true,
     load: async () => (await import('./system/worker.ts')).worker,
   },
   api: {
     summary: 'serve the REST API and the pages',
+    waitsForNothing: true,
     load: async () => (await import('./system/api.ts')).api,
   },
   migrate: {
     summary: 'bring the database to the newest schema',
+    waitsForNothing: true,
     load: async () => (await import('./system/migrate.ts')).migrate,
   },
   seed: {
     summary: "create the demo's twelve plants with their past, once, and generated ones",
+    waitsForNothing: true,
     load: async () => (await import('../demo/commands/seed.ts')).seed,
   },
   'plants list': {
@@ -112,6 +119,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
   },
   'adapters replay': {
     summary: 'show what an adapter makes of recorded answers',
+    waitsForNothing: true,
     load: async () => (await import('./plants/adapters-replay.ts')).adaptersReplay,
   },
   audit: {
@@ -136,6 +144,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
   },
   'histories replay': {
     summary: 'check before a deploy that this code replays exported histories',
+    waitsForNothing: true,
     load: async () => (await import('./system/histories-replay.ts')).historiesReplay,
   },
   'keys rotate': {

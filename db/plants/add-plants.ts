@@ -74,8 +74,7 @@ export async function addPlants(
       ...(await alreadyThere(trx, drafts)),
       ...(await wrongAccounts(trx, drafts)),
     ];
-    if (problems.length > 0)
-      return { added: null, problems: problems.toSorted((a, b) => a.index - b.index) };
+    if (problems.length > 0) return { added: null, problems: oncePerField(problems) };
     const added = await write(trx, drafts, addition, decision);
     isWritten = addition.dryRun !== true;
     return { added, problems: [] };
@@ -139,6 +138,16 @@ async function write(
   return { plants, newAccounts: [...newAccounts.keys()] };
 }
 
+/** In the order of the drafts. An earlier draft and the database may object to the same value: that is one problem. */
+function oncePerField(problems: readonly AddProblem[]): AddProblem[] {
+  const first = new Map<string, AddProblem>();
+  for (const problem of problems) {
+    const key = `${problem.index} ${problem.field}`;
+    if (!first.has(key)) first.set(key, problem);
+  }
+  return [...first.values()].toSorted((a, b) => a.index - b.index);
+}
+
 /** The problems of one field. @param problemOf what is wrong with a draft's field; null or undefined: nothing. */
 function problemsIn(
   drafts: readonly PlantDraft[],
@@ -194,7 +203,8 @@ function repeated(drafts: readonly PlantDraft[]): AddProblem[] {
     ),
     ...problemsIn(drafts, 'vendor_plant_id', (draft) => {
       const first = byVendor.get(vendorKey(draft));
-      return first === draft ? null : takenProblem(draft, first?.id);
+      // A line that stands there twice is told of once, by its id.
+      return first === draft || first?.id === draft.id ? null : takenProblem(draft, first?.id);
     }),
     ...problemsIn(drafts, 'account', (draft) =>
       accountProblem(draft, byAccount.get(draft.account)?.brand),

@@ -1,5 +1,5 @@
 import type { AlertType } from './facts.ts';
-import type { AdapterErrorType, Brand } from './plant.ts';
+import { type AdapterErrorType, type Brand, brandName } from './plant.ts';
 import { sinceText } from '../wording.ts';
 import { hourMs, minuteMs } from '../zone.ts';
 
@@ -290,13 +290,13 @@ export function incidentSentence(
   if (recoveringSinceMs === null && closedAtMs === null)
     return brand === null
       ? `Our side: no vendor answers since ${since}.`
-      : `${brand} not answering since ${since}.`;
+      : `${brandName(brand)} not answering since ${since}.`;
   const until = sinceText(recoveringSinceMs ?? closedAtMs ?? nowMs, timezone, nowMs);
   if (closedAtMs === null)
     return brand === null
       ? `Our side: vendors answer again since ${until}, after not answering since ${since}.`
-      : `${brand} answers again since ${until}, after not answering since ${since}.`;
+      : `${brandName(brand)} answers again since ${until}, after not answering since ${since}.`;
   return brand === null
     ? `Our side: no vendor answered from ${since} to ${until}.`
-    : `${brand} did not answer from ${since} to ${until}.`;
+    : `${brandName(brand)} did not answer from ${since} to ${until}.`;
 }

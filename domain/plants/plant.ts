@@ -4,6 +4,11 @@ export const brands = ['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'] as const;
 /** DELE is Deye (DeyeCloud). */
 export type Brand = (typeof brands)[number];
 
+/** The brand for people, who know DELE as Deye. */
+export function brandName(brand: Brand): string {
+  return brand === 'DELE' ? 'Deye (DELE)' : brand;
+}
+
 export const integrationStatuses = [
   'ACTIVE',
   'PAUSED_AUTH_ERROR',

@@ -3,6 +3,7 @@ import { html } from 'hono/html';
 
 import type { AlertView } from '../../../db/plants/alerts.ts';
 import type { AlertState } from '../../../domain/plants/facts.ts';
+import { brandName } from '../../../domain/plants/plant.ts';
 import { durationText } from '../../../domain/wording.ts';
 import {
   ackMenu,
@@ -96,7 +97,7 @@ function alertTable(alerts: readonly AlertView[], view: AlertsPage): Html {
       'c-name',
       (alert) =>
         html`<a href="${plantPath(alert.plant_id)}">${alert.plant_name}</a>
-          <small class="muted">${alert.brand}</small>`,
+          <small class="muted">${brandName(alert.brand)}</small>`,
     ),
     column(
       'alert',

@@ -1,7 +1,13 @@
 import { plantPath } from './paths.ts';
 import { html } from 'hono/html';
 
-import { type Brand, brands, type Status, statuses } from '../../../domain/plants/plant.ts';
+import {
+  type Brand,
+  brandName,
+  brands,
+  type Status,
+  statuses,
+} from '../../../domain/plants/plant.ts';
 import type { StripTick } from '../../../domain/plants/strip.ts';
 import { durationText } from '../../../domain/wording.ts';
 import { offsetText, type ReaderZone } from '../../../domain/zone.ts';
@@ -165,7 +171,12 @@ function counts({ query, counts: t }: FleetPage): Html {
 }
 
 function filters({ query, customers }: FleetPage): Html {
-  const select = (name: 'brand' | 'customer', label: string, values: readonly string[]): Html => {
+  const select = <Value extends string>(
+    name: 'brand' | 'customer',
+    label: string,
+    values: readonly Value[],
+    textOf: (value: Value) => string = String,
+  ): Html => {
     const option = (value: string, text: string): Html =>
       html`<option value="${value}" ${value === (query[name] ?? '') ? html`selected` : ''}>
         ${text}
@@ -173,7 +184,7 @@ function filters({ query, customers }: FleetPage): Html {
     return html`<label
       ><span class="sr">${label}</span
       ><select id="${name}" name="${name}">
-        ${option('', `All ${label.toLowerCase()}s`)}${values.map((value) => option(value, value))}
+        ${option('', `All ${label.toLowerCase()}s`)}${values.map((value) => option(value, textOf(value)))}
       </select></label
     >`;
   };
@@ -200,7 +211,7 @@ function filters({ query, customers }: FleetPage): Html {
         placeholder="Search"
         autocomplete="off"
     /></label>
-    ${select('brand', 'Brand', brands)}
+    ${select('brand', 'Brand', brands, brandName)}
     ${customers.length === 0 ? '' : select('customer', 'Customer', customers)}
     <noscript><button type="submit">Filter</button></noscript>
   </form>`;
@@ -289,7 +300,8 @@ function row(plant: FleetRow, { nowMs, zone, strips }: FleetPage): Html {
     </td>
     <th role="rowheader" scope="row" class="c-name">
       <a id="a-${plant.id}" href="${href}">${plant.name}</a
-      ><small class="muted">${plant.brand}</small>${plant.is_night === true ? moon() : ''}
+      ><small class="muted">${brandName(plant.brand)}</small
+      >${plant.is_night === true ? moon() : ''}
     </th>
     <td role="cell" class="c-why">
       <span class="why ${isHeld(plant, nowMs) ? 'whole' : ''}">${why(plant, nowMs, zone)}</span>

@@ -3,7 +3,7 @@ import { html } from 'hono/html';
 
 import type { PlantView } from '../../../db/plants/plants.ts';
 import type { PollLogRow } from '../../../db/plants/poll-logs.ts';
-import type { Outcome, Status } from '../../../domain/plants/plant.ts';
+import { brandName, type Outcome, type Status } from '../../../domain/plants/plant.ts';
 import type { LocalDate, ReaderZone } from '../../../domain/zone.ts';
 import { durationText, powerText } from '../../../domain/wording.ts';
 import { notPolledSince, plantSentence } from '../../../operations/plants/plant-view.ts';
@@ -69,7 +69,7 @@ export function plantContent(view: PlantPage): Html {
       <h1>
         ${plant.name} ${plant.is_night === true ? moon() : ''}
         <small
-          >${[plant.brand, kw === null ? null : `${decimal(kw, kw % 1 === 0 ? 0 : 1)} kWp`, plant.timezone, plant.customer_id].filter((part) => part !== null).join(' · ')}</small
+          >${[brandName(plant.brand), kw === null ? null : `${decimal(kw, kw % 1 === 0 ? 0 : 1)} kWp`, plant.timezone, plant.customer_id].filter((part) => part !== null).join(' · ')}</small
         >
       </h1>
       <div class="actions">

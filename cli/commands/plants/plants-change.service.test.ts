@@ -132,6 +132,33 @@ describe('plants pause and resume', () => {
     });
   });
 
+  test("stop until a date of each plant's own calendar", async () => {
+    const accountId = `zones-${counter}`;
+    const west = await cli.add({ accountId, timezone: 'America/New_York' });
+    const east = await cli.add({ accountId, timezone: 'Australia/Sydney' });
+    const args = ['plants', 'pause', '--account', accountId, '--yes', '--until', '2099-01-01'];
+    expect(await cli.run(args)).toMatchObject({
+      code: 0,
+      stdout: "2 plants paused until 2099-01-01 00:00 by the plant's clock\n",
+    });
+    const endOf = async (id: string) => (await cli.plantOf(id)).paused_until?.toISOString();
+    expect(await endOf(west)).toBe('2099-01-01T05:00:00.000Z');
+    expect(await endOf(east)).toBe('2098-12-31T13:00:00.000Z');
+    expect(await cli.run(['plants', 'pause', 'nobody', '--until', '2099-01-01'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('there is no plant nobody'),
+    });
+  });
+
+  test('stop for a time from now', async () => {
+    const id = await cli.add();
+    const beforeMs = Date.now();
+    expect((await cli.run(['plants', 'pause', id, '--until', '2h'])).code).toBe(0);
+    const untilMs = (await cli.plantOf(id)).paused_until?.getTime() ?? 0;
+    expect(untilMs - beforeMs).toBeGreaterThanOrEqual(7_200_000);
+    expect(untilMs - Date.now()).toBeLessThanOrEqual(7_200_000);
+  });
+
   test('leave a plant alone that waits for its documents, and say so', async () => {
     const id = await cli.add({ active: false });
     expect(await cli.run(['plants', 'resume', id])).toMatchObject({
@@ -177,7 +204,8 @@ describe('plants pause and resume', () => {
   test.each([
     ['has passed', '2020-01-01T00:00:00Z'],
     ['names no zone', '2099-01-01T00:00:00'],
-    ['is a date', '2099-01-01'],
+    ['is a date that has passed', '2020-01-01'],
+    ['is a date that no calendar has', '2099-02-30'],
   ])('are wrong calls where the time %s', async (_, until) => {
     expect((await cli.run(['plants', 'pause', 'x', '--until', until])).code).toBe(2);
   });
@@ -412,6 +440,21 @@ describe('alerts ack and silence', () => {
     expect(acked).toMatchObject([
       { id: alertId, ack_comment: 'on it', acked_by: expect.stringMatching(/^cli:/) },
     ]);
+  });
+
+  test("ack and silence last until a date of the plant's calendar", async () => {
+    const id = await cli.add({ timezone: 'Australia/Sydney' });
+    const alertId = await openAlert(id);
+    const at = '2098-12-31T13:00:00.000Z';
+    const ack = ['alerts', 'ack', `${alertId}`, '--comment', 'on it', '--until', '2099-01-01'];
+    expect(await cli.run(ack)).toMatchObject({
+      code: 0,
+      stdout: `alert ${alertId} of ${id} acknowledged until 2099-01-01 00:00 by the plant's clock\n`,
+    });
+    const acked = await cli.json(['alerts', 'list', '--plant', id, '--state', 'acked']);
+    expect(acked).toMatchObject([{ id: alertId, acked_until: at }]);
+    expect((await cli.run(['alerts', 'silence', id, '--until', '2099-01-01'])).code).toBe(0);
+    expect((await cli.plantOf(id)).alerts_silenced_until?.toISOString()).toBe(at);
   });
 
   test('silence lasts until its time, and --off ends it', async () => {

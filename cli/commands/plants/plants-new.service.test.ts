@@ -172,6 +172,28 @@ describe('plants import', () => {
     expect(await counts()).toEqual(before);
   });
 
+  test.each([
+    ['in a dry run', ['--dry-run']],
+    ['without one', []],
+  ])('tells an error once, also if the file and the database both object, %s', async (_, flags) => {
+    const there = await cli.plantOf(await cli.add());
+    const account = there.vendor_account_id;
+    const path = file(
+      row(1).replace(`import-${counter}`, account),
+      row(2).replace(`import-${counter}`, account).replace('SOLIS', 'HUAWEI'),
+      row(3).replace(`imp-${counter}-3`, there.id),
+      row(3).replace(`imp-${counter}-3`, there.id),
+    );
+    const { code, stdout, stderr } = await cli.run(['plants', 'import', path, ...flags]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.trim().split('\n')).toEqual([
+      `line 3: account ${account} is an account of SOLIS, not of HUAWEI`,
+      `line 4: id ${there.id} is there already`,
+      `line 5: id ${there.id} stands here a second time`,
+      'heliograph: 3 errors: nothing was added',
+    ]);
+  });
+
   test('takes more plants than one statement has parameters for', async () => {
     const rows = Array.from(
       { length: 6_000 },

@@ -13,6 +13,7 @@ import {
   silenceSentence,
   statusWords,
 } from '../../../operations/plants/plant-view.ts';
+import { brandName } from '../../../domain/plants/plant.ts';
 import { type PlantDetail, readPlant } from '../../../operations/plants/read-plant.ts';
 import { onePositional, readZone } from '../../arguments.ts';
 import type { Command, CommandIo } from '../../command.ts';
@@ -100,7 +101,7 @@ function plantFacts(shown: PlantDetail, zone: ReaderZone): Fact[] {
       : `, next at ${secondsCell(nextSlotAt, timezone)} (in ${durationText(nextSlotAt.getTime() - nowMs)})`;
   const seen = `${timeCell(plant.last_seen_at, timezone)} (${plant.last_seen_source ?? ''})`;
   return [
-    ['brand', `${plant.brand}, vendor's id ${plant.vendor_plant_id}`],
+    ['brand', `${brandName(plant.brand)}, vendor's id ${plant.vendor_plant_id}`],
     ['account', `${account.id}${account.has_credentials ? '' : ' (no credentials yet)'}`],
     ['customer', plant.customer_id ?? nothing],
     ['place', `${plant.timezone}${place}`],

@@ -13,6 +13,7 @@ import { type CommandContext, type CommandIo, usageError } from '../../command.t
 import { terminalDecider } from '../../decider.ts';
 import { print } from '../../render.ts';
 import type { Selection } from '../../selection.ts';
+import type { Until } from '../../until.ts';
 import { failureOf } from './refusals.ts';
 import { tellLoopsOf, toldNote } from './tell-loops.ts';
 
@@ -89,6 +90,32 @@ export async function decideForSelected(
     () => `${text(who, decided)}\n`,
   );
   context.io.stderr.write(toldNote(told));
+}
+
+/**
+ * Carries out a decision that ends at `--until`, which may be another instant in each plant's zone.
+ *
+ * @throws CommandError 2 if it has passed in one of the zones; then nothing is decided.
+ */
+export async function decideUntil(
+  { db }: Act,
+  plantIds: readonly string[],
+  until: Until | null,
+  decide: (plantIds: readonly string[], until: Date | null) => Promise<Decided>,
+): Promise<Decided> {
+  if (until === null || until.instant !== null) return decide(plantIds, until?.instant ?? null);
+  const plants = await listPlants(db, { ids: plantIds });
+  const zones = new Map(plants.map(({ id, timezone }) => [id, timezone]));
+  // What is decided about an unknown plant is refused in any zone.
+  const byZone = Map.groupBy(plantIds, (id) => zones.get(id) ?? 'UTC');
+  const ends = [...byZone].map(([zone, ids]) => ({ ids, at: until.in(zone) }));
+  const all: Decided = { plantIds: [], refused: [] };
+  for (const { ids, at } of ends) {
+    const decided = await decide(ids, at);
+    all.plantIds.push(...decided.plantIds);
+    all.refused.push(...decided.refused);
+  }
+  return all;
 }
 
 /** The person at this terminal acts on any plant, now. */

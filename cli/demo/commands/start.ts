@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { migrateToLatest } from '../../../db/migrate.ts';
@@ -140,6 +140,7 @@ function writeStackFile(
   apiUrl: string | null,
 ): void {
   const file: StackFile = {
+    state: apiUrl === null ? 'starting' : 'ready',
     temporal_address: stack.temporalAddress,
     temporal_namespace: stack.temporalNamespace,
     temporal_ui: stack.temporalUiUrl,
@@ -151,7 +152,10 @@ function writeStackFile(
     jwt_key_file: keyFiles.jwt,
     api_url: apiUrl,
   };
-  writeFileSync(stackFilePath(dataDir), `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
+  // Commands that wait for the start read the file all the time, and must not see half of it.
+  const unfinished = `${stackFilePath(dataDir)}.new`;
+  writeFileSync(unfinished, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
+  renameSync(unfinished, stackFilePath(dataDir));
 }
 
 async function childEnvironment(
