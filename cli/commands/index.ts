@@ -94,6 +94,10 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     summary: 'list people who may sign in',
     load: async () => (await import('./people/users-list.ts')).usersList,
   },
+  'users set': {
+    summary: "change somebody's role or customer",
+    load: async () => (await import('./people/users-set.ts')).usersSet,
+  },
   'users reset': {
     summary: 'give somebody a new password; all their sessions end',
     load: async () => (await import('./people/users-reset.ts')).usersReset,

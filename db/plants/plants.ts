@@ -231,6 +231,13 @@ export async function listPlants(
   return rows.map((row) => ({ ...row, is_night: isNight(row, nowMs) }));
 }
 
+/** Every customer who has a plant, in the order of their names. */
+export async function listCustomers(db: Db): Promise<string[]> {
+  const rows = await query(db)<{ customer_id: string }>`
+    select distinct customer_id from plants where customer_id is not null order by customer_id`;
+  return rows.map(({ customer_id }) => customer_id);
+}
+
 /** Which columns of people a command may set; undefined leaves one as it is. */
 export interface PlantSettings {
   name?: string;
