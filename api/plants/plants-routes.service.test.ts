@@ -232,6 +232,30 @@ describe('a plant', () => {
     ]);
   });
 
+  test('is made with values that look wrong, with warnings that its page shows too', async () => {
+    const body = {
+      id: 'odd',
+      name: 'Odd',
+      brand: 'SOLIS',
+      vendor_account_id: 'odd-account',
+      vendor_plant_id: '1300000000000000778',
+      timezone: 'Europe/Zurich',
+      latitude: 47.4,
+      longitude: 107,
+      installed_capacity_kw: 0.01,
+    };
+    const made = await ask(admin, 'POST', '/plants', body);
+    expect(made.status).toBe(201);
+    expect(made.body.warnings).toEqual([
+      { path: 'longitude', message: expect.stringContaining('far outside of the zone') },
+      { path: 'installed_capacity_kw', message: 'is 0.01, less than two panels: is it in MW?' },
+    ]);
+    const page = await api.ask(admin, 'GET', '/plants/odd', undefined, { accept: 'text/html' });
+    expect(await page.text()).toContain('longitude is 107, far outside of the zone Europe/Zurich');
+    const right = { longitude: 8.5, installed_capacity_kw: 10 };
+    expect((await ask(admin, 'PATCH', '/plants/odd', right)).body.warnings).toEqual([]);
+  });
+
   test('is not made with a zone, brand, interval or place that cannot be', async () => {
     const good = {
       id: 'new',

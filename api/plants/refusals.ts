@@ -18,6 +18,8 @@ const apiFields: Partial<Record<PlantField, string>> = {
   status: 'integration_status',
 };
 
+export const apiField = (field: PlantField): string => apiFields[field] ?? field;
+
 /** Returns the result of an action. Throws Problem if the action was refused. */
 export function orProblem<Done extends object>(result: Done | Refusal): Done {
   if ('refusal' in result) throw problemOf(result);
@@ -86,7 +88,7 @@ function notAdded(problems: readonly AddProblem[]): Problem {
   const isInvalid = problems.every(({ field }) => ['timezone', 'status_profile'].includes(field));
   return wrongFields(
     isInvalid ? 'invalid-request' : 'conflict',
-    problems.map(({ field, problem }) => ({ path: apiFields[field] ?? field, message: problem })),
+    problems.map(({ field, problem }) => ({ path: apiField(field), message: problem })),
   );
 }
 

@@ -211,6 +211,9 @@ export const plantDetailSchema = z
     alerts: z.array(alertSchema),
     last_polls: z.array(pollSchema),
     days: z.array(daySchema).openapi({ description: 'today and the 6 days before, newest first' }),
+    warnings: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .openapi({ description: 'settings that are possible and look wrong; each may be true' }),
     workflow_id: z.string(),
     workflow_url: z.string().nullable(),
   })

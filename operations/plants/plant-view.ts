@@ -1,6 +1,8 @@
 import type { PlantView } from '../../db/plants/plants.ts';
 import type { StoredDay } from '../../db/plants/snapshots.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
+import type { PlantDraft } from '../../domain/plants/plant-draft.ts';
+import { type PlantWarning, plantWarnings } from '../../domain/plants/plausible.ts';
 import { statusSentence } from '../../domain/plants/status.ts';
 import { sinceText } from '../../domain/wording.ts';
 import type { ReaderZone } from '../../domain/zone.ts';
@@ -97,6 +99,36 @@ export function heldJson(held: Held) {
     alerts_silenced_by: held.alerts_silenced_by,
     alerts_silence_reason: held.alerts_silence_reason,
   };
+}
+
+/** What looks wrong in the settings of a plant; each may be true. */
+export function settingWarnings(
+  plant: Pick<
+    PlantView,
+    'brand' | 'timezone' | 'latitude' | 'longitude' | 'installed_capacity_kw' | 'poll_interval_s'
+  >,
+): PlantWarning[] {
+  const { brand, timezone, latitude, longitude } = plant;
+  return plantWarnings({
+    brand,
+    timezone,
+    latitude,
+    longitude,
+    capacityKw: plant.installed_capacity_kw,
+    intervalS: plant.poll_interval_s,
+  });
+}
+
+/** The same of new plants. @param intervalS of a draft that names none. */
+export function draftWarnings(
+  drafts: readonly PlantDraft[],
+  intervalS: number,
+): (PlantWarning & { index: number })[] {
+  return drafts.flatMap((draft, index) => {
+    const { capacity_kw: capacityKw, interval } = draft;
+    const warnings = plantWarnings({ ...draft, capacityKw, intervalS: interval ?? intervalS });
+    return warnings.map((warning) => ({ index, ...warning }));
+  });
 }
 
 /** A plant as JSON: snake_case, instants as ISO 8601. Only the fields named here are shown. */

@@ -7,11 +7,13 @@ import { findPlantIn, listPlants, type PlantRow, type PlantView } from '../../db
 import { listPollLogs, type PollLogRow } from '../../db/plants/poll-logs.ts';
 import { findDays, type StoredDay } from '../../db/plants/snapshots.ts';
 import type { PlantScope } from '../../db/scope.ts';
+import type { PlantWarning } from '../../domain/plants/plausible.ts';
 import { nextClosing } from '../../domain/plants/closing.ts';
 import { nextSlotAfter } from '../../domain/slots.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { workflowLink } from '../links.ts';
+import { settingWarnings } from './plant-view.ts';
 
 /** Reads one plant for a person: its page, its JSON and `plants show` all show these values. */
 
@@ -34,6 +36,8 @@ export interface PlantDetail {
   polls: PollLogRow[];
   /** Today and earlier days, newest first; a day without a row is absent. */
   days: StoredDay[];
+  /** What looks wrong in its settings. */
+  warnings: PlantWarning[];
   workflowId: string;
   /** The page of its loop in the Temporal Web UI; null: no Web UI is known. */
   workflowUrl: string | null;
@@ -87,6 +91,7 @@ export async function readPlant(
     alerts,
     polls,
     days: days.toReversed(),
+    warnings: settingWarnings(plant),
     workflowId,
     workflowUrl: workflowLink(temporal.webUiUrl, temporal.namespace, workflowId),
   };

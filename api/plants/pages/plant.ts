@@ -76,7 +76,7 @@ export function plantContent(view: PlantPage): Html {
         ${view.mayAct ? actions(view) : ''}${view.workflowUrl === null || !view.mayAct ? '' : html`<a href="${view.workflowUrl}" rel="noreferrer">Temporal ↗</a>`}
       </div>
     </div>
-    ${pollAnswer('')} ${standing(view)}
+    ${pollAnswer('')} ${standing(view)} ${warningList(view)}
     <div class="columns">
       <section aria-labelledby="h-power">
         <h2 id="h-power">Power today over yesterday <small>kW, plant time</small></h2>
@@ -209,6 +209,14 @@ function standing({ plant, nextSlotAt, nowMs, zone }: PlantPage): Html {
     <span>${words}</span><span class="muted">night rule ${plant.status_profile}</span
     ><span class="right">${age}${next}</span>
   </div>`;
+}
+
+/** Settings that look wrong, for those who can correct them. */
+function warningList({ warnings, mayAct }: PlantPage): Html {
+  if (warnings.length === 0 || !mayAct) return html``;
+  return html`<ul class="warnings" aria-label="Check its settings">
+    ${warnings.map(({ field, warning }) => html`<li>Check its settings: ${field.replaceAll('_', ' ')} ${warning}</li>`)}
+  </ul>`;
 }
 
 function powerChart({ power, plant }: PlantPage): Html {

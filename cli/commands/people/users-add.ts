@@ -47,6 +47,6 @@ export const usersAdd: Command = {
       },
       () => `${email} added as ${role}\n${line}`,
     );
-    if (warning !== null) context.io.stderr.write(`warning: ${warning}\n`);
+    if (warning !== null && !context.json) context.io.stderr.write(`warning: ${warning}\n`);
   },
 };

@@ -39,6 +39,6 @@ export const usersSet: Command = {
       { email, role, customer_id: customerId, warnings: warning === null ? [] : [warning] },
       () => `${email} is ${role}${customerId === null ? '' : ` of customer ${customerId}`}\n`,
     );
-    if (warning !== null) context.io.stderr.write(`warning: ${warning}\n`);
+    if (warning !== null && !context.json) context.io.stderr.write(`warning: ${warning}\n`);
   },
 };

@@ -1,6 +1,8 @@
 import type { PlantSettings } from '../../../db/plants/plants.ts';
+import type { PlantField } from '../../../domain/plants/plant-draft.ts';
 import { counted } from '../../../domain/wording.ts';
 import { changeSettings } from '../../../operations/plants/actions.ts';
+import { settingWarnings } from '../../../operations/plants/plant-view.ts';
 import { readFlag } from '../../arguments.ts';
 import { type Command, type CommandContext, usageError } from '../../command.ts';
 import { plantFields } from '../../plant-fields.ts';
@@ -34,6 +36,10 @@ export const plantsSet: Command = {
     await decideForSelected(context, selection, {
       done: 'set',
       decide: (act, ids) => changeSettings(act, ids, change),
+      warn: (plant) =>
+        settingWarnings(plant).filter(({ field }) =>
+          judgedBy[field]?.some((setting) => setting in change.settings),
+        ),
       text(who, { refused: { length: paused } }) {
         if (selection.plantId !== null) return `set ${who}`;
         const others = `; ${counted(paused, 'plant is', 'plants are')} paused and stayed as ${paused === 1 ? 'it is' : 'they are'}`;
@@ -41,6 +47,16 @@ export const plantsSet: Command = {
       },
     });
   },
+};
+
+const place = ['latitude', 'longitude', 'timezone'] as const;
+
+/** The settings whose change calls for a warning about a field. */
+const judgedBy: Partial<Record<PlantField, readonly (keyof PlantSettings)[]>> = {
+  latitude: place,
+  longitude: place,
+  capacity_kw: ['installed_capacity_kw'],
+  interval: ['poll_interval_s'],
 };
 
 /** Values that no two plants share: setting them for many plants is a mistake. */

@@ -29,6 +29,7 @@ import {
 import { unknownPlant } from '../../selection.ts';
 import { type Fact, factsText, indented, right, section, tableText } from '../../table.ts';
 import { alertsTable } from './alerts-list.ts';
+import { warningLines } from './warnings.ts';
 
 /** `heliograph plants show ID`: shows everything known about one plant. */
 export const plantsShow: Command = {
@@ -60,6 +61,7 @@ function shownJson(shown: PlantDetail): object {
     alerts: shown.alerts,
     last_polls: shown.polls,
     days: shown.days.map(dayJson),
+    warnings: shown.warnings,
     workflow_id: shown.workflowId,
     workflow_url: shown.workflowUrl,
   };
@@ -72,6 +74,9 @@ function shownText(shown: PlantDetail, zone: ReaderZone, io: CommandIo): string 
   return [
     `${heading}\n${status}  ${visibleText(plantSentence(plant, nowMs, zone))}\n`,
     indented(factsText(plantFacts(shown, zone))),
+    ...(shown.warnings.length === 0
+      ? []
+      : [section('Check its settings', `${warningLines(shown.warnings).join('\n')}\n`)]),
     section(
       'Active alerts',
       shown.alerts.length === 0
