@@ -16,6 +16,12 @@ import {
   type SettingsChange,
   silence,
 } from '../../operations/plants/actions.ts';
+import {
+  correctVendorPlant,
+  movePlant,
+  purgePlant,
+  removePlants,
+} from '../../operations/plants/correct.ts';
 import { tellLoops } from '../../operations/plants/tell-loops.ts';
 import { fleetScheduleId } from '../../workflows/messages.ts';
 import type { PollAnswer } from '../../workflows/plants/messages.ts';
@@ -53,14 +59,18 @@ export function createActions(
     deps.seal(accountId, checkCredentials(deps, brand, credentials));
 
   /** Tells the loop of a decision. The decision stands even if that fails: the loop reads it within a minute. */
-  async function tell(plantId: string) {
+  async function tell(plantId: string, options: { pollNow?: boolean } = {}) {
     fleet.invalidate();
-    return { loop_told: (await tellLoops(temporal, [plantId])).told === 1 };
+    return { loop_told: (await tellLoops(temporal, [plantId], options)).told === 1 };
   }
 
-  async function decided(plantId: string, { refused }: Decided) {
+  async function decided(
+    plantId: string,
+    { refused }: Decided,
+    options: { pollNow?: boolean } = {},
+  ) {
     if (refused[0] !== undefined) throw problemOf(refused[0]);
-    return tell(plantId);
+    return tell(plantId, options);
   }
 
   return {
@@ -79,6 +89,31 @@ export function createActions(
 
     async change(acting: Acting, plantId: string, change: SettingsChange) {
       return decided(plantId, await changeSettings(act(acting), [plantId], change));
+    },
+
+    /** For a plant that never answered. Its loop polls at once. */
+    async correctVendorPlant(
+      acting: Acting,
+      plantId: string,
+      change: Parameters<typeof correctVendorPlant>[2],
+    ) {
+      const corrected = await correctVendorPlant(act(acting), plantId, change);
+      return decided(plantId, corrected, { pollNow: true });
+    },
+
+    async move(acting: Acting, plantId: string, accountId: string) {
+      const moved = await movePlant(act(acting), plantId, accountId);
+      return decided(plantId, moved, { pollNow: true });
+    },
+
+    async remove(acting: Acting, plantId: string) {
+      return decided(plantId, await removePlants(act(acting), [plantId]));
+    },
+
+    /** Deletes what is kept of a removed plant. */
+    async purge(acting: Acting, plantId: string) {
+      const { ledgerRows } = orProblem(await purgePlant(act(acting), plantId));
+      return { ledger_rows: ledgerRows };
     },
 
     async ack(acting: Acting, alertId: number, ack: Parameters<typeof acknowledge>[2]) {

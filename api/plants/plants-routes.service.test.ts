@@ -308,6 +308,44 @@ describe('a plant', () => {
     expect((await ask(admin, 'PATCH', '/plants/a', {})).status).toBe(422);
   });
 
+  test('is corrected while it never answered, and moved to another account', async () => {
+    await add('a');
+    const correct = (body: object) => ask(admin, 'PATCH', '/plants/a', body);
+    expect((await correct({ vendor_plant_id: 'right' })).body).toMatchObject({
+      vendor_plant_id: 'right',
+    });
+    expect((await correct({ vendor_plant_id: 'x', name: 'Y' })).status).toBe(422);
+    await ask(admin, 'POST', '/plants/a/move', { vendor_account_id: 'elsewhere' });
+    expect((await ask(admin, 'GET', '/plants/a')).body.account).toMatchObject({ id: 'elsewhere' });
+    await api.db
+      .updateTable('plants')
+      .set({ last_seen_at: new Date(), last_seen_source: 'VENDOR' })
+      .execute();
+    expect((await correct({ vendor_plant_id: 'wrong' })).status).toBe(409);
+  });
+
+  test('that is removed leaves the fleet, answers by its id, and is purged later', async () => {
+    await add('a');
+    expect((await ask(operator, 'DELETE', '/plants/a')).status).toBe(403);
+    expect((await ask(admin, 'POST', '/plants/a/purge')).status).toBe(409);
+    expect((await ask(admin, 'DELETE', '/plants/a')).status).toBe(200);
+    expect((await ask(admin, 'DELETE', '/plants/a')).status).toBe(409);
+    const fleet = (await ask(operator, 'GET', '/plants')).body;
+    expect(fleet).toMatchObject({ plants: [], totals: { plants: 0, active: 0 } });
+    expect((await ask(operator, 'GET', '/plants/a')).body).toMatchObject({
+      removed_at: expect.any(String),
+      status_sentence: expect.stringContaining('nothing polls it'),
+    });
+    expect((await ask(operator, 'GET', '/plants/a/polls')).status).toBe(200);
+    expect((await ask(operator, 'POST', '/plants/a/resume')).status).toBe(409);
+    const page = await api.ask(admin, 'GET', '/plants/a', undefined, { accept: 'text/html' });
+    const text = await page.text();
+    expect(text).toContain('nothing polls it');
+    expect(text).not.toContain('/plants/a/pause');
+    expect((await ask(admin, 'POST', '/plants/a/purge')).body).toEqual({ ledger_rows: 0 });
+    expect((await ask(operator, 'GET', '/plants/a')).status).toBe(404);
+  });
+
   test('that waited for its documents becomes ACTIVE; a paused one does not by that', async () => {
     await add('a', { integration_status: 'PENDING_DOCS' });
     const activate = () => ask(admin, 'PATCH', '/plants/a', { integration_status: 'ACTIVE' });

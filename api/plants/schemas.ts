@@ -66,6 +66,9 @@ export const fleetRowSchema = z
     poll_interval_s: z.int(),
     status_profile: z.enum(statusProfiles),
     ...heldSchema,
+    removed_at: nullableInstant.openapi({
+      description: 'lists leave removed plants out; what is known of one is kept for a while',
+    }),
     activated_at: nullableInstant,
     status: statusSchema,
     status_reason: z.string().openapi({ example: 'SEEN_RECENTLY' }),

@@ -54,6 +54,14 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     summary: 'change interval, name, zone, place or capacity',
     load: async () => (await import('./plants/plants-set.ts')).plantsSet,
   },
+  'plants move': {
+    summary: 'let a plant log in by another account',
+    load: async () => (await import('./plants/plants-move.ts')).plantsMove,
+  },
+  'plants remove': {
+    summary: 'remove a wrong plant; its ledger is kept for a while',
+    load: async () => (await import('./plants/plants-remove.ts')).plantsRemove,
+  },
   'plants add': {
     summary: 'add one plant',
     load: async () => (await import('./plants/plants-add.ts')).plantsAdd,

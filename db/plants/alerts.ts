@@ -195,6 +195,8 @@ function alertQuery(db: Db, filter: AlertFilter) {
     .orderBy(alertOrder);
   if (filter.id !== undefined) alerts = alerts.where('a.id', '=', filter.id);
   if (filter.plantId !== undefined) alerts = alerts.where('a.plant_id', '=', filter.plantId);
+  // Alerts of a removed plant are shown to who asks for them.
+  else if (filter.id === undefined) alerts = alerts.where('p.removed_at', 'is', null);
   if (filter.brand !== undefined) alerts = alerts.where('p.brand', '=', filter.brand);
   if (filter.customerId != null) alerts = alerts.where('p.customer_id', '=', filter.customerId);
   if (filter.severity !== undefined) alerts = alerts.where('a.severity', '=', filter.severity);

@@ -83,6 +83,7 @@ export interface PlantTables {
     last_slot: Date | null;
     last_poll: NullableJson<BookedPoll>;
     devices: NullableJson<DeviceFacts[]>;
+    removed_at: Date | null;
   };
   plant_periods: {
     plant_id: string;

@@ -3,6 +3,7 @@ import type { StoredDay } from '../../db/plants/snapshots.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
 import type { PlantDraft } from '../../domain/plants/plant-draft.ts';
 import { type PlantWarning, plantWarnings } from '../../domain/plants/plausible.ts';
+import { removedSentence } from '../../domain/plants/removal.ts';
 import { statusSentence } from '../../domain/plants/status.ts';
 import { sinceText } from '../../domain/wording.ts';
 import type { ReaderZone } from '../../domain/zone.ts';
@@ -49,6 +50,8 @@ function quoted(reason: string | null): string {
 
 /** The reason of the plant's status in sentences, with the pause and the silence that people ordered. */
 export function plantSentence(plant: PlantView, nowMs: number, zone: ReaderZone = null): string {
+  if (plant.removed_at !== null)
+    return removedSentence(plant.removed_at.getTime(), zone ?? plant.timezone);
   const sentences = [
     incidentOf(plant, nowMs, zone),
     pauseSentence(plant, nowMs, zone) ?? reasonSentence(plant, nowMs, zone),
@@ -148,6 +151,7 @@ export function plantJson(plant: PlantView, nowMs: number) {
     status_profile: plant.status_profile,
     integration_status: plant.integration_status,
     ...heldJson(plant),
+    removed_at: plant.removed_at?.toISOString() ?? null,
     activated_at: plant.activated_at?.toISOString() ?? null,
     status: plant.status,
     status_reason: plant.status_reason,

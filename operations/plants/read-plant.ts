@@ -53,7 +53,7 @@ export interface PlantPast {
 
 const shortPast: PlantPast = { polls: 10, withClosings: false, days: 7 };
 
-/** @returns undefined for a plant that is unknown or outside of the scope. */
+/** @returns undefined for a plant that is unknown or outside of the scope; a removed one until it is purged. */
 export async function readPlant(
   db: Db,
   plantId: string,
@@ -66,7 +66,7 @@ export async function readPlant(
   },
 ): Promise<PlantDetail | undefined> {
   const { scope, nowMs, temporal, past = shortPast } = ask;
-  const [plant] = await listPlants(db, { ids: [plantId] }, scope);
+  const [plant] = await listPlants(db, { ids: [plantId], removed: 'TOO' }, scope);
   if (plant === undefined) return undefined;
   const today = localDateAt(nowMs, plant.timezone);
   const accountId = plant.vendor_account_id;

@@ -57,8 +57,10 @@ export interface PowerDays {
 export interface PlantPage extends PlantDetail {
   power: PowerDays;
   energy: readonly DayEnergy[];
+  /** Nobody acts on a removed plant. */
   mayAct: boolean;
   zone: ReaderZone;
+  mayRemove: boolean;
 }
 
 export function plantContent(view: PlantPage): Html {
@@ -102,7 +104,7 @@ export function plantContent(view: PlantPage): Html {
     ${view.devices.length < 2 ? '' : devices(view)}`;
 }
 
-function actions({ plant, nowMs }: PlantPage): Html {
+function actions({ plant, mayRemove, nowMs }: PlantPage): Html {
   const pausedWhy = whyNotPolled(plant);
   const poll = `${plantPath(plant.id)}/poll`;
   const pollButton =
@@ -125,7 +127,7 @@ function actions({ plant, nowMs }: PlantPage): Html {
       ${pollButton}
     </form>
     ${plant.integration_status === 'ACTIVE' ? pauseMenu(plant) : plant.integration_status === 'PENDING_DOCS' ? '' : resumeForm(plant)}
-    ${silenceMenu(plant, nowMs)}`;
+    ${silenceMenu(plant, nowMs)}${mayRemove ? removeMenu(plant) : ''}`;
 }
 
 /** Why the plant is not polled, and what to do; null while it is polled. */
@@ -175,6 +177,16 @@ function silenceMenu(plant: PlantView, nowMs: number): Html {
   return html`<details class="menu button-menu" id="silence">
     <summary>Silence</summary>
     ${sheetForm(action, fields, 'Silence alerts')}
+  </details>`;
+}
+
+function removeMenu({ id }: PlantView): Html {
+  const fields = html`<p class="muted">
+    Nothing polls it any more, and lists and totals leave it out. Its ledger and its days are kept.
+  </p>`;
+  return html`<details class="menu button-menu" id="remove">
+    <summary>Remove</summary>
+    ${sheetForm(`${plantPath(id)}/remove`, fields, 'Remove this plant')}
   </details>`;
 }
 

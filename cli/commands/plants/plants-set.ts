@@ -2,10 +2,12 @@ import type { PlantSettings } from '../../../db/plants/plants.ts';
 import type { PlantField } from '../../../domain/plants/plant-draft.ts';
 import { counted } from '../../../domain/wording.ts';
 import { changeSettings } from '../../../operations/plants/actions.ts';
+import { correctVendorPlant } from '../../../operations/plants/correct.ts';
 import { settingWarnings } from '../../../operations/plants/plant-view.ts';
 import { readFlag } from '../../arguments.ts';
 import { type Command, type CommandContext, usageError } from '../../command.ts';
 import { plantFields } from '../../plant-fields.ts';
+import { visibleText } from '../../render.ts';
 import { filterFlags, readSelection, type Selection } from '../../selection.ts';
 import { decideForSelected } from './selected-plants.ts';
 
@@ -16,6 +18,7 @@ export const plantsSet: Command = {
        [--interval SECONDS] [--name NAME] [--timezone ZONE] [--capacity-kw N]
        [--latitude N --longitude N] [--customer-id C] [--status ACTIVE]
        [--status-profile STRICT|DAYLIGHT] [--json]
+       ID --vendor-plant-id V [--json], for a plant that never answered
        an empty value removes the value; --status ACTIVE: the documents are complete`,
   flags: [
     ...filterFlags,
@@ -28,10 +31,13 @@ export const plantsSet: Command = {
     'customer-id',
     'status',
     'status-profile',
+    'vendor-plant-id',
   ],
   switches: ['yes'],
   async run(context) {
     const selection = readSelection(context);
+    const vendorPlantId = readFlag(context, 'vendor-plant-id', plantFields.vendor_plant_id);
+    if (vendorPlantId !== undefined) return setVendorPlant(context, selection, vendorPlantId);
     const change = readSettings(context, selection);
     await decideForSelected(context, selection, {
       done: 'set',
@@ -48,6 +54,27 @@ export const plantsSet: Command = {
     });
   },
 };
+
+async function setVendorPlant(
+  context: CommandContext,
+  selection: Selection,
+  vendorPlantId: string,
+): Promise<void> {
+  const { plantId } = selection;
+  if (plantId === null || Object.keys(context.flags).some((flag) => !loneFlags.includes(flag)))
+    throw usageError(
+      context,
+      '--vendor-plant-id is set for one plant by its ID, and nothing else with it',
+    );
+  await decideForSelected(context, selection, {
+    done: 'set',
+    decide: (act) => correctVendorPlant(act, plantId, { vendorPlantId }),
+    pollNow: true,
+    text: (who) => `set ${who}: it is ${visibleText(vendorPlantId)} at its vendor`,
+  });
+}
+
+const loneFlags = ['vendor-plant-id', 'data'];
 
 const place = ['latitude', 'longitude', 'timezone'] as const;
 

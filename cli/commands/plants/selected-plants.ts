@@ -51,6 +51,10 @@ interface SelectedDecision {
   /** What it does to the plants: "paused". */
   done: string;
   decide: (act: Act, plantIds: readonly string[]) => Promise<Decided>;
+  /** Also asks about a plant that is named by its ID: what will happen to it. */
+  confirm?: string;
+  /** Asks the loops to poll as well. */
+  pollNow?: boolean;
   /** What looks wrong in a plant afterwards. */
   warn?: (plant: PlantView) => PlantWarning[];
   /** Fields that `--json` prints beside the plants. */
@@ -68,12 +72,15 @@ interface SelectedDecision {
 export async function decideForSelected(
   context: CommandContext,
   selection: Selection,
-  { done, decide, warn, json = {}, text }: SelectedDecision,
+  { done, decide, confirm, pollNow = false, warn, json = {}, text }: SelectedDecision,
 ): Promise<void> {
   const config = context.config();
   const { plantId, words } = selection;
   const idsOf = async (db: Kysely<Database>) => {
-    if (plantId !== null) return [plantId];
+    if (plantId !== null) {
+      if (confirm !== undefined) await agree(context, confirm);
+      return [plantId];
+    }
     const plants = await findSelected(db, selection);
     await confirmMany(context, selection, plants, done);
     return plants.map((plant) => plant.id);
@@ -85,7 +92,7 @@ export async function decideForSelected(
   const { plantIds, refused } = decided;
   const fatal = refused.find(({ refusal }) => plantId !== null || refusal !== 'NOT_NOW');
   if (fatal !== undefined) throw failureOf(context, fatal);
-  const told = await tellLoopsOf(config, plantIds);
+  const told = await tellLoopsOf(config, plantIds, { pollNow });
   const who = plantId === null ? counted(plantIds.length, 'plant') : words;
   print(
     context,
