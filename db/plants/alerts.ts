@@ -103,7 +103,16 @@ export async function writePlantChanges(
   return result.numAffectedRows === 1n;
 }
 
-/** The columns of an alert that people see: all but `muted`. */
+/**
+ * When people were last told of alert `a`, by now. The rules count an announcement from the moment for which it is planned,
+ * which lies ahead at night; nobody was told until then.
+ */
+const lastNotifiedAt = sql<Date | null>`
+  case when a.last_notified_at <= now() then a.last_notified_at else (
+    select max(n.not_before) from notifications n
+    where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED' and n.not_before <= now()) end`;
+
+/** The columns of an alert that people see: all but `muted`; and `last_notified_at` as of now. */
 const shownColumns = [
   'id',
   'plant_id',
@@ -122,7 +131,6 @@ const shownColumns = [
   'acked_until',
   'ack_comment',
   'resolved_at',
-  'last_notified_at',
   'estimated_lost_kwh',
   'at_risk_kwh',
   'estimated_at',
@@ -139,7 +147,7 @@ const heldColumns = [
 /** An alert as people see it. */
 export interface AlertView
   extends
-    Pick<Selectable<PlantTables['alerts']>, (typeof shownColumns)[number]>,
+    Pick<Selectable<PlantTables['alerts']>, (typeof shownColumns)[number] | 'last_notified_at'>,
     Pick<
       PlantView,
       (typeof heldColumns)[number] | 'paused_by' | 'alerts_silenced_by' | 'alerts_silence_reason'
@@ -191,6 +199,7 @@ function alertQuery(db: Db, filter: AlertFilter) {
       silencedBy.as('alerts_silenced_by'),
       silenceReason.as('alerts_silence_reason'),
     ])
+    .select(lastNotifiedAt.as('last_notified_at'))
     .where('a.state', 'in', [...states])
     .orderBy(alertOrder);
   if (filter.id !== undefined) alerts = alerts.where('a.id', '=', filter.id);
