@@ -145,6 +145,87 @@ describe('the pages in a real browser', () => {
       .toMatch(/GREEN|YELLOW/);
   });
 
+  test('by keyboard alone a plant is paused and resumed, and the focus stays with what follows', async () => {
+    await openPlant(page, 'Old Mill');
+    const focused = () =>
+      page.evaluate<string>(
+        `document.activeElement.closest('[id]').id + ' ' + document.activeElement.tagName`,
+      );
+    await page.locator('#pause > summary').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#pause-reason').focus();
+    await page.keyboard.type('works');
+    await page.keyboard.press('Enter');
+    await page.getByText('“works”').waitFor();
+    await expect.poll(focused).toBe('resume BUTTON');
+    await page.keyboard.press('Enter');
+    await page.locator('#pause > summary').waitFor();
+    await expect.poll(focused).toBe('pause SUMMARY');
+    await page.locator('#silence > summary').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#silence-for').selectOption({ index: 1 });
+    await page.locator('#silence-for').focus();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.locator('#unsilence').waitFor();
+    await expect.poll(focused).toBe('unsilence BUTTON');
+    await page.keyboard.press('Enter');
+    await expect.poll(focused).toBe('silence SUMMARY');
+  });
+
+  test('the reason behind a dash is reached by keyboard', async () => {
+    await page.goto(product.url);
+    const row = page.locator('tr', { has: page.locator('.tip') }).first();
+    await row.locator('.c-name a').focus();
+    await page.keyboard.press('Tab');
+    const shown = await page.evaluate<{ tip: string | undefined; content: string }>(`({
+      tip: document.activeElement.dataset.tip,
+      content: getComputedStyle(document.activeElement, '::after').content,
+    })`);
+    expect(shown.tip).toMatch(/\w/);
+    expect(shown.content).toBe(JSON.stringify(shown.tip));
+  });
+
+  test('on a phone a reason shows in full, and a plant with failed polls is no wider than the screen', async () => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(product.url);
+    const cut = await page.evaluate<string[]>(`
+      [...document.querySelectorAll('tr:not(.calm) .c-why .why')]
+        .filter((why) => why.scrollWidth > why.clientWidth || why.scrollHeight > why.clientHeight)
+        .map((why) => why.textContent)`);
+    expect(cut).toEqual([]);
+    const at = Date.now();
+    await product.db
+      .insertInto('poll_logs')
+      .values(
+        [1, 2, 3].map((minutes) => ({
+          plant_id: 'goodwe-half',
+          job_type: 'POLL' as const,
+          scheduled_for: new Date(at - minutes * 1_000),
+          trigger: 'CATCH_UP' as const,
+          status: 'ERROR' as const,
+          outcome: 'FAILED' as const,
+          started_at: new Date(at),
+          duration_ms: 61_234,
+          late_ms: 3_600_000,
+          attempts: 2,
+          adapter_error_type: 'VENDOR_ERROR' as const,
+          error:
+            'GetMonitorDetailByPowerstationId answered with innerexception:System.NullReferenceException_at_SEMS.Portal.PowerStation',
+          workflow_id: 'w',
+          run_id: 'r',
+        })),
+      )
+      .execute();
+    await page.goto(`${product.url}/plants/goodwe-half`);
+    await page.getByText('NullReferenceException').first().waitFor();
+    const overflow = await page.evaluate<number>(
+      'document.documentElement.scrollWidth - window.innerWidth',
+    );
+    expect(overflow).toBeLessThanOrEqual(0);
+    await page.setViewportSize({ width: 1600, height: 1000 });
+  });
+
   test('renewing itself, the page keeps focus, scroll, what is being typed and what is open', async () => {
     await page.setViewportSize({ width: 1600, height: 400 });
     await page.goto(product.url);

@@ -151,12 +151,17 @@ function pauseMenu({ id }: PlantView): Html {
     /></label>`;
   return html`<details class="menu button-menu" id="pause">
     <summary>Pause</summary>
-    ${sheetForm(`${plantPath(id)}/pause`, fields, 'Pause polling')}
+    ${sheetForm({
+      action: `${plantPath(id)}/pause`,
+      fields,
+      button: 'Pause polling',
+      then: '#resume button',
+    })}
   </details>`;
 }
 
 function resumeForm({ id }: PlantView): Html {
-  return html`<form id="resume" ${sentInPlace(`${plantPath(id)}/resume`)}>
+  return html`<form id="resume" ${sentInPlace(`${plantPath(id)}/resume`, '#pause > summary')}>
     <button type="submit">${busyText('Resume', 'resuming…')}</button
     ><span class="form-error" role="alert"></span>
   </form>`;
@@ -165,7 +170,7 @@ function resumeForm({ id }: PlantView): Html {
 function silenceMenu(plant: PlantView, nowMs: number): Html {
   const action = `${plantPath(plant.id)}/silence`;
   if (silencedUntil(plant, nowMs) !== null)
-    return html`<form id="unsilence" ${sentInPlace(action)}>
+    return html`<form id="unsilence" ${sentInPlace(action, '#silence > summary')}>
       <input type="hidden" name="for" value="0" /><button type="submit">End silence</button
       ><span class="form-error" role="alert"></span>
     </form>`;
@@ -176,7 +181,7 @@ function silenceMenu(plant: PlantView, nowMs: number): Html {
     /></label>`;
   return html`<details class="menu button-menu" id="silence">
     <summary>Silence</summary>
-    ${sheetForm(action, fields, 'Silence alerts')}
+    ${sheetForm({ action, fields, button: 'Silence alerts', then: '#unsilence button' })}
   </details>`;
 }
 
@@ -186,7 +191,7 @@ function removeMenu({ id }: PlantView): Html {
   </p>`;
   return html`<details class="menu button-menu" id="remove">
     <summary>Remove</summary>
-    ${sheetForm(`${plantPath(id)}/remove`, fields, 'Remove this plant')}
+    ${sheetForm({ action: `${plantPath(id)}/remove`, fields, button: 'Remove this plant' })}
   </details>`;
 }
 
@@ -212,7 +217,7 @@ function standing({ plant, nextSlotAt, nowMs, zone }: PlantPage): Html {
     plant.last_seen_at === null
       ? html`no data yet`
       : html`data ${durationText(Math.max(0, nowMs - plant.last_seen_at.getTime()))}
-        old${plant.last_seen_source === 'EVIDENCE' ? html` <span class="tip" tabindex="-1" data-tip="This vendor states no measurement time: a running inverter or a rising total stands for it">(by evidence)</span>` : ''}`;
+        old${plant.last_seen_source === 'EVIDENCE' ? html` <span class="tip" tabindex="0" data-tip="This vendor states no measurement time: a running inverter or a rising total stands for it">(by evidence)</span>` : ''}`;
   const next =
     nextSlotAt === null
       ? ''
