@@ -184,11 +184,27 @@ describe('the pages in a real browser', () => {
     })`);
     expect(shown.tip).toMatch(/\w/);
     expect(shown.content).toBe(JSON.stringify(shown.tip));
+    for (const path of ['/', '/plants/huawei-olive']) {
+      await page.goto(product.url + path);
+      const unreached = await page.evaluate<string[]>(
+        `[...document.querySelectorAll('.tip')].filter((tip) => tip.tabIndex < 0).map((tip) => tip.outerHTML)`,
+      );
+      expect({ path, unreached }).toEqual({ path, unreached: [] });
+    }
   });
 
   test('on a phone a reason shows in full, and a plant with failed polls is no wider than the screen', async () => {
+    const message =
+      'PV ISO-PRO: the insulation of the second string is below its limit since the rain';
+    await product.db
+      .updateTable('alerts')
+      .set({ message })
+      .where('severity', '=', 'RED')
+      .where('state', '<>', 'RESOLVED')
+      .execute();
     await page.setViewportSize({ width: 390, height: 844 });
     await page.goto(product.url);
+    await page.locator('.c-why', { hasText: message }).first().waitFor();
     const cut = await page.evaluate<string[]>(`
       [...document.querySelectorAll('tr:not(.calm) .c-why .why')]
         .filter((why) => why.scrollWidth > why.clientWidth || why.scrollHeight > why.clientHeight)
