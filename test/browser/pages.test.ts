@@ -54,6 +54,22 @@ async function openPlant(on: Page, name: string): Promise<void> {
 }
 
 describe('the pages in a real browser', () => {
+  test('the link to sign in is the last line that the start says, and is said again until it is used', async () => {
+    const linkOf = /Sign in once +(\S+)/g;
+    const links = () => [...product.said().matchAll(linkOf)].map(([, link]) => link ?? '');
+    await expect.poll(() => links().length, { timeout: 30_000 }).toBe(1);
+    const [, after] = product.said().split('Ctrl-C ends everything.\n');
+    expect(after?.trim()).toMatch(/^Sign in once/);
+    await expect.poll(() => links().length, { timeout: 30_000 }).toBe(2);
+    const [first, again] = links();
+    expect(again).toBe(first);
+    const visitor = await (await browser.newContext()).newPage();
+    await visitor.goto(first ?? '');
+    await visitor.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await visitor.locator('table.fleet').waitFor();
+    await visitor.context().close();
+  });
+
   test('a first sign-in asks for a new password at once, and lets nothing else through', async () => {
     await signIn(page, ana, 'wrong password');
     await page.getByText('The e-mail address or the password is wrong.').waitFor();
