@@ -412,7 +412,7 @@ describe('a sign-in link', () => {
 
   /** @returns the cookie of a session that a link began. */
   async function cookieByLink(email: string): Promise<string> {
-    const answer = await send('/sign-in', { token: await linkOf(email), then: 'password' });
+    const answer = await send('/sign-in', { token: await linkOf(email), next: 'password' });
     expect(answer.headers.get('location')).toBe('/password');
     return (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
   }

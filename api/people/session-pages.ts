@@ -85,7 +85,7 @@ function addLink(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void {
     if (user === undefined) throw linkEnded();
     await setSession(c, deps, signedInAs(user), { isByLink: true });
     knowDevice(c, deps, user);
-    return c.redirect(nextOf(user, body['then'] === 'password' ? '/password' : '/'), 303);
+    return c.redirect(nextOf(user, body['next'] === 'password' ? '/password' : '/'), 303);
   });
 }
 

@@ -28,7 +28,7 @@ export function linkForm(email: string, token: string): Html {
     <form method="post" action="/sign-in">
       <input type="hidden" name="token" value="${token}" />
       <button class="main" type="submit" autofocus>Sign in</button>
-      <button type="submit" name="then" value="password">Sign in and set a password</button>
+      <button type="submit" name="next" value="password">Sign in and set a password</button>
     </form>`;
 }
 

@@ -5,13 +5,13 @@ import type { Actions } from './actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actingOf } from '../env.ts';
 import { idempotently } from '../idempotency.ts';
-import { credentialsSchema, plantMoveSchema, untilSchema, wordsSchema } from './plant-body.ts';
+import { credentialsSchema, untilSchema, wordsSchema } from './plant-body.ts';
 import { jsonOf } from '../json.ts';
 import { reading, writing } from '../problem.ts';
 import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
 import { plantIdParam, pollSchema } from './schemas.ts';
 
-/** The routes by which people act on a plant: poll, pause, resume, silence, move, remove, and new credentials. */
+/** The routes by which people act on a plant: poll, pause, resume, silence, and new credentials. */
 
 const tags = ['plants'];
 
@@ -35,7 +35,7 @@ const pollAnswerSchema = z
   })
   .openapi('PollAnswer');
 
-const decidedSchema = z
+export const decidedSchema = z
   .object({
     loop_told: z.boolean().openapi({
       description: 'false: the decision stands, and the loop reads it within a minute',
@@ -111,43 +111,6 @@ const replace = createRoute({
   ),
 });
 
-const move = createRoute({
-  method: 'post',
-  path: '/plants/{id}/move',
-  tags,
-  summary: 'Move a plant to another account of its brand; it keeps its past',
-  ...access('ADMIN'),
-  request: { params: plantIdParam, body: jsonBody(plantMoveSchema) },
-  responses: answers(decidedSchema, 'it logs in by the other account', [...writing, 404, 409]),
-});
-
-const remove = createRoute({
-  method: 'delete',
-  path: '/plants/{id}',
-  tags,
-  summary: 'Remove a plant: nothing polls it, and lists and totals leave it out',
-  description:
-    'Its ledger, days and alerts stay and answer by its id. `POST /plants/{id}/purge` deletes them.',
-  ...access('ADMIN'),
-  request: { params: plantIdParam },
-  responses: answers(decidedSchema, 'it is removed', [...reading, 404, 409, 413]),
-});
-
-const purge = createRoute({
-  method: 'post',
-  path: '/plants/{id}/purge',
-  tags,
-  summary: 'Delete what is kept of a removed plant: 30 days later, or at once if it never answered',
-  ...access('ADMIN'),
-  request: { params: plantIdParam },
-  responses: answers(z.object({ ledger_rows: z.int() }).openapi('Purged'), 'it is gone for good', [
-    ...reading,
-    404,
-    409,
-    413,
-  ]),
-});
-
 export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
   const until = untilSchema(deps.clock);
 
@@ -206,16 +169,6 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
       const { id } = c.req.valid('param');
       return c.json(await actions.silence(actingOf(c), id, c.req.valid('json')), 200);
     })
-    .openapi(move, async (c) => {
-      const { vendor_account_id: accountId } = c.req.valid('json');
-      return c.json(await actions.move(actingOf(c), c.req.valid('param').id, accountId), 200);
-    })
-    .openapi(remove, async (c) =>
-      c.json(await actions.remove(actingOf(c), c.req.valid('param').id), 200),
-    )
-    .openapi(purge, async (c) =>
-      c.json(await actions.purge(actingOf(c), c.req.valid('param').id), 200),
-    )
     .openapi(replace, async (c) => {
       const { id } = c.req.valid('param');
       const { credentials } = c.req.valid('json');

@@ -16,17 +16,12 @@ import {
   type SettingsChange,
   silence,
 } from '../../operations/plants/actions.ts';
-import {
-  correctVendorPlant,
-  movePlant,
-  purgePlant,
-  removePlants,
-} from '../../operations/plants/correct.ts';
 import { tellLoops } from '../../operations/plants/tell-loops.ts';
 import { fleetScheduleId } from '../../workflows/messages.ts';
 import type { PollAnswer } from '../../workflows/plants/messages.ts';
 import type { ApiDeps, OpenedCredentials } from '../deps.ts';
 import { Problem } from '../problem.ts';
+import { createCorrections } from './corrections.ts';
 import type { FleetView } from './fleet-view.ts';
 import { orProblem, plantOr404, problemOf } from './refusals.ts';
 
@@ -74,6 +69,8 @@ export function createActions(
   }
 
   return {
+    ...createCorrections({ act, decided }),
+
     async pause(acting: Acting, plantId: string, how: UntilAndWhy) {
       return decided(plantId, await pause(act(acting), [plantId], how));
     },
@@ -89,31 +86,6 @@ export function createActions(
 
     async change(acting: Acting, plantId: string, change: SettingsChange) {
       return decided(plantId, await changeSettings(act(acting), [plantId], change));
-    },
-
-    /** For a plant that never answered. Its loop polls at once. */
-    async correctVendorPlant(
-      acting: Acting,
-      plantId: string,
-      change: Parameters<typeof correctVendorPlant>[2],
-    ) {
-      const corrected = await correctVendorPlant(act(acting), plantId, change);
-      return decided(plantId, corrected, { pollNow: true });
-    },
-
-    async move(acting: Acting, plantId: string, accountId: string) {
-      const moved = await movePlant(act(acting), plantId, accountId);
-      return decided(plantId, moved, { pollNow: true });
-    },
-
-    async remove(acting: Acting, plantId: string) {
-      return decided(plantId, await removePlants(act(acting), [plantId]));
-    },
-
-    /** Deletes what is kept of a removed plant. */
-    async purge(acting: Acting, plantId: string) {
-      const { ledgerRows } = orProblem(await purgePlant(act(acting), plantId));
-      return { ledger_rows: ledgerRows };
     },
 
     async ack(acting: Acting, alertId: number, ack: Parameters<typeof acknowledge>[2]) {

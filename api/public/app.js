@@ -65,7 +65,7 @@
   document.addEventListener('htmx:config:request', (event) => {
     const { sourceElement: form } = event.detail.ctx;
     if (!isRenewal(event.detail.ctx) && form?.contains(document.activeElement))
-      focusThen.set(event.detail.ctx, form.dataset.then ?? '');
+      focusThen.set(event.detail.ctx, form.dataset.focusNext ?? '');
     // A renewal that hangs is a renewal that failed; a poll of a plant may take its 30 s.
     if (isRenewal(event.detail.ctx)) event.detail.ctx.request.timeout = 8000;
   });

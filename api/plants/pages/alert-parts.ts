@@ -78,12 +78,12 @@ export function spanField(id: string, label: string, endless: string): Html {
 /**
  * The attributes of a form: with a script it is sent in place; without one it still works.
  *
- * @param then selects what gets the keyboard's focus afterwards, where the form is gone; absent: the page's content.
+ * @param focusNext selects what gets the keyboard's focus afterwards, where the form is gone; absent: the page's content.
  */
-export function sentInPlace(action: string, then?: string): Html {
+export function sentInPlace(action: string, focusNext?: string): Html {
   return html`method="post" action="${action}" hx-post="${action}" hx-target="#live"
   hx-select="#live" hx-swap="outerMorph" hx-sync="#live:replace" hx-disable="find button"
-  ${then === undefined ? '' : html`data-then="${then}"`}`;
+  ${focusNext === undefined ? '' : html`data-focus-next="${focusNext}"`}`;
 }
 
 /** A form that unfolds in place. */
@@ -93,12 +93,12 @@ interface Sheet {
   /** The text of its button. */
   button: Html | string;
   /** As of `sentInPlace`. */
-  then?: string;
+  focusNext?: string;
 }
 
 /** The form of a menu: its fields, the place of an error, and a button. */
-export function sheetForm({ action, fields, button, then }: Sheet): Html {
-  return html`<form class="sheet" ${sentInPlace(action, then)}>
+export function sheetForm({ action, fields, button, focusNext }: Sheet): Html {
+  return html`<form class="sheet" ${sentInPlace(action, focusNext)}>
     ${fields}
     <p class="form-error" role="alert"></p>
     <button class="main" type="submit">${button}</button>
@@ -130,7 +130,7 @@ ${alert.ack_comment ?? ''}</textarea>
       action: `/alerts/${alert.id}/ack`,
       fields,
       button: busyText('Acknowledge', 'acknowledging…'),
-      then: `#${id} > summary`,
+      focusNext: `#${id} > summary`,
     })}
   </details>`;
 }

@@ -155,7 +155,7 @@ function pauseMenu({ id }: PlantView): Html {
       action: `${plantPath(id)}/pause`,
       fields,
       button: 'Pause polling',
-      then: '#resume button',
+      focusNext: '#resume button',
     })}
   </details>`;
 }
@@ -181,7 +181,7 @@ function silenceMenu(plant: PlantView, nowMs: number): Html {
     /></label>`;
   return html`<details class="menu button-menu" id="silence">
     <summary>Silence</summary>
-    ${sheetForm({ action, fields, button: 'Silence alerts', then: '#unsilence button' })}
+    ${sheetForm({ action, fields, button: 'Silence alerts', focusNext: '#unsilence button' })}
   </details>`;
 }
 
