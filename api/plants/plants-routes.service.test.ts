@@ -346,6 +346,23 @@ describe('a plant', () => {
     expect((await ask(operator, 'GET', '/plants/a')).status).toBe(404);
   });
 
+  test('is removed on its page by administrators alone', async () => {
+    await add('a');
+    const form = (email: string) =>
+      api.ask(email, 'POST', '/plants/a/remove', '', {
+        accept: 'text/html',
+        'content-type': 'application/x-www-form-urlencoded',
+      });
+    const pageOf = async (email: string) =>
+      (await api.ask(email, 'GET', '/plants/a', undefined, { accept: 'text/html' })).text();
+    expect(await pageOf(operator)).not.toContain('/plants/a/remove');
+    expect((await form(operator)).status).toBe(403);
+    expect(await pageOf(admin)).toContain('/plants/a/remove');
+    const answer = await form(admin);
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/plants/a']);
+    expect(await pageOf(admin)).not.toContain('/plants/a/remove');
+  });
+
   test('that waited for its documents becomes ACTIVE; a paused one does not by that', async () => {
     await add('a', { integration_status: 'PENDING_DOCS' });
     const activate = () => ask(admin, 'PATCH', '/plants/a', { integration_status: 'ACTIVE' });
