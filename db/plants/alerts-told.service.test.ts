@@ -94,7 +94,7 @@ describe('when people were told', () => {
   test('never lies ahead: an announcement for the morning has told nobody yet', async () => {
     const laterMs = Date.now() + hourMs;
     const announce = { kind: 'ESCALATED', notBeforeMs: laterMs } as const;
-    await apply({ kind: 'RISE', id: await activeId(), severity: 'RED', announce }, nightMs);
+    await apply({ ...rise, id: await activeId(), announce }, nightMs);
     expect(await shown()).toBeNull();
   });
 
