@@ -213,9 +213,10 @@ function isRefused({ result }: ReconcileArgs): boolean {
   return result.kind === 'FAILURE' && refusesAccount(result.failure);
 }
 
-/** Whether the tried credentials are still the account's. */
+/** Whether the tried credentials are still the account's, and the account still the plant's. */
 async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
   if (!isRefused(args)) return true;
+  if (args.accountId !== undefined && args.accountId !== row.vendor_account_id) return false;
   const stored = await findCredentials(db, row.vendor_account_id);
   return (stored?.version ?? null) === args.credentialsVersion;
 }
