@@ -27,6 +27,7 @@ import { authRoutes } from './people/routes.ts';
 import { integrationRoutes } from './plants/integrations-routes.ts';
 import { plantGauges } from './plants/metrics.ts';
 import { plantActionRoutes } from './plants/actions-routes.ts';
+import { plantCorrectionRoutes } from './plants/corrections-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
 import { plantSeriesRoutes } from './plants/series-routes.ts';
 import { healthRoutes } from './system/routes.ts';
@@ -71,6 +72,7 @@ export function createApp(deps: ApiDeps): App {
   app.route('/api/v1', plantRoutes(reading, fleet, actions));
   app.route('/api/v1', plantSeriesRoutes(reading));
   app.route('/api/v1', plantActionRoutes(deps, actions));
+  app.route('/api/v1', plantCorrectionRoutes(actions));
   app.route('/api/v1', alertRoutes(reading, actions));
   app.route('/api/v1', integrationRoutes(deps));
   app.route('/api/v1', healthRoutes(deps, readHealth, metrics));

@@ -399,4 +399,54 @@ describe('a sign-in link', () => {
     expect(JSON.stringify(rows)).not.toContain(token);
     for (const row of rows) expect(row.token_hash).toHaveLength(32);
   });
+
+  const browser = { accept: 'text/html', 'sec-fetch-site': 'same-origin' };
+  const send = (path: string, fields: Record<string, string>, cookie = '') =>
+    api.app.request(path, {
+      method: 'POST',
+      headers: { ...browser, cookie },
+      body: new URLSearchParams(fields),
+    });
+  const fresh = 'a password after a link';
+  const twice = { new_password: fresh, new_password_again: fresh };
+
+  /** @returns the cookie of a session that a link began. */
+  async function cookieByLink(email: string): Promise<string> {
+    const answer = await send('/sign-in', { token: await linkOf(email), next: 'password' });
+    expect(answer.headers.get('location')).toBe('/password');
+    return (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+  }
+
+  test('lets its person set a password without the old one, once', async () => {
+    await api.user(nia, 'OPERATOR');
+    const cookie = await cookieByLink(nia);
+    const form = await api.app.request('/password', { headers: { ...browser, cookie } });
+    expect(await form.text()).not.toContain('current_password');
+    const changed = await send('/password', twice, cookie);
+    expect(changed.status).toBe(303);
+    const login = { email: nia, password: fresh };
+    expect((await api.ask(null, 'POST', '/api/v1/auth/login', login)).status).toBe(200);
+    // The session of the change asks for the present password, as any other.
+    const next = (changed.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+    const other = { new_password: 'one more password', new_password_again: 'one more password' };
+    expect((await send('/password', other, next)).status).toBe(401);
+    expect((await send('/password', other, cookie)).headers.get('location')).toMatch(/^\/login/);
+  });
+
+  test('asks for the old password an hour later, also in a renewed session', async () => {
+    await api.user(nia, 'OPERATOR');
+    let cookie = await cookieByLink(nia);
+    const look = async () => {
+      const answer = await api.app.request('/password', { headers: { ...browser, cookie } });
+      cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? cookie;
+      return answer.text();
+    };
+    const startMs = api.clock.nowMs;
+    api.clock.nowMs = startMs + linkTtlMs - minuteMs;
+    expect(await look()).not.toContain('current_password');
+    api.clock.nowMs = startMs + linkTtlMs + minuteMs;
+    expect(await look()).toContain('current_password');
+    expect((await send('/password', twice, cookie)).status).toBe(401);
+    api.clock.nowMs = startMs;
+  });
 });

@@ -119,6 +119,7 @@ export async function askVendor(
     durationMs: durationMs(),
     failure,
     credentialsVersion: version,
+    accountId: plant.vendor_account_id,
     asked,
   });
   try {

@@ -231,9 +231,10 @@ function refusedAccount({ result, nowMs }: ReconcileArgs): RefusedAccount {
   };
 }
 
-/** Whether the tried credentials are still the account's. */
+/** Whether the tried credentials are still the account's, and the account still the plant's. */
 async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
   if (!isRefused(args)) return true;
+  if (args.accountId !== undefined && args.accountId !== row.vendor_account_id) return false;
   const stored = await findCredentials(db, row.vendor_account_id);
   return (stored?.version ?? null) === args.credentialsVersion;
 }

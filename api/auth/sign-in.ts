@@ -194,18 +194,23 @@ async function noteRefusal(
  * Changes a person's own password and ends every session and token. Throws Problem: 401 if the present one is wrong, 422 if the
  * new one is invalid, 429 after too many wrong ones.
  *
+ * @param change.current null: a one-time link has shown who the person is.
  * @returns the session version that is valid from now on, and the hash of the new password.
  */
 export async function changePassword(
   deps: SignInDeps,
   person: Person,
-  change: { current: string; next: string; from: Origin },
+  change: { current: string | null; next: string; from: Origin },
   by: Decider,
 ): Promise<SignedIn & { passwordHash: string }> {
   const fault = passwordFault(change.next);
   if (fault !== null) throw invalidPassword(fault);
   const { current: password, next, from } = change;
-  const user = await signInByPassword(deps, { email: person.email, password, ...from });
+  const user =
+    password === null
+      ? await findUserByEmail(deps.db, person.email)
+      : await signInByPassword(deps, { email: person.email, password, ...from });
+  if (user === undefined) throw new Problem('not-signed-in', 'Sign in first.');
   const passwordHash = await passwordTurns(`user:${user.id}`, async () => {
     if (await isPasswordRight(next, user.password_hash))
       throw invalidPassword('the new password is the old one');

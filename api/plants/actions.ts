@@ -22,6 +22,7 @@ import { fleetScheduleId } from '../../workflows/messages.ts';
 import type { PollAnswer } from '../../workflows/plants/messages.ts';
 import type { ApiDeps, OpenedCredentials } from '../deps.ts';
 import { Problem } from '../problem.ts';
+import { createCorrections } from './corrections.ts';
 import type { FleetView } from './fleet-view.ts';
 import { orProblem, plantOr404, problemOf } from './refusals.ts';
 
@@ -58,17 +59,23 @@ export function createActions(
   };
 
   /** Tells the loop of a decision. The decision stands even if that fails: the loop reads it within a minute. */
-  async function tell(plantId: string) {
+  async function tell(plantId: string, options: { pollNow?: boolean } = {}) {
     fleet.invalidate();
-    return { loop_told: (await tellLoops(temporal, [plantId])).told === 1 };
+    return { loop_told: (await tellLoops(temporal, [plantId], options)).told === 1 };
   }
 
-  async function decided(plantId: string, { refused }: Decided) {
+  async function decided(
+    plantId: string,
+    { refused }: Decided,
+    options: { pollNow?: boolean } = {},
+  ) {
     if (refused[0] !== undefined) throw problemOf(refused[0]);
-    return tell(plantId);
+    return tell(plantId, options);
   }
 
   return {
+    ...createCorrections({ act, decided }),
+
     async pause(acting: Acting, plantId: string, how: UntilAndWhy) {
       return decided(plantId, await pause(act(acting), [plantId], how));
     },

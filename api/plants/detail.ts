@@ -7,6 +7,7 @@ import { type PlantDetail, type PlantPast, readPlant } from '../../operations/pl
 import type { ApiDeps } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { fleetRow } from './fleet-row.ts';
+import { apiField } from './refusals.ts';
 import { alertJson, fleetRowJson, type plantDetailSchema, pollJson } from './schemas.ts';
 
 /** The plant at the API's time, for its page and its document. Throws Problem 404. */
@@ -57,6 +58,10 @@ export async function readDocument(
     alerts: read.alerts.map(alertJson),
     last_polls: read.polls.map(pollJson),
     days: read.days.map(dayJson),
+    warnings: read.warnings.map(({ field, warning: message }) => ({
+      path: apiField(field),
+      message,
+    })),
     workflow_id: read.workflowId,
     workflow_url: read.workflowUrl,
   };

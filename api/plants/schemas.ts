@@ -66,6 +66,9 @@ export const fleetRowSchema = z
     poll_interval_s: z.int(),
     status_profile: z.enum(statusProfiles),
     ...heldSchema,
+    removed_at: nullableInstant.openapi({
+      description: 'lists leave removed plants out; what is known of one is kept for a while',
+    }),
     activated_at: nullableInstant,
     status: statusSchema,
     status_reason: z.string().openapi({ example: 'SEEN_RECENTLY' }),
@@ -247,6 +250,9 @@ export const plantDetailSchema = z
     alerts: z.array(alertSchema),
     last_polls: z.array(pollSchema),
     days: z.array(daySchema).openapi({ description: 'today and the 6 days before, newest first' }),
+    warnings: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .openapi({ description: 'settings that are possible and look wrong; each may be true' }),
     workflow_id: z.string(),
     workflow_url: z.string().nullable(),
   })

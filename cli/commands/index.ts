@@ -61,6 +61,14 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     summary: 'change interval, name, zone, place or capacity',
     load: async () => (await import('./plants/plants-set.ts')).plantsSet,
   },
+  'plants move': {
+    summary: 'let a plant log in by another account',
+    load: async () => (await import('./plants/plants-move.ts')).plantsMove,
+  },
+  'plants remove': {
+    summary: 'remove a wrong plant; its ledger is kept for a while',
+    load: async () => (await import('./plants/plants-remove.ts')).plantsRemove,
+  },
   'plants add': {
     summary: 'add one plant',
     load: async () => (await import('./plants/plants-add.ts')).plantsAdd,
@@ -100,6 +108,10 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
   'users list': {
     summary: 'list people who may sign in',
     load: async () => (await import('./people/users-list.ts')).usersList,
+  },
+  'users set': {
+    summary: "change somebody's role or customer",
+    load: async () => (await import('./people/users-set.ts')).usersSet,
   },
   'users reset': {
     summary: 'give somebody a new password; all their sessions end',

@@ -125,6 +125,29 @@ export async function replacePassword(
   return row.session_version;
 }
 
+/**
+ * Changes what a user may see and do, from the next request on; sessions go on. @returns false if no such user exists.
+ */
+export async function changeUser(
+  trx: Db,
+  userId: number,
+  change: { role: Role; customerId: string | null },
+  { by, at }: { by: Decider; at: Date },
+): Promise<boolean> {
+  const before = await trx
+    .selectFrom('users')
+    .select(['email', 'role', 'customer_id'])
+    .where('id', '=', userId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (before === undefined) return false;
+  const { email, ...was } = before;
+  const after = { role: change.role, customer_id: change.customerId };
+  await trx.updateTable('users').set(after).where('id', '=', userId).execute();
+  await recordOf(trx, email, { action: 'CHANGE_USER', before: was, after }, { by, at });
+  return true;
+}
+
 /** Disables a user and ends all sessions; the row stays, because the audit log refers to it. @returns false if no enabled user exists. */
 export async function disableUser(
   trx: Db,
@@ -149,7 +172,7 @@ export async function disableUser(
 async function recordOf(
   trx: Db,
   email: string,
-  done: { action: string; after: unknown },
+  done: { action: string; before?: unknown; after: unknown },
   { by, at }: { by: Decider; at: Date },
 ): Promise<void> {
   const decision = { subjectType: 'USER', subjectId: email, before: null, ...done } as const;

@@ -111,7 +111,16 @@ export async function writePlantChanges(
   return result.numAffectedRows === 1n;
 }
 
-/** The columns of an alert that people see: all but `muted`. */
+/**
+ * When people were last told of alert `a`, by now. The rules count an announcement from the moment for which it is planned,
+ * which lies ahead at night; nobody was told until then.
+ */
+const lastNotifiedAt = sql<Date | null>`
+  case when a.last_notified_at <= now() then a.last_notified_at else (
+    select max(n.not_before) from notifications n
+    where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED' and n.not_before <= now()) end`;
+
+/** The columns of an alert that people see: all but `muted`; and `last_notified_at` as of now. */
 const shownColumns = [
   'id',
   'plant_id',
@@ -130,7 +139,6 @@ const shownColumns = [
   'acked_until',
   'ack_comment',
   'resolved_at',
-  'last_notified_at',
   'estimated_at',
 ] as const;
 
@@ -150,7 +158,7 @@ export interface AlertView
   extends
     Pick<
       Selectable<PlantTables['alerts']>,
-      (typeof shownColumns)[number] | (typeof shownEstimates)[number]
+      (typeof shownColumns)[number] | (typeof shownEstimates)[number] | 'last_notified_at'
     >,
     Pick<
       PlantView,
@@ -215,10 +223,13 @@ function alertQuery(db: Db, filter: AlertFilter) {
       ),
     )
     .select(incidentOfAlert.as('incident_id'))
+    .select(lastNotifiedAt.as('last_notified_at'))
     .where('a.state', 'in', [...states])
     .orderBy(alertOrder);
   if (filter.id !== undefined) alerts = alerts.where('a.id', '=', filter.id);
   if (filter.plantId !== undefined) alerts = alerts.where('a.plant_id', '=', filter.plantId);
+  // Alerts of a removed plant are shown to who asks for them.
+  else if (filter.id === undefined) alerts = alerts.where('p.removed_at', 'is', null);
   if (filter.brand !== undefined) alerts = alerts.where('p.brand', '=', filter.brand);
   if (filter.customerId != null) alerts = alerts.where('p.customer_id', '=', filter.customerId);
   if (filter.severity !== undefined) alerts = alerts.where('a.severity', '=', filter.severity);

@@ -19,6 +19,8 @@ import type { Database } from '../tables.ts';
 const decidedColumns = [
   'name',
   'customer_id',
+  'vendor_account_id',
+  'vendor_plant_id',
   'timezone',
   'latitude',
   'longitude',
@@ -29,10 +31,14 @@ const decidedColumns = [
   'paused_until',
   'pause_reason',
   'alerts_silenced_until',
+  'removed_at',
 ] as const satisfies readonly (keyof PlantRow)[];
 
 /** The part of a plant that people decide. */
-export type DecidedPlant = Pick<PlantRow, 'id' | 'revision' | (typeof decidedColumns)[number]>;
+export type DecidedPlant = Pick<
+  PlantRow,
+  'id' | 'brand' | 'revision' | (typeof decidedColumns)[number]
+>;
 
 /**
  * Locks the plants, in the order of their ids, so that two decisions about the same ones wait instead of blocking each
@@ -44,7 +50,7 @@ async function lockDecided(
 ): Promise<DecidedPlant[]> {
   return trx
     .selectFrom('plants')
-    .select(['id', 'revision', ...decidedColumns])
+    .select(['id', 'brand', 'revision', ...decidedColumns])
     .where((eb) => eb('id', '=', eb.fn.any(eb.val([...ids]))))
     .orderBy('id')
     .forUpdate()

@@ -23,7 +23,7 @@ export const plantColumns = sql`
   p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason, p.alerts_silenced_until,
   p.status_profile, p.activated_at, p.created_at, p.revision, p.seen_revision, p.status, p.status_reason, p.status_since,
   p.last_seen_at, p.last_seen_source, p.consecutive_failures, p.last_polled_at, p.alarms_complete_at,
-  p.low_generation_streak, p.last_slot, p.last_poll, p.devices, p.failing_since`;
+  p.low_generation_streak, p.last_slot, p.last_poll, p.devices, p.failing_since, p.removed_at`;
 
 /** The row as the rules of a poll want it. */
 export function plantFacts(row: PlantRow): PlantFacts {
@@ -105,6 +105,8 @@ export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise
 
 /** Which plants to read; an absent field does not restrict. */
 export interface PlantFilter {
+  /** Removed plants as well, or nothing else; absent: none of them. */
+  removed?: 'TOO' | 'ONLY';
   ids?: readonly string[];
   brand?: Brand;
   customer_id?: string;
@@ -217,6 +219,8 @@ export async function listPlants(
   if (filter.customer_id !== undefined) conditions.push(sql`p.customer_id = ${filter.customer_id}`);
   if (filter.account_id !== undefined)
     conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
+  if (filter.removed !== 'TOO')
+    conditions.push(sql`(p.removed_at is not null) = ${filter.removed === 'ONLY'}`);
   if (scope.customerId !== null) conditions.push(sql`p.customer_id = ${scope.customerId}`);
   if (filter.status !== undefined) conditions.push(sql`p.status = ${filter.status}`);
   const rows = await query(db)<Omit<PlantView, 'is_night'>>`
@@ -227,7 +231,7 @@ export async function listPlants(
       p.longitude, p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason,
       p.alerts_silenced_until, p.status_profile, p.activated_at, p.status, ${shownReason} as status_reason, p.status_since,
       p.last_seen_at, p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.failing_since, p.last_poll,
-      p.last_slot, p.revision,
+      p.last_slot, p.revision, p.removed_at,
       ${pausedBy} as paused_by, ${silencedBy} as alerts_silenced_by, ${silenceReason} as alerts_silence_reason,
       a.open::int as open_alerts, a.unacknowledged::int as unacknowledged_alerts, a.red_alerts, a.low_generation_alert,
       a.estimated_lost_kwh, a.at_risk_kwh, ${isStale} as stale, v.refusal_message as account_refusal, a.other_alerts,
@@ -269,6 +273,14 @@ export async function listPlants(
   }));
 }
 
+/** Every customer who has a plant, in the order of their names. */
+export async function listCustomers(db: Db): Promise<string[]> {
+  const rows = await query(db)<{ customer_id: string }>`
+    select distinct customer_id from plants
+    where customer_id is not null and removed_at is null order by customer_id`;
+  return rows.map(({ customer_id }) => customer_id);
+}
+
 /** Which columns of people a command may set; undefined leaves one as it is. */
 export interface PlantSettings {
   name?: string;
@@ -281,7 +293,7 @@ export interface PlantSettings {
   status_profile?: StatusProfile;
 }
 
-/** Changes the plants for which `where` holds. @returns their ids. */
+/** Changes the plants for which `where` holds, but for removed ones. @returns their ids. */
 async function update(
   db: Db,
   set: Updateable<PlantTables['plants']>,
@@ -291,6 +303,7 @@ async function update(
     .updateTable('plants')
     .set(set)
     .where(sql<boolean>`${where}`)
+    .where('removed_at', 'is', null)
     .returning('id')
     .execute();
   return rows.map((row) => row.id);
@@ -355,21 +368,21 @@ export async function endPauses(db: Db, nowMs: number): Promise<string[]> {
   return update(db, activeFrom(instant(nowMs)), isOver);
 }
 
-/** A plant that is there already, as far as a new one could collide with it. */
+/** A plant as far as another could collide with it. */
 export interface TakenPlant {
   id: string;
   brand: Brand;
   vendor_plant_id: string;
 }
 
-/** Which plants have one of these ids, or are one of these plants of a vendor. */
+/** Which plants have one of these ids, or are one of these plants of a vendor. A removed plant keeps its id alone. */
 export async function findTakenPlants(
   db: Db,
   plants: readonly TakenPlant[],
-): Promise<TakenPlant[]> {
-  return query(db)<TakenPlant>`
-    select p.id, p.brand, p.vendor_plant_id from plants p
+): Promise<(TakenPlant & { removed_at: Date | null })[]> {
+  return query(db)<TakenPlant & { removed_at: Date | null }>`
+    select p.id, p.brand, p.vendor_plant_id, p.removed_at from plants p
     where p.id = any(${plants.map((plant) => plant.id)}::text[])
-      or (p.brand, p.vendor_plant_id) in (
+      or p.removed_at is null and (p.brand, p.vendor_plant_id) in (
         select * from unnest(${plants.map((plant) => plant.brand)}::text[], ${plants.map((plant) => plant.vendor_plant_id)}::text[]))`;
 }

@@ -87,6 +87,7 @@ export interface PlantTables {
     last_poll: NullableJson<BookedPoll>;
     devices: NullableJson<DeviceFacts[]>;
     failing_since: Date | null;
+    removed_at: Date | null;
   };
   plant_periods: {
     plant_id: string;

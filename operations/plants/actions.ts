@@ -59,11 +59,19 @@ export type Refusal =
   /** `problem` continues the field's name: "is DAYLIGHT, which needs …". */
   | {
       refusal: 'WRONG_VALUE';
-      field: 'timezone' | 'status_profile';
+      field: 'timezone' | 'status_profile' | 'account';
       /** null: the value is wrong for every plant. */
       plantId: string | null;
       problem: string;
     }
+  /** Another plant has the value. `problem` is a sentence without its full stop. */
+  | { refusal: 'TAKEN'; field: 'vendor_plant_id'; plantId: string; problem: string }
+  /** The plant has days and a ledger of its vendor's plant. */
+  | { refusal: 'HAS_ANSWERED'; plantId: string; vendorPlantId: string }
+  | { refusal: 'REMOVED'; plantId: string; removedAt: Date }
+  | { refusal: 'NOT_REMOVED'; plantId: string }
+  /** What is known of the removed plant is kept until then. */
+  | { refusal: 'STILL_KEPT'; plantId: string; until: Date }
   /** Another person changed the plant after this person read it. */
   | { refusal: 'CHANGED_MEANWHILE'; revision: number }
   | { refusal: 'NOT_ADDED'; problems: AddProblem[] }
@@ -125,7 +133,7 @@ export async function silence(
   plantIds: readonly string[],
   how: { until: Date | null; reason: string | null },
 ): Promise<Decided> {
-  const plants = await listPlants(act.db, { ids: plantIds }, act.scope);
+  const plants = await listPlants(act.db, { ids: plantIds, removed: 'TOO' }, act.scope);
   const { possible, refused } = sort(act, plantIds, plants, null);
   return { plantIds: await silencePlants(act.db, possible, how, act), refused };
 }
@@ -173,7 +181,7 @@ function refuseProfile(plants: readonly DecidedPlant[], settings: PlantSettings)
   return null;
 }
 
-function refuseRevision(
+export function refuseRevision(
   plants: readonly DecidedPlant[],
   ifRevision: number | undefined,
 ): Refusal | null {
@@ -247,11 +255,11 @@ export async function pollPlant(
   return pollNow(client, plantId, timeoutMs, act.by.requestId ?? undefined);
 }
 
-/** Separates the plants that allow the wish from the others. @param wish null: every plant allows it. */
-function sort(
+/** Separates the plants that allow the wish from the others. @param wish null: every plant allows it that is not removed. */
+export function sort(
   { scope }: Act,
   plantIds: readonly string[],
-  plants: readonly Pick<PlantRow, 'id' | 'customer_id' | 'integration_status'>[],
+  plants: readonly Pick<PlantRow, 'id' | 'customer_id' | 'integration_status' | 'removed_at'>[],
   wish: PlantWish | null,
 ): { possible: string[]; refused: Refusal[] } {
   const known = new Map(plants.map((plant) => [plant.id, plant]));
@@ -261,6 +269,8 @@ function sort(
     const plant = known.get(plantId);
     const isForeign = scope.customerId !== null && plant?.customer_id !== scope.customerId;
     if (plant === undefined || isForeign) refused.push({ refusal: 'UNKNOWN_PLANT', plantId });
+    else if (plant.removed_at !== null)
+      refused.push({ refusal: 'REMOVED', plantId, removedAt: plant.removed_at });
     else if (wish === null || isPossible(wish, plant.integration_status)) possible.push(plantId);
     else refused.push({ refusal: 'NOT_NOW', wish, plantId, status: plant.integration_status });
   }

@@ -1,6 +1,9 @@
 import type { PlantView } from '../../db/plants/plants.ts';
 import type { StoredDay } from '../../db/plants/snapshots.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
+import type { PlantDraft } from '../../domain/plants/plant-draft.ts';
+import { type PlantWarning, plantWarnings } from '../../domain/plants/plausible.ts';
+import { removedSentence } from '../../domain/plants/removal.ts';
 import { statusSentence } from '../../domain/plants/status.ts';
 import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import { sinceText } from '../../domain/wording.ts';
@@ -48,6 +51,8 @@ function quoted(reason: string | null): string {
 
 /** The reason of the plant's status in sentences, with the pause and the silence that people ordered. */
 export function plantSentence(plant: PlantView, nowMs: number, zone: ReaderZone = null): string {
+  if (plant.removed_at !== null)
+    return removedSentence(plant.removed_at.getTime(), zone ?? plant.timezone);
   const sentences = [
     incidentOf(plant, nowMs, zone),
     pauseSentence(plant, nowMs, zone) ?? reasonSentence(plant, nowMs, zone),
@@ -135,6 +140,36 @@ export function heldJson(held: Held) {
   };
 }
 
+/** What looks wrong in the settings of a plant; each may be true. */
+export function settingWarnings(
+  plant: Pick<
+    PlantView,
+    'brand' | 'timezone' | 'latitude' | 'longitude' | 'installed_capacity_kw' | 'poll_interval_s'
+  >,
+): PlantWarning[] {
+  const { brand, timezone, latitude, longitude } = plant;
+  return plantWarnings({
+    brand,
+    timezone,
+    latitude,
+    longitude,
+    capacityKw: plant.installed_capacity_kw,
+    intervalS: plant.poll_interval_s,
+  });
+}
+
+/** The same of new plants. @param intervalS of a draft that names none. */
+export function draftWarnings(
+  drafts: readonly PlantDraft[],
+  intervalS: number,
+): (PlantWarning & { index: number })[] {
+  return drafts.flatMap((draft, index) => {
+    const { capacity_kw: capacityKw, interval } = draft;
+    const warnings = plantWarnings({ ...draft, capacityKw, intervalS: interval ?? intervalS });
+    return warnings.map((warning) => ({ index, ...warning }));
+  });
+}
+
 /** A plant as JSON: snake_case, instants as ISO 8601. Only the fields named here are shown. */
 export function plantJson(plant: PlantView, nowMs: number) {
   return {
@@ -152,6 +187,7 @@ export function plantJson(plant: PlantView, nowMs: number) {
     status_profile: plant.status_profile,
     integration_status: plant.integration_status,
     ...heldJson(plant),
+    removed_at: plant.removed_at?.toISOString() ?? null,
     activated_at: plant.activated_at?.toISOString() ?? null,
     status: plant.status,
     status_reason: plant.status_reason,

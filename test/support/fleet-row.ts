@@ -53,6 +53,7 @@ export function samplePlantView(changed: Partial<PlantView> = {}): PlantView {
     },
     last_slot: new Date('2026-06-11T11:55:00Z'),
     revision: 3,
+    removed_at: null,
     open_alerts: 0,
     unacknowledged_alerts: 0,
     red_alerts: [],

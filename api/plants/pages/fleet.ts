@@ -313,7 +313,7 @@ function row(plant: FleetRow, { nowMs, zone, strips }: FleetPage): Html {
       ${figure(plant.power_now_w === null ? null : plant.power_now_w / 1_000, 1, plant.power_note ?? 'No fresh power')}
     </td>
     <td role="cell" class="num">
-      ${plant.yesterday_energy_kwh === null ? missing('No data of yesterday') : html`${decimal(plant.yesterday_energy_kwh, 1)}${plant.yesterday_quality === 'FINAL' ? '' : html`<span class="tip" tabindex="-1" data-tip="May still change: late data are asked for three days"><span aria-hidden="true">*</span><span class="sr"> not final</span></span>`}`}
+      ${plant.yesterday_energy_kwh === null ? missing('No data of yesterday') : html`${decimal(plant.yesterday_energy_kwh, 1)}${plant.yesterday_quality === 'FINAL' ? '' : html`<span class="tip" tabindex="0" data-tip="May still change: late data are asked for three days"><span aria-hidden="true">*</span><span class="sr"> not final</span></span>`}`}
     </td>
     <td role="cell" class="num w3">
       ${figure(plant.yesterday_kwh_per_kwp, 1, plant.yesterday_energy_kwh === null ? 'No data of yesterday' : 'The installed capacity is not known')}

@@ -494,3 +494,60 @@ describe('alerts ack and silence', () => {
     expect((await cli.run(args)).code).toBe(code);
   });
 });
+
+describe('plants remove', () => {
+  test('asks, then takes the plant out of the lists and keeps its ledger', async () => {
+    const id = await cli.add();
+    expect((await cli.run(['plants', 'remove', id])).code).toBe(2);
+    expect((await cli.run(['plants', 'remove', id], { typed: 'n\n' })).code).toBe(1);
+    expect((await cli.plantOf(id)).removed_at).toBeNull();
+    expect(await cli.run(['plants', 'remove', id], { typed: 'y\n' })).toMatchObject({
+      code: 0,
+      stdout: `${id} removed; the ledger is kept\n`,
+    });
+    expect((await cli.run(['plants', 'list'])).stdout).not.toContain(id);
+    expect((await cli.run(['plants', 'list', '--removed'])).stdout).toContain(id);
+    expect((await cli.run(['why', id])).stdout).toContain('(removed ');
+    expect((await cli.run(['plants', 'show', id])).stdout).toContain('nothing polls it');
+    const resumed = await cli.run(['plants', 'resume', id]);
+    expect(resumed).toMatchObject({ code: 1, stderr: expect.stringContaining('was removed at') });
+    const purged = await cli.run(['plants', 'remove', id, '--purge', '--yes']);
+    expect(purged).toMatchObject({ code: 0, stdout: `${id} deleted, with 0 rows of the ledger\n` });
+    expect((await cli.run(['plants', 'show', id])).code).toBe(1);
+  });
+});
+
+describe('plants move', () => {
+  test('lets the plant log in by another account', async () => {
+    const id = await cli.add();
+    const moved = await cli.run(['plants', 'move', id, '--account', `new-${counter}`]);
+    expect(moved).toMatchObject({ code: 0, stdout: `${id} moved to account new-${counter}\n` });
+    expect(moved.stderr).toContain(`heliograph plants credentials new-${counter}`);
+    expect((await cli.plantOf(id)).vendor_account_id).toBe(`new-${counter}`);
+    expect((await cli.run(['plants', 'move', 'nobody', '--account', 'x'])).code).toBe(1);
+  });
+});
+
+describe('plants set --vendor-plant-id', () => {
+  test("corrects the vendor's id of a plant that never answered, alone", async () => {
+    const [id, other] = [await cli.add(), await cli.plantOf(await cli.add())];
+    const set = (...flags: string[]) => cli.run(['plants', 'set', id, ...flags]);
+    expect((await set('--vendor-plant-id', 'right')).stdout).toBe(
+      `set ${id}: it is right at its vendor\n`,
+    );
+    expect((await cli.plantOf(id)).vendor_plant_id).toBe('right');
+    expect((await set('--vendor-plant-id', 'x', '--name', 'Y')).code).toBe(2);
+    const taken = await set('--vendor-plant-id', other.vendor_plant_id);
+    expect(taken).toMatchObject({ code: 1, stderr: expect.stringContaining(other.id) });
+    await cli.fleet.db
+      .updateTable('plants')
+      .set({ last_seen_at: new Date(), last_seen_source: 'VENDOR' })
+      .where('id', '=', id)
+      .execute();
+    const late = await set('--vendor-plant-id', 'other');
+    expect(late).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('has answered as right'),
+    });
+  });
+});

@@ -31,6 +31,7 @@ import {
 import { unknownPlant } from '../../selection.ts';
 import { type Fact, factsText, indented, right, section, tableText } from '../../table.ts';
 import { alertsTable } from './alerts-list.ts';
+import { warningLines } from './warnings.ts';
 
 /** `heliograph plants show ID`: shows everything known about one plant. */
 export const plantsShow: Command = {
@@ -62,6 +63,7 @@ function shownJson(shown: PlantDetail): object {
     alerts: shown.alerts,
     last_polls: shown.polls,
     days: shown.days.map(dayJson),
+    warnings: shown.warnings,
     workflow_id: shown.workflowId,
     workflow_url: shown.workflowUrl,
   };
@@ -74,6 +76,9 @@ function shownText(shown: PlantDetail, zone: ReaderZone, io: CommandIo): string 
   return [
     `${heading}\n${status}  ${visibleText(plantSentence(plant, nowMs, zone))}\n`,
     indented(factsText(plantFacts(shown, zone))),
+    ...(shown.warnings.length === 0
+      ? []
+      : [section('Check its settings', `${warningLines(shown.warnings).join('\n')}\n`)]),
     section(
       'Active alerts',
       shown.alerts.length === 0

@@ -47,6 +47,16 @@ export function refusalSentence(refusal: Refusal): string {
       return `alert ${refusal.alertId} of ${refusal.plantId} is resolved since ${refusal.resolvedAt?.toISOString() ?? 'a while'}: there is nothing to acknowledge`;
     case 'WRONG_VALUE':
       return `--${flagName(refusal.field)} ${refusal.plantId === null ? '' : `of ${refusal.plantId} `}${refusal.problem}`;
+    case 'TAKEN':
+      return `--${flagName(refusal.field)} of ${refusal.plantId}: ${refusal.problem}`;
+    case 'HAS_ANSWERED':
+      return `${refusal.plantId} has answered as ${refusal.vendorPlantId}, and its days are that plant's: \`heliograph plants remove ${refusal.plantId}\` and add the right one under another id`;
+    case 'REMOVED':
+      return `plant ${refusal.plantId} was removed at ${refusal.removedAt.toISOString()}: \`heliograph why ${refusal.plantId}\` still answers`;
+    case 'NOT_REMOVED':
+      return `plant ${refusal.plantId} is not removed: \`heliograph plants remove ${refusal.plantId}\` first`;
+    case 'STILL_KEPT':
+      return `what is known of plant ${refusal.plantId} is kept until ${refusal.until.toISOString()}`;
     case 'CHANGED_MEANWHILE':
       return `somebody else changed it: its revision is now ${refusal.revision}`;
     case 'NOT_ADDED':

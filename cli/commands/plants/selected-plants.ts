@@ -6,6 +6,7 @@ import { listPlants, type PlantView } from '../../../db/plants/plants.ts';
 import { allPlants } from '../../../db/scope.ts';
 import type { Database } from '../../../db/tables.ts';
 import type { Act, Decided, Refusal } from '../../../operations/plants/actions.ts';
+import type { PlantWarning } from '../../../domain/plants/plausible.ts';
 import { counted } from '../../../domain/wording.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
@@ -16,6 +17,7 @@ import type { Selection } from '../../selection.ts';
 import type { Until } from '../../until.ts';
 import { failureOf } from './refusals.ts';
 import { tellLoopsOf, toldNote } from './tell-loops.ts';
+import { printWarnings, warningLines } from './warnings.ts';
 
 /** Carries out a decision on the plants that a command selects. */
 
@@ -50,6 +52,12 @@ interface SelectedDecision {
   /** What it does to the plants: "paused". */
   done: string;
   decide: (act: Act, plantIds: readonly string[]) => Promise<Decided>;
+  /** Also asks about a plant that is named by its ID: what will happen to it. */
+  confirm?: string;
+  /** Asks the loops to poll as well. */
+  pollNow?: boolean;
+  /** What looks wrong in a plant afterwards. */
+  warn?: (plant: PlantView) => PlantWarning[];
   /** Fields that `--json` prints beside the plants. */
   json?: object;
   /** The line that says what was done. @param who "12 plants", or the plant that was named. */
@@ -68,26 +76,41 @@ const byState: ReadonlySet<Refusal['refusal']> = new Set(['NOT_NOW', 'NO_USE']);
 export async function decideForSelected(
   context: CommandContext,
   selection: Selection,
-  { done, decide, json = {}, text }: SelectedDecision,
+  { done, decide, confirm, pollNow = false, warn, json = {}, text }: SelectedDecision,
 ): Promise<void> {
   const config = context.config();
   const { plantId, words } = selection;
-  const decided = await withDatabase(config, async (db) => {
-    if (plantId !== null) return decide(terminalAct(db), [plantId]);
+  const idsOf = async (db: Kysely<Database>) => {
+    if (plantId !== null) {
+      if (confirm !== undefined) await agree(context, confirm);
+      return [plantId];
+    }
     const plants = await findSelected(db, selection);
     await confirmMany(context, selection, plants, done);
-    const ids = plants.map((plant) => plant.id);
-    return decide(terminalAct(db), ids);
+    return plants.map((plant) => plant.id);
+  };
+  const { decided, warnings } = await withDatabase(config, async (db) => {
+    const result = await decide(terminalAct(db), await idsOf(db));
+    return { decided: result, warnings: await warningsAfter(db, result.plantIds, warn) };
   });
   const { plantIds, refused } = decided;
   const fatal = refused.find(({ refusal }) => plantId !== null || !byState.has(refusal));
   if (fatal !== undefined) throw failureOf(context, fatal);
-  const told = await tellLoopsOf(config, plantIds);
+  const told = await tellLoopsOf(config, plantIds, { pollNow });
   const who = plantId === null ? counted(plantIds.length, 'plant') : words;
   print(
     context,
-    { plant_ids: plantIds, ...json, loops_told: told.told },
+    {
+      plant_ids: plantIds,
+      ...json,
+      ...(warn === undefined ? {} : { warnings }),
+      loops_told: told.told,
+    },
     () => `${text(who, decided)}\n`,
+  );
+  printWarnings(
+    context,
+    warnings.map((one) => `${one.plant_id}: ${warningLines([one]).join('')}`),
   );
   context.io.stderr.write(toldNote(told));
 }
@@ -116,6 +139,16 @@ export async function decideUntil(
     all.refused.push(...decided.refused);
   }
   return all;
+}
+
+async function warningsAfter(
+  db: Kysely<Database>,
+  ids: readonly string[],
+  warn: SelectedDecision['warn'],
+): Promise<(PlantWarning & { plant_id: string })[]> {
+  if (warn === undefined) return [];
+  const plants = await listPlants(db, { ids });
+  return plants.flatMap((plant) => warn(plant).map((one) => ({ plant_id: plant.id, ...one })));
 }
 
 /** The person at this terminal acts on any plant, now. */
