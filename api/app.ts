@@ -18,6 +18,8 @@ import { problemPage, wantsPage } from './pages/answer.ts';
 import { createAssets } from './pages/assets.ts';
 import { pageRoutes } from './pages/routes.ts';
 import { Problem, problemResponse } from './problem.ts';
+import { createTurns } from './turns.ts';
+import { checkedValues } from './values.ts';
 import { createFleetView } from './plants/fleet-view.ts';
 import { createActions } from './plants/actions.ts';
 import { alertRoutes } from './plants/alerts-routes.ts';
@@ -25,6 +27,7 @@ import { authRoutes } from './people/routes.ts';
 import { integrationRoutes } from './plants/integrations-routes.ts';
 import { plantGauges } from './plants/metrics.ts';
 import { plantActionRoutes } from './plants/actions-routes.ts';
+import { plantCorrectionRoutes } from './plants/corrections-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
 import { plantSeriesRoutes } from './plants/series-routes.ts';
 import { healthRoutes } from './system/routes.ts';
@@ -33,6 +36,10 @@ import { healthRoutes } from './system/routes.ts';
 const bodyBytesMax = 64 * 1024;
 
 export type App = OpenAPIHono<ApiEnv>;
+
+/** The pages and lists that read a plant or many; a plant's page takes ten statements. */
+const readingPaths =
+  /^\/(?:$|plants\/|alerts$|system$|api\/v1\/(?:plants|alerts|notifications)(?:\/|$))/;
 
 /** Builds the whole API as a function from Request to Response; it opens no connection and does not listen. */
 export function createApp(deps: ApiDeps): App {
@@ -53,15 +60,20 @@ export function createApp(deps: ApiDeps): App {
       },
     }),
     sameOriginWrites(deps),
+    checkedValues(),
   );
 
-  const fleet = createFleetView(deps.db, deps.clock);
+  // Pages and lists wait for their turn and for their own connections.
+  const reading: ApiDeps = { ...deps, db: deps.readDb };
+  app.use(readInTurn());
+  const fleet = createFleetView(reading.db, deps.clock);
   const actions = createActions(deps, fleet);
   app.route('/api/v1', authRoutes(deps));
-  app.route('/api/v1', plantRoutes(deps, fleet, actions));
-  app.route('/api/v1', plantSeriesRoutes(deps));
+  app.route('/api/v1', plantRoutes(reading, fleet, actions));
+  app.route('/api/v1', plantSeriesRoutes(reading));
   app.route('/api/v1', plantActionRoutes(deps, actions));
-  app.route('/api/v1', alertRoutes(deps, actions));
+  app.route('/api/v1', plantCorrectionRoutes(actions));
+  app.route('/api/v1', alertRoutes(reading, actions));
   app.route('/api/v1', integrationRoutes(deps));
   app.route('/api/v1', healthRoutes(deps, readHealth, metrics));
   app.get('/api/v1/openapi.json', (c) => c.json(openApiDocument(app, deps.version)));
@@ -70,7 +82,7 @@ export function createApp(deps: ApiDeps): App {
 
   const assets = createAssets();
   app.route('/', assets.routes);
-  app.route('/', pageRoutes(deps, assets.urls, { fleet, actions, readHealth }));
+  app.route('/', pageRoutes(deps, assets.urls, { reading, fleet, actions, readHealth }));
 
   const refuse = async (c: Context<ApiEnv>, problem: Problem): Promise<Response> =>
     wantsPage(c) ? problemPage(c, problem, assets.urls) : problemResponse(c, problem);
@@ -99,6 +111,24 @@ function requestIds(deps: ApiDeps): MiddlewareHandler<ApiEnv> {
       },
       'request answered',
     );
+  };
+}
+
+/** Reads a few pages and lists at once and lets the others wait, each person's in a line of their own. */
+function readInTurn(): MiddlewareHandler<ApiEnv> {
+  const inTurn = createTurns({
+    atOnce: 4,
+    waitingMax: 2_000,
+    waitingMaxOfKey: 500,
+    busy: 'Too many pages are being read at this moment: try again in a few seconds.',
+  });
+  return async (c, next) => {
+    if ((c.req.method !== 'GET' && c.req.method !== 'HEAD') || !readingPaths.test(c.req.path))
+      return next();
+    const identity = await c.get('identify')();
+    // Without one the route refuses, and reads nothing.
+    if (identity === null) return next();
+    await inTurn(String(identity.person.userId), next);
   };
 }
 

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect } from 'vitest';
 import { findUserByEmail } from '../db/people/users.ts';
 import { createTestApi, givePassword, passwordOf } from '../test/support/api.ts';
 import { api, test } from '../test/support/test-api.ts';
+import { knowDevice } from './auth/devices.ts';
 import { clearSession, setSession } from './auth/session.ts';
 import {
   attemptsMax,
@@ -281,10 +282,15 @@ describe('a session', () => {
     const own = await createTestApi({ db: api.db, publicUrl: 'https://solar.example.org' });
     own.app.get('/test/session', async (c) => {
       await setSession(c, own.deps, { userId: 1, sessionVersion: 1 });
+      knowDevice(c, own.deps, { id: 1, password_hash: 'a hash' });
       return c.body(null, 204);
     });
     const answer = await own.app.request('/test/session');
-    expect(answer.headers.get('set-cookie')).toMatch(/^__Host-heliograph=.*; Secure/);
+    const [session, device] = answer.headers.getSetCookie();
+    expect(session).toMatch(/^__Host-heliograph=.*; Secure/);
+    expect(device).toMatch(
+      /^__Host-heliograph-device=[\w-]{22}\.[\w-]{43}; .*HttpOnly; Secure; SameSite=Strict$/,
+    );
     expect(answer.headers.get('strict-transport-security')).not.toBeNull();
     await own.close();
   });
@@ -362,7 +368,9 @@ describe('a sign-in link', () => {
   test('works once, also of many at once, and looking at it does not use it up', async () => {
     const token = await linkOf(ana);
     expect((await peekSignInLink(api.deps, token))?.email).toBe(ana);
-    const used = await Promise.all(Array.from({ length: 10 }, () => signInByLink(api.deps, token)));
+    const used = await Promise.all(
+      Array.from({ length: 10 }, () => signInByLink(api.deps, token, { address: 'none' })),
+    );
     expect(used.filter((user) => user !== undefined).map((user) => user.email)).toEqual([ana]);
     expect(await peekSignInLink(api.deps, token)).toBeUndefined();
   });
@@ -370,11 +378,11 @@ describe('a sign-in link', () => {
   test('ends after an hour, with a newer one, and with its user', async () => {
     const late = await linkOf(ana);
     api.clock.nowMs += linkTtlMs;
-    expect(await signInByLink(api.deps, late)).toBeUndefined();
+    expect(await signInByLink(api.deps, late, { address: 'none' })).toBeUndefined();
     const older = await linkOf(ana);
     const newer = await linkOf(ana);
-    expect(await signInByLink(api.deps, older)).toBeUndefined();
-    expect(await signInByLink(api.deps, newer)).toBeDefined();
+    expect(await signInByLink(api.deps, older, { address: 'none' })).toBeUndefined();
+    expect(await signInByLink(api.deps, newer, { address: 'none' })).toBeDefined();
     await api.user(nia, 'OPERATOR');
     const disabled = await linkOf(nia);
     await api.db
@@ -382,7 +390,7 @@ describe('a sign-in link', () => {
       .set({ disabled_at: new Date() })
       .where('email', '=', nia)
       .execute();
-    expect(await signInByLink(api.deps, disabled)).toBeUndefined();
+    expect(await signInByLink(api.deps, disabled, { address: 'none' })).toBeUndefined();
   });
 
   test('is stored as a digest only', async () => {
@@ -390,5 +398,55 @@ describe('a sign-in link', () => {
     const rows = await api.db.selectFrom('sign_in_links').selectAll().execute();
     expect(JSON.stringify(rows)).not.toContain(token);
     for (const row of rows) expect(row.token_hash).toHaveLength(32);
+  });
+
+  const browser = { accept: 'text/html', 'sec-fetch-site': 'same-origin' };
+  const send = (path: string, fields: Record<string, string>, cookie = '') =>
+    api.app.request(path, {
+      method: 'POST',
+      headers: { ...browser, cookie },
+      body: new URLSearchParams(fields),
+    });
+  const fresh = 'a password after a link';
+  const twice = { new_password: fresh, new_password_again: fresh };
+
+  /** @returns the cookie of a session that a link began. */
+  async function cookieByLink(email: string): Promise<string> {
+    const answer = await send('/sign-in', { token: await linkOf(email), next: 'password' });
+    expect(answer.headers.get('location')).toBe('/password');
+    return (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+  }
+
+  test('lets its person set a password without the old one, once', async () => {
+    await api.user(nia, 'OPERATOR');
+    const cookie = await cookieByLink(nia);
+    const form = await api.app.request('/password', { headers: { ...browser, cookie } });
+    expect(await form.text()).not.toContain('current_password');
+    const changed = await send('/password', twice, cookie);
+    expect(changed.status).toBe(303);
+    const login = { email: nia, password: fresh };
+    expect((await api.ask(null, 'POST', '/api/v1/auth/login', login)).status).toBe(200);
+    // The session of the change asks for the present password, as any other.
+    const next = (changed.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+    const other = { new_password: 'one more password', new_password_again: 'one more password' };
+    expect((await send('/password', other, next)).status).toBe(401);
+    expect((await send('/password', other, cookie)).headers.get('location')).toMatch(/^\/login/);
+  });
+
+  test('asks for the old password an hour later, also in a renewed session', async () => {
+    await api.user(nia, 'OPERATOR');
+    let cookie = await cookieByLink(nia);
+    const look = async () => {
+      const answer = await api.app.request('/password', { headers: { ...browser, cookie } });
+      cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? cookie;
+      return answer.text();
+    };
+    const startMs = api.clock.nowMs;
+    api.clock.nowMs = startMs + linkTtlMs - minuteMs;
+    expect(await look()).not.toContain('current_password');
+    api.clock.nowMs = startMs + linkTtlMs + minuteMs;
+    expect(await look()).toContain('current_password');
+    expect((await send('/password', twice, cookie)).status).toBe(401);
+    api.clock.nowMs = startMs;
   });
 });

@@ -25,14 +25,17 @@ export function wantsCsv(c: Context<ApiEnv>): boolean {
   return accepts(c, { header: 'Accept', supports, default: 'application/json' }) === 'text/csv';
 }
 
-/** A spreadsheet reads text with this start as a formula. */
-const formulaStart = /^[=+\-@\t\r]/;
+/**
+ * A spreadsheet reads a cell with this start as a formula. A program that splits at `;` begins a cell after each, and East
+ * Asian input methods write the signs fullwidth.
+ */
+const formulaStart = /(^|;)(?=\s*[=+\-@＝＋－＠]|[\t\r])/g;
 
-/** Text that a spreadsheet could run gets a leading `'`; numbers are numbers. */
+/** Text that a spreadsheet could run gets a `'` before each place where a formula could begin; numbers are numbers. */
 function csvCell(value: Cell): string {
   if (value === null) return '';
   if (typeof value !== 'string') return String(value);
-  const safe = formulaStart.test(value) ? `'${value}` : value;
+  const safe = value.replaceAll(formulaStart, "$1'");
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 

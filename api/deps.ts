@@ -34,6 +34,11 @@ export interface RedisAnswer {
 /** All dependencies of the API; `cli/api.ts` supplies them. */
 export interface ApiDeps {
   db: Kysely<Database>;
+  /**
+   * A pool of its own for what pages and lists read, so that many of them at once keep nobody from signing in or acting. It
+   * may be `db`.
+   */
+  readDb: Kysely<Database>;
   /** Connects when first used and again after an outage; its calls fail with ServiceError while Temporal is away. */
   temporal: Client;
   /** null if no Redis is configured. Rejects while Redis is away. */
@@ -44,6 +49,8 @@ export interface ApiDeps {
   seal: (accountId: string, credentials: OpenedCredentials) => Omit<SealedCredentials, 'version'>;
   /** What each brand's login needs. */
   credentialForms: Readonly<Record<Brand, CredentialForm>>;
+  /** Why no request can be made with credentials that have all fields of the brand; null if one can. */
+  credentialProblem: (brand: Brand, credentials: OpenedCredentials) => string | null;
   /** Logs in at the vendor; never throws. */
   testConnection: (vendor: {
     brand: Brand;

@@ -19,6 +19,8 @@ export interface Person {
 export interface Identity {
   person: Person;
   by: 'TOKEN' | 'SESSION';
+  /** For an hour after a one-time link: its person may set a password without the present one. */
+  mayChoosePassword: boolean;
 }
 
 export interface ApiEnv {

@@ -9,7 +9,8 @@ import { canary, documentedRoutes, wildRequest } from '../test/support/openapi.t
 import { attemptsMax } from './auth/sign-in.ts';
 
 /**
- * Generated requests from the OpenAPI document, on real PostgreSQL: none ends in a 5xx, none gives a secret away. 10,000 of
+ * Generated requests from the OpenAPI document, on real PostgreSQL: none ends in a 5xx or without the security
+ * headers, none gives a secret away; `api/pages/fuzz.service.test.ts` does it for pages and forms. 10,000 of
  * them: `FUZZ_REQUESTS=10000 npx vitest run --project service api/fuzz`.
  */
 const requests = Number(process.env['FUZZ_REQUESTS'] ?? 1_000);
@@ -73,6 +74,8 @@ test(
         if (!isAway) expect(answer.status, `${name} ${text}`).toBeLessThan(500);
         // A malformed path or method never reaches its route: what does is documented.
         if (answer.status !== 404) expect(route.statuses, name).toContain(answer.status);
+        expect(answer.headers.get('content-security-policy'), name).toContain("default-src 'none'");
+        expect(answer.headers.get('x-content-type-options'), name).toBe('nosniff');
         const told = text + JSON.stringify([...answer.headers]) + JSON.stringify(api.logged);
         expect(told).not.toContain(canary);
         expect(told).not.toContain(api.deps.jwtKey);

@@ -1,13 +1,15 @@
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 
 import { sealCredentials } from '../db/sealing.ts';
 import { isServiceError } from '../db/service-error.ts';
-import { createFixtureAdapter, registry } from '../adapters/clouds/registry.ts';
+import { createFixtureAdapter, credentialProblem, registry } from '../adapters/clouds/registry.ts';
 import { SessionStore } from '../adapters/clouds/session.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiDeps } from '../api/deps.ts';
+import { openDatabase } from '../db/database.ts';
 import { askRedis } from '../db/lock.ts';
 import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { Brand } from '../domain/plants/plant.ts';
@@ -18,6 +20,7 @@ import {
   requireJwtKey,
   requireMasterKeys,
   requireMockMode,
+  requireService,
   webUiUrl,
 } from '../environment/config.ts';
 import type { Log } from '../environment/log.ts';
@@ -30,9 +33,15 @@ import { productVersion } from '../operations/version.ts';
 
 /** Time for running requests to end at a stop, ms. */
 const stopMsMax = 8_000;
-/** Time limits for receiving headers and body; no legitimate request is slower. */
-const headersTimeoutMs = 10_000;
+/**
+ * Time limits for receiving headers and body; no legitimate request is slower. Node looks for late ones at an interval, so
+ * slow headers end within 8 s.
+ */
+const headersTimeoutMs = 7_000;
 const requestTimeoutMs = 20_000;
+const timeoutCheckMs = 1_000;
+/** Connections for what pages and lists read; `db` has its own for signing in and for what people decide. */
+const readPoolSize = 5;
 /** Longer than proxies in front keep idle connections; otherwise a proxy could send into a connection that just closed. */
 const keepAliveTimeoutMs = 75_000;
 /** Time limit of a vendor's login, ms. */
@@ -53,31 +62,35 @@ export interface RunningApi {
 export async function startApi(config: Config, log: Log): Promise<RunningApi> {
   requireMockMode(config);
   const jwtKey = requireJwtKey(config);
-  const db = await connectDatabase(config, {
-    onError: (error) =>
-      log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost'),
-  });
+  const onError = (error: Error) =>
+    log.warn({ code: (error as { code?: string }).code }, 'a database connection was lost');
+  const db = await connectDatabase(config, { onError });
+  const url = requireService(config, 'DATABASE_URL');
+  const readDb = openDatabase({ url, poolSize: readPoolSize, onError });
   let deps: ApiDeps | null = null;
+  const close = () =>
+    Promise.allSettled([db.destroy(), readDb.destroy(), deps?.temporal.connection.close()]);
   try {
     await checkMasterKeys(db, config);
-    deps = { ...outerWorld(config), db, log, jwtKey };
-    const { server, url } = await listen(config, createApp(deps));
-    log.info({ url }, 'API listens');
+    deps = { ...outerWorld(config), db, readDb, log, jwtKey };
+    const { API_HOST: host, API_PORT: port } = config;
+    const served = await serveApp(createApp(deps), { host, port });
+    log.info({ url: served.url }, 'API listens');
     return {
-      url,
+      url: served.url,
       async stop() {
-        await closeServer(server);
-        await Promise.allSettled([db.destroy(), deps?.temporal.connection.close()]);
+        await served.stop();
+        await close();
       },
     };
   } catch (error) {
-    await Promise.allSettled([db.destroy(), deps?.temporal.connection.close()]);
+    await close();
     throw error;
   }
 }
 
 /** The API's dependencies other than the database. */
-export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey'> {
+export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log' | 'jwtKey'> {
   const redisUrl = config.REDIS_URL;
   const brands = Object.entries(registry) as [Brand, (typeof registry)[Brand]][];
   return {
@@ -89,6 +102,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey
     credentialForms: Object.fromEntries(
       brands.map(([brand, { definition }]): [Brand, CredentialForm] => [brand, definition]),
     ) as ApiDeps['credentialForms'],
+    credentialProblem,
     testConnection: ({ brand, vendorPlantId, timezone, credentials }) =>
       createFixtureAdapter({
         brand,
@@ -110,47 +124,56 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'log' | 'jwtKey
   };
 }
 
-type Server = ReturnType<typeof createAdaptorServer>;
-
-async function listen(
-  config: Config,
+/** Serves the app on this address; port 0 takes a free one. @throws CommandError 69 if it cannot listen there. */
+export async function serveApp(
   app: ReturnType<typeof createApp>,
-): Promise<{ server: Server; url: string }> {
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: {
+  { host, port }: { host: string; port: number },
+): Promise<RunningApi> {
+  const answer = getRequestListener(app.fetch, {
+    // A host or path that is no URL reaches no route: answered as an unknown page is, with the same headers.
+    errorHandler: async (error) =>
+      error instanceof RequestError
+        ? app.request('/malformed-request')
+        : new Response(null, { status: 500 }),
+  });
+  const server = createServer(
+    {
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
+      connectionsCheckingInterval: timeoutCheckMs,
     },
-  });
-  const host = config.API_HOST;
+    (incoming, outgoing) => void answer(incoming, outgoing),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       reject(
         new CommandError(
-          `the API cannot listen on ${host}:${config.API_PORT} (${cause.code ?? 'unknown error'}): set API_PORT, or 0 for a free port`,
+          `the API cannot listen on ${host}:${port} (${cause.code ?? 'unknown error'}): set API_PORT, or 0 for a free port`,
           exitCodes.serviceAway,
           { cause },
         ),
       );
     });
-    server.listen(config.API_PORT, host, resolve);
+    server.listen(port, host, resolve);
   });
-  const { port } = server.address() as AddressInfo;
-  return { server, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
+  const { port: bound } = server.address() as AddressInfo;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    stop: () => closeServer(server),
+  };
 }
 
 /** Accepts no new requests, waits for running ones up to the limit, then closes their connections. */
 async function closeServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     const force = setTimeout(() => {
-      if ('closeAllConnections' in server) server.closeAllConnections();
+      server.closeAllConnections();
     }, stopMsMax);
     server.close(() => {
       clearTimeout(force);
       resolve();
     });
-    if ('closeIdleConnections' in server) server.closeIdleConnections();
+    server.closeIdleConnections();
   });
 }

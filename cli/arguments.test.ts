@@ -6,11 +6,11 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import { createTestIo } from '../test/support/command-line.ts';
 import {
+  durationMs,
   instant,
   noPositionals,
   onePositional,
   readInputFile,
-  readUntil,
   requireFlag,
 } from './arguments.ts';
 import { parseCommand } from './command.ts';
@@ -48,12 +48,11 @@ describe('the value of a flag', () => {
       );
   });
 
-  test('of --until is a future time', () => {
-    expect(readUntil(call())).toBeNull();
-    expect(readUntil(call('--until', '2999-01-01T00:00:00Z'))?.getUTCFullYear()).toBe(2999);
-    expect(() => readUntil(call('--until', '2020-01-01T00:00:00Z'))).toThrow(
-      wrongCall('has passed'),
-    );
+  test('is a duration with its unit', () => {
+    expect(['90s', '3m', '2h', '5d'].map(durationMs)).toEqual([
+      90_000, 180_000, 7_200_000, 432_000_000,
+    ]);
+    expect(['0h', '2', 'h', '2 h', '-2h', '2w', ''].map(durationMs)).toEqual(Array(7).fill(null));
   });
 });
 

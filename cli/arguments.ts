@@ -83,12 +83,12 @@ export function instant(text: string): Date {
   }
 }
 
-/** `--until`, a future time; null if absent. @throws CommandError 2 */
-export function readUntil(context: CommandContext): Date | null {
-  const until = readFlag(context, 'until', instant) ?? null;
-  if (until !== null && until.getTime() <= Date.now())
-    throw usageError(context, `--until ${context.flags['until']} has passed`);
-  return until;
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** 90s, 3m, 2h, 5d as ms; null for other text, and for 0. */
+export function durationMs(text: string): number | null {
+  const [, value, unit] = /^(\d{1,4})([smhd])$/.exec(text) ?? [];
+  return Number(value) * (unitMs[unit as keyof typeof unitMs] ?? NaN) || null;
 }
 
 /** `--reason`, `--comment`: one line; null if absent. @throws CommandError 2 */

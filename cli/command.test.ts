@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createTestIo, runTestCommand } from '../test/support/command-line.ts';
 import { type Command, parseCommand } from './command.ts';
 import { CommandError } from '../environment/config.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 const command: Command = {
   name: 'plants move',
@@ -49,13 +50,66 @@ describe('a command line', () => {
     const { code, stdout } = await runTestCommand(['plants', 'poll', '--help']);
     expect(code).toBe(0);
     expect(stdout).toContain('usage: heliograph plants poll ID|');
+    expect(stdout).toContain('brands: SOLIS, HUAWEI, GOODWE, Deye (DELE)\n');
+    expect((await runTestCommand(['audit', '--help'])).stdout).not.toContain('brands');
   });
 
-  test('that names no command is refused with the overview', async () => {
+  test("that names no command of a group is refused with the group's commands", async () => {
     const { code, stdout, stderr } = await runTestCommand(['plants', 'fly', '--yes']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain('there is no command `plants fly`');
     expect(stderr).toContain('plants list');
+  });
+
+  test.each([
+    [['plants', 'lst'], 'plants lst', 'did you mean `plants list`?'],
+    [['plant', 'list'], 'plant list', 'did you mean `plants list`?'],
+    [['plants', 'resmue', 'canal'], 'plants resmue', 'did you mean `plants resume`?'],
+    [['stauts'], 'stauts', 'did you mean `status`?'],
+    [['--data', 'x', 'adit'], 'adit', 'did you mean `audit`?'],
+    [['import', 'fleet.csv'], 'import fleet.csv', 'did you mean `plants import`?'],
+    [['list'], 'list', 'did you mean `plants list`, `alerts list` or `users list`?'],
+    [['weather'], 'weather', '`heliograph help` lists all'],
+    [['users'], 'users', 'there are users add, users list, users set, users reset, users remove, users link'],
+  ])('%j is answered with one line that names the nearest', async (args, typed, guess) => {
+    expect(await runTestCommand(args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `heliograph: there is no command \`${typed}\`: ${guess}\n`,
+    });
+  });
+
+  test.each([
+    [['--data', '/nowhere', 'plants', 'list']],
+    [['--data=/nowhere', 'plants', 'list']],
+    [['plants', '--data', '/nowhere', 'list']],
+    [['plants', 'list', '--data', '/nowhere']],
+    [['--json', '--data', '/nowhere', 'plants', 'list']],
+  ])('may have flags that every command knows anywhere: %j', async (args) => {
+    const { code, stderr } = await runTestCommand(args);
+    expect(code).toBe(78);
+    expect(stderr).toContain('/nowhere/stack.json');
+  });
+
+  test('may ask for help before the command as well', async () => {
+    const after = await runTestCommand(['plants', 'poll', '--help']);
+    expect(await runTestCommand(['--help', 'plants', 'poll'])).toEqual(after);
+  });
+
+  test('may not have other flags there', async () => {
+    expect(await runTestCommand(['--yes', 'plants', 'resume', 'canal'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'heliograph: the command must come before --yes: `heliograph help` lists all\n',
+    });
+  });
+
+  test('tells the version', async () => {
+    expect(await runTestCommand(['--version'])).toEqual({
+      code: 0,
+      stdout: `heliograph ${manifest.version}\n`,
+      stderr: '',
+    });
   });
 
   test('without a word shows the overview, as a wrong call; `help` is none', async () => {

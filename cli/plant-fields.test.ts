@@ -34,6 +34,7 @@ describe('a value of a plant', () => {
 
   test('takes a brand in any case, and names all four where it is none', () => {
     expect(plantFields.brand('solis')).toBe('SOLIS');
+    expect(['DELE', 'DEYE', 'Deye'].map(plantFields.brand)).toEqual(['DELE', 'DELE', 'DELE']);
     expect(problemOf('brand', 'ACME')).toBe('must be SOLIS, HUAWEI, GOODWE or DELE, not ACME');
   });
 

@@ -93,6 +93,8 @@ export function wholeNumber(what: string, min: number, max: number): (text: stri
   };
 }
 
+const readBrand = oneOf<Brand>(brands);
+
 /** One reader for each value; each throws FieldProblem. */
 export const plantFields = {
   id: textOf(
@@ -100,7 +102,7 @@ export const plantFields = {
     plantIdPattern,
   ),
   name: textOf(`one line of at most ${textLengthMax} characters`, visiblePattern),
-  brand: oneOf<Brand>(brands),
+  brand: (text) => readBrand(/^deye$/i.test(text) ? 'DELE' : text),
   account: textOf(
     `an account's id of at most ${textLengthMax} characters and without spaces`,
     oneWordPattern,

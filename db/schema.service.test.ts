@@ -33,10 +33,32 @@ describe('a plant', () => {
 
   test.each([
     ['brand', { brand: 'HUAWEI' }],
-    ['vendor_plant_id', { vendor_plant_id: '1300000000000000002' }],
     ['id', { id: 'renamed' }],
   ])('never changes its %s', async (_, values) => {
     await expect(update(values)).rejects.toMatchObject({ constraint: 'plants_identity' });
+  });
+
+  test('changes its vendor_plant_id only while it has never answered', async () => {
+    await update({ vendor_plant_id: '1300000000000000002' });
+    expect(await revision()).toBe(2);
+    await update({ last_seen_at: at, last_seen_source: 'VENDOR' });
+    await expect(update({ vendor_plant_id: '1300000000000000003' })).rejects.toMatchObject({
+      constraint: 'plants_identity',
+    });
+  });
+
+  test('that is removed by SQL is GREY and ACTIVE no more, whatever a poll writes afterwards', async () => {
+    await update({ status: 'GREEN', status_reason: 'SEEN_RECENTLY' });
+    const before = (await revision()) ?? 0;
+    await update({ removed_at: at });
+    await update({ status: 'RED', status_reason: 'CRITICAL_ALERT' });
+    expect(await findPlant(database.db, plantId)).toMatchObject({
+      integration_status: 'DISABLED_BY_OPERATOR',
+      status: 'GREY',
+      status_reason: 'DISABLED_BY_OPERATOR',
+      status_since: at,
+      revision: before + 1,
+    });
   });
 
   test.each([

@@ -78,6 +78,11 @@ export function localMinutesAt(atMs: number, timezone: string): number {
   return clock.hour * 60 + clock.minute;
 }
 
+/** How far the plant's clock is ahead of UTC at an instant, minutes; negative west of Greenwich. */
+export function offsetMinutesAt(atMs: number, timezone: string): number {
+  return zoned(atMs, timezone).offsetNanoseconds / 6e10;
+}
+
 /**
  * The instant at which the plant's clock shows `hhmm` ("23:50") on a date, ms: the earlier of two if the clock is set
  * back, unless `which` asks for the later; moved forward by the gap if the clock skips it.

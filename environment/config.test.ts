@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { CommandError, loadConfig, withFiles } from './config.ts';
+import { CommandError, loadConfig, requireMockMode, withFiles } from './config.ts';
 
 const key = Buffer.alloc(32, 7).toString('base64');
 
@@ -93,4 +93,69 @@ describe('the address of the metrics', () => {
       expect(() => loadConfig({ METRICS_ADDRESS: address })).toThrow(/METRICS_ADDRESS/);
     },
   );
+});
+
+describe('an embedded stack', () => {
+  const masterKey = Buffer.alloc(32, 9).toString('base64');
+  let folder: string;
+  const load = (env: NodeJS.ProcessEnv) => loadConfig(env, folder);
+  const ofStack = {
+    DATABASE_URL: 'postgres://stack/db',
+    REDIS_URL: 'redis://stack',
+    REDIS_KEY_PREFIX: 'stack:',
+    TEMPORAL_ADDRESS: 'stack:7233',
+    TEMPORAL_NAMESPACE: 'solar',
+  };
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'heliograph-stack-file-'));
+    writeFileSync(join(folder, 'master.key'), masterKey);
+    const stack = {
+      state: 'ready',
+      temporal_address: 'stack:7233',
+      temporal_namespace: 'solar',
+      temporal_ui: null,
+      database_url: 'postgres://stack/db',
+      redis_url: 'redis://stack',
+      redis_key_prefix: 'stack:',
+      pid: process.pid,
+      master_key_file: join(folder, 'master.key'),
+    };
+    writeFileSync(join(folder, 'stack.json'), JSON.stringify(stack));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('gives what the environment does not name', () => {
+    expect(load({})).toMatchObject(ofStack);
+    expect(load({ TEMPORAL_ADDRESS: 'other:7233' })).toMatchObject({
+      ...ofStack,
+      TEMPORAL_ADDRESS: 'other:7233',
+      TEMPORAL_NAMESPACE: 'default',
+    });
+    expect(load({ TEMPORAL_ADDRESS: 'stack:7233' })).toMatchObject(ofStack);
+    expect(load({ TEMPORAL_NAMESPACE: 'mine' })).toMatchObject({
+      ...ofStack,
+      TEMPORAL_NAMESPACE: 'mine',
+    });
+    expect(load({ REDIS_URL: 'redis://other' })).toMatchObject({
+      ...ofStack,
+      REDIS_URL: 'redis://other',
+      REDIS_KEY_PREFIX: '',
+    });
+  });
+
+  test('gives its keys and its mock mode as well, also where every service is named', () => {
+    for (const env of [{}, { TEMPORAL_ADDRESS: 'stack:7233' }, ofStack]) {
+      const config = load(env);
+      expect(config.masterKeys?.current.key.export().toString('base64')).toBe(masterKey);
+      requireMockMode(config);
+    }
+    expect(() => requireMockMode(load({ INTEGRATION_MOCK_MODE: 'false' }))).toThrow(/MOCK_MODE/);
+  });
+
+  test('gives nothing to another database', () => {
+    const config = load({ DATABASE_URL: 'postgres://production/db' });
+    expect(config).toMatchObject({ stack: null, masterKeys: null });
+    expect(config.TEMPORAL_ADDRESS).toBeUndefined();
+    expect(config.REDIS_URL).toBeUndefined();
+  });
 });

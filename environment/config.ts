@@ -118,6 +118,12 @@ export const environmentSchema = z.object({
   TEMPORAL_UI_URL: urlOf('http', 'https')
     .optional()
     .describe("URL of Temporal's Web UI; the pages link to it"),
+  TEMPORAL_DOWNLOAD: z
+    .string()
+    .optional()
+    .describe(
+      "where `npm start` gets Temporal's server: by default from the official release; `off` builds it with Go; a URL names a mirror of the release's folder",
+    ),
   INTEGRATION_MOCK_MODE: z
     .string()
     .optional()
@@ -225,6 +231,8 @@ export type Environment = z.output<typeof environmentSchema>;
 
 /** The content of `.data/stack.json`, which describes a running embedded stack. */
 const stackFileSchema = z.object({
+  /** `ready`: the worker polls and the API listens. */
+  state: z.enum(['starting', 'ready']).default('ready'),
   temporal_address: z.string(),
   temporal_namespace: z.string().default('default'),
   temporal_ui: z.string().nullable(),
@@ -259,9 +267,39 @@ export function readStackFile(dataDir: string): StackFile | null {
   }
 }
 
+/** Whether the embedded stack in `dataDir` is being started, and a command in this environment would use it. */
+export function isStackStarting(env: NodeJS.ProcessEnv, dataDir: string): boolean {
+  const stack = readStackFile(dataDir);
+  const given = env['DATABASE_URL'] || env['DATABASE_URL_FILE'];
+  if (given && given !== stack?.database_url) return false;
+  if (stack !== null && isAlive(stack.pid)) return stack.state === 'starting';
+  // Before its servers run, a start has only claimed the folder. The file of one that was killed says nothing any more.
+  return isAlive(ownerOf(dataDir));
+}
+
+/** The process that has claimed a data folder, as `claimDataDir` writes it; NaN if there is none. */
+function ownerOf(dataDir: string): number {
+  try {
+    return Number.parseInt(readFileSync(join(dataDir, 'owner.pid'), 'utf8'), 10);
+  } catch {
+    return NaN;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!(pid > 0)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // The process of another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 export interface Config extends Environment {
   dataDir: string;
-  /** The embedded stack whose services are used if the environment names none. */
+  /** The embedded stack whose database is used. */
   stack: StackFile | null;
   masterKeys: MasterKeys | null;
 }
@@ -270,7 +308,7 @@ export interface Config extends Environment {
 const valueFileBytesMax = 64 * 1024;
 
 /** Temporal's own variables that hold secrets; see `temporalSecurity`. */
-const temporalVariables = [
+export const temporalVariables = [
   'TEMPORAL_API_KEY',
   'TEMPORAL_TLS_CLIENT_CERT_DATA',
   'TEMPORAL_TLS_CLIENT_KEY_DATA',
@@ -324,8 +362,8 @@ function readValueFile(path: string): string | null {
 }
 
 /**
- * Reads the configuration. If the environment names no service at all, it uses the services of the embedded stack in
- * `dataDir`.
+ * Reads the configuration. What the environment does not name comes from the embedded stack in `dataDir`, unless the
+ * environment names another database than the stack's: locks, loops and keys belong to their database.
  *
  * @throws CommandError 78 with every problem, one a line.
  */
@@ -341,24 +379,49 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
   const environment = parsed.data;
   const problems = notificationProblems(environment);
   if (problems.length > 0) throw wrongEnvironment(problems.map((sentence) => `  ${sentence}`));
-  const namesNone =
-    environment.DATABASE_URL === undefined &&
-    environment.REDIS_URL === undefined &&
-    environment.TEMPORAL_ADDRESS === undefined;
-  const stack = namesNone ? readStackFile(dataDir) : null;
-  const filled: Environment =
+  const stack = stackOf(environment, dataDir);
+  const watched = [...new Set([...environment.WATCHED_FOLDERS, resolve(dataDir)])];
+  const filled =
     stack === null
       ? environment
-      : {
-          ...environment,
-          DATABASE_URL: stack.database_url,
-          ...(stack.redis_url === null ? {} : { REDIS_URL: stack.redis_url }),
-          REDIS_KEY_PREFIX: stack.redis_key_prefix,
-          TEMPORAL_ADDRESS: stack.temporal_address,
-          TEMPORAL_NAMESPACE: env['TEMPORAL_NAMESPACE'] || stack.temporal_namespace,
-          WATCHED_FOLDERS: [...new Set([...environment.WATCHED_FOLDERS, resolve(dataDir)])],
-        };
+      : { ...filledFrom(stack, environment, present), WATCHED_FOLDERS: watched };
   return { ...filled, dataDir, stack, masterKeys: masterKeysOf(filled, stack) };
+}
+
+/** The embedded stack whose database is used; null if there is none. */
+function stackOf({ DATABASE_URL }: Environment, dataDir: string): StackFile | null {
+  const stack = readStackFile(dataDir);
+  const isItsDatabase = DATABASE_URL === undefined || DATABASE_URL === stack?.database_url;
+  return isItsDatabase ? stack : null;
+}
+
+/** @param present the variables that are set. */
+function filledFrom(
+  stack: StackFile,
+  environment: Environment,
+  present: NodeJS.ProcessEnv,
+): Environment {
+  const redis = {
+    ...(stack.redis_url === null ? {} : { REDIS_URL: stack.redis_url }),
+    REDIS_KEY_PREFIX: stack.redis_key_prefix,
+  };
+  const temporal = {
+    TEMPORAL_ADDRESS: stack.temporal_address,
+    TEMPORAL_NAMESPACE: present['TEMPORAL_NAMESPACE'] ?? stack.temporal_namespace,
+  };
+  return {
+    ...environment,
+    DATABASE_URL: stack.database_url,
+    // An embedded stack polls recorded vendors only.
+    INTEGRATION_MOCK_MODE: present['INTEGRATION_MOCK_MODE'] ?? 'true',
+    ...(isNamed(present['REDIS_URL'], stack.redis_url ?? '') ? {} : redis),
+    ...(isNamed(present['TEMPORAL_ADDRESS'], stack.temporal_address) ? {} : temporal),
+  };
+}
+
+/** Whether the environment names another service than the stack's. */
+function isNamed(given: string | undefined, ofStack: string): boolean {
+  return given !== undefined && given !== ofStack;
 }
 
 function masterKeysOf(environment: Environment, stack: StackFile | null): MasterKeys | null {

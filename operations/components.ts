@@ -3,6 +3,7 @@ import { disks } from './disks.ts';
 import { loops, plantQueues, polling } from './plants/components.ts';
 import { servedQueue } from './queues.ts';
 import { reconciliation } from './reconciliation.ts';
+import { accounts, failingPlants, incidents } from './plants/trouble.ts';
 import { postgres, redis, temporal } from './servers.ts';
 import { fleetQueue } from '../workflows/messages.ts';
 
@@ -17,4 +18,7 @@ export const components: readonly Component[] = [
   reconciliation,
   loops,
   polling,
+  incidents,
+  accounts,
+  failingPlants,
 ];

@@ -9,6 +9,7 @@ import {
   type Fact,
   inspect,
   type Judgement,
+  type State,
   valueOf,
 } from './diagnosis.ts';
 
@@ -34,11 +35,39 @@ test('the state is that of the worst finding, and the findings keep their order'
   expect(await diagnose([good], look())).toMatchObject({ state: 'ok' });
   const { state, findings } = await diagnose([weak, gone, good], look());
   expect(state).toBe('down');
+  const system = { about: 'SYSTEM', takenAtMs: 1_000 };
   expect(findings).toEqual([
-    { component: 'weak', state: 'degraded', sentence: 'It is weak.', takenAtMs: 1_000 },
-    { component: 'gone', ...away, takenAtMs: 1_000 },
-    { component: 'good', state: 'ok', sentence: 'It is well.', takenAtMs: 1_000 },
+    { component: 'weak', state: 'degraded', sentence: 'It is weak.', ...system },
+    { component: 'gone', ...away, ...system },
+    { component: 'good', state: 'ok', sentence: 'It is well.', ...system },
   ]);
+});
+
+test('the fleet has a state of its own, which leaves that of the system alone', async () => {
+  const fleetIs = (state: State) => ({
+    ...part('plants', async () => ({ state, sentence: 'They fail.' })),
+    about: 'FLEET' as const,
+  });
+  expect(await diagnose([good, fleetIs('down')], look())).toMatchObject({
+    state: 'ok',
+    fleet: 'down',
+  });
+  expect(await diagnose([weak, fleetIs('ok')], look())).toMatchObject({
+    state: 'degraded',
+    fleet: 'ok',
+  });
+});
+
+test('an inspection names each subject that a judgement counts', async () => {
+  const subject = (id: string) => ({ kind: 'PLANT_FAILS', facts: { plant_id: id }, sentence: id });
+  const subjects = [subject('a'), subject('b')];
+  const failing = part('plants', async () => ({ ...away, state: 'degraded', subjects }));
+  const { findings } = await inspect([failing], look());
+  expect(findings.map(({ kind, facts }) => [kind, facts?.['plant_id']])).toEqual([
+    ['PLANT_FAILS', 'a'],
+    ['PLANT_FAILS', 'b'],
+  ]);
+  expect((await diagnose([failing], look())).findings).toMatchObject([{ subjects }]);
 });
 
 test('a part that is not there is no finding', async () => {

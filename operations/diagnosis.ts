@@ -22,11 +22,17 @@ export interface Judgement {
   kind?: string;
   /** The subject and its time, as JSON shows them: `{ plant_id: 'solis-canal' }`. */
   facts?: Readonly<Record<string, string | null>>;
+  /** What the sentence counts, each by name. Only signed-in people and the terminal see them. */
+  subjects?: readonly Required<Pick<Judgement, 'kind' | 'facts' | 'sentence'>>[];
 }
+
+/** Whether a component is a part of Heliograph, or says how the plants that it watches are. */
+export type About = 'SYSTEM' | 'FLEET';
 
 /** A judgement with its component, and the time when its fact was read, ms since the epoch. */
 export interface Finding extends Judgement {
   component: string;
+  about: About;
   takenAtMs: number;
 }
 
@@ -55,6 +61,8 @@ export type Answer<Value> = { takenAtMs: number; tookMs: number } & (
 /** A part of the system, with the rule that judges it. */
 export interface Component<Value = unknown> {
   name: string;
+  /** Default: SYSTEM. */
+  about?: About;
   fact: Fact<Value>;
   /** null: this system has no such part. */
   judge(value: Value, at: { takenAtMs: number; tookMs: number }): Judgement | null;
@@ -74,8 +82,10 @@ export interface Inspection {
 }
 
 export interface Diagnosis {
-  /** The state of the worst finding. */
+  /** The state of the worst finding about the system: what a load balancer goes by. */
   state: State;
+  /** The state of the worst finding about the fleet. */
+  fleet: State;
   findings: Finding[];
   /** Reads the facts behind the findings, and further facts of about the same time. */
   look: Look;
@@ -87,21 +97,31 @@ const severity = { ok: 0, degraded: 1, down: 2 } as const satisfies Record<State
 export async function diagnose(components: readonly Component[], look: Look): Promise<Diagnosis> {
   const judged = await Promise.all(components.map((component) => examine(component, look)));
   const findings = judged.flat();
-  const states = findings.map(({ state }) => state);
-  const worst = states.reduce((a, b) => (severity[b] > severity[a] ? b : a), 'ok');
-  return { state: worst, findings, look };
+  return { state: worst(findings, 'SYSTEM'), fleet: worst(findings, 'FLEET'), findings, look };
+}
+
+function worst(findings: readonly Finding[], about: About): State {
+  const states = findings.filter((finding) => finding.about === about).map(({ state }) => state);
+  return states.reduce((a, b) => (severity[b] > severity[a] ? b : a), 'ok');
 }
 
 async function examine(component: Component, look: Look): Promise<Finding[]> {
   const answer = await look(component.fact);
   const judgement = answer.isAway ? component.away : component.judge(answer.value, answer);
   if (judgement === null) return [];
-  return [{ ...judgement, component: component.name, takenAtMs: answer.takenAtMs }];
+  const { name, about = 'SYSTEM' } = component;
+  return [{ ...judgement, component: name, about, takenAtMs: answer.takenAtMs }];
+}
+
+/** The finding, or one finding for each subject that it counts. */
+function eachSubject({ subjects = [], ...finding }: Finding): Finding[] {
+  if (subjects.length === 0) return [finding];
+  return subjects.map((subject) => ({ ...finding, ...subject }));
 }
 
 /**
  * Checks every subject of the components that have an inspection, and judges the others as `diagnose` does. Components may
- * share an inspection.
+ * share an inspection. A judgement that counts subjects gives a finding for each of them.
  *
  * @returns only findings of what is wrong.
  * @throws what the services throw when an inspection cannot be made.
@@ -113,12 +133,14 @@ export async function inspect(
   const inspections = new Set<Inspection>();
   const parts = await Promise.all(
     components.map(async (component) => {
-      if (component.inspection === undefined) return examine(component, look);
+      if (component.inspection === undefined)
+        return (await examine(component, look)).flatMap(eachSubject);
       const answer = await look(component.inspection);
       const inspection = valueOf(answer);
       if (inspections.has(inspection)) return [];
       inspections.add(inspection);
-      const of = { component: component.name, takenAtMs: answer.takenAtMs };
+      const { name, about = 'SYSTEM' } = component;
+      const of = { component: name, about, takenAtMs: answer.takenAtMs };
       return inspection.judgements.map((each): Finding => ({ ...each, ...of }));
     }),
   );

@@ -172,8 +172,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'refused credentials raise nothing',
     file: 'domain/plants/alerts.ts',
-    from: 'if (isRefused(result) && isOwn) {',
-    to: 'if (isRefused(result) && isOwn && plant.consecutiveFailures > 99) {',
+    from: 'if (refusal !== null && isOwn)',
+    to: 'if (refusal !== null && isOwn && plant.consecutiveFailures > 99)',
   },
   {
     name: 'a postponed poll counts as polled',

@@ -188,6 +188,7 @@ export class Store {
       active,
       // Incidents need many accounts; a simulation has one.
       incident: null,
+      hasCredentials: true,
       ended,
     };
   }

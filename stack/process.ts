@@ -43,6 +43,8 @@ export interface RunOptions {
   account?: Account | null;
   /** Written to its standard input. */
   input?: string;
+  /** Receives the output as it comes. */
+  onOutput?: (text: string) => void;
   signal?: AbortSignal | undefined;
 }
 
@@ -66,6 +68,7 @@ export function run(
     let output = '';
     const collect = (chunk: Buffer): void => {
       output += chunk.toString();
+      options.onOutput?.(chunk.toString());
     };
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);

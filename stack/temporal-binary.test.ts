@@ -13,7 +13,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { findTemporal, provideTemporal } from './temporal-binary.ts';
 import type { PlacesEnvironment } from './cache.ts';
 
-/** A machine with these shell scripts on its PATH and nothing in the cache. */
+/** A machine with these shell scripts on its PATH, nothing in the cache, and no wish to download. */
 function machine(scripts: Record<string, string>): PlacesEnvironment & { PATH: string } {
   const folder = mkdtempSync(join(tmpdir(), 'heliograph-path-'));
   onTestFinished(() => {
@@ -23,7 +23,7 @@ function machine(scripts: Record<string, string>): PlacesEnvironment & { PATH: s
     writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
     chmodSync(join(folder, name), 0o755);
   }
-  return { PATH: folder, XDG_CACHE_HOME: join(folder, 'cache') };
+  return { PATH: folder, XDG_CACHE_HOME: join(folder, 'cache'), TEMPORAL_DOWNLOAD: 'off' };
 }
 
 const temporal = (server: string): string =>
@@ -65,7 +65,7 @@ test('two who need it at once build it once', async () => {
   const source = findTemporal(env);
   // The shell's own programs: the build sees this process's PATH.
   const files = await Promise.all(
-    [1, 2].map(() => provideTemporal(source, (line) => lines.push(line))),
+    [1, 2].map(() => provideTemporal(source, { log: (line) => lines.push(line) })),
   );
   expect(files).toEqual([source.file, source.file]);
   expect(readFileSync(join(env.PATH, 'builds'), 'utf8')).toBe('built\n');
@@ -73,21 +73,26 @@ test('two who need it at once build it once', async () => {
     1,
   );
   expect(lines.filter((line) => line.includes('another process is building'))).toHaveLength(1);
+  expect(lines.join()).toMatch(
+    /Temporal's server v1\.32\.1, Web UI and CLI .* 4 to 8 minutes on 2 cores/,
+  );
   expect(findTemporal(env)).toEqual({ kind: 'file', file: source.file });
 });
 
 test('a build that fails leaves nothing that looks like a server', async () => {
   const env = machine({ go: `${go('1.26.8')} && exit 0; echo 'no network'; exit 1` });
   const source = findTemporal(env);
-  await expect(provideTemporal(source, () => {})).rejects.toThrow(/cannot build.*\nno network/s);
+  await expect(provideTemporal(source, { log() {} })).rejects.toThrow(
+    /cannot build.*\nno network/s,
+  );
   expect(existsSync(source.file)).toBe(false);
 });
 
 test('a build that is given up ends', async () => {
   const env = machine({ go: `${go('1.26.8')} && exit 0; exec sleep 60` });
   const source = findTemporal(env);
-  await expect(provideTemporal(source, () => {}, AbortSignal.timeout(200))).rejects.toThrow(
-    'aborted',
-  );
+  await expect(
+    provideTemporal(source, { log() {}, signal: AbortSignal.timeout(200) }),
+  ).rejects.toThrow('aborted');
   expect(readdirSync(dirname(source.file))).toEqual(['build.lock']);
 });

@@ -6,6 +6,16 @@ import { cacheFolder, type PlacesEnvironment } from './cache.ts';
 import { waitForLock } from './lock.ts';
 import { findOnPath, isExecutableFile, run, serverEnvironment } from './process.ts';
 import { messageOf, StackError } from './stack-error.ts';
+import {
+  type Archive,
+  archiveFor,
+  type CliRelease,
+  download,
+  downloadedFile,
+  DownloadError,
+  type DownloadOptions,
+  pinnedRelease,
+} from './temporal-download.ts';
 
 /** The oldest usable server version: time skipping came with 1.32. */
 const serverVersionMin = [1, 32, 0] as const;
@@ -16,39 +26,54 @@ const progressPauseMs = 10_000;
 
 const moduleDir = join(import.meta.dirname, 'temporal');
 const commandPackage = 'github.com/temporalio/cli/cmd/temporal';
+const buildTags = ['-tags', 'disable_grpc_modules'];
+/** Measured on two cores, one of which may have other work. */
+const buildTakes = '4 to 8 minutes on 2 cores';
+
+type Build = { kind: 'build'; go: string; file: string };
 
 /** Where the Temporal server comes from. */
 export type TemporalSource =
   | { kind: 'file'; file: string }
-  | { kind: 'build'; go: string; file: string };
+  | Build
+  /** `otherwise` is done when the download fails; a text says what is missing for that. */
+  | { kind: 'download'; file: string; archive: Archive; otherwise: Build | string };
 
 /**
- * Finds the Temporal server to run: an earlier build, else `temporal` on the PATH, else one to build with Go. A StackError
- * says what to install if none of these is possible.
+ * Finds the Temporal server to run: an earlier build or download, else `temporal` on the PATH, else the official CLI to
+ * download, else one to build with Go. A StackError says what to install if none of these is possible.
  */
-export function findTemporal(env: PlacesEnvironment): TemporalSource {
-  const { file, version } = lookForTemporal(env);
+export function findTemporal(
+  env: PlacesEnvironment,
+  release: CliRelease = pinnedRelease,
+): TemporalSource {
+  const { file, version } = lookForTemporal(env, release);
   if (file !== null) return { kind: 'file', file };
   const go = findOnPath('go', env.PATH);
   const goVersion = go === null ? null : goVersionOf(go);
-  if (go !== null && goVersion !== null && isAtLeast(goVersion, goVersionMin)) {
-    return { kind: 'build', go, file: builtFile(env) };
-  }
-  throw new StackError(missing(version, goVersion));
+  const canBuild = go !== null && goVersion !== null && isAtLeast(goVersion, goVersionMin);
+  const otherwise: Build | string = canBuild
+    ? { kind: 'build', go, file: builtFile(env) }
+    : missing(version, goVersion);
+  const archive = archiveFor(env, release);
+  if (archive !== null)
+    return { kind: 'download', file: downloadedFile(env, release), archive, otherwise };
+  if (typeof otherwise === 'string') throw new StackError(otherwise);
+  return otherwise;
 }
 
 /** The Temporal program that can run at once; null if there is none. */
 export function installedTemporal(env: PlacesEnvironment): string | null {
-  return lookForTemporal(env).file;
+  return lookForTemporal(env, pinnedRelease).file;
 }
 
 /** `version` is that of the program on the PATH, even if it is too old to be `file`. */
-function lookForTemporal(env: PlacesEnvironment): {
-  file: string | null;
-  version: number[] | null;
-} {
-  const built = builtFile(env);
-  if (isExecutableFile(built)) return { file: built, version: null };
+function lookForTemporal(
+  env: PlacesEnvironment,
+  release: CliRelease,
+): { file: string | null; version: number[] | null } {
+  const kept = [builtFile(env), downloadedFile(env, release)].find(isExecutableFile);
+  if (kept !== undefined) return { file: kept, version: null };
   const onPath = findOnPath('temporal', env.PATH);
   const version = onPath === null ? null : serverVersionOf(onPath);
   const newEnough = version !== null && isAtLeast(version, serverVersionMin);
@@ -63,7 +88,7 @@ function missing(temporal: number[] | null, go: number[] | null): string {
   ].filter((each) => each !== null);
   const because = found.length > 0 ? ` (${found.join(', ')})` : '';
   return (
-    `Temporal's server is missing${because}: install Go ${goVersionMin.slice(0, 2).join('.')} or newer (\`sudo apt install golang-go\`, \`brew install go\` or https://go.dev/dl; the server is then built once, in 4 minutes), ` +
+    `Temporal's server is missing${because}: install Go ${goVersionMin.slice(0, 2).join('.')} or newer (\`sudo apt install golang-go\`, \`brew install go\` or https://go.dev/dl; the server is then built once, in ${buildTakes}), ` +
     `or the Temporal CLI with server ${serverVersionMin.slice(0, 2).join('.')} or newer (\`curl -sSf https://temporal.download/cli.sh | sh\` or \`brew install temporal\`), or set TEMPORAL_ADDRESS.`
   );
 }
@@ -108,22 +133,52 @@ function isAtLeast(version: readonly number[], wanted: readonly number[]): boole
   return true;
 }
 
-/** The server's file. Builds it first if needed: 3 to 4 minutes, once for each user of the machine. */
+/**
+ * The server's file. Downloads it first if needed, in seconds to minutes, or builds it, in minutes; once for each user of
+ * the machine. A download that fails is followed by a build.
+ */
 export async function provideTemporal(
   source: TemporalSource,
-  log: (line: string) => void,
-  signal?: AbortSignal,
+  options: DownloadOptions,
 ): Promise<string> {
-  if (source.kind === 'file') return source.file;
-  const folder = dirname(source.file);
+  const { log } = options;
+  switch (source.kind) {
+    case 'file':
+      return source.file;
+    case 'build':
+      return once(source.file, 'building', options, () => build(source, options));
+    case 'download': {
+      const { archive, file, otherwise } = source;
+      try {
+        return await once(file, 'downloading', options, () => download(archive, file, options));
+      } catch (error) {
+        if (!(error instanceof DownloadError)) throw error;
+        const failed = `the official CLI cannot be had: ${error.message}`;
+        if (typeof otherwise === 'string')
+          throw new StackError(`${failed}. ${otherwise}`, { cause: error });
+        log(`Temporal: ${failed}; building it with Go instead`);
+        return provideTemporal(otherwise, options);
+      }
+    }
+  }
+}
+
+/** Makes a file unless it is there, while no other process makes it. @param making what they do: "building". */
+async function once(
+  file: string,
+  making: string,
+  { log, signal }: DownloadOptions,
+  make: () => Promise<void>,
+): Promise<string> {
+  const folder = dirname(file);
   mkdirSync(folder, { recursive: true });
   const lock = await waitForLock(join(folder, 'build.lock'), {
     signal,
-    onWait: () => log('Temporal: another process is building the server; waiting for it'),
+    onWait: () => log(`Temporal: another process is ${making} the server; waiting for it`),
   });
   try {
-    if (!isExecutableFile(source.file)) await build(source, log, signal);
-    return source.file;
+    if (!isExecutableFile(file)) await make();
+    return file;
   } finally {
     lock.release();
   }
@@ -131,25 +186,25 @@ export async function provideTemporal(
 
 const unfinishedPrefix = 'building';
 
-async function build(
-  { go, file }: Extract<TemporalSource, { kind: 'build' }>,
-  log: (line: string) => void,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function build({ go, file }: Build, { log, signal }: DownloadOptions): Promise<void> {
   const folder = dirname(file);
   for (const name of readdirSync(folder)) {
     if (name.startsWith(unfinishedPrefix)) rmSync(join(folder, name));
   }
   const unfinished = join(folder, unfinishedPrefix);
-  const args = ['build', '-mod=readonly', '-trimpath', '-tags', 'disable_grpc_modules'];
-  args.push('-ldflags', '-s -w', '-o', unfinished, commandPackage);
-  log(`Temporal: building the server with Go, once, about 4 minutes; it is kept in ${folder}`);
-  const startedMs = performance.now();
-  const progress = setInterval(() => {
-    log(`Temporal: still building, ${Math.round((performance.now() - startedMs) / 1000)} s so far`);
-  }, progressPauseMs);
+  log(
+    `Temporal: building the server with Go, once: Temporal's server ${moduleVersion('go.temporal.io/server')}, Web UI and CLI from their sources, which takes ${buildTakes} (more while the sources are downloaded); it is kept in ${folder}`,
+  );
+  const options = { cwd: moduleDir, env: goEnvironment(), signal };
+  const progress = reportProgress(log);
   try {
-    const { code, output } = await run(go, args, { cwd: moduleDir, env: goEnvironment(), signal });
+    const listed = await run(go, ['list', '-deps', ...buildTags, commandPackage], options);
+    // Beside the packages it names the sources that it downloads: `go: downloading …`.
+    const packages = listed.output.split('\n').filter((line) => /^(?!go: )\S/.test(line));
+    if (listed.code === 0) progress.of(packages.length);
+    const args = ['build', '-mod=readonly', '-trimpath', ...buildTags, '-ldflags', '-s -w'];
+    args.push('-o', unfinished, '-v', commandPackage);
+    const { code, output } = await run(go, args, { ...options, onOutput: progress.compiled });
     if (code !== 0) {
       throw new StackError(
         `cannot build Temporal's server with ${go}:\n${output.trim().slice(-2000)}`,
@@ -161,8 +216,39 @@ async function build(
     signal?.throwIfAborted();
     throw new StackError(`cannot build Temporal's server: ${messageOf(error)}`, { cause: error });
   } finally {
-    clearInterval(progress);
+    progress.end();
   }
+}
+
+/** Says now and then how far Go is. It names each package when it has compiled it; those of an earlier build are not named. */
+function reportProgress(log: (line: string) => void) {
+  const startedMs = performance.now();
+  let compiled = 0;
+  let packages: number | null = null;
+  const timer = setInterval(() => {
+    const seconds = Math.round((performance.now() - startedMs) / 1000);
+    const far =
+      packages === null ? 'downloading sources' : `${compiled} of ${packages} packages compiled`;
+    log(`Temporal: still building, ${far}, ${seconds} s so far`);
+  }, progressPauseMs);
+  return {
+    of(count: number): void {
+      packages = count;
+    },
+    compiled(text: string): void {
+      compiled += text.split('\n').length - 1;
+    },
+    end(): void {
+      clearInterval(timer);
+    },
+  };
+}
+
+/** `v1.32.1` of go.mod. */
+function moduleVersion(module: string): string {
+  const lines = readFileSync(join(moduleDir, 'go.mod'), 'utf8').split('\n');
+  const required = lines.map((line) => line.trim().split(' ')).find(([name]) => name === module);
+  return required?.[1] ?? '';
 }
 
 /** The user's environment (proxies, module cache), without variables that change the build. An empty GOFLAGS would fall back to that of `go env -w`. */

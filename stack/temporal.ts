@@ -74,7 +74,7 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
   const { source, dataDir, ports: book, log, signal } = options;
   const ending = endingOf(options.ephemeral);
   await endOrphan('Temporal', join(dataDir, pidFileName), ending);
-  const command = await provideTemporal(source, log, signal);
+  const command = await provideTemporal(source, { log, signal });
   return startOnFreePorts(signal, async () => {
     const ports: TemporalPorts = {
       frontend: await book.claim('temporal'),

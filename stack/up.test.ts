@@ -312,7 +312,11 @@ describe('checkPrerequisites', () => {
     rmSync(empty, { recursive: true });
   });
 
-  const onlyPath = (folder: string): object => ({ PATH: folder, XDG_CACHE_HOME: empty });
+  const onlyPath = (folder: string): object => ({
+    PATH: folder,
+    XDG_CACHE_HOME: empty,
+    TEMPORAL_DOWNLOAD: 'off',
+  });
 
   test('names both ways to a Temporal server in one sentence when there is none', () => {
     expect(() => checkPrerequisites(onlyPath(empty))).toThrow(StackError);
@@ -321,7 +325,8 @@ describe('checkPrerequisites', () => {
     );
   });
 
-  test('is content with an address instead', () => {
+  test('is content with an address, or a download, instead', () => {
+    checkPrerequisites({ ...onlyPath(empty), TEMPORAL_DOWNLOAD: 'https://mirror.example/cli' });
     checkPrerequisites({ ...onlyPath(empty), TEMPORAL_ADDRESS: 'temporal.example:7233' });
   });
 

@@ -194,8 +194,8 @@ async function stopAll(servers: ManagedServer[]): Promise<void> {
   }
 }
 
-/** The program path and cache folder of this process, unless `env` has its own. */
+/** What this process's environment says of the machine, unless `env` has its own. */
 function complete(env: StackEnvironment): StackEnvironment {
-  const { PATH, XDG_CACHE_HOME, HOME } = process.env;
-  return { PATH, XDG_CACHE_HOME, HOME, ...env };
+  const { PATH, XDG_CACHE_HOME, HOME, TEMPORAL_DOWNLOAD } = process.env;
+  return { PATH, XDG_CACHE_HOME, HOME, TEMPORAL_DOWNLOAD, ...env };
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createNetServer } from 'node:net';
 
+import { isLoopbackHost } from '../domain/loopback-host.ts';
 import { CommandError, exitCodes } from '../environment/config.ts';
 import type { Log } from '../environment/log.ts';
 
@@ -12,6 +13,12 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
+/** A request that takes longer to arrive is ended; looked at every second, ms. */
+const timeLimits = {
+  headersTimeout: 7_000,
+  requestTimeout: 9_000,
+  connectionsCheckingInterval: 1_000,
+};
 /** Time limit for the SDK's text, which comes from memory. */
 const sdkTimeoutMs = 2_000;
 
@@ -32,7 +39,7 @@ export interface MetricsOptions {
  * @throws CommandError 78 when the address cannot be bound.
  */
 export async function serveMetrics(options: MetricsOptions): Promise<MetricsServer> {
-  const server = createServer((request, response) => {
+  const server = createServer(timeLimits, (request, response) => {
     answer(request, response, options).catch((error: unknown) => {
       options.log.error(
         { errorName: error instanceof Error ? error.name : typeof error },
@@ -67,10 +74,15 @@ export async function serveMetrics(options: MetricsOptions): Promise<MetricsServ
 }
 
 async function answer(
-  { url, method }: IncomingMessage,
+  { url, method, headers }: IncomingMessage,
   response: ServerResponse,
   options: MetricsOptions,
 ): Promise<void> {
+  // Bound to this machine, it answers this machine's names only: a foreign site may lead a browser here (DNS rebinding).
+  if (isLoopbackHost(options.address) && !isLoopbackHost(headers.host)) {
+    response.writeHead(403).end();
+    return;
+  }
   const path = url?.split('?')[0];
   if (method !== 'GET' || (path !== '/metrics' && path !== '/health')) {
     response.writeHead(method === 'GET' ? 404 : 405).end();

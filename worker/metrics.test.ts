@@ -1,3 +1,5 @@
+import { get as httpGet } from 'node:http';
+
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { Breaker } from '../activities/plants/breaker.ts';
@@ -169,6 +171,20 @@ describe('their address', () => {
     const { url } = await open();
     expect((await fetch(`${url}/`)).status).toBe(404);
     expect((await fetch(`${url}/metrics`, { method: 'POST', body: 'x' })).status).toBe(405);
+  });
+
+  test('of this machine answers to names of this machine only', async () => {
+    const { url } = await open();
+    const { port } = new URL(url);
+    const ask = (host: string) =>
+      new Promise((resolve, reject) => {
+        const headers = { host };
+        httpGet({ host: '127.0.0.1', port, path: '/metrics', headers }, (answer) =>
+          resolve(answer.resume().statusCode),
+        ).on('error', reject);
+      });
+    expect(await ask(`localhost:${port}`)).toBe(200);
+    expect(await ask('evil.example')).toBe(403);
   });
 
   test('that is taken is refused with a sentence', async () => {

@@ -51,6 +51,8 @@ export type FetchResult =
       failure: VendorFailure;
       /** Which version of the credentials was tried; null where none are stored. */
       credentialsVersion: number | null;
+      /** Whose credentials they were; absent in answers of older runs. */
+      accountId?: string;
       /** False where the account's path was closed by a rate limit: no request was made. */
       asked: boolean;
     }
@@ -113,6 +115,8 @@ export interface ReconcileArgs extends PollKey, Omit<BookedPoll, keyof PollOutco
   nowMs: number;
   result: { kind: 'READING'; reading: Reading } | { kind: 'FAILURE'; failure: VendorFailure };
   credentialsVersion: number | null;
+  /** The account that was tried; absent: the plant's own. */
+  accountId?: string;
 }
 
 /** Alerts and status without a reading: after a change by people, or a day's closing. */

@@ -79,7 +79,7 @@ export interface FillRequest {
 /**
  * Fills and corrects days that are over from the vendor's series. A vendor's failure is a value; each try is recorded.
  *
- * @throws PlainError for an unknown plant.
+ * @throws PlainError for an unknown plant, and for a removed one.
  */
 export async function fillDays(
   deps: Pick<ActivityDeps, 'db' | 'vendors'>,
@@ -91,6 +91,7 @@ export async function fillDays(
   const before = await readFetchBefore(deps.db, plantId, nowMs);
   if (before === null) throw gone(plantId);
   const { plant, credentials, heldByIncident } = before;
+  if (plant.removed_at !== null) throw gone(plantId);
   if (heldByIncident !== null)
     return {
       days: [],

@@ -119,6 +119,7 @@ export async function askVendor(
     durationMs: durationMs(),
     failure,
     credentialsVersion: version,
+    accountId: plant.vendor_account_id,
     asked,
   });
   try {
@@ -146,7 +147,7 @@ export async function askVendor(
     }
     const failure = vendorFailure(error);
     if (failure === null) throw error;
-    return failed(failure, !(error instanceof NotAsked));
+    return failed(failure, !(error instanceof NotAsked) && failure.credentials === undefined);
   } finally {
     if (!call.signal.aborted) {
       if (call.isLocal) deps.breaker.localAnswered(plant.brand);

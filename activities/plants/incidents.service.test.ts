@@ -3,11 +3,24 @@ import { beforeEach, describe, expect } from 'vitest';
 import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
 import { createFixtureAdapter } from '../../adapters/clouds/registry.ts';
 import { playPlant } from '../../cli/demo/play.ts';
+import { listAlerts } from '../../db/plants/alerts.ts';
+import { type IncidentView, listIncidents } from '../../db/plants/incidents.ts';
 import { findPlant, listPlants } from '../../db/plants/plants.ts';
+import { type FleetTrouble, readFleetTrouble } from '../../db/plants/trouble.ts';
+import { findWhyFacts } from '../../db/plants/why.ts';
+import { allPlants } from '../../db/scope.ts';
 import { scopeOf } from '../../domain/plants/failure.ts';
 import { incidentLimits } from '../../domain/plants/incidents.ts';
 import type { AdapterErrorType, FailureScope } from '../../domain/plants/plant.ts';
+import { explain } from '../../domain/plants/why.ts';
 import { hourMs, minuteMs } from '../../domain/zone.ts';
+import type { Component } from '../../operations/diagnosis.ts';
+import { incidentWords } from '../../operations/plants/incidents.ts';
+import {
+  accounts,
+  failingPlants,
+  incidents as openIncidents,
+} from '../../operations/plants/trouble.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
 import { database, test } from '../../test/support/test-database.ts';
 import { judgeIncidents } from './incidents.ts';
@@ -267,6 +280,163 @@ describe("a brand's refused credentials", () => {
     await live(30);
     expect(await incidents()).toEqual([]);
     expect(new Set(await statuses())).toEqual(new Set(['PAUSED_AUTH_ERROR']));
+  });
+});
+
+describe('an incident as people see it', () => {
+  const firstFailed = async () => {
+    const rows = await database.db
+      .selectFrom('poll_logs')
+      .select((eb) => eb.fn.min('scheduled_for').as('at'))
+      .where('status', '=', 'ERROR')
+      .execute();
+    return rows[0]?.at;
+  };
+  const open = () => listIncidents(database.db, { state: 'open' }, allPlants);
+  const closed = () => listIncidents(database.db, { state: 'closed' }, allPlants);
+  const whyIncident = async (id: string, atMs: number | null) => {
+    const facts = await findWhyFacts(database.db, id, atMs, nowMs);
+    return facts === null ? null : explain(facts).incident;
+  };
+
+  test('is one with its alerts, since the first failed poll, and history after its close', async () => {
+    await live(20);
+    failsWith = 'VENDOR_ERROR';
+    await live(60);
+    const since = await firstFailed();
+    const [incident] = await open();
+    expect(incident).toMatchObject({
+      brand: 'HUAWEI',
+      since,
+      plants_failed: 6,
+      plants_active: 6,
+      alerts: 6,
+      timezone: 'Europe/Madrid',
+    });
+    const alerts = await listAlerts(database.db, { limit: 50 });
+    expect(alerts.map(({ incident_id }) => incident_id)).toEqual(Array(6).fill(incident?.id));
+    const ids = incident === undefined ? [] : [incident.id];
+    expect(await listAlerts(database.db, { limit: 50, withoutIncidents: ids })).toEqual([]);
+    expect(await whyIncident('h-1', null)).toMatchObject({ id: incident?.id });
+    failsWith = null;
+    await live(30);
+    expect(await open()).toEqual([]);
+    const [past] = await closed();
+    expect(past).toMatchObject({ since, plants_failed: 6, alerts: 6 });
+    expect(incidentWords(past as IncidentView, nowMs)).toMatch(
+      /^HUAWEI did not answer from \d\d:\d\d UTC\+2 to \d\d:\d\d UTC\+2\. Up to 6 plants failed\.$/,
+    );
+    const of = { incidentId: past?.id, states: ['RESOLVED'] as const, limit: 50 };
+    expect(await listAlerts(database.db, of)).toHaveLength(6);
+  });
+
+  test('explains a plant only while its own poll failed in it', async () => {
+    failsWith = 'VENDOR_ERROR';
+    await live(30);
+    const failingMs = nowMs;
+    failsWith = null;
+    await live(10);
+    // Every plant is polled OK, and the incident stays open for one interval more.
+    const [incident] = await open();
+    expect(incident).toMatchObject({ plants_failed: 0 });
+    expect(incident?.recovering_since).toBeInstanceOf(Date);
+    expect(await whyIncident('h-1', null)).toBeNull();
+    expect(await whyIncident('h-1', nowMs)).toBeNull();
+    expect((await whyIncident('h-1', failingMs))?.sentence).toMatch(/^HUAWEI not answering since/);
+    await live(30);
+    expect(await open()).toEqual([]);
+    expect(await whyIncident('h-1', nowMs)).toBeNull();
+  });
+
+  test('is none of credentials that the vendor was never shown', async () => {
+    await database.db.deleteFrom('integration_credentials').execute();
+    await live(30);
+    expect(calls).toEqual([]);
+    expect(await incidents()).toEqual([]);
+    expect(new Set(await statuses())).toEqual(new Set(['PAUSED_AUTH_ERROR']));
+  });
+});
+
+describe('what fails in the fleet', () => {
+  const judged = async (component: Component<FleetTrouble>) => {
+    const at = { takenAtMs: nowMs, tookMs: 1 };
+    return component.judge(await readFleetTrouble(database.db), at);
+  };
+
+  test('is nothing while all answers, nor by one failed poll', async () => {
+    await live(20);
+    for (const component of [openIncidents, accounts, failingPlants])
+      expect(await judged(component)).toMatchObject({ state: 'ok' });
+    failsWith = 'VENDOR_ERROR';
+    await live(10);
+    expect(await judged(failingPlants)).toMatchObject({
+      state: 'ok',
+      sentence: expect.stringMatching(/^No plant fails lastingly\. The newest poll of \d/),
+    });
+  });
+
+  test('is the incident, and each of its plants since its own first failed poll', async () => {
+    await live(20);
+    failsWith = 'VENDOR_ERROR';
+    await live(30);
+    expect(await judged(openIncidents)).toMatchObject({
+      state: 'degraded',
+      sentence: expect.stringMatching(/^HUAWEI not answering since .* 6 of 6 plants fail\.$/),
+      subjects: [{ kind: 'INCIDENT_OPEN', facts: { incident: 'HUAWEI' } }],
+    });
+    const { plants } = await readFleetTrouble(database.db);
+    expect(plants.map(({ plant_id }) => plant_id).toSorted()).toEqual(plantIds);
+    for (const { plant_id: id, since } of plants) {
+      const first = await database.db
+        .selectFrom('poll_logs')
+        .select('scheduled_for')
+        .where('plant_id', '=', id)
+        .where('status', '=', 'ERROR')
+        .orderBy('scheduled_for')
+        .executeTakeFirstOrThrow();
+      expect(since).toEqual(first.scheduled_for);
+    }
+    expect((await judged(failingPlants))?.subjects?.[0]).toMatchObject({
+      kind: 'PLANT_FAILS',
+      sentence: expect.stringContaining('VENDOR_ERROR: as wanted.'),
+    });
+    failsWith = null;
+    await live(10);
+    expect((await findPlant(database.db, 'h-1'))?.failing_since).toBeNull();
+    expect(await judged(failingPlants)).toMatchObject({ state: 'ok' });
+  });
+
+  test('are plants that their vendor does not know, from the first poll on', async () => {
+    failsWith = 'PLANT_NOT_FOUND';
+    await live(10);
+    expect(await judged(openIncidents)).toMatchObject({ state: 'ok' });
+    expect(await judged(failingPlants)).toMatchObject({
+      state: 'degraded',
+      sentence: expect.stringMatching(/^6 plants fail, .*: 6 PLANT_NOT_FOUND\.$/),
+    });
+  });
+
+  test('are accounts that the vendor refuses, and accounts without credentials, each with its reason', async () => {
+    await database.db
+      .deleteFrom('integration_credentials')
+      .where('account_id', '=', 'account-h-1')
+      .execute();
+    await live(10);
+    failsWith = 'AUTH_FAILED';
+    await live(10);
+    failsWith = null;
+    const judgement = await judged(accounts);
+    expect(judgement?.state).toBe('degraded');
+    const says = new Map(
+      judgement?.subjects?.map(({ facts, sentence }) => [facts['account_id'], sentence]),
+    );
+    expect(says.get('account-h-1')).toMatch(/^1 plant is not polled, without credentials since/);
+    expect(says.get('account-h-2')).toMatch(/refused by the vendor since .*: as wanted\.$/);
+    const [h1, h2] = await listPlants(database.db, { ids: ['h-1', 'h-2'] }).then((rows) =>
+      rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    );
+    expect(h1?.status_reason).toBe('NO_CREDENTIALS');
+    expect(h2?.status_reason).toBe('PAUSED_AUTH_ERROR');
   });
 });
 

@@ -49,7 +49,7 @@ const nameOf = ({ brand }: Incident) => brand ?? 'ALL';
 function fields(incident: Incident): object {
   return {
     brand: nameOf(incident),
-    since: new Date(incident.suspectedAtMs).toISOString(),
+    since: new Date(incident.failingSinceMs).toISOString(),
     plantsFailed: incident.plantsFailed,
     plantsActive: incident.plantsActive,
     errors: incident.errors,

@@ -11,6 +11,7 @@ import type { Db } from '../../db/database.ts';
 import type { OutboxRow } from '../../db/outbox.ts';
 import type { Notice } from '../../domain/notice.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
+import { type Brand, brandName } from '../../domain/plants/plant.ts';
 import { hasStopped } from '../../domain/plants/stopped.ts';
 import { counted, energyText, localTimeText, percentText } from '../../domain/wording.ts';
 import type { ReadNotices } from '../notices.ts';
@@ -83,12 +84,12 @@ export const readIncidentNotices: ReadNotices = async (db, rows, nowMs) => {
 };
 
 function incidentNotice(row: OutboxRow, incident: ToldIncident, nowMs: number): Notice {
-  const { brand, sinceMs, closedAtMs, plantsFailed, plantsActive, errors } = incident;
+  const { brand, failingSinceMs, closedAtMs, plantsFailed, plantsActive, errors } = incident;
   const named = Object.entries(errors)
     .toSorted(([, a], [, b]) => b - a)
     .map(([type, plants]) => `${type} ${plants}`);
   const extent = `${plantsFailed} of ${counted(plantsActive, 'plant')} fail (${named.join(', ')}).`;
-  const sentence = incidentSentence(brand, sinceMs, 'UTC', nowMs);
+  const sentence = incidentSentence(incident, 'UTC', nowMs);
   return {
     notificationId: row.id,
     subject: { kind: row.subjectKind, id: row.subjectId },
@@ -100,22 +101,21 @@ function incidentNotice(row: OutboxRow, incident: ToldIncident, nowMs: number): 
     brand,
     customerId: null,
     plantId: null,
-    name: brand ?? 'Our side',
+    name: brand === null ? 'Our side' : brandName(brand),
     what: row.isEnd ? 'answers again' : 'not answering',
-    sinceMs,
+    sinceMs: failingSinceMs,
     timezone: 'UTC',
-    why:
-      closedAtMs === null
-        ? `${sentence} ${extent}`
-        : `It did not answer from ${localTimeText(sinceMs, 'UTC')} to ${localTimeText(closedAtMs, 'UTC')}.`,
+    why: closedAtMs === null ? `${sentence} ${extent}` : sentence,
     cost: null,
-    action: row.isEnd
-      ? null
-      : brand === null
-        ? 'Check the way to the Internet: no vendor answers.'
-        : 'Nothing on the plants: wait for the vendor, whose status page may say more.',
+    action: row.isEnd ? null : incidentAction(brand),
     path: '/alerts',
   };
+}
+
+function incidentAction(brand: Brand | null): string {
+  return brand === null
+    ? 'Check the way to the Internet: no vendor answers.'
+    : 'Nothing on the plants: wait for the vendor, whose status page may say more.';
 }
 
 /** The fleet in at most ten lines; empty if there is nothing that a person should look at and no energy to tell of. */

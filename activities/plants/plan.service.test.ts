@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect } from 'vitest';
 
 import { listPollLogs } from '../../db/plants/poll-logs.ts';
+import { listFleet } from '../../db/plants/fleet.ts';
+import { removePlants } from '../../operations/plants/correct.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
 import { database, test } from '../../test/support/test-database.ts';
@@ -243,5 +245,66 @@ describe('closings', () => {
     });
     const nextDay = await activities.planPlant({ plantId, nowMs: pausedAtMs + 86_400_000 });
     expect(nextDay).toMatchObject({ nextClosing: null, missedClosings: [{ date: '2026-06-11' }] });
+  });
+});
+
+describe('a removed plant', () => {
+  test('ends its period at the removal, its alerts and its loop', async () => {
+    const { activities } = testActivities(database);
+    await activities.planPlant({ plantId, nowMs: startMs });
+    const first = nextSlotAfter(tenMinutes, startMs);
+    const removedMs = first + tenMinutes.intervalMs + 1_000;
+    await removePlants(
+      {
+        db: database.db,
+        by: { actor: 'ana', requestId: null },
+        at: new Date(removedMs),
+        scope: { customerId: null },
+      },
+      [plantId],
+    );
+    // A poll that was under way raises an alert.
+    await database.db
+      .insertInto('alerts')
+      .values({
+        plant_id: plantId,
+        type: 'MOCK_FAULT',
+        vendor_alarm_code: '1',
+        device_sn: null,
+        severity: 'RED',
+        state: 'NEW',
+        message: 'fault',
+        vendor_level: null,
+        vendor_text: null,
+        started_at: new Date(removedMs),
+        last_seen_at: new Date(removedMs),
+        acked_at: null,
+        acked_by: null,
+        acked_until: null,
+        resolved_at: null,
+        last_notified_at: null,
+      })
+      .execute();
+    const lookedMs = removedMs + 10 * tenMinutes.intervalMs;
+    expect(await activities.planPlant({ plantId, nowMs: lookedMs })).toEqual({ kind: 'GONE' });
+    expect(await periods()).toEqual([
+      { from: first, to: removedMs, intervalS: 600, reason: 'ACTIVE' },
+      { from: removedMs, to: null, intervalS: 600, reason: 'DISABLED_BY_OPERATOR' },
+    ]);
+    expect(await missed()).toEqual([first, first + tenMinutes.intervalMs]);
+    const alerts = await database.db.selectFrom('alerts').select('state').execute();
+    expect(alerts).toEqual([{ state: 'RESOLVED' }]);
+    expect(await listFleet(database.db)).toEqual([]);
+  });
+
+  test('is asked nothing at a closing either', async () => {
+    const { activities } = testActivities(database, {
+      openAdapter: () => {
+        throw new Error('the vendor was asked');
+      },
+    });
+    await set({ removed_at: new Date(startMs) });
+    const closing = { plantId, date: '2026-06-11', nowMs: startMs };
+    await expect(activities.refreshDays(closing)).rejects.toThrow('is no longer there');
   });
 });

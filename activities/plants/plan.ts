@@ -1,6 +1,7 @@
 import { findOpenPeriod, replacePeriod, wasActiveBetween } from '../../db/ledger/periods.ts';
 import { plantLedger } from '../../db/plants/ledger.ts';
 import { type Db, instant } from '../../db/database.ts';
+import { endAlerts } from '../../db/plants/correct.ts';
 import { lockPlant, pausePlants, type PlantRow, resumePlants } from '../../db/plants/plants.ts';
 import { findLastSlot, hasDailyLog } from '../../db/plants/poll-logs.ts';
 import { closingsPassed, nextClosing } from '../../domain/plants/closing.ts';
@@ -18,13 +19,20 @@ export function createPlan(deps: ActivityDeps, context: () => CallContext) {
       return deps.db.transaction().execute(async (trx) => {
         const plant = await lockPlant(trx, args.plantId);
         if (plant === undefined) return { kind: 'GONE' };
-        const { period, lastSlotMs } = await keepPeriod(trx, plant, args.nowMs, context());
+        const removedAtMs = plant.removed_at?.getTime() ?? Infinity;
+        const nowMs = Math.min(args.nowMs, removedAtMs);
+        const { period, lastSlotMs } = await keepPeriod(trx, plant, nowMs, context());
         await trx
           .updateTable('plants')
           .set({ seen_revision: plant.revision })
           .where('id', '=', plant.id)
           .where('seen_revision', '<>', plant.revision)
           .execute();
+        if (plant.removed_at !== null) {
+          // A poll that ran during the removal may have raised some.
+          await endAlerts(trx, plant.id, args.nowMs);
+          return { kind: 'GONE' };
+        }
         const active = plant.integration_status === 'ACTIVE';
         return {
           kind: 'PLAN',

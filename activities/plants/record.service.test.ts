@@ -248,6 +248,23 @@ describe('the alert step', () => {
     expect((await findPlant(database.db, plantId))?.integration_status).toBe('ACTIVE');
   });
 
+  test("the account that a plant was moved to is not paused for the other one's refusal", async () => {
+    const { activities } = testActivities(database);
+    const { version } = await database.db
+      .selectFrom('integration_credentials')
+      .select('version')
+      .executeTakeFirstOrThrow();
+    await activities.reconcileAlerts(
+      reconcileArgs(slotMs, {
+        result: { kind: 'FAILURE', failure: { type: 'AUTH_FAILED', message: 'refused' } },
+        booked: null,
+        credentialsVersion: version,
+        accountId: 'before-the-move',
+      }),
+    );
+    expect((await findPlant(database.db, plantId))?.integration_status).toBe('ACTIVE');
+  });
+
   test('a change by people that the evaluation has not seen keeps it from writing', async () => {
     const { activities } = testActivities(database);
     const seen = (await findPlant(database.db, plantId))?.revision ?? 0;

@@ -5,12 +5,17 @@ import {
   readAlertsBefore,
   writePlantChanges,
 } from '../../db/plants/alerts.ts';
-import { findCredentials, lockAccount } from '../../db/plants/credentials.ts';
-import type { Db } from '../../db/database.ts';
+import {
+  findCredentials,
+  lockAccount,
+  recordRefusal,
+  type RefusedAccount,
+} from '../../db/plants/credentials.ts';
+import { type Db, instant } from '../../db/database.ts';
 import { findPlant, lockPlant, pauseAccount, type PlantRow } from '../../db/plants/plants.ts';
 import { insertPollLog } from '../../db/plants/poll-logs.ts';
 import { findClaims, readDayBefore, writeLiveDay } from '../../db/plants/snapshots.ts';
-import { decideAlerts, outcomeOf } from '../../domain/plants/alerts.ts';
+import { accountRefusal, decideAlerts, outcomeOf } from '../../domain/plants/alerts.ts';
 import type { AlertsChanges, BookedPoll } from '../../domain/plants/changes.ts';
 import type { AlertsBefore, PollResult } from '../../domain/plants/facts.ts';
 import { refusesAccount } from '../../domain/plants/failure.ts';
@@ -28,6 +33,7 @@ import type {
 import type { CallContext } from '../deps.ts';
 import type { ActivityDeps } from './deps.ts';
 import { PlainError } from '../../domain/plain-error.ts';
+import { sentenceOf } from '../../domain/wording.ts';
 import { pollLogRow, writeOff } from './poll-log.ts';
 import { giveLockBack } from './plant-lock.ts';
 import { bookedPoll, gone } from './stored-plant.ts';
@@ -108,9 +114,11 @@ async function reconcile(deps: ActivityDeps, args: ReconcileArgs): Promise<Recon
     const { nowMs } = args;
     await applyAlertChanges(trx, plantSubject(args.plantId), changes.alerts, { ...before, nowMs });
     if (changes.pauseAccount) {
+      const refusal = refusedAccount(args);
+      await recordRefusal(trx, row.vendor_account_id, refusal);
       const paused = await pauseAccount(trx, row.vendor_account_id);
       deps.log.warn(
-        { accountId: row.vendor_account_id, plants: paused.length },
+        { accountId: row.vendor_account_id, plants: paused.length, refusal: refusal.refusal },
         'credentials refused: the plants of the account are paused',
       );
     }
@@ -213,9 +221,20 @@ function isRefused({ result }: ReconcileArgs): boolean {
   return result.kind === 'FAILURE' && refusesAccount(result.failure);
 }
 
-/** Whether the tried credentials are still the account's. */
+function refusedAccount({ result, nowMs }: ReconcileArgs): RefusedAccount {
+  if (result.kind !== 'FAILURE') throw new PlainError('an account is paused by a failure only');
+  const { failure } = result;
+  return {
+    refusal: accountRefusal(failure),
+    message: sentenceOf(failure.message),
+    at: instant(nowMs),
+  };
+}
+
+/** Whether the tried credentials are still the account's, and the account still the plant's. */
 async function areCurrent(db: Db, args: ReconcileArgs, row: PlantRow): Promise<boolean> {
   if (!isRefused(args)) return true;
+  if (args.accountId !== undefined && args.accountId !== row.vendor_account_id) return false;
   const stored = await findCredentials(db, row.vendor_account_id);
   return (stored?.version ?? null) === args.credentialsVersion;
 }

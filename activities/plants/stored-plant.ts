@@ -5,7 +5,7 @@ import { PlainError } from '../../domain/plain-error.ts';
 /** What the stored row of a plant says to the steps of a poll. */
 
 export function gone(plantId: string): PlainError {
-  return new PlainError(`plant ${plantId} is no longer in the database`);
+  return new PlainError(`plant ${plantId} is no longer there`);
 }
 
 /** The plant's newest poll if the alert step of this slot, or of a later one, is committed; else null. */

@@ -1,8 +1,8 @@
-import { AdapterError } from '../../adapters/clouds/adapter-error.ts';
+import { AdapterError, UnusableCredentials } from '../../adapters/clouds/adapter-error.ts';
 import type { Credentials, PlantRef, VendorAdapter } from '../../adapters/clouds/contract.ts';
 import { SessionStore } from '../../adapters/clouds/session.ts';
 import type { Brand, FailureScope } from '../../domain/plants/plant.ts';
-import type { VendorFailure } from '../../domain/plants/reading.ts';
+import type { CredentialsFault, VendorFailure } from '../../domain/plants/reading.ts';
 import type { SealedCredentials } from '../../db/plants/credentials.ts';
 import type { PlantRow } from '../../db/plants/plants.ts';
 import { type MasterKeys, openCredentials } from '../../db/sealing.ts';
@@ -42,6 +42,8 @@ interface AccountState {
 /** No request was made: the account has no credentials, or a rate limit closes its path. */
 export class NotAsked extends AdapterError {}
 
+class NoCredentials extends NotAsked {}
+
 /** The length of a rate limit for which the vendor names no end. */
 const rateLimitMsDefault = 60_000;
 
@@ -76,7 +78,11 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
     async withVendor(plant, sealed, { nowMs, signal }, run) {
       const { accountId, brand } = plant;
       if (sealed === null)
-        throw new NotAsked('AUTH_FAILED', 'ACCOUNT', `account ${accountId} has no credentials yet`);
+        throw new NoCredentials(
+          'AUTH_FAILED',
+          'ACCOUNT',
+          `account ${accountId} has no credentials yet`,
+        );
       const account = stateOf(accountId, sealed.version);
       const credentials = openCredentials(deps.masterKeys, sealed);
       const { session } = account;
@@ -129,13 +135,20 @@ export function credentialsHeld(brand: Brand): string {
 export function vendorFailure(error: unknown): VendorFailure | null {
   if (!(error instanceof AdapterError)) return null;
   const { type, scope, certain, message, retryAfterMs } = error;
+  const fault = credentialsFault(error);
   return {
     type,
     scope,
     ...(certain ? {} : { certain }),
     message,
+    ...(fault === null ? {} : { credentials: fault }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
+}
+
+function credentialsFault(error: AdapterError): CredentialsFault | null {
+  if (error instanceof NoCredentials) return 'MISSING';
+  return error instanceof UnusableCredentials ? 'UNUSABLE' : null;
 }
 
 export function vendorPlant(row: PlantRow): VendorPlant {

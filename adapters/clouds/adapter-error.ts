@@ -54,3 +54,10 @@ export class ImpossibleEnergy extends AdapterError {
 export function badRequest(message: string): AdapterError {
   return new AdapterError('UNKNOWN', 'REQUEST', message);
 }
+
+/** Our own refusal: with these credentials no request can be made. The vendor was not asked. */
+export class UnusableCredentials extends AdapterError {
+  constructor(message: string) {
+    super('AUTH_FAILED', 'ACCOUNT', message);
+  }
+}

@@ -71,5 +71,7 @@ export interface AdapterDeps {
 /** One entry of the registry. */
 export interface AdapterDefinition extends CredentialForm {
   brand: Brand;
+  /** @throws UnusableCredentials for complete credentials with which no request can be made, such as a host that is not the vendor's. */
+  checkCredentials?(credentials: Credentials): void;
   create(deps: AdapterDeps): VendorAdapter;
 }

@@ -1,5 +1,12 @@
 import type { Brand } from '../../domain/plants/plant.ts';
-import type { AdapterDefinition, AdapterDeps, Capabilities, VendorAdapter } from './contract.ts';
+import { UnusableCredentials } from './adapter-error.ts';
+import type {
+  AdapterDefinition,
+  AdapterDeps,
+  Capabilities,
+  Credentials,
+  VendorAdapter,
+} from './contract.ts';
 import { dele } from './dele/adapter.ts';
 import { deleVendor } from './recorded/dele.ts';
 import {
@@ -29,6 +36,20 @@ export const registry: Readonly<Record<Brand, RegistryEntry>> = {
   GOODWE: { definition: goodwe, vendor: goodweVendor },
   DELE: { definition: dele, vendor: deleVendor },
 };
+
+/**
+ * Why no request can be made with these credentials, which have all fields of the brand; null if one can. Only the vendor
+ * knows whether they are right.
+ */
+export function credentialProblem(brand: Brand, credentials: Credentials): string | null {
+  try {
+    registry[brand].definition.checkCredentials?.(credentials);
+    return null;
+  } catch (error) {
+    if (error instanceof UnusableCredentials) return error.message;
+    throw error;
+  }
+}
 
 export interface FixtureAdapterOptions
   extends

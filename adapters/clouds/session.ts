@@ -1,5 +1,5 @@
 import type { FailureScope } from '../../domain/plants/plant.ts';
-import { AdapterError } from './adapter-error.ts';
+import { AdapterError, UnusableCredentials } from './adapter-error.ts';
 
 /** What a login gave: the token, and the host that the vendor wants further calls on. Never logged, never stored. */
 export interface Session {
@@ -132,7 +132,7 @@ export class AccountSession {
 /**
  * One field of the account's credentials.
  *
- * @throws AdapterError AUTH_FAILED where it is absent.
+ * @throws UnusableCredentials where it is absent.
  */
 export function requireCredential(
   credentials: Readonly<Record<string, string>>,
@@ -141,7 +141,7 @@ export function requireCredential(
 ): string {
   const value = credentials[name];
   if (value !== undefined && !isAbsent(value)) return value;
-  throw new AdapterError('AUTH_FAILED', 'ACCOUNT', `the account's credentials lack ${name}`);
+  throw new UnusableCredentials(`the account's credentials lack ${name}`);
 }
 
 /** The promise's outcome, or the signal's reason, whichever comes first. */

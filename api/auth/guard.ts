@@ -7,7 +7,8 @@ import type { ApiEnv, Identity, Person } from '../env.ts';
 import { Problem } from '../problem.ts';
 import { findPerson } from './people.ts';
 import { readSession, setSession } from './session.ts';
-import { isRenewalDue, readToken, signedInAs } from './tokens.ts';
+import { linkTtlMs } from './sign-in.ts';
+import { isRenewalDue, readToken, signedInAs, startOf } from './tokens.ts';
 
 /** Identifies the person of a request and checks their role. */
 
@@ -40,15 +41,18 @@ async function identified(c: Context<ApiEnv>, deps: ApiDeps): Promise<Identity |
     // A request with a token is judged by the token alone.
     const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization)?.[1];
     const user = token === undefined ? undefined : await userOf(deps, token, 'api');
-    return user === undefined ? null : { person: personOf(user.row), by: 'TOKEN' };
+    return user === undefined
+      ? null
+      : { person: personOf(user.row), by: 'TOKEN', mayChoosePassword: false };
   }
   const session = readSession(c, deps);
   const user = session === undefined ? undefined : await userOf(deps, session, 'pages');
   if (user === undefined) return null;
-  if (isRenewalDue(user.claims, deps.clock())) {
-    await setSession(c, deps, signedInAs(user.row), user.claims.auth_time);
-  }
-  return { person: personOf(user.row), by: 'SESSION' };
+  const start = startOf(user.claims);
+  if (isRenewalDue(user.claims, deps.clock()))
+    await setSession(c, deps, signedInAs(user.row), start);
+  const mayChoosePassword = start.isByLink && deps.clock() < start.atS * 1_000 + linkTtlMs;
+  return { person: personOf(user.row), by: 'SESSION', mayChoosePassword };
 }
 
 async function userOf(deps: ApiDeps, token: string, audience: 'api' | 'pages') {

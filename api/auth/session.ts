@@ -3,13 +3,14 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
-import { issueSession, sessionTtlS, type SignedIn } from './tokens.ts';
+import { issueSession, type SessionStart, sessionTtlS, type SignedIn } from './tokens.ts';
 
 /** The session of the pages: a signed cookie that scripts cannot read and other sites cannot use. */
 
 type SessionDeps = Pick<ApiDeps, 'jwtKey' | 'clock' | 'publicUrl'>;
 
-function isSecure(deps: SessionDeps): boolean {
+/** Whether people come by https. */
+export function isSecure(deps: Pick<ApiDeps, 'publicUrl'>): boolean {
   return deps.publicUrl?.startsWith('https://') === true;
 }
 
@@ -18,14 +19,14 @@ function cookieName(deps: SessionDeps): string {
   return isSecure(deps) ? '__Host-heliograph' : 'heliograph';
 }
 
-/** Begins a session, or renews it with the time of its sign-in. */
+/** Begins a session, or renews it with the `start` that it had. */
 export async function setSession(
   c: Context<ApiEnv>,
   deps: SessionDeps,
   who: SignedIn,
-  authTimeS?: number,
+  start?: SessionStart,
 ): Promise<void> {
-  const value = await issueSession(deps, who, deps.clock(), authTimeS);
+  const value = await issueSession(deps, who, deps.clock(), start);
   setCookie(c, cookieName(deps), value, {
     path: '/',
     httpOnly: true,

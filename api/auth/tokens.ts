@@ -21,6 +21,8 @@ const claimsSchema = z.object({
   exp: z.int(),
   /** When the person signed in, s. */
   auth_time: z.int(),
+  /** Of a session that a one-time link began. */
+  via: z.literal('LINK').optional(),
 });
 
 type Claims = z.output<typeof claimsSchema>;
@@ -51,16 +53,30 @@ export async function issueToken(
   return { token, expiresAt: new Date(exp * 1000) };
 }
 
-/** The value of a session cookie. @param authTimeS when the person signed in; now unless the session is renewed. */
+/** How a session began; a renewal keeps it. */
+export interface SessionStart {
+  /** When the person signed in, s; absent: now. */
+  atS?: number;
+  isByLink: boolean;
+}
+
+/** The value of a session cookie. */
 export async function issueSession(
   key: TokenKey,
   who: SignedIn,
   nowMs: number,
-  authTimeS: number = Math.floor(nowMs / 1000),
+  start: SessionStart = { isByLink: false },
 ): Promise<string> {
   const iat = Math.floor(nowMs / 1000);
+  const authTimeS = start.atS ?? iat;
   const exp = Math.min(iat + sessionIdleS, authTimeS + sessionTtlS);
-  return signed(key, who, { aud: 'pages', iat, exp, auth_time: authTimeS });
+  const via = start.isByLink ? ({ via: 'LINK' } as const) : {};
+  return signed(key, who, { aud: 'pages', iat, exp, auth_time: authTimeS, ...via });
+}
+
+/** How the session of these claims began. */
+export function startOf(claims: Claims): Required<SessionStart> {
+  return { atS: claims.auth_time, isByLink: claims.via === 'LINK' };
 }
 
 async function signed(

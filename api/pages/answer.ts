@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
-import type { ApiEnv, Person } from '../env.ts';
+import type { ApiEnv, Identity, Person } from '../env.ts';
 import { Problem } from '../problem.ts';
 import type { Html } from './components.ts';
 import { type AssetUrls, sheetPage } from './layout.ts';
@@ -25,20 +25,20 @@ export async function answerPage(
 
 /** The path to return to after an action: only paths of this site. */
 export function ownPath(value: unknown, fallback: string): string {
-  // A second slash or a backslash would lead a browser to another host.
-  return typeof value === 'string' && /^\/(?![/\\])[^\\\s]*$/.test(value) ? value : fallback;
+  // A second slash or a backslash would lead a browser to another host; a header takes visible ASCII only.
+  return typeof value === 'string' && /^\/(?!\/)[!-[\]-~]*$/.test(value) ? value : fallback;
 }
 
 /** The person who is signed in, also with a password that must be changed. @throws Problem, which leads to the sign-in. */
-export async function signedInOf(c: Context<ApiEnv>): Promise<Person> {
+export async function identityOf(c: Context<ApiEnv>): Promise<Identity> {
   const identity = await c.get('identify')();
   if (identity === null) throw new Problem('not-signed-in', 'Sign in first.');
-  return identity.person;
+  return identity;
 }
 
 /** The person who views the page. @throws Problem, which leads a browser to the sign-in or to the change of password. */
 export async function viewerOf(c: Context<ApiEnv>): Promise<Person> {
-  const person = await signedInOf(c);
+  const { person } = await identityOf(c);
   if (person.mustChangePassword)
     throw new Problem('password-change-required', 'Change your password first.');
   return person;

@@ -142,11 +142,11 @@ export function moon(): Html {
   </svg>`;
 }
 
-/** A dash for a missing figure, with the reason on hover, on tap and for a screen reader. */
+/** A dash for a missing figure, with the reason on hover, on tap, on the keyboard's focus and for a screen reader. */
 export function missing(reason: string, options: { words?: string; left?: boolean } = {}): Html {
   return html`<span
     class="tip ${options.left === true ? 'left' : ''}"
-    tabindex="-1"
+    tabindex="0"
     data-tip="${reason}"
     ><span aria-hidden="true">${options.words ?? '–'}</span><span class="sr">${reason}</span></span
   >`;

@@ -13,9 +13,9 @@ export const spans = {
 
 const spansS: ReadonlySet<string> = new Set(Object.values(spans).map(String));
 
-/** Text of a field, trimmed; null if empty. @throws Problem when it is too long. */
+/** Text of a field as one line, trimmed; null if empty. @throws Problem when it is too long. */
 export function textField(value: unknown, name: string, lengthMax: number): string | null {
-  const text = typeof value === 'string' ? value.trim() : '';
+  const text = typeof value === 'string' ? value.replaceAll(/\s*[\t\r\n]\s*/g, ' ').trim() : '';
   if (text.length > lengthMax)
     throw new Problem('invalid-request', `${name} has at most ${lengthMax} characters.`);
   return text === '' ? null : text;

@@ -1,40 +1,40 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
-import { readPage } from '../../db/page.ts';
-import { listAlerts } from '../../db/plants/alerts.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
-import { type ApiEnv, type Person, plantScope } from '../env.ts';
-import { type FleetView, scopedRows } from '../plants/fleet-view.ts';
+import type { ApiEnv, Person } from '../env.ts';
+import type { FleetView } from '../plants/fleet-view.ts';
 import type { ReadHealth } from '../system/health.ts';
 import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
-import { groupByIncident } from '../plants/pages/alerts-data.ts';
-import { type AlertTab, alertsContent, alertTabs, statesOfTab } from '../plants/pages/alerts.ts';
+import { readAlertsPage } from '../plants/pages/alerts-data.ts';
+import { type AlertTab, alertsContent, alertTabs } from '../plants/pages/alerts.ts';
 import { answerPage, staffOf, viewerOf } from './answer.ts';
 import { clockSeconds, type Html } from './components.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
-import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
+import { type AssetUrls, page, type PageFrame } from './layout.ts';
 import { readerZoneOf } from './reader-zone.ts';
 import { zoneRoutes } from './zone-routes.ts';
 import { plantContent } from '../plants/pages/plant.ts';
 import { readPlantPage } from '../plants/pages/plant-data.ts';
 import { systemContent } from '../system/page.ts';
 import { sessionPages } from '../people/session-pages.ts';
+import { wholeNumberOf } from '../values.ts';
 
 /** How often a page renews itself, s. */
 const refreshS = 10;
-const alertsPageSize = 200;
+/** Far beyond any number of alerts. */
+const offsetMax = 10_000_000;
 
 /** Serves all pages and their forms, which call the same functions as the JSON routes. */
 export function pageRoutes(
   deps: ApiDeps,
   assets: AssetUrls,
-  parts: { fleet: FleetView; actions: Actions; readHealth: ReadHealth },
+  parts: { reading: ApiDeps; fleet: FleetView; actions: Actions; readHealth: ReadHealth },
 ): Hono<ApiEnv> {
-  const { fleet, actions, readHealth } = parts;
+  const { reading, fleet, actions, readHealth } = parts;
   const routes = new Hono<ApiEnv>();
   // Compresses: a hundred rows are 250 KB of similar text, every ten seconds.
   routes.use(compress());
@@ -54,7 +54,7 @@ export function pageRoutes(
   routes.get('/', async (c) => {
     const person = await viewerOf(c);
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
-    const view = await readFleetPage(deps, fleet, { person, zone: readerZoneOf(c) }, query);
+    const view = await readFleetPage(reading, fleet, { person, zone: readerZoneOf(c) }, query);
     // The address bar shows the short form of what the form sent.
     const isRenewal = c.req.header('x-renewal') !== undefined;
     if (c.req.header('hx-request') === 'true' && !isRenewal)
@@ -64,7 +64,7 @@ export function pageRoutes(
 
   routes.get('/plants/:id', async (c) => {
     const person = await viewerOf(c);
-    const read = await readPlantPage(deps, person, c.req.param('id'));
+    const read = await readPlantPage(reading, person, c.req.param('id'));
     const view = { ...read, zone: readerZoneOf(c) };
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
     return show(c, person, frame, plantContent(view));
@@ -73,24 +73,15 @@ export function pageRoutes(
   routes.get('/alerts', async (c) => {
     const person = await viewerOf(c);
     const tab: AlertTab = alertTabs.find((one) => one === c.req.query('tab')) ?? 'active';
-    const offset = Math.max(0, Math.trunc(Number(c.req.query('offset'))) || 0);
-    const { customerId } = plantScope(person);
-    const found = await readPage(alertsPageSize, (limit) =>
-      listAlerts(deps.db, { states: statesOfTab[tab], customerId, limit, offset }),
-    );
+    const offset = wholeNumberOf(c.req.query('offset'), 'offset', offsetMax);
     const url = new URL(c.req.url);
-    const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;
     const reader = { nowMs: deps.clock(), zone: readerZoneOf(c) };
-    const rows = tab === 'resolved' ? [] : scopedRows(await fleet.read(), plantScope(person));
-    const content = alertsContent({
+    const view = await readAlertsPage(reading, person, reader, {
       tab,
-      ...groupByIncident(found.rows, rows, reader),
-      mayAct: viewerMay(person).act,
+      offset,
       href: url.pathname + url.search,
-      nextHref: found.nextAfter === null ? null : older,
-      ...reader,
     });
-    return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
+    return show(c, person, { title: 'Alerts', section: 'alerts' }, alertsContent(view));
   });
 
   const systemPanels = createSystemPanels();

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { requirePerson, personOf } from '../auth/guard.ts';
 import { signOut } from '../auth/people.ts';
+import { originOf } from '../auth/devices.ts';
 import { clearSession, setSession } from '../auth/session.ts';
 import { changePassword, signInByPassword } from '../auth/sign-in.ts';
 import { issueToken, signedInAs, type SignedIn } from '../auth/tokens.ts';
@@ -108,14 +109,14 @@ export function authRoutes(deps: ApiDeps) {
   return newRoutes()
     .openapi(login, async (c) => {
       const { email, password } = c.req.valid('json');
-      const user = await signInByPassword(deps, { email, password, address: c.get('address') });
+      const user = await signInByPassword(deps, { email, password, ...originOf(c, deps) });
       c.header('cache-control', 'no-store');
       return c.json(await tokenAnswer(signedInAs(user), personOf(user)), 200);
     })
     .openapi(change, async (c) => {
       const { current_password: current, new_password: next } = c.req.valid('json');
       const person = c.get('person');
-      const asked = { current, next, address: c.get('address') };
+      const asked = { current, next, from: originOf(c, deps) };
       const who = await changePassword(deps, person, asked, deciderOf(c));
       if ((await c.get('identify')())?.by === 'SESSION') await setSession(c, deps, who);
       c.header('cache-control', 'no-store');

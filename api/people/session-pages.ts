@@ -1,18 +1,17 @@
 import { Hono } from 'hono';
-import { html } from 'hono/html';
-
 import type { UserRow } from '../../db/people/users.ts';
 import { signOut } from '../auth/people.ts';
+import { knowDevice, originOf } from '../auth/devices.ts';
 import { clearSession, setSession } from '../auth/session.ts';
 import { changePassword, peekSignInLink, signInByLink, signInByPassword } from '../auth/sign-in.ts';
 import { signedInAs } from '../auth/tokens.ts';
 import type { ApiDeps } from '../deps.ts';
-import { type ApiEnv, deciderOf, type Person } from '../env.ts';
+import { type ApiEnv, deciderOf, type Identity } from '../env.ts';
 import { Problem } from '../problem.ts';
-import { answerPage, ownPath, signedInOf } from '../pages/answer.ts';
+import { answerPage, identityOf, ownPath } from '../pages/answer.ts';
 import type { Html } from '../pages/components.ts';
 import { type AssetUrls, sheetPage } from '../pages/layout.ts';
-import { passwordForm, signInForm } from './sign-in-page.ts';
+import { linkForm, passwordForm, signInForm } from './sign-in-page.ts';
 
 /** Pages for signing in and out, and for a person's own password. */
 
@@ -59,9 +58,10 @@ function addLogin(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void 
     const email = text(body['email']);
     const next = ownPath(body['next'], '/');
     try {
-      const attempt = { email, password: text(body['password']), address: c.get('address') };
+      const attempt = { email, password: text(body['password']), ...originOf(c, deps) };
       const user = await signInByPassword(deps, attempt);
       await setSession(c, deps, signedInAs(user));
+      knowDevice(c, deps, user);
       return c.redirect(nextOf(user, next), 303);
     } catch (error) {
       const problem = formProblem(error);
@@ -76,41 +76,54 @@ function addLink(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void {
     const token = text(c.req.query('token'));
     const user = await peekSignInLink(deps, token);
     if (user === undefined) throw linkEnded();
-    const form = html`<p>Sign in as <b>${user.email}</b>.</p>
-      <form method="post" action="/sign-in">
-        <input type="hidden" name="token" value="${token}" />
-        <button class="main" type="submit" autofocus>Sign in</button>
-      </form>`;
-    return answerPage(c, sheetPage('Sign in', assets, form));
+    return answerPage(c, sheetPage('Sign in', assets, linkForm(user.email, token)));
   });
 
   routes.post('/sign-in', async (c) => {
-    const user = await signInByLink(deps, text((await c.req.parseBody())['token']));
+    const body = await c.req.parseBody();
+    const user = await signInByLink(deps, text(body['token']), originOf(c, deps));
     if (user === undefined) throw linkEnded();
-    await setSession(c, deps, signedInAs(user));
-    return c.redirect(nextOf(user, '/'), 303);
+    await setSession(c, deps, signedInAs(user), { isByLink: true });
+    knowDevice(c, deps, user);
+    return c.redirect(nextOf(user, body['next'] === 'password' ? '/password' : '/'), 303);
   });
 }
 
 function addPassword(routes: Hono<ApiEnv>, deps: ApiDeps, assets: AssetUrls): void {
-  const form = ({ email, mustChangePassword: first }: Person, error: string | null): Html =>
-    sheetPage('Change password', assets, passwordForm({ email, first, error }));
+  const form = ({ person, mayChoosePassword }: Identity, error: string | null): Html => {
+    const { email, mustChangePassword: first } = person;
+    const needsCurrent = !mayChoosePassword;
+    return sheetPage(
+      'Change password',
+      assets,
+      passwordForm({ email, first, needsCurrent, error }),
+    );
+  };
 
-  routes.get('/password', async (c) => answerPage(c, form(await signedInOf(c), null)));
+  routes.get('/password', async (c) => answerPage(c, form(await identityOf(c), null)));
 
   routes.post('/password', async (c) => {
-    const person = await signedInOf(c);
+    const identity = await identityOf(c);
+    const { person, mayChoosePassword } = identity;
     const body = await c.req.parseBody();
     const next = text(body['new_password']);
     try {
       if (next !== text(body['new_password_again']))
         throw new Problem('invalid-request', 'The two new passwords differ.');
-      const change = { current: text(body['current_password']), next, address: c.get('address') };
-      await setSession(c, deps, await changePassword(deps, person, change, deciderOf(c, person)));
+      const from = originOf(c, deps);
+      const current = mayChoosePassword ? null : text(body['current_password']);
+      const changed = await changePassword(
+        deps,
+        person,
+        { current, next, from },
+        deciderOf(c, person),
+      );
+      await setSession(c, deps, changed);
+      knowDevice(c, deps, { id: changed.userId, password_hash: changed.passwordHash });
       return c.redirect('/', 303);
     } catch (error) {
       const problem = formProblem(error);
-      return answerPage(c, form(person, passwordError(problem)), statusOf(problem));
+      return answerPage(c, form(identity, passwordError(problem)), statusOf(problem));
     }
   });
 }

@@ -35,7 +35,7 @@ const pollAnswerSchema = z
   })
   .openapi('PollAnswer');
 
-const decidedSchema = z
+export const decidedSchema = z
   .object({
     loop_told: z.boolean().openapi({
       description: 'false: the decision stands, and the loop reads it within a minute',
@@ -146,6 +146,7 @@ export function plantActionRoutes(deps: ApiDeps, actions: Actions) {
     responses: answers(decidedSchema, 'its alerts are kept and counted, but not announced', [
       ...writing,
       404,
+      409,
     ]),
   });
 

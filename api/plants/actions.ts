@@ -3,6 +3,7 @@ import { ScheduleOverlapPolicy } from '@temporalio/client';
 import { decideCredentials } from '../../db/plants/decisions.ts';
 import { describeForm, readCredentials } from '../../domain/plants/credential-form.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
+import { sentenceOf } from '../../domain/wording.ts';
 import type { PlantDraft } from '../../domain/plants/plant-draft.ts';
 import {
   type Act,
@@ -21,6 +22,7 @@ import { fleetScheduleId } from '../../workflows/messages.ts';
 import type { PollAnswer } from '../../workflows/plants/messages.ts';
 import type { ApiDeps, OpenedCredentials } from '../deps.ts';
 import { Problem } from '../problem.ts';
+import { createCorrections } from './corrections.ts';
 import type { FleetView } from './fleet-view.ts';
 import { orProblem, plantOr404, problemOf } from './refusals.ts';
 
@@ -49,21 +51,31 @@ export function createActions(
   const { db, temporal } = deps;
   const act = (acting: Acting): Act => ({ ...acting, db, at: new Date(deps.clock()) });
   const inTurn = limitWaiting(pollsWaitingMax);
-  const seal = (accountId: string, brand: Brand, credentials: OpenedCredentials) =>
-    deps.seal(accountId, checkCredentials(deps, brand, credentials));
+  const seal = (accountId: string, brand: Brand, credentials: OpenedCredentials) => {
+    const checked = checkCredentials(deps, brand, credentials);
+    const problem = deps.credentialProblem(brand, checked);
+    if (problem !== null) throw wrongCredentials(problem);
+    return deps.seal(accountId, checked);
+  };
 
   /** Tells the loop of a decision. The decision stands even if that fails: the loop reads it within a minute. */
-  async function tell(plantId: string) {
+  async function tell(plantId: string, options: { pollNow?: boolean } = {}) {
     fleet.invalidate();
-    return { loop_told: (await tellLoops(temporal, [plantId])).told === 1 };
+    return { loop_told: (await tellLoops(temporal, [plantId], options)).told === 1 };
   }
 
-  async function decided(plantId: string, { refused }: Decided) {
+  async function decided(
+    plantId: string,
+    { refused }: Decided,
+    options: { pollNow?: boolean } = {},
+  ) {
     if (refused[0] !== undefined) throw problemOf(refused[0]);
-    return tell(plantId);
+    return tell(plantId, options);
   }
 
   return {
+    ...createCorrections({ act, decided }),
+
     async pause(acting: Acting, plantId: string, how: UntilAndWhy) {
       return decided(plantId, await pause(act(acting), [plantId], how));
     },
@@ -160,7 +172,14 @@ export function checkCredentials(
   const read = readCredentials(form, credentials);
   if (read.ok) return read.credentials;
   const message = `must hold ${describeForm(form)} and nothing else`;
-  throw new Problem('invalid-request', `credentials of ${brand} ${message}.`, {
+  throw wrongCredentials(message, `credentials of ${brand} ${message}.`);
+}
+
+function wrongCredentials(
+  message: string,
+  detail = `Nothing was stored: ${sentenceOf(message)}`,
+): Problem {
+  return new Problem('invalid-request', detail, {
     extra: { errors: [{ in: 'json', path: 'credentials', message }] },
   });
 }

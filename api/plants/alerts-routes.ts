@@ -9,6 +9,8 @@ import {
   listNotifications,
   pageAlerts,
 } from '../../db/plants/alerts.ts';
+import { listIncidents } from '../../db/plants/incidents.ts';
+import { incidentJson } from '../../operations/plants/incidents.ts';
 import type { AlertState } from '../../domain/plants/facts.ts';
 import { plantIdPattern } from '../../domain/plants/plant-draft.ts';
 import type { Actions } from './actions.ts';
@@ -25,6 +27,8 @@ import {
   alertStateSchema,
   alertTypeSchema,
   brandSchema,
+  incidentQuery,
+  incidentSchema,
   severitySchema,
 } from './schemas.ts';
 
@@ -60,6 +64,7 @@ const list = createRoute({
       type: alertTypeSchema.optional(),
       plant: z.string().regex(plantIdPattern, 'cannot be the id of a plant').optional(),
       brand: brandSchema.optional(),
+      incident: incidentQuery.openapi({ description: 'only alerts that this incident explains' }),
       ...pageQuery,
     }),
   },
@@ -68,6 +73,26 @@ const list = createRoute({
       .object({ alerts: z.array(alertSchema), next_cursor: z.string().nullable() })
       .openapi('AlertPage'),
     'one page',
+    reading,
+  ),
+});
+
+const incidents = createRoute({
+  method: 'get',
+  path: '/incidents',
+  tags,
+  summary:
+    'Brands that do not answer: open incidents, the oldest first; closed ones, the newest first',
+  ...access('CUSTOMER'),
+  request: {
+    query: z.object({
+      state: z.enum(['open', 'closed']).default('open'),
+      limit: pageQuery.limit,
+    }),
+  },
+  responses: answers(
+    z.object({ incidents: z.array(incidentSchema) }).openapi('Incidents'),
+    'the incidents of plants that the person may see',
     reading,
   ),
 });
@@ -167,14 +192,28 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
 
   return newRoutes()
     .openapi(list, async (c) => {
-      const { state, plant: plantId, cursor, limit, ...given } = c.req.valid('query');
+      const {
+        state,
+        plant: plantId,
+        incident: incidentId,
+        cursor,
+        limit,
+        ...given
+      } = c.req.valid('query');
       const { customerId } = plantScope(c.get('person'));
       const cursorOf = `alerts ${state}`;
       const after = readNumberCursor(cursorOf, cursor, alertPositionParts);
-      const filter = { ...given, states: statesOf[state], customerId, plantId };
+      const filter = { ...given, states: statesOf[state], customerId, plantId, incidentId };
       const { alerts, next } = await pageAlerts(deps.db, filter, { after, limit });
       const nextCursor = writeCursor(cursorOf, next);
       return c.json({ alerts: alerts.map(alertJson), next_cursor: nextCursor }, 200);
+    })
+    .openapi(incidents, async (c) => {
+      const { state, limit } = c.req.valid('query');
+      const scope = plantScope(c.get('person'));
+      const found = await listIncidents(deps.db, { state, limit }, scope);
+      const nowMs = deps.clock();
+      return c.json({ incidents: found.map((one) => incidentJson(one, nowMs)) }, 200);
     })
     .openapi(events, async (c) => {
       const alert = await alertOf(c, c.req.valid('param').id);

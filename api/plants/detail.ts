@@ -7,6 +7,7 @@ import { type PlantDetail, type PlantPast, readPlant } from '../../operations/pl
 import type { ApiDeps } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { fleetRow } from './fleet-row.ts';
+import { apiField } from './refusals.ts';
 import { alertJson, fleetRowJson, type plantDetailSchema, pollJson } from './schemas.ts';
 
 /** The plant at the API's time, for its page and its document. Throws Problem 404. */
@@ -17,10 +18,12 @@ export async function readDetail(
   past?: PlantPast,
 ): Promise<PlantDetail> {
   const { namespace } = deps.temporal.options;
+  // Temporal's Web UI is for those who run Heliograph.
+  const webUiUrl = scope.customerId === null ? deps.temporalUiUrl : null;
   const plant = await readPlant(deps.db, plantId, {
     scope,
     nowMs: deps.clock(),
-    temporal: { webUiUrl: deps.temporalUiUrl, namespace },
+    temporal: { webUiUrl, namespace },
     ...(past === undefined ? {} : { past }),
   });
   if (plant === undefined) throw new Problem('not-found', 'There is no such plant.');
@@ -55,6 +58,10 @@ export async function readDocument(
     alerts: read.alerts.map(alertJson),
     last_polls: read.polls.map(pollJson),
     days: read.days.map(dayJson),
+    warnings: read.warnings.map(({ field, warning: message }) => ({
+      path: apiField(field),
+      message,
+    })),
     workflow_id: read.workflowId,
     workflow_url: read.workflowUrl,
   };

@@ -1,6 +1,7 @@
 import { cutPage } from '../../db/page.ts';
 import type { Brand, Status } from '../../domain/plants/plant.ts';
 import { hasStopped } from '../../domain/plants/stopped.ts';
+import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import type { FleetRow } from './fleet-row.ts';
 
 /** Filters of a list of the fleet; a plant must match all that are given. */
@@ -11,6 +12,8 @@ export interface FleetFilter {
   /** Text in the name or id; upper and lower case are equal. */
   q?: string | undefined;
   stale?: boolean | undefined;
+  /** The id of an open incident: plants that fail in it. */
+  incident?: number | undefined;
 }
 
 /** Columns by which a list can be sorted; `worst` is the order of the fleet list. */
@@ -57,6 +60,7 @@ export function filterFleet(rows: readonly FleetRow[], filter: FleetFilter): Fle
       (filter.brand === undefined || row.brand === filter.brand) &&
       (filter.customer === undefined || row.customer_id === filter.customer) &&
       (filter.stale === undefined || row.stale === filter.stale) &&
+      (filter.incident === undefined || row.incident_id === filter.incident) &&
       (text === '' ||
         row.name.toLocaleLowerCase('en').includes(text) ||
         row.id.toLocaleLowerCase('en').includes(text)),
@@ -119,10 +123,10 @@ export function fleetTotals(rows: readonly FleetRow[]) {
     active,
     /** Number of plants whose power is fresh; `power_now_w` is their sum. */
     fresh: rows.filter((row) => row.power_now_w !== null).length,
-    power_now_w: sum((row) => row.power_now_w),
+    power_now_w: roundedW(sum((row) => row.power_now_w)),
     /** Each plant's own yesterday and today. */
-    yesterday_energy_kwh: sum((row) => row.yesterday_energy_kwh),
-    today_energy_kwh: sum((row) => row.today_energy_kwh),
+    yesterday_energy_kwh: roundedKwh(sum((row) => row.yesterday_energy_kwh)),
+    today_energy_kwh: roundedKwh(sum((row) => row.today_energy_kwh)),
     newest_poll_at: newestMs === 0 ? null : new Date(newestMs),
     /** A tenth of the ACTIVE plants, or more, were not polled in time: the colours are from `newest_poll_at`. */
     monitoring_stopped: hasStopped(count('STALE'), active),

@@ -9,6 +9,7 @@ import {
   textLengthMax,
   visiblePattern,
 } from '../../domain/plants/plant-draft.ts';
+import { oneLinePattern } from '../../domain/hidden-characters.ts';
 import { brands } from '../../domain/plants/plant.ts';
 import { statusProfiles } from '../../domain/daylight.ts';
 import { isValidTimezone } from '../../domain/zone.ts';
@@ -53,6 +54,8 @@ export const credentialsSchema = z
       'The fields depend on the brand. A choice, such as `portal` of GOODWE, may be left out; a refusal names its values.',
   });
 
+export const plantMoveSchema = z.strictObject({ vendor_account_id: oneWord }).openapi('PlantMove');
+
 export const newPlantSchema = z
   .strictObject({
     id: z
@@ -79,12 +82,19 @@ export const newPlantSchema = z
 export const plantChangeSchema = z
   .strictObject({
     ...settings,
+    vendor_plant_id: oneWord.openapi({
+      description: 'only for a plant that never answered, and nothing else with it',
+    }),
     integration_status: z.literal('ACTIVE').openapi({
       description: 'the documents are complete; only for a plant that waits for them',
     }),
   })
   .partial()
   .refine((body) => Object.keys(body).length > 0, 'says nothing to change')
+  .refine(
+    (body) => body.vendor_plant_id === undefined || Object.keys(body).length === 1,
+    'vendor_plant_id is changed alone',
+  )
   .openapi('PlantChange');
 
 /** The end of a pause, a silence or an acknowledgement: a time to come. */
@@ -100,7 +110,7 @@ export const wordsSchema = z
   .string()
   .trim()
   .max(textLengthMax)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line')
+  .regex(oneLinePattern, 'must be one line')
   .default('')
   .transform((words) => (words === '' ? null : words));
 

@@ -130,14 +130,17 @@ describe('GET /plants', () => {
 
   test('as CSV begins no cell like a formula, by format or Accept', async () => {
     await add('a', { name: '=HYPERLINK("http://x","y")' });
+    await add('b', { name: 'roof;=1+1' });
+    await add('c', { name: '＝1+1' });
     for (const csv of [
       await ask(operator, 'GET', '/plants?format=csv'),
       await ask(operator, 'GET', '/plants', undefined, { accept: 'text/csv' }),
     ]) {
       expect(csv.headers.get('content-type')).toContain('text/csv');
-      const [header, line] = csv.text.split('\r\n');
+      const [header, line, ...others] = csv.text.split('\r\n');
       expect(header).toMatch(/^id,name,/);
       expect(line).toMatch(/^a,"'=HYPERLINK\(""http:\/\/x"",""y""\)",/);
+      expect(others.join('\n')).toMatch(/^b,roof;'=1\+1,.*\nc,'＝1\+1,/);
     }
   });
 
@@ -229,6 +232,30 @@ describe('a plant', () => {
     ]);
   });
 
+  test('is made with values that look wrong, with warnings that its page shows too', async () => {
+    const body = {
+      id: 'odd',
+      name: 'Odd',
+      brand: 'SOLIS',
+      vendor_account_id: 'odd-account',
+      vendor_plant_id: '1300000000000000778',
+      timezone: 'Europe/Zurich',
+      latitude: 47.4,
+      longitude: 107,
+      installed_capacity_kw: 0.01,
+    };
+    const made = await ask(admin, 'POST', '/plants', body);
+    expect(made.status).toBe(201);
+    expect(made.body.warnings).toEqual([
+      { path: 'longitude', message: expect.stringContaining('far outside of the zone') },
+      { path: 'installed_capacity_kw', message: 'is 0.01, less than two panels: is it in MW?' },
+    ]);
+    const page = await api.ask(admin, 'GET', '/plants/odd', undefined, { accept: 'text/html' });
+    expect(await page.text()).toContain('longitude is 107, far outside of the zone Europe/Zurich');
+    const right = { longitude: 8.5, installed_capacity_kw: 10 };
+    expect((await ask(admin, 'PATCH', '/plants/odd', right)).body.warnings).toEqual([]);
+  });
+
   test('is not made with a zone, brand, interval or place that cannot be', async () => {
     const good = {
       id: 'new',
@@ -279,6 +306,61 @@ describe('a plant', () => {
     );
     expect((await ask(admin, 'PATCH', '/plants/a', { brand: 'HUAWEI' })).status).toBe(422);
     expect((await ask(admin, 'PATCH', '/plants/a', {})).status).toBe(422);
+  });
+
+  test('is corrected while it never answered, and moved to another account', async () => {
+    await add('a');
+    const correct = (body: object) => ask(admin, 'PATCH', '/plants/a', body);
+    expect((await correct({ vendor_plant_id: 'right' })).body).toMatchObject({
+      vendor_plant_id: 'right',
+    });
+    expect((await correct({ vendor_plant_id: 'x', name: 'Y' })).status).toBe(422);
+    await ask(admin, 'POST', '/plants/a/move', { vendor_account_id: 'elsewhere' });
+    expect((await ask(admin, 'GET', '/plants/a')).body.account).toMatchObject({ id: 'elsewhere' });
+    await api.db
+      .updateTable('plants')
+      .set({ last_seen_at: new Date(), last_seen_source: 'VENDOR' })
+      .execute();
+    expect((await correct({ vendor_plant_id: 'wrong' })).status).toBe(409);
+  });
+
+  test('that is removed leaves the fleet, answers by its id, and is purged later', async () => {
+    await add('a');
+    expect((await ask(operator, 'DELETE', '/plants/a')).status).toBe(403);
+    expect((await ask(admin, 'POST', '/plants/a/purge')).status).toBe(409);
+    expect((await ask(admin, 'DELETE', '/plants/a')).status).toBe(200);
+    expect((await ask(admin, 'DELETE', '/plants/a')).status).toBe(409);
+    const fleet = (await ask(operator, 'GET', '/plants')).body;
+    expect(fleet).toMatchObject({ plants: [], totals: { plants: 0, active: 0 } });
+    expect((await ask(operator, 'GET', '/plants/a')).body).toMatchObject({
+      removed_at: expect.any(String),
+      status_sentence: expect.stringContaining('nothing polls it'),
+    });
+    expect((await ask(operator, 'GET', '/plants/a/polls')).status).toBe(200);
+    expect((await ask(operator, 'POST', '/plants/a/resume')).status).toBe(409);
+    const page = await api.ask(admin, 'GET', '/plants/a', undefined, { accept: 'text/html' });
+    const text = await page.text();
+    expect(text).toContain('nothing polls it');
+    expect(text).not.toContain('/plants/a/pause');
+    expect((await ask(admin, 'POST', '/plants/a/purge')).body).toEqual({ ledger_rows: 0 });
+    expect((await ask(operator, 'GET', '/plants/a')).status).toBe(404);
+  });
+
+  test('is removed on its page by administrators alone', async () => {
+    await add('a');
+    const form = (email: string) =>
+      api.ask(email, 'POST', '/plants/a/remove', '', {
+        accept: 'text/html',
+        'content-type': 'application/x-www-form-urlencoded',
+      });
+    const pageOf = async (email: string) =>
+      (await api.ask(email, 'GET', '/plants/a', undefined, { accept: 'text/html' })).text();
+    expect(await pageOf(operator)).not.toContain('/plants/a/remove');
+    expect((await form(operator)).status).toBe(403);
+    expect(await pageOf(admin)).toContain('/plants/a/remove');
+    const answer = await form(admin);
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/plants/a']);
+    expect(await pageOf(admin)).not.toContain('/plants/a/remove');
   });
 
   test('that waited for its documents becomes ACTIVE; a paused one does not by that', async () => {

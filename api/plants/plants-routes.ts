@@ -19,6 +19,7 @@ import {
   brandSchema,
   fleetRowJson,
   fleetRowSchema,
+  incidentQuery,
   plantDetailSchema,
   plantIdParam,
   statusSchema,
@@ -57,6 +58,7 @@ const listQuery = z.object({
     .enum(['true', 'false'])
     .transform((flag) => flag === 'true')
     .optional(),
+  incident: incidentQuery.openapi({ description: 'plants that fail in this open incident' }),
   sort: z
     .enum(sortNames as [string, ...string[]])
     .default('worst')
@@ -226,12 +228,21 @@ export function plantRoutes(deps: ApiDeps, fleetView: FleetView, actions: Action
     })
     .openapi(change, async (c) => {
       const { id } = c.req.valid('param');
-      const { integration_status: becomes, ...settings } = c.req.valid('json');
+      const {
+        integration_status: becomes,
+        vendor_plant_id: vendorPlantId,
+        ...settings
+      } = c.req.valid('json');
       const match = /\d+/.exec(c.req.valid('header')['if-match'] ?? '');
+      const ifRevision = match === null ? undefined : Number(match[0]);
+      if (vendorPlantId !== undefined) {
+        await actions.correctVendorPlant(actingOf(c), id, { vendorPlantId, ifRevision });
+        return c.json(await detail(c, id), 200);
+      }
       await actions.change(actingOf(c), id, {
         settings: settings as PlantSettings,
         activates: becomes !== undefined,
-        ifRevision: match === null ? undefined : Number(match[0]),
+        ifRevision,
       });
       return c.json(await detail(c, id), 200);
     });

@@ -18,6 +18,8 @@ const apiFields: Partial<Record<PlantField, string>> = {
   status: 'integration_status',
 };
 
+export const apiField = (field: PlantField): string => apiFields[field] ?? field;
+
 /** Returns the result of an action. Throws Problem if the action was refused. */
 export function orProblem<Done extends object>(result: Done | Refusal): Done {
   if ('refusal' in result) throw problemOf(result);
@@ -39,10 +41,38 @@ export function problemOf(refusal: Refusal): Problem {
       return new Problem('not-found', 'There is no such alert.');
     case 'NOT_NOW':
       return new Problem('conflict', notNowSentence(refusal));
+    case 'NO_USE':
+      return new Problem(
+        'conflict',
+        refusal.fault === 'MISSING'
+          ? `The account ${refusal.accountId} has no credentials yet: store some, and the plant is polled.`
+          : `The credentials of the account ${refusal.accountId} cannot be used: store others, and the plant is polled.`,
+      );
     case 'ALERT_RESOLVED':
       return new Problem('conflict', 'The alert is resolved: it can no longer be acknowledged.');
     case 'WRONG_VALUE':
-      return wrongFields('invalid-request', [{ path: refusal.field, message: refusal.problem }]);
+      return wrongFields('invalid-request', [
+        { path: apiField(refusal.field), message: refusal.problem },
+      ]);
+    case 'TAKEN':
+      return wrongFields('conflict', [{ path: refusal.field, message: refusal.problem }]);
+    case 'HAS_ANSWERED':
+      return new Problem(
+        'conflict',
+        `The plant has answered as ${refusal.vendorPlantId}, and its days are that plant's: remove it, and add the right one under another id.`,
+      );
+    case 'REMOVED':
+      return new Problem(
+        'conflict',
+        `The plant was removed at ${refusal.removedAt.toISOString()}.`,
+      );
+    case 'NOT_REMOVED':
+      return new Problem('conflict', 'The plant is not removed: remove it first.');
+    case 'STILL_KEPT':
+      return new Problem(
+        'conflict',
+        `What is known of the plant is kept until ${refusal.until.toISOString()}.`,
+      );
     case 'CHANGED_MEANWHILE':
       return new Problem('precondition-failed', `Its revision is ${refusal.revision} by now.`, {
         extra: { revision: refusal.revision },
@@ -86,7 +116,7 @@ function notAdded(problems: readonly AddProblem[]): Problem {
   const isInvalid = problems.every(({ field }) => ['timezone', 'status_profile'].includes(field));
   return wrongFields(
     isInvalid ? 'invalid-request' : 'conflict',
-    problems.map(({ field, problem }) => ({ path: apiFields[field] ?? field, message: problem })),
+    problems.map(({ field, problem }) => ({ path: apiField(field), message: problem })),
   );
 }
 

@@ -66,6 +66,9 @@ export const fleetRowSchema = z
     poll_interval_s: z.int(),
     status_profile: z.enum(statusProfiles),
     ...heldSchema,
+    removed_at: nullableInstant.openapi({
+      description: 'lists leave removed plants out; what is known of one is kept for a while',
+    }),
     activated_at: nullableInstant,
     status: statusSchema,
     status_reason: z.string().openapi({ example: 'SEEN_RECENTLY' }),
@@ -77,6 +80,10 @@ export const fleetRowSchema = z
     stale: z.boolean().openapi({ description: 'ACTIVE, but not polled for 2 intervals + 1 min' }),
     not_polled_since: nullableInstant,
     is_night: z.boolean().nullable().openapi({ description: 'null if the place is unknown' }),
+    failing_since: nullableInstant.openapi({
+      description: 'the first of its failed polls in a row; null while the newest succeeded',
+    }),
+    incident_id: z.int().nullable().openapi({ description: 'the open incident that it fails in' }),
     incident_since: nullableInstant.openapi({
       description: 'time since which its brand does not answer',
     }),
@@ -175,10 +182,42 @@ export const alertSchema = z
     estimated_lost_kwh: nullableNumber.openapi({ description: 'an estimate' }),
     at_risk_kwh: nullableNumber,
     estimated_at: nullableInstant,
+    incident_id: z
+      .int()
+      .nullable()
+      .openapi({ description: 'the incident, open or closed, that explains it' }),
   })
   .openapi('Alert');
 
 export const alertJson = (alert: AlertView) => jsonOf(alertSchema, alert);
+
+export const incidentSchema = z
+  .object({
+    id: z.int(),
+    brand: brandSchema.nullable().openapi({ description: 'null: no vendor answers, our side' }),
+    state: z.enum(['open', 'closed']),
+    sentence: z.string(),
+    since: instantSchema.openapi({ description: 'the first failed poll' }),
+    opened_at: instantSchema,
+    recovering_since: nullableInstant,
+    closed_at: nullableInstant,
+    plants_failed: z.int().nullable().openapi({
+      description:
+        'of a closed incident the most that failed at once, which a CUSTOMER is not told',
+    }),
+    plants_active: z.int(),
+    alerts: z.int().openapi({
+      description: 'active alerts that it explains, which are not announced; of a closed one all',
+    }),
+    errors: z
+      .partialRecord(z.enum(adapterErrorTypes), z.int())
+      .nullable()
+      .openapi({ description: 'failed plants of the brand by error; not told to a CUSTOMER' }),
+  })
+  .openapi('Incident');
+
+/** The id of an incident in a query. */
+export const incidentQuery = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional();
 
 export const daySchema = z
   .object({
@@ -211,6 +250,9 @@ export const plantDetailSchema = z
     alerts: z.array(alertSchema),
     last_polls: z.array(pollSchema),
     days: z.array(daySchema).openapi({ description: 'today and the 6 days before, newest first' }),
+    warnings: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .openapi({ description: 'settings that are possible and look wrong; each may be true' }),
     workflow_id: z.string(),
     workflow_url: z.string().nullable(),
   })

@@ -46,7 +46,26 @@
     notice()?.replaceChildren();
   }
 
+  /**
+   * What gets the focus after an action whose form had it, if that is gone then: a selector, by the action's `ctx`, which
+   * names another element once its form is gone.
+   */
+  const focusThen = new WeakMap();
+
+  function keepFocus(ctx) {
+    const then = focusThen.get(ctx);
+    if (then === undefined) return;
+    if (document.activeElement && document.activeElement !== document.body) return;
+    const place = (then && document.querySelector(then)) || live();
+    // The content as a whole takes focus only from here.
+    if (place === live()) place.tabIndex = -1;
+    place?.focus();
+  }
+
   document.addEventListener('htmx:config:request', (event) => {
+    const { sourceElement: form } = event.detail.ctx;
+    if (!isRenewal(event.detail.ctx) && form?.contains(document.activeElement))
+      focusThen.set(event.detail.ctx, form.dataset.focusNext ?? '');
     // A renewal that hangs is a renewal that failed; a poll of a plant may take its 30 s.
     if (isRenewal(event.detail.ctx)) event.detail.ctx.request.timeout = 8000;
   });
@@ -81,6 +100,7 @@
   document.addEventListener('htmx:after:swap', (event) => {
     const { ctx } = event.detail;
     if (ctx?.target?.id === 'live') reached();
+    keepFocus(ctx);
     drawCharts();
   });
 

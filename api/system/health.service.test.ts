@@ -2,6 +2,7 @@ import { afterAll, beforeEach, describe, expect } from 'vitest';
 
 import { createTestApi, type TestApi } from '../../test/support/api.ts';
 import { addPlant } from '../../test/support/fleet.ts';
+import { insertTestIncident, removeTestIncident } from '../../test/support/incident.ts';
 import { fleet, test } from '../../test/support/test-fleet.ts';
 import { openDatabase } from '../../db/database.ts';
 import { components } from '../../operations/components.ts';
@@ -197,6 +198,42 @@ describe('health', () => {
         }),
       ]),
     });
+  });
+
+  test('tells the state of the fleet apart: what fails there is counted, and the state of the system stays', async () => {
+    const before = await readChecks();
+    expect(before.fleet).toBe('ok');
+    const incident = await insertTestIncident(fleet.db, api.clock.nowMs);
+    const own = await createTestApi({ db: fleet.db, temporal: fleet.client });
+    own.clock.nowMs = api.clock.nowMs;
+    const answer = await own.app.request('/health');
+    const text = await answer.text();
+    const page = await (await own.ask('operator@example.org', 'GET', '/system')).text();
+    await own.close();
+    await removeTestIncident(fleet.db);
+    expect(answer.status).toBe(200);
+    const {
+      state,
+      fleet: fleetState,
+      checks,
+    } = JSON.parse(text) as {
+      state: string;
+      fleet: string;
+      checks: { name: string; about: string; state: string; figure: string }[];
+    };
+    expect([state, fleetState]).toEqual([before.state, 'degraded']);
+    const figures = new Map(checks.map(({ name, figure }) => [name, figure]));
+    expect(figures.get('incidents')).toContain('HUAWEI not answering since');
+    expect(figures.get('plants')).toMatch(
+      /^3 plants fail, the longest since .* UTC: 3 VENDOR_ERROR\.$/,
+    );
+    // Public: no account and no plant is named there; the page for staff names them.
+    for (const id of incident.plantIds) {
+      expect(text).not.toContain(id);
+      expect(page).toContain(`<b>${id}</b>: 3 polls failed since`);
+    }
+    expect(page).toContain('Something fails in the fleet');
+    expect(page).not.toContain('Everything works');
   });
 
   test('asks each service once, however many ask at once', async () => {

@@ -22,15 +22,21 @@ export type SystemPanel = (look: Look) => Promise<Html>;
 const marks = { ok: 'GREEN', degraded: 'YELLOW', down: 'RED' } as const;
 
 const stateSentences: Readonly<Record<State, string>> = {
-  ok: 'Everything works.',
-  degraded: 'It works, with something missing.',
-  down: 'It does not work.',
+  ok: 'Heliograph works.',
+  degraded: 'Heliograph works, with something missing.',
+  down: 'Heliograph does not work.',
+};
+
+const fleetSentences: Readonly<Record<State, string>> = {
+  ok: 'Nothing fails in the fleet.',
+  degraded: 'Something fails in the fleet: see its checks.',
+  down: 'The whole fleet fails: see its checks.',
 };
 
 const checkColumns = (zone: string): readonly Column<Finding>[] => [
   column('check', '', ({ component }) => component),
   column('state', '', ({ state }) => statusMark(marks[state], state)),
-  column('figure', '', ({ sentence }) => sentence),
+  column('figure', '', figureOf),
   column('taken', 'w2', ({ takenAtMs }) => {
     const text = `${clockSeconds(takenAtMs, zone)} ${offsetText(takenAtMs, zone)}`;
     return html`<time datetime="${new Date(takenAtMs).toISOString()}">${text}</time>`;
@@ -38,9 +44,24 @@ const checkColumns = (zone: string): readonly Column<Finding>[] => [
   column('what to do', '', ({ advice }) => advice ?? html`<span class="muted">–</span>`),
 ];
 
+/** The sentence, and what it counts, which unfolds. */
+function figureOf({ component, sentence, subjects = [] }: Finding): Html | string {
+  if (subjects.length === 0) return sentence;
+  return html`${sentence}
+    <details class="data" id="subjects-${component}">
+      <summary>${subjects.length} by name</summary>
+      <ul>
+        ${subjects.map(
+          ({ facts, sentence: says }) =>
+            html`<li><b>${Object.values(facts)[0] ?? ''}</b>: ${says}</li>`,
+        )}
+      </ul>
+    </details>`;
+}
+
 export async function systemContent(
   { version }: Pick<ApiDeps, 'version'>,
-  { state, findings, look }: Diagnosis,
+  { state, fleet, findings, look }: Diagnosis,
   panels: readonly SystemPanel[],
   zone: string,
 ): Promise<Html> {
@@ -59,6 +80,9 @@ export async function systemContent(
       <h1>System</h1>
       <p class="status">
         ${mark(marks[state])}<b>${state}</b><span>${stateSentences[state]}</span>
+      </p>
+      <p class="status" id="fleet-state">
+        ${mark(marks[fleet])}<b>fleet ${fleet}</b><span>${fleetSentences[fleet]}</span>
       </p>
     </div>
     ${table({ className: 'checks', caption: 'Checks' }, findings, checkColumns(zone))} ${figures}

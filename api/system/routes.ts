@@ -1,8 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
 
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 
+import { isLoopbackHost } from '../../domain/loopback-host.ts';
 import { requireRole } from '../auth/guard.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
@@ -17,10 +19,15 @@ const stateSchema = z.enum(['ok', 'degraded', 'down']);
 const healthSchema = z
   .object({
     state: stateSchema,
+    fleet: stateSchema.openapi({
+      description:
+        'How the plants are: incidents, failing accounts, failing plants. It never changes `state`.',
+    }),
     checks: z.array(
       z.object({
         name: z.string().openapi({ example: 'postgres' }),
         state: stateSchema,
+        about: z.enum(['SYSTEM', 'FLEET']),
         figure: z.string().openapi({ example: 'PostgreSQL answers in 2 ms.' }),
         advice: z.string().nullable(),
         taken_at: instantSchema,
@@ -35,7 +42,7 @@ const health = createRoute({
   tags: ['system'],
   summary: 'Whether Heliograph itself is well; public',
   description:
-    'down: PostgreSQL is away, or a tenth of the active plants was not polled for 2 intervals + 1 min. degraded: something else is missing. Taken at most 2 s ago.',
+    'down: PostgreSQL is away, or a tenth of the active plants was not polled for 2 intervals + 1 min. degraded: something else is missing. `fleet` says how the plants are, and changes neither `state` nor the status code. Taken at most 2 s ago.',
   ...access('PUBLIC'),
   responses: {
     200: jsonAnswer(healthSchema, 'ok or degraded'),
@@ -49,7 +56,7 @@ const metrics = createRoute({
   tags: ['system'],
   summary: "Prometheus' text format",
   description:
-    'Open to METRICS_TOKEN as bearer token, to an OPERATOR, and to clients on the same machine that come through no proxy.',
+    'Open to METRICS_TOKEN as bearer token, to an OPERATOR, and to clients on the same machine that name it as localhost or a loopback address and come through no proxy.',
   ...access('OPERATOR'),
   responses: {
     200: {
@@ -74,12 +81,15 @@ export function healthRoutes(deps: ApiDeps, readHealth: ReadHealth, apiMetrics: 
     });
 }
 
-function answerOf({ state, findings }: Diagnosis): z.output<typeof healthSchema> {
+/** Public: it counts what fails in the fleet and names no account and no plant. */
+function answerOf({ state, fleet, findings }: Diagnosis): z.output<typeof healthSchema> {
   return {
     state,
+    fleet,
     checks: findings.map((found) => ({
       name: found.component,
       state: found.state,
+      about: found.about,
       figure: found.sentence,
       advice: found.advice ?? null,
       taken_at: new Date(found.takenAtMs).toISOString(),
@@ -87,17 +97,27 @@ function answerOf({ state, findings }: Diagnosis): z.output<typeof healthSchema>
   };
 }
 
-/** Admits scrapers. A request with the headers of a proxy does not count as local. */
+/** Headers that proxies add. */
+const proxyHeader = /^(?:forwarded|x-forwarded-.*|x-real-ip|via|true-client-ip|cf-.*)$/;
+
+/**
+ * Whether a program on this machine asks us by a name of this machine. Another name in `Host` comes from a proxy, or from a
+ * browser that a foreign site leads here (DNS rebinding).
+ */
+function isLocal(c: Context<ApiEnv>): boolean {
+  const remote = c.env?.incoming?.socket.remoteAddress ?? '';
+  return (
+    /^(127\.|::1$|::ffff:127\.)/.test(remote) &&
+    isLoopbackHost(c.req.header('host')) &&
+    !Object.keys(c.req.header()).some((name) => proxyHeader.test(name))
+  );
+}
+
+/** Admits scrapers. */
 function scrapers(deps: Pick<ApiDeps, 'metricsToken'>) {
   const operators = requireRole('OPERATOR');
   return createMiddleware<ApiEnv>(async (c, next) => {
-    const remote = c.env?.incoming?.socket.remoteAddress ?? '';
-    const isLocal =
-      /^(127\.|::1$|::ffff:127\.)/.test(remote) &&
-      c.req.header('x-forwarded-for') === undefined &&
-      c.req.header('forwarded') === undefined;
-    const isScraper = isToken(c.req.header('authorization'), deps.metricsToken);
-    if (isLocal || isScraper) return next();
+    if (isLocal(c) || isToken(c.req.header('authorization'), deps.metricsToken)) return next();
     return operators(c, next);
   });
 }

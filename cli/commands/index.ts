@@ -5,6 +5,8 @@ export interface CommandEntry {
   name: string;
   /** One line for the overview. */
   summary: string;
+  /** It does not wait for an embedded stack that is being started: it belongs to that start, or needs none. */
+  waitsForNothing?: true;
   load(): Promise<Command>;
 }
 
@@ -12,22 +14,27 @@ export interface CommandEntry {
 const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
   start: {
     summary: 'bring up PostgreSQL, Redis and Temporal, the demo plants, the workers and the API',
+    waitsForNothing: true,
     load: async () => (await import('../demo/commands/start.ts')).start,
   },
   worker: {
     summary: 'run the workers: all queues, or those in WORKER_QUEUES',
+    waitsForNothing: true,
     load: async () => (await import('./system/worker.ts')).worker,
   },
   api: {
     summary: 'serve the REST API and the pages',
+    waitsForNothing: true,
     load: async () => (await import('./system/api.ts')).api,
   },
   migrate: {
     summary: 'bring the database to the newest schema',
+    waitsForNothing: true,
     load: async () => (await import('./system/migrate.ts')).migrate,
   },
   seed: {
     summary: "create the demo's twelve plants with their past, once, and generated ones",
+    waitsForNothing: true,
     load: async () => (await import('../demo/commands/seed.ts')).seed,
   },
   'plants list': {
@@ -53,6 +60,14 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
   'plants set': {
     summary: 'change interval, name, zone, place or capacity',
     load: async () => (await import('./plants/plants-set.ts')).plantsSet,
+  },
+  'plants move': {
+    summary: 'let a plant log in by another account',
+    load: async () => (await import('./plants/plants-move.ts')).plantsMove,
+  },
+  'plants remove': {
+    summary: 'remove a wrong plant; its ledger is kept for a while',
+    load: async () => (await import('./plants/plants-remove.ts')).plantsRemove,
   },
   'plants add': {
     summary: 'add one plant',
@@ -94,6 +109,10 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     summary: 'list people who may sign in',
     load: async () => (await import('./people/users-list.ts')).usersList,
   },
+  'users set': {
+    summary: "change somebody's role or customer",
+    load: async () => (await import('./people/users-set.ts')).usersSet,
+  },
   'users reset': {
     summary: 'give somebody a new password; all their sessions end',
     load: async () => (await import('./people/users-reset.ts')).usersReset,
@@ -112,6 +131,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
   },
   'adapters replay': {
     summary: 'show what an adapter makes of recorded answers',
+    waitsForNothing: true,
     load: async () => (await import('./plants/adapters-replay.ts')).adaptersReplay,
   },
   audit: {
@@ -136,6 +156,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
   },
   'histories replay': {
     summary: 'check before a deploy that this code replays exported histories',
+    waitsForNothing: true,
     load: async () => (await import('./system/histories-replay.ts')).historiesReplay,
   },
   'keys rotate': {

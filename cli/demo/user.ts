@@ -1,9 +1,11 @@
 import type { Kysely } from 'kysely';
 
 import { generatePassword, hashPassword } from '../../api/auth/passwords.ts';
-import { createSignInLink } from '../../api/auth/sign-in.ts';
+import { createSignInLink, peekSignInLink } from '../../api/auth/sign-in.ts';
 import { findUserByEmail, insertUser } from '../../db/people/users.ts';
 import type { Database } from '../../db/tables.ts';
+import type { Config } from '../../environment/config.ts';
+import { withDatabase } from '../../environment/services.ts';
 
 /** The demo's account, whose password nobody knows: people sign in by link only. */
 export const demoEmail = 'demo@localhost';
@@ -12,6 +14,14 @@ export const demoEmail = 'demo@localhost';
 export async function demoSignIn(db: Kysely<Database>): Promise<string> {
   const userId = (await findUserByEmail(db, demoEmail))?.id ?? (await addDemoUser(db));
   return db.transaction().execute((trx) => createSignInLink({ db: trx, clock: Date.now }, userId));
+}
+
+/** Whether the link still works: unused, not replaced, and within its hour. */
+export async function isLinkOpen(config: Config, token: string): Promise<boolean> {
+  return withDatabase(
+    config,
+    async (db) => (await peekSignInLink({ db, clock: Date.now }, token)) !== undefined,
+  );
 }
 
 async function addDemoUser(db: Kysely<Database>): Promise<number> {

@@ -89,7 +89,7 @@ export async function insertUser(
 }
 
 /**
- * Sets a new password and ends all sessions and tokens of the user.
+ * Sets a new password and ends all sessions, tokens and sign-in links of the user.
  *
  * @param change.expectedHash changes nothing unless this is the stored hash, so that of two concurrent changes one fails.
  * @param change.enable a reset enables a disabled user again.
@@ -119,9 +119,33 @@ export async function replacePassword(
     update = update.where('password_hash', '=', change.expectedHash);
   const row = await update.returning(['email', 'session_version']).executeTakeFirst();
   if (row === undefined) return null;
+  await deleteSignInLinks(trx, userId);
   const action = change.mustChangePassword ? 'RESET_PASSWORD' : 'CHANGE_PASSWORD';
   await recordOf(trx, row.email, { action, after: null }, { by, at });
   return row.session_version;
+}
+
+/**
+ * Changes what a user may see and do, from the next request on; sessions go on. @returns false if no such user exists.
+ */
+export async function changeUser(
+  trx: Db,
+  userId: number,
+  change: { role: Role; customerId: string | null },
+  { by, at }: { by: Decider; at: Date },
+): Promise<boolean> {
+  const before = await trx
+    .selectFrom('users')
+    .select(['email', 'role', 'customer_id'])
+    .where('id', '=', userId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (before === undefined) return false;
+  const { email, ...was } = before;
+  const after = { role: change.role, customer_id: change.customerId };
+  await trx.updateTable('users').set(after).where('id', '=', userId).execute();
+  await recordOf(trx, email, { action: 'CHANGE_USER', before: was, after }, { by, at });
+  return true;
 }
 
 /** Disables a user and ends all sessions; the row stays, because the audit log refers to it. @returns false if no enabled user exists. */
@@ -139,7 +163,7 @@ export async function disableUser(
     .returning('email')
     .executeTakeFirst();
   if (row === undefined) return false;
-  await trx.deleteFrom('sign_in_links').where('user_id', '=', userId).execute();
+  await deleteSignInLinks(trx, userId);
   await recordOf(trx, row.email, { action: 'REMOVE_USER', after: null }, { by, at });
   return true;
 }
@@ -148,7 +172,7 @@ export async function disableUser(
 async function recordOf(
   trx: Db,
   email: string,
-  done: { action: string; after: unknown },
+  done: { action: string; before?: unknown; after: unknown },
   { by, at }: { by: Decider; at: Date },
 ): Promise<void> {
   const decision = { subjectType: 'USER', subjectId: email, before: null, ...done } as const;
@@ -271,7 +295,7 @@ export async function useSignInLink(
     .executeTakeFirst();
 }
 
-/** Invalidates unused links of the user, because a new link replaces them. */
+/** Ends the links of the user: a newer link or password replaces them, or the user was removed. */
 export async function deleteSignInLinks(db: Db, userId: number): Promise<void> {
   await db.deleteFrom('sign_in_links').where('user_id', '=', userId).execute();
 }

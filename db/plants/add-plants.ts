@@ -74,8 +74,7 @@ export async function addPlants(
       ...(await alreadyThere(trx, drafts)),
       ...(await wrongAccounts(trx, drafts)),
     ];
-    if (problems.length > 0)
-      return { added: null, problems: problems.toSorted((a, b) => a.index - b.index) };
+    if (problems.length > 0) return { added: null, problems: oncePerField(problems) };
     const added = await write(trx, drafts, addition, decision);
     isWritten = addition.dryRun !== true;
     return { added, problems: [] };
@@ -139,6 +138,16 @@ async function write(
   return { plants, newAccounts: [...newAccounts.keys()] };
 }
 
+/** In the order of the drafts. An earlier draft and the database may object to the same value: that is one problem. */
+function oncePerField(problems: readonly AddProblem[]): AddProblem[] {
+  const first = new Map<string, AddProblem>();
+  for (const problem of problems) {
+    const key = `${problem.index} ${problem.field}`;
+    if (!first.has(key)) first.set(key, problem);
+  }
+  return [...first.values()].toSorted((a, b) => a.index - b.index);
+}
+
 /** The problems of one field. @param problemOf what is wrong with a draft's field; null or undefined: nothing. */
 function problemsIn(
   drafts: readonly PlantDraft[],
@@ -194,7 +203,8 @@ function repeated(drafts: readonly PlantDraft[]): AddProblem[] {
     ),
     ...problemsIn(drafts, 'vendor_plant_id', (draft) => {
       const first = byVendor.get(vendorKey(draft));
-      return first === draft ? null : takenProblem(draft, first?.id);
+      // A line that stands there twice is told of once, by its id.
+      return first === draft || first?.id === draft.id ? null : takenProblem(draft, first?.id);
     }),
     ...problemsIn(drafts, 'account', (draft) =>
       accountProblem(draft, byAccount.get(draft.account)?.brand),
@@ -204,10 +214,17 @@ function repeated(drafts: readonly PlantDraft[]): AddProblem[] {
 
 async function alreadyThere(db: Db, drafts: readonly PlantDraft[]): Promise<AddProblem[]> {
   const taken = await findTakenPlants(db, drafts);
-  const ids = new Set(taken.map((plant) => plant.id));
-  const vendorPlants = new Map(taken.map((plant) => [vendorKey(plant), plant.id]));
+  const ids = new Map(taken.map((plant) => [plant.id, plant.removed_at !== null]));
+  const present = taken.filter((plant) => plant.removed_at === null);
+  const vendorPlants = new Map(present.map((plant) => [vendorKey(plant), plant.id]));
   return [
-    ...problemsIn(drafts, 'id', ({ id }) => (ids.has(id) ? `${id} is there already` : null)),
+    ...problemsIn(drafts, 'id', ({ id }) =>
+      ids.has(id)
+        ? ids.get(id) === true
+          ? `${id} was a plant that is removed, and its ledger is kept: choose another id, or purge it`
+          : `${id} is there already`
+        : null,
+    ),
     ...problemsIn(drafts, 'vendor_plant_id', (draft) =>
       ids.has(draft.id) ? null : takenProblem(draft, vendorPlants.get(vendorKey(draft))),
     ),
@@ -221,12 +238,18 @@ async function wrongAccounts(db: Db, drafts: readonly PlantDraft[]): Promise<Add
 }
 
 /** @param other the plant that is this vendor's plant already. */
-function takenProblem({ brand, vendor_plant_id }: PlantDraft, other: string | undefined) {
+export function takenProblem(
+  { brand, vendor_plant_id }: Pick<TakenPlant, 'brand' | 'vendor_plant_id'>,
+  other: string | undefined,
+): string | null {
   return other === undefined ? null : `${vendor_plant_id} of ${brand} is plant ${other} already`;
 }
 
 /** @param other the brand of the account, if it is known. */
-function accountProblem({ account, brand }: PlantDraft, other: Brand | undefined): string | null {
+export function accountProblem(
+  { account, brand }: Pick<PlantDraft, 'account' | 'brand'>,
+  other: Brand | undefined,
+): string | null {
   return other === undefined || other === brand
     ? null
     : `${account} is an account of ${other}, not of ${brand}`;

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect } from 'vitest';
 import type { AlertChange, NewAlert } from '../../domain/plants/changes.ts';
 import { insertTestPlant } from '../../test/support/activities.ts';
 import { applyAlertChanges } from '../alerts.ts';
-import { plantSubject, readAlertsBefore } from './alerts.ts';
+import { listAlerts, plantSubject, readAlertsBefore } from './alerts.ts';
 import { database, test } from '../../test/support/test-database.ts';
 
 const plantId = 'plant';
@@ -82,5 +82,26 @@ describe('an announcement that was to come', () => {
     await apply({ ...rise, id: await activeId(), announce: null }, nightMs + hourMs);
     const told = await database.db.selectFrom('notifications').select('dropped_at').execute();
     expect(told).toEqual([{ dropped_at: null }]);
+  });
+});
+
+describe('when people were told', () => {
+  const shown = async () => {
+    const [alert] = await listAlerts(database.db, { plantId, limit: 1 });
+    return alert?.last_notified_at?.getTime() ?? null;
+  };
+
+  test('never lies ahead: an announcement for the morning has told nobody yet', async () => {
+    const laterMs = Date.now() + hourMs;
+    const announce = { kind: 'ESCALATED', notBeforeMs: laterMs } as const;
+    await apply({ ...rise, id: await activeId(), announce }, nightMs);
+    expect(await shown()).toBeNull();
+  });
+
+  test('is the last time that has come, while another announcement waits', async () => {
+    expect(await shown()).toBe(morningMs);
+    const announce = { kind: 'REMINDER', notBeforeMs: Date.now() + hourMs } as const;
+    await apply({ kind: 'REMIND', id: await activeId(), announce }, morningMs + hourMs);
+    expect(await shown()).toBe(morningMs);
   });
 });

@@ -13,6 +13,7 @@ import { activeAlertsOf, type AlertSubject, endedAlertsOf } from '../alerts.ts';
 import { readPage } from '../page.ts';
 import { type Db, instant, timestamp, query } from '../database.ts';
 import { pausedBy, silencedBy, silenceReason } from './holds.ts';
+import { incidentOfAlert } from './incidents.ts';
 import { type PlantRow, plantFacts, type PlantView } from './plants.ts';
 import type { PlantScope } from '../scope.ts';
 import { daysAround, totalsAtTime } from './snapshots.ts';
@@ -24,6 +25,10 @@ export const plantSubjects = { kind: 'PLANT', table: 'plants', column: 'plant_id
 export function plantSubject(id: string): AlertSubject {
   return { ...plantSubjects, id };
 }
+
+/** Whether the account of plant `p` has credentials. */
+const hasCredentials = sql<boolean>`
+  exists (select from integration_credentials c where c.account_id = p.vendor_account_id)`;
 
 /** JSON of the open incident of plant `p`'s brand, or of all brands; null without one. */
 export const openIncident = sql<AlertsBefore['incident']>`(
@@ -56,13 +61,14 @@ export async function readAlertsBefore(
   const { nowMs, measuredAtMs = nowMs, endedSinceMs = nowMs } = times;
   const now = timestamp(nowMs);
   const [found] = await query(db)<PlantRow & Omit<AlertsBefore, 'plant'>>`
-    select p.*, ${daysAround(now)} as days, ${openIncident} as incident,
+    select p.*, ${daysAround(now)} as days, ${openIncident} as incident, ${hasCredentials} as "hasCredentials",
       ${totalsAtTime(timestamp(measuredAtMs), now)} as "daysAtTime",
       ${activeAlerts} as active, ${endedAlerts(now, timestamp(endedSinceMs))} as ended
     from plants p where p.id = ${plantId}`;
   if (found === undefined) return null;
-  const { days, daysAtTime, active, ended, incident, ...row } = found;
-  return { before: { plant: plantFacts(row), days, daysAtTime, active, ended, incident }, row };
+  const { days, daysAtTime, active, ended, incident, hasCredentials: has, ...row } = found;
+  const rules = { days, daysAtTime, active, ended, incident, hasCredentials: has };
+  return { before: { plant: plantFacts(row), ...rules }, row };
 }
 
 /**
@@ -94,6 +100,8 @@ export async function writePlantChanges(
     update plants set status = ${plant.status}, status_reason = ${plant.statusReason},
       status_since = ${instant(plant.statusSinceMs)}, last_seen_at = ${instant(plant.lastSeenAtMs)},
       last_seen_source = ${plant.lastSeenSource}, consecutive_failures = ${plant.consecutiveFailures},
+      failing_since = case when ${plant.consecutiveFailures}::int = 0 then null
+        else coalesce(failing_since, ${fence.kind === 'SLOT' ? instant(fence.slotMs) : null}::timestamptz) end,
       low_generation_streak = ${plant.lowGenerationStreak === null ? null : JSON.stringify(plant.lowGenerationStreak)}::jsonb,
       alarms_complete_at = ${instant(plant.alarmsCompleteAtMs)},
       devices = ${plant.devices === null ? null : JSON.stringify(plant.devices)}::jsonb ${claim}
@@ -103,7 +111,16 @@ export async function writePlantChanges(
   return result.numAffectedRows === 1n;
 }
 
-/** The columns of an alert that people see: all but `muted`. */
+/**
+ * When people were last told of alert `a`, by now. The rules count an announcement from the moment for which it is planned,
+ * which lies ahead at night; nobody was told until then.
+ */
+const lastNotifiedAt = sql<Date | null>`
+  case when a.last_notified_at <= now() then a.last_notified_at else (
+    select max(n.not_before) from notifications n
+    where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED' and n.not_before <= now()) end`;
+
+/** The columns of an alert that people see: all but `muted`; and `last_notified_at` as of now. */
 const shownColumns = [
   'id',
   'plant_id',
@@ -122,11 +139,11 @@ const shownColumns = [
   'acked_until',
   'ack_comment',
   'resolved_at',
-  'last_notified_at',
-  'estimated_lost_kwh',
-  'at_risk_kwh',
   'estimated_at',
 ] as const;
+
+/** Estimates, kWh, in the resolution of every reader. */
+const shownEstimates = ['estimated_lost_kwh', 'at_risk_kwh'] as const;
 
 /** The columns of its plant that say who holds it back, until when and why. */
 const heldColumns = [
@@ -139,7 +156,10 @@ const heldColumns = [
 /** An alert as people see it. */
 export interface AlertView
   extends
-    Pick<Selectable<PlantTables['alerts']>, (typeof shownColumns)[number]>,
+    Pick<
+      Selectable<PlantTables['alerts']>,
+      (typeof shownColumns)[number] | (typeof shownEstimates)[number] | 'last_notified_at'
+    >,
     Pick<
       PlantView,
       (typeof heldColumns)[number] | 'paused_by' | 'alerts_silenced_by' | 'alerts_silence_reason'
@@ -147,6 +167,8 @@ export interface AlertView
   plant_name: string;
   brand: Brand;
   timezone: string;
+  /** The incident that explains it, open or closed; null: none does. */
+  incident_id: number | null;
 }
 
 /** Which alerts to read; an absent field does not restrict. */
@@ -160,6 +182,10 @@ export interface AlertFilter {
   severity?: AlertSeverity | undefined;
   type?: AlertType | undefined;
   id?: number;
+  /** Only alerts that this incident explains. */
+  incidentId?: number | undefined;
+  /** Leaves out what these incidents explain. */
+  withoutIncidents?: readonly number[];
 }
 
 /**
@@ -191,13 +217,28 @@ function alertQuery(db: Db, filter: AlertFilter) {
       silencedBy.as('alerts_silenced_by'),
       silenceReason.as('alerts_silence_reason'),
     ])
+    .select(
+      shownEstimates.map((column) =>
+        sql<number | null>`round(${sql.ref(`a.${column}`)}::numeric, 3)::float8`.as(column),
+      ),
+    )
+    .select(incidentOfAlert.as('incident_id'))
+    .select(lastNotifiedAt.as('last_notified_at'))
     .where('a.state', 'in', [...states])
     .orderBy(alertOrder);
   if (filter.id !== undefined) alerts = alerts.where('a.id', '=', filter.id);
   if (filter.plantId !== undefined) alerts = alerts.where('a.plant_id', '=', filter.plantId);
+  // Alerts of a removed plant are shown to who asks for them.
+  else if (filter.id === undefined) alerts = alerts.where('p.removed_at', 'is', null);
   if (filter.brand !== undefined) alerts = alerts.where('p.brand', '=', filter.brand);
   if (filter.customerId != null) alerts = alerts.where('p.customer_id', '=', filter.customerId);
   if (filter.severity !== undefined) alerts = alerts.where('a.severity', '=', filter.severity);
+  if (filter.incidentId !== undefined)
+    alerts = alerts.where(sql<boolean>`${incidentOfAlert} = ${filter.incidentId}`);
+  if (filter.withoutIncidents !== undefined && filter.withoutIncidents.length > 0)
+    alerts = alerts.where(
+      sql<boolean>`coalesce(${incidentOfAlert} <> all(${[...filter.withoutIncidents]}::bigint[]), true)`,
+    );
   if (filter.type !== undefined) alerts = alerts.where('a.type', '=', filter.type);
   return alerts;
 }

@@ -115,8 +115,17 @@ export async function findDaysUnlikeLedger(
         from (select * from unlike order by date, plant_id limit ${limit}) u) as days`;
 }
 
-/** The plants that must have a loop, with the time of their creation. */
-export async function listPlantsToWatch(db: Db): Promise<{ id: string; createdAtMs: number }[]> {
-  const rows = await db.selectFrom('plants').select(['id', 'created_at']).orderBy('id').execute();
-  return rows.map((row) => ({ id: row.id, createdAtMs: row.created_at.getTime() }));
+/** A plant whose loop the check looks for. */
+export interface PlantToWatch {
+  id: string;
+  createdAtMs: number;
+  /** Its loop ends, and may run until it has seen the removal. */
+  removed: boolean;
+}
+
+/** The plants that must have a loop, and the removed ones whose loop may still run. */
+export async function listPlantsToWatch(db: Db): Promise<PlantToWatch[]> {
+  return query(db)<PlantToWatch>`
+    select id, ${msOf(sql`created_at`)} as "createdAtMs", removed_at is not null as removed from plants
+    where removed_at is null or seen_revision <> revision order by id`;
 }

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 
+import type { AccountRefusal } from '../../domain/plants/alerts.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { type Decider, recordDecisions } from '../audit-log.ts';
 import { type Db, query } from '../database.ts';
@@ -41,6 +42,53 @@ export async function findAccounts(db: Db, ids: readonly string[]): Promise<Acco
     select a.id, a.brand, a.name, c.account_id is not null as has_credentials
     from vendor_accounts a left join integration_credentials c on c.account_id = a.id
     where a.id = any(${[...ids]}::text[])`;
+}
+
+/** Why the credentials of an account are of no use, with the sentence that says so, and when that was found. */
+export interface RefusedAccount {
+  refusal: AccountRefusal;
+  message: string;
+  at: Date;
+}
+
+/** Records a refusal; null: nothing is known against the account's credentials. That there are none is no record. */
+export async function recordRefusal(
+  db: Db,
+  accountId: string,
+  refused: RefusedAccount | null,
+): Promise<void> {
+  if (refused?.refusal === 'MISSING') return;
+  await db
+    .updateTable('vendor_accounts')
+    .set({
+      refusal: refused?.refusal ?? null,
+      refusal_message: refused?.message ?? null,
+      refused_at: refused?.at ?? null,
+    })
+    .where('id', '=', accountId)
+    .execute();
+}
+
+/** A plant that is paused for the credentials of its account, and why. */
+export interface CredentialPause {
+  plant_id: string;
+  account_id: string;
+  refusal: AccountRefusal;
+}
+
+/** Which of the plants are paused for the credentials of their account, by id. */
+export async function findCredentialPauses(
+  db: Db,
+  plantIds: readonly string[],
+): Promise<CredentialPause[]> {
+  return query(db)<CredentialPause>`
+    select p.id as plant_id, a.id as account_id,
+      case when c.account_id is null then 'MISSING' else coalesce(a.refusal, 'REFUSED') end as refusal
+    from plants p
+    join vendor_accounts a on a.id = p.vendor_account_id
+    left join integration_credentials c on c.account_id = a.id
+    where p.integration_status = 'PAUSED_AUTH_ERROR' and p.id = any(${[...plantIds]}::text[])
+    order by p.id`;
 }
 
 /** Locks the account until the transaction ends. */

@@ -1,7 +1,12 @@
 import type { Kysely, Transaction } from 'kysely';
 
 import { type Decider, type Decision, recordDecisions } from '../audit-log.ts';
-import { lockAccount, replaceCredentials, type SealedCredentials } from './credentials.ts';
+import {
+  lockAccount,
+  recordRefusal,
+  replaceCredentials,
+  type SealedCredentials,
+} from './credentials.ts';
 import { type PlantRow, resumeAccount } from './plants.ts';
 import type { Database } from '../tables.ts';
 
@@ -14,6 +19,8 @@ import type { Database } from '../tables.ts';
 const decidedColumns = [
   'name',
   'customer_id',
+  'vendor_account_id',
+  'vendor_plant_id',
   'timezone',
   'latitude',
   'longitude',
@@ -24,10 +31,14 @@ const decidedColumns = [
   'paused_until',
   'pause_reason',
   'alerts_silenced_until',
+  'removed_at',
 ] as const satisfies readonly (keyof PlantRow)[];
 
 /** The part of a plant that people decide. */
-export type DecidedPlant = Pick<PlantRow, 'id' | 'revision' | (typeof decidedColumns)[number]>;
+export type DecidedPlant = Pick<
+  PlantRow,
+  'id' | 'brand' | 'revision' | (typeof decidedColumns)[number]
+>;
 
 /**
  * Locks the plants, in the order of their ids, so that two decisions about the same ones wait instead of blocking each
@@ -39,7 +50,7 @@ async function lockDecided(
 ): Promise<DecidedPlant[]> {
   return trx
     .selectFrom('plants')
-    .select(['id', 'revision', ...decidedColumns])
+    .select(['id', 'brand', 'revision', ...decidedColumns])
     .where((eb) => eb('id', '=', eb.fn.any(eb.val([...ids]))))
     .orderBy('id')
     .forUpdate()
@@ -117,6 +128,8 @@ export async function storeCredentials(
   // The lock keeps a refusal of the old credentials from being booked in between.
   await lockAccount(trx, accountId);
   const version = await replaceCredentials(trx, sealed);
+  // What is known of the old ones says nothing about these.
+  await recordRefusal(trx, accountId, null);
   const resumed = await resumeAccount(trx, accountId, at);
   const active = await trx
     .selectFrom('plants')

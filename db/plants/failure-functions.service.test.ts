@@ -43,3 +43,12 @@ test('polls that did not fail, and plants without a poll, refuse and count nothi
   expect(await read({ outcome: 'OK', errorType: null })).toEqual(nothing);
   expect(await read(null)).toEqual(nothing);
 });
+
+test('credentials that the vendor was never shown count nothing for its brand', async () => {
+  const failure = { type: 'AUTH_FAILED', scope: 'ACCOUNT', credentials: 'MISSING' } as const;
+  const { type: errorType, scope: errorScope, credentials } = failure;
+  const stored = { outcome: 'FAILED', errorType, errorScope, credentials };
+  expect(await read(stored)).toMatchObject({ counts: false });
+  expect(await read({ ...stored, credentials: undefined })).toMatchObject({ counts: true });
+  expect(countsForIncident(failure)).toBe(false);
+});

@@ -17,9 +17,11 @@ export interface FleetPlant extends LoopPlant {
   changed: boolean;
 }
 
+/** The plants that want a loop. A removed one wants it until it has seen the removal, and closed its period. */
 export async function listFleet(db: Db): Promise<FleetPlant[]> {
   return query(db)<FleetPlant>`
-    select id, name, brand, seen_revision <> revision as changed from plants order by id`;
+    select id, name, brand, seen_revision <> revision as changed from plants
+    where removed_at is null or seen_revision <> revision order by id`;
 }
 
 /** A loop that is one slot and this much behind may be stuck. */

@@ -6,16 +6,97 @@ import {
   probeAfterMs,
   withheldTypes,
 } from '../../domain/plants/incidents.ts';
-import type { Brand } from '../../domain/plants/plant.ts';
+import type { AdapterErrorType, Brand } from '../../domain/plants/plant.ts';
 import { type Db, instant, msOf, query } from '../database.ts';
 import { addNotification } from '../outbox.ts';
+import type { PlantScope } from '../scope.ts';
 import type { Database } from '../tables.ts';
+
+/** Plant `p` fails as its brand does: its newest poll failed, and by no error of the plant or of its credentials alone. */
+export const failsWithBrand = sql<boolean>`
+  (p.integration_status = 'ACTIVE' and counts_for_incident(p.last_poll))`;
+
+/** When incident `i` began, as people are told it. */
+export const incidentSince = sql<Date>`coalesce(i.failing_since, i.suspected_at)`;
+
+/**
+ * The id of the incident, open or closed, that explains alert `a` of plant `p`: the alert began in it, and the plant's polls
+ * failed in it. null: the alert speaks for itself.
+ */
+export const incidentOfAlert = sql<number | null>`(
+  select i.id from brand_incidents i
+  where i.opened_at is not null and (i.brand = p.brand or i.brand is null) and a.type = any(${[...withheldTypes]}::text[])
+    and a.started_at >= ${incidentSince} and (i.closed_at is null or a.started_at < i.closed_at)
+    and exists (select from poll_logs l where l.plant_id = p.id and l.job_type = 'POLL' and l.status = 'ERROR'
+      and coalesce(l.adapter_error_scope, 'CLOUD') in ('ACCOUNT', 'CLOUD') and l.scheduled_for >= ${incidentSince} and l.scheduled_for <= coalesce(i.closed_at, 'infinity'))
+  order by i.closed_at is not null, i.id desc limit 1)`;
+
+/** An incident that was opened, as people see it. */
+export interface IncidentView {
+  id: number;
+  /** null: all brands, our side. */
+  brand: Brand | null;
+  /** The first failed poll. */
+  since: Date;
+  opened_at: Date;
+  /** Since when nearly all of its plants are answered again; null while they are not. */
+  recovering_since: Date | null;
+  closed_at: Date | null;
+  /** Failed plants of the brand by error; null for a reader of some plants. */
+  errors: Partial<Record<AdapterErrorType, number>> | null;
+  /** Its plants that fail now; of a closed one the most that failed at once, null for a reader of some plants. */
+  plants_failed: number | null;
+  /** The ACTIVE plants that it is about, within the scope. */
+  plants_active: number;
+  /** Its active alerts, which are kept and not announced; of a closed one all alerts that it explains. */
+  alerts: number;
+  /** The zone that its plants share, else UTC. */
+  timezone: string;
+}
+
+/** Which incidents to read: open ones, the oldest first; closed ones, the newest first. */
+export interface IncidentFilter {
+  state: 'open' | 'closed';
+  limit?: number;
+}
+
+/** Incidents of the plants in the scope. */
+export async function listIncidents(
+  db: Db,
+  { state, limit = 20 }: IncidentFilter,
+  scope: PlantScope,
+): Promise<IncidentView[]> {
+  const { customerId } = scope;
+  const isOpen = state === 'open';
+  return query(db)<IncidentView>`
+    select i.id, i.brand, ${incidentSince} as since, i.opened_at, i.recovering_since, i.closed_at,
+      case when ${customerId}::text is null then i.errors end as errors,
+      case when i.closed_at is null then c.failing
+        when ${customerId}::text is null then coalesce(i.plants_failed_most, i.plants_failed) end as plants_failed,
+      c.active as plants_active, n.alerts, c.timezone
+    from brand_incidents i
+    cross join lateral (
+      select count(*)::int as plants, count(*) filter (where p.integration_status = 'ACTIVE')::int as active,
+        count(*) filter (where ${failsWithBrand})::int as failing,
+        case when min(p.timezone) = max(p.timezone) then min(p.timezone) else 'UTC' end as timezone
+      from plants p
+      where (i.brand is null or p.brand = i.brand) and (${customerId}::text is null or p.customer_id = ${customerId})) c
+    cross join lateral (
+      select count(*)::int as alerts from alerts a join plants p on p.id = a.plant_id
+      where a.started_at >= ${incidentSince} and (${!isOpen} or a.state in ('NEW', 'ACKED'))
+        and (i.brand is null or p.brand = i.brand) and (${customerId}::text is null or p.customer_id = ${customerId})
+        and ${incidentOfAlert} = i.id) n
+    where i.opened_at is not null and (i.closed_at is null) = ${isOpen} and c.plants > 0
+    order by case when i.closed_at is null then i.id else -i.id end
+    limit ${limit}`;
+}
 
 /** Incidents that are suspected or open. */
 export async function findIncidents(db: Db): Promise<Incident[]> {
   return query(db)<Incident>`
     select id, brand, sightings, plants_failed as "plantsFailed", plants_active as "plantsActive", errors,
-      ${msOf(sql`suspected_at`)} as "suspectedAtMs", ${msOf(sql`opened_at`)} as "openedAtMs",
+      coalesce(plants_failed_most, plants_failed) as "plantsFailedMost",
+      ${msOf(sql`coalesce(failing_since, suspected_at)`)} as "failingSinceMs", ${msOf(sql`suspected_at`)} as "suspectedAtMs", ${msOf(sql`opened_at`)} as "openedAtMs",
       ${msOf(sql`recovering_since`)} as "recoveringSinceMs", ${msOf(sql`closed_at`)} as "closedAtMs", ${msOf(sql`held_at`)} as "heldAtMs",
       ${msOf(sql`probed_at`)} as "probedAtMs", ${msOf(sql`released_at`)} as "releasedAtMs"
     from brand_incidents where closed_at is null order by id`;
@@ -30,7 +111,7 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
   const now = instant(nowMs);
   return query(db)<BrandCount>`
     with polls as (
-      select p.brand, p.vendor_account_id, p.poll_interval_s, p.last_polled_at, p.integration_status = 'ACTIVE' as active,
+      select p.brand, p.vendor_account_id, p.poll_interval_s, p.last_polled_at, p.failing_since, p.integration_status = 'ACTIVE' as active,
         (p.last_poll ->> 'attempts')::int > 0 as asked, p.last_poll ->> 'errorType' as error,
         counts_for_incident(p.last_poll) as failed, refuses_account(p.last_poll) as refused
       from plants p
@@ -45,13 +126,14 @@ export async function countBrands(db: Db, nowMs: number, afterMs: number): Promi
       from (select brand, error, count(*) as n from counted where failed group by brand, error) e group by brand)
     select b.brand, coalesce(c.active, 0)::int as "plantsActive", coalesce(c.failed, 0)::int as "plantsFailed",
       coalesce(e.errors, '{}') as errors, coalesce(c.refused, 0)::int as "accountsRefused",
-      coalesce(c.interval_s, 0) * 1000 as "intervalMs"
+      coalesce(c.interval_s, 0) * 1000 as "intervalMs", coalesce(c.failing_since, '{}') as "failingSinceMs"
     from (select distinct brand from plants) b
     left join (
       select counted.brand, count(*) as active, count(*) filter (where failed) as failed,
         count(distinct vendor_account_id) filter (where counted.refused and asked
           and last_polled_at > coalesce(r.released_at, '-infinity')) as refused,
-        percentile_disc(0.5) within group (order by poll_interval_s) as interval_s
+        percentile_disc(0.5) within group (order by poll_interval_s) as interval_s,
+        array_agg(${msOf(sql`failing_since`)}::float8) filter (where failed and failing_since is not null) as failing_since
       from counted
       left join lateral (
         select max(i.released_at) as released_at from brand_incidents i
@@ -114,12 +196,14 @@ async function announce(trx: Db, { id, openedAtMs, closedAtMs }: Incident, nowMs
 async function writeIncident(trx: Db, incident: Incident): Promise<void> {
   const row = {
     brand: incident.brand,
+    failing_since: instant(incident.failingSinceMs),
     suspected_at: instant(incident.suspectedAtMs),
     sightings: incident.sightings,
     opened_at: instant(incident.openedAtMs),
     recovering_since: instant(incident.recoveringSinceMs),
     closed_at: instant(incident.closedAtMs),
     plants_failed: incident.plantsFailed,
+    plants_failed_most: incident.plantsFailedMost,
     plants_active: incident.plantsActive,
     errors: JSON.stringify(incident.errors),
     held_at: instant(incident.heldAtMs),
@@ -173,6 +257,7 @@ async function liftRefusals(
       and vendor_account_id in (
         select o.vendor_account_id from plants o
         where o.integration_status = 'PAUSED_AUTH_ERROR' and refuses_account(o.last_poll)
+          and o.last_poll ->> 'credentials' is null
           and o.last_polled_at > ${instant(suspectedAtMs)}::timestamptz - stale_after(o.poll_interval_s))
     returning id`;
   return rows.map(({ id }) => id);

@@ -1,7 +1,10 @@
+import { sql } from 'kysely';
+
 import type { AlertSeverity, AlertState } from '../../domain/alerts.ts';
 import type { AlertType } from '../../domain/plants/facts.ts';
 import type { AdapterErrorType, Brand } from '../../domain/plants/plant.ts';
-import { type Db, query } from '../database.ts';
+import { type Db, msOf, query } from '../database.ts';
+import { incidentSince } from './incidents.ts';
 
 /** What notifications of plants and incidents are about, as it is stored now. */
 
@@ -41,8 +44,8 @@ export interface ToldIncident {
   id: number;
   /** null: all brands at once, our side. */
   brand: Brand | null;
-  openedAtMs: number;
-  sinceMs: number;
+  failingSinceMs: number;
+  recoveringSinceMs: number | null;
   closedAtMs: number | null;
   plantsFailed: number;
   plantsActive: number;
@@ -51,11 +54,10 @@ export interface ToldIncident {
 
 export async function findToldIncidents(db: Db, ids: readonly string[]): Promise<ToldIncident[]> {
   return query(db)<ToldIncident>`
-    select id, brand, plants_failed as "plantsFailed", plants_active as "plantsActive", errors,
-      round(extract(epoch from opened_at) * 1000)::bigint as "openedAtMs",
-      round(extract(epoch from suspected_at) * 1000)::bigint as "sinceMs",
-      round(extract(epoch from closed_at) * 1000)::bigint as "closedAtMs"
-    from brand_incidents where id::text = any(${[...ids]}::text[]) and opened_at is not null`;
+    select i.id, i.brand, i.plants_failed as "plantsFailed", i.plants_active as "plantsActive", i.errors,
+      ${msOf(sql`${incidentSince}`)} as "failingSinceMs", ${msOf(sql`i.recovering_since`)} as "recoveringSinceMs",
+      ${msOf(sql`i.closed_at`)} as "closedAtMs"
+    from brand_incidents i where i.id::text = any(${[...ids]}::text[]) and i.opened_at is not null`;
 }
 
 /** The fleet for a morning brief. */
@@ -86,7 +88,7 @@ export async function readFleetBrief(
   const [brief] = await query(db)<FleetBrief>`
     with own as (
       select p.* from plants p
-      where p.integration_status = 'ACTIVE'
+      where p.integration_status = 'ACTIVE' and p.removed_at is null
         and (cardinality(${[...scope.customerIds]}::text[]) = 0 or p.customer_id = any(${[...scope.customerIds]}::text[]))
         and (cardinality(${[...scope.brands]}::text[]) = 0 or p.brand = any(${[...scope.brands]}::text[]))),
     days as (

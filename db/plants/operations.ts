@@ -48,7 +48,7 @@ export async function readBrandPolling(db: Db): Promise<BrandPolling[]> {
         count(*) filter (where on_slot and late) as late,
         max(started_at) as newest_poll_at
       from rows group by brand),
-    fleet as (select distinct brand from plants)
+    fleet as (select distinct brand from plants where removed_at is null)
     select fleet.brand, coalesce(polls, 0) as polls, coalesce(outcomes, '{}') as outcomes,
       late_p50_ms, late_p99_ms, late_max_ms, coalesce(late, 0) as late, newest_poll_at
     from fleet left join polls using (brand) left join outcomes using (brand) order by brand`;
@@ -59,7 +59,7 @@ export async function readPollingErrors(db: Db): Promise<PollingError[]> {
   return query(db)<PollingError>`
     select p.brand, l.adapter_error_type as error_type, count(*) as polls, count(distinct l.plant_id) as plants,
       max(l.scheduled_for) as newest_at, (array_agg(l.error order by l.scheduled_for desc))[1] as newest
-    from poll_logs l join plants p on p.id = l.plant_id
+    from poll_logs l join plants p on p.id = l.plant_id and p.removed_at is null
     where l.job_type = 'POLL' and l.adapter_error_type is not null
       and l.scheduled_for > now() - interval '1 hour' and l.scheduled_for <= now()
     group by p.brand, l.adapter_error_type order by polls desc, brand, error_type`;

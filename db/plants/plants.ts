@@ -2,11 +2,14 @@ import { type RawBuilder, type Selectable, sql, type Updateable } from 'kysely';
 
 import { isNight } from '../../domain/daylight.ts';
 import type { PlantFacts } from '../../domain/plants/facts.ts';
-import type { Brand, Status } from '../../domain/plants/plant.ts';
+import { withheldTypes } from '../../domain/plants/incidents.ts';
+import type { Brand, Status, StatusReason } from '../../domain/plants/plant.ts';
+import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import type { StatusProfile } from '../../domain/daylight.ts';
 import { type Db, instant, ms, query } from '../database.ts';
 import { pausedBy, silencedBy, silenceReason } from './holds.ts';
 import { allPlants, type PlantScope } from '../scope.ts';
+import { failsWithBrand, incidentSince } from './incidents.ts';
 import type { PlantTables } from './tables.ts';
 
 export type PlantRow = Selectable<PlantTables['plants']>;
@@ -20,7 +23,7 @@ export const plantColumns = sql`
   p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason, p.alerts_silenced_until,
   p.status_profile, p.activated_at, p.created_at, p.revision, p.seen_revision, p.status, p.status_reason, p.status_since,
   p.last_seen_at, p.last_seen_source, p.consecutive_failures, p.last_polled_at, p.alarms_complete_at,
-  p.low_generation_streak, p.last_slot, p.last_poll, p.devices`;
+  p.low_generation_streak, p.last_slot, p.last_poll, p.devices, p.failing_since, p.removed_at`;
 
 /** The row as the rules of a poll want it. */
 export function plantFacts(row: PlantRow): PlantFacts {
@@ -102,6 +105,8 @@ export async function insertPlants(db: Db, plants: readonly NewPlant[]): Promise
 
 /** Which plants to read; an absent field does not restrict. */
 export interface PlantFilter {
+  /** Removed plants as well, or nothing else; absent: none of them. */
+  removed?: 'TOO' | 'ONLY';
   ids?: readonly string[];
   brand?: Brand;
   customer_id?: string;
@@ -132,12 +137,18 @@ export interface PlantView extends Omit<
   stale: boolean;
   /** Whether the sun is down there; null where the place is unknown. */
   is_night: boolean | null;
+  /** Why the account's credentials were refused last, as a sentence; null: nothing is known against them. */
+  account_refusal: string | null;
+  /** Messages of the other active alerts that no incident explains, the worst first; OFFLINE says what the status says. */
+  other_alerts: string[];
   /**
-   * Since when its brand does not answer, where its newest poll failed during such an incident; else null. With
-   * `incident_brand` null it is no brand that answers: our side.
+   * The open incident of its brand, where its newest poll failed in it; else null. With `incident_brand` null it is no brand
+   * that answers: our side.
    */
+  incident_id: number | null;
   incident_since: Date | null;
   incident_brand: Brand | null;
+  incident_recovering_since: Date | null;
   today_energy_kwh: number | null;
   /** Whether energy of any day is known, even of days before it was added. */
   has_days: boolean;
@@ -181,6 +192,21 @@ const isStale = sql<boolean>`
   (p.integration_status = 'ACTIVE'
    and coalesce(p.last_polled_at, p.activated_at) < now() - stale_after(p.poll_interval_s))`;
 
+/** The status's reason of plant `p` of account `v`, with what is known of the credentials for which it is paused. */
+const shownReason = sql<StatusReason>`
+  case when p.status_reason <> 'PAUSED_AUTH_ERROR' then p.status_reason
+    when not exists (select from integration_credentials c where c.account_id = v.id) then 'NO_CREDENTIALS'
+    when v.refusal = 'UNUSABLE' then 'UNUSABLE_CREDENTIALS'
+    else p.status_reason end`;
+
+/** The reason of a plant's status as people see it; undefined for an unknown plant. */
+export async function findShownReason(db: Db, plantId: string): Promise<StatusReason | undefined> {
+  const [row] = await query(db)<{ reason: StatusReason }>`
+    select ${shownReason} as reason from plants p join vendor_accounts v on v.id = p.vendor_account_id
+    where p.id = ${plantId}`;
+  return row?.reason;
+}
+
 /** The plants of the scope that the filter names, worst first. */
 export async function listPlants(
   db: Db,
@@ -193,27 +219,32 @@ export async function listPlants(
   if (filter.customer_id !== undefined) conditions.push(sql`p.customer_id = ${filter.customer_id}`);
   if (filter.account_id !== undefined)
     conditions.push(sql`p.vendor_account_id = ${filter.account_id}`);
+  if (filter.removed !== 'TOO')
+    conditions.push(sql`(p.removed_at is not null) = ${filter.removed === 'ONLY'}`);
   if (scope.customerId !== null) conditions.push(sql`p.customer_id = ${scope.customerId}`);
   if (filter.status !== undefined) conditions.push(sql`p.status = ${filter.status}`);
   const rows = await query(db)<Omit<PlantView, 'is_night'>>`
     with incidents as materialized (
-      select brand, suspected_at as since from brand_incidents where opened_at is not null and closed_at is null)
+      select i.id, i.brand, ${incidentSince} as since, i.recovering_since
+      from brand_incidents i where i.opened_at is not null and i.closed_at is null)
     select p.id, p.name, p.customer_id, p.brand, p.vendor_account_id, p.vendor_plant_id, p.timezone, p.latitude,
       p.longitude, p.installed_capacity_kw, p.poll_interval_s, p.integration_status, p.paused_until, p.pause_reason,
-      p.alerts_silenced_until, p.status_profile, p.activated_at, p.status, p.status_reason, p.status_since, p.last_seen_at,
-      p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.last_poll, p.last_slot, p.revision,
+      p.alerts_silenced_until, p.status_profile, p.activated_at, p.status, ${shownReason} as status_reason, p.status_since,
+      p.last_seen_at, p.last_seen_source, p.last_polled_at, p.consecutive_failures, p.failing_since, p.last_poll,
+      p.last_slot, p.revision, p.removed_at,
       ${pausedBy} as paused_by, ${silencedBy} as alerts_silenced_by, ${silenceReason} as alerts_silence_reason,
       a.open::int as open_alerts, a.unacknowledged::int as unacknowledged_alerts, a.red_alerts, a.low_generation_alert,
-      a.estimated_lost_kwh, a.at_risk_kwh, ${isStale} as stale,
-      i.since as incident_since, i.brand as incident_brand, s.today_energy_kwh,
+      a.estimated_lost_kwh, a.at_risk_kwh, ${isStale} as stale, v.refusal_message as account_refusal, a.other_alerts,
+      i.id as incident_id, i.since as incident_since, i.brand as incident_brand,
+      i.recovering_since as incident_recovering_since, s.today_energy_kwh,
       (p.last_seen_at is not null or exists (select from metric_snapshots where plant_id = p.id)) as has_days,
       case when p.last_slot > now() - ${powerAgeMax} then (p.last_poll #>> '{booked,powerW}')::float8 end as power_w,
       json_build_array(${worstKey}) as worst_key
     from plants p
+    join vendor_accounts v on v.id = p.vendor_account_id
     left join lateral (
       select * from incidents
-      where (brand = p.brand or brand is null) and p.integration_status = 'ACTIVE'
-        and counts_for_incident(p.last_poll)
+      where (brand = p.brand or brand is null) and ${failsWithBrand}
       order by brand nulls first limit 1) i on true
     cross join lateral (
       select count(*) as open, count(*) filter (where severity = 'RED') as red,
@@ -221,6 +252,10 @@ export async function listPlants(
         count(*) filter (where state = 'NEW') as unacknowledged,
         coalesce(array_agg(message order by started_at, id) filter (where severity = 'RED'), '{}') as red_alerts,
         min(message) filter (where type = 'LOW_GENERATION') as low_generation_alert,
+        coalesce(array_agg(message order by severity, started_at, id) filter (
+          where type not in ('OFFLINE', 'LOW_GENERATION')
+            and not (i.since is not null and started_at >= i.since and type = any(${[...withheldTypes]}::text[]))), '{}')
+          as other_alerts,
         max(estimated_lost_kwh) as estimated_lost_kwh, max(at_risk_kwh) as at_risk_kwh
       from alerts where plant_id = p.id and state in ('NEW', 'ACKED')) a
     left join metric_snapshots s
@@ -228,7 +263,22 @@ export async function listPlants(
     where ${sql.join(conditions, sql` and `)}
     order by ${worstKey}`;
   const nowMs = Date.now();
-  return rows.map((row) => ({ ...row, is_night: isNight(row, nowMs) }));
+  return rows.map((row) => ({
+    ...row,
+    is_night: isNight(row, nowMs),
+    estimated_lost_kwh: roundedKwh(row.estimated_lost_kwh),
+    at_risk_kwh: roundedKwh(row.at_risk_kwh),
+    today_energy_kwh: roundedKwh(row.today_energy_kwh),
+    power_w: roundedW(row.power_w),
+  }));
+}
+
+/** Every customer who has a plant, in the order of their names. */
+export async function listCustomers(db: Db): Promise<string[]> {
+  const rows = await query(db)<{ customer_id: string }>`
+    select distinct customer_id from plants
+    where customer_id is not null and removed_at is null order by customer_id`;
+  return rows.map(({ customer_id }) => customer_id);
 }
 
 /** Which columns of people a command may set; undefined leaves one as it is. */
@@ -243,7 +293,7 @@ export interface PlantSettings {
   status_profile?: StatusProfile;
 }
 
-/** Changes the plants for which `where` holds. @returns their ids. */
+/** Changes the plants for which `where` holds, but for removed ones. @returns their ids. */
 async function update(
   db: Db,
   set: Updateable<PlantTables['plants']>,
@@ -253,6 +303,7 @@ async function update(
     .updateTable('plants')
     .set(set)
     .where(sql<boolean>`${where}`)
+    .where('removed_at', 'is', null)
     .returning('id')
     .execute();
   return rows.map((row) => row.id);
@@ -305,7 +356,7 @@ export async function resumeAccount(db: Db, accountId: string, at: Date): Promis
   return update(db, activeFrom(at), sql`vendor_account_id = ${accountId} and ${isRefused}`);
 }
 
-/** Pauses every ACTIVE plant of the account, because the vendor refused its credentials. @returns their ids. */
+/** Pauses every ACTIVE plant of the account, because its credentials are of no use. @returns their ids. */
 export async function pauseAccount(db: Db, accountId: string): Promise<string[]> {
   const isActive = sql`vendor_account_id = ${accountId} and integration_status = 'ACTIVE'`;
   return update(db, { integration_status: 'PAUSED_AUTH_ERROR' }, isActive);
@@ -317,21 +368,21 @@ export async function endPauses(db: Db, nowMs: number): Promise<string[]> {
   return update(db, activeFrom(instant(nowMs)), isOver);
 }
 
-/** A plant that is there already, as far as a new one could collide with it. */
+/** A plant as far as another could collide with it. */
 export interface TakenPlant {
   id: string;
   brand: Brand;
   vendor_plant_id: string;
 }
 
-/** Which plants have one of these ids, or are one of these plants of a vendor. */
+/** Which plants have one of these ids, or are one of these plants of a vendor. A removed plant keeps its id alone. */
 export async function findTakenPlants(
   db: Db,
   plants: readonly TakenPlant[],
-): Promise<TakenPlant[]> {
-  return query(db)<TakenPlant>`
-    select p.id, p.brand, p.vendor_plant_id from plants p
+): Promise<(TakenPlant & { removed_at: Date | null })[]> {
+  return query(db)<TakenPlant & { removed_at: Date | null }>`
+    select p.id, p.brand, p.vendor_plant_id, p.removed_at from plants p
     where p.id = any(${plants.map((plant) => plant.id)}::text[])
-      or (p.brand, p.vendor_plant_id) in (
+      or p.removed_at is null and (p.brand, p.vendor_plant_id) in (
         select * from unnest(${plants.map((plant) => plant.brand)}::text[], ${plants.map((plant) => plant.vendor_plant_id)}::text[]))`;
 }

@@ -1,5 +1,6 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 
+import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import type { LocalDate } from '../../domain/zone.ts';
 import { type Db, instant, msOf, query } from '../database.ts';
 import { insertMissed as insertMissedSlots } from '../ledger/missed.ts';
@@ -108,7 +109,12 @@ export async function listPollLogs(
     .limit(limit);
   if (beforeMs !== null) logs = logs.where('scheduled_for', '<', instant(beforeMs));
   if (jobType !== undefined) logs = logs.where('job_type', '=', jobType);
-  return logs.execute();
+  return (await logs.execute()).map((row) => ({
+    ...row,
+    power_w: roundedW(row.power_w),
+    today_energy_kwh: roundedKwh(row.today_energy_kwh),
+    lifetime_energy_kwh: roundedKwh(row.lifetime_energy_kwh),
+  }));
 }
 
 /** A plant's power at an instant; null where the poll gave none, so that a chart shows a gap. */
@@ -127,11 +133,12 @@ export async function readPower(
   fromMs: number,
   toMs: number,
 ): Promise<PowerPoint[]> {
-  return query(db)<PowerPoint>`
+  const points = await query(db)<PowerPoint>`
     select distinct on (${minuteOf}) ${msOf(sql`l.scheduled_for`)} as "atMs", l.power_w as "powerW"
     from poll_logs l
     where l.plant_id = ${plantId} and l.job_type = 'POLL'
       and l.scheduled_for >= ${instant(fromMs)} and l.scheduled_for < ${instant(toMs)}
       and l.outcome not in ('SKIPPED_LOCKED', 'SKIPPED_INACTIVE')
     order by ${minuteOf}, l.scheduled_for desc`;
+  return points.map(({ atMs, powerW }) => ({ atMs, powerW: roundedW(powerW) }));
 }

@@ -48,7 +48,7 @@ export interface PollingPulse {
   oldestDueAt: Date | null;
   /** The same counts of each brand that has ACTIVE plants. */
   byBrand: Partial<Record<Brand, { active: number; unpolled: number }>>;
-  /** All plants, whatever their integration_status: each has a loop. */
+  /** All plants but removed ones, whatever their integration_status: each has a loop. */
   plants: number;
 }
 
@@ -62,7 +62,7 @@ export async function readPulse(db: Db, nowMs: number): Promise<PollingPulse> {
       (select coalesce(jsonb_object_agg(brand, counts), '{}') from (
         select brand, jsonb_build_object('active', count(*), 'unpolled', count(*) filter (where unpolled)) as counts
         from active group by brand) b) as "byBrand",
-      (select count(*)::int from plants) as plants
+      (select count(*)::int from plants where removed_at is null) as plants
     from active`;
 }
 
@@ -128,6 +128,7 @@ export async function listPlantGauges(db: Db): Promise<PlantGauge[]> {
   return db
     .selectFrom('plants')
     .select(['id', 'brand', 'status', 'last_seen_at'])
+    .where('removed_at', 'is', null)
     .orderBy('id')
     .execute();
 }

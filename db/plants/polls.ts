@@ -44,7 +44,7 @@ const fetchColumns = (slot: RawBuilder<Date>) => sql`
   ${oldestVendorAlert} as oldest_vendor_alert,
   (select i.id from brand_incidents i
     where i.closed_at is null and i.held_at is not null and (i.brand = p.brand or i.brand is null)
-      and exists (select from plants o where o.vendor_account_id = p.vendor_account_id
+      and exists (select from plants o where o.vendor_account_id = p.vendor_account_id and o.removed_at is null
         and refuses_account(o.last_poll)
         -- of the incident, so that no account is looked through without one
         and i.id is not null
@@ -158,7 +158,15 @@ export async function readWholePolls(
     const { days, asked_in_vain, active, ended, incident } = row;
     found[row.n - 1] = {
       fetch: fetchBefore(row),
-      rules: { plant: plantFacts(row), days, askedInVain: asked_in_vain, active, ended, incident },
+      rules: {
+        plant: plantFacts(row),
+        days,
+        askedInVain: asked_in_vain,
+        active,
+        ended,
+        incident,
+        hasCredentials: row.credentials_version !== null,
+      },
       markedDays: row.marked_days,
       isMissedBooked: row.is_missed_booked,
       endedSinceMs: row.ended_since.getTime(),

@@ -41,6 +41,9 @@ export interface PlantTables {
     brand: Brand;
     name: string;
     created_at: Instant;
+    refusal: 'UNUSABLE' | 'REFUSED' | null;
+    refusal_message: string | null;
+    refused_at: Date | null;
   };
   integration_credentials: {
     account_id: string;
@@ -83,6 +86,8 @@ export interface PlantTables {
     last_slot: Date | null;
     last_poll: NullableJson<BookedPoll>;
     devices: NullableJson<DeviceFacts[]>;
+    failing_since: Date | null;
+    removed_at: Date | null;
   };
   plant_periods: {
     plant_id: string;
@@ -200,6 +205,8 @@ export interface PlantTables {
     probed_at: Date | null;
     probe_plant_id: string | null;
     released_at: Date | null;
+    failing_since: Date | null;
+    plants_failed_most: number | null;
   };
   ledger_kept: {
     only_row: Generated<true>;

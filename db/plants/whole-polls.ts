@@ -57,7 +57,7 @@ export async function writeWholePolls(
     written as (
       update plants p set status = n.status, status_reason = n.status_reason, status_since = n.status_since,
         last_seen_at = n.last_seen_at, last_seen_source = n.last_seen_source,
-        consecutive_failures = n.consecutive_failures, low_generation_streak = n.low_generation_streak,
+        consecutive_failures = n.consecutive_failures, failing_since = null, low_generation_streak = n.low_generation_streak,
         alarms_complete_at = n.alarms_complete_at, devices = n.devices, last_slot = i.slot, last_poll = n.last_poll,
         last_polled_at = greatest(p.last_polled_at, n.last_polled_at)
       from polls i join free on free.id = i.plant_id, json_populate_record(null::plants, i.plant) n

@@ -1,8 +1,12 @@
 import { sql } from 'kysely';
 
+import { countsForIncident } from '../../domain/plants/failure.ts';
 import type { Brand, IntegrationStatus } from '../../domain/plants/plant.ts';
+import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import type { WhyAlert, WhyFacts, WhyPoll } from '../../domain/plants/why.ts';
 import { readAlertsBefore } from './alerts.ts';
+import { incidentSince } from './incidents.ts';
+import { findShownReason } from './plants.ts';
 import { type Db, instant, msOf, query, queryRow } from '../database.ts';
 
 /** Reads what explains a plant's colour at an instant. */
@@ -38,7 +42,10 @@ export async function findWhyFacts(
     isNow,
     brand: row.brand,
     plant: isNow
-      ? before.plant
+      ? {
+          ...before.plant,
+          statusReason: (await findShownReason(db, plantId)) ?? before.plant.statusReason,
+        }
       : {
           ...before.plant,
           lastSeenAtMs: seen?.at.getTime() ?? null,
@@ -55,7 +62,7 @@ export async function findWhyFacts(
     })),
     daysAtTime: [...before.daysAtTime],
     changedLater: before.days.map(({ date }) => date).filter((date) => corrected.has(date)),
-    incident: await findIncidentAt(db, row.brand, thenMs),
+    incident: await findIncidentAt(db, { brand: row.brand, poll }, thenMs),
     decidedLater: isNow ? [] : await findDecidedLater(db, plantId, thenMs),
   };
 }
@@ -63,7 +70,14 @@ export async function findWhyFacts(
 async function findPollBefore(db: Db, plantId: string, atMs: number): Promise<WhyPoll | null> {
   const row = await db
     .selectFrom('poll_logs')
-    .select(['scheduled_for', 'outcome', 'adapter_error_type', 'error', 'power_w'])
+    .select([
+      'scheduled_for',
+      'outcome',
+      'adapter_error_type',
+      'adapter_error_scope',
+      'error',
+      'power_w',
+    ])
     .select(['today_energy_kwh', 'booked_date', 'source_time'])
     .where('plant_id', '=', plantId)
     .where('job_type', '=', 'POLL')
@@ -75,6 +89,8 @@ async function findPollBefore(db: Db, plantId: string, atMs: number): Promise<Wh
   if (row === undefined) return null;
   return {
     ...row,
+    power_w: roundedW(row.power_w),
+    today_energy_kwh: roundedKwh(row.today_energy_kwh),
     scheduled_for: row.scheduled_for.toISOString(),
     source_time: row.source_time?.toISOString() ?? null,
   };
@@ -157,16 +173,23 @@ async function findEarlierTotals(
   );
 }
 
+/** The incident that was open at the instant, if the newest poll before it failed as the brand's did. */
 async function findIncidentAt(
   db: Db,
-  brand: Brand,
+  { brand, poll }: { brand: Brand; poll: WhyPoll | null },
   atMs: number,
-): Promise<{ brand: Brand | null; sinceMs: number } | null> {
-  const [incident] = await query(db)<{ brand: Brand | null; sinceMs: number }>`
-    select brand, ${msOf(sql`suspected_at`)} as "sinceMs" from brand_incidents
-    where (brand = ${brand} or brand is null) and opened_at <= ${instant(atMs)}
-      and (closed_at is null or closed_at > ${instant(atMs)})
-    order by brand nulls first limit 1`;
+): Promise<WhyFacts['incident']> {
+  // The plant was answered, or had an error of its own: the incident explains nothing about it.
+  if (poll?.outcome !== 'FAILED' || poll.adapter_error_type === null) return null;
+  const { adapter_error_type: type, adapter_error_scope: scope } = poll;
+  if (!countsForIncident({ type, ...(scope === null ? {} : { scope }) })) return null;
+  const at = instant(atMs);
+  const [incident] = await query(db)<NonNullable<WhyFacts['incident']>>`
+    select i.id, i.brand, ${msOf(incidentSince)} as "failingSinceMs", null as "closedAtMs",
+      case when i.recovering_since <= ${at} then ${msOf(sql`i.recovering_since`)} end as "recoveringSinceMs"
+    from brand_incidents i
+    where (i.brand = ${brand} or i.brand is null) and i.opened_at <= ${at} and (i.closed_at is null or i.closed_at > ${at})
+    order by i.brand nulls first limit 1`;
   return incident ?? null;
 }
 

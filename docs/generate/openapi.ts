@@ -23,6 +23,7 @@ export async function generateOpenApi(): Promise<string> {
     const deps = {
       ...world,
       db,
+      readDb: db,
       log: createLog('error', process.stderr),
       jwtKey: randomBytes(32).toString('base64'),
     };

@@ -235,6 +235,52 @@ describe('refused credentials', () => {
   });
 });
 
+describe('credentials that the vendor was never shown', () => {
+  const never = (credentials: 'MISSING' | 'UNUSABLE') => {
+    const result = failure('AUTH_FAILED');
+    return { ...result, failure: { ...result.failure, credentials } };
+  };
+
+  test.each([
+    ['MISSING', 'NO_CREDENTIALS', 'YELLOW', /^The account has no credentials yet/],
+    ['UNUSABLE', 'UNUSABLE_CREDENTIALS', 'RED', /^The stored credentials cannot be used/],
+  ] as const)('%s pause the account, by an alert of their own', (fault, code, severity, words) => {
+    const changes = poll({}, never(fault));
+    expect(changes.pauseAccount).toBe(true);
+    expect(changes.alerts).toMatchObject([
+      { kind: 'RAISE', alert: { vendorAlarmCode: code, severity } },
+    ]);
+    const [raised] = changes.alerts;
+    expect(raised?.kind === 'RAISE' && raised.alert.message).toMatch(words);
+  });
+
+  test('are no longer missing once the vendor refuses some: one alert ends, the other begins', () => {
+    const missing = apiError('NO_CREDENTIALS');
+    const unusable = apiError('UNUSABLE_CREDENTIALS', { id: '2', severity: 'RED' });
+    const changes = poll({ active: [missing, unusable] }, failure('AUTH_FAILED'));
+    expect(changes.alerts).toMatchObject([
+      { kind: 'RESOLVE', id: '1', reason: 'The account has credentials.' },
+      { kind: 'RESOLVE', id: '2' },
+      { kind: 'RAISE', alert: { vendorAlarmCode: 'AUTH' } },
+    ]);
+    expect(poll({ active: [missing] }, never('MISSING')).alerts).toMatchObject([
+      { kind: 'SEEN', id: '1' },
+    ]);
+  });
+
+  test('end their alert as soon as some are stored, without a poll', () => {
+    const active = [apiError('NO_CREDENTIALS')];
+    const evaluated = (hasCredentials: boolean) =>
+      decideAlerts(sampleBefore({ active, hasCredentials }), {
+        nowMs: noonMs,
+        closing: null,
+        result: null,
+      }).alerts.filter(({ kind }) => kind === 'RESOLVE');
+    expect(evaluated(false)).toEqual([]);
+    expect(evaluated(true)).toMatchObject([{ id: '1', reason: 'The account has credentials.' }]);
+  });
+});
+
 describe('missing alarm answers', () => {
   const lastComplete = (
     agoMs: number | null,

@@ -11,7 +11,7 @@ import type {
 } from './facts.ts';
 import { refusesAccount, scopeOf } from './failure.ts';
 import type { AdapterErrorType } from './plant.ts';
-import type { Reading, RefusedField } from './reading.ts';
+import type { CredentialsFault, Reading, RefusedField, VendorFailure } from './reading.ts';
 import { decideDevices } from './devices.ts';
 import { decideRunningDay, streak, streakSays } from './low-generation.ts';
 import { decideStatus, isSeenWithin, isUnseenForADay, yellowAfterMs } from './status.ts';
@@ -24,7 +24,7 @@ export { alarmsDue, alarmsSince } from './vendor-alarms.ts';
 /** The alerts and then the status of a plant: after every poll, and whenever people changed something or a day was closed. */
 
 /** One failed poll is weather; three in a row are an outage. */
-const failedPollsMax = 3;
+export const failedPollsMax = 3;
 /** Without a complete answer about alarms for so long, silence no longer means that all is well. */
 const alarmsMissingMs = 6 * hourMs;
 
@@ -39,7 +39,12 @@ function keyOf(
 const offlineKey = keyOf('OFFLINE');
 const lowGenerationKey = keyOf('LOW_GENERATION');
 const pollKey = keyOf('API_ERROR', 'POLL');
-const authKey = keyOf('API_ERROR', 'AUTH');
+/** One alert for each thing that a person does about it: store credentials, correct them, ask the vendor. */
+const credentialsKeys = {
+  MISSING: keyOf('API_ERROR', 'NO_CREDENTIALS'),
+  UNUSABLE: keyOf('API_ERROR', 'UNUSABLE_CREDENTIALS'),
+  REFUSED: keyOf('API_ERROR', 'AUTH'),
+} as const satisfies Record<AccountRefusal, AlertKey>;
 const alarmsKey = keyOf('API_ERROR', 'ALARMS');
 
 /** What happened: a poll with its result and what the day step booked of it; or, with `result` null, something else. */
@@ -59,6 +64,7 @@ export function decideAlerts(before: AlertsBefore, occasion: Occasion): AlertsCh
   let plant = before.plant;
   if (occasion.result === null) {
     if (occasion.closing !== null) judgeLowGeneration(book, occasion.closing);
+    if (before.hasCredentials) book.resolve(credentialsKeys.MISSING, credentialsStored);
   } else {
     plant = readingsAfter(plant, occasion);
     reconcileAnswer(book, before, plant, occasion);
@@ -118,7 +124,14 @@ function readingsAfter(plant: PlantFacts, { result, booked, nowMs }: Poll): Plan
   return after;
 }
 
-/** Vendor alarms, and the three API_ERRORs. */
+/** Why an account's credentials are of no use. REFUSED: by the vendor. */
+export type AccountRefusal = CredentialsFault | 'REFUSED';
+
+export function accountRefusal({ credentials }: VendorFailure): AccountRefusal {
+  return credentials ?? 'REFUSED';
+}
+
+/** Vendor alarms, and the API_ERRORs. */
 function reconcileAnswer(
   book: Book,
   before: AlertsBefore,
@@ -132,7 +145,8 @@ function reconcileAnswer(
   const { alarms } = result.reading;
   if (alarms !== null && 'alarms' in alarms) reconcileVendorAlarms(book, before, alarms, nowMs);
   book.resolve(pollKey, 'A poll succeeded.');
-  book.resolve(authKey, 'The vendor accepted the credentials.');
+  for (const key of Object.values(credentialsKeys))
+    book.resolve(key, 'The vendor accepted the credentials.');
   judgeAlarmAnswers(book, plant, result, nowMs);
 }
 
@@ -145,19 +159,37 @@ function reportFailure(
   const message = sentenceOf(result.failure.message);
   // Where another plant of the account was refused first, its alert speaks for all of them.
   const isOwn = plant.integrationStatus !== 'PAUSED_AUTH_ERROR' && !isHeld(before);
-  if (isRefused(result) && isOwn) {
+  const refusal = isRefused(result) ? accountRefusal(result.failure) : null;
+  // Credentials that the vendor was shown, or that are wrong in another way, are no longer missing or unusable.
+  if (refusal !== 'MISSING') book.resolve(credentialsKeys.MISSING, credentialsStored);
+  if (refusal !== 'MISSING' && refusal !== 'UNUSABLE')
+    book.resolve(credentialsKeys.UNUSABLE, 'Credentials that can be used are stored.');
+  if (refusal !== null && isOwn)
     book.report({
-      ...authKey,
-      severity: 'RED',
-      message: `The vendor refused the credentials, and the plants of the account are paused until new ones are stored: ${message}`,
+      ...credentialsKeys[refusal],
+      severity: refusal === 'MISSING' ? 'YELLOW' : 'RED',
+      message: refusalMessage(refusal, message),
     });
-  }
   if (plant.consecutiveFailures >= failedPollsMax) {
     book.report({
       ...pollKey,
       severity: 'YELLOW',
       message: `${plant.consecutiveFailures} polls in a row failed, the last one so: ${message}`,
     });
+  }
+}
+
+const credentialsStored = 'The account has credentials.';
+
+/** @param message what was refused, as a sentence; it names no secret. */
+function refusalMessage(refusal: AccountRefusal, message: string): string {
+  switch (refusal) {
+    case 'MISSING':
+      return 'The account has no credentials yet, and its plants are paused until some are stored.';
+    case 'UNUSABLE':
+      return `The stored credentials cannot be used, and the plants of the account are paused until others are stored: ${message}`;
+    case 'REFUSED':
+      return `The vendor refused the credentials, and the plants of the account are paused until new ones are stored: ${message}`;
   }
 }
 
@@ -270,12 +302,13 @@ function absenceSentence({ lastSeenAtMs, activatedAtMs, timezone }: PlantFacts):
 /** OK; PARTIAL, where the summary is good but the alarms, or a refused field, are not; FAILED. */
 export function outcomeOf(result: PollResult): PollOutcome {
   if (result.kind === 'FAILURE') {
-    const { type, message, certain } = result.failure;
+    const { type, message, certain, credentials } = result.failure;
     return {
       outcome: 'FAILED',
       errorType: type,
       errorScope: scopeOf(result.failure),
       ...(certain === false ? { errorCertain: false } : {}),
+      ...(credentials === undefined ? {} : { credentials }),
       error: message,
     };
   }

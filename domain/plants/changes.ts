@@ -8,6 +8,7 @@ import type {
   Status,
   StatusReason,
 } from './plant.ts';
+import type { CredentialsFault } from './reading.ts';
 import type { LocalDate } from '../zone.ts';
 
 /** The decisions of a poll's rules; db only applies them. Instants are integer milliseconds since the epoch. */
@@ -69,6 +70,8 @@ export interface PollOutcome {
   /** Of a failed poll, see `VendorFailure`; absent otherwise, and in polls that were booked before it was known. */
   errorScope?: FailureScope;
   errorCertain?: boolean;
+  /** With AUTH_FAILED, where the vendor was never shown the credentials. */
+  credentials?: CredentialsFault;
   /** One redacted sentence for people; null when all is well. */
   error: string | null;
 }

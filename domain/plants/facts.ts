@@ -135,6 +135,8 @@ export interface AlertsBefore {
     /** Refused credentials of its brand are held: they pause no account. */
     held: boolean;
   } | null;
+  /** Whether its account has credentials, right or wrong ones. */
+  hasCredentials: boolean;
   /** Alerts of this plant resolved within the last 6 h, and stored vendor alarms that began within the alarm window. */
   ended: readonly EndedAlert[];
 }

@@ -23,6 +23,7 @@ function count(brand: Brand, plantsFailed: number, plantsActive: number): BrandC
     errors: plantsFailed === 0 ? {} : { VENDOR_ERROR: plantsFailed },
     accountsRefused: 0,
     intervalMs,
+    failingSinceMs: [],
   };
 }
 const well = [count('SOLIS', 0, 12), count('GOODWE', 0, 12), count('DELE', 0, 12)];
@@ -206,12 +207,58 @@ test('any life: one incident a brand, open only after 5 min of failing, closed o
   );
 });
 
+describe('the beginning of an outage', () => {
+  const beganMs = startMs - 4 * minuteMs;
+  const begins = (failingSinceMs: readonly number[], active = 15) => {
+    const failing = { ...count('HUAWEI', failingSinceMs.length, active), failingSinceMs };
+    return new Fleet().reconcile([failing, ...well]).incidents[0]?.failingSinceMs;
+  };
+  const later = (n: number) => Array.from({ length: n }, (_, i) => beganMs + i * (minuteMs / 2));
+
+  test('is its first failed poll, not the reconciliation that saw it', () => {
+    expect(begins(later(6))).toBe(beganMs);
+    expect(begins(later(6).toReversed())).toBe(beganMs);
+  });
+
+  test('is not dated by a plant that has failed for days', () => {
+    expect(begins([beganMs - 72 * hourMs, ...later(6)])).toBe(beganMs);
+    // The fifth fails at 1 min 30 s: what began exactly one interval before still counts.
+    const earliestMs = beganMs + 1.5 * minuteMs - intervalMs;
+    expect(begins([earliestMs - 1, ...later(4)])).toBe(beganMs);
+    expect(begins([earliestMs, ...later(4)])).toBe(earliestMs);
+  });
+
+  test('stays while the incident lasts, and so does the largest number of its plants', () => {
+    const fleet = new Fleet()
+      .reconcile([{ ...count('HUAWEI', 9, 15), failingSinceMs: later(9) }, ...well], 20)
+      .reconcile([{ ...count('HUAWEI', 5, 15), failingSinceMs: later(9).slice(4) }, ...well]);
+    expect(fleet.incidents).toMatchObject([
+      { failingSinceMs: beganMs, plantsFailed: 5, plantsFailedMost: 9 },
+    ]);
+  });
+});
+
 test('an incident is told by the clock of the plant, with the date where that was another day', () => {
   const at = Date.parse('2026-06-10T08:00:00Z');
-  expect(incidentSentence('HUAWEI', at, 'Europe/Madrid', at + hourMs)).toBe(
-    'HUAWEI not answering since 10:00 UTC+2.',
-  );
-  expect(incidentSentence(null, at, 'Europe/Madrid', at + 24 * hourMs)).toBe(
+  const times = { failingSinceMs: at, recoveringSinceMs: null, closedAtMs: null };
+  const words = (
+    brand: Brand | null,
+    nowMs: number,
+    later: { recoveringSinceMs?: number; closedAtMs?: number } = {},
+  ) => incidentSentence({ brand, ...times, ...later }, 'Europe/Madrid', nowMs);
+  expect(words('HUAWEI', at + hourMs)).toBe('HUAWEI not answering since 10:00 UTC+2.');
+  expect(words(null, at + 24 * hourMs)).toBe(
     'Our side: no vendor answers since 2026-06-10 10:00 UTC+2.',
+  );
+  const recovered = { recoveringSinceMs: at + 25 * minuteMs };
+  expect(words('HUAWEI', at + hourMs, recovered)).toBe(
+    'HUAWEI answers again since 10:25 UTC+2, after not answering since 10:00 UTC+2.',
+  );
+  const closed = { ...recovered, closedAtMs: at + 35 * minuteMs };
+  expect(words('HUAWEI', at + hourMs, closed)).toBe(
+    'HUAWEI did not answer from 10:00 UTC+2 to 10:25 UTC+2.',
+  );
+  expect(words(null, at + hourMs, closed)).toBe(
+    'Our side: no vendor answered from 10:00 UTC+2 to 10:25 UTC+2.',
   );
 });

@@ -1,5 +1,5 @@
 import type { AlertType } from './facts.ts';
-import type { AdapterErrorType, Brand } from './plant.ts';
+import { type AdapterErrorType, type Brand, brandName } from './plant.ts';
 import { sinceText } from '../wording.ts';
 import { hourMs, minuteMs } from '../zone.ts';
 
@@ -46,6 +46,8 @@ export interface BrandCount {
   accountsRefused: number;
   /** The median interval of its plants, ms. */
   intervalMs: number;
+  /** The first of the failed polls in a row of each failed plant, ms. */
+  failingSinceMs: readonly number[];
 }
 
 export interface Incident {
@@ -53,12 +55,17 @@ export interface Incident {
   id: number | null;
   /** null: all brands, our side. */
   brand: Brand | null;
+  /** The first failed poll of the outage, ms. People are told this time. */
+  failingSinceMs: number;
+  /** When a reconciliation first saw it, ms. */
   suspectedAtMs: number;
   sightings: number;
   openedAtMs: number | null;
   recoveringSinceMs: number | null;
   closedAtMs: number | null;
   plantsFailed: number;
+  /** The largest number of plants that failed at once. */
+  plantsFailedMost: number;
   plantsActive: number;
   errors: Partial<Record<AdapterErrorType, number>>;
   heldAtMs: number | null;
@@ -163,7 +170,7 @@ function follow(
   before: Incident | null,
   { brand, count, isFailing: fails, isRecovering, isProbeAnswered }: Seen,
   nowMs: number,
-  { afterMs }: IncidentLimits,
+  limits: IncidentLimits,
 ): Incident | null {
   const { plantsFailed, plantsActive, errors } = count;
   if (before === null) {
@@ -176,14 +183,17 @@ function follow(
       probedAtMs: null,
       releasedAtMs: null,
     };
-    const counted = { plantsFailed, plantsActive, errors };
-    return { id: null, brand, suspectedAtMs: nowMs, sightings: 1, ...counted, ...none };
+    const counted = { plantsFailed, plantsFailedMost: plantsFailed, plantsActive, errors };
+    const failingSinceMs = outageBeganMs(count, nowMs, limits);
+    const since = { failingSinceMs, suspectedAtMs: nowMs, sightings: 1 };
+    return { id: null, brand, ...since, ...counted, ...none };
   }
-  const seen = { ...before, plantsFailed, plantsActive, errors };
+  const plantsFailedMost = Math.max(before.plantsFailedMost, plantsFailed);
+  const seen = { ...before, plantsFailed, plantsFailedMost, plantsActive, errors };
   if (before.openedAtMs === null) {
     if (!fails) return null;
     const sightings = before.sightings + 1;
-    const opens = sightings >= sightingsMin && nowMs - before.suspectedAtMs >= afterMs;
+    const opens = sightings >= sightingsMin && nowMs - before.suspectedAtMs >= limits.afterMs;
     const followed = { ...seen, sightings, openedAtMs: opens ? nowMs : null };
     return opens ? hold(followed, count.accountsRefused, false, nowMs) : followed;
   }
@@ -213,6 +223,21 @@ function isFailing(count: BrandCount, { plantsMin }: IncidentLimits): boolean {
   return count.plantsFailed >= plantsMin && failsBy(count, opensFromOneIn);
 }
 
+/**
+ * The first failed poll of an outage, ms. Plants that began to fail more than an interval before enough of them did
+ * are not part of it: a plant that has failed for days does not date the outage of its brand.
+ */
+function outageBeganMs(
+  { failingSinceMs, plantsActive, intervalMs }: Omit<BrandCount, 'brand'>,
+  nowMs: number,
+  { plantsMin }: IncidentLimits,
+): number {
+  const inOrder = failingSinceMs.toSorted((a, b) => a - b);
+  const needed = Math.max(plantsMin, Math.ceil(plantsActive / opensFromOneIn));
+  const enoughAtMs = inOrder[needed - 1] ?? inOrder.at(-1) ?? nowMs;
+  return inOrder.find((atMs) => atMs >= enoughAtMs - intervalMs) ?? nowMs;
+}
+
 /** Whether at least one in `oneIn` of the brand's plants fails. */
 function failsBy({ plantsFailed, plantsActive }: BrandCount, oneIn: number): boolean {
   return plantsFailed * oneIn >= plantsActive;
@@ -236,18 +261,42 @@ function sumOf(counts: readonly BrandCount[]): Omit<BrandCount, 'brand'> {
     errors,
     accountsRefused: sum((count) => count.accountsRefused),
     intervalMs: Math.max(0, ...counts.map((count) => count.intervalMs)),
+    failingSinceMs: counts.flatMap((count) => count.failingSinceMs),
   };
 }
 
-/** "HUAWEI not answering since 10:00." by the plant's clock; for a null brand: no vendor answers, so the fault is ours. */
+/** The words of an incident: its times, ms. */
+export interface IncidentTimes {
+  /** null: no vendor answers, so the fault is ours. */
+  brand: Brand | null;
+  failingSinceMs: number;
+  /** Since when nearly all of its plants are answered again; null while they are not. */
+  recoveringSinceMs: number | null;
+  closedAtMs: number | null;
+}
+
+/**
+ * An incident as one sentence, by the plant's clock.
+ *
+ * @example "HUAWEI not answering since 10:00.", "HUAWEI answers again since 10:25, after not answering since 10:00.",
+ *   "HUAWEI did not answer from 10:00 to 10:25."
+ */
 export function incidentSentence(
-  brand: Brand | null,
-  sinceMs: number,
+  { brand, failingSinceMs, recoveringSinceMs, closedAtMs }: IncidentTimes,
   timezone: string,
   nowMs: number,
 ): string {
-  const since = sinceText(sinceMs, timezone, nowMs);
+  const since = sinceText(failingSinceMs, timezone, nowMs);
+  if (recoveringSinceMs === null && closedAtMs === null)
+    return brand === null
+      ? `Our side: no vendor answers since ${since}.`
+      : `${brandName(brand)} not answering since ${since}.`;
+  const until = sinceText(recoveringSinceMs ?? closedAtMs ?? nowMs, timezone, nowMs);
+  if (closedAtMs === null)
+    return brand === null
+      ? `Our side: vendors answer again since ${until}, after not answering since ${since}.`
+      : `${brandName(brand)} answers again since ${until}, after not answering since ${since}.`;
   return brand === null
-    ? `Our side: no vendor answers since ${since}.`
-    : `${brand} not answering since ${since}.`;
+    ? `Our side: no vendor answered from ${since} to ${until}.`
+    : `${brandName(brand)} did not answer from ${since} to ${until}.`;
 }

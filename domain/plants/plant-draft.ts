@@ -1,5 +1,6 @@
 import type { Brand, IntegrationStatus } from './plant.ts';
 import type { StatusProfile } from '../daylight.ts';
+import { hiddenCharacters } from '../hidden-characters.ts';
 
 /** What people may write about a plant, with the limits that hold for flags, files and requests. */
 
@@ -11,8 +12,11 @@ export const textLengthMax = 200;
 
 export const plantIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** One line with at least one visible character. */
-export const visiblePattern = /^[^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\p{Z}][^\p{Cc}\p{Cs}]*$/u;
-export const oneWordPattern = /^[^\s\p{Cc}\p{Cs}]+$/u;
+export const visiblePattern = new RegExp(
+  String.raw`^[^${hiddenCharacters}]*[^${hiddenCharacters}\p{Z}][^${hiddenCharacters}]*$`,
+  'u',
+);
+export const oneWordPattern = new RegExp(String.raw`^[^\s${hiddenCharacters}]+$`, 'u');
 
 /** Statuses in which a plant can start; the others follow from events. */
 export const firstStatuses = [

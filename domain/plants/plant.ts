@@ -4,6 +4,11 @@ export const brands = ['SOLIS', 'HUAWEI', 'GOODWE', 'DELE'] as const;
 /** DELE is Deye (DeyeCloud). */
 export type Brand = (typeof brands)[number];
 
+/** The brand for people, who know DELE as Deye. */
+export function brandName(brand: Brand): string {
+  return brand === 'DELE' ? 'Deye (DELE)' : brand;
+}
+
 export const integrationStatuses = [
   'ACTIVE',
   'PAUSED_AUTH_ERROR',
@@ -17,8 +22,14 @@ export const statuses = ['GREEN', 'YELLOW', 'RED', 'GREY'] as const;
 /** Derived, never set by hand. */
 export type Status = (typeof statuses)[number];
 
+/**
+ * PAUSED_AUTH_ERROR has three reasons: the account has no credentials, we cannot use them, or the vendor refuses them, which
+ * keeps its old name. Readers tell them apart; the stored reason does not.
+ */
 export type StatusReason =
   | Exclude<IntegrationStatus, 'ACTIVE'>
+  | 'NO_CREDENTIALS'
+  | 'UNUSABLE_CREDENTIALS'
   | 'WAITING_FOR_FIRST_READING'
   | 'NOT_SEEN_24H'
   | 'CRITICAL_ALERT'

@@ -69,6 +69,9 @@ export interface AlarmsAnswer {
   complete: boolean;
 }
 
+/** Credentials that the vendor was never shown: MISSING, or UNUSABLE such as those with a host that is not the vendor's. */
+export type CredentialsFault = 'MISSING' | 'UNUSABLE';
+
 /** A vendor's failure as a value. `message` is one redacted sentence. `failure.ts` says what follows from it. */
 export interface VendorFailure {
   type: AdapterErrorType;
@@ -77,6 +80,8 @@ export interface VendorFailure {
   /** False where the scope is our conclusion and not the vendor's word. Absent: true. */
   certain?: boolean;
   message: string;
+  /** With AUTH_FAILED, where it is not the vendor that refuses: the account has none, or we cannot use them. */
+  credentials?: CredentialsFault;
   /** With RATE_LIMIT_EXCEEDED: how long the vendor asks to be left alone. */
   retryAfterMs?: number;
 }

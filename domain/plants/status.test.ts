@@ -139,6 +139,8 @@ describe('statusSentence', () => {
     hasDays: false,
     redAlerts: [],
     lowGenerationAlert: null,
+    refusal: null,
+    otherAlerts: [],
   };
 
   test('names when the plant was last seen, by its own clock', () => {
@@ -187,6 +189,21 @@ describe('statusSentence', () => {
     expect(
       statusSentence('CRITICAL_ALERT', { ...facts, redAlerts: ['Grid loss.', 'Fire.', 'Flood.'] }),
     ).toBe('Grid loss. And 2 more.');
+  });
+
+  test('names the first open alert that the reason does not, and counts the others', () => {
+    const lastSeenAtMs = noonMs - 120_000;
+    const dead = { ...facts, lastSeenAtMs, otherAlerts: ['Inverter INV-2 gives nothing.'] };
+    expect(statusSentence('SEEN_RECENTLY', dead)).toBe(
+      'Inverter INV-2 gives nothing. Last seen 2 min ago, at 11:58 UTC+2.',
+    );
+    const failing = { ...facts, otherAlerts: ['3 polls in a row failed', 'Fan stuck.'] };
+    expect(statusSentence('NOT_SEEN_2H', failing)).toBe(
+      'Last seen 26 h ago, at 2026-06-09 10:00 UTC+2. 3 polls in a row failed. And 1 more.',
+    );
+    const red = { ...facts, redAlerts: ['Fire.'], otherAlerts: ['Fire.', 'Fan stuck.'] };
+    expect(statusSentence('CRITICAL_ALERT', red)).toBe('Fire. And 1 more.');
+    expect(statusSentence('DISABLED_BY_OPERATOR', dead)).toBe('Paused by an operator.');
   });
 
   test("is low generation's own message", () => {

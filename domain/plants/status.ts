@@ -31,6 +31,8 @@ export interface DecidedStatus {
 
 const statusOf: Readonly<Record<StatusReason, Status>> = {
   PAUSED_AUTH_ERROR: 'GREY',
+  NO_CREDENTIALS: 'GREY',
+  UNUSABLE_CREDENTIALS: 'GREY',
   DISABLED_BY_OPERATOR: 'GREY',
   PENDING_DOCS: 'GREY',
   WAITING_FOR_FIRST_READING: 'GREY',
@@ -99,13 +101,44 @@ export interface SentenceFacts {
   /** Messages of the active alerts of severity RED, and of LOW_GENERATION. */
   redAlerts: readonly string[];
   lowGenerationAlert: string | null;
+  /** Why the account's credentials were refused last, as a sentence; null: not known. */
+  refusal: string | null;
+  /** Messages of the active alerts that the sentence must name, the worst first; those above may be among them. */
+  otherAlerts: readonly string[];
 }
 
-/** The reason of a status as one or two sentences for people. */
+/** The reason of a status in a few sentences for people, with the open alerts that it does not name itself. */
 export function statusSentence(reason: StatusReason, facts: SentenceFacts): string {
+  const sentence = reasonSentence(reason, facts);
+  const isPolled = !notPolled.has(reason);
+  const named = reason === 'CRITICAL_ALERT' ? facts.redAlerts : [];
+  const others = isPolled ? facts.otherAlerts.filter((message) => !named.includes(message)) : [];
+  const [first] = others;
+  if (first === undefined) return sentence;
+  // A red alert is named already; what else is open is counted.
+  if (reason === 'CRITICAL_ALERT') return criticalSentence([...facts.redAlerts, ...others]);
+  const alerts = `${sentenceOf(first)}${moreText(others.length - 1)}`;
+  // Of a GREEN plant the alert is the news.
+  return reason === 'SEEN_RECENTLY' ? `${alerts} ${sentence}` : `${sentence} ${alerts}`;
+}
+
+/** Reasons of a plant that is not polled: its alerts are old news. */
+const notPolled: ReadonlySet<StatusReason> = new Set<StatusReason>([
+  'PAUSED_AUTH_ERROR',
+  'NO_CREDENTIALS',
+  'UNUSABLE_CREDENTIALS',
+  'DISABLED_BY_OPERATOR',
+  'PENDING_DOCS',
+]);
+
+function reasonSentence(reason: StatusReason, facts: SentenceFacts): string {
   switch (reason) {
     case 'PAUSED_AUTH_ERROR':
-      return 'The vendor refuses the credentials of this account: store new ones and resume the plant.';
+      return `The vendor refuses the credentials of this account${facts.refusal === null ? '' : ` (${withoutStop(facts.refusal)})`}: store new ones and resume the plant.`;
+    case 'NO_CREDENTIALS':
+      return 'The account has no credentials yet: store some, and the plant is polled.';
+    case 'UNUSABLE_CREDENTIALS':
+      return `The stored credentials cannot be used${facts.refusal === null ? '' : ` (${withoutStop(facts.refusal)})`}: store others, and the plant is polled.`;
     case 'DISABLED_BY_OPERATOR':
       return 'Paused by an operator.';
     case 'PENDING_DOCS':
@@ -124,6 +157,8 @@ export function statusSentence(reason: StatusReason, facts: SentenceFacts): stri
       return `${seenSentence(facts)}${nightNote(facts)}`;
   }
 }
+
+const withoutStop = (sentence: string): string => sentence.replace(/[.]$/, '');
 
 /** A vendor that states no measurement time gives readings before anything shows that the plant runs. */
 function waitingSentence({ lastError, activatedAtMs, timezone, hasDays }: SentenceFacts): string {
@@ -156,6 +191,9 @@ function nightNote({ lastSeenAtMs, nowMs }: SentenceFacts): string {
 function criticalSentence(redAlerts: readonly string[]): string {
   const [first] = redAlerts;
   if (first === undefined) return 'A critical alert is open.';
-  const more = redAlerts.length - 1;
-  return more === 0 ? first : `${first} And ${more} more.`;
+  return `${first}${moreText(redAlerts.length - 1)}`;
+}
+
+function moreText(more: number): string {
+  return more === 0 ? '' : ` And ${more} more.`;
 }

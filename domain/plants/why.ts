@@ -7,17 +7,20 @@ import type {
   DayRow,
   PlantFacts,
 } from './facts.ts';
-import { incidentSentence } from './incidents.ts';
+import { incidentSentence, type IncidentTimes } from './incidents.ts';
 import { decideRunningDay, type RunningVerdict } from './low-generation.ts';
 import type {
   AdapterErrorType,
   Brand,
+  FailureScope,
   IntegrationStatus,
   LastSeenSource,
   Outcome,
   Status,
   StatusReason,
 } from './plant.ts';
+import { roundedKwh } from '../rounding.ts';
+import { energyText } from '../wording.ts';
 import type { LocalDate } from '../zone.ts';
 import { decideStatus, isSeenWithin, yellowAfterMs } from './status.ts';
 import { addDays, localDateAt } from '../zone.ts';
@@ -50,6 +53,7 @@ export interface WhyPoll {
   scheduled_for: string;
   outcome: Outcome;
   adapter_error_type: AdapterErrorType | null;
+  adapter_error_scope: FailureScope | null;
   error: string | null;
   power_w: number | null;
   today_energy_kwh: number | null;
@@ -74,7 +78,7 @@ export interface WhyFacts {
   daysAtTime: DayAtTime[];
   /** Dates of these days that were changed after the instant. */
   changedLater: LocalDate[];
-  incident: { brand: Brand | null; sinceMs: number } | null;
+  incident: (IncidentTimes & { id: number }) | null;
   /** Columns that people changed after the instant. */
   decidedLater: string[];
 }
@@ -107,13 +111,16 @@ export interface Why {
     note: string;
     days: { date: LocalDate; today_energy_kwh: number; total_at_time_kwh: number | null }[];
   };
-  incident: { brand: Brand | null; since: string; sentence: string } | null;
+  incident: { id: number; brand: Brand | null; since: string; sentence: string } | null;
   /** What is not known about that instant, and what is used instead. */
   limits: string[];
 }
 
 const rules: Readonly<Record<StatusReason, string>> = {
   PAUSED_AUTH_ERROR: 'GREY: the vendor refused the credentials, and the plant is not polled.',
+  NO_CREDENTIALS: 'GREY: its account has no credentials, and the plant is not polled.',
+  UNUSABLE_CREDENTIALS:
+    'GREY: no request can be made with the stored credentials, and the plant is not polled.',
   DISABLED_BY_OPERATOR: 'GREY: an operator paused it.',
   PENDING_DOCS: 'GREY: its documents are not complete, and it is not polled.',
   WAITING_FOR_FIRST_READING: 'GREY: never seen yet, for less than 24 h since it became ACTIVE.',
@@ -169,9 +176,10 @@ export function explain(facts: WhyFacts): Why {
       incident === null
         ? null
         : {
+            id: incident.id,
             brand: incident.brand,
-            since: new Date(incident.sinceMs).toISOString(),
-            sentence: incidentSentence(incident.brand, incident.sinceMs, plant.timezone, atMs),
+            since: new Date(incident.failingSinceMs).toISOString(),
+            sentence: incidentSentence(incident, plant.timezone, atMs),
           },
     limits: limitsOf(facts, decided?.reason ?? null),
   };
@@ -180,6 +188,15 @@ export function explain(facts: WhyFacts): Why {
 function lowGeneration(facts: WhyFacts): Why['low_generation'] {
   const { plant, poll, atMs } = facts;
   const today = localDateAt(atMs, plant.timezone);
+  if (poll?.outcome === 'FAILED') {
+    const booked = facts.days.find(({ date }) => date === today);
+    const stays =
+      booked === undefined
+        ? ''
+        : ` The ${energyText(booked.todayEnergyKwh)} that were booked to today before stay.`;
+    const note = `The poll failed and measured nothing: no verdict.${stays}`;
+    return { verdict: null, note, days: medianDays(facts, today) };
+  }
   const measuredAtMs =
     poll?.source_time == null ? plant.lastSeenAtMs : Date.parse(poll.source_time);
   const { verdict, note } = decideRunningDay({
@@ -192,24 +209,27 @@ function lowGeneration(facts: WhyFacts): Why['low_generation'] {
     daysAtTime: facts.daysAtTime,
     place: plant,
   });
+  return { verdict, note, days: medianDays(facts, today) };
+}
+
+function medianDays(facts: WhyFacts, today: LocalDate): Why['low_generation']['days'] {
   const from = addDays(today, -7);
   const atTime = new Map(facts.daysAtTime.map((day) => [day.date, day.totalAtTimeKwh]));
-  const days = facts.days
+  return facts.days
     .filter((day) => day.complete && day.date >= from && day.date < today)
     .toSorted((a, b) => (a.date < b.date ? -1 : 1))
     .map(({ date, todayEnergyKwh }) => ({
       date,
-      today_energy_kwh: todayEnergyKwh,
-      total_at_time_kwh: atTime.get(date) ?? null,
+      today_energy_kwh: roundedKwh(todayEnergyKwh),
+      total_at_time_kwh: roundedKwh(atTime.get(date) ?? null),
     }));
-  return { verdict, note, days };
 }
 
 function limitsOf(facts: WhyFacts, byRules: StatusReason | null): string[] {
   const { isNow, plant, changedLater, decidedLater } = facts;
   const limits: string[] = [];
   if (isNow) {
-    if (byRules !== null && byRules !== plant.statusReason)
+    if (byRules !== null && byRules !== storedReason(plant.statusReason))
       limits.push(
         `The status is as of the last evaluation; by the clock it is ${byRules}, and the next poll says so.`,
       );
@@ -230,6 +250,13 @@ function limitsOf(facts: WhyFacts, byRules: StatusReason | null): string[] {
       `Totals of ${changedLater.join(', ')} were corrected since; shown are those of then, their curves are those of now.`,
     );
   return limits;
+}
+
+/** The reason without what readers know of the credentials. */
+function storedReason(reason: StatusReason): StatusReason {
+  return reason === 'NO_CREDENTIALS' || reason === 'UNUSABLE_CREDENTIALS'
+    ? 'PAUSED_AUTH_ERROR'
+    : reason;
 }
 
 const textOf = (atMs: number | null): string | null =>

@@ -10,6 +10,7 @@ import {
   addPlants,
 } from '../../db/plants/add-plants.ts';
 import { ackAlert, type AckResult, silencePlants } from '../../db/plants/alerts-in-hand.ts';
+import { findCredentialPauses } from '../../db/plants/credentials.ts';
 import { decide, type DecidedPlant } from '../../db/plants/decisions.ts';
 import {
   activatePlants,
@@ -24,6 +25,7 @@ import {
 import type { PlantScope } from '../../db/scope.ts';
 import type { Database } from '../../db/tables.ts';
 import { zoneProblem } from '../../db/zones.ts';
+import type { CredentialsFault } from '../../domain/plants/reading.ts';
 import type { IntegrationStatus } from '../../domain/plants/plant.ts';
 import { type PlantDraft, profileProblem } from '../../domain/plants/plant-draft.ts';
 import { isPossible, type PlantWish } from '../../domain/plants/wishes.ts';
@@ -51,15 +53,25 @@ export type Refusal =
   | { refusal: 'UNKNOWN_ALERT'; alertId: number }
   /** The plant's integration status does not allow it. */
   | { refusal: 'NOT_NOW'; wish: PlantWish; plantId: string; status: IntegrationStatus }
+  /** The plant would be paused again at once: its account has no credentials, or some that we cannot use. */
+  | { refusal: 'NO_USE'; plantId: string; accountId: string; fault: CredentialsFault }
   | { refusal: 'ALERT_RESOLVED'; alertId: number; plantId: string; resolvedAt: Date | null }
   /** `problem` continues the field's name: "is DAYLIGHT, which needs …". */
   | {
       refusal: 'WRONG_VALUE';
-      field: 'timezone' | 'status_profile';
+      field: 'timezone' | 'status_profile' | 'account';
       /** null: the value is wrong for every plant. */
       plantId: string | null;
       problem: string;
     }
+  /** Another plant has the value. `problem` is a sentence without its full stop. */
+  | { refusal: 'TAKEN'; field: 'vendor_plant_id'; plantId: string; problem: string }
+  /** The plant has days and a ledger of its vendor's plant. */
+  | { refusal: 'HAS_ANSWERED'; plantId: string; vendorPlantId: string }
+  | { refusal: 'REMOVED'; plantId: string; removedAt: Date }
+  | { refusal: 'NOT_REMOVED'; plantId: string }
+  /** What is known of the removed plant is kept until then. */
+  | { refusal: 'STILL_KEPT'; plantId: string; until: Date }
   /** Another person changed the plant after this person read it. */
   | { refusal: 'CHANGED_MEANWHILE'; revision: number }
   | { refusal: 'NOT_ADDED'; problems: AddProblem[] }
@@ -73,6 +85,8 @@ export interface Decided {
   plantIds: string[];
   /** What was not done, and why; at most one refusal for each plant. */
   refused: Refusal[];
+  /** Of a resume: those of `plantIds` that ask the vendor again with the credentials that it refused; absent: none. */
+  askedAgain?: string[];
 }
 
 /** Pauses plants. `until` null: until a person resumes them. */
@@ -87,11 +101,29 @@ export async function pause(
   });
 }
 
-/** Lifts the pause of an operator, or one for refused credentials. The result's `plantIds` are the plants that became ACTIVE. */
+/**
+ * Lifts the pause of an operator, or one for refused credentials. The result's `plantIds` are the plants that became ACTIVE;
+ * plants whose account has no credentials that could be shown to the vendor stay paused.
+ */
 export async function resume(act: Act, plantIds: readonly string[]): Promise<Decided> {
   return decide(act, 'plant.resume', plantIds, async (trx, plants) => {
     const { possible, refused } = sort(act, plantIds, plants, 'RESUME');
-    return { plantIds: await resumePlants(trx, possible, act.at), refused };
+    const pauses = new Map(
+      (await findCredentialPauses(trx, possible)).map((one) => [one.plant_id, one]),
+    );
+    const useless = [...pauses.values()].flatMap(({ plant_id, account_id, refusal }): Refusal[] =>
+      refusal === 'REFUSED'
+        ? []
+        : [{ refusal: 'NO_USE', plantId: plant_id, accountId: account_id, fault: refusal }],
+    );
+    const useful = possible.filter((id) => (pauses.get(id)?.refusal ?? 'REFUSED') === 'REFUSED');
+    const resumed = await resumePlants(trx, useful, act.at);
+    const askedAgain = resumed.filter((id) => pauses.has(id));
+    return {
+      plantIds: resumed,
+      refused: [...refused, ...useless],
+      ...(askedAgain.length === 0 ? {} : { askedAgain }),
+    };
   });
 }
 
@@ -101,7 +133,7 @@ export async function silence(
   plantIds: readonly string[],
   how: { until: Date | null; reason: string | null },
 ): Promise<Decided> {
-  const plants = await listPlants(act.db, { ids: plantIds }, act.scope);
+  const plants = await listPlants(act.db, { ids: plantIds, removed: 'TOO' }, act.scope);
   const { possible, refused } = sort(act, plantIds, plants, null);
   return { plantIds: await silencePlants(act.db, possible, how, act), refused };
 }
@@ -149,7 +181,7 @@ function refuseProfile(plants: readonly DecidedPlant[], settings: PlantSettings)
   return null;
 }
 
-function refuseRevision(
+export function refuseRevision(
   plants: readonly DecidedPlant[],
   ifRevision: number | undefined,
 ): Refusal | null {
@@ -223,11 +255,11 @@ export async function pollPlant(
   return pollNow(client, plantId, timeoutMs, act.by.requestId ?? undefined);
 }
 
-/** Separates the plants that allow the wish from the others. @param wish null: every plant allows it. */
-function sort(
+/** Separates the plants that allow the wish from the others. @param wish null: every plant allows it that is not removed. */
+export function sort(
   { scope }: Act,
   plantIds: readonly string[],
-  plants: readonly Pick<PlantRow, 'id' | 'customer_id' | 'integration_status'>[],
+  plants: readonly Pick<PlantRow, 'id' | 'customer_id' | 'integration_status' | 'removed_at'>[],
   wish: PlantWish | null,
 ): { possible: string[]; refused: Refusal[] } {
   const known = new Map(plants.map((plant) => [plant.id, plant]));
@@ -237,6 +269,8 @@ function sort(
     const plant = known.get(plantId);
     const isForeign = scope.customerId !== null && plant?.customer_id !== scope.customerId;
     if (plant === undefined || isForeign) refused.push({ refusal: 'UNKNOWN_PLANT', plantId });
+    else if (plant.removed_at !== null)
+      refused.push({ refusal: 'REMOVED', plantId, removedAt: plant.removed_at });
     else if (wish === null || isPossible(wish, plant.integration_status)) possible.push(plantId);
     else refused.push({ refusal: 'NOT_NOW', wish, plantId, status: plant.integration_status });
   }

@@ -135,6 +135,31 @@ describe('a clean record', () => {
     });
   });
 
+  test.each([
+    ['whose loop runs until it has seen the removal', 'revision - 1', [ridge.id], true],
+    ['whose loop has not started since', 'revision - 1', [], false],
+    ['whose loop has ended', 'revision', [], false],
+  ])('is quiet about a removed plant %s', async (_, seen, running, isRunning) => {
+    await execute(`
+      update plants set removed_at = now() where id = 'ridge';
+      update plants set seen_revision = ${seen} where id = 'ridge'`);
+    const loops = {
+      listRunning: async () => new Set([meadow.id, ...running].map(pollWorkflowId)),
+      isRunning: async () => isRunning,
+    };
+    const report = await runAudit({ loops });
+    expect(report).toMatchObject({ violations: [], counts: { plants: 1 } });
+  });
+
+  test('tells of the loop of a removed plant that goes on', async () => {
+    await execute(`
+      update plants set removed_at = now() where id = 'ridge';
+      update plants set seen_revision = revision where id = 'ridge'`);
+    expect(kindsOf(await runAudit({ loops: { isRunning: async () => true } }))).toEqual([
+      'LOOP_UNKNOWN',
+    ]);
+  });
+
   test('says nothing of an empty one', async () => {
     await execute('delete from plants; delete from poll_logs');
     const report = await runAudit({ loops: { listRunning: async () => new Set() } });

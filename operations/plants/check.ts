@@ -310,7 +310,7 @@ function alertSentence({ alertId, flaw, state, severity, event, before }: Flawed
   }
 }
 
-/** Every plant has one running loop, and every loop has its plant. */
+/** Every plant has one running loop, and every loop has its plant. The loop of a removed plant may run, until it ends. */
 async function checkLoops(db: Kysely<Database>, loops: AuditedLoops) {
   const readPlants = () => listPlantsToWatch(db);
   const createdBeforeMs = Date.now() - reconciledWithinMs;
@@ -319,11 +319,14 @@ async function checkLoops(db: Kysely<Database>, loops: AuditedLoops) {
   // A plant may have been added while the loops were listed.
   const unknown = running.length === 0 ? [] : strangersTo(await readPlants(), running);
   return {
-    counts: { plants: plants.length, loops: plants.length - missing.length + unknown.length },
+    counts: {
+      plants: plants.filter(({ removed }) => !removed).length,
+      loops: plants.length - missing.length + unknown.length,
+    },
     truncated: false,
     violations: [
       ...missing
-        .filter((plant) => plant.createdAtMs < createdBeforeMs)
+        .filter((plant) => !plant.removed && plant.createdAtMs < createdBeforeMs)
         .map(({ id }) =>
           violation('LOOP_MISSING', { subjectId: id }, `No workflow ${pollWorkflowId(id)} runs.`),
         ),

@@ -6,7 +6,7 @@ import { createTestIo } from '../../test/support/command-line.ts';
 import { sampleNowMs, samplePlantView } from '../../test/support/fleet-row.ts';
 import type { PlantView } from '../../db/plants/plants.ts';
 import { listText } from '../../cli/commands/plants/plants-list.ts';
-import { plantJson, plantSentence, statusWords } from './plant-view.ts';
+import { plantJson, plantSentence, powerNow, statusWords } from './plant-view.ts';
 
 const nowMs = sampleNowMs;
 const plant = (changed: Partial<PlantView> = {}) =>
@@ -88,6 +88,10 @@ describe('a plant that is shown', () => {
 });
 
 describe('the list', () => {
+  const { io } = createTestIo();
+  const { last_poll: poll } = samplePlantView();
+  const silentSince = { sourceTimeMs: Date.parse('2026-06-10T10:00:00Z') };
+  const silent = poll?.booked && { ...poll, booked: { ...poll.booked, ...silentSince } };
   const plants = [
     plant({
       id: 'solis-silent',
@@ -96,8 +100,9 @@ describe('the list', () => {
       last_seen_at: new Date('2026-06-10T10:00:00Z'),
       open_alerts: 1,
       power_w: 0,
+      last_poll: silent ?? null,
     }),
-    plant(),
+    plant({ last_poll: poll }),
     plant({
       id: 'papers',
       status: 'GREY',
@@ -112,7 +117,7 @@ describe('the list', () => {
     expect(listText(plants, nowMs, createTestIo().io)).toBe(
       [
         'STATUS  PLANT         BRAND   POWER     TODAY  OPEN  WHY',
-        'RED     solis-silent  SOLIS     0 W  21.4 kWh     1  Last seen 26 h ago, at 2026-06-10 12:00 UTC+2.',
+        'RED     solis-silent  SOLIS       –  21.4 kWh     1  Last seen 26 h ago, at 2026-06-10 12:00 UTC+2.',
         'GREEN   canal         SOLIS  4.1 kW  21.4 kWh     0  Last seen 10 min ago, at 13:50 UTC+2.',
         'GREY    papers        SOLIS       –         –     0  Not polled yet: its documents are not complete.',
         '',
@@ -120,6 +125,23 @@ describe('the list', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  test('shows the power of now, as the page does: none of a plant that is stale or failed', () => {
+    const cases: Partial<PlantView>[] = [
+      { stale: true },
+      { last_poll: poll && { ...poll, outcome: 'FAILED', booked: null } },
+      { integration_status: 'DISABLED_BY_OPERATOR' },
+    ];
+    for (const changed of cases) {
+      const [, line] = listText([plant({ last_poll: poll, ...changed })], nowMs, io).split('\n');
+      expect(line).toMatch(/SOLIS +– +21\.4 kWh/);
+    }
+    expect(powerNow(plant({ last_poll: poll, stale: true }))).toEqual({
+      power_now_w: null,
+      power_note: 'not polled in time',
+    });
+    expect(powerNow(plant({ last_poll: poll }))).toEqual({ power_now_w: 4_112, power_note: null });
   });
 
   test('keeps within 100 columns where no plant is stale', () => {

@@ -1,9 +1,13 @@
 import type { PlantView } from '../../db/plants/plants.ts';
 import type { StoredDay } from '../../db/plants/snapshots.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
+import type { PlantDraft } from '../../domain/plants/plant-draft.ts';
+import { type PlantWarning, plantWarnings } from '../../domain/plants/plausible.ts';
+import { removedSentence } from '../../domain/plants/removal.ts';
 import { statusSentence } from '../../domain/plants/status.ts';
+import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import { sinceText } from '../../domain/wording.ts';
-import type { ReaderZone } from '../../domain/zone.ts';
+import { minuteMs, type ReaderZone } from '../../domain/zone.ts';
 
 /** Plants as people see them: the same in API, pages and commands. */
 
@@ -47,6 +51,8 @@ function quoted(reason: string | null): string {
 
 /** The reason of the plant's status in sentences, with the pause and the silence that people ordered. */
 export function plantSentence(plant: PlantView, nowMs: number, zone: ReaderZone = null): string {
+  if (plant.removed_at !== null)
+    return removedSentence(plant.removed_at.getTime(), zone ?? plant.timezone);
   const sentences = [
     incidentOf(plant, nowMs, zone),
     pauseSentence(plant, nowMs, zone) ?? reasonSentence(plant, nowMs, zone),
@@ -58,7 +64,13 @@ export function plantSentence(plant: PlantView, nowMs: number, zone: ReaderZone 
 function incidentOf(plant: PlantView, nowMs: number, zone: ReaderZone): string | null {
   const since = plant.incident_since?.getTime() ?? null;
   if (since === null) return null;
-  return incidentSentence(plant.incident_brand, since, zone ?? plant.timezone, nowMs);
+  const times = {
+    brand: plant.incident_brand,
+    failingSinceMs: since,
+    recoveringSinceMs: plant.incident_recovering_since?.getTime() ?? null,
+    closedAtMs: null,
+  };
+  return incidentSentence(times, zone ?? plant.timezone, nowMs);
 }
 
 function reasonSentence(plant: PlantView, nowMs: number, zone: ReaderZone): string {
@@ -72,7 +84,36 @@ function reasonSentence(plant: PlantView, nowMs: number, zone: ReaderZone): stri
     lastError: plant.last_poll?.error ?? null,
     redAlerts: plant.red_alerts,
     lowGenerationAlert: plant.low_generation_alert,
+    refusal: plant.account_refusal,
+    otherAlerts: plant.other_alerts,
   });
+}
+
+/** Power counts as current if it was measured at most this long, or two intervals, before its poll. */
+const powerAgeMsMin = 30 * minuteMs;
+
+/** The newest poll's power while that is fresh; else null, and the note says why. */
+export function powerNow(plant: PlantView): {
+  power_now_w: number | null;
+  power_note: string | null;
+} {
+  const note = powerNoteOf(plant);
+  return { power_now_w: note === null ? plant.power_w : null, power_note: note };
+}
+
+/** Why the newest power does not count as the current one; null if it does. */
+function powerNoteOf(plant: PlantView): string | null {
+  if (plant.integration_status !== 'ACTIVE') return 'not polled';
+  if (plant.stale) return 'not polled in time';
+  const poll = plant.last_poll;
+  if (poll === null) return 'not polled yet';
+  if (poll.booked === null) return 'the last poll failed';
+  if (plant.power_w === null) return 'the vendor gave no power';
+  const { sourceTimeMs } = poll.booked;
+  const ageMsMax = Math.max(powerAgeMsMin, 2 * plant.poll_interval_s * 1000);
+  return sourceTimeMs !== null && poll.startedAtMs - sourceTimeMs > ageMsMax
+    ? 'the newest measurement is old'
+    : null;
 }
 
 /** The time since which a stale plant was not polled; null: the plant is not stale. */
@@ -99,6 +140,36 @@ export function heldJson(held: Held) {
   };
 }
 
+/** What looks wrong in the settings of a plant; each may be true. */
+export function settingWarnings(
+  plant: Pick<
+    PlantView,
+    'brand' | 'timezone' | 'latitude' | 'longitude' | 'installed_capacity_kw' | 'poll_interval_s'
+  >,
+): PlantWarning[] {
+  const { brand, timezone, latitude, longitude } = plant;
+  return plantWarnings({
+    brand,
+    timezone,
+    latitude,
+    longitude,
+    capacityKw: plant.installed_capacity_kw,
+    intervalS: plant.poll_interval_s,
+  });
+}
+
+/** The same of new plants. @param intervalS of a draft that names none. */
+export function draftWarnings(
+  drafts: readonly PlantDraft[],
+  intervalS: number,
+): (PlantWarning & { index: number })[] {
+  return drafts.flatMap((draft, index) => {
+    const { capacity_kw: capacityKw, interval } = draft;
+    const warnings = plantWarnings({ ...draft, capacityKw, intervalS: interval ?? intervalS });
+    return warnings.map((warning) => ({ index, ...warning }));
+  });
+}
+
 /** A plant as JSON: snake_case, instants as ISO 8601. Only the fields named here are shown. */
 export function plantJson(plant: PlantView, nowMs: number) {
   return {
@@ -116,6 +187,7 @@ export function plantJson(plant: PlantView, nowMs: number) {
     status_profile: plant.status_profile,
     integration_status: plant.integration_status,
     ...heldJson(plant),
+    removed_at: plant.removed_at?.toISOString() ?? null,
     activated_at: plant.activated_at?.toISOString() ?? null,
     status: plant.status,
     status_reason: plant.status_reason,
@@ -126,6 +198,8 @@ export function plantJson(plant: PlantView, nowMs: number) {
     last_polled_at: plant.last_polled_at?.toISOString() ?? null,
     stale: plant.stale,
     is_night: plant.is_night,
+    failing_since: plant.failing_since?.toISOString() ?? null,
+    incident_id: plant.incident_id,
     incident_since: plant.incident_since?.toISOString() ?? null,
     incident_brand: plant.incident_brand,
     not_polled_since: notPolledSince(plant)?.toISOString() ?? null,
@@ -137,6 +211,7 @@ export function plantJson(plant: PlantView, nowMs: number) {
     at_risk_kwh: plant.at_risk_kwh,
     today_energy_kwh: plant.today_energy_kwh,
     power_w: plant.power_w,
+    ...powerNow(plant),
   };
 }
 
@@ -144,9 +219,9 @@ export function plantJson(plant: PlantView, nowMs: number) {
 export function dayJson(day: StoredDay) {
   return {
     date: day.date,
-    today_energy_kwh: day.todayEnergyKwh,
-    peak_power_w: day.peakPowerW,
-    lifetime_energy_kwh: day.lifetimeEnergyKwh,
+    today_energy_kwh: roundedKwh(day.todayEnergyKwh),
+    peak_power_w: roundedW(day.peakPowerW),
+    lifetime_energy_kwh: roundedKwh(day.lifetimeEnergyKwh),
     quality: day.quality,
     complete: day.complete,
     last_seen_at: day.lastSeenAtMs === null ? null : new Date(day.lastSeenAtMs).toISOString(),

@@ -152,7 +152,10 @@ describe('the page, the JSON and the command show the same of a plant', () => {
     const nextMs = Date.parse(shown.json.next_slot);
     expect(nextMs).toBeGreaterThan(Date.now());
     expect(shown.page).toContain(`next slot ${clockSeconds(nextMs, 'Europe/Amsterdam')}`);
-    expect(shown.text).toContain(`next at ${localTimeText(nextMs, 'Europe/Amsterdam')}:`);
+    // "2026-06-01 13:40:07 UTC+2": the text of the minute, with its seconds.
+    const clock = clockSeconds(nextMs, 'Europe/Amsterdam');
+    const minute = localTimeText(nextMs, 'Europe/Amsterdam');
+    expect(shown.text).toContain(`next at ${minute.replace(clock.slice(0, 5), clock)} (in`);
     expect(shown.json).toMatchObject({
       stale: false,
       open_alerts: 2,

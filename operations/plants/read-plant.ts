@@ -7,11 +7,14 @@ import { findPlantIn, listPlants, type PlantRow, type PlantView } from '../../db
 import { listPollLogs, type PollLogRow } from '../../db/plants/poll-logs.ts';
 import { findDays, type StoredDay } from '../../db/plants/snapshots.ts';
 import type { PlantScope } from '../../db/scope.ts';
+import type { PlantWarning } from '../../domain/plants/plausible.ts';
 import { nextClosing } from '../../domain/plants/closing.ts';
+import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import { nextSlotAfter } from '../../domain/slots.ts';
 import { addDays, localDateAt } from '../../domain/zone.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
 import { workflowLink } from '../links.ts';
+import { settingWarnings } from './plant-view.ts';
 
 /** Reads one plant for a person: its page, its JSON and `plants show` all show these values. */
 
@@ -34,6 +37,8 @@ export interface PlantDetail {
   polls: PollLogRow[];
   /** Today and earlier days, newest first; a day without a row is absent. */
   days: StoredDay[];
+  /** What looks wrong in its settings. */
+  warnings: PlantWarning[];
   workflowId: string;
   /** The page of its loop in the Temporal Web UI; null: no Web UI is known. */
   workflowUrl: string | null;
@@ -49,7 +54,7 @@ export interface PlantPast {
 
 const shortPast: PlantPast = { polls: 10, withClosings: false, days: 7 };
 
-/** @returns undefined for a plant that is unknown or outside of the scope. */
+/** @returns undefined for a plant that is unknown or outside of the scope; a removed one until it is purged. */
 export async function readPlant(
   db: Db,
   plantId: string,
@@ -62,7 +67,7 @@ export async function readPlant(
   },
 ): Promise<PlantDetail | undefined> {
   const { scope, nowMs, temporal, past = shortPast } = ask;
-  const [plant] = await listPlants(db, { ids: [plantId] }, scope);
+  const [plant] = await listPlants(db, { ids: [plantId], removed: 'TOO' }, scope);
   if (plant === undefined) return undefined;
   const today = localDateAt(nowMs, plant.timezone);
   const accountId = plant.vendor_account_id;
@@ -80,13 +85,18 @@ export async function readPlant(
   return {
     nowMs,
     plant,
-    devices: row?.devices ?? [],
+    devices: (row?.devices ?? []).map((device) => ({
+      ...device,
+      powerW: roundedW(device.powerW),
+      todayEnergyKwh: roundedKwh(device.todayEnergyKwh),
+    })),
     account: account ?? { id: accountId, name: accountId, has_credentials: false },
     nextSlotAt: isDue ? new Date(nextSlotAfter(period, Math.max(nowMs, period.fromMs - 1))) : null,
     nextClosingAt: isDue ? new Date(nextClosing(plantId, plant.timezone, nowMs).atMs) : null,
     alerts,
     polls,
     days: days.toReversed(),
+    warnings: settingWarnings(plant),
     workflowId,
     workflowUrl: workflowLink(temporal.webUiUrl, temporal.namespace, workflowId),
   };

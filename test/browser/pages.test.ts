@@ -54,6 +54,22 @@ async function openPlant(on: Page, name: string): Promise<void> {
 }
 
 describe('the pages in a real browser', () => {
+  test('the link to sign in is the last line that the start says, and is said again until it is used', async () => {
+    const linkOf = /Sign in once +(\S+)/g;
+    const links = () => [...product.said().matchAll(linkOf)].map(([, link]) => link ?? '');
+    await expect.poll(() => links().length, { timeout: 30_000 }).toBe(1);
+    const [, after] = product.said().split('Ctrl-C ends everything.\n');
+    expect(after?.trim()).toMatch(/^Sign in once/);
+    await expect.poll(() => links().length, { timeout: 30_000 }).toBe(2);
+    const [first, again] = links();
+    expect(again).toBe(first);
+    const visitor = await (await browser.newContext()).newPage();
+    await visitor.goto(first ?? '');
+    await visitor.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await visitor.locator('table.fleet').waitFor();
+    await visitor.context().close();
+  });
+
   test('a first sign-in asks for a new password at once, and lets nothing else through', async () => {
     await signIn(page, ana, 'wrong password');
     await page.getByText('The e-mail address or the password is wrong.').waitFor();
@@ -143,6 +159,103 @@ describe('the pages in a real browser', () => {
     await expect
       .poll(() => page.locator('.standing').innerText(), { timeout: 30_000 })
       .toMatch(/GREEN|YELLOW/);
+  });
+
+  test('by keyboard alone a plant is paused and resumed, and the focus stays with what follows', async () => {
+    await openPlant(page, 'Old Mill');
+    const focused = () =>
+      page.evaluate<string>(
+        `document.activeElement.closest('[id]').id + ' ' + document.activeElement.tagName`,
+      );
+    await page.locator('#pause > summary').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#pause-reason').focus();
+    await page.keyboard.type('works');
+    await page.keyboard.press('Enter');
+    await page.getByText('“works”').waitFor();
+    await expect.poll(focused).toBe('resume BUTTON');
+    await page.keyboard.press('Enter');
+    await page.locator('#pause > summary').waitFor();
+    await expect.poll(focused).toBe('pause SUMMARY');
+    await page.locator('#silence > summary').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#silence-for').selectOption({ index: 1 });
+    await page.locator('#silence-for').focus();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.locator('#unsilence').waitFor();
+    await expect.poll(focused).toBe('unsilence BUTTON');
+    await page.keyboard.press('Enter');
+    await expect.poll(focused).toBe('silence SUMMARY');
+  });
+
+  test('the reason behind a dash is reached by keyboard', async () => {
+    await page.goto(product.url);
+    const row = page.locator('tr', { has: page.locator('.tip') }).first();
+    await row.locator('.c-name a').focus();
+    await page.keyboard.press('Tab');
+    const shown = await page.evaluate<{ tip: string | undefined; content: string }>(`({
+      tip: document.activeElement.dataset.tip,
+      content: getComputedStyle(document.activeElement, '::after').content,
+    })`);
+    expect(shown.tip).toMatch(/\w/);
+    expect(shown.content).toBe(JSON.stringify(shown.tip));
+    for (const path of ['/', '/plants/huawei-olive']) {
+      await page.goto(product.url + path);
+      const unreached = await page.evaluate<string[]>(
+        `[...document.querySelectorAll('.tip')].filter((tip) => tip.tabIndex < 0).map((tip) => tip.outerHTML)`,
+      );
+      expect({ path, unreached }).toEqual({ path, unreached: [] });
+    }
+  });
+
+  test('on a phone a reason shows in full, and a plant with failed polls is no wider than the screen', async () => {
+    const message =
+      'PV ISO-PRO: the insulation of the second string is below its limit since the rain';
+    await product.db
+      .updateTable('alerts')
+      .set({ message })
+      .where('severity', '=', 'RED')
+      .where('state', '<>', 'RESOLVED')
+      .execute();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(product.url);
+    await page.locator('.c-why', { hasText: message }).first().waitFor();
+    const cut = await page.evaluate<string[]>(`
+      [...document.querySelectorAll('tr:not(.calm) .c-why .why')]
+        .filter((why) => why.scrollWidth > why.clientWidth || why.scrollHeight > why.clientHeight)
+        .map((why) => why.textContent)`);
+    expect(cut).toEqual([]);
+    const at = Date.now();
+    await product.db
+      .insertInto('poll_logs')
+      .values(
+        [1, 2, 3].map((minutes) => ({
+          plant_id: 'goodwe-half',
+          job_type: 'POLL' as const,
+          scheduled_for: new Date(at - minutes * 1_000),
+          trigger: 'CATCH_UP' as const,
+          status: 'ERROR' as const,
+          outcome: 'FAILED' as const,
+          started_at: new Date(at),
+          duration_ms: 61_234,
+          late_ms: 3_600_000,
+          attempts: 2,
+          adapter_error_type: 'VENDOR_ERROR' as const,
+          error:
+            'GetMonitorDetailByPowerstationId answered with innerexception:System.NullReferenceException_at_SEMS.Portal.PowerStation',
+          workflow_id: 'w',
+          run_id: 'r',
+        })),
+      )
+      .execute();
+    await page.goto(`${product.url}/plants/goodwe-half`);
+    await page.getByText('NullReferenceException').first().waitFor();
+    const overflow = await page.evaluate<number>(
+      'document.documentElement.scrollWidth - window.innerWidth',
+    );
+    expect(overflow).toBeLessThanOrEqual(0);
+    await page.setViewportSize({ width: 1600, height: 1000 });
   });
 
   test('renewing itself, the page keeps focus, scroll, what is being typed and what is open', async () => {

@@ -18,6 +18,8 @@ export interface RunningProduct {
   /** Process ids of the worker and of the API. */
   workerPid: number;
   apiPid: number;
+  /** What `start` has said until now. */
+  said(): string;
   user(email: string, role: Role, options?: { customerId?: string; lent?: boolean }): Promise<void>;
   stop(): Promise<void>;
 }
@@ -49,6 +51,7 @@ export async function startProduct(): Promise<RunningProduct> {
       db,
       workerPid: pidOf(child, 'worker'),
       apiPid: pidOf(child, 'api'),
+      said: () => output.join(''),
       async user(email, role, options = {}) {
         const passwordHash = await hashPassword(passwordOf(email));
         const customerId = options.customerId ?? null;

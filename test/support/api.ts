@@ -67,6 +67,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
   const clock = { nowMs: Date.now() };
   const deps: ApiDeps = {
     db,
+    readDb: db,
     temporal: openTemporal({
       TEMPORAL_ADDRESS: '127.0.0.1:9',
       TEMPORAL_NAMESPACE: 'default',
@@ -81,6 +82,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
       sealed: randomBytes(64),
     }),
     credentialForms: testCredentialForms,
+    credentialProblem: () => null,
     testConnection: async () => ({ ok: true, errorType: null, message: 'signed in' }),
     isServiceError,
     clock: () => clock.nowMs,

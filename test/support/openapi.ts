@@ -63,7 +63,7 @@ export const canary = 'canary-c0ffee-c0ffee';
 export type KnownIds = Record<string, readonly string[]>;
 
 /** Texts that have broken programs before. */
-const nastyTexts = fc.oneof(
+export const nastyTexts = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 30 }),
   fc.constantFrom(
     '',

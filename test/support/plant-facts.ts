@@ -115,6 +115,7 @@ export function sampleBefore(different: Partial<PollBefore> = {}): PollBefore {
     daysAtTime: [],
     active: [],
     incident: null,
+    hasCredentials: true,
     ended: [],
     ...different,
   };

@@ -1,11 +1,15 @@
 import { describe, expect } from 'vitest';
 
+import { allPlants } from '../../db/scope.ts';
+import { audit } from '../../operations/plants/check.ts';
+import { removePlants } from '../../operations/plants/correct.ts';
+import { tellLoops } from '../../operations/plants/tell-loops.ts';
 import { startLoop } from '../../operations/plants/loops.ts';
 import { triggerReconciliation } from '../../operations/fleet-schedule.ts';
 import { phaseMs } from '../../domain/slots.ts';
 import { plantChangedSignal } from '../../workflows/plants/messages.ts';
 import { addPlant, eventually, ordinarySolis } from '../support/fleet.ts';
-import { overlaps } from '../support/loops.ts';
+import { ledgerFlaws, overlaps } from '../support/loops.ts';
 import { fleet, loops, test } from '../support/test-loops.ts';
 
 /** The reconciliation comes every 30 s: what was changed by SQL alone is right within a minute. */
@@ -132,6 +136,34 @@ describe('the fleet', () => {
     ]);
     expect(overlaps(rows)).toEqual([]);
     await loops.remove(plantId);
+  });
+
+  test('a plant that is removed while its loop polls ends it in order, and nothing starts it again', async () => {
+    const plantId = await loops.add({ vendorPlantId: ordinarySolis(8), intervalS: 1 });
+    await loops.untilPolled(plantId, 3);
+    const by = { actor: 'ana', requestId: null };
+    const at = new Date();
+    await removePlants({ db: fleet.db, by, at, scope: allPlants }, [plantId]);
+    await tellLoops(fleet.client, [plantId]);
+    await loops.handle(plantId).result();
+    const rows = await loops.polls(plantId);
+    expect(ledgerFlaws(rows, plantId, 1_000)).toEqual([]);
+    const [active, ended] = await periods(plantId);
+    expect(active).toMatchObject({ reason: 'ACTIVE', to: ended?.from });
+    expect(ended).toMatchObject({ reason: 'DISABLED_BY_OPERATOR', to: null });
+    await triggerReconciliation(fleet.client);
+    const reconciled = () =>
+      fleet.db
+        .selectFrom('plants')
+        .select('id')
+        .whereRef('seen_revision', '<>', 'revision')
+        .execute();
+    await eventually('the reconciliation', async () => (await reconciled()).length === 0, minuteMs);
+    expect(await isRunning(plantId)).toBe(false);
+    expect(await loops.polls(plantId)).toHaveLength(rows.length);
+    const locks = { list: async () => [] };
+    const report = await audit({ db: fleet.db, client: fleet.client, locks });
+    expect(report.violations.filter((violation) => violation.plant_id === plantId)).toEqual([]);
   });
 
   test('a plant that is taken away while its loop runs ends it in order', async () => {

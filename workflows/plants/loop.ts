@@ -74,7 +74,7 @@ export type Turn =
   | { kind: 'WAIT'; untilMs: number | null; dueKind: Due['kind'] }
   /** The run is full. */
   | { kind: 'NEW_RUN'; input: MonitorInput }
-  /** The plant was deleted. */
+  /** The plant was removed or deleted. */
   | { kind: 'GONE' };
 
 const done: Turn = { kind: 'DONE' };

@@ -237,6 +237,7 @@ async function book(
         ? { kind: 'READING', reading: result.reading }
         : { kind: 'FAILURE', failure: result.failure },
     credentialsVersion,
+    ...('accountId' in result ? { accountId: result.accountId } : {}),
     booked: fetched.booked,
   });
   return { poll, standing };

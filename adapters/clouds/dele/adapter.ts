@@ -19,7 +19,7 @@ import type {
 import { testedConnection } from '../connection-test.ts';
 import { mergeAlarms, requireEnergyKwh, seriesOf, toNumber } from '../fields.ts';
 import { type Part, partOf, refusedPart } from '../parts.ts';
-import { DeyeClient } from './client.ts';
+import { apiHostOf, DeyeClient } from './client.ts';
 import {
   dayEnergyOf,
   inverterSerials,
@@ -384,5 +384,6 @@ function dateOf(lastSeenAt: string | null, today: LocalDate, timezone: string): 
 export const dele: AdapterDefinition = {
   brand: 'DELE',
   credentialFields: ['appId', 'appSecret', 'email', 'password', 'companyId', 'host'],
+  checkCredentials: ({ host = '' }) => void apiHostOf(host),
   create: (deps) => new DeleAdapter(deps),
 };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type * as z from 'zod';
 import type { AdapterDeps } from '../contract.ts';
-import { AdapterError, invalidFormat } from '../adapter-error.ts';
+import { UnusableCredentials, invalidFormat } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import { retryAfterMs } from '../retry-after.ts';
 import { AccountSession, type Denial, requireCredential, type Session } from '../session.ts';
@@ -154,15 +154,11 @@ function saysItFailed(envelope: z.infer<typeof envelopeSchema>): boolean {
  *
  * @param host The region ("eu1") or the full host name; anything else is refused, so that only Deye gets the credentials.
  */
-function apiHostOf(host: string): string {
+export function apiHostOf(host: string): string {
   const name = host.trim().toLowerCase();
   const region = regions.find((one) => name === one || name === `${one}-${cloudDomain}`);
   if (region === undefined) {
-    throw new AdapterError(
-      'AUTH_FAILED',
-      'ACCOUNT',
-      `the account's host is none of ${regions.join(', ')}`,
-    );
+    throw new UnusableCredentials(`the account's host is none of ${regions.join(', ')}`);
   }
   return `https://${region}-${cloudDomain}`;
 }

@@ -15,7 +15,7 @@ import { testedConnection } from '../connection-test.ts';
 import { higherOf, mergeAlarms, seriesOf } from '../fields.ts';
 import { partOf, refusedPart } from '../parts.ts';
 import type { SessionStore } from '../session.ts';
-import { HuaweiClient } from './client.ts';
+import { apiHostOf, HuaweiClient } from './client.ts';
 import type { Inverter } from './normalise.ts';
 import {
   alarmOf,
@@ -242,5 +242,6 @@ class HuaweiAdapter implements VendorAdapter {
 export const huawei: AdapterDefinition = {
   brand: 'HUAWEI',
   credentialFields: ['userName', 'systemCode', 'host'],
+  checkCredentials: ({ host = '' }) => void apiHostOf(host),
   create: (deps) => new HuaweiAdapter(deps),
 };

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { AdapterDeps } from '../contract.ts';
-import { AdapterError, invalidFormat } from '../adapter-error.ts';
+import { AdapterError, invalidFormat, UnusableCredentials } from '../adapter-error.ts';
 import { check, parseJson } from '../json.ts';
 import { AccountSession, requireCredential, type Session } from '../session.ts';
 import { postJson, type TransportResponse } from '../transport.ts';
@@ -142,17 +142,13 @@ function tokenOf(response: TransportResponse): string | null {
  *
  * @param host The sub-domain ("eu5") or the full host name; anything else is refused, so that only Huawei gets the credentials.
  */
-function apiHostOf(host: string): string {
+export function apiHostOf(host: string): string {
   const name = host.trim().toLowerCase();
   const subDomain = name.endsWith(`.${cloudDomain}`)
     ? name.slice(0, -cloudDomain.length - 1)
     : name;
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(subDomain)) {
-    throw new AdapterError(
-      'AUTH_FAILED',
-      'ACCOUNT',
-      `the account's host is no sub-domain of ${cloudDomain}`,
-    );
+    throw new UnusableCredentials(`the account's host is no sub-domain of ${cloudDomain}`);
   }
   return `https://${subDomain}.${cloudDomain}`;
 }

@@ -23,23 +23,26 @@ type Fields = Record<string, unknown>;
 
 export function actionRoutes(deps: ApiDeps, actions: Actions, assets: AssetUrls): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
-  /** A form of the staff. `act` does what it asks for and gives the path of the page that follows. */
+  /** A form of the staff, or of administrators alone. `act` does what it asks for and gives the path of the page that follows. */
   const form = (
     path: string,
     act: (acting: Acting, id: string, fields: Fields) => Promise<string>,
+    { isForAdmins = false } = {},
   ) =>
     routes.post(path, async (c) => {
-      const acting = actingOf(c, await staffOf(c));
+      const person = await staffOf(c);
+      if (isForAdmins && person.role !== 'ADMIN')
+        throw new Problem('role-not-sufficient', 'Only administrators may do this.');
+      const acting = actingOf(c, person);
       const next = await act(acting, c.req.param('id') ?? '', await c.req.parseBody());
       return c.redirect(next, 303);
     });
   const untilOf = (fields: Fields): Date | null => untilField(fields['for'], deps.clock());
 
   form('/alerts/:id/ack', async (acting, id, fields) => {
-    const alertId = Number(id);
-    if (!Number.isSafeInteger(alertId)) throw new Problem('not-found', 'There is no such alert.');
+    if (!/^\d{1,15}$/.test(id)) throw new Problem('not-found', 'There is no such alert.');
     const comment = textField(fields['comment'], 'The comment', commentLengthMax);
-    await actions.ack(acting, alertId, { comment, until: untilOf(fields) });
+    await actions.ack(acting, Number(id), { comment, until: untilOf(fields) });
     return ownPath(fields['back'], '/alerts');
   });
 
@@ -53,6 +56,12 @@ export function actionRoutes(deps: ApiDeps, actions: Actions, assets: AssetUrls)
     await actions.resume(acting, id);
     return plantPath(id);
   });
+
+  const remove = async (acting: Acting, id: string) => {
+    await actions.remove(acting, id);
+    return plantPath(id);
+  };
+  form('/plants/:id/remove', remove, { isForAdmins: true });
 
   form('/plants/:id/silence', async (acting, id, fields) => {
     const ends = fields['for'] === '0';

@@ -75,15 +75,30 @@ export function spanField(id: string, label: string, endless: string): Html {
   >`;
 }
 
-/** The attributes of a form: with a script it is sent in place; without one it still works. */
-export function sentInPlace(action: string): Html {
+/**
+ * The attributes of a form: with a script it is sent in place; without one it still works.
+ *
+ * @param focusNext selects what gets the keyboard's focus afterwards, where the form is gone; absent: the page's content.
+ */
+export function sentInPlace(action: string, focusNext?: string): Html {
   return html`method="post" action="${action}" hx-post="${action}" hx-target="#live"
-  hx-select="#live" hx-swap="outerMorph" hx-sync="#live:replace" hx-disable="find button"`;
+  hx-select="#live" hx-swap="outerMorph" hx-sync="#live:replace" hx-disable="find button"
+  ${focusNext === undefined ? '' : html`data-focus-next="${focusNext}"`}`;
 }
 
-/** The form of a menu, which unfolds in place: its fields, the place of an error, and a button. */
-export function sheetForm(action: string, fields: Html, button: Html | string): Html {
-  return html`<form class="sheet" ${sentInPlace(action)}>
+/** A form that unfolds in place. */
+interface Sheet {
+  action: string;
+  fields: Html;
+  /** The text of its button. */
+  button: Html | string;
+  /** As of `sentInPlace`. */
+  focusNext?: string;
+}
+
+/** The form of a menu: its fields, the place of an error, and a button. */
+export function sheetForm({ action, fields, button, focusNext }: Sheet): Html {
+  return html`<form class="sheet" ${sentInPlace(action, focusNext)}>
     ${fields}
     <p class="form-error" role="alert"></p>
     <button class="main" type="submit">${button}</button>
@@ -111,6 +126,11 @@ ${alert.ack_comment ?? ''}</textarea>
         alert of ${alert.plant_name}: ${alert.message}</span
       >
     </summary>
-    ${sheetForm(`/alerts/${alert.id}/ack`, fields, busyText('Acknowledge', 'acknowledging…'))}
+    ${sheetForm({
+      action: `/alerts/${alert.id}/ack`,
+      fields,
+      button: busyText('Acknowledge', 'acknowledging…'),
+      focusNext: `#${id} > summary`,
+    })}
   </details>`;
 }

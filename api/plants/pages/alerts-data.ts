@@ -1,45 +1,63 @@
-import { sharedZone } from '../../../domain/zone.ts';
-import type { AlertView } from '../../../db/plants/alerts.ts';
-import type { AlertType } from '../../../domain/plants/facts.ts';
-import { incidentSentence } from '../../../domain/plants/incidents.ts';
-import type { Brand } from '../../../domain/plants/plant.ts';
-import type { FleetRow } from '../fleet-row.ts';
+import { readPage } from '../../../db/page.ts';
+import { listAlerts } from '../../../db/plants/alerts.ts';
+import { listIncidents } from '../../../db/plants/incidents.ts';
+import { incidentAlertWords, incidentWords } from '../../../operations/plants/incidents.ts';
+import type { ApiDeps } from '../../deps.ts';
+import { type Person, plantScope } from '../../env.ts';
+import { viewerMay } from '../../pages/layout.ts';
 import type { Reader } from './alert-parts.ts';
-import type { IncidentLine } from './alerts.ts';
+import { type AlertsPage, type AlertTab, type IncidentLine, statesOfTab } from './alerts.ts';
 
-/** The types of alerts that a brand's incident explains. It never explains a vendor's own alarm. */
-const explained: ReadonlySet<AlertType> = new Set(['OFFLINE', 'API_ERROR', 'LOW_GENERATION']);
+/** Reads what the alerts page shows: the incidents with the alerts that they explain, and the other alerts. */
 
-/** Groups the alerts that a brand's incident explains under that incident. */
-export function groupByIncident(
-  alerts: readonly AlertView[],
-  rows: readonly FleetRow[],
+const alertsPageSize = 200;
+/** Alerts of an incident that unfold; REST and the command list the others. */
+const incidentAlertsMax = 200;
+
+/** @param page.offset number of alerts on the pages before. */
+export async function readAlertsPage(
+  { db }: Pick<ApiDeps, 'db'>,
+  person: Person,
   reader: Reader,
-): { alerts: AlertView[]; incidents: IncidentLine[] } {
-  const affected = rows.filter((row) => row.incident_since !== null);
-  const byBrand = Map.groupBy(affected, (row) => row.incident_brand);
-  const incidents = [...byBrand].map(([brand, plants]): IncidentLine => {
-    const ids = new Set(plants.map((plant) => plant.id));
-    const ofBrand = rows.filter(
-      (row) => row.integration_status === 'ACTIVE' && (brand === null || row.brand === brand),
-    );
-    return {
-      brand,
-      sentence: `${sinceSentence(brand, plants, reader)} ${plants.length} of ${ofBrand.length} plants`,
-      alerts: alerts.filter((alert) => ids.has(alert.plant_id) && explained.has(alert.type)),
-    };
-  });
-  const grouped = new Set(incidents.flatMap((incident) => incident.alerts));
-  return { alerts: alerts.filter((alert) => !grouped.has(alert)), incidents };
-}
-
-/** The sentence of an incident, in the reader's zone, else in the one that all its plants share, else in UTC. */
-function sinceSentence(
-  brand: Brand | null,
-  plants: readonly FleetRow[],
-  { nowMs, zone }: Reader,
-): string {
-  const timezone = zone ?? sharedZone(plants);
-  const sinceMs = Math.min(...plants.map((plant) => plant.incident_since?.getTime() ?? nowMs));
-  return incidentSentence(brand, sinceMs, timezone, nowMs);
+  page: { tab: AlertTab; offset: number; href: string },
+): Promise<AlertsPage> {
+  const { tab, offset, href } = page;
+  const scope = plantScope(person);
+  const states = statesOfTab[tab];
+  const state = tab === 'resolved' ? 'closed' : 'open';
+  const incidents = await listIncidents(db, { state }, scope);
+  const { customerId } = scope;
+  const [found, lines] = await Promise.all([
+    readPage(alertsPageSize, (limit) =>
+      listAlerts(db, {
+        states,
+        customerId,
+        limit,
+        offset,
+        withoutIncidents: incidents.map(({ id }) => id),
+      }),
+    ),
+    Promise.all(
+      // Each line is on the first page.
+      (offset === 0 ? incidents : []).map(async (incident): Promise<IncidentLine> => {
+        const of = { states, customerId, incidentId: incident.id, limit: incidentAlertsMax };
+        return {
+          id: incident.id,
+          sentence: incidentWords(incident, reader.nowMs, reader.zone),
+          note: incidentAlertWords(incident),
+          alerts: await listAlerts(db, of),
+        };
+      }),
+    ),
+  ]);
+  const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;
+  return {
+    tab,
+    alerts: found.rows,
+    incidents: lines,
+    mayAct: viewerMay(person).act,
+    href,
+    nextHref: found.nextAfter === null ? null : older,
+    ...reader,
+  };
 }

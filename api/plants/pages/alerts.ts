@@ -3,7 +3,7 @@ import { html } from 'hono/html';
 
 import type { AlertView } from '../../../db/plants/alerts.ts';
 import type { AlertState } from '../../../domain/plants/facts.ts';
-import type { Brand } from '../../../domain/plants/plant.ts';
+import { brandName } from '../../../domain/plants/plant.ts';
 import { durationText } from '../../../domain/wording.ts';
 import {
   ackMenu,
@@ -28,10 +28,11 @@ export const statesOfTab: Readonly<Record<AlertTab, readonly AlertState[]>> = {
 };
 
 export interface IncidentLine {
-  /** null: no vendor answers, so the fault is on our side. */
-  brand: Brand | null;
-  /** "HUAWEI not answering since 10:00 UTC. 12 of 14 plants". */
+  id: number;
+  /** "HUAWEI not answering since 10:00 UTC. 12 of 14 plants fail." */
   sentence: string;
+  /** "12 alerts kept, none announced". */
+  note: string;
   alerts: readonly AlertView[];
 }
 
@@ -47,7 +48,7 @@ export interface AlertsPage extends Reader {
 }
 
 export function alertsContent(view: AlertsPage): Html {
-  const count = view.incidents.reduce((sum, { alerts }) => sum + alerts.length, view.alerts.length);
+  const isEmpty = view.incidents.length + view.alerts.length === 0;
   return html`<h1 class="sr">Alerts</h1>
     <nav class="tabs" aria-label="Alerts by state">
       ${alertTabs.map(
@@ -61,7 +62,7 @@ export function alertsContent(view: AlertsPage): Html {
       )}
     </nav>
     ${view.incidents.map((incident) => incidentDetails(incident, view))}
-    ${count === 0 ? html`<p class="empty">${emptyWords[view.tab]}</p>` : ''}
+    ${isEmpty ? html`<p class="empty">${emptyWords[view.tab]}</p>` : ''}
     ${view.alerts.length === 0 ? '' : alertTable(view.alerts, view)}
     ${view.nextHref === null ? '' : html`<p class="more"><a class="button" href="${view.nextHref}">Older</a></p>`}`;
 }
@@ -72,15 +73,14 @@ const emptyWords: Readonly<Record<AlertTab, string>> = {
   resolved: 'No alert has been resolved yet.',
 };
 
-function incidentDetails({ brand, sentence, alerts }: IncidentLine, view: AlertsPage): Html {
-  const word = alerts.length === 1 ? 'alert' : 'alerts';
-  return html`<details class="incident" id="incident-${brand ?? 'ALL'}">
+function incidentDetails({ id, sentence, note, alerts }: IncidentLine, view: AlertsPage): Html {
+  return html`<details class="incident" id="incident-${id}">
     <summary>
       <strong>${sentence}</strong>
-      <span class="muted">${alerts.length} ${word} kept, none announced</span>
+      <span class="muted">${note}</span>
     </summary>
     <div>
-      ${alerts.length === 0 ? html`<p class="muted">None of its plants has an alert yet.</p>` : alertTable(alerts, view)}
+      ${alerts.length === 0 ? html`<p class="muted">None of its plants has such an alert.</p>` : alertTable(alerts, view)}
     </div>
   </details>`;
 }
@@ -97,7 +97,7 @@ function alertTable(alerts: readonly AlertView[], view: AlertsPage): Html {
       'c-name',
       (alert) =>
         html`<a href="${plantPath(alert.plant_id)}">${alert.plant_name}</a>
-          <small class="muted">${alert.brand}</small>`,
+          <small class="muted">${brandName(alert.brand)}</small>`,
     ),
     column(
       'alert',

@@ -3,7 +3,9 @@ import type { FleetView } from '../fleet-view.ts';
 import { scopedRows } from '../fleet-view.ts';
 import { filterFleet, fleetPage, fleetTotals, orderOf } from '../fleet-query.ts';
 import type { FleetRow } from '../fleet-row.ts';
+import { listIncidents } from '../../../db/plants/incidents.ts';
 import { readStrips } from '../../../db/plants/strips.ts';
+import { incidentWords } from '../../../operations/plants/incidents.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { type Person, plantScope } from '../../env.ts';
 import { viewerMay } from '../../pages/layout.ts';
@@ -19,11 +21,16 @@ export async function readFleetPage(
 ): Promise<FleetPage> {
   const nowMs = clock();
   const scope = plantScope(person);
-  const rows = scopedRows(await view.read(), scope);
-  const { status, brand, customer, q } = query;
+  const [fleet, incidents] = await Promise.all([
+    view.read(),
+    listIncidents(db, { state: 'open' }, scope),
+  ]);
+  const rows = scopedRows(fleet, scope);
+  const { status, brand, customer, incident, q } = query;
   const ofAnyStatus = filterFleet(rows, {
     ...(brand === null ? {} : { brand }),
     ...(customer === null ? {} : { customer }),
+    ...(incident === null ? {} : { incident }),
     q,
   });
   const found = filterFleet(
@@ -51,6 +58,7 @@ export async function readFleetPage(
       shown.rows.map((row) => row.id),
       nowMs,
     ),
+    incidents: incidents.map((one) => ({ id: one.id, sentence: incidentWords(one, nowMs, zone) })),
     customers: scope.customerId === null ? [...customers].sort() : [],
     stopped: all.monitoring_stopped ? { sinceMs: lastLookMs(rows) } : null,
     maySeeSystem: viewerMay(person).seeSystem,

@@ -1,7 +1,13 @@
 import { plantPath } from './paths.ts';
 import { html } from 'hono/html';
 
-import { type Brand, brands, type Status, statuses } from '../../../domain/plants/plant.ts';
+import {
+  type Brand,
+  brandName,
+  brands,
+  type Status,
+  statuses,
+} from '../../../domain/plants/plant.ts';
 import type { StripTick } from '../../../domain/plants/strip.ts';
 import { durationText } from '../../../domain/wording.ts';
 import { offsetText, type ReaderZone } from '../../../domain/zone.ts';
@@ -35,6 +41,8 @@ export interface FleetQuery {
   status: Status | 'STALE' | null;
   brand: Brand | null;
   customer: string | null;
+  /** The id of an open incident. */
+  incident: number | null;
   q: string;
   /** A column; a leading "-" means descending. Empty: worst first. */
   sort: string;
@@ -56,6 +64,8 @@ export interface FleetPage {
   rows: readonly FleetRow[];
   strips: ReadonlyMap<string, readonly StripTick[]>;
   customers: readonly string[];
+  /** The open incidents, each with its sentence. */
+  incidents: readonly { id: number; sentence: string }[];
   /** Set when a tenth of the fleet is not polled. `sinceMs`: the newest poll of those plants; null if there was none. */
   stopped: { sinceMs: number | null } | null;
   /** Whether the viewer may open the page of the system. */
@@ -71,8 +81,16 @@ export const fleetPageSize = 100;
 
 /** The page's address with the changed values. */
 export function fleetHref(query: FleetQuery, change: Partial<FleetQuery>): string {
-  const { status, brand, customer, q, sort, pages } = { ...query, ...change };
-  const given = { status, brand, customer, q, sort, pages: pages > 1 ? String(pages) : '' };
+  const { status, brand, customer, incident, q, sort, pages } = { ...query, ...change };
+  const given = {
+    status,
+    brand,
+    customer,
+    incident: incident === null ? null : String(incident),
+    q,
+    sort,
+    pages: pages > 1 ? String(pages) : '',
+  };
   const params = new URLSearchParams(
     Object.entries(given).filter((pair): pair is [string, string] => Boolean(pair[1])),
   );
@@ -90,7 +108,7 @@ function go(href: string): Html {
 
 export function fleetContent(view: FleetPage): Html {
   return html`<h1 class="sr">Fleet</h1>
-    ${stoppedBanner(view)}
+    ${stoppedBanner(view)} ${view.incidents.map((incident) => incidentBanner(incident, view))}
     <div class="bar">${counts(view)}${filters(view)}</div>
     ${totals(view)} ${view.rows.length === 0 ? nothing(view) : table(view)} ${more(view)}`;
 }
@@ -106,6 +124,25 @@ function stoppedBanner({ stopped, all: t, timezone, nowMs, maySeeSystem }: Fleet
     <p>
       <strong>Monitoring has stopped</strong> for ${t.not_polled} of ${t.plants} plants:
       ${colours}.${maySeeSystem ? html` <a href="/system">System</a> says what is wrong and what to do.` : ''}
+    </p>
+  </div>`;
+}
+
+/** An incident's one sentence, and a filter for the plants that fail in it. */
+function incidentBanner(
+  { id, sentence }: FleetPage['incidents'][number],
+  { query }: FleetPage,
+): Html {
+  const isOn = query.incident === id;
+  const href = fleetHref(query, { incident: isOn ? null : id, pages: 1 });
+  return html`<div class="banner" id="incident-${id}" role="status">
+    ${mark('YELLOW')}
+    <p>
+      <strong>${sentence}</strong>
+      <a id="incident-${id}-plants" ${go(href)} ${isOn ? html`aria-current="true"` : ''}
+        >${isOn ? 'Show all plants' : 'Show its plants'}</a
+      >
+      · <a href="/alerts#incident-${id}">Its alerts</a>
     </p>
   </div>`;
 }
@@ -134,7 +171,12 @@ function counts({ query, counts: t }: FleetPage): Html {
 }
 
 function filters({ query, customers }: FleetPage): Html {
-  const select = (name: 'brand' | 'customer', label: string, values: readonly string[]): Html => {
+  const select = <Value extends string>(
+    name: 'brand' | 'customer',
+    label: string,
+    values: readonly Value[],
+    textOf: (value: Value) => string = String,
+  ): Html => {
     const option = (value: string, text: string): Html =>
       html`<option value="${value}" ${value === (query[name] ?? '') ? html`selected` : ''}>
         ${text}
@@ -142,7 +184,7 @@ function filters({ query, customers }: FleetPage): Html {
     return html`<label
       ><span class="sr">${label}</span
       ><select id="${name}" name="${name}">
-        ${option('', `All ${label.toLowerCase()}s`)}${values.map((value) => option(value, value))}
+        ${option('', `All ${label.toLowerCase()}s`)}${values.map((value) => option(value, textOf(value)))}
       </select></label
     >`;
   };
@@ -157,6 +199,7 @@ function filters({ query, customers }: FleetPage): Html {
     ${inPlace}
   >
     ${query.status === null ? '' : html`<input type="hidden" name="status" value="${query.status}" />`}
+    ${query.incident === null ? '' : html`<input type="hidden" name="incident" value="${query.incident}" />`}
     ${query.sort === '' ? '' : html`<input type="hidden" name="sort" value="${query.sort}" />`}
     <label class="search"
       ><span class="sr">Search plants</span
@@ -168,7 +211,7 @@ function filters({ query, customers }: FleetPage): Html {
         placeholder="Search"
         autocomplete="off"
     /></label>
-    ${select('brand', 'Brand', brands)}
+    ${select('brand', 'Brand', brands, brandName)}
     ${customers.length === 0 ? '' : select('customer', 'Customer', customers)}
     <noscript><button type="submit">Filter</button></noscript>
   </form>`;
@@ -257,7 +300,8 @@ function row(plant: FleetRow, { nowMs, zone, strips }: FleetPage): Html {
     </td>
     <th role="rowheader" scope="row" class="c-name">
       <a id="a-${plant.id}" href="${href}">${plant.name}</a
-      ><small class="muted">${plant.brand}</small>${plant.is_night === true ? moon() : ''}
+      ><small class="muted">${brandName(plant.brand)}</small
+      >${plant.is_night === true ? moon() : ''}
     </th>
     <td role="cell" class="c-why">
       <span class="why ${isHeld(plant, nowMs) ? 'whole' : ''}">${why(plant, nowMs, zone)}</span>
@@ -269,7 +313,7 @@ function row(plant: FleetRow, { nowMs, zone, strips }: FleetPage): Html {
       ${figure(plant.power_now_w === null ? null : plant.power_now_w / 1_000, 1, plant.power_note ?? 'No fresh power')}
     </td>
     <td role="cell" class="num">
-      ${plant.yesterday_energy_kwh === null ? missing('No data of yesterday') : html`${decimal(plant.yesterday_energy_kwh, 1)}${plant.yesterday_quality === 'FINAL' ? '' : html`<span class="tip" tabindex="-1" data-tip="May still change: late data are asked for three days"><span aria-hidden="true">*</span><span class="sr"> not final</span></span>`}`}
+      ${plant.yesterday_energy_kwh === null ? missing('No data of yesterday') : html`${decimal(plant.yesterday_energy_kwh, 1)}${plant.yesterday_quality === 'FINAL' ? '' : html`<span class="tip" tabindex="0" data-tip="May still change: late data are asked for three days"><span aria-hidden="true">*</span><span class="sr"> not final</span></span>`}`}
     </td>
     <td role="cell" class="num w3">
       ${figure(plant.yesterday_kwh_per_kwp, 1, plant.yesterday_energy_kwh === null ? 'No data of yesterday' : 'The installed capacity is not known')}
@@ -323,7 +367,8 @@ function nothing({ query, all: t }: FleetPage): Html {
       </p>`
     : html`<p class="empty">
         No plant matches.
-        <a ${go(fleetHref(query, { status: null, brand: null, customer: null, q: '', pages: 1 }))}
+        <a
+          ${go(fleetHref(query, { status: null, brand: null, customer: null, incident: null, q: '', pages: 1 }))}
           >Show all ${t.plants}</a
         >
       </p>`;
@@ -343,11 +388,13 @@ export function parseFleetQuery(params: URLSearchParams): FleetQuery {
   const oneOf = <T extends string>(name: string, values: readonly T[]): T | null =>
     values.find((value) => value === params.get(name)) ?? null;
   const sort = params.get('sort') ?? '';
+  const incident = params.get('incident') ?? '';
   const pages = Number(params.get('pages') ?? 1);
   return {
     status: oneOf('status', [...statuses, 'STALE'] as const),
     brand: oneOf('brand', brands),
     customer: params.get('customer') || null,
+    incident: /^[1-9]\d{0,14}$/.test(incident) ? Number(incident) : null,
     q: (params.get('q') ?? '').slice(0, 100),
     sort: fleetSorts.some((name) => sort === name || sort === `-${name}`) ? sort : '',
     pages: Number.isInteger(pages) && pages >= 1 ? Math.min(pages, 100) : 1,

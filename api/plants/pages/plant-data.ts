@@ -42,7 +42,8 @@ export async function readPlantPage(
     alerts: [...read.alerts, ...ended].slice(0, alertsShown),
     power,
     energy: energyDays(read.days, today),
-    mayAct: viewerMay(person).act,
+    mayAct: viewerMay(person).act && read.plant.removed_at === null,
+    mayRemove: person.role === 'ADMIN' && read.plant.removed_at === null,
   };
 }
 

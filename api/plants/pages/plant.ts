@@ -3,7 +3,7 @@ import { html } from 'hono/html';
 
 import type { PlantView } from '../../../db/plants/plants.ts';
 import type { PollLogRow } from '../../../db/plants/poll-logs.ts';
-import type { Outcome, Status } from '../../../domain/plants/plant.ts';
+import { brandName, type Outcome, type Status } from '../../../domain/plants/plant.ts';
 import type { LocalDate, ReaderZone } from '../../../domain/zone.ts';
 import { durationText, powerText } from '../../../domain/wording.ts';
 import { notPolledSince, plantSentence } from '../../../operations/plants/plant-view.ts';
@@ -57,8 +57,10 @@ export interface PowerDays {
 export interface PlantPage extends PlantDetail {
   power: PowerDays;
   energy: readonly DayEnergy[];
+  /** Nobody acts on a removed plant. */
   mayAct: boolean;
   zone: ReaderZone;
+  mayRemove: boolean;
 }
 
 export function plantContent(view: PlantPage): Html {
@@ -69,14 +71,14 @@ export function plantContent(view: PlantPage): Html {
       <h1>
         ${plant.name} ${plant.is_night === true ? moon() : ''}
         <small
-          >${[plant.brand, kw === null ? null : `${decimal(kw, kw % 1 === 0 ? 0 : 1)} kWp`, plant.timezone, plant.customer_id].filter((part) => part !== null).join(' · ')}</small
+          >${[brandName(plant.brand), kw === null ? null : `${decimal(kw, kw % 1 === 0 ? 0 : 1)} kWp`, plant.timezone, plant.customer_id].filter((part) => part !== null).join(' · ')}</small
         >
       </h1>
       <div class="actions">
         ${view.mayAct ? actions(view) : ''}${view.workflowUrl === null || !view.mayAct ? '' : html`<a href="${view.workflowUrl}" rel="noreferrer">Temporal ↗</a>`}
       </div>
     </div>
-    ${pollAnswer('')} ${standing(view)}
+    ${pollAnswer('')} ${standing(view)} ${warningList(view)}
     <div class="columns">
       <section aria-labelledby="h-power">
         <h2 id="h-power">Power today over yesterday <small>kW, plant time</small></h2>
@@ -102,7 +104,7 @@ export function plantContent(view: PlantPage): Html {
     ${view.devices.length < 2 ? '' : devices(view)}`;
 }
 
-function actions({ plant, nowMs }: PlantPage): Html {
+function actions({ plant, mayRemove, nowMs }: PlantPage): Html {
   const pausedWhy = whyNotPolled(plant);
   const poll = `${plantPath(plant.id)}/poll`;
   const pollButton =
@@ -125,7 +127,7 @@ function actions({ plant, nowMs }: PlantPage): Html {
       ${pollButton}
     </form>
     ${plant.integration_status === 'ACTIVE' ? pauseMenu(plant) : plant.integration_status === 'PENDING_DOCS' ? '' : resumeForm(plant)}
-    ${silenceMenu(plant, nowMs)}`;
+    ${silenceMenu(plant, nowMs)}${mayRemove ? removeMenu(plant) : ''}`;
 }
 
 /** Why the plant is not polled, and what to do; null while it is polled. */
@@ -136,7 +138,11 @@ function whyNotPolled(plant: PlantView): string | null {
     case 'DISABLED_BY_OPERATOR':
       return 'The plant is paused: resume it first.';
     case 'PAUSED_AUTH_ERROR':
-      return 'The vendor refuses the credentials: store new ones, or resume to try again.';
+      if (plant.status_reason === 'NO_CREDENTIALS')
+        return 'The account has no credentials yet: store some first.';
+      return plant.status_reason === 'UNUSABLE_CREDENTIALS'
+        ? 'The stored credentials cannot be used: store others first.'
+        : 'The vendor refuses the credentials: store new ones, or resume to try again.';
     case 'PENDING_DOCS':
       return 'Its documents are not complete yet.';
   }
@@ -149,12 +155,17 @@ function pauseMenu({ id }: PlantView): Html {
     /></label>`;
   return html`<details class="menu button-menu" id="pause">
     <summary>Pause</summary>
-    ${sheetForm(`${plantPath(id)}/pause`, fields, 'Pause polling')}
+    ${sheetForm({
+      action: `${plantPath(id)}/pause`,
+      fields,
+      button: 'Pause polling',
+      focusNext: '#resume button',
+    })}
   </details>`;
 }
 
 function resumeForm({ id }: PlantView): Html {
-  return html`<form id="resume" ${sentInPlace(`${plantPath(id)}/resume`)}>
+  return html`<form id="resume" ${sentInPlace(`${plantPath(id)}/resume`, '#pause > summary')}>
     <button type="submit">${busyText('Resume', 'resuming…')}</button
     ><span class="form-error" role="alert"></span>
   </form>`;
@@ -163,7 +174,7 @@ function resumeForm({ id }: PlantView): Html {
 function silenceMenu(plant: PlantView, nowMs: number): Html {
   const action = `${plantPath(plant.id)}/silence`;
   if (silencedUntil(plant, nowMs) !== null)
-    return html`<form id="unsilence" ${sentInPlace(action)}>
+    return html`<form id="unsilence" ${sentInPlace(action, '#silence > summary')}>
       <input type="hidden" name="for" value="0" /><button type="submit">End silence</button
       ><span class="form-error" role="alert"></span>
     </form>`;
@@ -174,7 +185,17 @@ function silenceMenu(plant: PlantView, nowMs: number): Html {
     /></label>`;
   return html`<details class="menu button-menu" id="silence">
     <summary>Silence</summary>
-    ${sheetForm(action, fields, 'Silence alerts')}
+    ${sheetForm({ action, fields, button: 'Silence alerts', focusNext: '#unsilence button' })}
+  </details>`;
+}
+
+function removeMenu({ id }: PlantView): Html {
+  const fields = html`<p class="muted">
+    Nothing polls it any more, and lists and totals leave it out. Its ledger and its days are kept.
+  </p>`;
+  return html`<details class="menu button-menu" id="remove">
+    <summary>Remove</summary>
+    ${sheetForm({ action: `${plantPath(id)}/remove`, fields, button: 'Remove this plant' })}
   </details>`;
 }
 
@@ -200,7 +221,7 @@ function standing({ plant, nextSlotAt, nowMs, zone }: PlantPage): Html {
     plant.last_seen_at === null
       ? html`no data yet`
       : html`data ${durationText(Math.max(0, nowMs - plant.last_seen_at.getTime()))}
-        old${plant.last_seen_source === 'EVIDENCE' ? html` <span class="tip" tabindex="-1" data-tip="This vendor states no measurement time: a running inverter or a rising total stands for it">(by evidence)</span>` : ''}`;
+        old${plant.last_seen_source === 'EVIDENCE' ? html` <span class="tip" tabindex="0" data-tip="This vendor states no measurement time: a running inverter or a rising total stands for it">(by evidence)</span>` : ''}`;
   const next =
     nextSlotAt === null
       ? ''
@@ -209,6 +230,14 @@ function standing({ plant, nextSlotAt, nowMs, zone }: PlantPage): Html {
     <span>${words}</span><span class="muted">night rule ${plant.status_profile}</span
     ><span class="right">${age}${next}</span>
   </div>`;
+}
+
+/** Settings that look wrong, for those who can correct them. */
+function warningList({ warnings, mayAct }: PlantPage): Html {
+  if (warnings.length === 0 || !mayAct) return html``;
+  return html`<ul class="warnings" aria-label="Check its settings">
+    ${warnings.map(({ field, warning }) => html`<li>Check its settings: ${field.replaceAll('_', ' ')} ${warning}</li>`)}
+  </ul>`;
 }
 
 function powerChart({ power, plant }: PlantPage): Html {
@@ -332,8 +361,16 @@ function polls({ polls: lines, plant, nowMs, zone }: PlantPage): Html {
   return table({ className: 'polls', caption: 'Last polls, newest first' }, lines, columns);
 }
 
+/** What became of a closing. Without the vendor's series the day is closed by what polls measured, and asked for again. */
+function closingWords(outcome: Outcome): string {
+  if (outcome === 'OK') return 'day closed';
+  return outcome === 'PARTIAL'
+    ? "day closed without the vendor's series"
+    : `day not closed: ${outcomeWords[outcome]}`;
+}
+
 function pollOutcome({ job_type, outcome, slots_missed, trigger, error }: PollLogRow): Html {
-  const what = job_type === 'DAILY' ? 'day closed' : outcomeWords[outcome];
+  const what = job_type === 'DAILY' ? closingWords(outcome) : outcomeWords[outcome];
   const missed = slots_missed !== null && slots_missed > 1 ? ` (${slots_missed} slots)` : '';
   const by = trigger === 'SCHEDULE' ? '' : trigger.toLowerCase().replace('_', ' ');
   return html`<span class="${outcome === 'OK' ? '' : 'strong'}">${what}${missed}</span

@@ -1,15 +1,11 @@
 import { insertUser } from '../../../db/people/users.ts';
-import type { Role } from '../../../db/tables.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { requireFlag } from '../../arguments.ts';
 import { type Command, usageError } from '../../command.ts';
 import { terminalDecider } from '../../decider.ts';
-import { oneOf } from '../../plant-fields.ts';
 import { print } from '../../render.ts';
-import { readEmail, readNewPassword } from './users.ts';
-
-const roles = ['ADMIN', 'OPERATOR', 'CUSTOMER'] as const satisfies readonly Role[];
+import { customerWarning, readCustomer, readEmail, readNewPassword, roleOf } from './users.ts';
 
 /** `heliograph users add EMAIL`: adds a person who may sign in; the password must be changed at the first sign-in. */
 export const usersAdd: Command = {
@@ -19,8 +15,8 @@ export const usersAdd: Command = {
   switches: ['password-stdin'],
   async run(context) {
     const email = readEmail(context);
-    const role = requireFlag(context, 'role', oneOf(roles));
-    const customerId = context.flags['customer']?.trim() || null;
+    const role = requireFlag(context, 'role', roleOf);
+    const customerId = readCustomer(context);
     if ((role === 'CUSTOMER') !== (customerId !== null))
       throw usageError(
         context,
@@ -29,9 +25,12 @@ export const usersAdd: Command = {
     const config = context.config();
     const { passwordHash, generated, line } = await readNewPassword(context);
     const user = { email, passwordHash, role, customerId, mustChangePassword: true };
-    const id = await withDatabase(config, (db) =>
-      db.transaction().execute((trx) => insertUser(trx, user, terminalDecider(), new Date())),
-    );
+    const { id, warning } = await withDatabase(config, async (db) => ({
+      id: await db
+        .transaction()
+        .execute((trx) => insertUser(trx, user, terminalDecider(), new Date())),
+      warning: await customerWarning(db, customerId),
+    }));
     if (id === null)
       throw new CommandError(
         `${email} is already a user: \`heliograph users reset\` gives a new password`,
@@ -39,8 +38,15 @@ export const usersAdd: Command = {
       );
     print(
       context,
-      { email, role, customer_id: customerId, password: generated },
+      {
+        email,
+        role,
+        customer_id: customerId,
+        password: generated,
+        warnings: warning === null ? [] : [warning],
+      },
       () => `${email} added as ${role}\n${line}`,
     );
+    if (warning !== null && !context.json) context.io.stderr.write(`warning: ${warning}\n`);
   },
 };

@@ -1,6 +1,8 @@
 import { afterAll, expect } from 'vitest';
 
 import { findUserByEmail } from '../../../db/people/users.ts';
+import { insertAccount } from '../../../db/plants/credentials.ts';
+import { insertPlants } from '../../../db/plants/plants.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
 import { runTestCommand, type TestTerminal } from '../../../test/support/command-line.ts';
 import { database, test } from '../../../test/support/test-database.ts';
@@ -103,4 +105,54 @@ test('refuses an address that is taken, whatever its letters', async () => {
     role: 'CUSTOMER',
     customer_id: 'noord',
   });
+});
+
+test('names the customers there are when a person is added for another one', async () => {
+  const plant = { brand: 'SOLIS', timezone: 'Europe/Amsterdam' } as const;
+  await insertAccount(database.db, { id: 'acc', brand: 'SOLIS', name: 'acc' });
+  await insertPlants(
+    database.db,
+    ['noord', 'zuid'].map((customer_id) => ({
+      ...plant,
+      id: `of-${customer_id}`,
+      name: customer_id,
+      customer_id,
+      vendor_account_id: 'acc',
+      vendor_plant_id: customer_id,
+      latitude: null,
+      longitude: null,
+      installed_capacity_kw: null,
+      poll_interval_s: 600,
+      integration_status: 'PENDING_DOCS',
+    })),
+  );
+  const add = (email: string, customer: string) =>
+    run(['users', 'add', email, '--role', 'CUSTOMER', '--customer', customer]);
+  const added = await add('typo@example.org', 'nord');
+  expect(added.code).toBe(0);
+  expect(added.stderr).toBe(
+    'warning: no plant has the customer nord: this person sees nothing until one has; customers with plants are noord, zuid\n',
+  );
+  expect((await add('right@example.org', 'noord')).stderr).toBe('');
+});
+
+test('changes the role and the customer of a person, who stays signed in', async () => {
+  const email = 'vera@example.org';
+  await run(['users', 'add', email, '--role', 'OPERATOR']);
+  const { session_version: before } = (await findUserByEmail(database.db, email)) ?? {};
+  const becomes = (...flags: string[]) => run(['users', 'set', email, ...flags]);
+  expect((await becomes('--role', 'CUSTOMER')).code).toBe(2);
+  expect((await becomes('--customer', 'noord')).code).toBe(2);
+  expect((await becomes()).code).toBe(2);
+  const set = await becomes('--role', 'CUSTOMER', '--customer', 'noord');
+  expect(set).toMatchObject({ code: 0, stdout: `${email} is CUSTOMER of customer noord\n` });
+  expect((await becomes('--customer', 'nord')).stderr).toContain('no plant has the customer nord');
+  expect((await becomes('--role', 'ADMIN')).stdout).toBe(`${email} is ADMIN\n`);
+  expect(await findUserByEmail(database.db, email)).toMatchObject({
+    role: 'ADMIN',
+    customer_id: null,
+    session_version: before,
+  });
+  expect(await actions(email)).toEqual(['ADD_USER', 'CHANGE_USER', 'CHANGE_USER', 'CHANGE_USER']);
+  expect((await run(['users', 'set', 'nobody@example.org', '--role', 'ADMIN'])).code).toBe(1);
 });

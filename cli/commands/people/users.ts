@@ -1,12 +1,14 @@
 import type { Kysely } from 'kysely';
 
 import { generatePassword, hashPassword, passwordFault } from '../../../api/auth/passwords.ts';
-import type { Database } from '../../../db/tables.ts';
+import { listCustomers } from '../../../db/plants/plants.ts';
+import type { Database, Role } from '../../../db/tables.ts';
 import { findUserByEmail, normalEmail, type UserRow } from '../../../db/people/users.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { onePositional } from '../../arguments.ts';
 import { type CommandContext, usageError } from '../../command.ts';
 import { readToEnd } from '../plants/credential-input.ts';
+import { oneOf } from '../../plant-fields.ts';
 import { visibleText } from '../../render.ts';
 
 /** Shared parts of the commands about users. */
@@ -31,6 +33,33 @@ export async function requireUser(db: Kysely<Database>, email: string): Promise<
       exitCodes.failed,
     );
   return user;
+}
+
+export const roleOf = oneOf<Role>(['ADMIN', 'OPERATOR', 'CUSTOMER']);
+
+/** `--customer`; null if it is absent or empty. */
+export function readCustomer({ flags }: Pick<CommandContext, 'flags'>): string | null {
+  return flags['customer']?.trim() || null;
+}
+
+/** Customers that a warning names. */
+const customersNamed = 20;
+
+/** Warns of a customer without plants, who would see nothing; null without such a customer. */
+export async function customerWarning(
+  db: Kysely<Database>,
+  customerId: string | null,
+): Promise<string | null> {
+  if (customerId === null) return null;
+  const customers = await listCustomers(db);
+  if (customers.includes(customerId)) return null;
+  const rest = customers.length - customersNamed;
+  const named = customers.slice(0, customersNamed).map(visibleText).join(', ');
+  const known =
+    customers.length === 0
+      ? 'no plant has a customer yet'
+      : `customers with plants are ${named}${rest > 0 ? ` and ${rest} more` : ''}`;
+  return `no plant has the customer ${visibleText(customerId)}: this person sees nothing until one has; ${known}`;
 }
 
 interface NewPassword {

@@ -1,9 +1,11 @@
+import { findAlert } from '../../../db/plants/alerts.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { acknowledge } from '../../../operations/plants/actions.ts';
-import { onePositional, readUntil, readValue, readWords } from '../../arguments.ts';
+import { onePositional, readValue, readWords } from '../../arguments.ts';
 import { type Command, usageError } from '../../command.ts';
 import { wholeNumber } from '../../plant-fields.ts';
 import { print } from '../../render.ts';
+import { readUntil } from '../../until.ts';
 import { orFail } from './refusals.ts';
 import { terminalAct } from './selected-plants.ts';
 import { tellLoopsOf, toldNote } from './tell-loops.ts';
@@ -22,12 +24,15 @@ export const alertsAck: Command = {
     if (comment === null) throw usageError(context, 'say why by --comment');
     const until = readUntil(context);
     const config = context.config();
-    const result = await withDatabase(config, (db) =>
-      acknowledge(terminalAct(db), alertId, { comment, until }),
-    );
+    const result = await withDatabase(config, async (db) => {
+      const timezone = (await findAlert(db, alertId, null))?.timezone;
+      // An unknown alert is refused in any zone.
+      const at = until?.in(timezone ?? 'UTC') ?? null;
+      return acknowledge(terminalAct(db), alertId, { comment, until: at });
+    });
     const alert = orFail(context, result);
     const told = await tellLoopsOf(config, [alert.plant_id]);
-    const ends = until === null ? 'until its cause ends' : `until ${until.toISOString()}`;
+    const ends = until?.words ?? 'until its cause ends';
     print(
       context,
       { ...alert, loops_told: told.told },

@@ -1,7 +1,12 @@
 import { type Page, readPage } from '../../../db/page.ts';
 import { type AlertView, listAlerts } from '../../../db/plants/alerts.ts';
+import { type IncidentView, listIncidents } from '../../../db/plants/incidents.ts';
 import { findPlant } from '../../../db/plants/plants.ts';
+import type { Db } from '../../../db/database.ts';
+import { allPlants } from '../../../db/scope.ts';
 import type { AlertState } from '../../../domain/plants/facts.ts';
+import type { Brand } from '../../../domain/plants/plant.ts';
+import { incidentAlertWords, incidentWords } from '../../../operations/plants/incidents.ts';
 import { energyText, counted } from '../../../domain/wording.ts';
 import type { ReaderZone } from '../../../domain/zone.ts';
 import { withDatabase } from '../../../environment/services.ts';
@@ -15,6 +20,7 @@ import { right, tableText } from '../../table.ts';
 
 const limitDefault = 100;
 const limitMax = 10_000;
+const idMax = Number.MAX_SAFE_INTEGER;
 
 const states = ['NEW', 'ACKED', 'RESOLVED'] as const satisfies readonly AlertState[];
 
@@ -22,8 +28,8 @@ const states = ['NEW', 'ACKED', 'RESOLVED'] as const satisfies readonly AlertSta
 export const alertsList: Command = {
   name: 'alerts list',
   usage:
-    '[--plant ID] [--brand B] [--state NEW|ACKED|RESOLVED | --history | --all] [--limit N] [--json]',
-  flags: ['plant', 'brand', 'state', 'limit'],
+    '[--plant ID] [--brand B] [--incident N] [--state NEW|ACKED|RESOLVED | --history | --all] [--limit N] [--json]',
+  flags: ['plant', 'brand', 'incident', 'state', 'limit'],
   switches: ['history', 'all'],
   async run(context) {
     noPositionals(context, 'name a plant by --plant ID');
@@ -32,18 +38,30 @@ export const alertsList: Command = {
     const readLimit = wholeNumber('a whole number', 1, limitMax);
     const limit = readFlag(context, 'limit', readLimit) ?? limitDefault;
     const asked = readStates(context);
-    const page = await withDatabase(context.config(), async (db) => {
+    const incidentId = readFlag(context, 'incident', wholeNumber('a number', 1, idMax));
+    const { page, incidents } = await withDatabase(context.config(), async (db) => {
       if (plantId !== undefined && (await findPlant(db, plantId)) === undefined)
         throw unknownPlant(plantId);
       const filter = {
         states: asked,
         ...(plantId === undefined ? {} : { plantId }),
         ...(brand === undefined ? {} : { brand }),
+        ...(incidentId === undefined ? {} : { incidentId }),
       };
-      return readPage(limit, (rows) => listAlerts(db, { limit: rows, ...filter }));
+      const lines = incidentId === undefined ? await findIncidents(db, asked, plantId, brand) : [];
+      // For people an incident is one line; programs get every alert, with the incident that explains it.
+      const folded = context.json ? [] : lines.map(({ id }) => id);
+      return {
+        incidents: lines,
+        page: await readPage(limit, (rows) =>
+          listAlerts(db, { limit: rows, ...filter, withoutIncidents: folded }),
+        ),
+      };
     });
     const shown = { plant: true, zone: readZone(context), nowMs: Date.now() };
-    print(context, page.rows, () => alertsText(page, asked, shown, context.io));
+    print(context, page.rows, () =>
+      [incidentsText(incidents, shown), alertsText(page, asked, shown, context.io)].join(''),
+    );
   },
 };
 
@@ -56,6 +74,35 @@ function readStates(context: CommandContext): readonly AlertState[] {
   if (state !== undefined) return [state];
   if (history) return ['RESOLVED'];
   return all ? states : ['NEW', 'ACKED'];
+}
+
+/** The open incidents, the closed ones with resolved alerts; none where the alerts of one plant are listed. */
+async function findIncidents(
+  db: Db,
+  asked: readonly AlertState[],
+  plantId: string | undefined,
+  brand: Brand | undefined,
+): Promise<IncidentView[]> {
+  if (plantId !== undefined) return [];
+  const isOpen = asked.some((state) => state !== 'RESOLVED');
+  const found = [
+    ...(isOpen ? await listIncidents(db, { state: 'open' }, allPlants) : []),
+    ...(asked.includes('RESOLVED') ? await listIncidents(db, { state: 'closed' }, allPlants) : []),
+  ];
+  return found.filter((one) => brand === undefined || one.brand === null || one.brand === brand);
+}
+
+/** One line for each incident, which --incident unfolds. */
+function incidentsText(
+  incidents: readonly IncidentView[],
+  { nowMs, zone }: { nowMs: number; zone: ReaderZone },
+): string {
+  const lines = incidents.map((incident) => {
+    const { id, closed_at } = incident;
+    const unfold = `--incident ${id}${closed_at === null ? '' : ' --all'}`;
+    return `${incidentWords(incident, nowMs, zone)} ${incidentAlertWords(incident)}: ${unfold} lists them.\n`;
+  });
+  return lines.length === 0 ? '' : `${lines.join('')}\n`;
 }
 
 function alertsText(

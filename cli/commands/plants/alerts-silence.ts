@@ -1,8 +1,9 @@
 import { silence } from '../../../operations/plants/actions.ts';
-import { readUntil, readWords } from '../../arguments.ts';
+import { readWords } from '../../arguments.ts';
 import { type Command, usageError } from '../../command.ts';
 import { filterFlags, readSelection } from '../../selection.ts';
-import { decideForSelected } from './selected-plants.ts';
+import { readUntil } from '../../until.ts';
+import { decideForSelected, decideUntil } from './selected-plants.ts';
 
 /** `heliograph alerts silence PLANT`: its alerts stay, but none is announced until a time. */
 export const alertsSilence: Command = {
@@ -20,10 +21,10 @@ export const alertsSilence: Command = {
     const reason = readWords(context, 'reason');
     await decideForSelected(context, selection, {
       done: off ? 'unsilenced' : 'silenced',
-      decide: (act, ids) => silence(act, ids, { until, reason }),
-      json: { until },
-      text: (who) =>
-        `${who} ${until === null ? 'is announced again' : `silenced until ${until.toISOString()}`}`,
+      decide: (act, ids) =>
+        decideUntil(act, ids, until, (some, at) => silence(act, some, { until: at, reason })),
+      json: { until: until?.json ?? null },
+      text: (who) => `${who} ${until === null ? 'is announced again' : `silenced ${until.words}`}`,
     });
   },
 };

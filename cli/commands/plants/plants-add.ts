@@ -2,7 +2,7 @@ import { listPlants } from '../../../db/plants/plants.ts';
 import type { PlantDraft, PlantField } from '../../../domain/plants/plant-draft.ts';
 import { addNewPlants } from '../../../operations/plants/actions.ts';
 import { withDatabase } from '../../../environment/services.ts';
-import { plantJson } from '../../../operations/plants/plant-view.ts';
+import { plantJson, settingWarnings } from '../../../operations/plants/plant-view.ts';
 import { noPositionals } from '../../arguments.ts';
 import { type Command, type CommandContext, usageError } from '../../command.ts';
 import { flagName, plantFieldNames, readPlantDraft } from '../../plant-fields.ts';
@@ -10,6 +10,7 @@ import { print } from '../../render.ts';
 import { orFail, problemSentences } from './refusals.ts';
 import { terminalAct } from './selected-plants.ts';
 import { startLoopsNow, temporalAwayNote } from './tell-loops.ts';
+import { printWarnings, warningLines } from './warnings.ts';
 
 /** `heliograph plants add`: adds one plant, and its account if that is new. */
 export const plantsAdd: Command = {
@@ -31,12 +32,14 @@ export const plantsAdd: Command = {
       return { added: result, plant: view };
     });
     const [row] = added.plants;
+    const warnings = plant === undefined ? [] : settingWarnings(plant);
     print(
       context,
-      plant === undefined ? null : plantJson(plant, Date.now()),
+      plant === undefined ? null : { ...plantJson(plant, Date.now()), warnings },
       () =>
         `added ${draft.id}: ${row?.integration_status ?? ''}, every ${row?.poll_interval_s ?? 0} s\n`,
     );
+    printWarnings(context, warningLines(warnings));
     context.io.stderr.write(credentialsHint(added.newAccounts));
     if (!(await startLoopsNow(config))) context.io.stderr.write(temporalAwayNote);
   },

@@ -18,6 +18,7 @@ import { FieldProblem } from '../../plant-fields.ts';
 import { energyCell, outputWidth, snakeCased, visibleText, writeJson } from '../../render.ts';
 import { unknownPlant } from '../../selection.ts';
 import { right, tableText } from '../../table.ts';
+import { failureOf } from './refusals.ts';
 
 /** The vendor gets one question for the whole span; a person fills a longer one in several calls. */
 const daysMax = 366;
@@ -39,6 +40,8 @@ export const plantsBackfill: Command = {
       await checkMasterKeys(db, config);
       const plant = await findPlant(db, plantId);
       if (plant === undefined) throw unknownPlant(plantId);
+      if (plant.removed_at !== null)
+        throw failureOf(context, { refusal: 'REMOVED', plantId, removedAt: plant.removed_at });
       const nowMs = Date.now();
       const today = localDateAt(nowMs, plant.timezone);
       if ((dates.at(-1) ?? '') >= today)

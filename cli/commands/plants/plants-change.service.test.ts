@@ -132,6 +132,33 @@ describe('plants pause and resume', () => {
     });
   });
 
+  test("stop until a date of each plant's own calendar", async () => {
+    const accountId = `zones-${counter}`;
+    const west = await cli.add({ accountId, timezone: 'America/New_York' });
+    const east = await cli.add({ accountId, timezone: 'Australia/Sydney' });
+    const args = ['plants', 'pause', '--account', accountId, '--yes', '--until', '2099-01-01'];
+    expect(await cli.run(args)).toMatchObject({
+      code: 0,
+      stdout: "2 plants paused until 2099-01-01 00:00 by the plant's clock\n",
+    });
+    const endOf = async (id: string) => (await cli.plantOf(id)).paused_until?.toISOString();
+    expect(await endOf(west)).toBe('2099-01-01T05:00:00.000Z');
+    expect(await endOf(east)).toBe('2098-12-31T13:00:00.000Z');
+    expect(await cli.run(['plants', 'pause', 'nobody', '--until', '2099-01-01'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('there is no plant nobody'),
+    });
+  });
+
+  test('stop for a time from now', async () => {
+    const id = await cli.add();
+    const beforeMs = Date.now();
+    expect((await cli.run(['plants', 'pause', id, '--until', '2h'])).code).toBe(0);
+    const untilMs = (await cli.plantOf(id)).paused_until?.getTime() ?? 0;
+    expect(untilMs - beforeMs).toBeGreaterThanOrEqual(7_200_000);
+    expect(untilMs - Date.now()).toBeLessThanOrEqual(7_200_000);
+  });
+
   test('leave a plant alone that waits for its documents, and say so', async () => {
     const id = await cli.add({ active: false });
     expect(await cli.run(['plants', 'resume', id])).toMatchObject({
@@ -177,7 +204,8 @@ describe('plants pause and resume', () => {
   test.each([
     ['has passed', '2020-01-01T00:00:00Z'],
     ['names no zone', '2099-01-01T00:00:00'],
-    ['is a date', '2099-01-01'],
+    ['is a date that has passed', '2020-01-01'],
+    ['is a date that no calendar has', '2099-02-30'],
   ])('are wrong calls where the time %s', async (_, until) => {
     expect((await cli.run(['plants', 'pause', 'x', '--until', until])).code).toBe(2);
   });
@@ -251,6 +279,55 @@ describe('plants credentials', () => {
       stderr: expect.stringContaining('portal must be SEMS or SEMS_PLUS'),
     });
     expect(wrong.stderr).not.toContain(canary);
+  });
+
+  test('with which no request can be made are refused, and nothing is resumed', async () => {
+    const accountId = `foreign-${counter}`;
+    const id = await cli.add({ accountId, brand: 'HUAWEI' });
+    await cli.fleet.db
+      .updateTable('plants')
+      .set({ integration_status: 'PAUSED_AUTH_ERROR' })
+      .where('id', '=', id)
+      .execute();
+    const before = await findCredentials(cli.fleet.db, accountId);
+    const wrong = 'userName=u\nsystemCode=canary-code\nhost=https://eu5.fusionsolar.huawei.com\n';
+    const result = await cli.run(['plants', 'credentials', accountId], { input: wrong });
+    expect(result).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(
+        "nothing was stored, because no request can be made with these credentials: the account's host is no sub-domain of fusionsolar.huawei.com",
+      ),
+    });
+    expect(result.stderr).not.toContain('canary');
+    expect(await findCredentials(cli.fleet.db, accountId)).toEqual(before);
+    expect((await cli.plantOf(id)).integration_status).toBe('PAUSED_AUTH_ERROR');
+  });
+
+  test('that are missing keep plants paused, which resume says; refused ones are asked again', async () => {
+    const keyless = `keyless-${counter}`;
+    const ids = [await cli.add({ accountId: keyless }), await cli.add({ accountId: keyless })];
+    const [refused, paused] = [await cli.add(), await cli.add()];
+    const { db } = cli.fleet;
+    await db.deleteFrom('integration_credentials').where('account_id', '=', keyless).execute();
+    await db
+      .updateTable('plants')
+      .set({ integration_status: 'PAUSED_AUTH_ERROR' })
+      .where('id', 'in', [...ids, refused])
+      .execute();
+    expect(await cli.run(['plants', 'resume', ids[0] ?? ''])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`account ${keyless} has no credentials yet`),
+    });
+    expect(await cli.run(['plants', 'resume', '--account', keyless, '--yes'])).toMatchObject({
+      code: 0,
+      stdout: `0 plants resumed; 2 plants stay paused: account ${keyless} has no credentials yet, and \`heliograph plants credentials ${keyless}\` stores some\n`,
+    });
+    expect((await cli.run(['plants', 'resume', refused])).stdout).toBe(
+      `${refused}: the vendor is asked again with the credentials that it refused\n`,
+    );
+    await cli.run(['plants', 'pause', paused]);
+    expect((await cli.run(['plants', 'resume', paused])).stdout).toBe(`${paused} resumed\n`);
   });
 
   test('that lack a field change nothing', async () => {
@@ -365,6 +442,21 @@ describe('alerts ack and silence', () => {
     ]);
   });
 
+  test("ack and silence last until a date of the plant's calendar", async () => {
+    const id = await cli.add({ timezone: 'Australia/Sydney' });
+    const alertId = await openAlert(id);
+    const at = '2098-12-31T13:00:00.000Z';
+    const ack = ['alerts', 'ack', `${alertId}`, '--comment', 'on it', '--until', '2099-01-01'];
+    expect(await cli.run(ack)).toMatchObject({
+      code: 0,
+      stdout: `alert ${alertId} of ${id} acknowledged until 2099-01-01 00:00 by the plant's clock\n`,
+    });
+    const acked = await cli.json(['alerts', 'list', '--plant', id, '--state', 'acked']);
+    expect(acked).toMatchObject([{ id: alertId, acked_until: at }]);
+    expect((await cli.run(['alerts', 'silence', id, '--until', '2099-01-01'])).code).toBe(0);
+    expect((await cli.plantOf(id)).alerts_silenced_until?.toISOString()).toBe(at);
+  });
+
   test('silence lasts until its time, and --off ends it', async () => {
     const id = await cli.add();
     const until = '2099-01-01T00:00:00.000Z';
@@ -400,5 +492,62 @@ describe('alerts ack and silence', () => {
     [['alerts', 'list', '--all', '--history'], 2],
   ])('%j ends with %d', async (args, code) => {
     expect((await cli.run(args)).code).toBe(code);
+  });
+});
+
+describe('plants remove', () => {
+  test('asks, then takes the plant out of the lists and keeps its ledger', async () => {
+    const id = await cli.add();
+    expect((await cli.run(['plants', 'remove', id])).code).toBe(2);
+    expect((await cli.run(['plants', 'remove', id], { typed: 'n\n' })).code).toBe(1);
+    expect((await cli.plantOf(id)).removed_at).toBeNull();
+    expect(await cli.run(['plants', 'remove', id], { typed: 'y\n' })).toMatchObject({
+      code: 0,
+      stdout: `${id} removed; the ledger is kept\n`,
+    });
+    expect((await cli.run(['plants', 'list'])).stdout).not.toContain(id);
+    expect((await cli.run(['plants', 'list', '--removed'])).stdout).toContain(id);
+    expect((await cli.run(['why', id])).stdout).toContain('(removed ');
+    expect((await cli.run(['plants', 'show', id])).stdout).toContain('nothing polls it');
+    const resumed = await cli.run(['plants', 'resume', id]);
+    expect(resumed).toMatchObject({ code: 1, stderr: expect.stringContaining('was removed at') });
+    const purged = await cli.run(['plants', 'remove', id, '--purge', '--yes']);
+    expect(purged).toMatchObject({ code: 0, stdout: `${id} deleted, with 0 rows of the ledger\n` });
+    expect((await cli.run(['plants', 'show', id])).code).toBe(1);
+  });
+});
+
+describe('plants move', () => {
+  test('lets the plant log in by another account', async () => {
+    const id = await cli.add();
+    const moved = await cli.run(['plants', 'move', id, '--account', `new-${counter}`]);
+    expect(moved).toMatchObject({ code: 0, stdout: `${id} moved to account new-${counter}\n` });
+    expect(moved.stderr).toContain(`heliograph plants credentials new-${counter}`);
+    expect((await cli.plantOf(id)).vendor_account_id).toBe(`new-${counter}`);
+    expect((await cli.run(['plants', 'move', 'nobody', '--account', 'x'])).code).toBe(1);
+  });
+});
+
+describe('plants set --vendor-plant-id', () => {
+  test("corrects the vendor's id of a plant that never answered, alone", async () => {
+    const [id, other] = [await cli.add(), await cli.plantOf(await cli.add())];
+    const set = (...flags: string[]) => cli.run(['plants', 'set', id, ...flags]);
+    expect((await set('--vendor-plant-id', 'right')).stdout).toBe(
+      `set ${id}: it is right at its vendor\n`,
+    );
+    expect((await cli.plantOf(id)).vendor_plant_id).toBe('right');
+    expect((await set('--vendor-plant-id', 'x', '--name', 'Y')).code).toBe(2);
+    const taken = await set('--vendor-plant-id', other.vendor_plant_id);
+    expect(taken).toMatchObject({ code: 1, stderr: expect.stringContaining(other.id) });
+    await cli.fleet.db
+      .updateTable('plants')
+      .set({ last_seen_at: new Date(), last_seen_source: 'VENDOR' })
+      .where('id', '=', id)
+      .execute();
+    const late = await set('--vendor-plant-id', 'other');
+    expect(late).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('has answered as right'),
+    });
   });
 });

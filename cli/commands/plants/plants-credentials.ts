@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 
 import { type MasterKeys, sealCredentials } from '../../../db/sealing.ts';
-import { registry } from '../../../adapters/clouds/registry.ts';
+import { credentialProblem, registry } from '../../../adapters/clouds/registry.ts';
 import { findAccounts } from '../../../db/plants/credentials.ts';
 import { type CredentialsStored, decideCredentials } from '../../../db/plants/decisions.ts';
 import type { Database } from '../../../db/tables.ts';
@@ -29,7 +29,6 @@ export const plantsCredentials: Command = {
       storeCredentials(db, masterKeys, accountId, context.io.stdin),
     );
     const told = await tellLoopsOf(config, active, { pollNow: true });
-    const plants = `${counted(resumed.length, 'plant')} resumed, ${active.length} ACTIVE`;
     print(
       context,
       {
@@ -39,11 +38,20 @@ export const plantsCredentials: Command = {
         active: active.length,
         loops_told: told.told,
       },
-      () => `stored the credentials of ${accountId} (version ${version}); ${plants}\n`,
+      () =>
+        `stored the credentials of ${accountId} (version ${version}); ${asksWords(active.length, resumed.length)}\n`,
     );
     context.io.stderr.write(toldNote(told));
   },
 };
+
+/** Whether the vendor accepts them is not known yet, so that no plant is said to be resumed. */
+function asksWords(active: number, resumed: number): string {
+  if (active === 0) return 'none of its plants is polled now';
+  const paused =
+    resumed === 0 ? '' : `, ${resumed} of which ${resumed === 1 ? 'was' : 'were'} paused`;
+  return `the vendor is asked with them now, by ${counted(active, 'plant')}${paused}`;
+}
 
 async function storeCredentials(
   db: Kysely<Database>,
@@ -60,6 +68,12 @@ async function storeCredentials(
   }
   const form = registry[account.brand].definition;
   const credentials = parseCredentials(await readInput(stdin, describeForm(form)), form);
+  const problem = credentialProblem(account.brand, credentials);
+  if (problem !== null)
+    throw new CommandError(
+      `nothing was stored, because no request can be made with these credentials: ${problem}`,
+      exitCodes.usage,
+    );
   const sealed = sealCredentials(masterKeys, accountId, credentials);
   return decideCredentials(db, sealed, terminalDecider(), new Date());
 }

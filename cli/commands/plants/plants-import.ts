@@ -1,8 +1,10 @@
 import type { Added } from '../../../db/plants/add-plants.ts';
+import type { PlantField } from '../../../domain/plants/plant-draft.ts';
 import { counted } from '../../../domain/wording.ts';
 import { type Config, exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { addNewPlants } from '../../../operations/plants/actions.ts';
+import { draftWarnings } from '../../../operations/plants/plant-view.ts';
 import { onePositional, readInputFile } from '../../arguments.ts';
 import type { Command, CommandContext } from '../../command.ts';
 import { plantFieldNames } from '../../plant-fields.ts';
@@ -12,6 +14,7 @@ import { credentialsHint } from './plants-add.ts';
 import { orFail } from './refusals.ts';
 import { terminalAct } from './selected-plants.ts';
 import { startLoopsNow, temporalAwayNote } from './tell-loops.ts';
+import { printWarnings } from './warnings.ts';
 
 /** Number of problems that are shown; a file with more is probably not a file of plants. */
 const problemsShown = 50;
@@ -29,12 +32,34 @@ export const plantsImport: Command = {
     // One byte more than the limit, so that a larger file is noticed.
     const file = readPlantFile(await readInputFile(path, fileBytesMax + 1));
     const { added, problems } = await addFile(context, config, file);
-    if (added === null) return refuse(context, problems);
-    tellAdded(context, added);
+    const warnings = fileWarnings(file, config);
+    if (added === null) return refuse(context, problems, warnings);
+    tellAdded(context, added, warnings);
     if (!isDryRun(context) && !(await startLoopsNow(config)))
       context.io.stderr.write(temporalAwayNote);
   },
 };
+
+interface LineWarning {
+  line: number;
+  column: PlantField;
+  warning: string;
+}
+
+/** What looks wrong in the lines that can be read. */
+function fileWarnings({ drafts: lines }: PlantFile, config: Config): LineWarning[] {
+  const drafts = lines.map(({ draft }) => draft);
+  return draftWarnings(drafts, config.POLL_INTERVAL_SECONDS).map(({ index, field, warning }) => ({
+    line: lines[index]?.line ?? 0,
+    column: field,
+    warning,
+  }));
+}
+
+function tellWarnings(context: CommandContext, warnings: readonly LineWarning[]): void {
+  const lines = warnings.map(({ line, column, warning }) => `line ${line}: ${column} ${warning}`);
+  printWarnings(context, lines);
+}
 
 function isDryRun({ switches }: CommandContext): boolean {
   return switches.has('dry-run');
@@ -62,7 +87,11 @@ async function addFile(
   return { added: problems.length === 0 ? orFail(context, result) : null, problems };
 }
 
-function refuse(context: CommandContext, problems: readonly LineProblem[]): number {
+function refuse(
+  context: CommandContext,
+  problems: readonly LineProblem[],
+  warnings: readonly LineWarning[],
+): number {
   const { io, json } = context;
   const sorted = problems.toSorted((a, b) => a.line - b.line);
   const errors = sorted.map(({ line, field, problem }) => ({
@@ -70,16 +99,21 @@ function refuse(context: CommandContext, problems: readonly LineProblem[]): numb
     column: field,
     error: problem,
   }));
-  if (json) writeJson(io, { dry_run: isDryRun(context), added: 0, errors });
+  if (json) writeJson(io, { dry_run: isDryRun(context), added: 0, errors, warnings });
   for (const { line, field, problem } of sorted.slice(0, problemsShown)) {
     io.stderr.write(`line ${line}: ${field === null ? '' : `${field} `}${problem}\n`);
   }
   if (sorted.length > problemsShown) io.stderr.write(`and ${sorted.length - problemsShown} more\n`);
+  tellWarnings(context, warnings);
   io.stderr.write(`heliograph: ${counted(sorted.length, 'error')}: nothing was added\n`);
   return exitCodes.failed;
 }
 
-function tellAdded(context: CommandContext, { plants, newAccounts }: Added): void {
+function tellAdded(
+  context: CommandContext,
+  { plants, newAccounts }: Added,
+  warnings: readonly LineWarning[],
+): void {
   const active = plants.filter((plant) => plant.integration_status === 'ACTIVE').length;
   const pending = plants.length - active;
   const dryRun = isDryRun(context);
@@ -93,8 +127,10 @@ function tellAdded(context: CommandContext, { plants, newAccounts }: Added): voi
       pending_docs: pending,
       new_accounts: newAccounts,
       errors: [],
+      warnings,
     },
     () => (dryRun ? `would add ${what}; nothing was written\n` : `added ${what}\n`),
   );
+  tellWarnings(context, warnings);
   context.io.stderr.write(credentialsHint(newAccounts));
 }

@@ -3,7 +3,12 @@ import { type Status, statuses } from '../../../domain/plants/plant.ts';
 import { counted } from '../../../domain/wording.ts';
 import type { ReaderZone } from '../../../domain/zone.ts';
 import { withDatabase } from '../../../environment/services.ts';
-import { plantJson, plantSentence, statusWords } from '../../../operations/plants/plant-view.ts';
+import {
+  plantJson,
+  plantSentence,
+  powerNow,
+  statusWords,
+} from '../../../operations/plants/plant-view.ts';
 import { noPositionals, readFlag, readZone } from '../../arguments.ts';
 import type { Command, CommandContext, CommandIo } from '../../command.ts';
 import { oneOf } from '../../plant-fields.ts';
@@ -14,10 +19,11 @@ import { type Cell, right, tableText } from '../../table.ts';
 /** `heliograph plants list`: lists the fleet, the worst plants first. */
 export const plantsList: Command = {
   name: 'plants list',
-  usage: '[--brand B] [--customer C] [--account A] [--status S] [--json]',
+  usage: '[--brand B] [--customer C] [--account A] [--status S] [--removed] [--json]',
   flags: [...filterFlags, 'status'],
+  switches: ['removed'],
   async run(context) {
-    const { filter, words } = readListFilter(context);
+    const { filter, isRemoved, words } = readListFilter(context);
     const zone = readZone(context);
     const plants = await withDatabase(context.config(), (db) => listPlants(db, filter));
     const nowMs = Date.now();
@@ -26,7 +32,7 @@ export const plantsList: Command = {
       plants.map((plant) => plantJson(plant, nowMs)),
       () =>
         plants.length === 0
-          ? `there is no plant${words}\n`
+          ? `there is no ${isRemoved ? 'removed ' : ''}plant${words}\n`
           : listText(plants, nowMs, context.io, zone),
     );
   },
@@ -37,9 +43,15 @@ function readListFilter(context: CommandContext) {
   const { filter, words } = readFilter(context);
   const status = readFlag(context, 'status', oneOf<Status>(statuses));
   const statusWord = status === undefined ? '' : `status ${status}`;
+  const isRemoved = context.switches.has('removed');
   const parts = [words, statusWord].filter((part) => part !== '');
   return {
-    filter: { ...filter, ...(status === undefined ? {} : { status }) },
+    filter: {
+      ...filter,
+      ...(status === undefined ? {} : { status }),
+      ...(isRemoved ? { removed: 'ONLY' as const } : {}),
+    },
+    isRemoved,
     words: parts.length === 0 ? '' : ` of ${parts.join(' and ')}`,
   };
 }
@@ -56,7 +68,7 @@ export function listText(
     { text: statusWords(plant, nowMs, zone), paint: (text) => paint(plant.status, text) },
     plant.id,
     plant.brand,
-    powerCell(plant.power_w),
+    powerCell(powerNow(plant).power_now_w),
     energyCell(plant.today_energy_kwh),
     String(plant.open_alerts),
     plantSentence(plant, nowMs, zone),

@@ -55,6 +55,19 @@ describe('plants add', () => {
     });
   });
 
+  test('warns of what looks wrong, and adds the plant all the same', async () => {
+    const { code, stderr } = await cli.run(addArgs({ 'capacity-kw': '5000' }));
+    expect(code).toBe(0);
+    expect(stderr).toContain('warning: capacity-kw is 5000, more than 1 MW');
+    const shown = await cli.run(['plants', 'show', `added-${counter}`]);
+    expect(shown.stdout).toContain('capacity-kw is 5000, more than 1 MW');
+    const args = ['plants', 'set', `added-${counter}`];
+    expect((await cli.run([...args, '--name', 'Other'])).stderr).not.toContain('warning');
+    expect((await cli.run([...args, '--interval', '10'])).stderr).toContain(
+      `warning: added-${counter}: interval is 10 s, and SOLIS renews its values every 5 min`,
+    );
+  });
+
   test('makes an ACTIVE plant where the account has credentials, at the interval of new plants', async () => {
     await cli.add({ accountId: `account-${counter}` });
     await cli.run(addArgs(), { env: { POLL_INTERVAL_SECONDS: '120' } });
@@ -131,6 +144,7 @@ describe('plants import', () => {
       pending_docs: 2,
       new_accounts: [`import-${counter}`],
       errors: [],
+      warnings: [],
     });
     expect(await cli.plantOf(`imp-${counter}-2`)).toMatchObject({
       poll_interval_s: 300,
@@ -171,6 +185,56 @@ describe('plants import', () => {
     ]);
     expect(await counts()).toEqual(before);
   });
+
+  test.each([
+    ['in a dry run', ['--dry-run']],
+    ['without one', []],
+  ])('tells an error once, also if the file and the database both object, %s', async (_, flags) => {
+    const there = await cli.plantOf(await cli.add());
+    const account = there.vendor_account_id;
+    const path = file(
+      row(1).replace(`import-${counter}`, account),
+      row(2).replace(`import-${counter}`, account).replace('SOLIS', 'HUAWEI'),
+      row(3).replace(`imp-${counter}-3`, there.id),
+      row(3).replace(`imp-${counter}-3`, there.id),
+    );
+    const { code, stdout, stderr } = await cli.run(['plants', 'import', path, ...flags]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.trim().split('\n')).toEqual([
+      `line 3: account ${account} is an account of SOLIS, not of HUAWEI`,
+      `line 4: id ${there.id} is there already`,
+      `line 5: id ${there.id} stands here a second time`,
+      'heliograph: 3 errors: nothing was added',
+    ]);
+  });
+
+  test.each([['--dry-run'], ['--json'], ['']])(
+    'warns of what looks wrong by line: %s',
+    async (flag) => {
+      const path = join(folder, `${counter}-odd.csv`);
+      writeFileSync(
+        path,
+        [
+          `${header},latitude,longitude,capacity_kw`,
+          `${row(1)},38.7,-9.1,10`,
+          `${row(2)},47.4,107,10`,
+          `${row(3)},-9.1,38.7,10`,
+          `${row(4).replace(/300$/, '60')},38.7,-9.1,5000`,
+        ].join('\n'),
+      );
+      const args = ['plants', 'import', path, ...(flag === '' ? [] : [flag])];
+      const { code, stdout, stderr } = await cli.run(args);
+      expect(code).toBe(0);
+      const warned =
+        flag === '--json'
+          ? (JSON.parse(stdout) as { warnings: { line: number; column: string }[] }).warnings.map(
+              ({ line, column }) => `${line}: ${column}`,
+            )
+          : [...stderr.matchAll(/^warning: line (\d+: \w+) is/gm)].map(([, where]) => where);
+      expect(warned).toEqual(['3: longitude', '4: latitude', '5: capacity_kw', '5: interval']);
+      if (flag !== '--json') expect(stderr).toContain('the two look swapped');
+    },
+  );
 
   test('takes more plants than one statement has parameters for', async () => {
     const rows = Array.from(

@@ -1,9 +1,10 @@
 import { counted } from '../../../domain/wording.ts';
 import { pause } from '../../../operations/plants/actions.ts';
-import { readUntil, readWords } from '../../arguments.ts';
+import { readWords } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { filterFlags, readSelection } from '../../selection.ts';
-import { decideForSelected } from './selected-plants.ts';
+import { readUntil } from '../../until.ts';
+import { decideForSelected, decideUntil } from './selected-plants.ts';
 
 /** `heliograph plants pause`: an operator stops polling, until resumed or until a time. */
 export const plantsPause: Command = {
@@ -18,10 +19,11 @@ export const plantsPause: Command = {
     const reason = readWords(context, 'reason');
     await decideForSelected(context, selection, {
       done: 'paused',
-      decide: (act, ids) => pause(act, ids, { until, reason }),
-      json: { until },
+      decide: (act, ids) =>
+        decideUntil(act, ids, until, (some, at) => pause(act, some, { until: at, reason })),
+      json: { until: until?.json ?? null },
       text(who, { refused: { length: skipped } }) {
-        const ends = until === null ? 'until it is resumed' : `until ${until.toISOString()}`;
+        const ends = until?.words ?? 'until it is resumed';
         const others = `; ${counted(skipped, 'plant waits', 'plants wait')} for documents and stayed as ${skipped === 1 ? 'it is' : 'they are'}`;
         return `${who} paused ${ends}${skipped === 0 ? '' : others}`;
       },

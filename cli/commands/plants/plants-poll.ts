@@ -1,3 +1,4 @@
+import type { PlantRow } from '../../../db/plants/plants.ts';
 import { pollNow } from '../../../operations/plants/poll-now.ts';
 import { durationText } from '../../../domain/wording.ts';
 import type { PollAnswer } from '../../../workflows/plants/messages.ts';
@@ -9,7 +10,7 @@ import { wholeNumber } from '../../plant-fields.ts';
 import { energyCell, nothing, powerCell, print, visibleText } from '../../render.ts';
 import { filterFlags, readSelection, unknownPlant } from '../../selection.ts';
 import { type Fact, factsText, indented } from '../../table.ts';
-import { goodOutcomes, orFail } from './refusals.ts';
+import { failureOf, goodOutcomes, orFail } from './refusals.ts';
 
 /** Long enough for two attempts at a slow vendor. */
 const timeoutSDefault = 30;
@@ -42,20 +43,23 @@ async function pollOne(
   timeoutMs: number,
 ): Promise<number> {
   const result = await withTemporal(config, (client) => pollNow(client, plantId, timeoutMs));
-  const isUnknown =
-    'refusal' in result && result.refusal === 'NO_LOOP' && !(await isKnown(config, plantId));
-  if (isUnknown) throw unknownPlant(plantId);
+  if ('refusal' in result && result.refusal === 'NO_LOOP') {
+    const plant = await find(config, plantId);
+    if (plant === undefined) throw unknownPlant(plantId);
+    if (plant.removed_at !== null)
+      throw failureOf(context, { refusal: 'REMOVED', plantId, removedAt: plant.removed_at });
+  }
   const { answer } = orFail(context, result);
   print(context, answer, () => answerText(answer));
   return goodOutcomes.has(answer.outcome) ? exitCodes.done : exitCodes.failed;
 }
 
-async function isKnown(config: Config, plantId: string): Promise<boolean> {
+async function find(config: Config, plantId: string): Promise<PlantRow | undefined> {
   const [{ withDatabase }, { findPlant }] = await Promise.all([
     import('../../../environment/services.ts'),
     import('../../../db/plants/plants.ts'),
   ]);
-  return withDatabase(config, async (db) => (await findPlant(db, plantId)) !== undefined);
+  return withDatabase(config, (db) => findPlant(db, plantId));
 }
 
 function answerText(answer: PollAnswer): string {

@@ -171,7 +171,7 @@ describe('plants list, show and alerts list', () => {
       'answers',
     ]);
     expect(listed.map((one) => one.incident_brand)).toEqual([brand, brand, brand, brand, null]);
-    expect(listed[2]?.status_sentence).toMatch(/^DELE not answering since /);
+    expect(listed[2]?.status_sentence).toMatch(/^Deye \(DELE\) not answering since /);
     expect(listed[4]?.status_sentence).not.toContain('not answering');
     await db.deleteFrom('brand_incidents').execute();
   });

@@ -9,9 +9,11 @@ import {
   pauseSentence,
   plantJson,
   plantSentence,
+  powerNow,
   silenceSentence,
   statusWords,
 } from '../../../operations/plants/plant-view.ts';
+import { brandName } from '../../../domain/plants/plant.ts';
 import { type PlantDetail, readPlant } from '../../../operations/plants/read-plant.ts';
 import { onePositional, readZone } from '../../arguments.ts';
 import type { Command, CommandIo } from '../../command.ts';
@@ -29,6 +31,7 @@ import {
 import { unknownPlant } from '../../selection.ts';
 import { type Fact, factsText, indented, right, section, tableText } from '../../table.ts';
 import { alertsTable } from './alerts-list.ts';
+import { warningLines } from './warnings.ts';
 
 /** `heliograph plants show ID`: shows everything known about one plant. */
 export const plantsShow: Command = {
@@ -60,6 +63,7 @@ function shownJson(shown: PlantDetail): object {
     alerts: shown.alerts,
     last_polls: shown.polls,
     days: shown.days.map(dayJson),
+    warnings: shown.warnings,
     workflow_id: shown.workflowId,
     workflow_url: shown.workflowUrl,
   };
@@ -72,6 +76,9 @@ function shownText(shown: PlantDetail, zone: ReaderZone, io: CommandIo): string 
   return [
     `${heading}\n${status}  ${visibleText(plantSentence(plant, nowMs, zone))}\n`,
     indented(factsText(plantFacts(shown, zone))),
+    ...(shown.warnings.length === 0
+      ? []
+      : [section('Check its settings', `${warningLines(shown.warnings).join('\n')}\n`)]),
     section(
       'Active alerts',
       shown.alerts.length === 0
@@ -99,7 +106,7 @@ function plantFacts(shown: PlantDetail, zone: ReaderZone): Fact[] {
       : `, next at ${secondsCell(nextSlotAt, timezone)} (in ${durationText(nextSlotAt.getTime() - nowMs)})`;
   const seen = `${timeCell(plant.last_seen_at, timezone)} (${plant.last_seen_source ?? ''})`;
   return [
-    ['brand', `${plant.brand}, vendor's id ${plant.vendor_plant_id}`],
+    ['brand', `${brandName(plant.brand)}, vendor's id ${plant.vendor_plant_id}`],
     ['account', `${account.id}${account.has_credentials ? '' : ' (no credentials yet)'}`],
     ['customer', plant.customer_id ?? nothing],
     ['place', `${plant.timezone}${place}`],
@@ -121,12 +128,18 @@ function plantFacts(shown: PlantDetail, zone: ReaderZone): Fact[] {
     ['failed polls', `${plant.consecutive_failures} in a row`],
     ['last seen', plant.last_seen_at === null ? 'never' : seen],
     [plant.status, `since ${timeCell(plant.status_since, timezone)} (${plant.status_reason})`],
-    ['power', powerCell(plant.power_w)],
+    ['power', powerText(plant)],
     ['today', energyCell(plant.today_energy_kwh)],
     ['next closing', timeCell(shown.nextClosingAt, timezone)],
     ['workflow', shown.workflowId],
     ['', shown.workflowUrl],
   ];
+}
+
+/** The current power, or why there is none. */
+function powerText(plant: PlantView): string {
+  const { power_now_w: powerW, power_note: note } = powerNow(plant);
+  return note === null ? powerCell(powerW) : `${nothing} (${note})`;
 }
 
 function integrationText(

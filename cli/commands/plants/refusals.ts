@@ -41,10 +41,22 @@ export function refusalSentence(refusal: Refusal): string {
       return `there is no alert ${refusal.alertId}`;
     case 'NOT_NOW':
       return notNowSentence(refusal);
+    case 'NO_USE':
+      return `plant ${refusal.plantId} would be paused again at once: ${accountSentence(refusal)}`;
     case 'ALERT_RESOLVED':
       return `alert ${refusal.alertId} of ${refusal.plantId} is resolved since ${refusal.resolvedAt?.toISOString() ?? 'a while'}: there is nothing to acknowledge`;
     case 'WRONG_VALUE':
       return `--${flagName(refusal.field)} ${refusal.plantId === null ? '' : `of ${refusal.plantId} `}${refusal.problem}`;
+    case 'TAKEN':
+      return `--${flagName(refusal.field)} of ${refusal.plantId}: ${refusal.problem}`;
+    case 'HAS_ANSWERED':
+      return `${refusal.plantId} has answered as ${refusal.vendorPlantId}, and its days are that plant's: \`heliograph plants remove ${refusal.plantId}\` and add the right one under another id`;
+    case 'REMOVED':
+      return `plant ${refusal.plantId} was removed at ${refusal.removedAt.toISOString()}: \`heliograph why ${refusal.plantId}\` still answers`;
+    case 'NOT_REMOVED':
+      return `plant ${refusal.plantId} is not removed: \`heliograph plants remove ${refusal.plantId}\` first`;
+    case 'STILL_KEPT':
+      return `what is known of plant ${refusal.plantId} is kept until ${refusal.until.toISOString()}`;
     case 'CHANGED_MEANWHILE':
       return `somebody else changed it: its revision is now ${refusal.revision}`;
     case 'NOT_ADDED':
@@ -62,6 +74,17 @@ export function refusalSentence(refusal: Refusal): string {
 /** The problems of a new plant's flags, one a line. */
 export function problemSentences(problems: readonly DraftProblem[]): string {
   return problems.map(({ field, problem }) => `--${flagName(field)} ${problem}`).join('\n');
+}
+
+/** "the account of solis-main has no credentials yet: `heliograph plants credentials solis-main` stores some". */
+export function accountSentence({
+  accountId,
+  fault,
+}: Pick<Extract<Refusal, { refusal: 'NO_USE' }>, 'accountId' | 'fault'>): string {
+  const command = `\`heliograph plants credentials ${accountId}\` stores`;
+  return fault === 'MISSING'
+    ? `account ${accountId} has no credentials yet, and ${command} some`
+    : `the credentials of account ${accountId} cannot be used, and ${command} others`;
 }
 
 function notNowSentence({

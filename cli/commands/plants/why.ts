@@ -48,17 +48,19 @@ export const why: Command = {
         );
       const found = await findWhyFacts(db, plantId, atMs, nowMs);
       if (found === null) throw unknownPlant(plantId);
-      const [shown] = await listPlants(db, { ids: [plantId] });
+      const [shown] = await listPlants(db, { ids: [plantId], removed: 'TOO' });
       return { facts: found, plant: shown };
     });
     const explained = explain(facts);
-    const heading = `${plantId}  ${visibleText(plant?.name ?? '')}`;
-    // What people order now says nothing of another time.
-    const held = atMs === null && plant !== undefined ? plant : null;
     const clock = { zone: readZone(context), timezone: facts.plant.timezone, nowMs };
-    print(context, { ...explained, held: held && heldJson(held) }, () =>
-      whyText({ ...explained, held }, heading, clock, context.io),
-    );
+    const removedAt = plant?.removed_at ?? null;
+    const removed =
+      removedAt === null ? '' : `  (removed ${timeCell(removedAt, clock.zone ?? clock.timezone)})`;
+    const heading = `${plantId}  ${visibleText(plant?.name ?? '')}${removed}`;
+    // What people order now says nothing of another time.
+    const held = atMs === null && plant !== undefined && removedAt === null ? plant : null;
+    const document = { ...explained, removed_at: removedAt, held: held && heldJson(held) };
+    print(context, document, () => whyText({ ...explained, held }, heading, clock, context.io));
   },
 };
 
@@ -113,6 +115,16 @@ function pollFacts(poll: NonNullable<Why['poll']>, time: (text: string | null) =
   return [
     ['slot', time(poll.scheduled_for)],
     ['outcome', `${poll.outcome}${error}`],
+    // A failed poll measured nothing and books nothing: what was booked before stays.
+    ...(poll.outcome === 'FAILED' ? [] : answerFacts(poll, time)),
+  ];
+}
+
+function answerFacts(
+  poll: NonNullable<Why['poll']>,
+  time: (text: string | null) => string,
+): Fact[] {
+  return [
     ['measured', time(poll.source_time)],
     ['power', powerCell(poll.power_w)],
     ['total', `${energyCell(poll.today_energy_kwh)} (booked to ${poll.booked_date ?? 'no day'})`],

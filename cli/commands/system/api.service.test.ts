@@ -71,6 +71,25 @@ test('serves, and stops within its time although a connection hangs', async () =
   expect(api.output.join('\n')).not.toContain(jwtSecret);
 });
 
+test('counts people behind a trusted proxy apart, and warns of a variable that does nothing', async () => {
+  const api = await startApiProcess({ TRUSTED_PROXIES: '1', TRUST_PROXY: '1' });
+  expect(JSON.parse(api.output[0] ?? '{}')).toMatchObject({
+    level: 40,
+    variable: 'TRUST_PROXY',
+    nearest: 'TRUSTED_PROXIES',
+  });
+  const guess = async (address: string) => {
+    const headers = { 'content-type': 'application/json', 'x-forwarded-for': address };
+    const body = JSON.stringify({ email: 'nobody@example.org', password: 'wrong' });
+    const url = `${api.url}/api/v1/auth/login`;
+    return (await fetch(url, { method: 'POST', headers, body })).status;
+  };
+  const guesses = await Promise.all(Array.from({ length: 10 }, () => guess('203.0.113.1')));
+  expect(new Set(guesses)).toEqual(new Set([401]));
+  expect(await guess('203.0.113.1')).toBe(429);
+  expect(await guess('203.0.113.2')).toBe(401);
+});
+
 test('serves while Temporal and Redis are away, and says so', async () => {
   const api = await startApiProcess({
     TEMPORAL_ADDRESS: '127.0.0.1:9',

@@ -1,14 +1,16 @@
 import { startApi } from '../../api.ts';
 import type { Command } from '../../command.ts';
 import { createLog } from '../../../environment/log.ts';
+import { warnOfUnknownVariables } from '../../../environment/unknown-variables.ts';
 
 /** `heliograph api`: serves the API and its pages until a signal stops it. */
 export const api: Command = {
   name: 'api',
   usage: '',
-  async run({ config: readConfig }) {
+  async run({ config: readConfig, io }) {
     const config = readConfig();
     const log = createLog(config.LOG_LEVEL);
+    warnOfUnknownVariables(io.env, log);
     const running = await startApi(config, log);
     await new Promise<void>((resolve) => {
       let isStopping = false;

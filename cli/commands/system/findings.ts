@@ -1,5 +1,5 @@
 import { askRedis } from '../../../db/lock.ts';
-import type { Config } from '../../../environment/config.ts';
+import { type Config, exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { withTemporal } from '../../../environment/temporal.ts';
 import { createLook, type Finding, type Look } from '../../../operations/diagnosis.ts';
@@ -25,6 +25,15 @@ export async function withLook<Seen>(
       see(createLook({ db, temporal, askRedis: askIt, readDisks, clock: Date.now }, answerMsMax)),
     ),
   );
+}
+
+/**
+ * By the system alone, as the status code of `/health`: a vendor that is away is named, and is no failure of Heliograph.
+ * Programs read the fleet's state from `--json`.
+ */
+export function exitCodeOf(findings: readonly Finding[]): number {
+  const fails = findings.some(({ state, about }) => state !== 'ok' && about === 'SYSTEM');
+  return fails ? exitCodes.failed : exitCodes.done;
 }
 
 /** Number of findings of a kind that people see; `--json` has them all. */

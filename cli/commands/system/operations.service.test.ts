@@ -4,6 +4,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest
 
 import { lockKey } from '../../../db/lock.ts';
 import { cli, test } from '../../../test/support/test-commands.ts';
+import {
+  closeTestIncident,
+  insertTestIncident,
+  removeTestIncident,
+} from '../../../test/support/incident.ts';
 import { eventually } from '../../../test/support/fleet.ts';
 import { testLoops, type TestLoops } from '../../../test/support/loops.ts';
 import { startTestWorker, stopWorker } from '../../../test/support/workers.ts';
@@ -78,6 +83,78 @@ describe('without a worker', () => {
         'No worker serves queue:fleet.',
         '0 loops run for 1 plant.',
       ]),
+    );
+  });
+
+  test('status and validate name open incidents, failing accounts, and plants that fail since when', async () => {
+    const { db } = cli.fleet;
+    const { sinceMs, plantIds } = await insertTestIncident(db, Date.now());
+    const keyless = await addOld(600);
+    const accountId = (await cli.plantOf(keyless)).vendor_account_id;
+    await db.deleteFrom('integration_credentials').where('account_id', '=', accountId).execute();
+    const { code, status } = await statusNow();
+    const text = (await cli.run(['status'])).stdout;
+    const why = (await cli.run(['why', 'away-1'])).stdout;
+    const { findings } = JSON.parse((await cli.run(['validate', '--json'])).stdout) as {
+      findings: { kind: string; plant_id: string | null; account_id?: string; at: string }[];
+    };
+    await removeTestIncident(db);
+    const since = new Date(sinceMs).toISOString();
+    expect(code).toBe(1);
+    expect(status.problems.join(' ')).toMatch(
+      /HUAWEI not answering since .*1 account fails.*3 plants fail/,
+    );
+    expect(status.fleet).toMatchObject({
+      state: 'degraded',
+      incidents: [{ brand: 'HUAWEI', since }],
+      accounts: [{ account_id: accountId, reason: 'NO_CREDENTIALS', plants: 1 }],
+    });
+    expect(status.fleet.plants.map(({ plant_id }) => plant_id).toSorted()).toEqual(plantIds);
+    expect(text).toMatch(
+      /away-1 \S+: 3 polls failed since .* UTC, the last with VENDOR_ERROR: HTTP 503\./,
+    );
+    expect(text).toContain(accountId);
+    // A failed poll measured nothing: it is not said to book a total to no day.
+    expect(why).toContain('FAILED: VENDOR_ERROR HTTP 503');
+    expect(why).toContain('HUAWEI not answering since');
+    expect(why).toContain('The poll failed and measured nothing: no verdict.');
+    expect(why).not.toMatch(/booked to|measured +–|No total was booked/);
+    const named = (kind: string) => findings.filter((one) => one.kind === kind);
+    expect(named('INCIDENT_OPEN')).toMatchObject([{ at: since }]);
+    expect(named('ACCOUNT_FAILS')).toMatchObject([{ account_id: accountId, plant_id: null }]);
+    expect(
+      named('PLANT_FAILS')
+        .map(({ plant_id }) => plant_id)
+        .toSorted(),
+    ).toEqual(plantIds);
+    expect(named('PLANT_FAILS')).toMatchObject(plantIds.map(() => ({ at: since })));
+  });
+
+  test('alerts list shows an incident as one line that --incident unfolds; programs get every alert', async () => {
+    const { db } = cli.fleet;
+    const incident = await insertTestIncident(db, Date.now());
+    const id = String(incident.id);
+    const folded = (await cli.run(['alerts', 'list'])).stdout;
+    const unfolded = (await cli.run(['alerts', 'list', '--incident', id])).stdout;
+    const json = JSON.parse((await cli.run(['alerts', 'list', '--json'])).stdout) as {
+      incident_id: number | null;
+    }[];
+    await closeTestIncident(db, incident, Date.now());
+    const history = (await cli.run(['alerts', 'list', '--history'])).stdout;
+    await removeTestIncident(db);
+    expect(folded).toMatch(
+      /^HUAWEI not answering since .* 3 of 3 plants fail\. 3 alerts kept, none announced/,
+    );
+    expect(folded).toContain('MOCK_FAULT of away-1');
+    expect(folded).not.toContain('API_ERROR of');
+    expect(unfolded).toContain('API_ERROR of away-3');
+    expect(unfolded).not.toContain('MOCK_FAULT of');
+    expect(json.map(({ incident_id }) => incident_id).toSorted()).toEqual([
+      ...Array<number>(3).fill(incident.id),
+      null,
+    ]);
+    expect(history).toMatch(
+      /^HUAWEI did not answer from .* Up to 3 plants failed\. 3 alerts in it/,
     );
   });
 

@@ -1,15 +1,18 @@
 import { type PollingError, readPollingErrors } from '../../../db/plants/operations.ts';
+import type { FleetTrouble } from '../../../db/plants/trouble.ts';
 import { counted } from '../../../domain/wording.ts';
-import { exitCodes } from '../../../environment/config.ts';
 import { components } from '../../../operations/components.ts';
 import {
   diagnose,
   type Fact,
   type Finding,
   type Look,
+  type State,
   valueOf,
 } from '../../../operations/diagnosis.ts';
 import { loopCounts } from '../../../operations/plants/components.ts';
+import { incidentJson } from '../../../operations/plants/incidents.ts';
+import { fleetTrouble } from '../../../operations/plants/trouble.ts';
 import * as figures from '../../../operations/plants/figures.ts';
 import { queueViews } from '../../../operations/queues.ts';
 import { reconciled } from '../../../operations/reconciliation.ts';
@@ -19,7 +22,7 @@ import { noPositionals, readZone } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { nothing, outputWidth, print, timeCell, visibleText } from '../../render.ts';
 import { type Fact as Line, factsText, right, tableText } from '../../table.ts';
-import { findingsText, withLook } from './findings.ts';
+import { exitCodeOf, findingsText, withLook } from './findings.ts';
 
 /** `heliograph status`: the diagnosis, and figures of polling. */
 export const status: Command = {
@@ -38,7 +41,7 @@ export const status: Command = {
       width: outputWidth(context.io),
     };
     print(context, seen, () => statusText(findings, seen, layout));
-    return seen.problems.length === 0 ? exitCodes.done : exitCodes.failed;
+    return exitCodeOf(findings);
   },
 };
 
@@ -50,11 +53,12 @@ export type SystemStatus = Awaited<ReturnType<typeof readStatus>>['seen'];
 /** @throws what the services throw when they are away. */
 async function readStatus(look: Look) {
   const takenAt = new Date().toISOString();
-  const { findings } = await diagnose(components, look);
+  const { findings, fleet } = await diagnose(components, look);
   const the = async <Value>(fact: Fact<Value>) => valueOf(await look(fact));
   const seen = {
     taken_at: takenAt,
     problems: problemsOf(findings).map(({ sentence }) => sentence),
+    fleet: fleetJson(fleet, await the(fleetTrouble), Date.parse(takenAt)),
     queues: await the(queueViews),
     loops: await the(loopCounts),
     reconciliation: await the(reconciled),
@@ -72,6 +76,16 @@ async function readStatus(look: Look) {
   return { findings, seen };
 }
 
+/** The incidents, accounts and plants behind the fleet's state. */
+function fleetJson(state: State, { incidents, accounts, plants }: FleetTrouble, nowMs: number) {
+  return {
+    state,
+    incidents: incidents.map((incident) => incidentJson(incident, nowMs)),
+    accounts,
+    plants,
+  };
+}
+
 const problemsOf = (findings: readonly Finding[]) => findings.filter(({ state }) => state !== 'ok');
 
 interface Layout {
@@ -86,11 +100,18 @@ function statusText(findings: readonly Finding[], seen: SystemStatus, layout: La
   return [
     problems.length === 0
       ? 'nothing is wrong\n'
-      : `${counted(problems.length, 'problem')}\n${findingsText(problems)}`,
+      : `${counted(problems.length, 'problem')}\n${findingsText(problems.flatMap(withSubjects))}`,
     factsText([...wellText(findings), ...figuresText(seen, layout)]),
     ...(layout.detailed ? [queuesText(seen, layout), brandsText(seen, layout)] : []),
     errorsText(seen, layout),
   ].join('\n');
+}
+
+/** The finding, and below it what it counts, each by name. */
+function withSubjects(finding: Finding): Finding[] {
+  const { component, subjects = [], sentence } = finding;
+  const named = subjects.filter((each) => !sentence.includes(each.sentence));
+  return [finding, ...named.map((each) => ({ ...finding, ...each, kind: component }))];
 }
 
 function wellText(findings: readonly Finding[]): Line[] {

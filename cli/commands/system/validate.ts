@@ -1,11 +1,10 @@
 import { counted } from '../../../domain/wording.ts';
-import { exitCodes } from '../../../environment/config.ts';
 import { components } from '../../../operations/components.ts';
 import { inspect } from '../../../operations/diagnosis.ts';
 import { noPositionals } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { print } from '../../render.ts';
-import { findingsText, withLook } from './findings.ts';
+import { exitCodeOf, findingsText, withLook } from './findings.ts';
 
 /** `heliograph validate`: checks that every ACTIVE plant is watched now. */
 export const validate: Command = {
@@ -34,6 +33,6 @@ export const validate: Command = {
         findings.length === 0 ? 'nothing is found' : counted(findings.length, 'finding');
       return `${summaries}${count}\n${findingsText(findings)}`;
     });
-    return findings.length === 0 ? exitCodes.done : exitCodes.failed;
+    return exitCodeOf(findings);
   },
 };

@@ -1,6 +1,7 @@
 import type { Command } from '../../command.ts';
 import { type Config, requireMockMode } from '../../../environment/config.ts';
 import { createLog, type Log } from '../../../environment/log.ts';
+import { warnOfUnknownVariables } from '../../../environment/unknown-variables.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../../../worker/metrics.ts';
 import {
   freeLoopbackAddress,
@@ -13,10 +14,11 @@ import { installRuntime, type RunningWorker, startWorker } from '../../../worker
 export const worker: Command = {
   name: 'worker',
   usage: '',
-  async run({ config: readConfig }) {
+  async run({ config: readConfig, io }) {
     const config = readConfig();
     requireMockMode(config);
     const log = createLog(config.LOG_LEVEL);
+    warnOfUnknownVariables(io.env, log);
     let running: RunningWorker | null = null;
     const metrics = await openMetrics(config, log, () => running?.isRunning() ?? false);
     installRuntime(log, metrics?.sdkAddress ?? null);

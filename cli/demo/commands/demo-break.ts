@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { setDemoOutage } from '../../../db/plants/demo-outages.ts';
 import { listPlants } from '../../../db/plants/plants.ts';
-import type { Brand } from '../../../domain/plants/plant.ts';
+import { type Brand, brandName } from '../../../domain/plants/plant.ts';
 import { counted } from '../../../domain/wording.ts';
 import { requireMockMode } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { outagesReadEveryMs } from '../../../activities/plants/demo-outages.ts';
-import { noPositionals, readFlag, requireFlag } from '../../arguments.ts';
+import { durationMs, noPositionals, readFlag, requireFlag } from '../../arguments.ts';
 import { type Command, type CommandContext, usageError } from '../../command.ts';
 import { tellLoopsOf, toldNote } from '../../commands/plants/tell-loops.ts';
 import { FieldProblem, plantFields } from '../../plant-fields.ts';
@@ -15,7 +15,6 @@ import { print, visibleText } from '../../render.ts';
 
 const lastsMsDefault = 3 * 60_000;
 const lastsMsMax = 3_600_000;
-const unitMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
 /** `heliograph demo break`: a recorded vendor answers 503 for a while, and all its plants are polled at once. */
 export const demoBreak: Command = {
@@ -28,8 +27,7 @@ export const demoBreak: Command = {
     const brand = requireFlag(context, 'brand', plantFields.brand);
     const until = readEnd(context);
     const config = context.config();
-    // An embedded stack polls recorded vendors only.
-    if (config.stack === null) requireMockMode(config);
+    requireMockMode(config);
     const plants = await withDatabase(config, async (db) => {
       await setDemoOutage(db, brand, until);
       return listPlants(db, { brand });
@@ -53,16 +51,16 @@ function readEnd(context: CommandContext): Date | null {
 }
 
 function readDuration(text: string): number {
-  const [, value, unit] = /^(\d{1,4})([smh])$/.exec(text) ?? [];
-  const lastsMs = Number(value) * (unitMs[unit as keyof typeof unitMs] ?? NaN);
-  if (!(lastsMs > 0 && lastsMs <= lastsMsMax))
+  const lastsMs = durationMs(text);
+  if (lastsMs === null || lastsMs > lastsMsMax)
     throw new FieldProblem(`must be a time up to 1h, such as 90s or 3m, not ${visibleText(text)}`);
   return lastsMs;
 }
 
 function words(brand: Brand, until: Date | null, plants: number): string {
-  if (until === null) return `${brand} answers again; its ${counted(plants, 'plant')} are polled\n`;
-  return `${brand} answers 503 until ${until.toISOString()}, and its ${counted(plants, 'plant')} are polled now.
-An incident opens in about a minute: see \`heliograph plants list\` and the fleet's page. It closes one interval after ${brand} answers again.
+  if (until === null)
+    return `${brandName(brand)} answers again; its ${counted(plants, 'plant')} are polled\n`;
+  return `${brandName(brand)} answers 503 until ${until.toISOString()}, and its ${counted(plants, 'plant')} are polled now.
+An incident opens in about a minute: see \`heliograph plants list\` and the fleet's page. It closes one interval after ${brandName(brand)} answers again.
 `;
 }

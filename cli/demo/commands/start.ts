@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { migrateToLatest } from '../../../db/migrate.ts';
@@ -27,7 +27,8 @@ import {
   withFiles,
 } from '../../../environment/config.ts';
 import { createLog } from '../../../environment/log.ts';
-import { demoEmail, demoSignIn } from '../user.ts';
+import { repeatLink } from '../repeat-link.ts';
+import { demoEmail, demoSignIn, isLinkOpen } from '../user.ts';
 import { seedDemo, type SeedOptions } from '../seed.ts';
 import { checkMasterKeys, withDatabase } from '../../../environment/services.ts';
 import { supervise, type Supervised } from '../../../worker/supervise.ts';
@@ -82,7 +83,12 @@ export const start: Command = {
       const children = { env, signal, beforeRestart: up.untilWhole };
       await runChildren(children, say, (apiUrl) => {
         writeStackFile(dataDir, up, keyFiles, apiUrl);
-        say(whatIsWhere(up, dataDir, { url: apiUrl, signInToken }));
+        const api = { url: apiUrl, signInToken };
+        say(whatIsWhere(up, dataDir, api));
+        const isOpen = () => isLinkOpen(loadConfig(env, dataDir), signInToken);
+        repeatLink({ line: signInLine(api, dataDir), isOpen }, say, signal).catch(
+          (error: unknown) => say(`the link is not repeated: ${String(error)}`),
+        );
       });
       signal.throwIfAborted();
     } catch (error) {
@@ -140,6 +146,7 @@ function writeStackFile(
   apiUrl: string | null,
 ): void {
   const file: StackFile = {
+    state: apiUrl === null ? 'starting' : 'ready',
     temporal_address: stack.temporalAddress,
     temporal_namespace: stack.temporalNamespace,
     temporal_ui: stack.temporalUiUrl,
@@ -151,7 +158,10 @@ function writeStackFile(
     jwt_key_file: keyFiles.jwt,
     api_url: apiUrl,
   };
-  writeFileSync(stackFilePath(dataDir), `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
+  // Commands that wait for the start read the file all the time, and must not see half of it.
+  const unfinished = `${stackFilePath(dataDir)}.new`;
+  writeFileSync(unfinished, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
+  renameSync(unfinished, stackFilePath(dataDir));
 }
 
 async function childEnvironment(
@@ -273,16 +283,11 @@ function whatIsWhere(
   dataDir: string,
   api: { url: string; signInToken: string },
 ): string {
-  const data = dataDir === resolve(defaultDataDir) ? '' : ` --data ${dataDir}`;
+  const data = dataFlag(dataDir);
   return [
     '',
     'Heliograph polls.',
     `  Pages and API    ${api.url}`,
-    ...(isLoopback(api.url)
-      ? [
-          `  Sign in once     ${api.url}/sign-in?token=${api.signInToken} (as ${demoEmail}, for an hour)`,
-        ]
-      : [`  Sign in          npx heliograph users link ${demoEmail}${data}`]),
     `  Temporal Web UI  ${stack.temporalUiUrl ?? `none of ours; Temporal is at ${stack.temporalAddress}`}`,
     `  PostgreSQL       ${new URL(stack.databaseUrl).host} (the URL with its password is in ${stackFilePath(dataDir)})`,
     `  temporal CLI     ${stack.temporalBinary ?? 'none of ours'} (--address ${stack.temporalAddress})`,
@@ -296,7 +301,19 @@ function whatIsWhere(
     '',
     '  Ctrl-C ends everything.',
     '',
+    // The last line: what is needed first.
+    signInLine(api, dataDir),
   ].join('\n');
+}
+
+function signInLine(api: { url: string; signInToken: string }, dataDir: string): string {
+  return isLoopback(api.url)
+    ? `  Sign in once     ${api.url}/sign-in?token=${api.signInToken} (as ${demoEmail}, for an hour)`
+    : `  Sign in          npx heliograph users link ${demoEmail}${dataFlag(dataDir)}`;
+}
+
+function dataFlag(dataDir: string): string {
+  return dataDir === resolve(defaultDataDir) ? '' : ` --data ${dataDir}`;
 }
 
 /** The sign-in link is shown only if the API listens on this machine alone. */
