@@ -5,7 +5,7 @@ import { type Answer, answering, startReceiver } from '../../test/support/http-r
 import { testContent, testMessage } from '../../test/support/messages.ts';
 import { testNotice } from '../../test/support/notices.ts';
 import type { ChannelAdapter } from './contract.ts';
-import { urlProblem } from './http.ts';
+import { urlProblem } from '../../domain/notifications/url.ts';
 import { createSlackChannel } from './slack/slack.ts';
 import { createHeartbeatChannel, createWebhookChannel } from './webhook/webhook.ts';
 

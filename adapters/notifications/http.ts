@@ -3,6 +3,7 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest } from
 import { request as httpsRequest } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
+import { urlProblem } from '../../domain/notifications/url.ts';
 import type { Sent } from './contract.ts';
 
 /** One HTTP request to an address that a person gave: resolved once, never redirected, cut off in time and in size. */
@@ -31,25 +32,6 @@ export interface HttpAnswer {
   /** Seconds or a date; null: the receiver names no time. */
   retryAfter: string | null;
   body: string;
-}
-
-/**
- * Whether a message may go to this URL.
- *
- * @returns a sentence that says what is wrong with it, without the URL, which is a secret; null: nothing.
- */
-export function urlProblem(url: string): string | null {
-  if (!URL.canParse(url)) return 'it is no URL';
-  const { protocol, hostname, username, password } = new URL(url);
-  if (username !== '' || password !== '') return 'it holds a user name or a password';
-  if (protocol === 'https:') return null;
-  if (protocol !== 'http:') return 'it is not https';
-  return isLoopbackName(hostname) ? null : 'it is not https (http goes to this machine only)';
-}
-
-function isLoopbackName(hostname: string): boolean {
-  const host = hostname.replaceAll(/[[\]]/g, '');
-  return host === 'localhost' || (isIP(host) !== 0 && isIn(loopback, host));
 }
 
 function isIn(list: BlockList, address: string): boolean {

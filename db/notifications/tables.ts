@@ -51,6 +51,10 @@ export interface NotificationTables {
     second_route_id: number | null;
     owner_id: number | null;
     unsubscribe_hash: Buffer | null;
+    /** The seal of the token that `unsubscribe_hash` recognises. */
+    key_version: string | null;
+    iv: Buffer | null;
+    sealed: Buffer | null;
     storm_since: Date | null;
     storm_summary_at: Date | null;
     storm_short_summaries: Generated<number>;
