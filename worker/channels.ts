@@ -8,7 +8,10 @@ import {
   createWebhookChannel,
 } from '../adapters/notifications/webhook/webhook.ts';
 import { type EnvironmentChannels, findChannel } from '../db/notifications/channels.ts';
+import { openChannelSettings } from '../db/notifications/channel-list.ts';
+import type { MasterKeys } from '../db/sealing.ts';
 import type { Database } from '../db/tables.ts';
+import { type ChannelTexts, mailSettings } from '../domain/notifications/channel-settings.ts';
 import type { ChannelKind } from '../domain/notifications/message.ts';
 import { PlainError } from '../domain/plain-error.ts';
 import type { NotificationSettings } from '../environment/notifications.ts';
@@ -39,13 +42,36 @@ export function environmentChannels(settings: NotificationSettings): Environment
 }
 
 /** Opens a channel with its settings. @throws PlainError where there are none. */
-export function channelOpener(db: Kysely<Database>, settings: NotificationSettings) {
+export function channelOpener(
+  db: Kysely<Database>,
+  keys: MasterKeys,
+  settings: NotificationSettings,
+) {
   return async function openChannel(channelId: number): Promise<ChannelAdapter> {
     const channel = await findChannel(db, channelId);
-    const adapter = channel === undefined ? null : ofEnvironment(channel.kind, settings);
-    if (adapter !== null) return adapter;
+    const adapter =
+      channel?.source === 'DATABASE'
+        ? ofDatabase(channel.kind, await openChannelSettings(db, keys, channelId))
+        : channel && ofEnvironment(channel.kind, settings);
+    if (adapter) return adapter;
     throw new PlainError('this worker has no settings for the channel');
   };
+}
+
+/** A channel that people added; its settings were checked then. */
+function ofDatabase(kind: ChannelKind, texts: ChannelTexts | null): ChannelAdapter | null {
+  if (texts === null) return null;
+  const { url = '', secret = null } = texts;
+  switch (kind) {
+    case 'EMAIL':
+      return createEmailChannel(mailSettings(texts));
+    case 'SLACK':
+      return createSlackChannel({ url });
+    case 'WEBHOOK':
+      return createWebhookChannel({ url, secret });
+    case 'HEARTBEAT':
+      return null;
+  }
 }
 
 function ofEnvironment(kind: ChannelKind, settings: NotificationSettings): ChannelAdapter | null {

@@ -32,6 +32,7 @@ import {
 } from '../environment/config.ts';
 import { releaseDeadWorkers } from './dead-workers.ts';
 import { findChannelKinds, keepEnvironmentChannels } from '../db/notifications/channels.ts';
+import { findUnsubscribeToken } from '../db/notifications/subscriptions.ts';
 import { listenForNotifications } from '../db/notifications/listen.ts';
 import { notificationSettings } from '../environment/notifications.ts';
 import { components } from '../operations/components.ts';
@@ -278,6 +279,7 @@ function createActivities(
   deps: ActivityDeps,
   client: Client,
 ) {
+  const masterKeys = requireMasterKeys(config);
   const plants = createPlantActivities(deps);
   metrics?.watch(deps.breaker);
   const limits = {
@@ -296,7 +298,8 @@ function createActivities(
       notices: noticeReaders,
       readBrief: readPlantsBrief,
       findTrouble: findPollingTrouble,
-      openChannel: channelOpener(deps.db, notificationSettings(config)),
+      openChannel: channelOpener(deps.db, masterKeys, notificationSettings(config)),
+      findUnsubscribeToken: (routeId) => findUnsubscribeToken(deps.db, masterKeys, routeId),
       publicUrl: config.PUBLIC_URL ?? null,
     }),
   };

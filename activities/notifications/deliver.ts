@@ -124,17 +124,17 @@ async function send(
   const nowMs = deps.clock();
   const sorted = notices.toSorted(worstFirst);
   const first = rows.find(({ id }) => id === sorted[0]?.notificationId);
-  const message = {
+  const draft = {
     deliveryId: claim.deliveryId,
     threadOf: first === undefined ? null : await findThread(deps.db, claim, first.topic),
     recipient: claim.recipient,
     content: contentOf(deps, claim, sorted, nowMs),
-    unsubscribeUrl: null,
     nowMs,
   };
   const limit = AbortSignal.timeout(attemptMsMax);
   try {
     const channel = await deps.openChannel(claim.channelId);
+    const message = { ...draft, unsubscribeUrl: await unsubscribeUrlOf(deps, claim) };
     const sent = await channel.send(message, {
       signal: AbortSignal.any([stop, limit]),
       handsOver: async () => {
@@ -151,6 +151,16 @@ async function send(
     if (error instanceof PlainError) return { outcome: 'CHANNEL_REFUSED', answer: error.message };
     throw error;
   }
+}
+
+/** Where the recipient ends a subscription; null: nobody subscribed, or links cannot be made. */
+async function unsubscribeUrlOf(
+  { publicUrl, findUnsubscribeToken }: NotificationDeps,
+  { routeId }: Claim,
+): Promise<string | null> {
+  if (publicUrl === null || routeId === null) return null;
+  const token = await findUnsubscribeToken(routeId);
+  return token === null ? null : `${publicUrl}/unsubscribe?token=${token}`;
 }
 
 /** Another worker has taken the delivery: this attempt sends nothing. */

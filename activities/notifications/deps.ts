@@ -13,6 +13,8 @@ export interface NotificationDeps extends Deps {
   findTrouble(db: Db, nowMs: number): Promise<string | null>;
   /** The adapter of a channel with its settings. @throws PlainError where they cannot be read. */
   openChannel(channelId: number): Promise<ChannelAdapter>;
+  /** What ends the subscription that a route is, without signing in; null: the route is none. @throws PlainError */
+  findUnsubscribeToken(routeId: number): Promise<string | null>;
   /** `https://host` of PUBLIC_URL; null: messages carry no links. */
   publicUrl: string | null;
 }

@@ -45,6 +45,7 @@ function deps(): NotificationDeps {
     notices: { THING: readThings },
     readBrief: async () => [],
     findTrouble: async () => trouble,
+    findUnsubscribeToken: async () => null,
     openChannel: async () => ({
       async send(message, { handsOver }) {
         await handsOver();

@@ -34,6 +34,7 @@ const deps: NotificationDeps = {
   },
   readBrief: async () => [],
   findTrouble: async () => null,
+  findUnsubscribeToken: async () => null,
   openChannel: async () =>
     createEmailChannel({
       host: '127.0.0.1',
