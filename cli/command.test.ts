@@ -70,7 +70,11 @@ describe('a command line', () => {
     [['import', 'fleet.csv'], 'import fleet.csv', 'did you mean `plants import`?'],
     [['list'], 'list', 'did you mean `plants list`, `alerts list` or `users list`?'],
     [['weather'], 'weather', '`heliograph help` lists all'],
-    [['users'], 'users', 'there are users add, users list, users set, users reset, users remove, users link'],
+    [
+      ['users'],
+      'users',
+      'there are users add, users list, users set, users reset, users remove, users link',
+    ],
   ])('%j is answered with one line that names the nearest', async (args, typed, guess) => {
     expect(await runTestCommand(args)).toEqual({
       code: 2,
