@@ -11,6 +11,8 @@ const chaosTests = ['test/system/chaos-run.test.ts'];
 const browserTests = ['test/browser/**/*.test.ts'];
 const elsewhere = ['**/node_modules/**', '.data/**'];
 const servers = { globalSetup: ['test/support/servers.ts'] };
+/** What takes longer hangs. On two processors that are busy with something else, the longest takes half of it. */
+const limits = { testTimeout: 180_000, hookTimeout: 180_000 };
 
 export default defineConfig({
   test: {
@@ -52,8 +54,7 @@ export default defineConfig({
           name: 'stack',
           include: ['stack/**/*.test.ts'],
           exclude: elsewhere,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...limits,
         },
       },
       {
@@ -62,8 +63,7 @@ export default defineConfig({
           name: 'replay',
           include: ['test/replay/**/*.test.ts'],
           exclude: elsewhere,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...limits,
         },
       },
       {
@@ -72,8 +72,7 @@ export default defineConfig({
           name: 'service',
           include: serviceTests,
           exclude: elsewhere,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...limits,
           ...servers,
         },
       },
@@ -85,8 +84,7 @@ export default defineConfig({
           exclude: [...elsewhere, ...chaosTests],
           // Those that wait for time-outs run side by side, but no more of them than two processors bear.
           maxConcurrency: 3,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          ...limits,
           ...servers,
         },
       },
@@ -106,8 +104,7 @@ export default defineConfig({
           name: 'browser',
           include: browserTests,
           exclude: elsewhere,
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
+          ...limits,
         },
       },
     ],

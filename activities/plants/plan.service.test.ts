@@ -5,6 +5,7 @@ import { listFleet } from '../../db/plants/fleet.ts';
 import { removePlants } from '../../operations/plants/correct.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
+import { periodsOf } from '../../test/support/periods.ts';
 import { database, test } from '../../test/support/test-database.ts';
 
 const plantId = 'plant';
@@ -18,20 +19,7 @@ beforeEach(async () => {
   await insertTestPlant(database.db, { activated_at: new Date(startMs - 1) });
 });
 
-const periods = async () => {
-  const rows = await database.db
-    .selectFrom('plant_periods')
-    .selectAll()
-    .where('plant_id', '=', plantId)
-    .orderBy('from_at')
-    .execute();
-  return rows.map((row) => ({
-    from: row.from_at.getTime(),
-    to: row.to_at?.getTime() ?? null,
-    intervalS: row.interval_s,
-    reason: row.reason,
-  }));
-};
+const periods = () => periodsOf(database.db, plantId);
 const set = (values: object) =>
   database.db.updateTable('plants').set(values).where('id', '=', plantId).execute();
 const missed = async () =>

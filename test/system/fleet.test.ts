@@ -10,6 +10,7 @@ import { phaseMs } from '../../domain/slots.ts';
 import { plantChangedSignal } from '../../workflows/plants/messages.ts';
 import { addPlant, eventually, ordinarySolis } from '../support/fleet.ts';
 import { ledgerFlaws, overlaps } from '../support/loops.ts';
+import { periodsOf } from '../support/periods.ts';
 import { fleet, loops, test } from '../support/test-loops.ts';
 
 /** The reconciliation comes every 30 s: what was changed by SQL alone is right within a minute. */
@@ -22,20 +23,7 @@ describe('the fleet', () => {
     (await loops.handle(plantId).describe()).status.name === 'RUNNING';
   const set = (plantId: string, values: object) =>
     fleet.db.updateTable('plants').set(values).where('id', '=', plantId).execute();
-  const periods = async (plantId: string) => {
-    const rows = await fleet.db
-      .selectFrom('plant_periods')
-      .selectAll()
-      .where('plant_id', '=', plantId)
-      .orderBy('from_at')
-      .execute();
-    return rows.map((row) => ({
-      from: row.from_at.getTime(),
-      to: row.to_at?.getTime() ?? null,
-      intervalS: row.interval_s,
-      reason: row.reason,
-    }));
-  };
+  const periods = (plantId: string) => periodsOf(fleet.db, plantId);
 
   test(
     'what was changed by SQL alone is right within a minute: a new plant, a pause, an end of a pause, a plant taken away',
