@@ -122,6 +122,7 @@ const layers: Record<string, Layer> = {
   environment: {
     imports: ['domain', 'db', 'workflows/messages', 'workflows/queues'],
     packages: ['zod', 'kysely', 'pino', 'pino-pretty', '@temporalio/client', 'node:*'],
+    lists: ['config.ts'],
     message:
       'environment reads variables and opens services: it knows nothing of what is done with them.',
   },

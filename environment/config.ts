@@ -9,7 +9,7 @@ import type { MasterKey, MasterKeys } from '../db/sealing.ts';
 import { statusProfiles } from '../domain/daylight.ts';
 import { isValidTimezone, type ReaderZone } from '../domain/zone.ts';
 import { allQueues } from '../workflows/queues.ts';
-import { notificationProblems, notificationVariables } from './notifications.ts';
+import { notificationProblems, notificationVariables } from './notifications/variables.ts';
 
 /** Reads the configuration: one schema for all environment variables, parsed once. An error names every problem. */
 

@@ -14,7 +14,7 @@ import type { Database } from '../db/tables.ts';
 import { type ChannelTexts, mailSettings } from '../domain/notifications/channel-settings.ts';
 import type { ChannelKind } from '../domain/notifications/message.ts';
 import { PlainError } from '../domain/plain-error.ts';
-import type { NotificationSettings } from '../environment/notifications.ts';
+import type { NotificationSettings } from '../environment/notifications/variables.ts';
 
 /** The channels of this worker: what the environment configures, and how each is opened. */
 

@@ -34,7 +34,7 @@ import { releaseDeadWorkers } from './dead-workers.ts';
 import { findChannelKinds, keepEnvironmentChannels } from '../db/notifications/channels.ts';
 import { findUnsubscribeToken } from '../db/notifications/subscriptions.ts';
 import { listenForNotifications } from '../db/notifications/listen.ts';
-import { notificationSettings } from '../environment/notifications.ts';
+import { notificationSettings } from '../environment/notifications/variables.ts';
 import { components } from '../operations/components.ts';
 import { createLook, diagnose } from '../operations/diagnosis.ts';
 import { diskReader } from '../operations/disks.ts';

@@ -61,7 +61,7 @@ describe.each(channels)('%s', (_, open) => {
     [403, {}, 'CHANNEL_REFUSED', undefined],
     [302, { location: 'http://127.0.0.1:1/' }, 'CHANNEL_REFUSED', undefined],
   ])('%i %j is %s', async (status, headers, outcome, retryAfterMs) => {
-    const { url, received } = await receiver(answering(status, headers as Record<string, string>));
+    const { url, received } = await receiver(answering(status, headers));
     const sent = await send(open(url));
     expect(sent).toMatchObject({
       outcome,

@@ -51,10 +51,22 @@ export async function startMailCatcher(ports: {
           from: mailFrom === false ? '' : mailFrom.address,
           to: rcptTo.map(({ address }) => address),
         };
-        keep(Buffer.concat(chunks), envelope).then(() => callback(), callback);
+        void take(Buffer.concat(chunks), envelope, callback);
       });
     },
   });
+  async function take(
+    raw: Buffer,
+    envelope: Pick<Mail, 'from' | 'to'>,
+    done: (error?: Error) => void,
+  ): Promise<void> {
+    try {
+      await keep(raw, envelope);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  }
   async function keep(raw: Buffer, envelope: Pick<Mail, 'from' | 'to'>): Promise<void> {
     const { subject = '', text = '', html = null } = await PostalMime.parse(raw);
     mails.unshift({ id: (lastId += 1), receivedAt: new Date(), ...envelope, subject, text, html });

@@ -1,11 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+
+import { localhostCertificate, localhostKey } from './localhost-certificate.ts';
 
 /** Real mail servers on loopback, some of which misbehave. */
 
@@ -24,30 +22,6 @@ export interface MailServer {
   close(): Promise<void>;
 }
 
-/** A certificate for `localhost`, made for one test run. */
-function certificate(): { key: string; cert: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'heliograph-mail-'));
-  try {
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-    const made = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-    ];
-    execFileSync('openssl', [...made, '-keyout', key, '-out', cert, '-days', '2', ...subject], {
-      stdio: 'ignore',
-    });
-    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
 /** A refusal with a code of SMTP. */
 export function smtpRefusal(responseCode: number, message = 'no'): Error {
   return Object.assign(new Error(message), { responseCode });
@@ -56,10 +30,9 @@ export function smtpRefusal(responseCode: number, message = 'no'): Error {
 /** A mail server that takes every mail, but for what `options` refuses. */
 export async function startMailServer(options: SMTPServerOptions = {}): Promise<MailServer> {
   const received: ReceivedMail[] = [];
-  const { key, cert } = certificate();
   const server = new SMTPServer({
-    key,
-    cert,
+    key: localhostKey,
+    cert: localhostCertificate,
     disabledCommands: options.onAuth === undefined ? ['AUTH'] : [],
     authOptional: options.onAuth === undefined,
     onData(stream, session, callback) {
@@ -84,14 +57,14 @@ export async function startMailServer(options: SMTPServerOptions = {}): Promise<
   return {
     port: (listening.address() as { port: number }).port,
     received,
-    ca: cert,
+    ca: localhostCertificate,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
 
 /** A server that speaks SMTP by a script: for each line that it gets, what it answers; `HANG` says nothing, `CLOSE` hangs up. */
 export async function startScriptedServer(
-  answer: (line: string) => string | 'HANG' | 'CLOSE',
+  answer: (line: string) => string,
 ): Promise<{ port: number; lines: string[]; close(): Promise<void> }> {
   const lines: string[] = [];
   const sockets = new Set<Socket>();

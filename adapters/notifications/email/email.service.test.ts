@@ -1,3 +1,4 @@
+import type { SMTPServerOptions } from 'smtp-server';
 import { afterEach, expect, test } from 'vitest';
 
 import {
@@ -76,30 +77,25 @@ test('a mail arrives with its text, its HTML and its headers', async () => {
 
 test('a login over STARTTLS is made, and without TLS no password leaves', async () => {
   const logins: string[] = [];
-  const onAuth = (
-    auth: { username?: string; password?: string },
-    _: unknown,
-    done: (error: Error | null, response?: { user: string }) => void,
-  ) => {
+  const onAuth: SMTPServerOptions['onAuth'] = (auth, _, done) => {
     logins.push(`${auth.username}:${auth.password}`);
     done(null, { user: 'sun' });
   };
-  const server = await mailServer({ onAuth: onAuth as never });
+  const server = await mailServer({ onAuth });
   const login = { username: 'sun', password: 'canary' };
   expect(await send(settings(server, { ...login, tls: 'starttls' }))).toMatchObject({
     outcome: 'SENT',
   });
   expect(logins).toEqual(['sun:canary']);
-  const plain = await mailServer({ disabledCommands: ['STARTTLS'], onAuth: onAuth as never });
+  const plain = await mailServer({ disabledCommands: ['STARTTLS'], onAuth });
   const refused = await send(settings(plain, { ...login, tls: 'starttls' }));
   expect(refused).toMatchObject({ outcome: 'CHANNEL_REFUSED', handedOver: 0 });
   expect(logins).toHaveLength(1);
 });
 
 test('a refused login refuses the channel, and its sentence holds no secret', async () => {
-  const onAuth = (_: unknown, __: unknown, done: (error: Error) => void) =>
-    done(smtpRefusal(535, 'canary'));
-  const server = await mailServer({ onAuth: onAuth as never });
+  const onAuth: SMTPServerOptions['onAuth'] = (_, __, done) => done(smtpRefusal(535, 'canary'));
+  const server = await mailServer({ onAuth });
   const result = await send(
     settings(server, { username: 'sun', password: 'canary', tls: 'starttls' }),
   );

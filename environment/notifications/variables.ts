@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { isMailAddress } from '../domain/notifications/address.ts';
+import { isMailAddress } from '../../domain/notifications/address.ts';
 
 /** The channels that the environment configures. */
 
