@@ -477,6 +477,18 @@ describe('/metrics without a token', () => {
   });
 });
 
+test('/metrics beside a public URL is not open to this machine, where a proxy may stand that adds no header', async () => {
+  const behindProxy = await serveTestApi({ publicUrl: 'https://solar.example.org' });
+  try {
+    for (const path of ['/metrics', '/api/v1/metrics']) {
+      const headers = { host: '127.0.0.1:8080' };
+      expect((await behindProxy.send({ path, headers })).status).toBe(401);
+    }
+  } finally {
+    await behindProxy.close();
+  }
+});
+
 test("a customer gets no link to Temporal's Web UI, by REST and on the page; an operator does", async () => {
   const read = async (email: string) => {
     const headers = await served.browser(email);

@@ -207,7 +207,7 @@ export const environmentSchema = z.object({
     .min(16, 'must have at least 16 characters')
     .optional()
     .describe(
-      "bearer token with which a scraper reads the API's `/metrics`; if empty, only operators and clients on the same machine may read it",
+      "bearer token with which a scraper reads the API's `/metrics`; if empty, only operators may read it, and clients on the same machine where `PUBLIC_URL` is empty too",
     ),
   TRUSTED_PROXIES: wholeNumber(0, 9)
     .default(0)

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { isRoot } from './account.ts';
-import { DataDirError, makeDataDir } from './data-dir.ts';
+import { DataDirError, makeDataDir, requireOnlyOurs } from './data-dir.ts';
 import { bringUpStack } from './up.ts';
 
 const folders: string[] = [];
@@ -60,6 +60,35 @@ describe('the folder', () => {
       `${theirs} holds other files and is no data folder of Heliograph: choose a new or an empty one.`,
     );
     expect([modeOf(theirs), modeOf(join(theirs, 'thesis.tex'))]).toEqual([0o755, 0o644]);
+  });
+
+  test('of another program that has a master.key is refused', () => {
+    const theirs = newFolder();
+    writeFileSync(join(theirs, 'master.key'), 'of another program');
+    expect(() => makeDataDir(theirs)).toThrow(`${theirs} holds other files`);
+  });
+});
+
+describe('a folder may be deleted', () => {
+  const holding = (...names: string[]): string => {
+    const folder = newFolder();
+    for (const name of names) writeFileSync(join(folder, name), '');
+    return folder;
+  };
+
+  test('that holds what starts made, and nothing else', () => {
+    const dataDir = holding('lock.db', 'lock.db-journal', 'master.key', 'stack.json.new');
+    mkdirSync(join(dataDir, 'postgres'));
+    expect(() => requireOnlyOurs(dataDir)).not.toThrow();
+  });
+
+  test.each([
+    [['master.key', 'database.yml'], 'is no data folder of Heliograph: it is not deleted.'],
+    [[], 'is no data folder of Heliograph: it is not deleted.'],
+    [['lock.db', 'master.key', 'backup.dump'], 'holds backup.dump, which no start made'],
+    [['lock.db', 'temporal-notes'], 'holds temporal-notes, which no start made'],
+  ])('but not one of %j', (names, sentence) => {
+    expect(() => requireOnlyOurs(holding(...names))).toThrow(sentence);
   });
 });
 

@@ -2,6 +2,7 @@ import {
   accessSync,
   chmodSync,
   constants,
+  existsSync,
   mkdirSync,
   readdirSync,
   realpathSync,
@@ -23,8 +24,10 @@ export const ownFolder = 0o700;
 /** The rights of everybody else. */
 export const ofOthers = 0o077;
 
-/** Every start leaves one of them; a folder without them is somebody else's. */
-const traces = ['lock.db', 'master.key'];
+/** Every start leaves it; a folder without it is somebody else's. Other programs, too, call a file `master.key`. */
+const trace = 'lock.db';
+/** What starts put into the folder. */
+const ofStarts = /^(?:lock|owner|ports|stack|master|jwt|postgres|redis|temporal)(?:\.[\w.-]+)?$/;
 /** The root folder of a new file system holds it. */
 const ofFileSystem = 'lost+found';
 /** PostgreSQL keeps the rights of its files itself, and for root they belong to another user. */
@@ -94,10 +97,24 @@ export function makeFolder(path: string, mode?: number): void {
 /** Narrowing the rights on a folder such as /tmp would take it from everybody else. */
 function requireOurs(path: string): void {
   const entries = readdirSync(path).filter((name) => name !== ofFileSystem);
-  if (entries.length === 0 || traces.some((name) => entries.includes(name))) return;
+  if (entries.length === 0 || entries.includes(trace)) return;
   throw new DataDirError(
     `${path} holds other files and is no data folder of Heliograph: choose a new or an empty one.`,
   );
+}
+
+/**
+ * Passes a folder that may be deleted as a whole: starts made everything in it.
+ *
+ * @throws DataDirError of one sentence.
+ */
+export function requireOnlyOurs(dataDir: string): void {
+  const path = resolve(dataDir);
+  if (!existsSync(join(path, trace)))
+    throw new DataDirError(`${path} is no data folder of Heliograph: it is not deleted.`);
+  const other = readdirSync(path).find((name) => !ofStarts.test(name));
+  if (other !== undefined)
+    throw new DataDirError(`${path} holds ${other}, which no start made: it is not deleted.`);
 }
 
 function narrow(path: string): void {

@@ -56,7 +56,7 @@ const metrics = createRoute({
   tags: ['system'],
   summary: "Prometheus' text format",
   description:
-    'Open to METRICS_TOKEN as bearer token, to an OPERATOR, and to clients on the same machine that name it as localhost or a loopback address and come through no proxy.',
+    'Open to METRICS_TOKEN as bearer token, to an OPERATOR, and, without PUBLIC_URL, to clients on the same machine that name it as localhost or a loopback address and come through no proxy.',
   ...access('OPERATOR'),
   responses: {
     200: {
@@ -113,11 +113,18 @@ function isLocal(c: Context<ApiEnv>): boolean {
   );
 }
 
-/** Admits scrapers. */
-function scrapers(deps: Pick<ApiDeps, 'metricsToken'>) {
+/**
+ * Admits scrapers. With a public URL people come through a proxy, and one on this machine that adds no header (nginx's
+ * default) looks like a program on it: then nobody is admitted for being local.
+ */
+function scrapers(deps: Pick<ApiDeps, 'metricsToken' | 'publicUrl'>) {
   const operators = requireRole('OPERATOR');
   return createMiddleware<ApiEnv>(async (c, next) => {
-    if (isLocal(c) || isToken(c.req.header('authorization'), deps.metricsToken)) return next();
+    if (
+      (deps.publicUrl === null && isLocal(c)) ||
+      isToken(c.req.header('authorization'), deps.metricsToken)
+    )
+      return next();
     return operators(c, next);
   });
 }

@@ -235,8 +235,8 @@ class DeleAdapter implements VendorAdapter {
   }
 
   /**
-   * Day rows of `from` … `to` at least. Whether `endAt` belongs to the span is disputed between the vendor's samples and
-   * others: it is asked a day late, and callers pick their dates. A span that ends in a month that has not begun comes
+   * Day rows of `from` … `to`. Whether `endAt` belongs to the span is disputed between the vendor's samples and
+   * others: it is asked a day late. A span that ends in a month that has not begun comes
    * back empty: then it is asked again without the extra day.
    */
   async #days(
@@ -244,16 +244,17 @@ class DeleAdapter implements VendorAdapter {
     from: LocalDate,
     to: LocalDate,
   ): Promise<Map<LocalDate, number | null>> {
-    const ask = async (endAt: LocalDate): Promise<Map<LocalDate, number | null>> => {
+    const ask = async (endAt: LocalDate) => {
       const { stationDataItems } = await this.#client.call(
         'station/history',
         { stationId: wireIdOf(vendorPlantId), granularity: byDay, startAt: from, endAt },
         dayHistorySchema,
       );
-      return energyByDate(stationDataItems ?? []);
+      return stationDataItems ?? [];
     };
-    const byDate = await ask(addDays(to, 1));
-    return byDate.size === 0 && isLastOfMonth(to) && from < to ? ask(to) : byDate;
+    let rows = await ask(addDays(to, 1));
+    if (rows.length === 0 && isLastOfMonth(to) && from < to) rows = await ask(to);
+    return energyByDate(rows, { from, to });
   }
 
   async #lastDayOfMonth(plant: PlantRef, date: LocalDate): Promise<number | null> {

@@ -47,6 +47,14 @@ describe('getDailyEnergySeries', () => {
     ]);
   });
 
+  test('does not read the day after, which is asked for along with the others', async () => {
+    const stationDataItems = [row('2026-04-17', 3), row('2026-04-18', -1)];
+    const { adapter } = ask({ 'station/history': { total: 2, stationDataItems } });
+    expect(await adapter.getDailyEnergySeries(plant, '2026-04-17', '2026-04-17')).toEqual([
+      { date: '2026-04-17', energyKwh: 3 },
+    ]);
+  });
+
   test('is empty where the vendor has nothing, and asks for nothing where no day is asked', async () => {
     const nothing = ask({ 'station/history': { total: 0, stationDataItems: null } });
     expect(await nothing.adapter.getDailyEnergySeries(plant, '2026-04-14', '2026-04-17')).toEqual(

@@ -85,14 +85,19 @@ interface WireDay {
 }
 
 /**
- * Day rows by their date. A date that comes twice keeps the higher value: late uploads only add.
+ * Day rows of `from` … `to` by their date. A date that comes twice keeps the higher value: late uploads only add. A row of
+ * another day is not read: it need not be an energy.
  *
  * @throws AdapterError INVALID_DATA_FORMAT for a row whose date does not exist or whose value is no energy.
  */
-export function energyByDate(rows: readonly WireDay[]): Map<LocalDate, number | null> {
+export function energyByDate(
+  rows: readonly WireDay[],
+  { from, to }: { from: LocalDate; to: LocalDate },
+): Map<LocalDate, number | null> {
   const byDate = new Map<LocalDate, number | null>();
   for (const row of rows) {
     const date = dateOf(row);
+    if (date < from || date > to) continue;
     const energyKwh = energyKwhOf(row.generationValue, 'generationValue', energySentinels);
     byDate.set(date, higherOf(byDate.get(date) ?? null, energyKwh));
   }

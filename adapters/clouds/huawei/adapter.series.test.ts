@@ -58,6 +58,17 @@ describe('getDailyEnergySeries', () => {
     ]);
   });
 
+  test('does not read the days that were not asked for', async () => {
+    const rows = [
+      row('2026-05-01', { inverter_power: 2 }),
+      row('2026-05-02', { inverter_power: -1 }),
+    ];
+    const { adapter } = scriptedVendor({ getKpiStationDay: [success(rows)] });
+    expect(await adapter.getDailyEnergySeries(plant, '2026-05-01', '2026-05-01')).toEqual([
+      { date: '2026-05-01', energyKwh: 2 },
+    ]);
+  });
+
   test.each([
     ['null', { inverter_power: null }],
     ['an empty map', {}],
@@ -89,6 +100,9 @@ describe('getDailyEnergySeries', () => {
     [{ inverterYield: 2.8, PVYield: 5.6, chargeCap: '2.8', dischargeCap: 0 }, 5.6],
     [{ inverterYield: 4.8, PVYield: 5, chargeCap: null, dischargeCap: 0 }, 4.8],
     [{ inverterYield: 4.8, dischargeCap: 3.4 }, null],
+    // No battery is named, and more left the inverter than its panels gave.
+    [{ inverterYield: 4.8, PVYield: 1.6 }, 1.6],
+    [{ inverterYield: 4.8, PVYield: 0 }, 4.8],
     [{ inverter_power: 1.7, inverterYield: 4.8, PVYield: 1.6, dischargeCap: 3.4 }, 1.7],
   ])("takes no energy of a battery for the panels': %j is %j kWh", async (items, energyKwh) => {
     const { adapter } = scriptedVendor({

@@ -115,6 +115,25 @@ describe('getPlantSummary', () => {
     ]);
   });
 
+  test.each([
+    ['an empty devId', { devId: '', sn: 'HX01' }],
+    ['a devId that is none', { devId: 'N/A', esnCode: 'HX01' }],
+    ['a devId of another list', { devId: 7, sn: 'HX01' }],
+  ])('knows the inverter of a row with %s by its serial number', async (_, names) => {
+    const { adapter } = scriptedVendor({
+      getDevRealKpi: [success([{ ...names, dataItemMap: running }])],
+    });
+    expect(await adapter.getPlantSummary(plant)).toMatchObject({ powerW: 1432, refused: [] });
+  });
+
+  test('an accessory whose ids are empty costs nothing', async () => {
+    const logger = { id: '', devTypeId: 62, esnCode: '', stationCode: '' };
+    const { adapter } = scriptedVendor({
+      getDevList: [success([inverter(1001, 1, 'HX01'), logger])],
+    });
+    expect(await adapter.getPlantSummary(plant)).toMatchObject({ powerW: 1432, refused: [] });
+  });
+
   test('keeps every digit of device ids beyond 2^53, negative ones too', async () => {
     const { adapter, bodies } = scriptedVendor({
       getDevList: [recorded('{"id":-1000000035000000003,"devTypeId":1,"esnCode":"HX01"}')],

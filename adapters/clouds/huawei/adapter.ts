@@ -129,6 +129,8 @@ class HuaweiAdapter implements VendorAdapter {
       for (const row of rows) {
         if (row.stationCode !== plant.vendorPlantId) continue;
         const date = dateOf(row, plant.timezone);
+        // The answer holds the whole month. A row of another day is not read: it need not be an energy.
+        if (date < from || date > to) continue;
         energyByDate.set(date, higherOf(energyByDate.get(date) ?? null, dayEnergyOf(row)));
       }
     }

@@ -71,11 +71,14 @@ describe('the power of an inverter', () => {
     },
   );
 
-  test('beside a battery is not known without mppt_power', () => {
-    const hybrid = { ...inverter, besideBattery: true };
-    const items = new Map([['1', { active_power: 0.62 }]]);
-    expect(powerOf([hybrid], items, false).powerW).toBeNull();
-  });
+  test.each([{}, { mppt_power: 0, pv1_i: 0.4 }])(
+    'beside a battery is not known where the panels are not measured: %j',
+    (panels) => {
+      const hybrid = { ...inverter, besideBattery: true };
+      const items = new Map([['1', { active_power: 0.62, ...panels }]]);
+      expect(powerOf([hybrid], items, false).powerW).toBeNull();
+    },
+  );
 
   test('without a battery is what the inverter gives, also where it does not measure its panels', () => {
     expect(read({ active_power: 4.1, mppt_power: 4.2 }).powerW).toBe(4100);

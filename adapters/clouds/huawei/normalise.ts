@@ -142,8 +142,10 @@ export function liveValuesById(
   for (const { devId, sn, esnCode, dataItemMap } of rows) {
     const serial = serialOf({ esnCode: cleanText(sn) || esnCode });
     const named =
-      devId ?? asked.find((inverter) => serial !== '' && inverter.sn === serial)?.id ?? only?.id;
-    if (named !== undefined) byId.set(named, dataItemMap);
+      asked.find(({ id }) => id === devId) ??
+      asked.find((inverter) => serial !== '' && inverter.sn === serial) ??
+      (devId === null || devId === undefined ? only : undefined);
+    if (named !== undefined) byId.set(named.id, dataItemMap);
   }
   return byId;
 }
@@ -186,14 +188,15 @@ export function powerOf(
 /**
  * What an inverter's panels give, kW; null where it does not say. `active_power` is what leaves the inverter, a battery's
  * discharge included, and less what charges one. `mppt_power` is what the panels deliver (DC): it counts beside a battery,
- * and its 0 counts always, unless a string's current shows that this model does not measure it.
+ * and its 0 counts always, unless a string's current shows that this model does not measure it: beside a battery nothing
+ * is known then.
  */
 function panelsKw(items: WireItems, besideBattery: boolean): number | null {
   const activeKw = toNumber(items['active_power']);
   const mpptKw = toNumber(items['mppt_power']);
-  if (mpptKw === null) return besideBattery ? null : activeKw;
-  if (mpptKw === 0) return hasStringCurrent(items) ? activeKw : 0;
-  return besideBattery ? mpptKw : activeKw;
+  const isMeasured = mpptKw !== null && (mpptKw !== 0 || !hasStringCurrent(items));
+  if (!isMeasured) return besideBattery ? null : activeKw;
+  return besideBattery || mpptKw === 0 ? mpptKw : activeKw;
 }
 
 /** Whether a string of panels (`pv1_i` …, A) carries a current. */
@@ -276,14 +279,16 @@ export function dateOf({ collectTime }: WireDayRow, timezone: string): LocalDate
 /**
  * The energy of a day's row that the panels gave: `inverter_power`, where newer accounts give other keys those. `inverterYield`
  * is what left the inverters: on a day on which a battery was charged or discharged it is not the panels', and `PVYield`
- * alone counts. Null: a row without such a value.
+ * alone counts. More cannot leave them than the panels gave, so a higher `inverterYield` shows a battery that the row does
+ * not name; a `PVYield` of 0 may be of a model that does not measure it, and shows nothing. Null: a row without such a value.
  *
  * @throws AdapterError INVALID_DATA_FORMAT where there is a value that is no energy.
  */
 export function dayEnergyOf({ dataItemMap }: WireDayRow): number | null {
-  const isBatteryUsed = ['chargeCap', 'dischargeCap'].some(
-    (key) => (toNumber(dataItemMap[key]) ?? 0) !== 0,
-  );
+  const panelsKwh = toNumber(dataItemMap['PVYield']) ?? 0;
+  const isBatteryUsed =
+    ['chargeCap', 'dischargeCap'].some((key) => (toNumber(dataItemMap[key]) ?? 0) !== 0) ||
+    (panelsKwh > 0 && (toNumber(dataItemMap['inverterYield']) ?? 0) > panelsKwh);
   for (const key of ['inverter_power', ...(isBatteryUsed ? [] : ['inverterYield']), 'PVYield']) {
     const value = dataItemMap[key];
     if (toNumber(value) !== null) return requireEnergyKwh(value, key, energySentinels);

@@ -11,6 +11,9 @@ const idText = z
   .transform(String)
   .refine((id) => id !== '', { error: 'is empty' });
 
+/** An id that a row may lack: absent, null, and "" are all seen. */
+const optionalId = z.union([z.literal('').transform(() => null), idText]).nullish();
+
 const anything = z.unknown().optional();
 
 /** KPI values by name; absent, null and `{}` are all seen (loggers, devices asleep). */
@@ -37,17 +40,17 @@ export const stationRealKpiSchema = z.array(z.object({ stationCode: idText, data
 /** getDevList. Only inverters need an id here, so that a nameless accessory breaks nothing. */
 export const deviceListSchema = z.array(
   z.object({
-    id: idText.nullish(),
+    id: optionalId,
     devTypeId: anything,
     esnCode: anything,
     devName: anything,
-    stationCode: idText.nullish(),
+    stationCode: optionalId,
   }),
 );
 
 /** getDevRealKpi. The unit of `active_power` depends on the device type: kW for types 1 and 38. Newer accounts leave `devId` out. */
 export const deviceRealKpiSchema = z.array(
-  z.object({ devId: idText.nullish(), sn: anything, esnCode: anything, dataItemMap }),
+  z.object({ devId: optionalId, sn: anything, esnCode: anything, dataItemMap }),
 );
 
 /** getKpiStationDay: one row a day of the whole month, `collectTime` = ms of plant-local midnight, plants mixed. */
@@ -63,7 +66,7 @@ export const alarmListSchema = z.array(
     alarmCause: anything,
     devName: anything,
     esnCode: anything,
-    stationCode: idText.nullish(),
+    stationCode: optionalId,
     lev: anything,
     status: anything,
     raiseTime: anything,

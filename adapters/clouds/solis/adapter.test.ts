@@ -28,6 +28,12 @@ testAdapter({
       type: 'AUTH_FAILED',
       scope: 'ACCOUNT',
     },
+    {
+      what: 'HTTP 403 with a page of what stands before the cloud',
+      answer: { ...said(''), status: 403, body: '<html>Access denied</html>' },
+      type: 'INVALID_DATA_FORMAT',
+      scope: 'CLOUD',
+    },
     { what: 'HTTP 408', answer: { ...said(''), status: 408 }, type: 'UNKNOWN', scope: 'CLOUD' },
     {
       what: 'HTTP 404 with text',
@@ -61,6 +67,12 @@ testAdapter({
     {
       what: 'R0000 with a quota and no window',
       answer: said('R0000', 'Too Many Requests', true),
+      type: 'RATE_LIMIT_EXCEEDED',
+      retryAfterMs: 60_000,
+    },
+    {
+      what: 'R0000 with a quota in Chinese',
+      answer: said('R0000', '请求过于频繁', true),
       type: 'RATE_LIMIT_EXCEEDED',
       retryAfterMs: 60_000,
     },

@@ -114,7 +114,11 @@ class SolisAdapter implements VendorAdapter {
       };
       const { data } = await this.#ask(plant, 'stationMonth', body, monthSchema);
       if (data === null) throw loggerOffline('stationMonth');
-      for (const row of data) byDate.set(row.dateStr.slice(0, 10), dayEnergyOf(row));
+      for (const row of data) {
+        const date = row.dateStr.slice(0, 10);
+        // The answer holds the whole month. A row of another day is not read: it need not be an energy.
+        if (date >= from && date <= to) byDate.set(date, dayEnergyOf(row));
+      }
     }
     return seriesOf(byDate, from, to);
   }

@@ -92,7 +92,9 @@ function signingKey({ credentials }: AdapterDeps): { keyId: string; keySecret: s
 
 function refuseStatus(endpoint: string, response: TransportResponse, now: Date): void {
   const { status } = response;
-  if (status === 401 || status === 403) {
+  // What stands before the cloud refuses with a web page, which says nothing of the key.
+  const isPage = response.body.trimStart().startsWith('<');
+  if ((status === 401 || status === 403) && !isPage) {
     throw new AdapterError(
       'AUTH_FAILED',
       'ACCOUNT',
@@ -115,9 +117,12 @@ function refusal(endpoint: string, code: string, msg: unknown): AdapterError {
   return new Refused(type, scope, `${endpoint}: ${words} (code ${shownCode})`);
 }
 
+/** The words of a quota in the two languages in which SolisCloud answers: 频繁 frequent, 次数 number of times, 超过 and 超出 beyond, 限 limit. */
+const quotaWords = /too many|times in|frequent|exceed|limit|频繁|次数|超过|超出|限流|上限/i;
+
 /** R0000 says both "no authority" and "too many requests"; only its words tell which (mkuthan/solis-cloud-control#45). */
 function authorityOrQuota(endpoint: string, msg: string): AdapterError {
-  if (!/too many|times in|frequent|exceed|limit/i.test(msg)) {
+  if (!quotaWords.test(msg)) {
     return new Unclear('AUTH_FAILED', 'REQUEST', `${endpoint}: no authority (code R0000)`, {
       certain: false,
     });

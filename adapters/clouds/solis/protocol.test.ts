@@ -65,6 +65,16 @@ describe('requests', () => {
     ]);
   });
 
+  test('are answered by whole months: the days that were not asked for are not read', async () => {
+    const { adapter } = scripted(() => [
+      { dateStr: '2026-05-30', energy: -1, energyStr: null },
+      { dateStr: '2026-05-31', energy: 2, energyStr: 'kWh' },
+    ]);
+    expect(await adapter.getDailyEnergySeries(plant, '2026-05-31', '2026-05-31')).toEqual([
+      { date: '2026-05-31', energyKwh: 2 },
+    ]);
+  });
+
   test("ask for alarms a day around the plant's dates, for they have no zone", async () => {
     const { adapter, requests } = scripted(() => ({ records: [] }));
     await adapter.getAlarmsSince(plant, since);

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 
 import { migrateToLatest } from '../../../db/migrate.ts';
 import { listFleet } from '../../../db/plants/fleet.ts';
+import { requireOnlyOurs } from '../../../stack/data-dir.ts';
 import { claimDataDir } from '../../../stack/lock.ts';
 import { type MailCatcher, startMailCatcher } from '../../../stack/mail/catcher.ts';
 import { isPortFree } from '../../../stack/ports.ts';
@@ -146,12 +147,7 @@ function mailEnvironment(mail: MailCatcher | null): NodeJS.ProcessEnv {
 /** `--fresh`: deletes the data folder of an earlier start. */
 function beginAnew(dataDir: string, say: (line: string) => void): void {
   if (!existsSync(dataDir)) return;
-  if (!existsSync(join(dataDir, 'master.key'))) {
-    throw new CommandError(
-      `${dataDir} is not a data folder of heliograph (it has no master.key): --fresh does not delete it`,
-      exitCodes.usage,
-    );
-  }
+  requireOnlyOurs(dataDir);
   // Fails while another start uses the folder.
   const { release } = claimDataDir(dataDir);
   release();

@@ -254,6 +254,15 @@ describe('a hybrid', () => {
     },
   );
 
+  test.each(['2,337(W)', 'much', { power: 640 }, true])(
+    'whose battery cannot be read (%j) has the power of its panels alone',
+    async (bettery) => {
+      expect((await hybrid({ pv: '0(W)', bettery })).powerW).toBe(0);
+      const { powerW, refused } = await hybrid({ bettery });
+      expect({ powerW, refused }).toMatchObject({ powerW: null, refused: [{ field: 'power_w' }] });
+    },
+  );
+
   test.each([undefined, '429483622(W)', 'much'])(
     'whose panels are not told apart (%j) has no power, and says so',
     async (pv) => {

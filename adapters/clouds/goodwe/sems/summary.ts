@@ -79,15 +79,18 @@ interface Panels {
  */
 function panelsOf({ powerflow }: Detail): Panels | null {
   const batteryW = flowW(powerflow?.bettery);
+  // A battery whose power cannot be read may be at work.
   if (batteryW === null || batteryW === 0) return null;
   return { powerW: flowW(powerflow?.pv) ?? Number.NaN };
 }
 
-/** A power of `powerflow`, "2337(W)" or "2.3(kW)", W; null where there is none. */
+/** A power of `powerflow`, "2337(W)" or "2.3(kW)", W; null where there is none, NaN where it cannot be read. */
 function flowW(value: unknown): number | null {
-  const [, number, unit] = /^([^()a-z]*)\(?(k?w)?\)?$/i.exec(cleanText(value)) ?? [];
-  const amount = toNumber(number);
-  if (amount === null || !Number.isFinite(amount) || sentinels.includes(amount)) return null;
+  if (value === undefined || value === null || value === '') return null;
+  const [, number = 'no power', unit] = /^([^()a-z]*)\(?(k?w)?\)?$/i.exec(cleanText(value)) ?? [];
+  const isTold = typeof value === 'string' || typeof value === 'number';
+  const amount = isTold ? toNumber(number) : Number.NaN;
+  if (amount === null || sentinels.includes(amount)) return null;
   return unit?.toLowerCase() === 'kw' ? amount * 1000 : amount;
 }
 
