@@ -76,8 +76,8 @@ export const start: Command = {
       const signal = AbortSignal.any([stopping.signal, up.broken]);
       const keyFiles = { master: keepKey(dataDir, 'master.key'), jwt: keepKey(dataDir, 'jwt.key') };
       writeStackFile(dataDir, up, keyFiles, null);
-      const env = {
-        ...(await childEnvironment(given, up, { dataDir, ...keyFiles })),
+      const env: NodeJS.ProcessEnv = {
+        ...childEnvironment(given, up, { dataDir, ...keyFiles }),
         ...mailEnvironment(mail),
       };
       const { plants, signInToken } = await prepare(
@@ -87,6 +87,8 @@ export const start: Command = {
       );
       env['POLL_COURSE'] ||= plants <= plantsInStepsMax ? 'steps' : 'whole';
       signal.throwIfAborted();
+      // Only now: another program may take the usual port while the demo is seeded.
+      env['API_PORT'] ||= (await isPortFree(apiPortUsual)) ? String(apiPortUsual) : '0';
       const children = { env, signal, beforeRestart: up.untilWhole };
       await runChildren(children, say, (apiUrl) => {
         writeStackFile(dataDir, up, keyFiles, apiUrl);
@@ -193,12 +195,11 @@ function writeStackFile(
   renameSync(unfinished, stackFilePath(dataDir));
 }
 
-async function childEnvironment(
+function childEnvironment(
   env: NodeJS.ProcessEnv,
   stack: Stack,
   { dataDir, ...keyFiles }: KeyFiles & { dataDir: string },
-): Promise<NodeJS.ProcessEnv> {
-  const isUsualPortFree = env['API_PORT'] ? false : await isPortFree(apiPortUsual);
+): NodeJS.ProcessEnv {
   return {
     ...env,
     DATABASE_URL: stack.databaseUrl,
@@ -211,7 +212,6 @@ async function childEnvironment(
     WATCHED_FOLDERS: [env['WATCHED_FOLDERS'] || [], dataDir].flat().join(','),
     ...demoIncidents(env),
     ...(stack.temporalUiUrl === null ? {} : { TEMPORAL_UI_URL: stack.temporalUiUrl }),
-    API_PORT: env['API_PORT'] || (isUsualPortFree ? String(apiPortUsual) : '0'),
     MASTER_KEY_CURRENT: env['MASTER_KEY_CURRENT'] || readFileSync(keyFiles.master, 'utf8').trim(),
     JWT_SECRET: env['JWT_SECRET'] || readFileSync(keyFiles.jwt, 'utf8').trim(),
   };
