@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
 import type { Database } from '../db/tables.ts';
+import type { ReaderZone } from '../domain/zone.ts';
 import type { DiskSpace } from './disks.ts';
 
 /**
@@ -64,8 +65,15 @@ export interface Component<Value = unknown> {
   /** Default: SYSTEM. */
   about?: About;
   fact: Fact<Value>;
-  /** null: this system has no such part. */
-  judge(value: Value, at: { takenAtMs: number; tookMs: number }): Judgement | null;
+  /**
+   * null: this system has no such part.
+   *
+   * @param at.zone whose clock the times of the sentences follow; null: UTC's, or the one of the plants that a sentence is about.
+   */
+  judge(
+    value: Value,
+    at: { takenAtMs: number; tookMs: number; zone: ReaderZone },
+  ): Judgement | null;
   /** The judgement if the fact cannot be read. */
   away: Judgement;
   /** Checks each subject of the component, which takes long. Only `heliograph validate` asks for it. */
@@ -94,8 +102,12 @@ export interface Diagnosis {
 const severity = { ok: 0, degraded: 1, down: 2 } as const satisfies Record<State, number>;
 
 /** Judges every component, in order. A fact that cannot be read is a finding, not an error. */
-export async function diagnose(components: readonly Component[], look: Look): Promise<Diagnosis> {
-  const judged = await Promise.all(components.map((component) => examine(component, look)));
+export async function diagnose(
+  components: readonly Component[],
+  look: Look,
+  zone: ReaderZone = null,
+): Promise<Diagnosis> {
+  const judged = await Promise.all(components.map((component) => examine(component, look, zone)));
   const findings = judged.flat();
   return { state: worst(findings, 'SYSTEM'), fleet: worst(findings, 'FLEET'), findings, look };
 }
@@ -105,9 +117,11 @@ function worst(findings: readonly Finding[], about: About): State {
   return states.reduce((a, b) => (severity[b] > severity[a] ? b : a), 'ok');
 }
 
-async function examine(component: Component, look: Look): Promise<Finding[]> {
+async function examine(component: Component, look: Look, zone: ReaderZone): Promise<Finding[]> {
   const answer = await look(component.fact);
-  const judgement = answer.isAway ? component.away : component.judge(answer.value, answer);
+  const judgement = answer.isAway
+    ? component.away
+    : component.judge(answer.value, { ...answer, zone });
   if (judgement === null) return [];
   const { name, about = 'SYSTEM' } = component;
   return [{ ...judgement, component: name, about, takenAtMs: answer.takenAtMs }];
@@ -129,12 +143,13 @@ function eachSubject({ subjects = [], ...finding }: Finding): Finding[] {
 export async function inspect(
   components: readonly Component[],
   look: Look,
+  zone: ReaderZone = null,
 ): Promise<{ inspections: Inspection[]; findings: Finding[] }> {
   const inspections = new Set<Inspection>();
   const parts = await Promise.all(
     components.map(async (component) => {
       if (component.inspection === undefined)
-        return (await examine(component, look)).flatMap(eachSubject);
+        return (await examine(component, look, zone)).flatMap(eachSubject);
       const answer = await look(component.inspection);
       const inspection = valueOf(answer);
       if (inspections.has(inspection)) return [];

@@ -1,4 +1,5 @@
 import type { Component, Fact } from './diagnosis.ts';
+import { localTimeText } from '../domain/wording.ts';
 import { fleetQueue, fleetScheduleId } from '../workflows/messages.ts';
 
 /** The Schedule that reconciles the fleet, as a component of the diagnosis. */
@@ -37,7 +38,7 @@ export const reconciled: Fact<Reconciliation> = async ({ temporal }) => {
 export const reconciliation: Component<Reconciliation> = {
   name: 'reconciliation',
   fact: reconciled,
-  judge({ scheduled, paused, last_run_at: lastRunAt }, { takenAtMs }) {
+  judge({ scheduled, paused, last_run_at: lastRunAt }, { takenAtMs, zone }) {
     const state = 'degraded';
     if (!scheduled)
       return {
@@ -56,8 +57,9 @@ export const reconciliation: Component<Reconciliation> = {
         state: 'ok',
         sentence: 'The fleet was not reconciled yet; the first run is due soon.',
       };
-    const sentence = `The fleet was last reconciled at ${lastRunAt}.`;
-    return Date.parse(lastRunAt) < takenAtMs - reconciledWithinMs
+    const lastRunAtMs = Date.parse(lastRunAt);
+    const sentence = `The fleet was last reconciled at ${localTimeText(lastRunAtMs, zone ?? 'UTC')}.`;
+    return lastRunAtMs < takenAtMs - reconciledWithinMs
       ? { state, sentence, advice: `Check that a worker serves ${fleetQueue}.` }
       : { state: 'ok', sentence };
   },

@@ -359,7 +359,7 @@ describe('an incident as people see it', () => {
 
 describe('what fails in the fleet', () => {
   const judged = async (component: Component<FleetTrouble>) => {
-    const at = { takenAtMs: nowMs, tookMs: 1 };
+    const at = { takenAtMs: nowMs, tookMs: 1, zone: null };
     return component.judge(await readFleetTrouble(database.db), at);
   };
 

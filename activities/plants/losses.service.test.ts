@@ -139,4 +139,16 @@ test('of a silent plant the energy since its last measurement is at risk, not si
     .executeTakeFirstOrThrow();
   // 32 kWh of the day before from 10:00 on, and 24 kWh until 14:00.
   expect(atRiskKwh).toBeCloseTo(56, 6);
+  // The vendor's series has filled the day since, and does not know when the plant was seen: the plant does.
+  await db
+    .updateTable('plants')
+    .set({ last_seen_at: new Date(seenMs), last_seen_source: 'VENDOR' })
+    .execute();
+  await db
+    .updateTable('metric_snapshots')
+    .set({ last_seen_at: null })
+    .where('date', '=', addDays(today, -1))
+    .execute();
+  const [due] = await findLossesDue(db, raisedMs + 5 * hourMs, 1);
+  expect(due?.facts.seenBeforeMs).toBe(seenMs);
 });

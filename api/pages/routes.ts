@@ -97,8 +97,9 @@ export function pageRoutes(
 
   routes.get('/system', async (c) => {
     const person = await staffOf(c);
-    const zone = readerZoneOf(c) ?? 'UTC';
-    const content = await systemContent(deps, await readHealth(), systemPanels, zone);
+    const zone = readerZoneOf(c);
+    const health = await readHealth(zone);
+    const content = await systemContent(deps, health, systemPanels, zone ?? 'UTC');
     return show(c, person, { title: 'System', section: 'system', charts: true }, content);
   });
 

@@ -244,8 +244,22 @@ describe('health', () => {
     };
     const health = createHealth({ ...api.deps, askRedis });
     await Promise.all(Array.from({ length: 50 }, () => health()));
-    await health();
+    await health('Asia/Tokyo');
     expect(asked).toBe(1);
+  });
+
+  test('the System page tells its times by the clock that the reader chose', async () => {
+    await insertTestIncident(fleet.db, api.clock.nowMs);
+    const own = await createTestApi({ db: fleet.db, temporal: fleet.client });
+    own.clock.nowMs = api.clock.nowMs;
+    const headers = { cookie: 'heliograph-zone=Asia/Tokyo' };
+    const answer = await own.ask('operator@example.org', 'GET', '/system', undefined, headers);
+    const page = await answer.text();
+    await own.close();
+    await removeTestIncident(fleet.db);
+    expect(page).toMatch(/HUAWEI not answering since [^<]*UTC[+]9[.]/);
+    expect(page).toMatch(/3 plants fail, the longest since [^<]* UTC[+]9:/);
+    expect(page).toMatch(/3 polls failed since [^<]* UTC[+]9,/);
   });
 
   test('a Redis that hangs is degraded after 3 s, and one that may evict at once', async () => {

@@ -1,6 +1,7 @@
 import type { ApiDeps } from '../deps.ts';
 import { keptFor } from '../kept.ts';
 import { components } from '../../operations/components.ts';
+import type { ReaderZone } from '../../domain/zone.ts';
 import { createLook, diagnose, type Diagnosis } from '../../operations/diagnosis.ts';
 
 /** The diagnosis as the API shows it: public, and asked for every few seconds by many clients. */
@@ -10,7 +11,8 @@ const keptMs = 2_000;
 /** A service that does not answer within this time counts as away, ms. */
 const answerMsMax = 3_000;
 
-export type ReadHealth = () => Promise<Diagnosis>;
+/** @param zone whose clock the times of the sentences follow. */
+export type ReadHealth = (zone?: ReaderZone) => Promise<Diagnosis>;
 
 export function createHealth(deps: ApiDeps): ReadHealth {
   const onAway = (error: unknown) =>
@@ -19,5 +21,11 @@ export function createHealth(deps: ApiDeps): ReadHealth {
       { error: error instanceof Error ? error.name : 'unknown' },
       'a health check failed',
     );
-  return keptFor(keptMs, () => diagnose(components, createLook(deps, answerMsMax, onAway)));
+  // Readers of different zones share what the services said.
+  const readFacts = keptFor(keptMs, async () => {
+    const look = createLook(deps, answerMsMax, onAway);
+    await diagnose(components, look);
+    return look;
+  });
+  return async (zone = null) => diagnose(components, await readFacts(), zone);
 }

@@ -31,9 +31,13 @@ export async function findLossesDue(
       from alerts a join plants p on p.id = a.plant_id
       -- when a silent plant was last seen: its alert came a day later
       left join lateral (
-        select s.last_seen_at as seen_before from metric_snapshots s
-        where a.type = 'OFFLINE' and s.plant_id = a.plant_id and s.last_seen_at <= a.started_at
-        order by s.date desc limit 1) b on true
+        select greatest(
+          (select s.last_seen_at from metric_snapshots s
+            where s.plant_id = a.plant_id and s.last_seen_at <= a.started_at
+            order by s.date desc limit 1),
+          -- a day that the vendor's series filled does not know it
+          case when p.last_seen_at <= a.started_at then p.last_seen_at end) as seen_before
+        where a.type = 'OFFLINE') b on true
       where (a.state in ('NEW', 'ACKED') and (a.estimated_at is null or a.estimated_at < ${old}))
         or (a.state = 'RESOLVED' and a.resolved_at > ${instant(nowMs - lateDataMs)}
           and (a.estimated_at is null or a.estimated_at < a.resolved_at

@@ -115,6 +115,37 @@ describe('why a plant had its colour', () => {
     expect(dayOf(await why(noonMs + 2 * hourMs))?.today_energy_kwh).toBe(30);
   });
 
+  test('after a failed poll, names what was booked to the day by then, not what was booked later', async () => {
+    const { db } = database;
+    const polls = await db
+      .selectFrom('poll_logs')
+      .select(['scheduled_for', 'today_energy_kwh'])
+      .where('booked_date', '=', '2026-06-11')
+      .where('today_energy_kwh', '>', 0)
+      .orderBy('scheduled_for')
+      .execute();
+    const [before, failed, last] = [polls.at(-5), polls.at(-4), polls.at(-1)];
+    if (before === undefined || failed === undefined) throw new Error('too few polls');
+    const kwh = (row: typeof before | undefined) => `${row?.today_energy_kwh?.toFixed(1)} kWh`;
+    expect(kwh(before)).not.toBe(kwh(last));
+    await db
+      .updateTable('poll_logs')
+      .set({
+        status: 'ERROR',
+        outcome: 'FAILED',
+        adapter_error_type: 'VENDOR_ERROR',
+        error: 'HTTP 503',
+        power_w: null,
+        today_energy_kwh: null,
+        booked_date: null,
+        source_time: null,
+      })
+      .where('scheduled_for', '=', failed.scheduled_for)
+      .execute();
+    const { note } = (await why(failed.scheduled_for.getTime() + 1_000)).low_generation;
+    expect(note).toContain(`The ${kwh(before)} that were booked to today before stay.`);
+  });
+
   test('an acknowledgement of later is not told of before', async () => {
     const { db } = database;
     const at = new Date(noonMs + 30 * minuteMs);

@@ -4,6 +4,7 @@ import { countsForIncident } from '../../domain/plants/failure.ts';
 import type { Brand, IntegrationStatus } from '../../domain/plants/plant.ts';
 import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import type { WhyAlert, WhyFacts, WhyPoll } from '../../domain/plants/why.ts';
+import { localDateAt, type LocalDate } from '../../domain/zone.ts';
 import { readAlertsBefore } from './alerts.ts';
 import { incidentSince } from './incidents.ts';
 import { findShownReason } from './plants.ts';
@@ -37,6 +38,8 @@ export async function findWhyFacts(
     : await findEarlierTotals(db, plantId, thenMs);
   const seen = isNow ? null : await findSeenBefore(db, plantId, thenMs);
   const period = isNow ? null : await findPeriodAt(db, plantId, thenMs);
+  const today = localDateAt(thenMs, before.plant.timezone);
+  const bookedKwh = isNow ? null : await findBookedBefore(db, plantId, today, thenMs);
   return {
     atMs: thenMs,
     isNow,
@@ -56,10 +59,11 @@ export async function findWhyFacts(
     integrationStatus: isNow ? row.integration_status : (period?.reason ?? null),
     alerts: await findAlertsAt(db, plantId, thenMs),
     poll,
-    days: before.days.map((day) => ({
-      ...day,
-      todayEnergyKwh: corrected.get(day.date) ?? day.todayEnergyKwh,
-    })),
+    days: before.days.flatMap((day) => {
+      if (!isNow && day.date === today)
+        return bookedKwh === null ? [] : [{ ...day, todayEnergyKwh: bookedKwh }];
+      return [{ ...day, todayEnergyKwh: corrected.get(day.date) ?? day.todayEnergyKwh }];
+    }),
     daysAtTime: [...before.daysAtTime],
     changedLater: before.days.map(({ date }) => date).filter((date) => corrected.has(date)),
     incident: await findIncidentAt(db, { brand: row.brand, poll }, thenMs),
@@ -94,6 +98,26 @@ async function findPollBefore(db: Db, plantId: string, atMs: number): Promise<Wh
     scheduled_for: row.scheduled_for.toISOString(),
     source_time: row.source_time?.toISOString() ?? null,
   };
+}
+
+/** The total that the newest poll before the instant booked to a day, kWh; null: none did. */
+async function findBookedBefore(
+  db: Db,
+  plantId: string,
+  date: LocalDate,
+  atMs: number,
+): Promise<number | null> {
+  const row = await db
+    .selectFrom('poll_logs')
+    .select('today_energy_kwh')
+    .where('plant_id', '=', plantId)
+    .where('booked_date', '=', date)
+    .where('today_energy_kwh', 'is not', null)
+    .where('scheduled_for', '<=', instant(atMs))
+    .orderBy('scheduled_for', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.today_energy_kwh ?? null;
 }
 
 /** The newest measurement of the polls before; if the vendor states none, the newest poll with power. */

@@ -206,6 +206,19 @@ describe('statusSentence', () => {
     expect(statusSentence('DISABLED_BY_OPERATOR', dead)).toBe('Paused by an operator.');
   });
 
+  test('tells the error of the last poll once, where the alert quotes it', () => {
+    const waiting = { ...facts, lastSeenAtMs: null, lastError: 'the account has no such plant.' };
+    const quotes = '5 polls in a row failed, the last one so: the account has no such plant.';
+    const sentence = statusSentence('WAITING_FOR_FIRST_READING', {
+      ...waiting,
+      otherAlerts: [quotes],
+    });
+    expect(sentence).toMatch(/^Waiting for the first reading since [^.]+[.] 5 polls in a row/);
+    expect(sentence.match(/no such plant/g)).toHaveLength(1);
+    const other = { ...waiting, otherAlerts: ['Fan stuck.'] };
+    expect(statusSentence('WAITING_FOR_FIRST_READING', other)).toContain('The last poll failed:');
+  });
+
   test("is low generation's own message", () => {
     const message = '2.0 kWh by 13:40 is 10 % of the 20.0 kWh that are usual by then.';
     expect(statusSentence('LOW_GENERATION', { ...facts, lowGenerationAlert: message })).toBe(

@@ -109,11 +109,13 @@ export interface SentenceFacts {
 
 /** The reason of a status in a few sentences for people, with the open alerts that it does not name itself. */
 export function statusSentence(reason: StatusReason, facts: SentenceFacts): string {
-  const sentence = reasonSentence(reason, facts);
   const isPolled = !notPolled.has(reason);
   const named = reason === 'CRITICAL_ALERT' ? facts.redAlerts : [];
   const others = isPolled ? facts.otherAlerts.filter((message) => !named.includes(message)) : [];
   const [first] = others;
+  // The alert of failing polls quotes the error of the last one.
+  const isErrorTold = facts.lastError !== null && first?.includes(facts.lastError) === true;
+  const sentence = reasonSentence(reason, isErrorTold ? { ...facts, lastError: null } : facts);
   if (first === undefined) return sentence;
   // A red alert is named already; what else is open is counted.
   if (reason === 'CRITICAL_ALERT') return criticalSentence([...facts.redAlerts, ...others]);

@@ -8,6 +8,7 @@ import type { IncidentView } from '../../db/plants/incidents.ts';
 import { counted, localTimeText, sentenceOf } from '../../domain/wording.ts';
 import { failedPollsMax } from '../../domain/plants/alerts.ts';
 import type { Component, Fact, Judgement } from '../diagnosis.ts';
+import type { ReaderZone } from '../../domain/zone.ts';
 import { incidentWords } from './incidents.ts';
 
 /**
@@ -26,16 +27,16 @@ export const incidents: Component<FleetTrouble> = {
   name: 'incidents',
   about: 'FLEET',
   fact: fleetTrouble,
-  judge({ incidents: open }, { takenAtMs }) {
+  judge({ incidents: open }, { takenAtMs, zone }) {
     if (open.length === 0) return { state: 'ok', sentence: 'No incident is open.' };
     const ours = open.some(({ brand }) => brand === null);
     return {
       state: ours ? 'down' : 'degraded',
-      sentence: open.map((incident) => incidentWords(incident, takenAtMs)).join(' '),
+      sentence: open.map((incident) => incidentWords(incident, takenAtMs, zone)).join(' '),
       advice: ours
         ? 'Look at the network of the workers: no vendor answers them.'
         : "Look at the vendor's own status page. The alerts of these plants are kept and not announced until it answers.",
-      subjects: open.map((incident) => incidentSubject(incident, takenAtMs)),
+      subjects: open.map((incident) => incidentSubject(incident, takenAtMs, zone)),
     };
   },
   away,
@@ -45,7 +46,7 @@ export const accounts: Component<FleetTrouble> = {
   name: 'accounts',
   about: 'FLEET',
   fact: fleetTrouble,
-  judge({ accounts: failing }) {
+  judge({ accounts: failing }, { zone }) {
     if (failing.length === 0)
       return { state: 'ok', sentence: 'No account is refused or without credentials.' };
     const plants = failing.reduce((sum, account) => sum + account.plants, 0);
@@ -53,7 +54,7 @@ export const accounts: Component<FleetTrouble> = {
       state: 'degraded',
       sentence: `${counted(failing.length, 'account fails', 'accounts fail')}, and ${counted(plants, 'plant is', 'plants are')} not polled for that: ${kindsText(failing, ({ reason }) => accountWords[reason])}.`,
       advice: 'Store credentials: `heliograph plants credentials ACCOUNT`.',
-      subjects: failing.map(accountSubject),
+      subjects: failing.map((account) => accountSubject(account, zone)),
     };
   },
   away,
@@ -63,23 +64,24 @@ export const failingPlants: Component<FleetTrouble> = {
   name: 'plants',
   about: 'FLEET',
   fact: fleetTrouble,
-  judge({ plants }) {
+  judge({ plants }, { zone }) {
     const lasting = plants.filter(isLasting);
     const brief = plants.length - lasting.length;
+    const [longest] = lasting;
+    const other = longest === undefined ? '' : 'other ';
     const others =
       brief === 0
         ? ''
-        : ` The newest poll of ${counted(brief, 'other plant', 'other plants')} failed, which may be chance.`;
-    const [longest] = lasting;
+        : ` The newest poll of ${counted(brief, `${other}plant`)} failed, which may be chance.`;
     if (longest === undefined) {
       const sentence = brief === 0 ? 'No plant fails.' : `No plant fails lastingly.${others}`;
       return { state: 'ok', sentence };
     }
     return {
       state: 'degraded',
-      sentence: `${counted(lasting.length, 'plant fails', 'plants fail')}, the longest since ${utcText(longest.since.getTime())}: ${kindsText(lasting, ({ error_type }) => error_type)}.${others}`,
+      sentence: `${counted(lasting.length, 'plant fails', 'plants fail')}, the longest since ${timeText(longest.since, zone)}: ${kindsText(lasting, ({ error_type }) => error_type)}.${others}`,
       advice: '`heliograph why ID` shows the newest poll of a plant and what follows from it.',
-      subjects: lasting.map(plantSubject),
+      subjects: lasting.map((plant) => plantSubject(plant, zone)),
     };
   },
   away,
@@ -103,32 +105,38 @@ function kindsText<One>(all: readonly One[], kindOf: (one: One) => string): stri
   return [...Map.groupBy(all, kindOf)].map(([kind, ones]) => `${ones.length} ${kind}`).join(', ');
 }
 
-function incidentSubject(incident: IncidentView, nowMs: number): Subject {
+function incidentSubject(incident: IncidentView, nowMs: number, zone: ReaderZone): Subject {
   return {
     kind: 'INCIDENT_OPEN',
     facts: { incident: incident.brand ?? 'ALL', at: incident.since.toISOString() },
-    sentence: incidentWords(incident, nowMs),
+    sentence: incidentWords(incident, nowMs, zone),
   };
 }
 
-function accountSubject({ account_id, reason, message, since, plants }: FailingAccount): Subject {
+function accountSubject(
+  { account_id, reason, message, since, plants }: FailingAccount,
+  zone: ReaderZone,
+): Subject {
   const why = message === null ? '.' : `: ${sentenceOf(message)}`;
   return {
     kind: 'ACCOUNT_FAILS',
     facts: { account_id, at: since.toISOString() },
-    sentence: `${counted(plants, 'plant is', 'plants are')} not polled, ${accountWords[reason]} since ${utcText(since.getTime())}${why}`,
+    sentence: `${counted(plants, 'plant is', 'plants are')} not polled, ${accountWords[reason]} since ${timeText(since, zone)}${why}`,
   };
 }
 
-function plantSubject({ plant_id, since, failures, error_type, error }: FailingPlant): Subject {
+function plantSubject(
+  { plant_id, since, failures, error_type, error }: FailingPlant,
+  zone: ReaderZone,
+): Subject {
   return {
     kind: 'PLANT_FAILS',
     facts: { plant_id, at: since.toISOString() },
-    sentence: `${counted(failures, 'poll')} failed since ${utcText(since.getTime())}, the last with ${error_type}${error === null ? '.' : `: ${sentenceOf(error)}`}`,
+    sentence: `${counted(failures, 'poll')} failed since ${timeText(since, zone)}, the last with ${error_type}${error === null ? '.' : `: ${sentenceOf(error)}`}`,
   };
 }
 
-/** Of instants that belong to no single plant. */
-const utcText = (atMs: number): string => localTimeText(atMs, 'UTC');
+/** By the reader's clock, else by UTC: the sentences are about many plants. */
+const timeText = (at: Date, zone: ReaderZone): string => localTimeText(at.getTime(), zone ?? 'UTC');
 
 type Subject = NonNullable<Judgement['subjects']>[number];

@@ -363,24 +363,27 @@ describe('the pages in a real browser', () => {
     '/unsubscribe?token=none',
     '/password',
     '/nowhere',
-  ])('axe finds nothing on %s, in either theme, at either width', async (path) => {
-    const found: string[] = [];
-    await page.goto(product.url + path);
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      for (const width of [390, 1600]) {
-        await page.setViewportSize({ width, height: 1000 });
-        for (const violation of await axe(page))
-          found.push(`${width} ${colorScheme}: ${violation}`);
-        const overflow = await page.evaluate<number>(
-          'document.documentElement.scrollWidth - window.innerWidth',
-        );
-        if (overflow > 0) found.push(`${width}: ${overflow} px wider than the window`);
+  ])(
+    'axe finds nothing on %s, and nothing is wider than the window, in either theme, at each width',
+    async (path) => {
+      const found: string[] = [];
+      await page.goto(product.url + path);
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        for (const width of [360, 390, 1600]) {
+          await page.setViewportSize({ width, height: 1000 });
+          for (const violation of await axe(page))
+            found.push(`${width} ${colorScheme}: ${violation}`);
+          const overflow = await page.evaluate<number>(
+            'document.documentElement.scrollWidth - window.innerWidth',
+          );
+          if (overflow > 0) found.push(`${width}: ${overflow} px wider than the window`);
+        }
       }
-    }
-    expect(found).toEqual([]);
-    await page.emulateMedia({ colorScheme: 'light' });
-  });
+      expect(found).toEqual([]);
+      await page.emulateMedia({ colorScheme: 'light' });
+    },
+  );
 
   test('a customer sees own plants only, no System, and no button that would be refused', async () => {
     const other = await browser.newContext();

@@ -115,7 +115,8 @@ function alertTable(alerts: readonly AlertView[], view: AlertsPage): Html {
       return html`${when(alert.started_at, alert)}
         <small class="muted">${durationText(Math.max(0, durationMs))}</small>`;
     }),
-    column('last seen', 'w2', (alert) => when(alert.last_seen_at, alert)),
+    // When the rule last found the cause, which is not when the plant was last seen.
+    column('last found', 'w2', (alert) => when(alert.last_seen_at, alert)),
     column('kWh ≈', 'num w2', (alert) => alertCost(alert).replace('≈ ', '') || none),
     column('state', 'c-state', (alert) => alertState(alert, view)),
   ];

@@ -94,6 +94,9 @@ describe('without a worker', () => {
     await db.deleteFrom('integration_credentials').where('account_id', '=', accountId).execute();
     const { code, status } = await statusNow();
     const text = (await cli.run(['status'])).stdout;
+    const tokyo = await Promise.all(
+      ['status', 'validate'].map((name) => cli.run([name, '--zone', 'Asia/Tokyo'])),
+    );
     const why = (await cli.run(['why', 'away-1'])).stdout;
     const { findings } = JSON.parse((await cli.run(['validate', '--json'])).stdout) as {
       findings: { kind: string; plant_id: string | null; account_id?: string; at: string }[];
@@ -113,6 +116,10 @@ describe('without a worker', () => {
     expect(text).toMatch(
       /away-1 \S+: 3 polls failed since .* UTC, the last with VENDOR_ERROR: HTTP 503\./,
     );
+    for (const { stdout } of tokyo) {
+      expect(stdout).toMatch(/3 polls failed since .* UTC[+]9, the last with/);
+      expect(stdout).toMatch(/HUAWEI not answering since .* UTC[+]9\./);
+    }
     expect(text).toContain(accountId);
     // A failed poll measured nothing: it is not said to book a total to no day.
     expect(why).toContain('FAILED: VENDOR_ERROR HTTP 503');

@@ -1,6 +1,7 @@
 import { type PollingError, readPollingErrors } from '../../../db/plants/operations.ts';
 import type { FleetTrouble } from '../../../db/plants/trouble.ts';
 import { counted } from '../../../domain/wording.ts';
+import type { ReaderZone } from '../../../domain/zone.ts';
 import { components } from '../../../operations/components.ts';
 import {
   diagnose,
@@ -34,10 +35,11 @@ export const status: Command = {
       context,
       'the command shows the whole system: `heliograph plants show ID` shows one plant',
     );
-    const { findings, seen } = await withLook(context.config(), readStatus);
+    const zone = readZone(context);
+    const { findings, seen } = await withLook(context.config(), (look) => readStatus(look, zone));
     const layout = {
       detailed: context.switches.has('detailed'),
-      zone: readZone(context) ?? 'UTC',
+      zone: zone ?? 'UTC',
       width: outputWidth(context.io),
     };
     print(context, seen, () => statusText(findings, seen, layout));
@@ -51,9 +53,9 @@ const pollingErrors: Fact<PollingError[]> = ({ db }) => readPollingErrors(db);
 export type SystemStatus = Awaited<ReturnType<typeof readStatus>>['seen'];
 
 /** @throws what the services throw when they are away. */
-async function readStatus(look: Look) {
+async function readStatus(look: Look, zone: ReaderZone) {
   const takenAt = new Date().toISOString();
-  const { findings, fleet } = await diagnose(components, look);
+  const { findings, fleet } = await diagnose(components, look, zone);
   const the = async <Value>(fact: Fact<Value>) => valueOf(await look(fact));
   const seen = {
     taken_at: takenAt,

@@ -1,7 +1,7 @@
 import { counted } from '../../../domain/wording.ts';
 import { components } from '../../../operations/components.ts';
 import { inspect } from '../../../operations/diagnosis.ts';
-import { noPositionals } from '../../arguments.ts';
+import { noPositionals, readZone } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { print } from '../../render.ts';
 import { exitCodeOf, findingsText, withLook } from './findings.ts';
@@ -12,9 +12,10 @@ export const validate: Command = {
   usage: '[--json]',
   async run(context) {
     noPositionals(context, 'the command checks the whole fleet: name no plant');
+    const zone = readZone(context);
     const checkedAt = new Date().toISOString();
     const { inspections, findings } = await withLook(context.config(), (look) =>
-      inspect(components, look),
+      inspect(components, look, zone),
     );
     const json = {
       checked_at: checkedAt,
