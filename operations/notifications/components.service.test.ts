@@ -9,7 +9,7 @@ const nowMs = Date.parse('2026-12-01T09:00:00Z');
 
 async function judgement() {
   const figures = await readNotificationFigures(database.db, nowMs);
-  return notifications.judge(figures, { takenAtMs: nowMs, tookMs: 1 });
+  return notifications.judge(figures, { takenAtMs: nowMs, tookMs: 1, zone: null });
 }
 
 beforeEach(async () => {

@@ -212,11 +212,19 @@ describe('the pages in a real browser', () => {
   test('on a phone a reason shows in full, and a plant with failed polls is no wider than the screen', async () => {
     const message =
       'PV ISO-PRO: the insulation of the second string is below its limit since the rain';
+    const now = new Date();
     await product.db
-      .updateTable('alerts')
-      .set({ message })
-      .where('severity', '=', 'RED')
-      .where('state', '<>', 'RESOLVED')
+      .insertInto('alerts')
+      .values({
+        plant_id: 'goodwe-half',
+        type: 'MOCK_FAULT',
+        vendor_alarm_code: 'of this test',
+        severity: 'RED',
+        state: 'NEW',
+        message,
+        started_at: now,
+        last_seen_at: now,
+      })
       .execute();
     await page.setViewportSize({ width: 390, height: 844 });
     await page.goto(product.url);
