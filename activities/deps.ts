@@ -12,7 +12,18 @@ export interface Deps {
   /** The worker's clock, ms since the epoch. */
   clock: () => number;
   log: ActivityLog;
+  /** Called at named points of a poll or a delivery. Does nothing, except in tests that kill a worker there. */
+  checkpoint: (name: Checkpoint) => Promise<void>;
 }
+
+export type Checkpoint =
+  | 'before vendor call'
+  | 'after vendor answer'
+  | 'after snapshot commit'
+  | 'after alerts commit'
+  | 'after ledger commit'
+  | 'after claiming a delivery'
+  | 'after sending a message';
 
 export interface ActivityLog {
   info(fields: object, message: string): void;

@@ -1,14 +1,34 @@
 import type { LoopPlant } from '../db/plants/fleet.ts';
+import type { ChannelKind } from '../domain/notifications/message.ts';
 import type { IncidentLimits } from '../domain/plants/incidents.ts';
 import type { Loops, Reconciler } from './fleet.ts';
+import { createNotificationsReconciler } from './notifications/fleet.ts';
 import type { ActivityDeps } from './plants/deps.ts';
 import { createPlantsReconciler } from './plants/fleet.ts';
+import { createSystemReconciler, type PartJudged } from './system.ts';
+
+/** The loops of all contexts. */
+export interface AllLoops {
+  plants: Loops<LoopPlant>;
+  notifications: Loops<{ id: ChannelKind }>;
+}
+
+/** What the reconciliation is given besides its services. */
+export interface FleetOptions {
+  limits: IncidentLimits;
+  /** The diagnosis of the running system. */
+  diagnose: () => Promise<readonly PartJudged[]>;
+}
 
 /** The parts of all contexts in the reconciliation of the fleet, in the order in which they run. */
 export function createReconcilers(
   deps: ActivityDeps,
-  loops: { plants: Loops<LoopPlant> },
-  limits: IncidentLimits,
+  loops: AllLoops,
+  { limits, diagnose }: FleetOptions,
 ): Reconciler[] {
-  return [createPlantsReconciler(deps, loops.plants, limits)];
+  return [
+    createPlantsReconciler(deps, loops.plants, limits),
+    createNotificationsReconciler(deps, loops.notifications),
+    createSystemReconciler(deps, diagnose),
+  ];
 }

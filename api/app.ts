@@ -7,6 +7,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 
+import { findTold } from '../db/notifications/delivery-list.ts';
 import { addressOf } from './auth/address.ts';
 import { identification, sameOriginWrites } from './auth/guard.ts';
 import type { ApiDeps } from './deps.ts';
@@ -18,6 +19,10 @@ import { problemPage, wantsPage } from './pages/answer.ts';
 import { createAssets } from './pages/assets.ts';
 import { pageRoutes } from './pages/routes.ts';
 import { Problem, problemResponse } from './problem.ts';
+import { notificationGauges } from './notifications/metrics.ts';
+import { problemRoutes } from './notifications/problems-routes.ts';
+import { notificationRoutes } from './notifications/routes.ts';
+import { subscriptionRoutes } from './notifications/subscription-routes.ts';
 import { createTurns } from './turns.ts';
 import { checkedValues } from './values.ts';
 import { createFleetView } from './plants/fleet-view.ts';
@@ -39,7 +44,7 @@ export type App = OpenAPIHono<ApiEnv>;
 
 /** The pages and lists that read a plant or many; a plant's page takes ten statements. */
 const readingPaths =
-  /^\/(?:$|plants\/|alerts$|system$|api\/v1\/(?:plants|alerts|notifications)(?:\/|$))/;
+  /^\/(?:$|plants\/|alerts$|system$|admin\/|account$|api\/v1\/(?:plants|alerts|notifications)(?:\/|$))/;
 
 /** Builds the whole API as a function from Request to Response; it opens no connection and does not listen. */
 export function createApp(deps: ApiDeps): App {
@@ -50,7 +55,7 @@ export function createApp(deps: ApiDeps): App {
     bearerFormat: 'JWT',
   });
   const readHealth = createHealth(deps);
-  const metrics = createApiMetrics(deps, [plantGauges]);
+  const metrics = createApiMetrics(deps, [plantGauges, notificationGauges]);
   app.use(requestIds(deps), metrics.measured, secured(deps), identification(deps));
   app.use(
     bodyLimit({
@@ -73,8 +78,14 @@ export function createApp(deps: ApiDeps): App {
   app.route('/api/v1', plantSeriesRoutes(reading));
   app.route('/api/v1', plantActionRoutes(deps, actions));
   app.route('/api/v1', plantCorrectionRoutes(actions));
-  app.route('/api/v1', alertRoutes(reading, actions));
+  app.route(
+    '/api/v1',
+    alertRoutes(reading, actions, (ids) => findTold(reading.db, ids)),
+  );
   app.route('/api/v1', integrationRoutes(deps));
+  app.route('/api/v1', notificationRoutes(deps));
+  app.route('/api/v1', problemRoutes(deps));
+  app.route('/api/v1', subscriptionRoutes(deps));
   app.route('/api/v1', healthRoutes(deps, readHealth, metrics));
   app.get('/api/v1/openapi.json', (c) => c.json(openApiDocument(app, deps.version)));
   // The root paths that orchestrators and scrapers try first; the OpenAPI document lists only /api/v1.

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
-import type { SealedCredentials } from '../db/plants/credentials.ts';
+import type { Sealed, SealedPlace } from '../db/sealing.ts';
 import type { Database } from '../db/tables.ts';
 import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { AdapterErrorType, Brand } from '../domain/plants/plant.ts';
@@ -45,8 +45,8 @@ export interface ApiDeps {
   askRedis: (() => Promise<RedisAnswer>) | null;
   /** Space on the disks of the watched folders. */
   readDisks: ReadDisks;
-  /** Seals credentials for storing, with the current master key. */
-  seal: (accountId: string, credentials: OpenedCredentials) => Omit<SealedCredentials, 'version'>;
+  /** Seals secrets for the row that keeps them, with the current master key. */
+  seal: (place: SealedPlace, secrets: Readonly<Record<string, string>>) => Sealed;
   /** What each brand's login needs. */
   credentialForms: Readonly<Record<Brand, CredentialForm>>;
   /** Why no request can be made with credentials that have all fields of the brand; null if one can. */
@@ -72,6 +72,8 @@ export interface ApiDeps {
   /** Lets a scraper read the metrics; null: only operators, and clients on the same machine. */
   metricsToken: string | null;
   temporalUiUrl: string | null;
+  /** How long a request waits for what becomes of a test message, ms. */
+  testMessageMs: number;
   /** Polling interval of new plants. */
   pollIntervalS: number;
   /** Status profile of new plants whose place is known. */

@@ -43,6 +43,12 @@ afterAll(async () => fleet.api.close());
 /** Temporal is away here: what needs it says so. Health is 503 when down, which is what it is for. */
 const mayBeAway = new Set(['POST /api/v1/plants/{id}/poll', 'GET /api/v1/health']);
 
+/** Members of a route depend on each other, which no schema says; api/notifications/routes.service.test.ts has them fit. */
+const seldomFits = new Set([
+  'POST /api/v1/notifications/routes',
+  'PATCH /api/v1/notifications/routes/{id}',
+]);
+
 test(
   `${requests} generated requests end in no 5xx, and give no secret away`,
   { timeout: 60_000 + requests * 100 },
@@ -91,7 +97,8 @@ test(
       (route) =>
         !route.path.includes('/auth/') &&
         ![...statuses.keys()].some((key) => key.startsWith(`${route.method} ${route.path} 2`)) &&
-        !mayBeAway.has(`${route.method} ${route.path}`),
+        !mayBeAway.has(`${route.method} ${route.path}`) &&
+        !seldomFits.has(`${route.method} ${route.path}`),
     );
     if (requests >= 5_000)
       expect(unreached.map(({ method, path }) => `${method} ${path}`)).toEqual([]);

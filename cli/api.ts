@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 import { getRequestListener, RequestError } from '@hono/node-server';
 
-import { sealCredentials } from '../db/sealing.ts';
+import { seal } from '../db/sealing.ts';
 import { isServiceError } from '../db/service-error.ts';
 import { createFixtureAdapter, credentialProblem, registry } from '../adapters/clouds/registry.ts';
 import { SessionStore } from '../adapters/clouds/session.ts';
@@ -46,6 +46,8 @@ const readPoolSize = 5;
 const keepAliveTimeoutMs = 75_000;
 /** Time limit of a vendor's login, ms. */
 const connectionTestMs = 20_000;
+/** Longer than an attempt may take. */
+const testMessageMs = 30_000;
 
 export interface RunningApi {
   /** `http://host:port` on which it listens. */
@@ -97,8 +99,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     temporal: openTemporal(config),
     askRedis: redisUrl === undefined ? null : () => askRedis(redisUrl),
     readDisks: diskReader(config.WATCHED_FOLDERS),
-    seal: (accountId, credentials) =>
-      sealCredentials(requireMasterKeys(config), accountId, credentials),
+    seal: (place, secrets) => seal(requireMasterKeys(config), place, secrets),
     credentialForms: Object.fromEntries(
       brands.map(([brand, { definition }]): [Brand, CredentialForm] => [brand, definition]),
     ) as ApiDeps['credentialForms'],
@@ -118,6 +119,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     trustedProxies: config.TRUSTED_PROXIES,
     metricsToken: config.METRICS_TOKEN ?? null,
     temporalUiUrl: webUiUrl(config),
+    testMessageMs,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
     statusProfile: config.DEFAULT_STATUS_PROFILE,
     version: productVersion(),

@@ -20,7 +20,7 @@ export interface CommandIo {
 
 /** One command. Its file in `commands/` has the same name. */
 export interface Command {
-  /** `plants list`: one or two words. */
+  /** `plants list`: one to three words. */
   name: string;
   /** What follows the name: `ID [--until TIME] [--reason TEXT]`. */
   usage: string;

@@ -52,11 +52,11 @@ interface Call {
   rest: string[];
 }
 
-/** Finds the command. Flags that every command knows may stand before its name, and between its two words. */
+/** Finds the command. Flags that every command knows may stand before its name, and between its words. */
 function readCall(args: readonly string[]): Call {
   const words: string[] = [];
   const early: string[] = [];
-  for (let index = 0; index < args.length && words.length < 2; index += 1) {
+  for (let index = 0; index < args.length && mayGoOn(words); index += 1) {
     const arg = args[index] ?? '';
     if (arg === '--data' || arg === '--zone') early.push(...args.slice(index, (index += 1) + 1));
     else if (/^--((data|zone)=.*|json|help|version)$/s.test(arg)) early.push(arg);
@@ -66,6 +66,11 @@ function readCall(args: readonly string[]): Call {
     if (entry !== undefined) return { words, entry, rest: [...early, ...args.slice(index + 1)] };
   }
   return { words, entry: undefined, rest: early };
+}
+
+/** Whether another word may belong to the name: names have two words, and three where a command says so. */
+function mayGoOn(words: readonly string[]): boolean {
+  return words.length < 2 || commands.some(({ name }) => name.startsWith(`${words.join(' ')} `));
 }
 
 /** Answers a command line that names no command. @returns the exit code. */

@@ -48,7 +48,7 @@ export const activeAlertsOf = <Type extends string>(of: RawBuilder<unknown>) => 
     'ackedUntilMs', round(extract(epoch from a.acked_until) * 1000),
     'lastNotifiedAtMs', round(extract(epoch from a.last_notified_at) * 1000),
     'announcedNotBeforeMs', (select round(extract(epoch from min(n.not_before)) * 1000)
-      from notifications n where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED')) order by a.id), '[]'::json)
+      from notifications n where n.alert_id = a.id and n.dropped_at is null and not n.is_end)) order by a.id), '[]'::json)
   from alerts a where ${of} and a.state in ('NEW', 'ACKED'))`;
 
 /**
@@ -227,8 +227,9 @@ async function announce(
   announcement: Announcement | null,
 ): Promise<void> {
   if (announcement === null) return;
-  await addNotification(trx, { subject, alertId: id, severity, ...announcement }, nowMs);
-  if (announcement.kind === 'RECOVERED') return;
+  const isEnd = announcement.kind === 'RECOVERED';
+  await addNotification(trx, { subject, alertId: id, severity, isEnd, ...announcement }, nowMs);
+  if (isEnd) return;
   await trx
     .updateTable('alerts')
     .set({ last_notified_at: instant(announcement.notBeforeMs) })

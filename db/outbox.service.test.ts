@@ -8,6 +8,7 @@ const failed: Notification = {
   subject: { kind: 'IMPORT_JOB', id: '7' },
   alertId: null,
   kind: 'FAILED',
+  isEnd: false,
   severity: 'YELLOW',
   notBeforeMs: nowMs,
 };

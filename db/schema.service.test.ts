@@ -269,8 +269,8 @@ test.each(['plant', 'Gateway', '', 'A-B'])(
   'the outbox and the audit log refuse %j as the kind of a subject, and take any word in capitals',
   async (kind) => {
     const said = (subjectKind: string) =>
-      sql`insert into notifications (subject_kind, subject_id, kind, severity, created_at, not_before)
-        values (${subjectKind}, '1', 'FAILED', 'RED', now(), now())`.execute(database.db);
+      sql`insert into notifications (subject_kind, subject_id, kind, is_end, severity, created_at, not_before)
+        values (${subjectKind}, '1', 'FAILED', false, 'RED', now(), now())`.execute(database.db);
     const decided = (subjectType: string) =>
       sql`insert into audit_log (actor, action, subject_type, subject_id)
         values ('ana', 'add', ${subjectType}, '1')`.execute(database.db);

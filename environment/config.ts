@@ -9,6 +9,7 @@ import type { MasterKey, MasterKeys } from '../db/sealing.ts';
 import { statusProfiles } from '../domain/daylight.ts';
 import { isValidTimezone, type ReaderZone } from '../domain/zone.ts';
 import { allQueues } from '../workflows/queues.ts';
+import { notificationProblems, notificationVariables } from './notifications/variables.ts';
 
 /** Reads the configuration: one schema for all environment variables, parsed once. An error names every problem. */
 
@@ -211,6 +212,7 @@ export const environmentSchema = z.object({
   TRUSTED_PROXIES: wholeNumber(0, 9)
     .default(0)
     .describe('number of trusted proxies in front of the API that append to X-Forwarded-For'),
+  ...notificationVariables,
   POLL_COURSE: z
     .enum(['whole', 'steps'])
     .default('whole')
@@ -375,6 +377,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, dataDir: string = defaultData
     throw wrongEnvironment(issues.map(({ path, message }) => `  ${path.join('.')} ${message}`));
   }
   const environment = parsed.data;
+  const problems = notificationProblems(environment);
+  if (problems.length > 0) throw wrongEnvironment(problems.map((sentence) => `  ${sentence}`));
   const stack = stackOf(environment, dataDir);
   const watched = [...new Set([...environment.WATCHED_FOLDERS, resolve(dataDir)])];
   const filled =

@@ -65,23 +65,24 @@ export async function withDatabase<Result>(
 }
 
 /**
- * Checks that the master keys open the stored credentials.
+ * Checks that the master keys open everything that is sealed.
  *
- * @throws CommandError 78 that names the first account that they do not open.
+ * @throws CommandError 78 that names the first row that they do not open.
  */
 export async function checkMasterKeys(db: Kysely<Database>, config: Config): Promise<void> {
   const keys = requireMasterKeys(config);
   const versions = [keys.current, keys.previous].flatMap((key) => key?.version ?? []);
-  const row = await db
-    .selectFrom('integration_credentials')
-    .select(['account_id', 'key_version'])
-    .where('key_version', 'not in', versions)
-    .orderBy('account_id')
-    .limit(1)
-    .executeTakeFirst();
+  const { rows } = await sql<{ what: string; key_version: string }>`
+    select what, key_version from (
+      select 1 as place, 'the credentials of account ' || account_id as what, key_version from integration_credentials
+      union all select 2, 'the settings of channel ' || id, key_version from notification_channels where removed_at is null
+      union all select 3, 'the unsubscribe tokens of route ' || id, key_version from notification_routes where removed_at is null
+    ) sealed
+    where key_version <> all(${versions}::text[]) order by place, what limit 1`.execute(db);
+  const [row] = rows;
   if (row !== undefined) {
     throw new CommandError(
-      `the master key is wrong: the credentials of account ${row.account_id} were sealed with key ${row.key_version}, and MASTER_KEY_CURRENT is ${keys.current.version}. Set the key that sealed them as MASTER_KEY_CURRENT or MASTER_KEY_PREVIOUS.`,
+      `the master key is wrong: ${row.what} were sealed with key ${row.key_version}, and MASTER_KEY_CURRENT is ${keys.current.version}. Set the key that sealed them as MASTER_KEY_CURRENT or MASTER_KEY_PREVIOUS.`,
       exitCodes.configuration,
     );
   }

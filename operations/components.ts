@@ -1,5 +1,6 @@
 import type { Component } from './diagnosis.ts';
 import { disks } from './disks.ts';
+import { notifications } from './notifications/components.ts';
 import { loops, plantQueues, polling } from './plants/components.ts';
 import { servedQueue } from './queues.ts';
 import { reconciliation } from './reconciliation.ts';
@@ -21,4 +22,5 @@ export const components: readonly Component[] = [
   incidents,
   accounts,
   failingPlants,
+  notifications,
 ];

@@ -263,7 +263,7 @@ describe('the store in memory', () => {
       }
       expect(played.size).toBeGreaterThan(20);
     },
-    120_000,
+    300_000,
   );
 });
 

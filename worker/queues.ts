@@ -17,6 +17,8 @@ const services: Readonly<Record<Activities, Service>> = {
   plants: { cached: 'LOOPS', places: 40 },
   // The reconciliation runs one workflow at a time.
   fleet: { cached: 10, places: 40 },
+  // One loop for each kind of channel.
+  notifications: { cached: 10, places: 10 },
 };
 
 /** One entry for each queue; `activities` is the key of what it carries. */

@@ -8,13 +8,21 @@ import {
 } from '@temporalio/worker';
 
 import { Breaker } from '../activities/plants/breaker.ts';
-import { createFleetActivities, createPlantActivities } from '../activities/create.ts';
-import type { ActivityDeps, Checkpoint } from '../activities/plants/deps.ts';
+import {
+  createFleetActivities,
+  createNotificationActivities,
+  createPlantActivities,
+} from '../activities/create.ts';
+import { noticeReaders } from '../activities/notice-readers.ts';
+import { findPollingTrouble, readPlantsBrief } from '../activities/plants/notices.ts';
+import type { ActivityDeps } from '../activities/plants/deps.ts';
+import type { Checkpoint } from '../activities/deps.ts';
 import { createVendors } from '../activities/plants/vendor.ts';
 import { createFixtureAdapter } from '../adapters/clouds/registry.ts';
 import type { MasterKeys } from '../db/sealing.ts';
 import { fleetQueue } from '../workflows/messages.ts';
 import { bundleWorkflows } from './bundle.ts';
+import { channelOpener, environmentChannels } from './channels.ts';
 import {
   type Config,
   exitCodes,
@@ -23,6 +31,15 @@ import {
   requireService,
 } from '../environment/config.ts';
 import { releaseDeadWorkers } from './dead-workers.ts';
+import { findChannelKinds, keepEnvironmentChannels } from '../db/notifications/channels.ts';
+import { findUnsubscribeToken } from '../db/notifications/subscriptions.ts';
+import { listenForNotifications } from '../db/notifications/listen.ts';
+import { notificationSettings } from '../environment/notifications/variables.ts';
+import { components } from '../operations/components.ts';
+import { createLook, diagnose } from '../operations/diagnosis.ts';
+import { diskReader } from '../operations/disks.ts';
+import { createNotificationLoops } from '../operations/notifications/loops.ts';
+import { notificationsQueue } from '../workflows/notifications/messages.ts';
 import { withDemoOutages } from '../activities/plants/demo-outages.ts';
 import { askRedis } from '../db/lock.ts';
 import { openLocks } from '../environment/locks.ts';
@@ -151,6 +168,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await openDeps(options, services, masterKeys),
       services.client,
     );
+    if (queues.includes(notificationsQueue)) await serveNotifications(options, services, closers);
     await releaseLoops(services.client, queues, log);
     hadWorkers = true;
     const cache = cacheSize(config);
@@ -216,6 +234,24 @@ async function openServices(
   return { db, locks, client, connection };
 }
 
+/** Makes the channels what the environment says, and wakes their loops when somebody writes a notification. */
+async function serveNotifications(
+  { config, log }: WorkerOptions,
+  { db, client }: Services,
+  closers: Closers,
+): Promise<void> {
+  await keepEnvironmentChannels(db, environmentChannels(notificationSettings(config)));
+  const loops = createNotificationLoops(client);
+  const listener = listenForNotifications(
+    requireService(config, 'DATABASE_URL'),
+    async () => {
+      for (const kind of await findChannelKinds(db)) await loops.signalChanged(kind);
+    },
+    () => log.warn({}, 'notifications are looked for every ten seconds only'),
+  );
+  closers.push(() => listener.close());
+}
+
 async function openDeps(
   { config, log, checkpoint, openAdapter }: WorkerOptions,
   { db, locks, client }: Services,
@@ -243,6 +279,7 @@ function createActivities(
   deps: ActivityDeps,
   client: Client,
 ) {
+  const masterKeys = requireMasterKeys(config);
   const plants = createPlantActivities(deps);
   metrics?.watch(deps.breaker);
   const limits = {
@@ -251,7 +288,38 @@ function createActivities(
   };
   return {
     plants: metrics?.measured(plants) ?? plants,
-    fleet: createFleetActivities(deps, { plants: createPlantLoops(client, loops) }, limits),
+    fleet: createFleetActivities(
+      deps,
+      { plants: createPlantLoops(client, loops), notifications: createNotificationLoops(client) },
+      { limits, diagnose: diagnoser(config, deps, client) },
+    ),
+    notifications: createNotificationActivities({
+      ...deps,
+      notices: noticeReaders,
+      readBrief: readPlantsBrief,
+      findTrouble: findPollingTrouble,
+      openChannel: channelOpener(deps.db, masterKeys, notificationSettings(config)),
+      findUnsubscribeToken: (routeId) => findUnsubscribeToken(deps.db, masterKeys, routeId),
+      publicUrl: config.PUBLIC_URL ?? null,
+    }),
+  };
+}
+
+/** Time for each part of the system to answer. */
+const diagnosisMsMax = 10_000;
+
+/** The diagnosis of the running system, as health and status show it. */
+function diagnoser(
+  { REDIS_URL, WATCHED_FOLDERS }: Config,
+  { db, clock }: ActivityDeps,
+  temporal: Client,
+) {
+  const redis = REDIS_URL === undefined ? null : () => askRedis(REDIS_URL);
+  const readDisks = diskReader(WATCHED_FOLDERS);
+  return async () => {
+    const services = { db, clock, temporal, askRedis: redis, readDisks };
+    const look = createLook(services, diagnosisMsMax);
+    return (await diagnose(components, look)).findings;
   };
 }
 

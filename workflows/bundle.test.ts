@@ -51,19 +51,23 @@ describe('names that running histories hold', () => {
       'closeDay',
       'monitorPlant',
       'reconcileFleet',
+      'sendNotifications',
     ]);
   });
 
   test('activities: exactly these', () => {
-    const contract = ['contract.ts', 'plants/contract.ts']
+    const contract = ['contract.ts', 'plants/contract.ts', 'notifications/contract.ts']
       .map((file) => readFileSync(new URL(`../activities/${file}`, import.meta.url), 'utf8'))
       .join('\n');
     const names = [...contract.matchAll(/^ {2}(\w+)\(args: /gm)].map((match) => match[1]);
     expect(names.toSorted()).toEqual([
       'backfillDays',
       'closeDay',
+      'composeMessages',
+      'deliverMessages',
       'evaluatePlant',
       'fetchReadings',
+      'findDue',
       'planPlant',
       'pollWhole',
       'reconcileAlerts',

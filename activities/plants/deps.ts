@@ -9,13 +9,4 @@ export interface ActivityDeps extends Deps {
   breaker: Breaker;
   /** The course of polls in the loops' next runs. */
   pollCourse: PollCourse;
-  /** Called at named points of a poll. Does nothing, except in tests that kill a worker there. */
-  checkpoint: (name: Checkpoint) => Promise<void>;
 }
-
-export type Checkpoint =
-  | 'before vendor call'
-  | 'after vendor answer'
-  | 'after snapshot commit'
-  | 'after alerts commit'
-  | 'after ledger commit';

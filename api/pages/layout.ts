@@ -12,9 +12,13 @@ export interface Viewer {
 }
 
 /** What the viewer's role allows; the page hides buttons that would be refused. */
-export function viewerMay(viewer: Viewer): { act: boolean; seeSystem: boolean } {
+export function viewerMay(viewer: Viewer): {
+  act: boolean;
+  seeSystem: boolean;
+  administer: boolean;
+} {
   const isStaff = viewer.role !== 'CUSTOMER';
-  return { act: isStaff, seeSystem: isStaff };
+  return { act: isStaff, seeSystem: isStaff, administer: viewer.role === 'ADMIN' };
 }
 
 /** Links to the page's assets, with their content hash. */
@@ -30,7 +34,7 @@ export interface AssetUrls {
 export interface PageFrame {
   title: string;
   /** The link in the header that is this page. */
-  section: 'fleet' | 'alerts' | 'system' | null;
+  section: 'fleet' | 'alerts' | 'system' | 'notifications' | null;
   viewer: Viewer;
   /** Whose clock its times follow. */
   zone: ReaderZone;
@@ -82,13 +86,15 @@ export function page(frame: PageFrame, content: Html): Html {
         <header class="top">
           <a class="brand" href="/" aria-label="Heliograph">${logo()}<span>Heliograph</span></a>
           <nav aria-label="Pages">
-            ${link('fleet', '/', 'Fleet')}${link('alerts', '/alerts', 'Alerts')}${viewerMay(viewer).seeSystem ? link('system', '/system', 'System') : ''}
+            ${link('fleet', '/', 'Fleet')}${link('alerts', '/alerts', 'Alerts')}${viewerMay(viewer).seeSystem ? link('system', '/system', 'System') : ''}${viewerMay(viewer).administer ? adminMenu(frame) : ''}
           </nav>
           <details class="menu account">
             <summary><span>${viewer.email}</span></summary>
             <div class="sheet">
               <p>${viewer.role}</p>
               ${zoneForm(frame)}
+              ${viewerMay(viewer).administer ? html`<a class="narrow" href="/admin/notifications">Notifications</a>` : ''}
+              <a href="/account">Account</a>
               <a href="/password">Change password</a>
               <form method="post" action="/logout"><button type="submit">Sign out</button></form>
             </div>
@@ -134,6 +140,15 @@ function zoneForm({ zone, path }: PageFrame): Html {
     /></label>
     <button type="submit">Show times so</button>
   </form>`;
+}
+
+/** The pages of an ADMIN. On a small screen they are in the menu of the account. */
+function adminMenu({ section }: PageFrame): Html {
+  const current = section === 'notifications' ? html`aria-current="page"` : '';
+  return html`<details class="menu admin">
+    <summary>Admin</summary>
+    <div class="sheet"><a href="/admin/notifications" ${current}>Notifications</a></div>
+  </details>`;
 }
 
 /** A small page with one item: sign-in, a new password, or an error. */

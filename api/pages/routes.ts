@@ -1,10 +1,14 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
+import { findTold } from '../../db/notifications/delivery-list.ts';
+import { listProblems } from '../../db/notifications/problems.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv, Person } from '../env.ts';
 import type { FleetView } from '../plants/fleet-view.ts';
+import { problemsPart, problemStatesOfTab } from '../notifications/pages/problems.ts';
+import { notificationPages } from '../notifications/pages/routes.ts';
 import type { ReadHealth } from '../system/health.ts';
 import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
@@ -14,7 +18,7 @@ import { answerPage, staffOf, viewerOf } from './answer.ts';
 import { clockSeconds, type Html } from './components.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
-import { type AssetUrls, page, type PageFrame } from './layout.ts';
+import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
 import { readerZoneOf } from './reader-zone.ts';
 import { zoneRoutes } from './zone-routes.ts';
 import { plantContent } from '../plants/pages/plant.ts';
@@ -27,6 +31,7 @@ import { wholeNumberOf } from '../values.ts';
 const refreshS = 10;
 /** Far beyond any number of alerts. */
 const offsetMax = 10_000_000;
+const problemsShown = 200;
 
 /** Serves all pages and their forms, which call the same functions as the JSON routes. */
 export function pageRoutes(
@@ -66,8 +71,10 @@ export function pageRoutes(
     const person = await viewerOf(c);
     const read = await readPlantPage(reading, person, c.req.param('id'));
     const view = { ...read, zone: readerZoneOf(c) };
+    const alertIds = view.alerts.map(({ id }) => id);
+    const told = viewerMay(person).act ? await findTold(reading.db, alertIds) : [];
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
-    return show(c, person, frame, plantContent(view));
+    return show(c, person, frame, plantContent({ ...view, told }));
   });
 
   routes.get('/alerts', async (c) => {
@@ -81,7 +88,9 @@ export function pageRoutes(
       offset,
       href: url.pathname + url.search,
     });
-    return show(c, person, { title: 'Alerts', section: 'alerts' }, alertsContent(view));
+    const problems = await readProblems(reading, person, tab);
+    const content = alertsContent({ ...view, problems: problemsPart(problems, view) });
+    return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
   });
 
   const systemPanels = createSystemPanels();
@@ -95,7 +104,24 @@ export function pageRoutes(
   });
 
   routes.route('/', zoneRoutes(deps));
+  routes.route(
+    '/',
+    notificationPages(deps, { assets, show, listCustomers: () => listCustomers(fleet) }),
+  );
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));
   return routes;
+}
+
+/** The problems that a tab of the page of alerts shows to the staff. */
+async function readProblems({ db }: ApiDeps, person: Person, tab: AlertTab) {
+  if (!viewerMay(person).act) return [];
+  const first = { beforeId: null, limit: problemsShown };
+  return (await listProblems(db, problemStatesOfTab[tab], first)).problems;
+}
+
+/** The customers that have plants, by name. */
+async function listCustomers(fleet: FleetView): Promise<string[]> {
+  const { rows } = await fleet.read();
+  return [...new Set(rows.flatMap((row) => row.customer_id ?? []))].toSorted();
 }

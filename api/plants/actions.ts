@@ -1,6 +1,7 @@
 import { ScheduleOverlapPolicy } from '@temporalio/client';
 
 import { decideCredentials } from '../../db/plants/decisions.ts';
+import { credentialsPlace } from '../../db/sealing.ts';
 import { describeForm, readCredentials } from '../../domain/plants/credential-form.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import { sentenceOf } from '../../domain/wording.ts';
@@ -55,7 +56,7 @@ export function createActions(
     const checked = checkCredentials(deps, brand, credentials);
     const problem = deps.credentialProblem(brand, checked);
     if (problem !== null) throw wrongCredentials(problem);
-    return deps.seal(accountId, checked);
+    return { accountId, ...deps.seal(credentialsPlace(accountId), checked) };
   };
 
   /** Tells the loop of a decision. The decision stands even if that fails: the loop reads it within a minute. */

@@ -54,6 +54,7 @@ test.beforeAll(async () => {
         created_at: hour(5),
         not_before: hour(5),
         dropped_at: null,
+        is_end: false,
       },
       {
         alert_id: byName.get('yellow-old') ?? 0,
@@ -64,6 +65,8 @@ test.beforeAll(async () => {
         created_at: hour(1),
         not_before: hour(7),
         dropped_at: hour(2),
+        drop_reason: 'ENDED',
+        is_end: false,
       },
     ])
     .execute();

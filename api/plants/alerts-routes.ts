@@ -19,6 +19,7 @@ import type { ApiDeps } from '../deps.ts';
 import { actingOf, type ApiEnv, plantScope } from '../env.ts';
 import { untilSchema, wordsSchema } from './plant-body.ts';
 import { jsonOf } from '../json.ts';
+import type { ReadTold } from '../told.ts';
 import { Problem, reading, writing } from '../problem.ts';
 import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
 import {
@@ -106,11 +107,21 @@ const eventSchema = z.object({
   reason: z.string(),
 });
 
+const toldSchema = z.object({
+  at: instantSchema,
+  kind: z.string().openapi({ example: 'RAISED' }),
+  severity: severitySchema,
+  channel_name: z.string(),
+  channel_kind: z.string().openapi({ example: 'EMAIL' }),
+  recipient: z.string().openapi({ description: 'empty where the channel has one receiver' }),
+  state: z.string().openapi({ description: 'SENT; DEAD: it could not be reached' }),
+});
+
 const events = createRoute({
   method: 'get',
   path: '/alerts/{id}/events',
   tags,
-  summary: 'The changes of an alert, oldest first',
+  summary: 'The changes of an alert, oldest first, and who was told of it',
   ...access('CUSTOMER'),
   request: { params: alertIdParam },
   responses: answers(
@@ -118,6 +129,9 @@ const events = createRoute({
       .object({
         alert: alertSchema,
         events: z.array(eventSchema),
+        told: z.array(toldSchema).openapi({
+          description: 'who was told, the oldest first; empty for a CUSTOMER',
+        }),
       })
       .openapi('AlertEvents'),
     'the alert and its events',
@@ -162,7 +176,12 @@ const notifications = createRoute({
   ),
 });
 
-export function alertRoutes(deps: ApiDeps, actions: Actions) {
+/** @param readTold gives who was told of alerts. */
+export function alertRoutes(deps: ApiDeps, actions: Actions, readTold: ReadTold) {
+  /** Whom else we tell is none of a customer's business. */
+  const toldOf = async (c: Context<ApiEnv>, { id }: AlertView) =>
+    c.get('person').role === 'CUSTOMER' ? [] : readTold([id]);
+
   const ack = createRoute({
     method: 'post',
     path: '/alerts/{id}/ack',
@@ -192,14 +211,8 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
 
   return newRoutes()
     .openapi(list, async (c) => {
-      const {
-        state,
-        plant: plantId,
-        incident: incidentId,
-        cursor,
-        limit,
-        ...given
-      } = c.req.valid('query');
+      const { state, plant: plantId, incident: incidentId, ...query } = c.req.valid('query');
+      const { cursor, limit, ...given } = query;
       const { customerId } = plantScope(c.get('person'));
       const cursorOf = `alerts ${state}`;
       const after = readNumberCursor(cursorOf, cursor, alertPositionParts);
@@ -219,7 +232,8 @@ export function alertRoutes(deps: ApiDeps, actions: Actions) {
       const alert = await alertOf(c, c.req.valid('param').id);
       const rows = await listAlertEvents(deps.db, alert.id);
       const answer = rows.map((row) => jsonOf(eventSchema, row));
-      return c.json({ alert: alertJson(alert), events: answer }, 200);
+      const told = (await toldOf(c, alert)).map((line) => jsonOf(toldSchema, line));
+      return c.json({ alert: alertJson(alert), events: answer, told }, 200);
     })
     .openapi(ack, async (c) => {
       const { id } = c.req.valid('param');

@@ -125,6 +125,62 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     summary: 'create a link that signs somebody in once',
     load: async () => (await import('./people/users-link.ts')).usersLink,
   },
+  'notifications list': {
+    summary: 'list deliveries of messages with their attempts, the newest first',
+    load: async () => (await import('./notifications/notifications-list.ts')).notificationsList,
+  },
+  'notifications retry': {
+    summary: 'try a delivery again that failed or was given up',
+    load: async () => (await import('./notifications/notifications-retry.ts')).notificationsRetry,
+  },
+  'notifications test': {
+    summary: 'send a test message and print what the server said',
+    load: async () => (await import('./notifications/notifications-test.ts')).notificationsTest,
+  },
+  'notifications routes list': {
+    summary: 'show who is told what, when and on which channel',
+    load: async () =>
+      (await import('./notifications/notifications-routes-list.ts')).notificationsRoutesList,
+  },
+  'notifications routes add': {
+    summary: 'have somebody told',
+    load: async () =>
+      (await import('./notifications/notifications-routes-add.ts')).notificationsRoutesAdd,
+  },
+  'notifications routes set': {
+    summary: 'change who is told what, when and on which channel',
+    load: async () =>
+      (await import('./notifications/notifications-routes-set.ts')).notificationsRoutesSet,
+  },
+  'notifications routes remove': {
+    summary: 'remove a route: nobody is told by it any more',
+    load: async () =>
+      (await import('./notifications/notifications-routes-remove.ts')).notificationsRoutesRemove,
+  },
+  'notifications channels list': {
+    summary: 'list channels with their last success and last error',
+    load: async () =>
+      (await import('./notifications/notifications-channels-list.ts')).notificationsChannelsList,
+  },
+  'notifications channels add': {
+    summary: 'add a channel, whose settings come from standard input',
+    load: async () =>
+      (await import('./notifications/notifications-channels-add.ts')).notificationsChannelsAdd,
+  },
+  'notifications channels remove': {
+    summary: 'remove a channel that no route leads to',
+    load: async () =>
+      (await import('./notifications/notifications-channels-remove.ts'))
+        .notificationsChannelsRemove,
+  },
+  'problems list': {
+    summary: 'list what needs a person and is no alert of a plant',
+    load: async () => (await import('./notifications/problems-list.ts')).problemsList,
+  },
+  'problems ack': {
+    summary: 'acknowledge a problem, with a comment',
+    load: async () => (await import('./notifications/problems-ack.ts')).problemsAck,
+  },
   'demo break': {
     summary: 'take a recorded vendor away for a while, which opens and closes an incident',
     load: async () => (await import('../demo/commands/demo-break.ts')).demoBreak,

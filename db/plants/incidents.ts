@@ -8,6 +8,7 @@ import {
 } from '../../domain/plants/incidents.ts';
 import type { AdapterErrorType, Brand } from '../../domain/plants/plant.ts';
 import { type Db, instant, msOf, query } from '../database.ts';
+import { addNotification } from '../outbox.ts';
 import type { PlantScope } from '../scope.ts';
 import type { Database } from '../tables.ts';
 
@@ -173,12 +174,23 @@ export async function writeIncidents(
     for (const incident of decided.incidents) {
       await writeIncident(trx, incident);
       const old = incident.id === null ? null : (known.get(incident.id) ?? null);
+      await announce(trx, incident, nowMs);
       if (incident.openedAtMs === nowMs) await withhold(trx, incident.brand, nowMs);
       if (incident.heldAtMs !== null && old?.heldAtMs == null)
         lifted.push(...(await liftRefusals(trx, incident, nowMs)));
     }
     return lifted;
   });
+}
+
+/** Says that an incident has just opened or closed. */
+async function announce(trx: Db, { id, openedAtMs, closedAtMs }: Incident, nowMs: number) {
+  const isEnd = closedAtMs === nowMs;
+  if (id === null || (openedAtMs !== nowMs && !isEnd)) return;
+  const kind = isEnd ? 'CLOSED' : 'OPENED';
+  const subject = { kind: 'INCIDENT', id: String(id) } as const;
+  const notification = { subject, alertId: null, kind, isEnd, severity: 'RED' } as const;
+  await addNotification(trx, { ...notification, notBeforeMs: nowMs }, nowMs);
 }
 
 async function writeIncident(trx: Db, incident: Incident): Promise<void> {
@@ -222,7 +234,7 @@ async function withhold(trx: Db, brand: Brand | null, nowMs: number): Promise<vo
   const now = instant(nowMs);
   await query(trx)`
     with dropped as (
-      update notifications n set dropped_at = ${now}
+      update notifications n set dropped_at = ${now}, drop_reason = 'WITHHELD'
       from alerts a join plants p on p.id = a.plant_id
       where n.alert_id = a.id and a.state in ('NEW', 'ACKED') and a.type = any(${[...withheldTypes]}::text[])
         and (${brand}::text is null or p.brand = ${brand}) and n.dropped_at is null and n.not_before > ${now}

@@ -105,6 +105,7 @@ test('run again it changes nothing', async () => {
     accounts: 3,
     resealed: 0,
     failed: [],
+    notifications: { resealed: 0, failed: [] },
   });
   expect(await rows()).toEqual(sealed);
 });

@@ -212,11 +212,19 @@ describe('the pages in a real browser', () => {
   test('on a phone a reason shows in full, and a plant with failed polls is no wider than the screen', async () => {
     const message =
       'PV ISO-PRO: the insulation of the second string is below its limit since the rain';
+    const now = new Date();
     await product.db
-      .updateTable('alerts')
-      .set({ message })
-      .where('severity', '=', 'RED')
-      .where('state', '<>', 'RESOLVED')
+      .insertInto('alerts')
+      .values({
+        plant_id: 'goodwe-half',
+        type: 'MOCK_FAULT',
+        vendor_alarm_code: 'of this test',
+        severity: 'RED',
+        state: 'NEW',
+        message,
+        started_at: now,
+        last_seen_at: now,
+      })
       .execute();
     await page.setViewportSize({ width: 390, height: 844 });
     await page.goto(product.url);
@@ -308,12 +316,59 @@ describe('the pages in a real browser', () => {
       .toBe(false);
   });
 
+  test('a channel is tested from its page, through the worker, and the delivery stands there', async () => {
+    // A channel without settings: the worker says so, and nothing leaves this machine.
+    await product.db
+      .insertInto('notification_channels')
+      .values({ kind: 'SLACK', name: 'slack', source: 'ENVIRONMENT', created_by: 'test' })
+      .execute();
+    const { id: channelId } = await product.db
+      .selectFrom('notification_channels')
+      .select('id')
+      .executeTakeFirstOrThrow();
+    await product.db
+      .insertInto('notification_routes')
+      .values({ name: 'everything', channel_id: channelId, created_by: 'test' })
+      .execute();
+    await page.goto(`${product.url}/admin/notifications`);
+    await page.getByText('RED and YELLOW of every brand → Slack, at once').waitFor();
+    await page.getByRole('button', { name: 'Test slack' }).click();
+    const row = page.locator('#tested');
+    await expect
+      .poll(() => row.innerText(), { timeout: 90_000 })
+      .toMatch(/FAILED.*delivery \d+.*this worker has no settings/s);
+    await page
+      .getByRole('button', { name: /^Retry delivery \d+/ })
+      .first()
+      .waitFor();
+  });
+
+  test('a person subscribes to mails and ends them', async () => {
+    await product.db
+      .insertInto('notification_channels')
+      .values({ kind: 'EMAIL', name: 'email', source: 'ENVIRONMENT', created_by: 'test' })
+      .execute();
+    await page.goto(product.url);
+    await page.locator('.account > summary').click();
+    await page.getByRole('link', { name: 'Account' }).click();
+    await page.getByText('You get no mails.').waitFor();
+    await page.getByLabel('Severity').selectOption('RED');
+    await page.getByLabel('Customers').selectOption('noord');
+    await page.getByRole('button', { name: 'Subscribe' }).click();
+    await page.getByText(`RED of customer noord → ${ana} by e-mail, at once`).waitFor();
+    await page.getByRole('button', { name: 'End these mails' }).click();
+    await page.getByText('You get no mails.').waitFor();
+  });
+
   test.each([
     '/',
     '/plants/goodwe-half',
     '/alerts',
     '/alerts?tab=resolved',
     '/system',
+    '/admin/notifications',
+    '/account',
+    '/unsubscribe?token=none',
     '/password',
     '/nowhere',
   ])(

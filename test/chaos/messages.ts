@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../activities/plants/deps.ts';
+import type { Checkpoint } from '../../activities/deps.ts';
 import type { Brand } from '../../domain/plants/plant.ts';
 import type { ChaosFault, ChaosReport, StepPath } from '../support/chaos-plan.ts';
 import type { HostileBody } from './hostile.ts';

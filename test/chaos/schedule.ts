@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../activities/plants/deps.ts';
+import type { Checkpoint } from '../../activities/deps.ts';
 import { type Brand, brands } from '../../domain/plants/plant.ts';
 import { type Random, randomOf } from '../../simulate/random.ts';
 import type { StepPath } from '../support/chaos-plan.ts';

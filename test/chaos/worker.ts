@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { Context } from '@temporalio/activity';
 
-import type { Checkpoint } from '../../activities/plants/deps.ts';
+import type { Checkpoint } from '../../activities/deps.ts';
 import { createFixtureTransport } from '../../adapters/clouds/recorded/fixture-transport.ts';
 import { createFixtureAdapter, registry } from '../../adapters/clouds/registry.ts';
 import { loadConfig } from '../../environment/config.ts';

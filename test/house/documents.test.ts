@@ -40,7 +40,7 @@ describe('the search', () => {
     variables: new Set(['API_PORT']),
     words: new Set(['AUTH_FAILED']),
     scripts: new Set(['gen']),
-    commands: new Set(['audit', 'plants list', 'plants show']),
+    commands: new Set(['audit', 'plants list', 'plants show', 'notes routes list', 'notes list']),
   };
   const problems = (text: string) => problemsOfDocument('README.md', text, few);
 
@@ -56,6 +56,7 @@ describe('the search', () => {
     ['`API_PORT`, `API_PORT_FILE`, PATH, `AUTH_FAILED`'],
     ['`npm run gen`'],
     ['`heliograph plants list|show`'],
+    ['`heliograph notes routes list`, `heliograph notes list all`'],
     ['```sh\nnpx heliograph audit --fix && heliograph plants show ID\n```'],
     ['the database heliograph holds the record'],
   ])('finds nothing in %j', (text) => {
@@ -77,6 +78,7 @@ describe('the search', () => {
     ['`heliograph none`', 'no command heliograph none'],
     ['`npx heliograph plants none ID`', 'no command heliograph plants none'],
     ['`heliograph plants list|none`', 'no command heliograph plants none'],
+    ['`heliograph notes routes list|none`', 'no command heliograph notes routes none'],
     ['```sh\nheliograph audit && heliograph none\n```', 'no command heliograph none'],
     ['```sh\ndocker run api node cli/main.ts none\n```', 'no command heliograph none'],
   ])('finds the wrong name in %j', (text, problem) => {

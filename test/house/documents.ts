@@ -102,13 +102,15 @@ function isKnownWord(word: string, { variables, words }: Names): boolean {
 /** A command stands at the beginning of a line or span, or behind another command. */
 function problemsOfCommands(code: string, names: Names): string[] {
   const calls = code.matchAll(
-    /(?:^|\bnpx |&& |\|\| |; |\$\(|node cli\/main\.ts )\s*(?:heliograph |(?<=node cli\/main\.ts ))([a-z][a-z|-]*)(?: ([a-z][a-z|-]*))?/g,
+    /(?:^|\bnpx |&& |\|\| |; |\$\(|node cli\/main\.ts )\s*(?:heliograph |(?<=node cli\/main\.ts ))([a-z][a-z|-]*)(?: ([a-z][a-z|-]*))?(?: ([a-z][a-z|-]*))?/g,
   );
-  return [...calls].flatMap(([, group = '', action = '']) => {
+  return [...calls].flatMap(([, group = '', action = '', third = '']) => {
     if (names.commands.has(group)) return [];
-    return action
+    const longer = [...names.commands].some((name) => name.startsWith(`${group} ${action} `));
+    const [before, last] = longer ? [`${group} ${action}`, third] : [group, action];
+    return last
       .split('|')
-      .map((one) => `${group} ${one}`.trim())
+      .map((one) => `${before} ${one}`.trim())
       .filter((command) => !names.commands.has(command))
       .map((command) => `no command heliograph ${command}`);
   });

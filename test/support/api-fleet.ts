@@ -18,10 +18,87 @@ export async function createApiFleet(
   given: Parameters<typeof createTestApi>[0] = {},
 ): Promise<ApiFleet> {
   const api = await createTestApi(given);
+  const things = await addNotificationThings(api);
   return {
     api,
-    own: await addFurnishedPlant(api, 'noord-1', 'noord'),
+    own: { ...(await addFurnishedPlant(api, 'noord-1', 'noord')), ...things },
     foreign: await addFurnishedPlant(api, 'sul-1', 'sul'),
+  };
+}
+
+/** Two channels, one of which a route leads to, a delivery that was given up, and a problem. They belong to no customer. */
+async function addNotificationThings({ db, clock }: TestApi): Promise<KnownIds> {
+  const at = instant(clock.nowMs - 60_000);
+  const seal = { key_version: 'test', iv: randomBytes(12), sealed: randomBytes(64) };
+  const channel = { kind: 'EMAIL', source: 'DATABASE', created_by: 'test', ...seal } as const;
+  const [used, unused] = await db
+    .insertInto('notification_channels')
+    .values([
+      { ...channel, name: 'mail' },
+      { ...channel, name: 'spare' },
+    ])
+    .returning('id')
+    .execute();
+  if (used === undefined || unused === undefined) throw new Error('there are no channels');
+  const route = await db
+    .insertInto('notification_routes')
+    .values({
+      name: 'operators',
+      channel_id: used.id,
+      recipients: ['op@example.org'],
+      created_by: 'test',
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const message = await db
+    .insertInto('messages')
+    .values({ route_id: route.id, kind: 'ALERTS', created_at: at })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const delivery = await db
+    .insertInto('deliveries')
+    .values({
+      message_id: message.id,
+      channel_id: used.id,
+      recipient: 'op@example.org',
+      state: 'DEAD',
+      attempts: 1,
+      next_attempt_at: at,
+      finished_at: at,
+      answer: '550 no such user',
+      created_at: at,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  await db
+    .insertInto('delivery_attempts')
+    .values({
+      delivery_id: delivery.id,
+      attempt: 1,
+      at,
+      ended_at: at,
+      outcome: 'RECIPIENT_REFUSED',
+      answer: '550 no such user',
+    })
+    .execute();
+  const problem = await db
+    .insertInto('problems')
+    .values({
+      subject_kind: 'SYSTEM',
+      subject_id: 'polling',
+      code: 'STOPPED',
+      severity: 'RED',
+      message: 'Monitoring has stopped.',
+      opened_at: at,
+      last_seen_at: at,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return {
+    '/api/v1/notifications/channels/': [used, unused].map(({ id }) => String(id)),
+    '/api/v1/notifications/routes/': [String(route.id)],
+    '/api/v1/notifications/deliveries/': [String(delivery.id)],
+    '/api/v1/problems/': [String(problem.id)],
   };
 }
 

@@ -75,8 +75,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     }),
     askRedis: null,
     readDisks: diskReader([tmpdir()]),
-    seal: (accountId) => ({
-      accountId,
+    seal: () => ({
       keyVersion: 'test',
       iv: randomBytes(12),
       sealed: randomBytes(64),
@@ -97,6 +96,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     trustedProxies: 0,
     metricsToken: null,
     temporalUiUrl: null,
+    testMessageMs: 0,
     pollIntervalS: 600,
     statusProfile: 'STRICT',
     version: '0.0.0-test',

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../activities/plants/deps.ts';
+import type { Checkpoint } from '../../activities/deps.ts';
 
 /** What a chaos worker is to do to itself; goes to its process as JSON in `HELIOGRAPH_CHAOS`. */
 export interface ChaosPlan {

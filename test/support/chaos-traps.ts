@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import pg from 'pg';
 
-import type { Checkpoint } from '../../activities/plants/deps.ts';
+import type { Checkpoint } from '../../activities/deps.ts';
 import { takeRegular } from '../../activities/failure.ts';
 import {
   type ChaosFault,

@@ -9,7 +9,7 @@ import { Context } from '@temporalio/activity';
 import type { Kysely } from 'kysely';
 import { expect } from 'vitest';
 
-import type { Checkpoint } from '../../activities/plants/deps.ts';
+import type { Checkpoint } from '../../activities/deps.ts';
 import { audit } from '../../operations/plants/check.ts';
 import { openLockClient, type Locks } from '../../db/lock.ts';
 import type { PollLogRow } from '../../db/plants/poll-logs.ts';

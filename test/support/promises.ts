@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../activities/plants/deps.ts';
+import type { Checkpoint } from '../../activities/deps.ts';
 import type { StepPath } from './chaos-plan.ts';
 
 /** What is promised of faults, for the system tests and for `npm run chaos`. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import type { Checkpoint } from '../../activities/plants/deps.ts';
+import type { Checkpoint } from '../../activities/deps.ts';
 import { startLoop } from '../../operations/plants/loops.ts';
 import type { RunningWorker } from '../../worker/worker.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';

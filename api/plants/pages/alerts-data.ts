@@ -20,7 +20,7 @@ export async function readAlertsPage(
   person: Person,
   reader: Reader,
   page: { tab: AlertTab; offset: number; href: string },
-): Promise<AlertsPage> {
+): Promise<Omit<AlertsPage, 'problems'>> {
   const { tab, offset, href } = page;
   const scope = plantScope(person);
   const states = statesOfTab[tab];

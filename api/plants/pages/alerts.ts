@@ -41,6 +41,8 @@ export interface AlertsPage extends Reader {
   /** The alerts that no incident explains. */
   alerts: readonly AlertView[];
   incidents: readonly IncidentLine[];
+  /** What needs a person and is no alert; empty: nothing. */
+  problems: Html;
   mayAct: boolean;
   /** The address of this list, to which a form returns. */
   href: string;
@@ -61,7 +63,7 @@ export function alertsContent(view: AlertsPage): Html {
           >`,
       )}
     </nav>
-    ${view.incidents.map((incident) => incidentDetails(incident, view))}
+    ${view.problems} ${view.incidents.map((incident) => incidentDetails(incident, view))}
     ${isEmpty ? html`<p class="empty">${emptyWords[view.tab]}</p>` : ''}
     ${view.alerts.length === 0 ? '' : alertTable(view.alerts, view)}
     ${view.nextHref === null ? '' : html`<p class="more"><a class="button" href="${view.nextHref}">Older</a></p>`}`;

@@ -8,16 +8,7 @@ import type { LocalDate, ReaderZone } from '../../../domain/zone.ts';
 import { durationText, powerText } from '../../../domain/wording.ts';
 import { notPolledSince, plantSentence } from '../../../operations/plants/plant-view.ts';
 import type { PlantDetail } from '../../../operations/plants/read-plant.ts';
-import {
-  ackMenu,
-  alertCost,
-  alertState,
-  alertType,
-  busyText,
-  sentInPlace,
-  sheetForm,
-  spanField,
-} from './alert-parts.ts';
+import { ackMenu, alertCost, alertState, alertType, spanField } from './alert-parts.ts';
 import {
   chart,
   clockSeconds,
@@ -34,6 +25,8 @@ import {
   time,
   whenText,
 } from '../../pages/components.ts';
+import { busyText, sentInPlace, sheetForm } from '../../pages/forms.ts';
+import { type ToldLine, toldLines } from '../../told.ts';
 
 /** The page of one plant: its status and why, its power and energy, its alerts and last polls. */
 
@@ -61,6 +54,8 @@ export interface PlantPage extends PlantDetail {
   mayAct: boolean;
   zone: ReaderZone;
   mayRemove: boolean;
+  /** Who was told of its alerts. */
+  told: readonly ToldLine[];
 }
 
 export function plantContent(view: PlantPage): Html {
@@ -307,7 +302,7 @@ function energyChart({ energy: days }: PlantPage): Html {
 }
 
 function alertLine(view: PlantPage): Html {
-  const { plant, alerts, mayAct, nowMs } = view;
+  const { plant, alerts, told, mayAct, nowMs } = view;
   const timezone = view.zone ?? plant.timezone;
   if (alerts.length === 0) return html`<p class="muted">No alert in its history.</p>`;
   return html`<ol class="events">
@@ -331,6 +326,11 @@ function alertLine(view: PlantPage): Html {
           ${span}${cost === '' ? '' : ` · ${cost}`} ·
           ${isOver ? 'resolved' : alertState(alert, view)}
         </div>
+        ${toldLines(
+          told.filter((line) => line.alert_id === alert.id),
+          timezone,
+          nowMs,
+        )}
       </li>`;
     })}
   </ol>`;

@@ -7,7 +7,7 @@ import { findUserByEmail, normalEmail, type UserRow } from '../../../db/people/u
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { onePositional } from '../../arguments.ts';
 import { type CommandContext, usageError } from '../../command.ts';
-import { readToEnd } from '../plants/credential-input.ts';
+import { readToEnd } from '../../fields-input.ts';
 import { oneOf } from '../../plant-fields.ts';
 import { visibleText } from '../../render.ts';
 

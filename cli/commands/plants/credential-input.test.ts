@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { CommandError } from '../../../environment/config.ts';
-import { parseCredentials, readInput } from './credential-input.ts';
+import { readInput } from '../../fields-input.ts';
+import { parseCredentials } from './credential-input.ts';
 
 const form = { credentialFields: ['keyId', 'keySecret'] };
 const refusal = (text: string): CommandError => {

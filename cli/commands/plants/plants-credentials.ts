@@ -13,7 +13,8 @@ import { onePositional } from '../../arguments.ts';
 import type { Command, CommandIo } from '../../command.ts';
 import { terminalDecider } from '../../decider.ts';
 import { print, visibleText } from '../../render.ts';
-import { parseCredentials, readInput } from './credential-input.ts';
+import { readInput } from '../../fields-input.ts';
+import { parseCredentials } from './credential-input.ts';
 import { tellLoopsOf, toldNote } from './tell-loops.ts';
 
 /** `heliograph plants credentials ACCOUNT`: seals the credentials on standard input; plants that the vendor refused poll again at once. */

@@ -293,6 +293,7 @@ describe('with a worker', () => {
         ['queue:poll:goodwe', 1],
         ['queue:poll:dele', 1],
         ['queue:fleet', 1],
+        ['queue:notifications', 1],
       ]);
       expect(seen.status.loops).toEqual({ running: 1, plants: 1, active: 1 });
       const [solis] = seen.status.polling;

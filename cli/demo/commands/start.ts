@@ -6,6 +6,7 @@ import { migrateToLatest } from '../../../db/migrate.ts';
 import { listFleet } from '../../../db/plants/fleet.ts';
 import { requireOnlyOurs } from '../../../stack/data-dir.ts';
 import { claimDataDir } from '../../../stack/lock.ts';
+import { type MailCatcher, startMailCatcher } from '../../../stack/mail/catcher.ts';
 import { isPortFree } from '../../../stack/ports.ts';
 import { Restarts } from '../../../stack/restarts.ts';
 import {
@@ -43,9 +44,9 @@ const plantsInStepsMax = 500;
 /** `heliograph start`: runs everything that a development machine needs in one process tree. */
 export const start: Command = {
   name: 'start',
-  usage: '[--fresh] [--plants N] [--interval SECONDS] [--data DIR]',
+  usage: '[--fresh] [--plants N] [--interval SECONDS] [--mail] [--data DIR]',
   flags: ['plants', 'interval'],
-  switches: ['fresh'],
+  switches: ['fresh', 'mail'],
   async run(context) {
     const demo = readDemo(context);
     const dataDir = resolve(context.dataDir);
@@ -59,8 +60,10 @@ export const start: Command = {
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
     let stack: Stack | null = null;
+    let mail: MailCatcher | null = null;
     try {
       checkPrerequisites(given);
+      if (context.switches.has('mail')) mail = await catchMails(given);
       if (context.switches.has('fresh')) beginAnew(dataDir, say);
       const up = await bringUpStack({
         dataDir,
@@ -73,7 +76,10 @@ export const start: Command = {
       const signal = AbortSignal.any([stopping.signal, up.broken]);
       const keyFiles = { master: keepKey(dataDir, 'master.key'), jwt: keepKey(dataDir, 'jwt.key') };
       writeStackFile(dataDir, up, keyFiles, null);
-      const env = childEnvironment(given, up, { dataDir, ...keyFiles });
+      const env: NodeJS.ProcessEnv = {
+        ...childEnvironment(given, up, { dataDir, ...keyFiles }),
+        ...mailEnvironment(mail),
+      };
       const { plants, signInToken } = await prepare(
         loadConfig(env, dataDir),
         { ...demo, signal },
@@ -87,7 +93,7 @@ export const start: Command = {
       await runChildren(children, say, (apiUrl) => {
         writeStackFile(dataDir, up, keyFiles, apiUrl);
         const api = { url: apiUrl, signInToken };
-        say(whatIsWhere(up, dataDir, api));
+        say(whatIsWhere(up, dataDir, { ...api, mailUrl: mail?.url ?? null }));
         const isOpen = () => isLinkOpen(loadConfig(env, dataDir), signInToken);
         repeatLink({ line: signInLine(api, dataDir), isOpen }, say, signal).catch(
           (error: unknown) => say(`the link is not repeated: ${String(error)}`),
@@ -107,11 +113,38 @@ export const start: Command = {
         rmSync(stackFilePath(dataDir), { force: true });
         await stack.stop();
       }
+      await mail?.close();
       process.off('SIGINT', stop);
       process.off('SIGTERM', stop);
     }
   },
 };
+
+/** Port of the page that shows mails, unless another program has it. */
+const mailPagePortUsual = 8025;
+
+/** `--mail`: a mail server that keeps what it gets, and a page that shows it. */
+async function catchMails(given: NodeJS.ProcessEnv): Promise<MailCatcher> {
+  if (given['MAIL_HOST'])
+    throw new CommandError(
+      '--mail brings a mail server of its own: leave MAIL_HOST unset, or leave --mail out',
+      exitCodes.usage,
+    );
+  const isUsualPortFree = await isPortFree(mailPagePortUsual);
+  return startMailCatcher({ smtp: 0, http: isUsualPortFree ? mailPagePortUsual : 0 });
+}
+
+/** What the worker needs to send to the mail catcher; nothing without one. */
+function mailEnvironment(mail: MailCatcher | null): NodeJS.ProcessEnv {
+  if (mail === null) return {};
+  return {
+    MAIL_HOST: '127.0.0.1',
+    MAIL_PORT: String(mail.smtpPort),
+    MAIL_TLS: 'none',
+    MAIL_FROM: 'heliograph@demo.example',
+    ADMIN_EMAIL: 'admin@demo.example',
+  };
+}
 
 /** `--fresh`: deletes the data folder of an earlier start. */
 function beginAnew(dataDir: string, say: (line: string) => void): void {
@@ -232,6 +265,9 @@ async function runChildren(
   const givenUp = new AbortController();
   const signal = AbortSignal.any([stopping, givenUp.signal]);
   const apiEnv = { ...env };
+  // Messages link to the pages; people may reach these by other names too, so that the API itself is given none.
+  const isPortKnown = env['API_PORT'] !== '0' && !env['PUBLIC_URL'];
+  const links = isPortKnown ? { PUBLIC_URL: `http://127.0.0.1:${env['API_PORT']}` } : {};
   let isWorking = false;
   let apiUrl: string | null = null;
   let isTold = false;
@@ -243,7 +279,7 @@ async function runChildren(
   const children = [
     {
       command: 'worker',
-      env,
+      env: { ...env, ...links },
       onStarted: () => {
         isWorking = true;
         tell();
@@ -277,13 +313,14 @@ async function runChildren(
 function whatIsWhere(
   stack: Stack,
   dataDir: string,
-  api: { url: string; signInToken: string },
+  api: { url: string; signInToken: string; mailUrl: string | null },
 ): string {
   const data = dataFlag(dataDir);
   return [
     '',
     'Heliograph polls.',
     `  Pages and API    ${api.url}`,
+    ...(api.mailUrl === null ? [] : [`  Mails            ${api.mailUrl}`]),
     `  Temporal Web UI  ${stack.temporalUiUrl ?? `none of ours; Temporal is at ${stack.temporalAddress}`}`,
     `  PostgreSQL       ${new URL(stack.databaseUrl).host} (the URL with its password is in ${stackFilePath(dataDir)})`,
     `  temporal CLI     ${stack.temporalBinary ?? 'none of ours'} (--address ${stack.temporalAddress})`,

@@ -1,0 +1,84 @@
+import { closeProblem, findToldProblems, reportProblem } from '../db/problems.ts';
+import type { Notice } from '../domain/notice.ts';
+import { localTimeText } from '../domain/wording.ts';
+import { minuteMs } from '../domain/zone.ts';
+import type { Deps } from './deps.ts';
+import type { Reconciler } from './fleet.ts';
+import type { ReadNotices } from './notices.ts';
+
+/** The system watches itself: what its diagnosis finds wrong for long enough becomes a problem that people are told of. */
+
+/** A part of the system as the diagnosis judges it. */
+export interface PartJudged {
+  component: string;
+  state: 'ok' | 'degraded' | 'down';
+  sentence: string;
+  advice?: string;
+}
+
+/** A part that is down, or degraded, for less than this is a restart, not a problem. */
+const tellAfterMs = { down: minuteMs, degraded: 5 * minuteMs } as const;
+
+/** The system's part in the reconciliation. */
+export function createSystemReconciler(
+  { db }: Pick<Deps, 'db'>,
+  diagnose: () => Promise<readonly PartJudged[]>,
+): Reconciler {
+  /** Since when each part is not well, as this worker has seen it. */
+  const since = new Map<string, number>();
+
+  return async (nowMs) => {
+    const problems: string[] = [];
+    for (const part of await diagnose()) {
+      const key = { subject: { kind: 'SYSTEM', id: part.component }, code: 'NOT_WELL' } as const;
+      if (part.state === 'ok') {
+        since.delete(part.component);
+        await db.transaction().execute((trx) => closeProblem(trx, key, nowMs));
+        continue;
+      }
+      const sinceMs = since.get(part.component) ?? nowMs;
+      since.set(part.component, sinceMs);
+      if (nowMs - sinceMs < tellAfterMs[part.state]) continue;
+      problems.push(part.component);
+      const severity = part.state === 'down' ? 'RED' : 'YELLOW';
+      const message = [part.sentence, part.advice].filter((text) => text !== undefined).join(' ');
+      await db
+        .transaction()
+        .execute((trx) => reportProblem(trx, { ...key, severity, message }, nowMs));
+    }
+    return { problems };
+  };
+}
+
+/** Notifications of problems, whatever their subject, in words. */
+export const readProblemNotices: ReadNotices = async (db, rows) => {
+  const problems = await findToldProblems(db, rows);
+  return rows.flatMap((row): Notice[] => {
+    const problem = row.problemId === null ? undefined : problems.get(row.problemId);
+    if (problem === undefined) return [];
+    const { closedAtMs, openedAtMs, message, isAcknowledged } = problem;
+    const over = closedAtMs === null ? null : localTimeText(closedAtMs, 'UTC');
+    return [
+      {
+        notificationId: row.id,
+        subject: { kind: row.subjectKind, id: row.subjectId },
+        kind: row.kind,
+        sense: row.isEnd ? 'END' : 'PROBLEM',
+        severity: row.severity,
+        holds: row.isEnd === (closedAtMs !== null),
+        isAcknowledged,
+        brand: null,
+        customerId: null,
+        plantId: null,
+        name: 'Heliograph',
+        what: row.subjectId,
+        sinceMs: openedAtMs,
+        timezone: 'UTC',
+        why: over === null ? message : `Over since ${over}. It was: ${message}`,
+        cost: null,
+        action: null,
+        path: '/system',
+      },
+    ];
+  });
+};
