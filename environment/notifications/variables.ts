@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { isMailAddress } from '../../domain/notifications/address.ts';
+import { urlProblem } from '../../domain/notifications/url.ts';
 
 /** The channels that the environment configures. */
 
@@ -9,12 +10,12 @@ const mailAddress = z.string().refine(isMailAddress, 'must be one e-mail address
 const loopbackNames = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)$/;
 
 /** A URL that messages may go to. Its text is a secret, which no error repeats. */
-const messageUrl = z.string().refine((text) => {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hostname, username, password } = new URL(text);
-  if (username !== '' || password !== '') return false;
-  return protocol === 'https:' || (protocol === 'http:' && loopbackNames.test(hostname));
-}, 'must be a URL that begins with https:// (http:// only to this machine), without a user name');
+const messageUrl = z
+  .string()
+  .refine(
+    (text) => urlProblem(text) === null,
+    'must be a URL that begins with https:// (http:// only to this machine), without a user name',
+  );
 
 /** The variables of notifications, as part of the environment's schema. */
 export const notificationVariables = {

@@ -9,6 +9,9 @@ import {
   pollNowUpdate,
   resumeSignal,
 } from '../../workflows/plants/messages.ts';
+import { notificationsWorkflowId } from '../../workflows/notifications/messages.ts';
+import { reportProblem } from '../../db/problems.ts';
+import { createNotificationLoops } from '../../operations/notifications/loops.ts';
 import { startLoop } from '../../operations/plants/loops.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { eventually, type TestFleet } from '../support/fleet.ts';
@@ -25,7 +28,7 @@ export interface CaseTools {
 /** A history to keep: how it is made, and of which execution it is. */
 export interface HistoryCase {
   /** The workflow's name and the file's. */
-  workflow: 'monitorPlant' | 'closeDay';
+  workflow: 'monitorPlant' | 'closeDay' | 'sendNotifications';
   name: string;
   /** Makes it happen. @returns the execution whose history is kept; it need not have ended. */
   run(tools: CaseTools): Promise<{ workflowId: string; runId: string }>;
@@ -49,6 +52,45 @@ async function current({ loops }: CaseTools, plantId: string) {
  * of polls in single steps, the course of loops that began before an ordinary poll was one step.
  */
 export const historyCases: readonly HistoryCase[] = [
+  {
+    workflow: 'sendNotifications',
+    name: 'rounds-with-a-nudge',
+    async run({ fleet: { db, client } }) {
+      const { id: channelId } = await db
+        .insertInto('notification_channels')
+        .values({ kind: 'EMAIL', name: 'mail', source: 'ENVIRONMENT', created_by: 'test' })
+        .returning('id')
+        .executeTakeFirstOrThrow();
+      const route = { name: 'all', channel_id: channelId, recipients: ['ana@example.org'] };
+      await db
+        .insertInto('notification_routes')
+        .values({ ...route, created_by: 'test' })
+        .execute();
+      const loops = createNotificationLoops(client);
+      await loops.start({ id: 'EMAIL' });
+      const subject = { kind: 'SYSTEM', id: 'polling' } as const;
+      const nowMs = Date.now();
+      await db
+        .transaction()
+        .execute((trx) =>
+          reportProblem(trx, { subject, code: 'NOT_WELL', severity: 'RED', message: 'x' }, nowMs),
+        );
+      await loops.signalChanged('EMAIL');
+      // The worker has no mail server: the attempt ends with that.
+      await eventually(
+        'an attempt, half a minute after the problem',
+        async () => {
+          const attempts = await db.selectFrom('delivery_attempts').select('outcome').execute();
+          return attempts.some(({ outcome }) => outcome !== null);
+        },
+        90_000,
+      );
+      await sleep(taskEndsMs);
+      const workflowId = notificationsWorkflowId('EMAIL');
+      const { runId } = await client.workflow.getHandle(workflowId).describe();
+      return { workflowId, runId };
+    },
+  },
   {
     workflow: 'monitorPlant',
     name: 'whole-ordinary-polls',

@@ -9,6 +9,7 @@ import { runTestCommand } from '../support/command-line.ts';
 import { addPlant } from '../support/fleet.ts';
 import { startReceiver } from '../support/http-receiver.ts';
 import { startMailServer } from '../support/mail-server.ts';
+import { placesOf, placesWith } from '../support/secrets.ts';
 import { fleet, test } from '../support/test-fleet.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 
@@ -54,10 +55,18 @@ async function announce(plantId: string, alertId: number, kind: 'RAISED' | 'RECO
     .execute();
 }
 
-test('an alarm and its recovery reach a mailbox and a webhook, each once', async ({
+/** They are in the settings of channels; the address of the webhook holds one too. */
+const canaries = ['canary-mail-password', 'canary-webhook-key', 'canary-secret'] as const;
+
+test('an alarm and its recovery reach a mailbox and a webhook, each once, and no secret is left anywhere', async ({
   onTestFinished,
 }) => {
-  const mail = await startMailServer();
+  const mail = await startMailServer({
+    disabledCommands: ['STARTTLS'],
+    allowInsecureAuth: true,
+    onAuth: ({ password }, _, done) =>
+      done(password === canaries[0] ? null : new Error('refused'), { user: 'sun' }),
+  });
   const hook = await startReceiver();
   onTestFinished(async () => {
     await mail.close();
@@ -70,8 +79,10 @@ test('an alarm and its recovery reach a mailbox and a webhook, each once', async
     MAIL_PORT: String(mail.port),
     MAIL_TLS: 'none',
     MAIL_FROM: 'sun@heliograph.test',
+    MAIL_USERNAME: 'sun',
+    MAIL_PASSWORD: canaries[0],
     WEBHOOK_URL: hook.url,
-    WEBHOOK_SECRET: 'a secret of a test',
+    WEBHOOK_SECRET: canaries[1],
     PUBLIC_URL: 'https://sun.example.org',
   });
   const plantId = await addPlant(fleet.db, config, {
@@ -103,6 +114,15 @@ test('an alarm and its recovery reach a mailbox and a webhook, each once', async
   expect(mail.received[1]?.raw).toContain('Subject: Over: vale-2: OFFLINE');
   const states = await fleet.db.selectFrom('deliveries').select(['state', 'attempts']).execute();
   expect(states).toEqual([1, 2, 3, 4].map(() => ({ state: 'SENT', attempts: 1 })));
+  const { REDIS_URL: redisUrl = '', REDIS_KEY_PREFIX: redisKeyPrefix } = config;
+  const places = await placesOf({ ...fleet, redisUrl, redisKeyPrefix });
+  expect([...places.keys()].some((place) => place.startsWith('history notifications:'))).toBe(true);
+  places.set('mails', mail.received.map(({ raw }) => raw).join());
+  places.set(
+    'webhook',
+    hook.received.map(({ body, headers }) => body + JSON.stringify(headers)).join(),
+  );
+  expect(placesWith(canaries, places)).toEqual([]);
 }, 180_000);
 
 test('a channel that people added is tested through the worker, and a subscriber ends its mails by their link', async ({
