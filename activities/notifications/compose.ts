@@ -198,7 +198,10 @@ class Composing {
     );
     await suppressLines(this.#trx, answered.map(lineIdOf), 'ACKNOWLEDGED', this.#nowMs);
     const left = new Set([...ended, ...answered].map(lineIdOf));
-    const lines = waiting.filter(({ lineId }) => !left.has(lineId));
+    const standing = waiting.filter(({ lineId }) => !left.has(lineId));
+    const replaced = replacedLines(standing);
+    await suppressLines(this.#trx, replaced.map(lineIdOf), 'REPLACED', this.#nowMs);
+    const lines = standing.filter((line) => !replaced.includes(line));
     const counts = await countMessages(this.#trx, this.#nowMs - stormWindowMs);
     let againAtMs: number | null = null;
     for (const route of this.#routes) {
@@ -259,6 +262,15 @@ class Composing {
 }
 
 const lineIdOf = ({ lineId }: { lineId: number }): number => lineId;
+
+/** The lines of which a route has a newer one about the same thing: a reminder stands for what it reminds of. */
+function replacedLines(lines: readonly Waiting[]): Waiting[] {
+  const newest = new Map<string, number>();
+  const placeOf = ({ routeId, topic }: Waiting) => `${routeId} ${topic}`;
+  for (const line of lines)
+    newest.set(placeOf(line), Math.max(line.id, newest.get(placeOf(line)) ?? 0));
+  return lines.filter((line) => newest.get(placeOf(line)) !== line.id);
+}
 
 function waitingLines(
   lines: readonly Waiting[],

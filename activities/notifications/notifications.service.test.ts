@@ -171,6 +171,17 @@ describe('a route', () => {
     expect(told()).toEqual([['ana@example.org', ['a RAISED', 'b RAISED']]]);
   });
 
+  test('tells a thing once in a message: a reminder stands for what it reminds of', async () => {
+    await addRoute();
+    await tick();
+    await say('a');
+    await say('a', { kind: 'REMINDER' });
+    await say('b');
+    await tick();
+    await tick(startMs + minuteMs);
+    expect(told()).toEqual([['ana@example.org', ['a REMINDER', 'b RAISED']]]);
+  });
+
   test('begins with what is open, and only with that', async () => {
     await say('open');
     await say('closed');

@@ -111,7 +111,7 @@ create table notification_lines (
   due_at timestamptz not null,
   message_id bigint references messages (id),
   suppressed_at timestamptz,
-  -- ENDED, NOBODY_TOLD, ACKNOWLEDGED
+  -- ENDED, ACKNOWLEDGED, REPLACED
   suppressed_reason text check (suppressed_reason ~ '^[A-Z][A-Z_]*$'),
   unique (route_id, notification_id),
   check ((suppressed_at is null) = (suppressed_reason is null))

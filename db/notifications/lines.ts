@@ -131,7 +131,7 @@ export async function findWaiting(trx: Db, nowMs: number): Promise<Waiting[]> {
 export async function suppressLines(
   trx: Db,
   lineIds: readonly number[],
-  reason: 'ENDED' | 'NOBODY_TOLD' | 'ACKNOWLEDGED',
+  reason: 'ENDED' | 'ACKNOWLEDGED' | 'REPLACED',
   nowMs: number,
 ): Promise<void> {
   if (lineIds.length === 0) return;
