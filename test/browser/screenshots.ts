@@ -12,7 +12,12 @@ import { launchChromium } from './chromium.ts';
  */
 
 const widths = { desk: { width: 1600, height: 1000 }, phone: { width: 390, height: 844 } } as const;
-const pages = { fleet: '/', alerts: '/alerts', system: '/system' } as const;
+const pages = {
+  fleet: '/',
+  alerts: '/alerts',
+  system: '/system',
+  notifications: '/admin/notifications',
+} as const;
 
 async function takeAll(
   browser: Browser,
@@ -23,7 +28,7 @@ async function takeAll(
   const context = await browser.newContext({ reducedMotion: 'reduce' });
   const page = await context.newPage();
   await page.goto(link);
-  const button = page.getByRole('button', { name: 'Sign in' });
+  const button = page.getByRole('button', { name: 'Sign in', exact: true });
   if (await button.isVisible()) await button.click();
   await page.waitForSelector('table.fleet');
   const plant = await page.locator('.c-name a').first().getAttribute('href');
