@@ -24,3 +24,6 @@ export const components: readonly Component[] = [
   failingPlants,
   notifications,
 ];
+
+/** What people are told of as a problem of the system. What fails in the fleet has its own alerts and incidents. */
+export const systemComponents = components.filter(({ about }) => about !== 'FLEET');

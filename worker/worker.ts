@@ -35,7 +35,7 @@ import { findChannelKinds, keepEnvironmentChannels } from '../db/notifications/c
 import { findUnsubscribeToken } from '../db/notifications/subscriptions.ts';
 import { listenForNotifications } from '../db/notifications/listen.ts';
 import { notificationSettings } from '../environment/notifications/variables.ts';
-import { components } from '../operations/components.ts';
+import { systemComponents } from '../operations/components.ts';
 import { createLook, diagnose } from '../operations/diagnosis.ts';
 import { diskReader } from '../operations/disks.ts';
 import { createNotificationLoops } from '../operations/notifications/loops.ts';
@@ -319,7 +319,7 @@ function diagnoser(
   return async () => {
     const services = { db, clock, temporal, askRedis: redis, readDisks };
     const look = createLook(services, diagnosisMsMax);
-    return (await diagnose(components, look)).findings;
+    return (await diagnose(systemComponents, look)).findings;
   };
 }
 
