@@ -171,6 +171,23 @@ describe('AccountSession', () => {
     expect(requested).toEqual(['1']);
   });
 
+  test('a question that refuses the account after an accepted login concludes it; the login itself says it', async () => {
+    const refusal = new AdapterError('AUTH_FAILED', 'ACCOUNT', 'the account has expired');
+    const deps = () => ({ session: new SessionStore(), signal: new AbortController().signal });
+    const denied = { scope: 'ACCOUNT', message: 'denied' } as const;
+    const accepted = new AccountSession(deps(), async () => session('good'));
+    await expect(accepted.call(() => Promise.reject(refusal), denied)).rejects.toMatchObject({
+      type: 'AUTH_FAILED',
+      scope: 'ACCOUNT',
+      certain: false,
+      message: 'the account has expired',
+    });
+    const refused = new AccountSession(deps(), () => Promise.reject(refusal));
+    await expect(refused.call(async () => 'never', denied)).rejects.toMatchObject({
+      certain: true,
+    });
+  });
+
   test('passes every other error on', async () => {
     const { ofAccount } = account();
     const error = new AdapterError('VENDOR_ERROR', 'CLOUD', 'HTTP status 500');

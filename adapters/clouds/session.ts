@@ -70,6 +70,17 @@ export function isOfLogin(error: AdapterError): boolean {
   return loginErrors.has(error);
 }
 
+/**
+ * A refusal of the account by a question, when the login was accepted: it is told as it is, and only concluded to be about the
+ * account. Whether the account is refused, the next login decides.
+ */
+function concluded(error: unknown): unknown {
+  if (!(error instanceof AdapterError) || isOfLogin(error)) return error;
+  const { type, scope, certain, message } = error;
+  if (type !== 'AUTH_FAILED' || scope !== 'ACCOUNT' || !certain) return error;
+  return new AdapterError(type, scope, message, { certain: false, cause: error });
+}
+
 /** What it means that a session is called expired although no new login can help, as `message` says. */
 export interface Denial {
   scope: FailureScope;
@@ -118,7 +129,7 @@ export class AccountSession {
       try {
         return await request(session);
       } catch (error) {
-        if (!(error instanceof AdapterError && error.sessionExpired)) throw error;
+        if (!(error instanceof AdapterError && error.sessionExpired)) throw concluded(error);
         if (left === 0) {
           const { scope, message } = denied;
           throw new AdapterError('AUTH_FAILED', scope, message, { certain: false, cause: error });
