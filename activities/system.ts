@@ -1,10 +1,11 @@
+import type { Db } from '../db/database.ts';
 import { closeProblem, findToldProblems, reportProblem } from '../db/problems.ts';
 import type { Notice } from '../domain/notice.ts';
 import { localTimeText } from '../domain/wording.ts';
 import { minuteMs } from '../domain/zone.ts';
 import type { Deps } from './deps.ts';
 import type { Reconciler } from './fleet.ts';
-import type { ReadNotices } from './notices.ts';
+import { noticeHead, type ReadNotices } from './notices.ts';
 
 /** The system watches itself: what its diagnosis finds wrong for long enough becomes a problem that people are told of. */
 
@@ -27,25 +28,29 @@ export function createSystemReconciler(
   /** Since when each part is not well, as this worker has seen it. */
   const since = new Map<string, number>();
 
-  return async (nowMs) => {
-    const problems: string[] = [];
-    for (const part of await diagnose()) {
-      const key = { subject: { kind: 'SYSTEM', id: part.component }, code: 'NOT_WELL' } as const;
-      if (part.state === 'ok') {
-        since.delete(part.component);
-        await db.transaction().execute((trx) => closeProblem(trx, key, nowMs));
-        continue;
-      }
-      const sinceMs = since.get(part.component) ?? nowMs;
-      since.set(part.component, sinceMs);
-      if (nowMs - sinceMs < tellAfterMs[part.state]) continue;
-      problems.push(part.component);
-      const severity = part.state === 'down' ? 'RED' : 'YELLOW';
-      const message = [part.sentence, part.advice].filter((text) => text !== undefined).join(' ');
-      await db
-        .transaction()
-        .execute((trx) => reportProblem(trx, { ...key, severity, message }, nowMs));
+  /** @returns whether it is a problem by now. */
+  async function judge(trx: Db, part: PartJudged, nowMs: number): Promise<boolean> {
+    const key = { subject: { kind: 'SYSTEM', id: part.component }, code: 'NOT_WELL' } as const;
+    if (part.state === 'ok') {
+      since.delete(part.component);
+      await closeProblem(trx, key, nowMs);
+      return false;
     }
+    const sinceMs = since.get(part.component) ?? nowMs;
+    since.set(part.component, sinceMs);
+    if (nowMs - sinceMs < tellAfterMs[part.state]) return false;
+    const severity = part.state === 'down' ? 'RED' : 'YELLOW';
+    const message = [part.sentence, part.advice].filter((text) => text !== undefined).join(' ');
+    await reportProblem(trx, { ...key, severity, message }, nowMs);
+    return true;
+  }
+
+  return async (nowMs) => {
+    const parts = await diagnose();
+    const problems: string[] = [];
+    await db.transaction().execute(async (trx) => {
+      for (const part of parts) if (await judge(trx, part, nowMs)) problems.push(part.component);
+    });
     return { problems };
   };
 }
@@ -60,12 +65,7 @@ export const readProblemNotices: ReadNotices = async (db, rows) => {
     const over = closedAtMs === null ? null : localTimeText(closedAtMs, 'UTC');
     return [
       {
-        notificationId: row.id,
-        subject: { kind: row.subjectKind, id: row.subjectId },
-        kind: row.kind,
-        sense: row.isEnd ? 'END' : 'PROBLEM',
-        severity: row.severity,
-        holds: row.isEnd === (closedAtMs !== null),
+        ...noticeHead(row, closedAtMs !== null),
         isAcknowledged,
         brand: null,
         customerId: null,

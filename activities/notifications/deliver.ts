@@ -178,8 +178,6 @@ function contentOf(
   notices: readonly Notice[],
   nowMs: number,
 ): MessageContent {
-  const zones = new Set(notices.map(({ timezone }) => timezone));
-  const [zone = 'UTC'] = zones;
   return {
     kind: messageKind === 'HEARTBEAT' ? 'TEST' : messageKind,
     notices: notices.slice(0, linesMax),
@@ -189,6 +187,5 @@ function contentOf(
     remark,
     publicUrl,
     writtenAtMs: nowMs,
-    timezone: zones.size === 1 ? zone : 'UTC',
   };
 }

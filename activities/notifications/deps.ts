@@ -22,6 +22,6 @@ export interface NotificationDeps extends Deps {
 /** The morning brief for whom a route serves. */
 export type ReadBrief = (
   db: Db,
-  scope: { customerIds: readonly string[]; brands: readonly string[]; timezone: string },
+  scope: { customerIds: readonly string[]; brands: readonly string[] },
   nowMs: number,
 ) => Promise<string[]>;

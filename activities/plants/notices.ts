@@ -14,7 +14,7 @@ import { incidentSentence } from '../../domain/plants/incidents.ts';
 import { type Brand, brandName } from '../../domain/plants/plant.ts';
 import { hasStopped } from '../../domain/plants/stopped.ts';
 import { counted, energyText, localTimeText, percentText } from '../../domain/wording.ts';
-import type { ReadNotices } from '../notices.ts';
+import { noticeHead, type ReadNotices } from '../notices.ts';
 
 /** Notifications of plants and of incidents in words, and the fleet in a few lines. */
 
@@ -40,15 +40,9 @@ export const readPlantNotices: ReadNotices = async (db, rows) => {
 };
 
 function alertNotice(row: OutboxRow, alert: ToldAlert): Notice {
-  const isOver = alert.state === 'RESOLVED';
   const what = [alert.type, alert.vendorText, alert.deviceSn].filter((word) => word !== null);
   return {
-    notificationId: row.id,
-    subject: { kind: row.subjectKind, id: row.subjectId },
-    kind: row.kind,
-    sense: row.isEnd ? 'END' : 'PROBLEM',
-    severity: row.severity,
-    holds: row.isEnd === isOver,
+    ...noticeHead(row, alert.state === 'RESOLVED'),
     isAcknowledged: alert.state === 'ACKED',
     brand: alert.brand,
     customerId: alert.customerId,
@@ -91,12 +85,7 @@ function incidentNotice(row: OutboxRow, incident: ToldIncident, nowMs: number): 
   const extent = `${plantsFailed} of ${counted(plantsActive, 'plant')} fail (${named.join(', ')}).`;
   const sentence = incidentSentence(incident, 'UTC', nowMs);
   return {
-    notificationId: row.id,
-    subject: { kind: row.subjectKind, id: row.subjectId },
-    kind: row.kind,
-    sense: row.isEnd ? 'END' : 'PROBLEM',
-    severity: row.severity,
-    holds: row.isEnd === (closedAtMs !== null),
+    ...noticeHead(row, closedAtMs !== null),
     isAcknowledged: false,
     brand,
     customerId: null,

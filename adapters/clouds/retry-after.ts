@@ -1,19 +1,14 @@
+import { retryAfterMs as askedRetryAfterMs } from '../retry-after.ts';
 import { AdapterError } from './adapter-error.ts';
 import type { TransportResponse } from './transport.ts';
 
 /** A header that asks for more than a day is a mistake, and would silence a plant for good. */
 const retryAfterMsMax = 86_400_000;
 
-/**
- * How long the vendor asks to be left alone, ms: `Retry-After` as seconds or as a date (RFC 9110, section 10.2.3).
- * undefined where the header is absent or neither of the two.
- */
+/** How long the vendor asks to be left alone, ms; undefined where it does not say. */
 export function retryAfterMs(response: TransportResponse, now: Date): number | undefined {
-  const text = response.headers['retry-after']?.trim() ?? '';
-  if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Number(text) * 1000, retryAfterMsMax);
-  const untilMs = Date.parse(text);
-  if (Number.isNaN(untilMs)) return undefined;
-  return Math.min(Math.max(untilMs - now.getTime(), 0), retryAfterMsMax);
+  const askedMs = askedRetryAfterMs(response.headers['retry-after'], now.getTime());
+  return askedMs === undefined ? undefined : Math.min(askedMs, retryAfterMsMax);
 }
 
 /**

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 import { urlProblem } from '../../domain/notifications/url.ts';
+import { retryAfterMs } from '../retry-after.ts';
 import type { Sent } from './contract.ts';
 
 /** One HTTP request to an address that a person gave: resolved once, never redirected, cut off in time and in size. */
@@ -143,6 +144,8 @@ async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
 
 /** A receiver that asks for more than this is not obeyed: a mistake would silence a channel for good. */
 const retryAfterMsMax = 3_600_000;
+/** A receiver that asks for less would be asked at once again. */
+const retryAfterMsMin = 1_000;
 const retryAfterMsDefault = 60_000;
 
 /** What an answer means: 2xx is sent; 408, 429 and 5xx are tried again; anything else refuses the channel. */
@@ -162,10 +165,8 @@ export function sentOf({ status, retryAfter }: HttpAnswer, nowMs: number): Sent 
 }
 
 function waitMs(retryAfter: string | null, nowMs: number): number {
-  const text = retryAfter?.trim() ?? '';
-  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
-  if (Number.isNaN(ms)) return retryAfterMsDefault;
-  return Math.min(Math.max(ms, 1_000), retryAfterMsMax);
+  const askedMs = retryAfterMs(retryAfter, nowMs) ?? retryAfterMsDefault;
+  return Math.min(Math.max(askedMs, retryAfterMsMin), retryAfterMsMax);
 }
 
 /** Sends, and puts what fails on the way into a value. */

@@ -54,6 +54,13 @@ export function channelPlace(id: number): SealedPlace {
   };
 }
 
+/** The id of a row that is about to be inserted: its seal names it. */
+export async function nextId(trx: Db, table: SealedTable['table']): Promise<number> {
+  const { id } = await queryRow(trx)<{ id: number }>`
+    select nextval(pg_get_serial_sequence(${table}, 'id')) as id`;
+  return id;
+}
+
 /** Adds a channel with sealed settings. @param seal is bound to the new row. @returns its id. */
 export async function insertChannel(
   trx: Db,
@@ -62,8 +69,7 @@ export async function insertChannel(
   { by, at }: { by: Decider; at: Date },
 ): Promise<number> {
   // The seal names the row, so the id comes first.
-  const { id } = await queryRow(trx)<{ id: number }>`
-    select nextval(pg_get_serial_sequence('notification_channels', 'id')) as id`;
+  const id = await nextId(trx, 'notification_channels');
   const { keyVersion, iv, sealed } = seal(channelPlace(id));
   await query(trx)`
     insert into notification_channels (id, kind, name, source, key_version, iv, sealed, created_at, created_by)

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 
 import { deadAfterMs, leaseMs, nextAttemptAtMs } from '../../domain/notifications/attempts.ts';
 import type { ChannelKind } from '../../domain/notifications/message.ts';
+import { minuteMs } from '../../domain/zone.ts';
 import { type Db, instant, ms, query, queryRow } from '../database.ts';
 import type { Database } from '../tables.ts';
 import type { MessageKind } from './tables.ts';
@@ -78,7 +79,7 @@ export type Ending =
   | { outcome: 'SUPPRESSED'; answer: string };
 
 /** How long a channel that refuses us is left alone, ms. */
-const channelRefusedWaitMs = 5 * 60_000;
+const channelRefusedWaitMs = 5 * minuteMs;
 
 /**
  * Ends an attempt: its row, the delivery's state, the channel's record. A retry waits as `attempts.ts` says; a receiver that

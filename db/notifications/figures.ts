@@ -1,4 +1,5 @@
 import type { ChannelKind } from '../../domain/notifications/message.ts';
+import { dayMs } from '../../domain/zone.ts';
 import { type Db, instant, query, queryRow } from '../database.ts';
 import type { DeliveryState } from './tables.ts';
 
@@ -19,8 +20,6 @@ export interface NotificationFigures {
   /** Deliveries that were given up in the last 24 h. */
   dead24h: number;
 }
-
-const dayMs = 24 * 3_600_000;
 
 export async function readNotificationFigures(db: Db, nowMs: number): Promise<NotificationFigures> {
   const [channels, waiting, dead] = await Promise.all([

@@ -5,6 +5,7 @@ import type { RouteSettings } from '../../domain/notifications/route-settings.ts
 import type { Decider } from '../audit-log.ts';
 import { type Db, query } from '../database.ts';
 import type { Sealed } from '../sealing.ts';
+import { nextId } from './channel-list.ts';
 
 /** Routes as people see and change them. */
 
@@ -72,9 +73,7 @@ export async function insertRoute(
   { by, at }: { by: Decider; at: Date },
   owner: Owner | null = null,
 ): Promise<number> {
-  const [row] = await query(trx)<{ id: number }>`
-    select nextval(pg_get_serial_sequence('notification_routes', 'id')) as id`;
-  const id = row?.id ?? 0;
+  const id = await nextId(trx, 'notification_routes');
   const seal = owner?.seal(id) ?? null;
   const columns = {
     ...settings,

@@ -1,3 +1,4 @@
+import { isLoopbackName } from '../loopback-host.ts';
 import { isMailAddress } from './address.ts';
 import type { ChannelKind } from './message.ts';
 import { isOneLine, type WrongField } from './route-settings.ts';
@@ -42,14 +43,26 @@ function addressProblem({ url = '', secret }: ChannelTexts): WrongField | null {
     : null;
 }
 
+/** How a mail server is reached. */
+export interface MailSettings {
+  host: string;
+  port: number;
+  /** starttls: the server must offer it; tls: from the first byte; none: for a server on this machine. */
+  tls: 'starttls' | 'tls' | 'none';
+  username: string | null;
+  password: string | null;
+  /** The sender's address. */
+  from: string;
+}
+
 /** The settings of a mail server, with what is usual where they say nothing. */
-export function mailSettings(settings: ChannelTexts) {
+export function mailSettings(settings: ChannelTexts): MailSettings {
   const { host = '', from = '', port = '587', tls = 'starttls' } = settings;
   return {
     host,
     from,
     port: Number(port),
-    tls: tls as 'starttls' | 'tls' | 'none',
+    tls: tls as MailSettings['tls'],
     username: settings['username'] ?? null,
     password: settings['password'] ?? null,
   };
@@ -65,7 +78,7 @@ function mailProblem(settings: ChannelTexts): WrongField | null {
     return { field: 'port', problem: 'must be a port number' };
   if (!['starttls', 'tls', 'none'].includes(tls))
     return { field: 'tls', problem: 'must be starttls, tls or none' };
-  if (tls === 'none' && !/^(localhost|::1|127(\.\d{1,3}){3})$/.test(host))
+  if (tls === 'none' && !isLoopbackName(host))
     return { field: 'tls', problem: 'is none, which is only for a mail server on this machine' };
   return (username === null) === (password === null)
     ? null

@@ -33,6 +33,4 @@ export interface MessageContent {
   /** `https://host` of PUBLIC_URL; null: links cannot be made. */
   publicUrl: string | null;
   writtenAtMs: number;
-  /** The zone of times that belong to no subject. */
-  timezone: string;
 }

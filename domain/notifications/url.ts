@@ -1,3 +1,5 @@
+import { isLoopbackName } from '../loopback-host.ts';
+
 /**
  * Whether a message may go to this URL.
  *
@@ -9,10 +11,5 @@ export function urlProblem(url: string): string | null {
   if (username !== '' || password !== '') return 'it holds a user name or a password';
   if (protocol === 'https:') return null;
   if (protocol !== 'http:') return 'it is not https';
-  return isLoopback(hostname) ? null : 'it is not https (http goes to this machine only)';
-}
-
-/** @param hostname as `URL` writes it: an IPv4 address always has four decimal parts. */
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  return isLoopbackName(hostname) ? null : 'it is not https (http goes to this machine only)';
 }

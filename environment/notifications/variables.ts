@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
+import { isLoopbackName } from '../../domain/loopback-host.ts';
 import { isMailAddress } from '../../domain/notifications/address.ts';
+import type { MailSettings } from '../../domain/notifications/channel-settings.ts';
 import { urlProblem } from '../../domain/notifications/url.ts';
 
 /** The channels that the environment configures. */
 
 const mailAddress = z.string().refine(isMailAddress, 'must be one e-mail address, without a name');
-
-const loopbackNames = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)$/;
 
 /** A URL that messages may go to. Its text is a secret, which no error repeats. */
 const messageUrl = z
@@ -65,7 +65,7 @@ export function notificationProblems(variables: Variables): string[] {
   const problems: [boolean, string][] = [
     [MAIL_HOST !== undefined && MAIL_FROM === undefined, 'MAIL_HOST needs MAIL_FROM, the sender'],
     [
-      MAIL_HOST !== undefined && MAIL_TLS === 'none' && !loopbackNames.test(MAIL_HOST),
+      MAIL_HOST !== undefined && MAIL_TLS === 'none' && !isLoopbackName(MAIL_HOST),
       'MAIL_TLS=none is only for a mail server on this machine',
     ],
     [
@@ -80,14 +80,7 @@ export function notificationProblems(variables: Variables): string[] {
 
 /** The settings of the channels; null: there is none. */
 export interface NotificationSettings {
-  email: {
-    host: string;
-    port: number;
-    tls: 'starttls' | 'tls' | 'none';
-    username: string | null;
-    password: string | null;
-    from: string;
-  } | null;
+  email: MailSettings | null;
   adminEmail: string | null;
   slack: { url: string } | null;
   webhook: { url: string; secret: string | null } | null;

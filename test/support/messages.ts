@@ -20,7 +20,6 @@ export function testContent(
     remark: null,
     publicUrl: 'https://sun.example.org',
     writtenAtMs,
-    timezone: 'UTC',
     ...changes,
   };
 }

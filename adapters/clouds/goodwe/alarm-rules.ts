@@ -1,5 +1,5 @@
 import type { VendorAlarm, VendorSeverity } from '../../../domain/plants/reading.ts';
-import { cleanText } from '../fields.ts';
+import { cleanText, toNumber } from '../fields.ts';
 
 /** Rules for alarm records that hold for both portals. */
 
@@ -48,6 +48,31 @@ export function spanOf(
     startedAt: new Date(startedAtMs).toISOString(),
     endedAt: ended ? new Date(recoveredAtMs).toISOString() : null,
   };
+}
+
+/** An alarm out of what a portal's record says of it. */
+export function alarmFrom(
+  record: { devicesn?: unknown; status?: unknown },
+  { code, name, level, severity, span }: AlarmParts,
+): VendorAlarm {
+  return {
+    code,
+    deviceSn: cleanText(record.devicesn) || null,
+    severity,
+    vendorLevel: level,
+    text: name === '' ? code : name,
+    ...span,
+    open: span.endedAt === null && toNumber(record.status) !== 1,
+    // None is known: the portals' lists hold what inverters report, and a silent logger reports nothing.
+    communication: false,
+  };
+}
+
+interface AlarmParts extends Pick<VendorAlarm, 'code' | 'severity'> {
+  /** The fault's name; empty: the record has none. */
+  name: string;
+  level: string;
+  span: Pick<VendorAlarm, 'startedAt' | 'endedAt'>;
 }
 
 /** Whether the alarm was open at `since`, or began later. */

@@ -4,6 +4,7 @@ import MailComposer from 'nodemailer/lib/mail-composer';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 
 import { isMailAddress } from '../../../domain/notifications/address.ts';
+import type { MailSettings } from '../../../domain/notifications/channel-settings.ts';
 import type { ChannelAdapter, Outgoing, Sent } from '../contract.ts';
 import { mailOf } from './mail.ts';
 
@@ -12,15 +13,7 @@ import { mailOf } from './mail.ts';
  * mail and speaks SMTP; whom it reaches is an address that we checked, in an envelope that we give.
  */
 
-export interface EmailSettings {
-  host: string;
-  port: number;
-  /** starttls: the server must offer it; tls: from the first byte; none: for a server on this machine. */
-  tls: 'starttls' | 'tls' | 'none';
-  username: string | null;
-  password: string | null;
-  /** The sender's address. */
-  from: string;
+export interface EmailSettings extends MailSettings {
   /** For tests: the certificate authority of their own server. */
   ca?: string;
 }

@@ -2,6 +2,7 @@ import type { VendorAlarm, VendorSeverity } from '../../../../domain/plants/read
 import { invalidFormat } from '../../adapter-error.ts';
 import { cleanText, toNumber } from '../../fields.ts';
 import {
+  alarmFrom,
   concerns,
   faultSeverity,
   firstCode,
@@ -39,17 +40,7 @@ function alarmOf(record: PlusAlarm): VendorAlarm {
   const span = spanOf(startedAtMs, instantOf(record.recoverytime));
   const name = cleanText(record.warningNameEn);
   const level = cleanText(record.alarmLevel);
-  return {
-    code,
-    deviceSn: cleanText(record.devicesn) || null,
-    severity: severityOf(level, name),
-    vendorLevel: level,
-    text: name === '' ? code : name,
-    ...span,
-    open: span.endedAt === null && toNumber(record.status) !== 1,
-    // None is known, as in SEMS.
-    communication: false,
-  };
+  return alarmFrom(record, { code, name, level, severity: severityOf(level, name), span });
 }
 
 /** Years of four digits: what an instant in ms may be. */

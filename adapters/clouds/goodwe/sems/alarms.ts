@@ -2,8 +2,9 @@ import type { LocalDate } from '../../../../domain/zone.ts';
 import type { VendorAlarm, VendorSeverity } from '../../../../domain/plants/reading.ts';
 import { addDays, localDateAt } from '../../../../domain/zone.ts';
 import { invalidFormat } from '../../adapter-error.ts';
-import { cleanText, toNumber } from '../../fields.ts';
+import { cleanText } from '../../fields.ts';
 import {
+  alarmFrom,
   concerns,
   faultSeverity,
   firstCode,
@@ -82,17 +83,7 @@ function alarmOf(record: AlarmRecord, timezone: string): VendorAlarm {
   const span = spanOf(startedAtMs, recoveryOf(record, timezone));
   const name = cleanText(record.warningname);
   const level = cleanText(record.warninglevel);
-  return {
-    code,
-    deviceSn: cleanText(record.devicesn) || null,
-    severity: severityOf(level, name),
-    vendorLevel: level,
-    text: name === '' ? code : name,
-    ...span,
-    open: span.endedAt === null && toNumber(record.status) !== 1,
-    // None is known: the portal's list holds what inverters report, and a silent logger reports nothing.
-    communication: false,
-  };
+  return alarmFrom(record, { code, name, level, severity: severityOf(level, name), span });
 }
 
 function recoveryOf({ recoverytime }: AlarmRecord, timezone: string): number | null {
