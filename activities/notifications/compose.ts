@@ -23,11 +23,7 @@ import {
   writeDigestSent,
   writeStorm,
 } from '../../db/notifications/routes.ts';
-import {
-  deliverHeartbeat,
-  heartbeatKind,
-  writeHeartbeat,
-} from '../../db/notifications/heartbeats.ts';
+import { deliverHeartbeat, writeHeartbeat } from '../../db/notifications/heartbeats.ts';
 import type { Db } from '../../db/database.ts';
 import type { OutboxRow } from '../../db/outbox.ts';
 import { deadAfterMs } from '../../domain/notifications/attempts.ts';
@@ -50,37 +46,20 @@ const routedMax = 2_000;
 
 type ComposeDeps = Pick<NotificationDeps, 'db' | 'clock' | 'notices' | 'readBrief'>;
 
-/** `composeMessages`. Without a route the outbox fills, and nothing is dropped. */
+/** `composeMessages`. Without a route only heartbeats go on: the outbox fills, and nothing is dropped. */
 export function createCompose(deps: ComposeDeps) {
   return async function composeMessages(args: { nowMs: number }): Promise<ComposeReport> {
     const nowMs = Math.max(args.nowMs, deps.clock());
     return deps.db.transaction().execute(async (trx) => {
       await lockComposing(trx);
       await writeHeartbeat(trx, nowMs);
+      await deliverHeartbeat(trx, nowMs);
       const routes = await findRoutes(trx);
-      if (routes.length === 0) return composeHeartbeats(trx, nowMs);
+      if (routes.length === 0) return { routed: 0, dropped: 0, messages: 0, againAtMs: null };
       const composing = new Composing(deps, trx, routes, nowMs);
       return composing.run();
     });
   };
-}
-
-/** Without a route only heartbeats go on; what else is in the outbox stays there. */
-async function composeHeartbeats(trx: Db, nowMs: number): Promise<ComposeReport> {
-  const beats = (await findUnrouted(trx, nowMs, routedMax)).filter(isHeartbeat);
-  await sendHeartbeat(trx, beats, nowMs);
-  return { routed: beats.length, dropped: 0, messages: Math.min(beats.length, 1), againAtMs: null };
-}
-
-/** Several that waited for their turn are one. */
-async function sendHeartbeat(trx: Db, beats: readonly OutboxRow[], nowMs: number): Promise<void> {
-  if (beats.length > 0) await deliverHeartbeat(trx, nowMs);
-  const ids = beats.map(({ id }) => id);
-  await markRouted(trx, ids, nowMs);
-}
-
-function isHeartbeat({ subjectKind }: OutboxRow): boolean {
-  return subjectKind === heartbeatKind;
 }
 
 /** One step of composing. */
@@ -122,9 +101,7 @@ class Composing {
 
   /** Gives the routes their lines of what is due. @returns whether there is more than one step takes. */
   async #route(): Promise<boolean> {
-    const found = await findUnrouted(this.#trx, this.#nowMs, routedMax);
-    await sendHeartbeat(this.#trx, found.filter(isHeartbeat), this.#nowMs);
-    const rows = found.filter((row) => !isHeartbeat(row));
+    const rows = await findUnrouted(this.#trx, this.#nowMs, routedMax);
     const notices = new Map((await this.#read(rows)).map((one) => [one.notificationId, one]));
     const begun = rows.filter(({ isEnd }) => !isEnd);
     const ended = rows.filter(({ isEnd }) => isEnd);
@@ -145,7 +122,7 @@ class Composing {
     );
     this.#report.routed += rows.length - gone.length;
     this.#report.dropped += gone.length;
-    return found.length === routedMax;
+    return rows.length === routedMax;
   }
 
   /** An end goes where its beginning went; where that still waits for its message, neither is told. */

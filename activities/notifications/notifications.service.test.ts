@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { beforeEach, describe, expect } from 'vitest';
 
 import type { Outgoing, Sent } from '../../adapters/notifications/contract.ts';
@@ -440,6 +441,25 @@ describe("the dead man's switch", () => {
   test('is fed once a minute, also without any route', async () => {
     for (let second = 0; second <= 180; second += 10) await beat(startMs + second * 1_000);
     expect(sent.map(({ nowMs: at }) => (at - startMs) / 1_000)).toEqual([0, 60, 120, 180]);
+  });
+
+  test('is fed beside an outbox that nobody empties', async () => {
+    const at = new Date(startMs);
+    await sql`
+      insert into notifications (subject_kind, subject_id, kind, is_end, severity, created_at, not_before)
+      select 'THING', n::text, 'RAISED', false, 'RED', ${at}, ${at} from generate_series(1, 2001) n`.execute(
+      database.db,
+    );
+    await beat(startMs);
+    await beat(startMs + minuteMs);
+    expect(sent).toHaveLength(2);
+    const untouched = await database.db
+      .selectFrom('notifications')
+      .select('id')
+      .where('subject_kind', '=', 'THING')
+      .where('routed_at', 'is', null)
+      .execute();
+    expect(untouched).toHaveLength(2001);
   });
 
   test('is not fed while polling has stopped, and says why', async () => {

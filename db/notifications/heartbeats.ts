@@ -32,10 +32,15 @@ export async function writeHeartbeat(trx: Db, nowMs: number): Promise<void> {
 }
 
 /**
- * Makes a message of a row that came through the outbox, with a delivery on each channel of heartbeats. One that still waits is
- * not sent any more: two at once would say nothing more than one.
+ * Makes a message of the rows that came through the outbox, with a delivery on each channel of heartbeats. One that still waits
+ * is not sent any more: two at once would say nothing more than one.
  */
 export async function deliverHeartbeat(trx: Db, nowMs: number): Promise<void> {
+  const beats = await query(trx)<{ id: number }>`
+    update notifications set routed_at = ${instant(nowMs)}
+    where subject_kind = ${heartbeatKind} and routed_at is null and dropped_at is null and not_before <= ${instant(nowMs)}
+    returning id`;
+  if (beats.length === 0) return;
   await query(trx)`
     update deliveries d set state = 'SUPPRESSED', finished_at = ${instant(nowMs)}, answer = 'a newer one follows'
     from notification_channels c

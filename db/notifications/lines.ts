@@ -1,6 +1,7 @@
 import type { MessageKind } from './tables.ts';
 import { type Db, instant, ms, query, queryRow } from '../database.ts';
 import { outboxColumns, type OutboxRow } from '../outbox.ts';
+import { heartbeatKind } from './heartbeats.ts';
 import type { Route } from './routes.ts';
 
 /** From the outbox to messages: which notifications have become lines of which routes, and lines messages. */
@@ -24,11 +25,12 @@ export async function dropTooOld(trx: Db, dueBeforeMs: number, nowMs: number): P
   return Number(result.numUpdatedRows);
 }
 
-/** Due notifications that no route has looked at, oldest first. */
+/** Due notifications that no route has looked at, oldest first; heartbeats go their own way. */
 export async function findUnrouted(trx: Db, nowMs: number, limit: number): Promise<OutboxRow[]> {
   return query(trx)<OutboxRow>`
     select ${outboxColumns} from notifications n
     where n.routed_at is null and n.dropped_at is null and n.not_before <= ${instant(nowMs)}
+      and n.subject_kind <> ${heartbeatKind}
     order by n.id limit ${limit}`;
 }
 
