@@ -6,6 +6,7 @@ import { removePlants } from '../../operations/plants/correct.ts';
 import { nextSlotAfter, phaseMs } from '../../domain/slots.ts';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
 import { periodsOf } from '../../test/support/periods.ts';
+import { insertAlarm } from '../../test/support/alerts.ts';
 import { database, test } from '../../test/support/test-database.ts';
 
 const plantId = 'plant';
@@ -252,27 +253,7 @@ describe('a removed plant', () => {
       [plantId],
     );
     // A poll that was under way raises an alert.
-    await database.db
-      .insertInto('alerts')
-      .values({
-        plant_id: plantId,
-        type: 'MOCK_FAULT',
-        vendor_alarm_code: '1',
-        device_sn: null,
-        severity: 'RED',
-        state: 'NEW',
-        message: 'fault',
-        vendor_level: null,
-        vendor_text: null,
-        started_at: new Date(removedMs),
-        last_seen_at: new Date(removedMs),
-        acked_at: null,
-        acked_by: null,
-        acked_until: null,
-        resolved_at: null,
-        last_notified_at: null,
-      })
-      .execute();
+    await insertAlarm(database.db, plantId, new Date(removedMs));
     const lookedMs = removedMs + 10 * tenMinutes.intervalMs;
     expect(await activities.planPlant({ plantId, nowMs: lookedMs })).toEqual({ kind: 'GONE' });
     expect(await periods()).toEqual([

@@ -232,36 +232,27 @@ describe('the alert step', () => {
     expect(log).toMatchObject({ adapter_error_type: 'AUTH_FAILED', adapter_error_scope: 'PLANT' });
   });
 
-  test("credentials that were replaced meanwhile are not paused for the old ones' refusal", async () => {
+  /** A poll that the vendor refused with what `tried` says of the stored credentials' version. */
+  async function refuse(tried: (version: number) => Partial<ReconcileArgs>): Promise<void> {
     const { activities } = testActivities(database);
     const { version } = await database.db
       .selectFrom('integration_credentials')
       .select('version')
       .executeTakeFirstOrThrow();
+    const failure = { type: 'AUTH_FAILED', message: 'refused' } as const;
+    const result = { kind: 'FAILURE', failure } as const;
     await activities.reconcileAlerts(
-      reconcileArgs(slotMs, {
-        result: { kind: 'FAILURE', failure: { type: 'AUTH_FAILED', message: 'refused' } },
-        booked: null,
-        credentialsVersion: version - 1,
-      }),
+      reconcileArgs(slotMs, { result, booked: null, ...tried(version) }),
     );
+  }
+
+  test("credentials that were replaced meanwhile are not paused for the old ones' refusal", async () => {
+    await refuse((version) => ({ credentialsVersion: version - 1 }));
     expect((await findPlant(database.db, plantId))?.integration_status).toBe('ACTIVE');
   });
 
   test("the account that a plant was moved to is not paused for the other one's refusal", async () => {
-    const { activities } = testActivities(database);
-    const { version } = await database.db
-      .selectFrom('integration_credentials')
-      .select('version')
-      .executeTakeFirstOrThrow();
-    await activities.reconcileAlerts(
-      reconcileArgs(slotMs, {
-        result: { kind: 'FAILURE', failure: { type: 'AUTH_FAILED', message: 'refused' } },
-        booked: null,
-        credentialsVersion: version,
-        accountId: 'before-the-move',
-      }),
-    );
+    await refuse((version) => ({ credentialsVersion: version, accountId: 'before-the-move' }));
     expect((await findPlant(database.db, plantId))?.integration_status).toBe('ACTIVE');
   });
 

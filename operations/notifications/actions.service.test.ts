@@ -9,6 +9,7 @@ import { findUnsubscribeToken } from '../../db/notifications/subscriptions.ts';
 import { insertUser } from '../../db/people/users.ts';
 import { seal, type MasterKeys } from '../../db/sealing.ts';
 import { namedKey } from '../../environment/config.ts';
+import { insertProblem } from '../../test/support/problems.ts';
 import { database, test } from '../../test/support/test-database.ts';
 import {
   acknowledgeProblem,
@@ -336,28 +337,7 @@ describe('a delivery', () => {
 });
 
 describe('a problem', () => {
-  async function problem(state: 'OPEN' | 'CLOSED') {
-    const at = new Date();
-    const { id } = await database.db
-      .insertInto('problems')
-      .values({
-        subject_kind: 'SYSTEM',
-        subject_id: 'polling',
-        code: 'STOPPED',
-        severity: 'RED',
-        state,
-        message: 'Monitoring has stopped.',
-        opened_at: at,
-        last_seen_at: at,
-        closed_at: state === 'CLOSED' ? at : null,
-        acked_at: null,
-        acked_by: null,
-        ack_comment: null,
-      })
-      .returning('id')
-      .executeTakeFirstOrThrow();
-    return id;
-  }
+  const problem = (state: 'OPEN' | 'CLOSED') => insertProblem(database.db, { state });
 
   test('is acknowledged with a comment; one that is closed is not', async () => {
     const acked = await acknowledgeProblem(act(), await problem('OPEN'), 'I look');

@@ -16,6 +16,7 @@ import { insertPollLog } from '../../db/plants/poll-logs.ts';
 import { findWhyFacts } from '../../db/plants/why.ts';
 import { removedKeptMs } from '../../domain/plants/removal.ts';
 import { insertTestPlant } from '../../test/support/activities.ts';
+import { insertAlarm } from '../../test/support/alerts.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { type Act, addNewPlants, pause, resume, silence } from './actions.ts';
 import { correctVendorPlant, movePlant, purgePlant, removePlants } from './correct.ts';
@@ -55,28 +56,6 @@ const answer = (plantId: string) =>
     workflow_id: 'w',
     run_id: 'r',
   });
-const alarm = (plantId: string) =>
-  database.db
-    .insertInto('alerts')
-    .values({
-      plant_id: plantId,
-      type: 'MOCK_FAULT',
-      vendor_alarm_code: '1',
-      device_sn: null,
-      severity: 'RED',
-      state: 'NEW',
-      message: 'fault',
-      vendor_level: null,
-      vendor_text: null,
-      started_at: new Date(),
-      last_seen_at: new Date(),
-      acked_at: null,
-      acked_by: null,
-      acked_until: null,
-      resolved_at: null,
-      last_notified_at: null,
-    })
-    .execute();
 const actions = async (plantId: string) =>
   database.db
     .selectFrom('audit_log')
@@ -182,7 +161,7 @@ describe('a removed plant', () => {
   async function removed(): Promise<string> {
     const id = await addPlant({ customer_id: `of-plant-${count + 1}` });
     await answer(id);
-    await alarm(id);
+    await insertAlarm(database.db, id);
     expect(await removePlants(act(), [id])).toEqual({ plantIds: [id], refused: [] });
     return id;
   }

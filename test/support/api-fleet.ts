@@ -4,6 +4,7 @@ import { loadConfig } from '../../environment/config.ts';
 import { instant } from '../../db/database.ts';
 import { createTestApi, type TestApi } from './api.ts';
 import { addPlant } from './fleet.ts';
+import { insertProblem } from './problems.ts';
 import type { KnownIds } from './openapi.ts';
 
 /** An API over two plants, one of customer `noord` and one of `sul`, each with an alert, a day and a poll. */
@@ -81,24 +82,12 @@ async function addNotificationThings({ db, clock }: TestApi): Promise<KnownIds> 
       answer: '550 no such user',
     })
     .execute();
-  const problem = await db
-    .insertInto('problems')
-    .values({
-      subject_kind: 'SYSTEM',
-      subject_id: 'polling',
-      code: 'STOPPED',
-      severity: 'RED',
-      message: 'Monitoring has stopped.',
-      opened_at: at,
-      last_seen_at: at,
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow();
+  const problemId = await insertProblem(db, { at });
   return {
     '/api/v1/notifications/channels/': [used, unused].map(({ id }) => String(id)),
     '/api/v1/notifications/routes/': [String(route.id)],
     '/api/v1/notifications/deliveries/': [String(delivery.id)],
-    '/api/v1/problems/': [String(problem.id)],
+    '/api/v1/problems/': [String(problemId)],
   };
 }
 

@@ -6,6 +6,7 @@ import { openChannelSettings } from '../../../db/notifications/channel-list.ts';
 import { claimDelivery, endAttempt } from '../../../db/notifications/deliveries.ts';
 import { loadConfig, requireMasterKeys } from '../../../environment/config.ts';
 import { checkMasterKeys } from '../../../environment/services.ts';
+import { insertProblem } from '../../../test/support/problems.ts';
 import { cli, test } from '../../../test/support/test-commands.ts';
 
 const canary = 'canary-of-the-hook';
@@ -159,20 +160,7 @@ describe('a test message', () => {
 });
 
 test('a problem is listed and acknowledged', async () => {
-  const at = new Date();
-  const { id } = await cli.fleet.db
-    .insertInto('problems')
-    .values({
-      subject_kind: 'SYSTEM',
-      subject_id: 'polling',
-      code: 'STOPPED',
-      severity: 'RED',
-      message: 'Monitoring has stopped.',
-      opened_at: at,
-      last_seen_at: at,
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow();
+  const id = await insertProblem(cli.fleet.db);
   const acked = await cli.json(['problems', 'ack', String(id), '--comment', 'I look']);
   expect(acked).toMatchObject({ id, state: 'ACKNOWLEDGED', ack_comment: 'I look' });
   expect((await cli.run(['problems', 'list'])).stdout).toMatch(
