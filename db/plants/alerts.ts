@@ -118,7 +118,7 @@ export async function writePlantChanges(
 const lastNotifiedAt = sql<Date | null>`
   case when a.last_notified_at <= now() then a.last_notified_at else (
     select max(n.not_before) from notifications n
-    where n.alert_id = a.id and n.dropped_at is null and n.kind <> 'RECOVERED' and n.not_before <= now()) end`;
+    where n.alert_id = a.id and n.dropped_at is null and not n.is_end and n.not_before <= now()) end`;
 
 /** The columns of an alert that people see: all but `muted`; and `last_notified_at` as of now. */
 const shownColumns = [

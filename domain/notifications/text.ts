@@ -1,3 +1,4 @@
+import { hiddenCharacters } from '../hidden-characters.ts';
 import { counted, localTimeText } from '../wording.ts';
 import type { Notice } from '../notice.ts';
 import type { MessageContent } from './message.ts';
@@ -7,13 +8,11 @@ import type { MessageContent } from './message.ts';
 /** A name or a vendor's words may be long; what is longer than a screen line or two says nothing more. */
 const textLengthMax = 300;
 
+const hidden = new RegExp(`[${hiddenCharacters}\\uFEFF]`, 'gu');
+
 /** One line of plain text: line ends, control characters and marks that turn the reading direction become spaces. */
 export function oneLine(text: string): string {
-  const line = text
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/gu, ' ')
-    .replaceAll(/\s+/g, ' ')
-    .trim()
-    .toWellFormed();
+  const line = text.toWellFormed().replaceAll(hidden, ' ').replaceAll(/\s+/g, ' ').trim();
   return line.length > textLengthMax ? `${line.slice(0, textLengthMax - 1).toWellFormed()}…` : line;
 }
 
