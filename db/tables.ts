@@ -4,6 +4,8 @@ import type { AlertSeverity } from '../domain/alerts.ts';
 import type { SubjectKind } from '../domain/subject.ts';
 import type { Instant, NullableJson } from './columns.ts';
 import type { Ledger } from './ledger/ledger.ts';
+import { gatewayLedger } from './gateways/ledger.ts';
+import type { GatewayTables } from './gateways/tables.ts';
 import type { NotificationTables } from './notifications/tables.ts';
 import type { PeopleTables } from './people/tables.ts';
 import { plantLedger } from './plants/ledger.ts';
@@ -16,7 +18,7 @@ export type DropReason = 'ENDED' | 'TOO_OLD' | 'WITHHELD';
 
 export type { Role } from './people/tables.ts';
 
-export interface Database extends PlantTables, NotificationTables, PeopleTables {
+export interface Database extends PlantTables, GatewayTables, NotificationTables, PeopleTables {
   audit_log: {
     id: Generated<number>;
     at: Instant;
@@ -61,4 +63,4 @@ export interface Database extends PlantTables, NotificationTables, PeopleTables 
 }
 
 /** The ledgers of all contexts: partitions are made for each. */
-export const ledgers: readonly Ledger[] = [plantLedger];
+export const ledgers: readonly Ledger[] = [plantLedger, gatewayLedger];
