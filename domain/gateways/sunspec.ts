@@ -1,6 +1,12 @@
-import { byteLengthOf } from './decode.ts';
-import type { SunSpecPlace, UnitPoint } from './point.ts';
-import type { PollFailure } from './reading.ts';
+import {
+  type PointType,
+  registersOf,
+  type Sentinel,
+  type SunSpecPlace,
+  type UnitPoint,
+} from './point.ts';
+import type { ResolvedPoint } from './read-plan.ts';
+import type { PollFailure, RawPoint } from './reading.ts';
 
 /** SunSpec: which models a unit has and where, and the addresses of points that are given by model and offset. */
 
@@ -74,6 +80,8 @@ export async function discoverSunSpec(
   bases: readonly number[] = sunSpecBases,
 ): Promise<SunSpecLayout | NoSunSpec> {
   const problems: string[] = [];
+  let failure: PollFailure | null = null;
+  let hasAnswered = false;
   for (const base of bases) {
     const answer = await read(base, 2);
     if (answer.kind === 'ANSWER' && mark.every((byte, index) => answer.bytes[index] === byte)) {
@@ -81,10 +89,10 @@ export async function discoverSunSpec(
       return { base, ...walk };
     }
     problems.push(`${base}: ${noMark(answer)}`);
-    // A unit that is silent at one address is silent at all: asking on would only take time.
-    if (answer.kind === 'FAILED') return { problems, failure: answer.failure };
+    failure = answer.kind === 'FAILED' ? answer.failure : failure;
+    hasAnswered ||= answer.kind !== 'FAILED';
   }
-  return { problems, failure: null };
+  return { problems, failure: hasAnswered ? null : failure };
 }
 
 function noMark(answer: RegistersRead): string {
@@ -185,12 +193,8 @@ function oddities({ id, address, length }: SunSpecModel, isFirst: boolean): stri
   return problems;
 }
 
-/** A point with the address that its unit has for it. */
-export interface ResolvedPoint extends UnitPoint {
-  address: number;
-  /** Where its scale factor is read, by the same function; null: it has none. */
-  scaleFactorAddress: number | null;
-  /** Its place in the gateway's list of points. */
+/** A point with its address, and its place in the gateway's list of points. */
+export interface PlacedPoint extends ResolvedPoint {
   index: number;
 }
 
@@ -205,79 +209,130 @@ export interface MissingPoint {
   message: string;
 }
 
+/** Layouts by unit id; null: discovery found none there. */
+export type Layouts = ReadonlyMap<number, SunSpecLayout | null>;
+
 /**
- * Gives points their addresses: those by SunSpec from the layout of their unit.
+ * Gives points their addresses, and those by SunSpec also the type that they have in the unit's models.
  *
- * @param layouts by unit id; null: discovery found none there.
+ * @returns `points` to read, `missing` ones, and the whole list with the types that `judgePoll` needs.
  */
 export function resolvePoints(
   points: readonly UnitPoint[],
-  layouts: ReadonlyMap<number, SunSpecLayout | null>,
-): { points: ResolvedPoint[]; missing: MissingPoint[] } {
-  const resolved: ResolvedPoint[] = [];
+  layouts: Layouts,
+): { points: PlacedPoint[]; missing: MissingPoint[]; list: UnitPoint[] } {
+  const placed: PlacedPoint[] = [];
   const missing: MissingPoint[] = [];
   for (const [index, point] of points.entries()) {
-    const { unitId, key, sunspec, address } = point;
-    if (sunspec === null || address !== null) {
-      if (address !== null) resolved.push({ ...point, address, scaleFactorAddress: null, index });
-      continue;
-    }
-    const layout = layouts.get(unitId);
-    const found = layout ? placeIn(layout, sunspec, point) : noLayout(layout, unitId);
-    if ('message' in found) missing.push({ index, unitId, key, ...found });
-    else resolved.push({ ...point, ...found, index });
+    const found = placeOf(point, layouts);
+    if ('message' in found) missing.push({ index, unitId: point.unitId, key: point.key, ...found });
+    else placed.push({ ...found, index });
   }
-  return { points: resolved, missing };
+  const list = [...points];
+  for (const { index, scaleFactorAddress: _, ...point } of placed) list[index] = point;
+  return { points: placed, missing, list };
 }
 
 type NotFound = Pick<MissingPoint, 'reason' | 'message'>;
 
-function noLayout(layout: null | undefined, unitId: number): NotFound {
-  return layout === null
-    ? { reason: 'NO_MODEL', message: `unit ${unitId} is no SunSpec device` }
-    : {
-        reason: 'NOT_DISCOVERED',
-        message: `the SunSpec models of unit ${unitId} are not known yet`,
-      };
+function placeOf(point: UnitPoint, layouts: Layouts): ResolvedPoint | NotFound {
+  const { unitId, sunspec, address } = point;
+  if (address !== null)
+    return { ...point, address, scaleFactorAddress: point.scaleFactorAddress ?? null };
+  const layout = layouts.get(unitId);
+  if (layout === undefined)
+    return {
+      reason: 'NOT_DISCOVERED',
+      message: `the SunSpec models of unit ${unitId} are not known yet`,
+    };
+  if (layout === null)
+    return { reason: 'NO_MODEL', message: `unit ${unitId} is no SunSpec device` };
+  const reasons: string[] = [];
+  for (const place of sunspec ?? []) {
+    const typed = typedAt(point, place);
+    const found = addressesIn(layout, place, typed);
+    if (typeof found !== 'string') return { ...typed, ...found };
+    reasons.push(found);
+  }
+  return { reason: 'NO_MODEL', message: reasons.join('; ') };
 }
 
-function placeIn(
+function typedAt(point: UnitPoint, { type }: SunSpecPlace): UnitPoint {
+  if (type === null || type === point.type) return point;
+  const registers = registersOf(type) ?? point.registers;
+  return { ...point, type, registers, sentinels: sunSpecSentinels(type) };
+}
+
+/** The addresses of a point at a place; a sentence if the unit does not have it. */
+function addressesIn(
   layout: SunSpecLayout,
   place: SunSpecPlace,
   point: UnitPoint,
-): { address: number; scaleFactorAddress: number | null } | NotFound {
-  const noModel = (message: string): NotFound => ({ reason: 'NO_MODEL', message });
+): { address: number; scaleFactorAddress: number | null } | string {
+  const names = place.models.join(', ');
   const ofKind = layout.models.filter(({ id }) => place.models.includes(id));
-  const model = ofKind[place.occurrence ?? 0];
-  if (model === undefined) {
-    const names = place.models.join(', ');
-    return noModel(
-      ofKind.length === 0
-        ? `the unit has no model ${names}`
-        : `the unit has ${ofKind.length} of the models ${names}: there is no number ${(place.occurrence ?? 0) + 1}`,
-    );
-  }
-  const offset = place.offset + (place.block === null ? 0 : place.block.length * place.block.index);
-  const registers = Math.ceil(byteLengthOf(point) / 2);
-  if (offset + registers > model.length + 2)
-    return noModel(`model ${model.id} ends before offset ${offset}: its length is ${model.length}`);
+  const model = ofKind[place.occurrence];
+  if (model === undefined)
+    return ofKind.length === 0
+      ? `the unit has no model ${names}`
+      : `the unit has ${ofKind.length} of the models ${names}, and not one more`;
+  const block = place.block === null ? 0 : place.block.length * place.block.index;
+  const offset = place.offset + block;
+  if (offset + point.registers > model.length + 2)
+    return `model ${model.id} has length ${model.length} and ends before offset ${offset}`;
   const { scaleFactorOffset } = place;
   if (scaleFactorOffset !== null && scaleFactorOffset >= model.length + 2)
-    return noModel(`model ${model.id} ends before the scale factor at offset ${scaleFactorOffset}`);
+    return `model ${model.id} has length ${model.length} and ends before its scale factor at offset ${scaleFactorOffset}`;
   return {
     address: model.address + offset,
     scaleFactorAddress: scaleFactorOffset === null ? null : model.address + scaleFactorOffset,
   };
 }
 
-/** What the points of the whole list brought, from what the resolved ones did. @param length of the whole list. */
-export function inListOrder<Raw>(
-  resolved: readonly ResolvedPoint[],
-  raws: readonly Raw[],
-  length: number,
-  none: Raw,
-): Raw[] {
-  const all = Array.from({ length }, () => none);
-  for (const [place, { index }] of resolved.entries()) all[index] = raws[place] ?? none;
+/**
+ * What a poll brought for the whole list, from what it brought for the placed points.
+ *
+ * @param raws of `points`, in their order.
+ */
+export function inListOrder(
+  { points, missing, list }: ReturnType<typeof resolvePoints>,
+  raws: readonly RawPoint[],
+): RawPoint[] {
+  const all = list.map((): RawPoint => ({ kind: 'NOT_ANSWERED' }));
+  for (const { index, reason } of missing)
+    if (reason === 'NO_MODEL') all[index] = { kind: 'ABSENT' };
+  for (const [place, { index }] of points.entries()) {
+    const raw = raws[place];
+    if (raw !== undefined) all[index] = raw;
+  }
   return all;
+}
+
+const notImplemented: Readonly<Partial<Record<PointType, Sentinel>>> = {
+  int16: { bits: 0x8000n, mask: null },
+  sunssf: { bits: 0x8000n, mask: null },
+  uint16: { bits: 0xffffn, mask: null },
+  enum16: { bits: 0xffffn, mask: null },
+  bitfield16: { bits: 0x8000n, mask: 0x8000n },
+  acc16: { bits: 0n, mask: null },
+  int32: { bits: 0x8000_0000n, mask: null },
+  uint32: { bits: 0xffff_ffffn, mask: null },
+  enum32: { bits: 0xffff_ffffn, mask: null },
+  bitfield32: { bits: 0x8000_0000n, mask: 0x8000_0000n },
+  acc32: { bits: 0n, mask: null },
+  float32: { bits: 0x7fc0_0000n, mask: null },
+  int64: { bits: 0x8000_0000_0000_0000n, mask: null },
+  uint64: { bits: 0xffff_ffff_ffff_ffffn, mask: null },
+  bitfield64: { bits: 0x8000_0000_0000_0000n, mask: 0x8000_0000_0000_0000n },
+  acc64: { bits: 0n, mask: null },
+  float64: { bits: 0x7ff8_0000_0000_0000n, mask: null },
+};
+
+/**
+ * What SunSpec writes into values that a device does not have. A bitfield whose highest bit is set says nothing. Texts and
+ * addresses need no sentinel: empty ones have no value.
+ */
+export function sunSpecSentinels(type: PointType): readonly Sentinel[] {
+  const none = notImplemented[type];
+  return none === undefined ? [] : [none];
 }
