@@ -83,6 +83,8 @@ export function qualityOf(code: number): PointQuality {
 export type RawPoint =
   | { kind: 'BITS'; bytes: Uint8Array; scaleFactor: number | null }
   | { kind: 'EXCEPTION'; code: number }
+  /** The answer had another length than the request asks for: BAD(LENGTH). */
+  | { kind: 'WRONG_LENGTH' }
   | { kind: 'NOT_ANSWERED' };
 
 /** What a poll of one gateway brought, point by point in the order of its map. */
