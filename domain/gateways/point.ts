@@ -15,13 +15,35 @@ export const pointTypes = [
   'uint64',
   'float32',
   'float64',
+  'acc16',
   'acc32',
   'acc64',
+  'enum16',
+  'enum32',
+  'bitfield16',
+  'bitfield32',
+  'bitfield64',
+  'sunssf',
   'bcd',
   'string',
+  'ipaddr',
+  'ipv6addr',
+  'eui48',
   'bit',
 ] as const;
+/** `acc…`, `enum…`, `bitfield…`, `sunssf`, the addresses and `eui48` are SunSpec's. */
 export type PointType = (typeof pointTypes)[number];
+
+/** Whose values are texts: `string` and the addresses of networks. */
+export const textTypes: ReadonlySet<PointType> = new Set(['string', 'ipaddr', 'ipv6addr', 'eui48']);
+
+/** How many registers a type takes; null where the point says it. */
+export function registersOf(type: PointType): number | null {
+  if (type === 'string' || type === 'bcd') return null;
+  if (type === 'bit' || type === 'sunssf' || type.endsWith('16')) return 1;
+  if (type === 'ipaddr' || type.endsWith('32')) return 2;
+  return type === 'ipv6addr' ? 8 : 4;
+}
 
 /**
  * In which order the bytes of a value arrive, as letters: A is the most significant byte of a 32-bit value. The four orders
@@ -41,6 +63,8 @@ export type PointKind = 'GAUGE' | 'COUNTER' | 'DAILY';
 export interface SunSpecPlace {
   /** The first of them that the unit has. */
   models: readonly number[];
+  /** Which of the unit's models of this kind, from 0, where one unit has several: the second meter. Absent: the first. */
+  occurrence?: number;
   /** Offset of the value, registers. */
   offset: number;
   /** Offset of its scale factor (sunssf) in the same model; null: none. */
