@@ -9,6 +9,8 @@ const confirmReadings = 3;
 const confirmMs = 10 * 60_000;
 /** A daily counter starts again at most once in this time. */
 const dailyPauseMs = 12 * hourMs;
+/** A daily counter that shows its old total again within this time had not started again. */
+const resumeMs = hourMs;
 /** Tolerance of what a counter may rise. */
 const rateTolerance = 1.1;
 /** What counts as near 0 in any case: this share of what the counter showed before. */
@@ -139,7 +141,7 @@ function risen(before: CounterState, reading: CounterReading): CounterState {
 /** A daily counter that goes on where it was before it fell had not started a new day. Null: this is no such case. */
 function resumedDay(before: CounterState, reading: CounterReading): CounterState | null {
   const { daily } = before;
-  if (daily === null || reading.atMs - daily.atMs > dailyPauseMs) return null;
+  if (daily === null || reading.atMs - daily.atMs > resumeMs) return null;
   const { value, changedAtMs } = daily;
   const resolution = Math.max(before.resolution, reading.resolution);
   const rise = reading.value - value;

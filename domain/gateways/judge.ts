@@ -36,14 +36,16 @@ export function judgePoll(
   const values: (number | null)[] = [];
   const quality: number[] = [];
   let answered = 0;
+  let absent = 0;
   for (const [index, point] of points.entries()) {
     const { value, quality: of } = judgePoint(point, raw.points[index], counters, nowMs);
     if (typeof value === 'string') texts.push({ unitId: point.unitId, key: point.key, value });
     values.push(typeof value === 'number' ? value : null);
     quality.push(qualityCode(of));
-    if (isAnswer(of)) answered += 1;
+    if (raw.points[index]?.kind === 'ABSENT') absent += 1;
+    else if (isAnswer(of)) answered += 1;
   }
-  const isWhole = answered === points.length && raw.failure === null;
+  const isWhole = answered + absent === points.length && raw.failure === null;
   return {
     outcome: answered === 0 ? 'FAILED' : isWhole ? 'OK' : 'PARTIAL',
     values,
@@ -66,8 +68,10 @@ function judgePoint(
   counters: Record<string, CounterStates[string]>,
   nowMs: number,
 ): PointValue {
-  if (raw === undefined || raw.kind === 'NOT_ANSWERED')
+  if (raw === undefined || raw.kind === 'NOT_ANSWERED' || raw.kind === 'ABSENT')
     return { value: null, quality: { quality: 'MISSING', why: 'NOT_ANSWERED' } };
+  if (raw.kind === 'WRONG_LENGTH')
+    return { value: null, quality: { quality: 'BAD', why: 'LENGTH' } };
   if (raw.kind === 'EXCEPTION')
     return { value: null, quality: { quality: 'BAD', why: 'EXCEPTION', code: raw.code } };
   if (raw.kind === 'WRONG_LENGTH')

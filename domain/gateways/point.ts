@@ -61,10 +61,10 @@ export type PointKind = 'GAUGE' | 'COUNTER' | 'DAILY';
 
 /** Where SunSpec puts a point: the same offset in each of these models, counted from the register with the model's id. */
 export interface SunSpecPlace {
-  /** The first of them that the unit has. */
+  /** The unit has one of them. */
   models: readonly number[];
-  /** Which of the unit's models of this kind, from 0, where one unit has several: the second meter. Absent: the first. */
-  occurrence?: number;
+  /** Which of the unit's models of this kind, from 0, where one unit has several, such as two meters. */
+  occurrence: number;
   /** Offset of the value, registers. */
   offset: number;
   /** Offset of its scale factor (sunssf) in the same model; null: none. */
@@ -74,6 +74,8 @@ export interface SunSpecPlace {
    * counts as in block 0.
    */
   block: { length: number; index: number } | null;
+  /** The type in these models; null: the point's. */
+  type: PointType | null;
 }
 
 export interface DataPoint {
@@ -86,7 +88,10 @@ export interface DataPoint {
   address: number | null;
   /** The address as its source gives it, and in which notation; null where it is given as sent. */
   documented: { address: string; notation: AddressNotation } | null;
-  sunspec: SunSpecPlace | null;
+  /** Where SunSpec discovery finds it: the first of the places that the unit has; null: it has an address. */
+  sunspec: readonly SunSpecPlace[] | null;
+  /** Register of its scale factor where the address is given, as sent, read by the same function; absent or null: none. */
+  scaleFactorAddress?: number | null;
   type: PointType;
   order: ByteOrder;
   /** How many registers it takes: given for `string` and `bcd`, follows from the type for the others; a bit takes one. */

@@ -85,6 +85,8 @@ export type RawPoint =
   | { kind: 'EXCEPTION'; code: number }
   /** The answer had another length than the request asks for: BAD(LENGTH). */
   | { kind: 'WRONG_LENGTH' }
+  /** The unit has no such point, as SunSpec discovery found: the poll can be whole without it. */
+  | { kind: 'ABSENT' }
   | { kind: 'NOT_ANSWERED' };
 
 /** What a poll of one gateway brought, point by point in the order of its map. */
