@@ -70,8 +70,6 @@ function judgePoint(
 ): PointValue {
   if (raw === undefined || raw.kind === 'NOT_ANSWERED' || raw.kind === 'ABSENT')
     return { value: null, quality: { quality: 'MISSING', why: 'NOT_ANSWERED' } };
-  if (raw.kind === 'WRONG_LENGTH')
-    return { value: null, quality: { quality: 'BAD', why: 'LENGTH' } };
   if (raw.kind === 'EXCEPTION')
     return { value: null, quality: { quality: 'BAD', why: 'EXCEPTION', code: raw.code } };
   if (raw.kind === 'WRONG_LENGTH')

@@ -4,26 +4,28 @@ import type {
   SiteRead,
   SiteReadResult,
 } from '../../../adapters/modbus/site.ts';
-import type { GatewayFacts } from '../../../domain/gateways/facts.ts';
-import type { Priority, Quirks } from '../../../domain/gateways/gateway.ts';
-import type { UnitPoint } from '../../../domain/gateways/point.ts';
+import type { Lease, Renewed } from '../../../db/gateways/leases.ts';
+import type { Answer, GatewayRequest } from '../../../db/gateways/requests.ts';
+import type { KnownShard, ShardNews, ShardPlace } from '../../../db/gateways/walk.ts';
+import type { BatchRow } from '../../../db/gateways/write-batch.ts';
+import type { DisableLimits } from '../../../domain/gateways/disable.ts';
 import type { Learned } from '../../../domain/gateways/read-plan.ts';
 import type { GatewayOutcome, GatewayTrigger } from '../../../domain/gateways/reading.ts';
 import type { SunSpecLayout } from '../../../domain/gateways/sunspec.ts';
 import type { ActivityLog } from '../../deps.ts';
 
 /**
- * What a walk of a shard is given. A worker hands in sockets, PostgreSQL and Redis; a simulation hands in a virtual clock and
- * scripted sites. Instants are integer ms since the epoch.
+ * What the walker of a process is given. A worker hands in sockets, PostgreSQL and Redis; a simulation hands in a virtual
+ * clock and scripted sites. Instants are integer ms since the epoch.
  */
 export interface WalkPorts {
   clock: WalkClock;
   sites: WalkSites;
   store: WalkStore;
   locks: WalkLocks;
-  judge: JudgeGateways;
   log: ActivityLog;
   meter: WalkMeter;
+  limits: DisableLimits;
 }
 
 export interface WalkClock {
@@ -31,7 +33,7 @@ export interface WalkClock {
   now(): number;
   /** Never jumps, and goes on while the process is stopped; ms from any start. */
   elapsed(): number;
-  /** Calls `run` once, `ms` from now or a little later; at once, but never before this call returns, for 0. */
+  /** Calls `run` once, `ms` from now or a little later; for 0 as soon as other events had their turn. */
   after(ms: number, run: () => void): Timer;
 }
 
@@ -51,110 +53,61 @@ export interface WalkSite {
   close(): void;
 }
 
-/** One gateway as the tables describe it. */
-export interface LoadedGateway {
-  id: string;
-  /** Changes whenever something of this object but `facts` changes. */
-  mark: string;
+/** What was learned of the units behind an address. */
+export interface SiteKnowledge {
+  learned: Learned;
+  /** By unit; null: the unit is no SunSpec device. */
+  layouts: ReadonlyMap<number, SunSpecLayout | null>;
+}
+
+export interface Address {
   host: string;
   port: number;
-  priority: Priority;
-  /** The gateway's quirks, and those of its units over them. */
-  quirksOf: ReadonlyMap<number, Quirks>;
-  mapId: number;
-  /** The points of the map, in its order; the same array for all gateways of a map. */
-  points: readonly UnitPoint[];
-  /** Its periods that end after the newest slot with a row, oldest first; the last one is open. */
-  periods: readonly GatewayPeriod[];
-  learned: Learned;
-  /** By unit. */
-  layouts: ReadonlyMap<number, SunSpecLayout>;
-  /** What is known of it; null: nothing yet. Read only when a walk begins: from then on the walk knows more. */
-  facts: GatewayFacts | null;
 }
 
-/** When a gateway is due, and when not and why. */
-export interface GatewayPeriod {
+/** A time in which a gateway was due and that has ended. */
+export interface PastPeriod {
+  gatewayId: string;
   fromMs: number;
-  /** null: open. */
-  toMs: number | null;
+  toMs: number;
   intervalMs: number;
   phaseMs: number;
-  reason: PeriodReason;
 }
 
-export type PeriodReason = 'ACTIVE' | 'PAUSED' | 'DISABLED' | 'HALTED' | 'REMOVED';
-
-/** A row of the ledger that waits to be written. */
-export interface WalkRow {
-  gatewayId: string;
-  readAtMs: number;
-  trigger: GatewayTrigger;
-  outcome: GatewayOutcome;
-  reason: string | null;
-  slotsMissed: number;
-  measuredAtMs: number | null;
-  lateMs: number | null;
-  durationMs: number | null;
-  requests: number | null;
-  mapId: number | null;
-  values: readonly (number | null)[] | null;
-  quality: readonly number[] | null;
-  /** What the gateway is after it; null: it changes nothing. */
-  facts: GatewayFacts | null;
-  /** Texts that the device gave of itself and that are new. */
-  texts: readonly DeviceText[];
+/** What is new in a shard, and the ended periods of the changed gateways that may have slots without a row. */
+export interface WalkNews extends ShardNews {
+  past: readonly PastPeriod[];
 }
 
-export interface DeviceText {
-  unitId: number;
-  key: string;
-  value: string;
-}
-
-/** What a walk writes and reads. Calls reject while PostgreSQL is away, and the walk goes on. */
+/** What a walker writes and reads. Calls reject while PostgreSQL is away, and the walker goes on. */
 export interface WalkStore {
   /**
-   * Writes rows, facts and texts in one statement that also renews the lease.
+   * Writes rows in one statement that also renews the leases.
    *
-   * @returns false if the lease is lost: then nothing was written.
+   * @returns the leases that are still held. Of the other shards nothing was written.
    */
-  writeBatch(rows: readonly WalkRow[]): Promise<{ isHeld: boolean }>;
-  /** Renews the lease and reads what else must be in force within a second. */
-  renew(figures: WalkFigures): Promise<LeaseAnswer>;
-  /** The marks of the shard's gateways, by id: of all that are not removed. */
-  readMarks(): Promise<ReadonlyMap<string, string>>;
-  /** @param ids null: all of the shard. Those that are gone are missing in the answer. */
-  loadGateways(ids: readonly string[] | null): Promise<LoadedGateway[]>;
-  saveLearned(host: string, port: number, learned: Learned): Promise<void>;
+  writeBatch(leases: readonly Lease[], rows: readonly BatchRow[]): Promise<readonly Renewed[]>;
+  /** Whether `writeBatch` rejected because of a row, so that a part of the batch may pass. */
+  isRowRefused(error: unknown): boolean;
+  /** Renews leases, and reads what must be in force within a second. */
+  renew(
+    leases: readonly (Lease & { figures: WalkFigures })[],
+  ): Promise<{ held: readonly Renewed[]; isHalted: boolean }>;
+  loadShard(place: ShardPlace, known: KnownShard, ids?: readonly string[]): Promise<WalkNews>;
+  /** By `siteKey`. */
+  loadSites(addresses: readonly Address[]): Promise<ReadonlyMap<string, SiteKnowledge>>;
+  saveLearned(address: Address, learned: Learned): Promise<void>;
+  /** @param layout null: the unit is no SunSpec device. */
   saveLayout(
-    place: { host: string; port: number; unitId: number },
-    layout: SunSpecLayout,
+    address: Address & { unitId: number },
+    layout: SunSpecLayout | null,
+    foundAtMs: number,
   ): Promise<void>;
-  /** Requests of people without an answer, the oldest first. */
-  listRequests(): Promise<GatewayRequest[]>;
-  answerRequest(id: number, answer: object): Promise<void>;
+  listRequests(place: ShardPlace): Promise<readonly GatewayRequest[]>;
+  answerRequest(id: number, answer: Answer): Promise<unknown>;
+  /** Judges alerts, and whether gateways are switched off or come back. What changes comes back by `loadShard`. */
+  evaluate(lease: Lease, gatewayIds: readonly string[], nowMs: number): Promise<void>;
 }
-
-export interface LeaseAnswer {
-  isHeld: boolean;
-  /** Another attempt waits for the shard: the walk must give it up. */
-  isWanted: boolean;
-  /** An emergency stop is open: nothing may be sent. */
-  isHalted: boolean;
-}
-
-export type GatewayRequest =
-  | { id: number; gatewayId: string; kind: 'POLL' }
-  | {
-      id: number;
-      gatewayId: string;
-      kind: 'READ';
-      unitId: number;
-      function: 1 | 2 | 3 | 4;
-      address: number;
-      count: number;
-    };
 
 /** What a walk says of itself: in the heartbeat's details and in `gateway_shards`. */
 export interface WalkFigures {
@@ -170,39 +123,21 @@ export interface WalkFigures {
 export interface WalkLocks {
   /** Asks for the locks of slots that are due soon; the answers come when they come. */
   ask(wanted: readonly { gatewayId: string; ttlMs: number }[]): void;
-  /** Whether somebody else holds the lock, as far as known. */
+  /** Whether somebody else holds the lock, as far as is known. */
   isTaken(gatewayId: string): boolean;
   release(gatewayId: string): void;
-}
-
-/** Status, alerts and auto-disable; the walk says what happened. */
-export interface JudgeGateways {
-  /**
-   * Judges gateways whose standing may have changed, and at times those that time alone changes. Runs beside the polls.
-   *
-   * @returns facts that it changed, by gateway.
-   */
-  evaluate(
-    gateways: readonly JudgedGateway[],
-    nowMs: number,
-  ): Promise<ReadonlyMap<string, GatewayFacts>>;
-}
-
-export interface JudgedGateway {
-  gateway: LoadedGateway;
-  facts: GatewayFacts;
 }
 
 /** Counts for the metrics. */
 export interface WalkMeter {
   polled(poll: {
-    gatewayId: string;
     trigger: GatewayTrigger;
     outcome: GatewayOutcome;
     reason: string | null;
     lateMs: number | null;
     durationMs: number | null;
-    badPoints: number;
+    requests: number | null;
+    quality: readonly number[] | null;
   }): void;
   missed(slots: number, reason: string): void;
 }
