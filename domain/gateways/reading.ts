@@ -7,6 +7,11 @@ export const gatewayOutcomes = ['OK', 'PARTIAL', 'FAILED', 'MISSED', 'SKIPPED_LO
 /** OK: every point answered. PARTIAL: some did. */
 export type GatewayOutcome = (typeof gatewayOutcomes)[number];
 
+/** Whether the poll brought a value. */
+export function isSuccess(outcome: GatewayOutcome): boolean {
+  return outcome === 'OK' || outcome === 'PARTIAL';
+}
+
 /** Why slots of a gateway have no poll. */
 export type MissedReason = 'NO_WORKER' | 'OVERRUN' | 'NO_DATABASE';
 
