@@ -480,7 +480,7 @@ class ProcessWalker implements Walker {
   }
 
   async #evaluate(walk: ShardWalk): Promise<void> {
-    if (walk.isEvaluating || walk.isEnding || walk.toEvaluate.size === 0) return;
+    if (walk.isEvaluating || walk.isEnding) return;
     walk.isEvaluating = true;
     const ids = [...walk.toEvaluate];
     walk.toEvaluate.clear();
