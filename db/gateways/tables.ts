@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely';
 
+import type { BadPoint } from '../../domain/gateways/facts.ts';
 import type { GatewayStatus, Priority, Quirks } from '../../domain/gateways/gateway.ts';
 import type { GatewayOutcome, GatewayTrigger } from '../../domain/gateways/reading.ts';
 import type { Instant, NullableJson } from '../columns.ts';
@@ -25,6 +26,7 @@ interface GatewayRollup {
   max: (number | null)[];
   last: (number | null)[];
   delta: (number | null)[];
+  counter: (number | null)[];
   good: number[];
 }
 
@@ -79,7 +81,7 @@ export interface GatewayTables {
     consecutive_failures: Generated<number>;
     failing_since: Date | null;
     recent: Generated<string>;
-    bad_points: NullableJson<Record<string, number>>;
+    bad_points: NullableJson<Readonly<Record<string, BadPoint>>>;
     silent_units: NullableJson<Record<string, number>>;
     counters: NullableJson<unknown>;
     last_reading: NullableJson<LastReading>;
@@ -119,8 +121,8 @@ export interface GatewayTables {
     address: number;
     registers: number;
     code: number;
-    learned_at: Date;
-    retry_at: Date;
+    times: number;
+    refused_at: Date;
   };
   gateway_layouts: {
     host: string;
@@ -166,4 +168,11 @@ export interface GatewayTables {
   };
   gateway_rollups_15min: GatewayRollup;
   gateway_rollups_day: GatewayRollup;
+  gateway_rollups_done: {
+    shards: number;
+    shard: number;
+    unit: '15min' | 'day';
+    until_at: Date;
+  };
+  gateway_rollups_due: { gateway_id: string; unit: '15min' | 'day'; bucket_at: Date };
 }
