@@ -1,7 +1,7 @@
 -- Gateways: what people define, what a walker knows of each, the ledger of their slots, and who walks which shard.
 
 create table gateways (
-  id text primary key check (id ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+  id text primary key check (id ~ '^[a-z0-9][a-z0-9-]{0,63}$'),
   name text not null check (name <> ''),
   host text not null check (host <> ''),
   port integer not null default 502 check (port between 1 and 65535),
