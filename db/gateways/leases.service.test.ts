@@ -118,7 +118,7 @@ describe('a transaction that a lease fences', () => {
       for (let waits = false; !waits;) {
         const { rows } = await sql`
           select from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`.execute(
-          trx,
+          database.db,
         );
         waits = rows.length > 0;
       }

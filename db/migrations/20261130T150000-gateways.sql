@@ -312,19 +312,6 @@ create table gateway_rollups_due (
   primary key (gateway_id, unit, bucket_at)
 );
 
--- The counters of a roll-up in the order of another list of points; those that it lacks are null.
-create function counters_in_map(counter float8[], of_map integer, in_map integer) returns float8[] language sql stable as $$
-  select case when of_map = in_map then counter else (
-    select array_agg(counter[o.n] order by i.n)
-    from gateway_maps im cross join lateral jsonb_array_elements(im.points) with ordinality i (point, n)
-    left join (
-      select point, n from gateway_maps om cross join lateral jsonb_array_elements(om.points) with ordinality p (point, n)
-      where om.id = of_map) o
-      on o.point ->> 'key' = i.point ->> 'key' and o.point ->> 'unitId' = i.point ->> 'unitId'
-        and o.point ->> 'unit' is not distinct from i.point ->> 'unit'
-    where im.id = in_map) end
-$$;
-
 -- Alerts of gateways beside those of plants: exactly one of the two is the subject.
 alter table alerts
   alter column plant_id drop not null,

@@ -79,7 +79,7 @@ export async function deleteGateways(db: Kysely<Database>): Promise<void> {
 /** An OK row at a slot, with these values. */
 export function testReading(
   readAtMs: number,
-  values: readonly (number | null)[] = [1_000, 20],
+  values: readonly (number | null)[] | null = [1_000, 20],
   reading: Partial<ReadingRow> = {},
 ): ReadingRow {
   return {
