@@ -11,7 +11,7 @@ import {
   startGatewaysProcess,
   startShards,
   untilSlots,
-} from '../support/gateways.ts';
+} from '../support/walked-gateways.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 import type { RunningWorker } from '../../worker/worker.ts';
 
