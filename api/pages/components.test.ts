@@ -5,7 +5,7 @@ import { fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { ownPath } from './answer.ts';
 import { energyDays, powerDays } from '../plants/pages/plant-data.ts';
 import { pollAnswerText } from '../plants/pages/plant.ts';
-import { strip, stripText } from '../plants/pages/strip.ts';
+import { strip, stripText } from './strip.ts';
 
 describe('figures', () => {
   test('have thousands apart, a real minus, and never −0', () => {
