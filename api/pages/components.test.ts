@@ -73,7 +73,9 @@ describe('the strip of slots', () => {
   });
 
   test('draws each kind with a shape of its own, the newest at the right', async () => {
-    const text = String(await strip(slots, 'UTC', '/plants/a#polls'));
+    const text = String(
+      await strip(slots, { count: 24, timezone: 'UTC', href: '/plants/a#polls' }),
+    );
     const shapes = [...text.matchAll(/<path class="(\w+)" d="([^"]+)"/g)];
     expect(shapes.map(([, kind]) => kind)).toEqual(['ok', 'failed', 'missed']);
     const relative = shapes.map(([, , d]) => d?.replace(/^M[\d.]+ /, ''));

@@ -264,3 +264,77 @@ export async function listReadings(
       ${outcome === undefined ? sql`` : sql`and outcome = ${outcome}`}
     order by read_at desc limit ${limit}`;
 }
+
+/** An alert of a gateway, as its page shows it. */
+export interface GatewayAlertRow {
+  id: number;
+  gateway_id: string;
+  type: string;
+  /** The word of the rule: a point's key or an exception. */
+  code: string | null;
+  /** The unit that it is about; null: the whole gateway. */
+  unit: string | null;
+  severity: 'YELLOW' | 'RED';
+  state: 'NEW' | 'ACKED' | 'RESOLVED';
+  message: string;
+  started_at: Date;
+  last_seen_at: Date;
+  acked_at: Date | null;
+  acked_by: string | null;
+  acked_until: Date | null;
+  ack_comment: string | null;
+  resolved_at: Date | null;
+}
+
+/** The alerts of a gateway: active ones first, the worst first; then those that ended, the newest first. */
+export async function listGatewayAlerts(
+  db: Db,
+  gatewayId: string,
+  limit: number,
+): Promise<GatewayAlertRow[]> {
+  return query(db)<GatewayAlertRow>`
+    select id, gateway_id, type, vendor_alarm_code as code, device_sn as unit, severity, state, message, started_at, last_seen_at,
+      acked_at, acked_by, acked_until, ack_comment, resolved_at
+    from alerts where gateway_id = ${gatewayId}
+    order by (state = 'RESOLVED'), (severity = 'YELLOW'), coalesce(resolved_at, started_at) desc, id limit ${limit}`;
+}
+
+/** The means of all points in 15 minutes, oldest first. */
+export async function readQuarters(
+  db: Db,
+  { gatewayId, mapId, fromMs }: { gatewayId: string; mapId: number; fromMs: number },
+): Promise<{ at_ms: number; mean: (number | null)[]; last: (number | null)[] }[]> {
+  return query(db)`
+    select round(extract(epoch from bucket_at) * 1000)::bigint as at_ms, mean, last from gateway_rollups_15min
+    where gateway_id = ${gatewayId} and map_id = ${mapId} and bucket_at >= ${timestamp(fromMs)} order by bucket_at`;
+}
+
+/** Texts that the gateway's units gave of themselves. */
+export async function listFacts(
+  db: Db,
+  gatewayId: string,
+): Promise<{ unit_id: number; key: string; value: string; changed_at: Date }[]> {
+  return query(db)`
+    select unit_id, key, value, changed_at from gateway_facts where gateway_id = ${gatewayId} order by unit_id, key`;
+}
+
+/** Who walks a shard; undefined before it was ever walked. */
+export async function findShard(
+  db: Db,
+  shard: number,
+): Promise<{ worker: string | null; expires_at: Date } | undefined> {
+  const [row] = await query(db)<{ worker: string | null; expires_at: Date }>`
+    select worker, expires_at from gateway_shards where shard = ${shard}`;
+  return row;
+}
+
+/** What people decided about a gateway, newest first. */
+export async function listGatewayDecisions(
+  db: Db,
+  gatewayId: string,
+  limit: number,
+): Promise<{ at: Date; actor: string; action: string }[]> {
+  return query(db)`
+    select at, actor, action from audit_log where subject_type = 'GATEWAY' and subject_id = ${gatewayId}
+    order by id desc limit ${limit}`;
+}

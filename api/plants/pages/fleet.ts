@@ -1,4 +1,4 @@
-import { plantPath } from './paths.ts';
+import { plantPath } from '../../pages/paths.ts';
 import { html } from 'hono/html';
 
 import {
