@@ -78,5 +78,7 @@ export interface ApiDeps {
   pollIntervalS: number;
   /** Status profile of new plants whose place is known. */
   statusProfile: StatusProfile;
+  /** Among how many shards the gateways are shared. */
+  gatewayShards: number;
   version: string;
 }

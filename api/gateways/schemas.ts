@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 
-import type { GatewayRow, ReadingRow } from '../../db/gateways/views.ts';
+import type { GatewayView } from '../../db/gateways/gateways.ts';
+import type { GatewayAlertRow, ReadingRow } from '../../db/gateways/views.ts';
 import { gatewayStatuses, intervalS, priorities } from '../../domain/gateways/gateway.ts';
 import { gatewayOutcomes, gatewayTriggers } from '../../domain/gateways/reading.ts';
 import {
@@ -79,6 +80,7 @@ export const gatewaySchema = z
     stale: z.boolean().openapi({ description: 'due, but not polled for 2 intervals + 1 min' }),
     last_seen_at: nullableInstant.openapi({ description: 'of the newest poll with a value' }),
     last_polled_at: nullableInstant,
+    halted: z.boolean().openapi({ description: 'the emergency stop holds it back' }),
     consecutive_failures: z.int(),
     failing_since: nullableInstant,
     next_probe_at: nullableInstant.openapi({ description: 'while DISABLED' }),
@@ -99,7 +101,7 @@ export const gatewaySchema = z
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null;
 
 export function gatewayJson(
-  row: GatewayRow,
+  row: GatewayView,
   { points, answered }: { points: readonly UnitPoint[]; answered: number | undefined },
 ) {
   return {
@@ -150,3 +152,93 @@ export function readingJson(row: ReadingRow, points: readonly UnitPoint[] | unde
     points: reading === null ? [] : pointReadings(points ?? [], reading).map(pointValueJson),
   };
 }
+
+/** An instant of a query, in a year that the database can hold. */
+export const instantQuery = z.iso
+  .datetime({ offset: true })
+  .regex(/^(19[7-9]\d|2\d{3})-/, 'must lie between 1970 and 2999')
+  .openapi({ format: 'date-time' });
+
+export const pointSchema = z
+  .object({
+    unit_id: z.int(),
+    key: z.string(),
+    name: z.string(),
+    function: z.int(),
+    address: z.int().nullable().openapi({
+      description: 'as sent, from 0; null: SunSpec discovery finds it',
+    }),
+    documented: z.object({ address: z.string(), notation: z.string() }).nullable(),
+    type: z.string(),
+    order: z.string(),
+    registers: z.int(),
+    scale: z.number(),
+    offset: z.number(),
+    unit: z.string().nullable(),
+    kind: z.enum(['GAUGE', 'COUNTER', 'DAILY']),
+    range: z.object({ min: z.number().nullable(), max: z.number().nullable() }),
+  })
+  .openapi('GatewayPoint');
+
+export function pointJson({ unitId, ...point }: UnitPoint) {
+  const { key, name, function: code, address, documented, type, order } = point;
+  const { registers, scale, offset, unit, kind, range } = point;
+  const place = { unit_id: unitId, key, name, function: code, address, documented };
+  return { ...place, type, order, registers, scale, offset, unit, kind, range };
+}
+
+export const gatewayAlertSchema = z
+  .object({
+    id: z.int(),
+    type: z.enum(['GATEWAY_OFFLINE', 'GATEWAY_DISABLED', 'POINT_BAD', 'UNIT_SILENT']),
+    code: z.string().nullable(),
+    unit: z.string().nullable().openapi({ description: 'the unit that it is about' }),
+    severity: z.enum(['YELLOW', 'RED']),
+    state: z.enum(['NEW', 'ACKED', 'RESOLVED']),
+    message: z.string(),
+    started_at: instantSchema,
+    acked_by: z.string().nullable(),
+    resolved_at: nullableInstant,
+  })
+  .openapi('GatewayAlert');
+
+export function alertJson(alert: GatewayAlertRow) {
+  const { id, code, unit, severity, state, message, acked_by } = alert;
+  return {
+    ...{ id, code, unit, severity, state, message, acked_by },
+    type: alert.type as z.output<typeof gatewayAlertSchema>['type'],
+    started_at: alert.started_at.toISOString(),
+    resolved_at: iso(alert.resolved_at),
+  };
+}
+
+export const gatewayDetailSchema = gatewaySchema
+  .extend({
+    quirks: z.record(z.string(), z.unknown()),
+    next_slot: nullableInstant,
+    shard: z.object({ number: z.int(), of: z.int(), walked_by: z.string().nullable() }),
+    points: z.array(pointValueSchema),
+    texts: z.array(
+      z.object({
+        unit_id: z.int(),
+        key: z.string(),
+        value: z.string(),
+        changed_at: instantSchema,
+      }),
+    ),
+    refused: z
+      .array(
+        z.object({
+          unit_id: z.int(),
+          function: z.int(),
+          address: z.int(),
+          count: z.int(),
+          exception: z.int(),
+          at: instantSchema,
+        }),
+      )
+      .openapi({ description: 'ranges that its units refuse' }),
+    alerts: z.array(gatewayAlertSchema),
+    last_polls: z.array(gatewayReadingSchema),
+  })
+  .openapi('GatewayDetail');

@@ -1,196 +1,10 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 
-import type { GatewayStatus, Priority, Quirks } from '../../domain/gateways/gateway.ts';
 import type { GatewayOutcome, GatewayTrigger } from '../../domain/gateways/reading.ts';
-import { type Db, query, queryRow, timestamp } from '../database.ts';
-import { readPage } from '../page.ts';
+import { type Db, query, timestamp } from '../database.ts';
 import type { PlantScope } from '../scope.ts';
-import type { LastReading } from './tables.ts';
 
-/** Gateways as people see them: lists, totals, and the past of one. The same for pages, API and commands. */
-
-/** A gateway with its state, as lists show it. */
-export interface GatewayRow {
-  id: string;
-  name: string;
-  host: string;
-  port: number;
-  plant_id: string | null;
-  plant_name: string | null;
-  /** The zone of its plant; UTC without one. */
-  timezone: string;
-  customer_id: string | null;
-  priority: Priority;
-  poll_interval_s: number;
-  is_active: boolean;
-  pause_reason: string | null;
-  quirks: Partial<Quirks>;
-  map_id: number;
-  revision: number;
-  created_at: Date;
-  removed_at: Date | null;
-  alerts_silenced_until: Date | null;
-  status: GatewayStatus;
-  status_reason: string | null;
-  status_message: string | null;
-  status_since: Date;
-  /** Due, but not polled for two intervals and a minute: the status is an old one. */
-  stale: boolean;
-  last_slot: Date | null;
-  last_polled_at: Date | null;
-  last_seen_at: Date | null;
-  consecutive_failures: number;
-  failing_since: Date | null;
-  /** While DISABLED: when it is asked again. */
-  next_probe_at: Date | null;
-  units: { unit_id: number; preset: string | null; capacity_kw: number | null }[];
-  last_reading: LastReading | null;
-  open_alerts: number;
-}
-
-/** Which gateways to list; an absent member does not restrict. */
-export interface GatewayFilter {
-  status?: GatewayStatus | undefined;
-  stale?: boolean | undefined;
-  priority?: Priority | undefined;
-  plantId?: string | undefined;
-  preset?: string | undefined;
-  customerId?: string | undefined;
-  /** Text in the name, the id or the host. */
-  q?: string | undefined;
-}
-
-/** Worst first; paused gateways last. */
-const statusOrder: readonly GatewayStatus[] = [
-  'DISABLED',
-  'OFFLINE',
-  'DEGRADED',
-  'WAITING',
-  'ONLINE',
-  'PAUSED',
-];
-
-/** Whether gateway `g` with state `s` and open period `o` is due and was not polled in time. */
-const isStale = (now: RawBuilder<Date>) => sql<boolean>`
-  coalesce(o.reason = 'ACTIVE' and coalesce(s.last_polled_at, o.from_at) < ${now} - stale_after(g.poll_interval_s), false)`;
-
-const rankOf = (now: RawBuilder<Date>) => sql<number>`
-  case when ${isStale(now)} then -1 else array_position(${sql.val([...statusOrder])}::text[], coalesce(s.status, 'WAITING')) end`;
-
-const sources = sql`
-  gateways g left join gateway_state s on s.gateway_id = g.id left join plants p on p.id = g.plant_id
-  left join gateway_periods o on o.gateway_id = g.id and o.to_at is null`;
-
-/** The condition for which gateways a person sees and asked for. */
-function matching(scope: PlantScope, filter: GatewayFilter, now: RawBuilder<Date>) {
-  const conditions: RawBuilder<unknown>[] = [sql`g.removed_at is null`];
-  const { status, stale, priority, plantId, preset, customerId, q } = filter;
-  if (scope.customerId !== null) conditions.push(inScope(scope.customerId));
-  if (status !== undefined) conditions.push(sql`coalesce(s.status, 'WAITING') = ${status}`);
-  if (stale !== undefined) conditions.push(sql`${isStale(now)} = ${stale}`);
-  if (priority !== undefined) conditions.push(sql`g.priority = ${priority}`);
-  if (plantId !== undefined) conditions.push(sql`g.plant_id = ${plantId}`);
-  if (customerId !== undefined) conditions.push(inScope(customerId));
-  if (preset !== undefined)
-    conditions.push(
-      sql`exists (select from gateway_units u where u.gateway_id = g.id and u.preset = ${preset})`,
-    );
-  const text = q?.trim() ?? '';
-  if (text !== '')
-    conditions.push(
-      sql`position(lower(${text}) in lower(g.name || ' ' || g.id || ' ' || g.host || ':' || g.port)) > 0`,
-    );
-  return sql.join(conditions, sql` and `);
-}
-
-/** A customer's gateways: those that are their own, and those on the site of their plants. */
-function inScope(customerId: string): RawBuilder<unknown> {
-  return sql`coalesce(g.customer_id, p.customer_id) = ${customerId}`;
-}
-
-const rowColumns = (now: RawBuilder<Date>) => sql`
-  g.id, g.name, g.host, g.port, g.plant_id, p.name as plant_name, coalesce(p.timezone, 'UTC') as timezone,
-  coalesce(g.customer_id, p.customer_id) as customer_id, g.priority, g.poll_interval_s, g.is_active, g.pause_reason,
-  g.quirks, g.map_id, g.revision, g.created_at, g.removed_at, g.alerts_silenced_until,
-  coalesce(s.status, 'WAITING') as status, s.status_reason, s.status_message, coalesce(s.status_since, g.created_at) as status_since,
-  ${isStale(now)} as stale, s.last_slot, s.last_polled_at, s.last_seen_at,
-  coalesce(s.consecutive_failures, 0) as consecutive_failures, s.failing_since, s.next_probe_at, s.last_reading,
-  (select coalesce(json_agg(json_build_object('unit_id', u.unit_id, 'preset', u.preset, 'capacity_kw', u.capacity_kw)
-    order by u.position), '[]') from gateway_units u where u.gateway_id = g.id) as units,
-  (select count(*)::int from alerts a where a.gateway_id = g.id and a.state in ('NEW', 'ACKED')) as open_alerts`;
-
-/** Where a page of gateways ended: rank, since when (ms), id. */
-export type GatewayPosition = readonly [rank: number, sinceMs: number, id: string];
-
-/** A page of gateways, the worst first. */
-export async function listGateways(
-  db: Db,
-  scope: PlantScope,
-  filter: GatewayFilter,
-  page: { after: GatewayPosition | null; limit: number; nowMs: number },
-): Promise<{ gateways: GatewayRow[]; next: GatewayPosition | null }> {
-  const now = timestamp(page.nowMs);
-  const since = sql`round(extract(epoch from coalesce(s.status_since, g.created_at)) * 1000)::bigint`;
-  const position = sql`${rankOf(now)}, ${since}, g.id`;
-  const behind =
-    page.after === null
-      ? sql`true`
-      : sql`(${position}) > (${page.after[0]}::int, ${page.after[1]}::bigint, ${page.after[2]}::text)`;
-  const { rows, nextAfter } = await readPage(
-    page.limit,
-    (limit) =>
-      query(db)<GatewayRow & { position: GatewayPosition }>`
-      select ${rowColumns(now)}, json_build_array(${position}) as position from ${sources}
-      where ${matching(scope, filter, now)} and ${behind} order by ${position} limit ${limit}`,
-  );
-  return {
-    gateways: rows.map(({ position: _, ...row }) => row),
-    next: nextAfter?.position ?? null,
-  };
-}
-
-/** Gateways in figures: those that a person sees and a filter leaves. Stale ones are counted apart from the statuses. */
-export interface GatewayTotals {
-  gateways: number;
-  disabled: number;
-  offline: number;
-  degraded: number;
-  waiting: number;
-  online: number;
-  paused: number;
-  not_polled: number;
-}
-
-export async function countGateways(
-  db: Db,
-  scope: PlantScope,
-  filter: GatewayFilter,
-  nowMs: number,
-): Promise<GatewayTotals> {
-  const now = timestamp(nowMs);
-  const of = (status: GatewayStatus): RawBuilder<number> =>
-    sql`count(*) filter (where not stale and status = ${status})::int`;
-  return queryRow(db)<GatewayTotals>`
-    select count(*)::int as gateways, ${of('DISABLED')} as disabled, ${of('OFFLINE')} as offline,
-      ${of('DEGRADED')} as degraded, ${of('WAITING')} as waiting, ${of('ONLINE')} as online, ${of('PAUSED')} as paused,
-      count(*) filter (where stale)::int as not_polled
-    from (select coalesce(s.status, 'WAITING') as status, ${isStale(now)} as stale
-      from ${sources} where ${matching(scope, filter, now)}) as seen`;
-}
-
-/** One gateway; undefined if it is unknown or outside of the scope. A removed one is found, too. */
-export async function findGateway(
-  db: Db,
-  scope: PlantScope,
-  id: string,
-  nowMs: number,
-): Promise<GatewayRow | undefined> {
-  const now = timestamp(nowMs);
-  const [row] = await query(db)<GatewayRow>`
-    select ${rowColumns(now)} from ${sources}
-    where g.id = ${id} and ${scope.customerId === null ? sql`true` : inScope(scope.customerId)}`;
-  return row;
-}
+/** The past of gateways as people see it: strips of slots, readings, alerts. The same for pages, API and commands. */
 
 /** A slot of a strip, or of a list of polls. */
 export interface ReadingRow {
@@ -338,3 +152,74 @@ export async function listGatewayDecisions(
     select at, actor, action from audit_log where subject_type = 'GATEWAY' and subject_id = ${gatewayId}
     order by id desc limit ${limit}`;
 }
+
+/** What the walkers that hold a lease now say of themselves, together. */
+export async function readPolling(
+  db: Db,
+): Promise<{ shards: number; pollsPerMin: number; lateP99Ms: number | null }> {
+  const shards = await query(db)<{ polls: number | null; late: number | null }>`
+    select (figures->>'polls_per_s')::float8 as polls, (figures->>'late_p99_ms')::float8 as late
+    from gateway_shards where owner is not null and expires_at > now()`;
+  const late = shards.flatMap((one) => one.late ?? []);
+  return {
+    shards: shards.length,
+    pollsPerMin: shards.reduce((sum, { polls }) => sum + (polls ?? 0), 0) * 60,
+    // No percentile of the whole follows from those of the shards; the worst of them is an upper bound.
+    lateP99Ms: late.length === 0 ? null : Math.max(...late),
+  };
+}
+
+/** What the filters of the list offer: presets and plants that some gateway has. */
+export async function listChoices(
+  db: Db,
+  scope: PlantScope,
+): Promise<{ presets: string[]; plants: { id: string; name: string }[] }> {
+  const seen = sql`select g.id, pl.id as plant_id, pl.name from gateways g left join plants pl on pl.id = g.plant_id
+    where g.removed_at is null and (${scope.customerId}::text is null or coalesce(pl.customer_id, g.customer_id) = ${scope.customerId})`;
+  const [presets, plants] = await Promise.all([
+    query(db)<{ preset: string }>`
+      select distinct preset from gateway_units u join (${seen}) g on g.id = u.gateway_id where preset is not null order by 1`,
+    query(db)<{ id: string; name: string }>`
+      select distinct plant_id as id, name from (${seen}) g where plant_id is not null order by name, id`,
+  ]);
+  return { presets: presets.map(({ preset }) => preset), plants };
+}
+
+/** The values of one point over time, oldest first: the mean of each bucket; a bucket without a GOOD value is null. */
+export async function readSeries(
+  db: Db,
+  {
+    gatewayId,
+    mapId,
+    index,
+    fromMs,
+    toMs,
+    bucketS,
+  }: {
+    gatewayId: string;
+    mapId: number;
+    /** Of the point in its map, from 0. */
+    index: number;
+    fromMs: number;
+    toMs: number;
+    bucketS: number;
+  },
+): Promise<(readonly [atMs: number, value: number | null])[]> {
+  const [from, to] = [timestamp(fromMs), timestamp(toMs)];
+  const bucket = sql`make_interval(secs => ${bucketS}::float8)`;
+  // Buckets of 15 minutes and more come from the roll-ups; shorter ones from the readings.
+  const values =
+    bucketS >= quarterS
+      ? sql`select bucket_at as at, mean[${index + 1}::int] as value from gateway_rollups_15min
+          where gateway_id = ${gatewayId} and map_id = ${mapId} and bucket_at >= ${from} and bucket_at < ${to}`
+      : sql`select read_at as at, "values"[${index + 1}::int] as value from gateway_readings
+          where gateway_id = ${gatewayId} and map_id = ${mapId} and read_at >= ${from} and read_at < ${to}`;
+  const rows = await query(db)<{ at_ms: number; value: number | null }>`
+    select round(extract(epoch from b.at) * 1000)::bigint as at_ms, avg(v.value) as value
+    from generate_series(date_bin(${bucket}, ${from}, 'epoch'), ${to} - interval '1 microsecond', ${bucket}) as b (at)
+    left join (${values}) v on date_bin(${bucket}, v.at, 'epoch') = b.at
+    group by b.at order by b.at`;
+  return rows.map((row) => [row.at_ms, row.value] as const);
+}
+
+const quarterS = 900;

@@ -255,7 +255,7 @@ export function gatewayJson(gateway: GatewayDraft): Record<string, unknown> {
   };
 }
 
-function quirksJson(quirks: Partial<Quirks>): { quirks?: unknown } {
+export function quirksJson(quirks: Partial<Quirks>): { quirks?: unknown } {
   const given = Object.entries(quirks).filter(([, value]) => value !== undefined && value !== null);
   if (given.length === 0) return {};
   const snake = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -1,4 +1,4 @@
-import type { GatewayRow } from '../../db/gateways/views.ts';
+import type { GatewayView } from '../../db/gateways/gateways.ts';
 import type { LastReading } from '../../db/gateways/tables.ts';
 import type { UnitPoint } from '../../domain/gateways/point.ts';
 import { type PointQuality, qualityOf } from '../../domain/gateways/reading.ts';
@@ -77,8 +77,9 @@ export function qualityText(quality: PointQuality): string {
 }
 
 /** Why the gateway has its status, as sentences; an ONLINE one answers every poll. */
-export function gatewaySentence(row: GatewayRow): string {
+export function gatewaySentence(row: GatewayView): string {
   if (row.removed_at !== null) return 'Removed: nothing polls it any more.';
+  if (row.halted) return 'The emergency stop holds all polling back.';
   if (row.status === 'PAUSED')
     return row.pause_reason === null ? 'Paused by people.' : `Paused: “${row.pause_reason}”.`;
   if (row.status_message !== null) return sentenceOf(row.status_message);
@@ -87,7 +88,7 @@ export function gatewaySentence(row: GatewayRow): string {
 }
 
 /** "10.4.3.20:502 u1, u2": where it is reached. */
-export function placeText({ host, port, units }: GatewayRow): string {
+export function placeText({ host, port, units }: GatewayView): string {
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   return [address, units.map(({ unit_id }) => `u${unit_id}`).join(', ')].join(' ').trim();
 }

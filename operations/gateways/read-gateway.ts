@@ -3,16 +3,15 @@ import { loadLearned, siteKey, type StoredRefusal } from '../../db/gateways/lear
 import { gatewayLedger } from '../../db/gateways/ledger.ts';
 import { loadMaps } from '../../db/gateways/points.ts';
 import {
-  findGateway,
   findShard,
   type GatewayAlertRow,
-  type GatewayRow,
   listFacts,
   listGatewayAlerts,
   listGatewayDecisions,
   listReadings,
   type ReadingRow,
 } from '../../db/gateways/views.ts';
+import { findGateway, type GatewayView } from '../../db/gateways/gateways.ts';
 import { findOpenPeriod } from '../../db/ledger/periods.ts';
 import type { PlantScope } from '../../db/scope.ts';
 import { shardOf } from '../../domain/gateways/gateway.ts';
@@ -29,7 +28,7 @@ const pollsShown = 20;
 export interface GatewayDetail {
   /** When it was read, ms. */
   nowMs: number;
-  row: GatewayRow;
+  row: GatewayView;
   points: readonly UnitPoint[];
   /** The points of the newest reading. */
   readings: readonly PointReading[];
@@ -53,7 +52,7 @@ export async function readGateway(
   ask: { scope: PlantScope; nowMs: number; shards: number },
 ): Promise<GatewayDetail | undefined> {
   const { scope, nowMs, shards } = ask;
-  const row = await findGateway(db, scope, gatewayId, nowMs);
+  const row = await findGateway(db, scope, gatewayId);
   if (row === undefined) return undefined;
   const number = shardOf(row.host, row.port, shards);
   const [maps, period, shard, polls, alerts, facts, learned, decisions] = await Promise.all([

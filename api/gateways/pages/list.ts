@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 
-import type { GatewayFilter, GatewayRow, GatewayTotals } from '../../../db/gateways/views.ts';
+import type { GatewayFilter, GatewayTotals, GatewayView } from '../../../db/gateways/gateways.ts';
 import {
   type GatewayStatus,
   gatewayStatuses,
@@ -48,7 +48,7 @@ export interface GatewaysQuery {
 
 /** A gateway with what the page shows beside its row. */
 export interface ListedGateway {
-  row: GatewayRow;
+  row: GatewayView;
   points: readonly UnitPoint[];
   strip: readonly StripRow[];
   /** Share of the polls of 24 h that were answered, 0 … 1; undefined without any. */
@@ -278,7 +278,7 @@ function rows(view: GatewaysPage): Html {
   </div>`;
 }
 
-function why(row: GatewayRow, nowMs: number, zone: ReaderZone): Html {
+function why(row: GatewayView, nowMs: number, zone: ReaderZone): Html {
   const at = (when: Date) => time(when.getTime(), zone ?? row.timezone, nowMs);
   const sentence = gatewaySentence(row);
   if (row.stale)
