@@ -121,6 +121,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     temporalUiUrl: webUiUrl(config),
     testMessageMs,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
+    gatewayShards: 4,
     statusProfile: config.DEFAULT_STATUS_PROFILE,
     version: productVersion(),
   };

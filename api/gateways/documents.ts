@@ -1,4 +1,5 @@
 import type { ReadingRow } from '../../db/gateways/views.ts';
+import { quirksJson } from '../../domain/gateways/definition.ts';
 import type { UnitPoint } from '../../domain/gateways/point.ts';
 import { pointReadings } from '../../operations/gateways/gateway-view.ts';
 import type { GatewayDetail } from '../../operations/gateways/read-gateway.ts';
@@ -11,7 +12,7 @@ export function gatewayDetailJson(detail: GatewayDetail, answered: number | unde
   const { row, points, shard } = detail;
   return {
     ...gatewayJson(row, { points, answered }),
-    quirks: row.quirks,
+    quirks: quirksJson(row.quirks).quirks ?? {},
     next_slot: detail.nextSlotAt?.toISOString() ?? null,
     shard: { number: shard.number, of: shard.of, walked_by: shard.worker },
     points: detail.readings.map(pointValueJson),

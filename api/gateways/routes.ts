@@ -8,6 +8,7 @@ import { dayMs, hourMs } from '../../domain/zone.ts';
 import { pageQuery, readCursor, writeCursor } from '../cursor.ts';
 import { csvAnswer, csvFlag, csvResponse, csvText, wantsCsv } from '../csv.ts';
 import type { ApiDeps } from '../deps.ts';
+import { jsonOf } from '../json.ts';
 import { plantScope } from '../env.ts';
 import { Problem, problems, reading } from '../problem.ts';
 import { access, answers, instantSchema, newRoutes } from '../route.ts';
@@ -172,7 +173,11 @@ export function gatewayRoutes(deps: ApiDeps) {
       const next = last === null ? null : writeCursor('gateways', [last.rank, last.id]);
       c.header('cache-control', 'no-store');
       return c.json(
-        { totals, gateways: rows.map((one) => gatewayJson(one.row, one)), next_cursor: next },
+        {
+          totals,
+          gateways: rows.map((one) => jsonOf(gatewaySchema, gatewayJson(one.row, one))),
+          next_cursor: next,
+        },
         200,
       );
     })
@@ -181,7 +186,7 @@ export function gatewayRoutes(deps: ApiDeps) {
       const [one] = await listed(db, [detail.row], detail.nowMs);
       c.header('cache-control', 'no-store');
       c.header('etag', `"${detail.row.revision}"`);
-      return c.json(gatewayDetailJson(detail, one?.answered), 200);
+      return c.json(jsonOf(gatewayDetailSchema, gatewayDetailJson(detail, one?.answered)), 200);
     })
     .openapi(points, async (c) => {
       const { row, points: all } = await readDetail(deps, c.get('person'), c.req.valid('param').id);
@@ -205,12 +210,19 @@ export function gatewayRoutes(deps: ApiDeps) {
           return csvResponse(
             c,
             `${id}-${series.point}.csv`,
-            csvText(['at', 'value'], texts.map(([at, value]) => ({ at, value }))),
+            csvText(
+              ['at', 'value'],
+              texts.map(([at, value]) => ({ at, value })),
+            ),
           );
         return c.json({ ...series, values: texts }, 200);
       }
       if (wantsCsv(c)) {
-        const rows = await listReadings(db, id, { beforeMs: toMs, fromMs, limit: exportRowsMax + 1 });
+        const rows = await listReadings(db, id, {
+          beforeMs: toMs,
+          fromMs,
+          limit: exportRowsMax + 1,
+        });
         if (rows.length > exportRowsMax)
           throw new Problem(
             'invalid-request',
@@ -221,7 +233,11 @@ export function gatewayRoutes(deps: ApiDeps) {
         return csvResponse(c, `${id}-readings.csv`, csvText(columns, lines));
       }
       const page = await readPage(limit, (read) =>
-        listReadings(db, id, { beforeMs: toMs, fromMs: from === undefined ? null : fromMs, limit: read }),
+        listReadings(db, id, {
+          beforeMs: toMs,
+          fromMs: from === undefined ? null : fromMs,
+          limit: read,
+        }),
       );
       const maps = await mapsOf(page.rows);
       return c.json(

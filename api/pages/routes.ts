@@ -16,6 +16,7 @@ import { readAlertsPage } from '../plants/pages/alerts-data.ts';
 import { type AlertTab, alertsContent, alertTabs } from '../plants/pages/alerts.ts';
 import { answerPage, staffOf, viewerOf } from './answer.ts';
 import { clockSeconds, type Html } from './components.ts';
+import { gatewayPages } from '../gateways/pages/routes.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
 import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
@@ -108,6 +109,7 @@ export function pageRoutes(
     '/',
     notificationPages(deps, { assets, show, listCustomers: () => listCustomers(fleet) }),
   );
+  routes.route('/', gatewayPages(reading, show));
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));
   return routes;

@@ -30,7 +30,11 @@ export function strip(
   const text = stripText(ticks, timezone);
   const offset = (count - ticks.length) * tickWidth;
   return html`<a class="strip tip" href="${href}" data-tip="${text}" aria-label="${text}"
-    ><svg viewBox="0 0 ${count * tickWidth} ${height}" aria-hidden="true">
+    ><svg
+      width="${count * tickWidth}"
+      viewBox="0 0 ${count * tickWidth} ${height}"
+      aria-hidden="true"
+    >
       ${paths(ticks, offset)}
     </svg></a
   >`;

@@ -19,11 +19,11 @@ export function pointReadings(
   points: readonly UnitPoint[],
   reading: LastReading | null,
 ): PointReading[] {
-  return points.map((point, index) => ({
-    point,
-    value: reading?.values[index] ?? null,
-    quality: reading === null ? notAnswered : qualityOf(reading.quality?.[index] ?? 0),
-  }));
+  return points.map((point, index) => {
+    const quality = reading === null ? notAnswered : qualityOf(reading.quality?.[index] ?? 0);
+    const value = quality.quality === 'GOOD' ? (reading?.values[index] ?? null) : null;
+    return { point, value, quality };
+  });
 }
 
 const notAnswered: PointQuality = { quality: 'MISSING', why: 'NOT_ANSWERED' };

@@ -98,6 +98,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     temporalUiUrl: null,
     testMessageMs: 0,
     pollIntervalS: 600,
+    gatewayShards: 4,
     statusProfile: 'STRICT',
     version: '0.0.0-test',
     ...given,

@@ -127,7 +127,12 @@ export async function readGatewayPage(
   const [quarters, series, told] = await Promise.all([
     readQuarters(deps.db, { gatewayId, mapId: row.map_id, fromMs: nowMs - dayMs }),
     readChart(deps.db, detail, chosenPoint(points, ask), spanOf(ask.span)),
-    may.act ? findTold(deps.db, detail.alerts.map(({ id }) => id)) : [],
+    may.act
+      ? findTold(
+          deps.db,
+          detail.alerts.map(({ id }) => id),
+        )
+      : [],
   ]);
   return {
     ...detail,
@@ -138,7 +143,11 @@ export async function readGatewayPage(
     mayAct: may.act && isThere,
     mayRemove: person.role === 'ADMIN' && isThere,
     workflowUrl: may.act
-      ? workflowLink(deps.temporalUiUrl, deps.temporal.options.namespace, shardWorkflowId(shard.number))
+      ? workflowLink(
+          deps.temporalUiUrl,
+          deps.temporal.options.namespace,
+          shardWorkflowId(shard.number),
+        )
       : null,
   };
 }
@@ -155,7 +164,9 @@ function chosenPoint(
   const numbers = points.filter(({ type }) => type !== 'string');
   const [unitText, key] = point.includes(':') ? point.split(':', 2) : [unit, point];
   return (
-    numbers.find((one) => one.key === key && (unitText === undefined || String(one.unitId) === unitText)) ??
+    numbers.find(
+      (one) => one.key === key && (unitText === undefined || String(one.unitId) === unitText),
+    ) ??
     numbers.find((one) => one.unit === 'W' || one.unit === 'kW') ??
     numbers[0]
   );
@@ -187,7 +198,9 @@ function bucketOf(hours: number, intervalS: number): number {
 }
 
 /** Where a page of the list ended, from its cursor. */
-export function positionOf(parts: readonly (string | number | null)[] | null): GatewayPosition | null {
+export function positionOf(
+  parts: readonly (string | number | null)[] | null,
+): GatewayPosition | null {
   if (parts === null) return null;
   const [rank, id] = parts;
   if (typeof rank === 'number' && typeof id === 'string' && parts.length === 2) return [rank, id];

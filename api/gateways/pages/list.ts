@@ -240,7 +240,7 @@ function rows(view: GatewaysPage): Html {
   return html`<div class="wide" tabindex="0" role="region" aria-label="Table of gateways">
     ${table<ListedGateway>(
       {
-        className: 'gateways',
+        className: 'alerts gateways',
         caption: 'Gateways, worst first',
         named: 1,
         idOf: ({ row }) => `g-${row.id}`,
@@ -260,10 +260,10 @@ function rows(view: GatewaysPage): Html {
               >${row.plant_name === null ? '' : html`<small class="muted">${row.plant_name}</small>`}`,
         ),
         column('where', 'w2', ({ row }) => html`<span class="muted">${placeText(row)}</span>`),
-        column('why, since', 'c-why', ({ row }) => why(row, nowMs, zone)),
-        column('every', 'num', ({ row }) => durationText(row.poll_interval_s * 1_000)),
+        column('why, since', 'c-what', ({ row }) => why(row, nowMs, zone)),
+        column('every', 'num w2', ({ row }) => durationText(row.poll_interval_s * 1_000)),
         column('last values', 'c-values', (one) => lastValues(one, nowMs)),
-        column('answered', 'num', ({ answered }) =>
+        column('answered', 'num w2', ({ answered }) =>
           orMissing(answered ?? null, percent, 'Not polled in the last 24 h'),
         ),
         column('last 40 slots', 'w2 c-strip', ({ row, strip }) =>
