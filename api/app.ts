@@ -36,6 +36,7 @@ import { plantCorrectionRoutes } from './plants/corrections-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
 import { plantSeriesRoutes } from './plants/series-routes.ts';
 import { healthRoutes } from './system/routes.ts';
+import { gatewayActionRoutes } from './gateways/actions-routes.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
 
 /** The longest accepted request body, bytes. */
@@ -84,6 +85,7 @@ export function createApp(deps: ApiDeps): App {
     alertRoutes(reading, actions, (ids) => findTold(reading.db, ids)),
   );
   app.route('/api/v1', gatewayRoutes(reading));
+  app.route('/api/v1', gatewayActionRoutes(deps));
   app.route('/api/v1', integrationRoutes(deps));
   app.route('/api/v1', notificationRoutes(deps));
   app.route('/api/v1', problemRoutes(deps));

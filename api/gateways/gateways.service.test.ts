@@ -170,3 +170,95 @@ describe('the pages', () => {
     expect((await read(operator, '/gateways/roof/readings')).text).toContain('41.2 kW');
   });
 });
+
+describe('what people do with gateways', () => {
+  const admin = 'gateway-admin@example.org';
+  test.beforeAll(async () => api.user(admin, 'ADMIN'));
+  const write = async (email: string, method: string, path: string, body?: unknown) => {
+    const response = await api.ask(email, method, `/api/v1/gateways${path}`, body);
+    const text = await response.text();
+    return { status: response.status, text, body: text.startsWith('{') ? JSON.parse(text) : null };
+  };
+  const definition = {
+    id: 'new-one',
+    name: 'New one',
+    host: '10.4.3.21',
+    units: [{ unit_id: 1, preset: 'sunspec-inverter' }],
+  };
+
+  test('add one from a definition, with its first period and a row of the audit log', async () => {
+    const added = await write(admin, 'POST', '', definition);
+    expect(added).toMatchObject({ status: 201, body: { id: 'new-one', poll_interval_s: 60 } });
+    expect(added.body.next_slot).not.toBeNull();
+    const { rows } = await sql`
+      select action, actor from audit_log where subject_type = 'GATEWAY' and subject_id = 'new-one'`.execute(
+      api.db,
+    );
+    expect(rows).toEqual([{ action: 'gateway.add', actor: admin }]);
+    expect(await write(admin, 'POST', '', definition)).toMatchObject({ status: 409 });
+  });
+
+  test('see every problem of a definition with its path, and nothing is stored', async () => {
+    const { status, body } = await write(admin, 'POST', '', {
+      ...definition,
+      port: 0,
+      units: [{ unit_id: 300, preset: 'no-such' }],
+    });
+    expect(status).toBe(422);
+    const paths = body.errors.map(({ path }: { path: string }) => path);
+    expect(paths).toEqual(expect.arrayContaining(['port', 'units[0].unit_id']));
+    expect((await write(admin, 'GET', '/new-one')).status).toBe(404);
+  });
+
+  test('change the interval: the old period ends where the new one begins', async () => {
+    const changed = await write(admin, 'PATCH', '/roof', { poll_interval_s: 30 });
+    expect(changed).toMatchObject({
+      status: 200,
+      body: { poll_interval_s: 30, name: 'Roof <inverter>' },
+    });
+    const { rows } = await sql<{ interval_s: number; joined: boolean }>`
+      select interval_s, from_at = lag(to_at) over (order by from_at) as joined
+      from gateway_periods where gateway_id = 'roof' order by from_at`.execute(api.db);
+    expect(rows).toMatchObject([{ interval_s: 10 }, { interval_s: 30, joined: true }]);
+    const stale = await api.ask(
+      admin,
+      'PATCH',
+      '/api/v1/gateways/roof',
+      { name: 'Other' },
+      { 'if-match': '"1"' },
+    );
+    expect(stale.status).toBe(412);
+  });
+
+  test('pause, resume, silence and remove; only ADMINs add, change and remove', async () => {
+    expect(await write(operator, 'POST', '/roof/pause', { reason: 'roof works' })).toMatchObject({
+      status: 200,
+      body: { status: 'PAUSED', status_sentence: 'Paused: “roof works”.', next_slot: null },
+    });
+    expect(await write(operator, 'POST', '/roof/poll')).toMatchObject({ status: 409 });
+    expect(await write(operator, 'POST', '/roof/resume')).toMatchObject({
+      status: 200,
+      body: { is_active: true },
+    });
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    expect(await write(operator, 'POST', '/roof/silence', { until })).toMatchObject({
+      body: { alerts_silenced_until: until },
+    });
+    for (const [method, path, body] of [
+      ['POST', '', definition],
+      ['PATCH', '/roof', { name: 'x' }],
+      ['DELETE', '/roof', undefined],
+    ] as const)
+      expect((await write(operator, method, path, body)).status).toBe(403);
+    expect((await write(customer, 'POST', '/roof/pause', { reason: null })).status).toBe(403);
+    expect((await write(admin, 'DELETE', '/roof')).status).toBe(204);
+    expect((await write(admin, 'DELETE', '/roof')).status).toBe(409);
+    expect((await read(operator, '/api/v1/gateways')).body.totals.gateways).toBe(2);
+  });
+
+  test('are told in words when no walker answers a poll', async () => {
+    const answer = await write(operator, 'POST', '/yard/poll');
+    expect(answer.status).toBe(504);
+    expect(answer.text).toContain('does a gateway worker run?');
+  });
+});

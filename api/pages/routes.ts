@@ -109,7 +109,7 @@ export function pageRoutes(
     '/',
     notificationPages(deps, { assets, show, listCustomers: () => listCustomers(fleet) }),
   );
-  routes.route('/', gatewayPages(reading, show));
+  routes.route('/', gatewayPages({ deps, reading, assets }, show));
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));
   return routes;

@@ -1,6 +1,11 @@
 import type { Kysely } from 'kysely';
 
-import { type Ack, acknowledge as writeAck, type Acked, silence as writeSilence } from '../../db/alerts.ts';
+import {
+  type Ack,
+  acknowledge as writeAck,
+  type Acked,
+  silence as writeSilence,
+} from '../../db/alerts.ts';
 import { type Decider, type Decision, recordDecisions } from '../../db/audit-log.ts';
 import { gatewaySubjects } from '../../db/gateways/standing.ts';
 import {
@@ -92,9 +97,10 @@ export async function addGateways(
     const twice = ids.filter((id, index) => ids.indexOf(id) !== index);
     const unknownPlants = await findUnknownPlants(trx, drafts);
     const refused: Refusal[] = [
-      ...[...taken.map(({ id }) => id), ...twice].map(
-        (gatewayId): Refusal => ({ refusal: 'TAKEN', gatewayId }),
-      ),
+      ...[...taken.map(({ id }) => id), ...twice].map((gatewayId): Refusal => ({
+        refusal: 'TAKEN',
+        gatewayId,
+      })),
       ...unknownPlants,
     ];
     if (refused.length > 0) return refused;
@@ -116,9 +122,7 @@ export async function addGateways(
 
 function invalidOf(draft: GatewayDraft, presets: Presets): Refusal[] {
   const { problems } = validateGateway(draft, { presets });
-  return problems.length === 0
-    ? []
-    : [{ refusal: 'INVALID', gatewayId: draft.id, problems }];
+  return problems.length === 0 ? [] : [{ refusal: 'INVALID', gatewayId: draft.id, problems }];
 }
 
 async function findUnknownPlants(
@@ -136,7 +140,9 @@ async function findUnknownPlants(
           {
             refusal: 'INVALID',
             gatewayId: id,
-            problems: [{ path: 'plant_id', message: `there is no plant ${plantId}` }],
+            problems: [
+              { path: 'plant_id', message: `there is no plant ${plantId}`, code: 'field_invalid' },
+            ],
           },
         ],
   );
@@ -164,7 +170,11 @@ export async function changeGateway(
     const draft = { ...change(before), id: gatewayId };
     const [invalid] = [...invalidOf(draft, presets), ...(await findUnknownPlants(trx, [draft]))];
     if (invalid !== undefined) return invalid;
-    await updateGateways(trx, [{ draft, points: pointsOfGateway(draft, presets) }], act.at.getTime());
+    await updateGateways(
+      trx,
+      [{ draft, points: pointsOfGateway(draft, presets) }],
+      act.at.getTime(),
+    );
     await record(trx, act, [
       {
         action: 'gateway.set',
@@ -279,7 +289,8 @@ export async function readRegisters(
   const id = await requestRead(act.db, { gatewayId, by: act.by.actor, ...what });
   const answer: Answer | null = await waitForAnswer(act.db, id, timeoutMs);
   if (answer === null) return { refusal: 'NO_ANSWER', timeoutMs };
-  if ('outcome' in answer) throw new Error(`request ${id} to read registers was answered with a poll`);
+  if ('outcome' in answer)
+    throw new Error(`request ${id} to read registers was answered with a poll`);
   return { answer };
 }
 
@@ -310,7 +321,9 @@ async function sort(
   trx: Act['db'],
   gatewayIds: readonly string[],
 ): Promise<{ possible: GatewayRow[]; refused: Refusal[] }> {
-  const rows = new Map((await lockGateways(trx, act.scope, gatewayIds)).map((row) => [row.id, row]));
+  const rows = new Map(
+    (await lockGateways(trx, act.scope, gatewayIds)).map((row) => [row.id, row]),
+  );
   const refused = gatewayIds.flatMap((id) => refusalOf(id, rows.get(id)) ?? []);
   return { possible: [...rows.values()].filter((row) => row.removed_at === null), refused };
 }

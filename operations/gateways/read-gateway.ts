@@ -1,5 +1,5 @@
 import type { Db } from '../../db/database.ts';
-import { loadLearned, siteKey, type StoredRefusal } from '../../db/gateways/learned.ts';
+import { loadLearned, siteKey } from '../../db/gateways/learned.ts';
 import { gatewayLedger } from '../../db/gateways/ledger.ts';
 import { loadMaps } from '../../db/gateways/points.ts';
 import {
@@ -16,6 +16,7 @@ import { findOpenPeriod } from '../../db/ledger/periods.ts';
 import type { PlantScope } from '../../db/scope.ts';
 import { shardOf } from '../../domain/gateways/gateway.ts';
 import type { UnitPoint } from '../../domain/gateways/point.ts';
+import type { Refusal } from '../../domain/gateways/read-plan.ts';
 import { nextSlotAfter } from '../../domain/slots.ts';
 import { type PointReading, pointReadings } from './gateway-view.ts';
 
@@ -41,7 +42,7 @@ export interface GatewayDetail {
   alerts: readonly GatewayAlertRow[];
   facts: Awaited<ReturnType<typeof listFacts>>;
   /** What its site refuses. */
-  refusals: readonly StoredRefusal[];
+  refusals: readonly Refusal[];
   decisions: Awaited<ReturnType<typeof listGatewayDecisions>>;
 }
 

@@ -9,9 +9,10 @@ import type { ApiDeps } from '../../deps.ts';
 import { type ApiEnv, type Person, plantScope } from '../../env.ts';
 import { viewerOf } from '../../pages/answer.ts';
 import type { Html } from '../../pages/components.ts';
-import type { PageFrame } from '../../pages/layout.ts';
+import type { AssetUrls, PageFrame } from '../../pages/layout.ts';
 import { readerZoneOf } from '../../pages/reader-zone.ts';
 import { Problem } from '../../problem.ts';
+import { gatewayForms } from './actions.ts';
 import { readGatewayPage, readGatewaysPage } from './data.ts';
 import { gatewayContent } from './gateway.ts';
 import { gatewaysContent, gatewaysHref, parseGatewaysQuery } from './list.ts';
@@ -29,13 +30,18 @@ export type Show = (
 
 const readingsShown = 100;
 
-export function gatewayPages(deps: ApiDeps, show: Show): Hono<ApiEnv> {
+/** @param reading the dependencies with the connections for what pages read. */
+export function gatewayPages(
+  { deps, reading, assets }: { deps: ApiDeps; reading: ApiDeps; assets: AssetUrls },
+  show: Show,
+): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
+  routes.route('/', gatewayForms(deps, assets, show));
 
   routes.get('/gateways', async (c) => {
     const person = await viewerOf(c);
     const query = parseGatewaysQuery(new URL(c.req.url).searchParams);
-    const view = await readGatewaysPage(deps, person, readerZoneOf(c), query);
+    const view = await readGatewaysPage(reading, person, readerZoneOf(c), query);
     const isRenewal = c.req.header('x-renewal') !== undefined;
     if (c.req.header('hx-request') === 'true' && !isRenewal)
       c.header('hx-push-url', gatewaysHref(query, {}));
@@ -45,7 +51,7 @@ export function gatewayPages(deps: ApiDeps, show: Show): Hono<ApiEnv> {
   routes.get('/gateways/:id', async (c) => {
     const person = await viewerOf(c);
     const { point, unit, span } = c.req.query();
-    const view = await readGatewayPage(deps, person, c.req.param('id'), { point, unit, span });
+    const view = await readGatewayPage(reading, person, c.req.param('id'), { point, unit, span });
     const frame = { title: view.row.name, section: 'gateways', charts: true } as const;
     return show(c, person, frame, gatewayContent({ ...view, zone: readerZoneOf(c) }));
   });
@@ -53,7 +59,7 @@ export function gatewayPages(deps: ApiDeps, show: Show): Hono<ApiEnv> {
   routes.get('/gateways/:id/readings', async (c) => {
     const person = await viewerOf(c);
     const { outcome, before } = c.req.query();
-    const view = await readReadings(deps, person, c.req.param('id'), { outcome, before });
+    const view = await readReadings(reading, person, c.req.param('id'), { outcome, before });
     const frame = { title: `Readings of ${view.row.name}`, section: 'gateways' } as const;
     return show(c, person, frame, readingsContent({ ...view, zone: readerZoneOf(c) }));
   });
