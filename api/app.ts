@@ -36,6 +36,7 @@ import { plantCorrectionRoutes } from './plants/corrections-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
 import { plantSeriesRoutes } from './plants/series-routes.ts';
 import { healthRoutes } from './system/routes.ts';
+import { gatewayAlertRoutes } from './gateways/alerts-routes.ts';
 import { gatewayActionRoutes } from './gateways/actions-routes.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
 
@@ -46,7 +47,7 @@ export type App = OpenAPIHono<ApiEnv>;
 
 /** The pages and lists that read a plant or many; a plant's page takes ten statements. */
 const readingPaths =
-  /^\/(?:$|plants\/|gateways(?:\/|$)|alerts$|system$|admin\/|account$|api\/v1\/(?:plants|gateways|alerts|notifications)(?:\/|$))/;
+  /^\/(?:$|plants\/|gateways(?:\/|$)|alerts$|system$|admin\/|account$|api\/v1\/(?:plants|gateways|gateway-alerts|alerts|notifications)(?:\/|$))/;
 
 /** Builds the whole API as a function from Request to Response; it opens no connection and does not listen. */
 export function createApp(deps: ApiDeps): App {
@@ -86,6 +87,7 @@ export function createApp(deps: ApiDeps): App {
   );
   app.route('/api/v1', gatewayRoutes(reading));
   app.route('/api/v1', gatewayActionRoutes(deps));
+  app.route('/api/v1', gatewayAlertRoutes(deps));
   app.route('/api/v1', integrationRoutes(deps));
   app.route('/api/v1', notificationRoutes(deps));
   app.route('/api/v1', problemRoutes(deps));

@@ -257,6 +257,28 @@ describe('what people do with gateways', () => {
     expect((await read(operator, '/api/v1/gateways')).body.totals.gateways).toBe(2);
   });
 
+  test('see alerts of gateways by API and page, and acknowledge them', async () => {
+    const { rows } = await sql<{ id: number }>`
+      insert into alerts (gateway_id, type, severity, state, message, started_at, last_seen_at)
+      values ('hall', 'GATEWAY_OFFLINE', 'YELLOW', 'NEW', 'No answer for 30 min', now(), now()) returning id`.execute(
+      api.db,
+    );
+    const id = rows[0]?.id;
+    const list = async (email: string) => (await read(email, '/api/v1/gateway-alerts')).body.alerts;
+    expect(await list(operator)).toMatchObject([{ id, gateway_id: 'hall', state: 'NEW' }]);
+    expect(await list(customer)).toEqual([]);
+    const page = await read(operator, '/alerts?area=gateways');
+    expect(page.text).toContain('No answer for 30 min');
+    expect((await read(operator, '/alerts?area=plants')).text).not.toContain('No answer for 30');
+    const ack = await api.ask(operator, 'POST', `/api/v1/gateway-alerts/${id}/ack`, {
+      comment: 'on it',
+    });
+    expect(await ack.json()).toMatchObject({ state: 'ACKED', acked_by: operator });
+    expect((await read(operator, '/gateways/hall')).text).toContain('on it');
+    const foreign = await api.ask(operator, 'POST', '/api/v1/gateway-alerts/999999/ack', {});
+    expect(foreign.status).toBe(404);
+  });
+
   test('are told in words when no walker answers a poll', async () => {
     const answer = await write(operator, 'POST', '/yard/poll');
     expect(answer.status).toBe(504);

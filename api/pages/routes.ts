@@ -1,11 +1,13 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
+import { html } from 'hono/html';
 
 import { findTold } from '../../db/notifications/delivery-list.ts';
+import { listAlertsOfGateways } from '../../db/gateways/views.ts';
 import { listProblems } from '../../db/notifications/problems.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
-import type { ApiEnv, Person } from '../env.ts';
+import { type ApiEnv, type Person, plantScope } from '../env.ts';
 import type { FleetView } from '../plants/fleet-view.ts';
 import { problemsPart, problemStatesOfTab } from '../notifications/pages/problems.ts';
 import { notificationPages } from '../notifications/pages/routes.ts';
@@ -13,9 +15,17 @@ import type { ReadHealth } from '../system/health.ts';
 import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
 import { readAlertsPage } from '../plants/pages/alerts-data.ts';
-import { type AlertTab, alertsContent, alertTabs } from '../plants/pages/alerts.ts';
+import {
+  type AlertArea,
+  alertAreas,
+  type AlertTab,
+  alertsContent,
+  alertTabs,
+  statesOfTab,
+} from '../plants/pages/alerts.ts';
 import { answerPage, staffOf, viewerOf } from './answer.ts';
 import { clockSeconds, type Html } from './components.ts';
+import { gatewayAlertsPart } from '../gateways/pages/alerts-part.ts';
 import { gatewayPages } from '../gateways/pages/routes.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
@@ -84,13 +94,15 @@ export function pageRoutes(
     const offset = wholeNumberOf(c.req.query('offset'), 'offset', offsetMax);
     const url = new URL(c.req.url);
     const reader = { nowMs: deps.clock(), zone: readerZoneOf(c) };
-    const view = await readAlertsPage(reading, person, reader, {
-      tab,
-      offset,
-      href: url.pathname + url.search,
-    });
-    const problems = await readProblems(reading, person, tab);
-    const content = alertsContent({ ...view, problems: problemsPart(problems, view) });
+    const area = alertAreas.find((one) => one === c.req.query('area')) ?? null;
+    const href = url.pathname + url.search;
+    const view = await readAlertsPage(reading, person, reader, { tab, area, offset, href });
+    const isFirst = offset === 0;
+    const shows = (one: AlertArea) => isFirst && (area ?? one) === one;
+    const problems = shows('system') ? await readProblems(reading, person, tab) : [];
+    const gateways = shows('gateways') ? await readGatewayAlerts(reading, person, tab) : [];
+    const others = html`${problemsPart(problems, view)}${gatewayAlertsPart(gateways, view)}`;
+    const content = alertsContent({ ...view, others });
     return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
   });
 
@@ -120,6 +132,12 @@ async function readProblems({ db }: ApiDeps, person: Person, tab: AlertTab) {
   if (!viewerMay(person).act) return [];
   const first = { beforeId: null, limit: problemsShown };
   return (await listProblems(db, problemStatesOfTab[tab], first)).problems;
+}
+
+/** The alerts of gateways that a tab of the page of alerts shows. */
+async function readGatewayAlerts({ db }: ApiDeps, person: Person, tab: AlertTab) {
+  const which = { states: statesOfTab[tab], limit: problemsShown };
+  return listAlertsOfGateways(db, plantScope(person), which);
 }
 
 /** The customers that have plants, by name. */

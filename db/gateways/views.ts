@@ -113,6 +113,24 @@ export async function listGatewayAlerts(
     order by (state = 'RESOLVED'), (severity = 'YELLOW'), coalesce(resolved_at, started_at) desc, id limit ${limit}`;
 }
 
+/** Alerts of all gateways that a person sees: RED before YELLOW, the oldest first; resolved ones the newest first. */
+export async function listAlertsOfGateways(
+  db: Db,
+  scope: PlantScope,
+  { states, limit }: { states: readonly GatewayAlertRow['state'][]; limit: number },
+): Promise<(GatewayAlertRow & { gateway_name: string; timezone: string })[]> {
+  return query(db)`
+    select a.id, a.gateway_id, a.type, a.vendor_alarm_code as code, a.device_sn as unit, a.severity, a.state, a.message, a.started_at,
+      a.last_seen_at, a.acked_at, a.acked_by, a.acked_until, a.ack_comment, a.resolved_at, g.name as gateway_name,
+      coalesce(pl.timezone, 'UTC') as timezone
+    from alerts a join gateways g on g.id = a.gateway_id left join plants pl on pl.id = g.plant_id
+    where a.state = any(${[...states]}::text[]) and g.removed_at is null
+      and (${scope.customerId}::text is null or coalesce(pl.customer_id, g.customer_id) = ${scope.customerId})
+    order by (a.state = 'RESOLVED'), (a.state <> 'RESOLVED' and a.severity = 'YELLOW'),
+      case when a.state = 'RESOLVED' then -extract(epoch from a.resolved_at) else extract(epoch from a.started_at) end, a.id
+    limit ${limit}`;
+}
+
 /** The means of all points in 15 minutes, oldest first. */
 export async function readQuarters(
   db: Db,

@@ -256,13 +256,6 @@ export async function acknowledge(
   });
 }
 
-/** Whether an alert is one of a gateway. */
-export async function isGatewayAlert(db: Act['db'], alertId: number): Promise<boolean> {
-  const rows = await query(db)`
-    select from alerts where id = ${alertId} and gateway_id is not null`;
-  return rows.length > 0;
-}
-
 /** Has a gateway polled now through its walker's own socket, and waits for the values. */
 export async function poll(
   act: Act,

@@ -4,6 +4,7 @@ import { html } from 'hono/html';
 import { findGateway } from '../../../db/gateways/gateways.ts';
 import { parseGateway } from '../../../domain/gateways/definition.ts';
 import {
+  acknowledge,
   type Act,
   addGateways,
   type Decided,
@@ -14,7 +15,7 @@ import {
 } from '../../../operations/gateways/actions.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { actingOf, type ApiEnv, type Person } from '../../env.ts';
-import { answerPage, staffOf } from '../../pages/answer.ts';
+import { answerPage, ownPath, staffOf } from '../../pages/answer.ts';
 import type { Html } from '../../pages/components.ts';
 import { textField } from '../../pages/form.ts';
 import { type AssetUrls, page } from '../../pages/layout.ts';
@@ -31,6 +32,7 @@ import type { Show } from './routes.ts';
 /** The forms of the pages about gateways: each calls an action and leads back to its page. */
 
 const reasonLengthMax = 200;
+const commentLengthMax = 500;
 
 export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
@@ -75,6 +77,16 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
     const reader = { viewer: person, zone: readerZoneOf(c), path: gatewayPath(id) };
     const frame = { title: row.name, section: 'gateways', ...reader, assets } as const;
     return answerPage(c, page({ ...frame, renderedAt: '', refreshS: null }, content));
+  });
+
+  routes.post('/gateways/alerts/:alert/ack', async (c) => {
+    const person = await staffOf(c);
+    const alertId = c.req.param('alert');
+    if (!/^\d{1,15}$/.test(alertId)) throw new Problem('not-found', 'There is no such alert.');
+    const fields = await c.req.parseBody();
+    const comment = textField(fields['comment'], 'The comment', commentLengthMax);
+    orProblem(await acknowledge(actOf(c, person), Number(alertId), { comment, until: null }));
+    return c.redirect(ownPath(fields['back'], '/alerts'), 303);
   });
 
   routes.get('/gateways/new', async (c) => {

@@ -354,15 +354,18 @@ function alertLine(alert: GatewayAlertRow, zone: string, nowMs: number): Html {
   return html`${type}${unit} · ${span} · ${state}`;
 }
 
-function ackForm({ id, state }: GatewayAlertRow, back: string): Html {
+/** "Ack" with a comment, unfolded in place. */
+export function ackForm({ id, state, message }: GatewayAlertRow, back: string): Html {
   const fields = html`<input type="hidden" name="back" value="${back}" />
     <label
       ><span>Comment</span
       ><input id="ack-comment-${id}" name="comment" maxlength="500" autocomplete="off"
     /></label>`;
   return html`<details class="menu button-menu small" id="ack-${id}">
-    <summary>${state === 'ACKED' ? 'Change' : 'Ack'}</summary>
-    ${sheetForm({ action: `/alerts/${id}/ack`, fields, button: 'Acknowledge' })}
+    <summary>
+      ${state === 'ACKED' ? 'Change' : 'Ack'}<span class="sr"> alert: ${message}</span>
+    </summary>
+    ${sheetForm({ action: `${gatewaysPath}/alerts/${id}/ack`, fields, button: 'Acknowledge' })}
   </details>`;
 }
 
