@@ -162,6 +162,13 @@ describe('the pages', () => {
     expect(low).toContain('hall.example.org:502 u1');
   });
 
+  test("show a gateway's fresh power on its plant's page", async () => {
+    await poll('roof', Date.now());
+    const { text } = await read(operator, '/plants/site');
+    expect(text).toContain('Gateways on site');
+    expect(text).toContain('<b>41.2 kW</b>');
+  });
+
   test('show one gateway with its values, a chart and its polls', async () => {
     await poll('roof', Date.now() - 30_000, { values: [41_200, 0], quality: [0, 102] });
     const { text, status } = await read(operator, '/gateways/roof');

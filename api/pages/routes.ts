@@ -34,6 +34,9 @@ import { readerZoneOf } from './reader-zone.ts';
 import { zoneRoutes } from './zone-routes.ts';
 import { plantContent } from '../plants/pages/plant.ts';
 import { readPlantPage } from '../plants/pages/plant-data.ts';
+import { readGatewaysOfPlant } from '../gateways/pages/data.ts';
+import { gatewaysOfPlantPart } from '../gateways/pages/plant-part.ts';
+import { powerNow } from '../../operations/plants/plant-view.ts';
 import { systemContent } from '../system/page.ts';
 import { sessionPages } from '../people/session-pages.ts';
 import { wholeNumberOf } from '../values.ts';
@@ -84,8 +87,11 @@ export function pageRoutes(
     const view = { ...read, zone: readerZoneOf(c) };
     const alertIds = view.alerts.map(({ id }) => id);
     const told = viewerMay(person).act ? await findTold(reading.db, alertIds) : [];
+    const gateways = await readGatewaysOfPlant(reading, person, view.plant.id);
+    const cloudW = powerNow(view.plant).power_now_w;
+    const beside = gatewaysOfPlantPart(gateways, { cloudW, nowMs: view.nowMs });
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
-    return show(c, person, frame, plantContent({ ...view, told }));
+    return show(c, person, frame, plantContent({ ...view, told, beside }));
   });
 
   routes.get('/alerts', async (c) => {

@@ -78,6 +78,17 @@ export async function readGatewaysPage(
   };
 }
 
+/** The gateways on the site of a plant, the worst first. */
+export async function readGatewaysOfPlant(
+  { db, clock }: Pick<ApiDeps, 'db' | 'clock'>,
+  person: Person,
+  plantId: string,
+): Promise<ListedGateway[]> {
+  const page = { after: null, limit: gatewaysPageSize };
+  const { rows } = await pageGateways(db, plantScope(person), { plantId }, page);
+  return listed(db, rows, clock());
+}
+
 /** Gateways with the values, the strip and the share of answers that lists show. */
 export async function listed(
   db: ApiDeps['db'],
