@@ -36,6 +36,9 @@ import { plantCorrectionRoutes } from './plants/corrections-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
 import { plantSeriesRoutes } from './plants/series-routes.ts';
 import { healthRoutes } from './system/routes.ts';
+import { gatewayAlertRoutes } from './gateways/alerts-routes.ts';
+import { gatewayActionRoutes } from './gateways/actions-routes.ts';
+import { gatewayRoutes } from './gateways/routes.ts';
 
 /** The longest accepted request body, bytes. */
 const bodyBytesMax = 64 * 1024;
@@ -44,7 +47,7 @@ export type App = OpenAPIHono<ApiEnv>;
 
 /** The pages and lists that read a plant or many; a plant's page takes ten statements. */
 const readingPaths =
-  /^\/(?:$|plants\/|alerts$|system$|admin\/|account$|api\/v1\/(?:plants|alerts|notifications)(?:\/|$))/;
+  /^\/(?:$|plants\/|gateways(?:\/|$)|alerts$|system$|admin\/|account$|api\/v1\/(?:plants|gateways|gateway-alerts|alerts|notifications)(?:\/|$))/;
 
 /** Builds the whole API as a function from Request to Response; it opens no connection and does not listen. */
 export function createApp(deps: ApiDeps): App {
@@ -82,6 +85,9 @@ export function createApp(deps: ApiDeps): App {
     '/api/v1',
     alertRoutes(reading, actions, (ids) => findTold(reading.db, ids)),
   );
+  app.route('/api/v1', gatewayRoutes(reading));
+  app.route('/api/v1', gatewayActionRoutes(deps));
+  app.route('/api/v1', gatewayAlertRoutes(deps));
   app.route('/api/v1', integrationRoutes(deps));
   app.route('/api/v1', notificationRoutes(deps));
   app.route('/api/v1', problemRoutes(deps));

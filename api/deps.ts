@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 
 import type { Sealed, SealedPlace } from '../db/sealing.ts';
 import type { Database } from '../db/tables.ts';
+import type { Preset } from '../domain/gateways/preset.ts';
 import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { AdapterErrorType, Brand } from '../domain/plants/plant.ts';
 import type { StatusProfile } from '../domain/daylight.ts';
@@ -78,5 +79,9 @@ export interface ApiDeps {
   pollIntervalS: number;
   /** Status profile of new plants whose place is known. */
   statusProfile: StatusProfile;
+  /** Among how many shards the gateways are shared. */
+  gatewayShards: number;
+  /** The presets that gateways may name. */
+  gatewayPresets: ReadonlyMap<string, Preset>;
   version: string;
 }

@@ -7,6 +7,7 @@ import { seal } from '../db/sealing.ts';
 import { isServiceError } from '../db/service-error.ts';
 import { createFixtureAdapter, credentialProblem, registry } from '../adapters/clouds/registry.ts';
 import { SessionStore } from '../adapters/clouds/session.ts';
+import { loadPresets } from '../adapters/modbus/presets.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiDeps } from '../api/deps.ts';
 import { openDatabase } from '../db/database.ts';
@@ -121,6 +122,8 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     temporalUiUrl: webUiUrl(config),
     testMessageMs,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
+    gatewayShards: 4,
+    gatewayPresets: loadPresets(),
     statusProfile: config.DEFAULT_STATUS_PROFILE,
     version: productVersion(),
   };

@@ -34,7 +34,7 @@ export interface AssetUrls {
 export interface PageFrame {
   title: string;
   /** The link in the header that is this page. */
-  section: 'fleet' | 'alerts' | 'system' | 'notifications' | null;
+  section: 'fleet' | 'gateways' | 'alerts' | 'system' | 'notifications' | null;
   viewer: Viewer;
   /** Whose clock its times follow. */
   zone: ReaderZone;
@@ -86,7 +86,7 @@ export function page(frame: PageFrame, content: Html): Html {
         <header class="top">
           <a class="brand" href="/" aria-label="Heliograph">${logo()}<span>Heliograph</span></a>
           <nav aria-label="Pages">
-            ${link('fleet', '/', 'Fleet')}${link('alerts', '/alerts', 'Alerts')}${viewerMay(viewer).seeSystem ? link('system', '/system', 'System') : ''}${viewerMay(viewer).administer ? adminMenu(frame) : ''}
+            ${link('fleet', '/', 'Fleet')}${link('gateways', '/gateways', 'Gateways')}${link('alerts', '/alerts', 'Alerts')}${viewerMay(viewer).seeSystem ? link('system', '/system', 'System') : ''}${viewerMay(viewer).administer ? adminMenu(frame) : ''}
           </nav>
           <details class="menu account">
             <summary><span>${viewer.email}</span></summary>

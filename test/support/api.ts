@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 
+import { loadPresets } from '../../adapters/modbus/presets.ts';
 import { isServiceError } from '../../db/service-error.ts';
 import { createApp, type App } from '../../api/app.ts';
 import { hashPassword } from '../../api/auth/passwords.ts';
@@ -98,6 +99,8 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     temporalUiUrl: null,
     testMessageMs: 0,
     pollIntervalS: 600,
+    gatewayShards: 4,
+    gatewayPresets: loadPresets(),
     statusProfile: 'STRICT',
     version: '0.0.0-test',
     ...given,

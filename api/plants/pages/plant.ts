@@ -1,4 +1,4 @@
-import { plantPath } from './paths.ts';
+import { plantPath } from '../../pages/paths.ts';
 import { html } from 'hono/html';
 
 import type { PlantView } from '../../../db/plants/plants.ts';
@@ -54,6 +54,8 @@ export interface PlantPage extends PlantDetail {
   mayAct: boolean;
   zone: ReaderZone;
   mayRemove: boolean;
+  /** What other areas show of the plant. */
+  beside: Html;
   /** Who was told of its alerts. */
   told: readonly ToldLine[];
 }
@@ -73,7 +75,7 @@ export function plantContent(view: PlantPage): Html {
         ${view.mayAct ? actions(view) : ''}${view.workflowUrl === null || !view.mayAct ? '' : html`<a href="${view.workflowUrl}" rel="noreferrer">Temporal ↗</a>`}
       </div>
     </div>
-    ${pollAnswer('')} ${standing(view)} ${warningList(view)}
+    ${pollAnswer('')} ${standing(view)} ${warningList(view)} ${view.beside}
     <div class="columns">
       <section aria-labelledby="h-power">
         <h2 id="h-power">Power today over yesterday <small>kW, plant time</small></h2>
