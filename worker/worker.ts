@@ -13,6 +13,7 @@ import {
   createNotificationActivities,
   createPlantActivities,
 } from '../activities/create.ts';
+import { createHaltWatch } from '../activities/halts.ts';
 import { noticeReaders } from '../activities/notice-readers.ts';
 import { findPollingTrouble, readPlantsBrief } from '../activities/plants/notices.ts';
 import type { ActivityDeps } from '../activities/plants/deps.ts';
@@ -258,15 +259,18 @@ async function openDeps(
   masterKeys: MasterKeys,
 ): Promise<ActivityDeps> {
   const onError = () => log.warn({}, 'outages of the demo could not be read');
+  const isHalted = createHaltWatch(db);
   return {
     db,
     locks,
     lockDomain: await lockDomain(client),
     vendors: createVendors({
       masterKeys,
+      isHalted,
       openAdapter: openAdapter ?? (await withDemoOutages(createFixtureAdapter, db, onError)),
     }),
     breaker: new Breaker(),
+    isHalted,
     clock: Date.now,
     pollCourse: config.POLL_COURSE === 'steps' ? 'STEPS' : 'WHOLE',
     log,
