@@ -1,12 +1,10 @@
 import { sql } from 'kysely';
 
 import type { AlertSeverity, AlertState } from '../domain/alerts.ts';
+import type { AlertSubjects } from './alerts.ts';
 import { type Db, instant, query, queryRow } from './database.ts';
 
-/** The check of alerts and their events, in SQL. Plants and gateways have alerts in one table, each by a column of its own. */
-
-/** The column that names the subjects whose alerts are checked. */
-export type AlertColumn = 'plant_id' | 'gateway_id';
+/** The check of the alerts of a kind of subject, and of their events, in SQL. */
 
 /** A dedupe key that more than one active alert holds. */
 export interface DoubledAlert {
@@ -19,7 +17,7 @@ export interface DoubledAlert {
 /** Keys with more than one active alert: possible only where the unique index is missing. */
 export async function findDoubledAlerts(
   db: Db,
-  column: AlertColumn,
+  { column }: AlertSubjects,
   limit: number,
 ): Promise<DoubledAlert[]> {
   const subject = sql.ref(column);
@@ -32,17 +30,16 @@ export async function findDoubledAlerts(
 }
 
 /** Whether the database itself forbids a second active alert of a key: the partial unique index, whatever its name. */
-export async function hasDedupeIndex(db: Db, column: AlertColumn): Promise<boolean> {
+export async function hasDedupeIndex(db: Db, { column }: AlertSubjects): Promise<boolean> {
+  const isActive = "(state = ANY (ARRAY['NEW'::text, 'ACKED'::text]))";
   const { present } = await queryRow(db)<{ present: boolean }>`
     select exists (
       select from pg_index i
       where i.indrelid = 'alerts'::regclass and i.indisunique and i.indisvalid and i.indnullsnotdistinct
-        and pg_get_expr(i.indpred, i.indrelid) = format(
-          '((%I IS NOT NULL) AND (state = ANY (ARRAY[''NEW''::text, ''ACKED''::text])))', ${column}::text)
+        and pg_get_expr(i.indpred, i.indrelid) = ${`((${column} IS NOT NULL) AND ${isActive})`}
         and (select array_agg(a.attname::text order by a.attname) from pg_attribute a
              where a.attrelid = i.indrelid and a.attnum = any(i.indkey::smallint[]))
-          = (select array_agg(c order by c) from unnest(array['device_sn', 'type', 'vendor_alarm_code', ${column}::text]) c))
-      as present`;
+          = ${['device_sn', column, 'type', 'vendor_alarm_code'].sort()}::text[]) as present`;
   return present;
 }
 
@@ -89,7 +86,7 @@ export interface FlawedAlerts {
  */
 export async function findFlawedAlerts(
   db: Db,
-  column: AlertColumn,
+  { column }: AlertSubjects,
   fromMs: number,
   limit: number,
 ): Promise<FlawedAlerts> {

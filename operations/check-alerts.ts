@@ -1,5 +1,5 @@
+import type { AlertSubjects } from '../db/alerts.ts';
 import {
-  type AlertColumn,
   type FlawedAlert,
   findDoubledAlerts,
   findFlawedAlerts,
@@ -26,17 +26,17 @@ export interface AlertFlawFound {
 /** @param of.fromMs alerts that ended before are not looked at. */
 export async function checkAlerts(
   db: Db,
-  { column, fromMs, listedMax }: { column: AlertColumn; fromMs: number; listedMax: number },
+  { subjects, fromMs, listedMax }: { subjects: AlertSubjects; fromMs: number; listedMax: number },
 ): Promise<{
   flaws: AlertFlawFound[];
   truncated: boolean;
   counts: { alerts: number; alert_events: number };
 }> {
-  const doubled = await findDoubledAlerts(db, column, listedMax);
-  const { alerts, total, ...checked } = await findFlawedAlerts(db, column, fromMs, listedMax);
+  const doubled = await findDoubledAlerts(db, subjects, listedMax);
+  const { alerts, total, ...checked } = await findFlawedAlerts(db, subjects, fromMs, listedMax);
   return {
     flaws: [
-      ...((await hasDedupeIndex(db, column)) ? [] : [indexMissing]),
+      ...((await hasDedupeIndex(db, subjects)) ? [] : [indexMissing]),
       ...doubled.map(({ subjectId, key, alertIds, startedAt: at }): AlertFlawFound => {
         const sentence = `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`;
         return { kind: 'ALERT_DOUBLED', subjectId, at, sentence };

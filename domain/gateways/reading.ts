@@ -83,6 +83,10 @@ export function qualityOf(code: number): PointQuality {
 export type RawPoint =
   | { kind: 'BITS'; bytes: Uint8Array; scaleFactor: number | null }
   | { kind: 'EXCEPTION'; code: number }
+  /** The answer had another length than the request asks for: BAD(LENGTH). */
+  | { kind: 'WRONG_LENGTH' }
+  /** The unit has no such point, as SunSpec discovery found: the poll can be whole without it. */
+  | { kind: 'ABSENT' }
   | { kind: 'NOT_ANSWERED' };
 
 /** What a poll of one gateway brought, point by point in the order of its map. */

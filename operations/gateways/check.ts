@@ -72,6 +72,8 @@ export interface GatewayAudit {
 }
 
 const listedMax = 500;
+/** Alerts of gateways. */
+const gatewaySubjects = { kind: 'GATEWAY', table: 'gateways', column: 'gateway_id' } as const;
 /** A poll ends within 10 s, its row is written within a second. */
 const pollMsMax = 15_000;
 /** A changed decision is in force within a minute. */
@@ -95,7 +97,7 @@ export async function auditGateways(
     const scope = { fromMs: Math.min(Math.max(fromMs ?? startMs, startMs), toMs), toMs, isKeyed };
     const slots = await readSlots(trx, scope);
     const alerts = await checkAlerts(trx, {
-      column: 'gateway_id',
+      subjects: gatewaySubjects,
       fromMs: scope.fromMs,
       listedMax,
     });

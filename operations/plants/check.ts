@@ -17,6 +17,7 @@ import {
   findOverlaps,
   listPlantsToWatch,
 } from '../../db/plants/check-ledger.ts';
+import { plantSubjects } from '../../db/plants/alerts.ts';
 import { plantLedger } from '../../db/plants/ledger.ts';
 import type { Db } from '../../db/database.ts';
 import type { Locks } from '../../db/lock.ts';
@@ -159,7 +160,7 @@ export async function audit(
 }
 
 async function readAlerts(db: Db, fromMs: number) {
-  const checked = await checkAlerts(db, { column: 'plant_id', fromMs, listedMax });
+  const checked = await checkAlerts(db, { subjects: plantSubjects, fromMs, listedMax });
   return {
     counts: checked.counts,
     truncated: checked.truncated,
