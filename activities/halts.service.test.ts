@@ -1,8 +1,10 @@
 import { beforeEach, expect } from 'vitest';
 
 import { createFixtureAdapter } from '../adapters/clouds/registry.ts';
+import { openDatabase } from '../db/database.ts';
 import { beginHalt, findOpenHalt, liftHalt } from '../db/halts.ts';
 import { insertTestPlant, testActivities } from '../test/support/activities.ts';
+import { countQueries } from '../test/support/count-queries.ts';
 import { database, test } from '../test/support/test-database.ts';
 import type { OpenAdapter } from './plants/vendor.ts';
 import { createHaltWatch } from './halts.ts';
@@ -114,20 +116,21 @@ test('days that are filled or closed in a halt ask no vendor, and say why', asyn
 
 test('polls of one second share one question; a second later the next one sees the halt', async () => {
   let nowMs = 0;
-  let questions = 0;
-  const counting = new Proxy(database.db, {
-    get: (db, name, self) => {
-      if (name === 'getExecutor') questions += 1;
-      return Reflect.get(db, name, self);
-    },
-  });
-  const isHalted = createHaltWatch(counting, () => nowMs);
-  expect(await isHalted()).toBe(false);
-  const before = questions;
+  const { db } = database;
+  const isHalted = createHaltWatch(db, () => nowMs);
+  const ask = () => Promise.all([isHalted(), isHalted()]);
+  expect(await countQueries(db, ask)).toBe(1);
   await halt();
   nowMs = 999;
-  expect(await isHalted()).toBe(false);
-  expect(questions).toBe(before);
+  expect(await countQueries(db, async () => expect(await ask()).toEqual([false, false]))).toBe(0);
   nowMs = 1_000;
   expect(await isHalted()).toBe(true);
+});
+
+test('an answer that could not be read is not kept', async () => {
+  const away = openDatabase({ url: 'postgresql://127.0.0.1:9/none' });
+  const isHalted = createHaltWatch(away, () => 0);
+  await expect(isHalted()).rejects.toThrow();
+  await away.destroy();
+  await expect(isHalted()).rejects.toThrow('destroyed');
 });

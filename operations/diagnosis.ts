@@ -24,6 +24,8 @@ export interface Judgement {
   kind?: string;
   /** The subject and its time, as JSON shows them: `{ plant_id: 'solis-canal' }`. */
   facts?: Readonly<Record<string, string | null>>;
+  /** Whether `heliograph diagnose --fix` can mend it, where its kind does not say so. */
+  canAutoFix?: boolean;
   /** Further figures, as `heliograph diagnose` shows them. */
   details?: Readonly<Record<string, unknown>>;
   /** What the sentence counts, each by name. Only signed-in people and the terminal see them. */
@@ -94,7 +96,7 @@ export interface Component<Value = unknown> {
 export interface Inspection {
   /** As JSON shows them: `{ plants: 12, on_time: 11 }`. */
   counts: Readonly<Record<string, number>>;
-  /** The counts in words. */
+  /** The counts in words; empty: there is nothing to count. */
   summary: string;
   /** Only what is wrong. */
   judgements: readonly Judgement[];

@@ -44,7 +44,7 @@ export const reconciliation: Component<Reconciliation> = {
     if (!scheduled)
       return {
         state,
-        kind: 'SCHEDULE_MISSING',
+        canAutoFix: true,
         sentence: `The Schedule ${fleetScheduleId} is missing.`,
         advice: `Start a worker of ${fleetQueue}: it creates the Schedule.`,
       };

@@ -69,7 +69,6 @@ const issueWords: Readonly<Record<string, string>> = {
 const fixableKinds: ReadonlySet<string> = new Set([
   'LOOP_MISSING',
   'NOT_PLANNED',
-  'SCHEDULE_MISSING',
   'orphaned_lock',
   'stuck_activity',
 ]);
@@ -149,7 +148,9 @@ function resultOf(
       issues,
     },
     recommendations: [...new Set(advice)],
-    can_auto_fix: [...wrong, ...single].some(({ kind }) => fixableKinds.has(kind ?? '')),
+    can_auto_fix: [...wrong, ...single].some(
+      ({ kind, canAutoFix = false }) => canAutoFix || fixableKinds.has(kind ?? ''),
+    ),
   };
 }
 

@@ -67,7 +67,10 @@ export const inspectGateways: Fact<Inspection> = async (services, look) => {
     gateways_due: wanted.length,
     gateways_on_time: onTime,
   };
-  const summary = `${counted(gateways.length, 'gateway')}, ${wanted.length} due: ${onTime} without an overdue slot`;
+  const summary =
+    gateways.length === 0
+      ? ''
+      : `${counted(gateways.length, 'gateway')}, ${wanted.length} due: ${onTime} without an overdue slot`;
   return { counts, summary, judgements };
 };
 

@@ -45,7 +45,9 @@ export async function validateTargets(
     })),
   };
   print(context, json, () => {
-    const summaries = inspections.map(({ summary }) => `${summary}\n`).join('');
+    const summaries = inspections
+      .map(({ summary }) => (summary === '' ? '' : `${summary}\n`))
+      .join('');
     const count = findings.length === 0 ? 'nothing is found' : counted(findings.length, 'finding');
     return `${summaries}${count}\n${findingsText(findings)}`;
   });
