@@ -70,10 +70,10 @@ function judgePoint(
 ): PointValue {
   if (raw === undefined || raw.kind === 'NOT_ANSWERED' || raw.kind === 'ABSENT')
     return { value: null, quality: { quality: 'MISSING', why: 'NOT_ANSWERED' } };
-  if (raw.kind === 'WRONG_LENGTH')
-    return { value: null, quality: { quality: 'BAD', why: 'LENGTH' } };
   if (raw.kind === 'EXCEPTION')
     return { value: null, quality: { quality: 'BAD', why: 'EXCEPTION', code: raw.code } };
+  if (raw.kind === 'WRONG_LENGTH')
+    return { value: null, quality: { quality: 'BAD', why: 'LENGTH' } };
   const decoded = decodePoint(point, raw.bytes, raw.scaleFactor);
   if (point.kind === 'GAUGE' || typeof decoded.value !== 'number') return decoded;
   const key = counterKey(point);

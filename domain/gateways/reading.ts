@@ -7,8 +7,13 @@ export const gatewayOutcomes = ['OK', 'PARTIAL', 'FAILED', 'MISSED', 'SKIPPED_LO
 /** OK: every point answered. PARTIAL: some did. */
 export type GatewayOutcome = (typeof gatewayOutcomes)[number];
 
+/** Whether the poll brought a value. */
+export function isSuccess(outcome: GatewayOutcome): boolean {
+  return outcome === 'OK' || outcome === 'PARTIAL';
+}
+
 /** Why slots of a gateway have no poll. */
-export type MissedReason = 'NO_WORKER' | 'OVERRUN' | 'NO_DATABASE';
+export type MissedReason = 'NO_WORKER' | 'OVERRUN' | 'NO_DATABASE' | 'HALTED';
 
 /** Why a poll failed, in one word; `EXCEPTION_n` carries the device's code. */
 export type FailureReason =
