@@ -67,7 +67,7 @@ test('a halt is begun once and lifted once, each with a row of the audit log', a
   ]);
 });
 
-test.for(['pollWhole', 'fetchReadings'] as const)(
+test.each(['pollWhole', 'fetchReadings'] as const)(
   'in a halt %s asks no vendor, and the slot is SKIPPED_INACTIVE; after it the vendor is asked',
   async (step) => {
     const { openAdapter, asked } = countingVendors();

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
@@ -150,7 +148,7 @@ async function untilPollsEnd(locks: Pick<Locks, 'list'>, domain: string): Promis
   while (performance.now() < endsAt) {
     const held = await locks.list();
     if (!held.some(({ owner }) => isOwn(owner, domain))) return;
-    await sleep(lookEveryMs);
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
   }
 }
 

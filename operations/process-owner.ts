@@ -1,44 +1,54 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * Owners of leases: `{boot id}/{pid namespace}/{pid}/{process start time}`. Only of a process of this host, since its last
- * start and in this pid namespace, can anybody here say that it has ended: elsewhere a live process looks dead.
+ * Names a process so that others on its host can tell whether it still runs: by boot, pid namespace, pid and start time. A
+ * number alone would name the next process that gets it.
  */
 
-/** Whether the owner is proven to have ended. @returns false if nothing proves it. */
-export function isOwnerDead(owner: string, proc = '/proc'): boolean {
-  const parts = /^(.+)\/(\d+)\/(\d+)$/.exec(owner);
-  const [, place = '', pid = '', startedAt = ''] = parts ?? [];
-  if (parts === null || !isHere(place, proc)) return false;
-  return startTimeOf(pid, proc) !== startedAt;
+interface Place {
+  boot: string;
+  namespace: string;
 }
 
-/** Whether boot id and pid namespace are those of this process. */
-function isHere(place: string, proc: string): boolean {
+/** null where the system has no /proc. */
+function placeOfThis(): Place | null {
   try {
-    const bootId = readFileSync(`${proc}/sys/kernel/random/boot_id`, 'utf8').trim();
-    const [namespace = ''] = /\d+/.exec(readlinkSync(`${proc}/self/ns/pid`)) ?? [];
-    const [placeBoot = '', placeNamespace = ''] = place.split('/');
-    return placeBoot === bootId && /\d+/.exec(placeNamespace)?.[0] === namespace;
+    return {
+      boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+      namespace: /\[(\d+)\]/.exec(readlinkSync('/proc/self/ns/pid'))?.[1] ?? '',
+    };
   } catch {
-    // Not Linux: nothing can be proven.
-    return false;
+    return null;
   }
 }
 
-/** When the process started, in ticks since the boot; null: there is no such process. */
-function startTimeOf(pid: string, proc: string): string | null {
+/** When a process started, in the system's ticks; null: there is no such process. A process that has ended and was not waited for counts as ended. */
+function startOf(pid: number): string | null {
   try {
-    // The second field is the name in parentheses, which may hold spaces; the start time is the 22nd.
-    const stat = readFileSync(`${proc}/${pid}/stat`, 'utf8');
-    return (
-      stat
-        .slice(stat.lastIndexOf(')') + 2)
-        .split(' ')
-        .at(19) ?? null
-    );
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in parentheses may hold anything, also spaces and parentheses.
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' || state === 'X' ? null : (fields[18] ?? null);
   } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return null;
     throw error;
   }
+}
+
+/** The name of this process: boot id, pid namespace, pid, start time. On systems without /proc a random text. */
+export function processOwner(): string {
+  const place = placeOfThis();
+  const start = place === null ? null : startOf(process.pid);
+  if (place === null || start === null) return `${randomUUID()}/0/${process.pid}/0`;
+  return `${place.boot}/${place.namespace}/${process.pid}/${start}`;
+}
+
+/** Whether the process of an owner has ended for certain: false for processes of other hosts, boots and pid namespaces. */
+export function isOwnerDead(owner: string): boolean {
+  const [boot, namespace, pid, start] = owner.split('/');
+  const place = placeOfThis();
+  if (place === null || boot !== place.boot || namespace !== place.namespace) return false;
+  return startOf(Number(pid)) !== start;
 }

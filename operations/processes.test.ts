@@ -84,7 +84,7 @@ test('nothing was ended', () => {
   expect(master.signalCode).toBeNull();
 });
 
-test.for(['nonsense', 'other-boot/4026531836/1/1', '', 'a/b/c/d'])(
+test.each(['nonsense', 'other-boot/4026531836/1/1', '', 'a/b/c/d'])(
   'an owner of another host or another form (%s) is never proven dead',
   (owner) => {
     expect(isOwnerDead(owner)).toBe(false);

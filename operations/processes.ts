@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { lookup } from 'node:dns/promises';
+import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 
@@ -60,7 +60,7 @@ export async function findPollers(search: PollerSearch): Promise<Poller[]> {
   const foreign = processes
     .filter(({ pid }) => !ownPids.has(pid) && !masterPids.has(pid))
     .filter(({ command }) => pollerWords.test(command) || workerWords.test(command))
-    .map(({ pid, command }) => ofProcess('FOREIGN_WORKER', proc, pid, command, []));
+    .map((row) => ofProcess('FOREIGN_WORKER', proc, row));
   return [...cronPaths.flatMap(readCron), ...foreign, ...masters];
 }
 
@@ -81,9 +81,8 @@ function readProcesses(proc: string): ProcessRow[] {
 function ofProcess(
   kind: PollerKind,
   proc: string,
-  pid: number,
-  command: string,
-  gateways: string[],
+  { pid, command }: ProcessRow,
+  gateways: string[] = [],
 ): Poller {
   const unit = unitOf(proc, pid);
   const how =
@@ -149,7 +148,12 @@ async function findMasters(proc: string, { gateways, ownPids }: PollerSearch): P
   return [...found].map(([pid, ids]): Poller => {
     const list = [...ids].toSorted();
     if (pid !== null)
-      return ofProcess('SECOND_MASTER', proc, pid, commands.get(pid) ?? 'unknown', list);
+      return ofProcess(
+        'SECOND_MASTER',
+        proc,
+        { pid, command: commands.get(pid) ?? 'unknown' },
+        list,
+      );
     return {
       kind: 'SECOND_MASTER',
       pid,
@@ -170,7 +174,7 @@ async function addressesOf(gateways: PollerSearch['gateways']): Promise<Map<stri
     else
       hosts.set(
         host,
-        await lookup(bare, { all: true }).then(
+        await dns.lookup(bare, { all: true }).then(
           (all) => all.map(({ address }) => address),
           () => [],
         ),

@@ -39,7 +39,7 @@ async function gateways(unpolled: number): Promise<void> {
       .map(({ id }) => id)}::text[]) then interval '1 h' else interval '5 s' end`.execute(fleet.db);
 }
 
-test.for(['/api', '/api/v1'])(
+test.each(['/api', '/api/v1'])(
   '%s/polling/health: 200 while most is polled, 503 when a tenth is not',
   async (root) => {
     await gateways(0);
@@ -91,7 +91,7 @@ test('health is 503 while PostgreSQL is away, and names no host', async () => {
   await db.destroy();
 });
 
-test.for(['diagnostics', 'queue-status'])(
+test.each(['diagnostics', 'queue-status'])(
   '%s is for operators: 401 without a token, 403 for a customer',
   async (path) => {
     expect((await api.ask(null, 'GET', `/api/polling/${path}`)).status).toBe(401);

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 
 import type { GatewayStatus } from '../../domain/gateways/gateway.ts';
-import { minuteMs } from '../../domain/zone.ts';
+import { dayMs, minuteMs } from '../../domain/zone.ts';
 import { type Db, instant, query, queryRow, timestamp } from '../database.ts';
 import type { PeriodReason } from './periods.ts';
 
@@ -183,13 +183,13 @@ export interface StaleRefusals {
   isUnknown: boolean;
 }
 
-/** Refusals that were to be tried again an hour ago or earlier, and those of addresses that no gateway has. */
+/** Refusals that a walker would have asked again since, a day after it learned them, and those of addresses that no gateway has. */
 export async function listStaleRefusals(db: Db, nowMs: number): Promise<StaleRefusals[]> {
   return query(db)<StaleRefusals>`
     select l.host, l.port, count(*)::int as ranges, bool_and(g.id is null) as "isUnknown"
     from gateway_learned l
     left join gateways g on regexp_replace(lower(g.host), '[.]$', '') = l.host and g.port = l.port and g.removed_at is null
-    where g.id is null or l.retry_at < ${instant(nowMs - 60 * minuteMs)}
+    where g.id is null or l.refused_at < ${instant(nowMs - 2 * dayMs)}
     group by l.host, l.port order by l.host, l.port`;
 }
 

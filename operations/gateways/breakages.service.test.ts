@@ -278,13 +278,13 @@ describe('a breakage is named', () => {
     expect(await runOf(shard)).not.toBeNull();
   });
 
-  test.for([
+  test.each([
     ['CONNECTION_REFUSED', 'connection_refused'],
     ['NAME_NOT_FOUND', 'address_invalid'],
     ['ADDRESS_REFUSED', 'address_invalid'],
     ['ANOTHER_MASTER', 'another_master'],
     ['EXCEPTION_2', 'exception_2'],
-  ] as const)('a gateway that fails with %s: %s, with its sentence', async ([reason, word]) => {
+  ] as const)('a gateway that fails with %s: %s, with its sentence', async (reason, word) => {
     await walked();
     await gateway('failing');
     await sql`
@@ -342,8 +342,8 @@ test('what was learned at an address that no gateway has is forgotten by --fix, 
   await gateway('known');
   for (const host of ['known.example.org', 'gone.example.org'])
     await sql`
-      insert into gateway_learned (host, port, unit_id, function, address, registers, code, learned_at, retry_at)
-      values (${host}, 502, 1, 3, 0, 10, 2, now(), now() + interval '1 day')`.execute(db());
+      insert into gateway_learned (host, port, unit_id, function, address, registers, code, times, refused_at)
+      values (${host}, 502, 1, 3, 0, 10, 2, 2, now())`.execute(db());
   const { repairs } = await fixed();
   expect(repairs.filter(({ kind }) => kind === 'RESET_LEARNED')).toHaveLength(1);
   const left = await db().selectFrom('gateway_learned').select('host').execute();
@@ -365,10 +365,8 @@ test('--fix asks at a terminal, and does nothing after another answer than yes',
   await walked();
   await gateway('known');
   await sql`
-    insert into gateway_learned (host, port, unit_id, function, address, registers, code, learned_at, retry_at)
-    values ('gone.example.org', 502, 1, 3, 0, 10, 2, now(), now() + interval '1 day')`.execute(
-    db(),
-  );
+    insert into gateway_learned (host, port, unit_id, function, address, registers, code, times, refused_at)
+    values ('gone.example.org', 502, 1, 3, 0, 10, 2, 2, now())`.execute(db());
   const { code, stdout, stderr } = await cli.run(['diagnose', '--fix'], { typed: 'n\n' });
   expect(code).toBe(1);
   expect(stdout).toContain('forget 1 refused range of gone.example.org:502');
@@ -381,7 +379,7 @@ test('--fix asks at a terminal, and does nothing after another answer than yes',
 const shardId = (shard: number) => `gateways:shard:${shard}`;
 
 async function startShard(shard: number): Promise<void> {
-  await cli.fleet.client.workflow.start('gatewayShard', {
+  await cli.fleet.client.workflow.start('walkGatewayShard', {
     workflowId: shardId(shard),
     taskQueue: 'queue:fleet',
     args: [],

@@ -25,8 +25,14 @@ async function row(
     outcome = 'OK',
     missed = 0,
     trigger = 'SCHEDULE',
-    durationMs = 100 as number | null,
+    durationMs = 100,
     offMs = 0,
+  }: {
+    outcome?: string;
+    missed?: number;
+    trigger?: string;
+    durationMs?: number | null;
+    offMs?: number;
   } = {},
 ): Promise<void> {
   await sql`
@@ -62,7 +68,7 @@ test('a ledger as walkers write it violates nothing, and every slot is counted o
 });
 
 describe('it finds', () => {
-  test.for<[what: string, breakIt: () => Promise<unknown>, kinds: string[]]>([
+  test.each<[what: string, breakIt: () => Promise<unknown>, kinds: string[]]>([
     [
       'a slot without a row',
       () => database.db.deleteFrom('gateway_readings').where('read_at', '=', at(1)).execute(),
@@ -118,7 +124,7 @@ describe('it finds', () => {
         ),
       ['LEASE_DOUBLED'],
     ],
-  ])('%s', async ([, breakIt, kinds]) => {
+  ])('%s', async (_, breakIt, kinds) => {
     await breakIt();
     const { violations } = await audit();
     expect(violations.map(({ kind }) => kind)).toEqual(kinds);

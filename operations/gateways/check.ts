@@ -5,12 +5,14 @@ import {
   findPeriodFlaws,
   findStrayLeases,
   hasLeaseKey,
+  type OverlappingPolls,
   type PeriodFlaw,
 } from '../../db/gateways/check.ts';
 import { gatewayLedger } from '../../db/gateways/ledger.ts';
 import type { Db } from '../../db/database.ts';
 import {
   countSlots,
+  type DoubledSlot,
   findDoubledSlots,
   findLedgerStart,
   findSlotGaps,
@@ -19,6 +21,7 @@ import {
   type LedgerScope,
   onOneSnapshot,
   type SlotGap,
+  type StrayRow,
 } from '../../db/ledger/check.ts';
 import type { Database } from '../../db/tables.ts';
 import { type AlertFlawKind, checkAlerts } from '../check-alerts.ts';
@@ -155,8 +158,39 @@ async function readSlots(db: Db, scope: LedgerScope) {
       : await findStrayRows(db, gatewayLedger, scope, listedMax);
   const limits = { toleranceMs: roundedMs, limit: listedMax };
   const { overlaps, total: overlapping } = await findOverlappingPolls(db, scope, limits);
-  const violations = [
-    ...(scope.isKeyed ? [] : [keyMissing]),
+  const violations = tellSlots(scope, { lost, doubled, strays: strays.rows, overlaps });
+  return {
+    violations,
+    truncated:
+      gaps.length === listedMax ||
+      counts.doubled > doubled.length ||
+      strays.total > strays.rows.length ||
+      overlapping > overlaps.length,
+    counts: {
+      slots_due: due,
+      ...counts,
+      pending: without - lostSlots,
+      lost: lostSlots,
+      strays: strays.total,
+      overlapping,
+    },
+  };
+}
+
+interface SlotFaults {
+  lost: readonly SlotGap[];
+  doubled: readonly DoubledSlot[];
+  strays: readonly StrayRow[];
+  overlaps: readonly OverlappingPolls[];
+}
+
+/** What is wrong with slots and rows, in words. */
+function tellSlots(
+  { isKeyed }: LedgerScope,
+  { lost, doubled, strays, overlaps }: SlotFaults,
+): GatewayViolation[] {
+  return [
+    ...(isKeyed ? [] : [keyMissing]),
     ...lost.map((gap) =>
       violation('SLOT_MISSING', { subjectId: gap.subjectId, at: gap.firstMs }, gapSentence(gap)),
     ),
@@ -169,7 +203,7 @@ async function readSlots(db: Db, scope: LedgerScope) {
           : `The slot has ${rows + covered} rows, ${covered} of them standing for several missed slots.`,
       ),
     ),
-    ...strays.rows.map(({ subjectId, at, trigger, outcome, grid }) =>
+    ...strays.map(({ subjectId, at, trigger, outcome, grid }) =>
       grid === null
         ? violation(
             'ROW_OUTSIDE_PERIOD',
@@ -190,22 +224,6 @@ async function readSlots(db: Db, scope: LedgerScope) {
       ),
     ),
   ];
-  return {
-    violations,
-    truncated:
-      gaps.length === listedMax ||
-      counts.doubled > doubled.length ||
-      strays.total > strays.rows.length ||
-      overlapping > overlaps.length,
-    counts: {
-      slots_due: due,
-      ...counts,
-      pending: without - lostSlots,
-      lost: lostSlots,
-      strays: strays.total,
-      overlapping,
-    },
-  };
 }
 
 const keyMissing = violation(

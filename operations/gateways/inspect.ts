@@ -18,7 +18,6 @@ import {
 import { orphanedLocks } from './locks.ts';
 import {
   gatewayWorkers,
-  judgeShard,
   shardCount,
   type ShardState,
   type ShardView,
@@ -57,7 +56,6 @@ export const inspectGateways: Fact<Inspection> = async (services, look) => {
   const judgements = [
     ...wanted.flatMap((one) => judgeWanted(one, { nowMs, views, workers })),
     ...(await judgeUnwanted(services, gateways, nowMs)),
-    ...views.flatMap((view) => judgeShard(view, workers) ?? []),
     ...(await listOverloadedSockets(db, nowMs, loadMax)).flatMap(judgeLoad),
     ...(await judgeLocks(services, look)),
   ];

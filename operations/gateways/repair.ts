@@ -7,8 +7,9 @@ import { counted } from '../../domain/wording.ts';
 import { createLook, type Services, valueOf } from '../diagnosis.ts';
 import type { Fixer } from '../fixer.ts';
 import { orphanedLocks } from './locks.ts';
-import { createShardLoops } from './loops.ts';
-import { gatewayPulse, type ShardView, shardViews } from './shards.ts';
+import { createGatewayLoops } from './loops.ts';
+import { gatewayPulse, shardCount, type ShardView, shardViews } from './shards.ts';
+import { shardWorkflowId } from '../../workflows/gateways/messages.ts';
 
 /**
  * Repairs of gateways' polling: shards that nobody walks or that are stuck, leases of dead processes, locks that nobody gives
@@ -46,15 +47,18 @@ export const gatewayFixer: Fixer<GatewayRepair> = {
         sentence: `delete ${key}: ${sentence}`,
       })),
       ...refusals.map(({ host, port, ranges, isUnknown }): GatewayRepair => {
-        const why = isUnknown ? 'no gateway has this address' : 'they were to be tried again';
+        const why = isUnknown
+          ? 'no gateway has this address'
+          : 'they were to be asked again a day ago';
         const sentence = `forget ${counted(ranges, 'refused range')} of ${host}:${port}: ${why}`;
         return { kind: 'RESET_LEARNED', host, port, sentence };
       }),
     ];
   },
 
-  async make(repair, { db, temporal, locks }) {
-    const loops = createShardLoops(temporal);
+  async make(repair, services) {
+    const { db, temporal, locks } = services;
+    const loops = createGatewayLoops(temporal, shardCount(services));
     switch (repair.kind) {
       case 'START_SHARD':
         await loops.start({ id: String(repair.shard) });
@@ -62,7 +66,7 @@ export const gatewayFixer: Fixer<GatewayRepair> = {
       case 'RESTART_SHARD':
         // The lease first: whatever the stuck walker still writes is refused.
         await releaseLease(db, repair);
-        await endShard(temporal, loops.workflowIdOf(String(repair.shard)));
+        await endShard(temporal, shardWorkflowId(String(repair.shard)));
         await loops.start({ id: String(repair.shard) });
         return true;
       case 'FREE_LEASE':
@@ -80,7 +84,6 @@ async function planShards(
   { temporal }: Pick<Services, 'temporal'>,
   views: readonly ShardView[],
 ): Promise<GatewayRepair[]> {
-  const loops = createShardLoops(temporal);
   const repairs: GatewayRepair[] = [];
   for (const { shard, state, lease } of views) {
     const held = { shard, epoch: lease?.epoch ?? 0, owner: lease?.owner ?? '' };
@@ -91,7 +94,7 @@ async function planShards(
         ...held,
         sentence: `free the lease of shard ${shard}: the process of ${who} has ended`,
       });
-    const isRunning = await runs(temporal, loops.workflowIdOf(String(shard)));
+    const isRunning = await runs(temporal, shardWorkflowId(String(shard)));
     if (!isRunning)
       repairs.push({ kind: 'START_SHARD', shard, sentence: `start the walk of shard ${shard}` });
     else if (state === 'STUCK')

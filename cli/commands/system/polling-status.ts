@@ -125,8 +125,7 @@ function statusText(
     ],
     ...checks.map((check): Line => {
       const at = timeCell(new Date(check.ended_at), zone);
-      const found =
-        check.findings === 0 ? 'found nothing' : `${counted(check.findings, 'finding')}`;
+      const found = check.findings === 0 ? 'found nothing' : counted(check.findings, 'finding');
       return [`last ${check.kind.toLowerCase()}`, `${found}, ${at}`];
     }),
   ];

@@ -111,14 +111,14 @@ describe('polling stop and start', () => {
     expect(result.stderr).toContain('there is no plant none');
   });
 
-  test.for([
+  test.each([
     [['polling', 'stop'], 'name --gateway ID or --plant ID; --all stops all polling at once'],
     [['polling', 'start'], '--all lifts the emergency stop'],
     [['polling', 'stop', '--all', '--gateway', 'roof'], 'name no gateway and no plant'],
     [['polling', 'stop', 'roof'], 'name what the command is about with --gateway ID'],
     [['polling', 'stop', '--gateway', ','], '--gateway needs an id'],
     [['polling', 'stop', '--all'], 'say --yes'],
-  ] as const)('%j is refused', async ([args, sentence]) => {
+  ] as const)('%j is refused', async (args, sentence) => {
     const { code, stderr } = await cli.run(args);
     expect(code).toBe(2);
     expect(stderr).toContain(sentence);

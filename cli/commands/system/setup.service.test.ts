@@ -10,7 +10,7 @@ import {
   grantStatements,
   keepRole,
   listTables,
-  processNames,
+  type ProcessName,
   rightsOf,
 } from '../../../db/roles.ts';
 import { node } from '../../setup/prerequisites.ts';
@@ -96,7 +96,7 @@ describe('rights', () => {
     expect((await listTables(cli.fleet.db)).filter((name) => !known.has(name))).toEqual([]);
   });
 
-  test.for([
+  test.each([
     ['gateways', 'select 1 from integration_credentials'],
     ['gateways', 'select 1 from users'],
     ['gateways', 'select 1 from notification_channels'],
@@ -104,23 +104,23 @@ describe('rights', () => {
     ['api', 'update gateway_shards set epoch = 0'],
     ['api', "update gateway_readings set outcome = 'OK'"],
     ['worker', 'select 1 from sign_in_links'],
-  ] as const)('%s may not: %s', async ([process, statement]) => {
+  ] as const)('%s may not: %s', async (process, statement) => {
     await expect(as(process, statement)).rejects.toThrow('permission denied');
   });
 
-  test.for([
+  test.each([
     ['gateways', 'update gateway_shards set epoch = epoch where shard = 0'],
     ['gateways', 'select 1 from polling_halts'],
     ['worker', "select make_ledger_part('gateway_readings', 'day', '2031-01-01')"],
     ['worker', 'delete from polling_checks where false'],
     ['api', 'select 1 from polling_checks'],
     ['api', 'select 1 from migration_checksums'],
-  ] as const)('%s may: %s', async ([process, statement]) => {
+  ] as const)('%s may: %s', async (process, statement) => {
     await as(process, statement);
   });
 
   /** Runs a statement as the role of a process, and takes it back. */
-  async function as(process: (typeof processNames)[number], statement: string): Promise<void> {
+  async function as(process: ProcessName, statement: string): Promise<void> {
     const undone = new Error('undone');
     const role = `test_${process}`;
     await cli.fleet.db
