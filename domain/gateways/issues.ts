@@ -31,7 +31,7 @@ const known: Readonly<Record<string, IssueWord>> = {
  * The word for why a gateway fails.
  *
  * @param reason as in `FailureReason`; null: the status says no reason.
- * @example issueOfReason('NAME_NOT_FOUND') === 'address_invalid'; issueOfReason('EXCEPTION_2') === 'exception_2'
+ * @example issueOfReason('NAME_NOT_FOUND') === 'address_invalid'; issueOfReason('TIMEOUT') === 'timeout'
  */
 export function issueOfReason(reason: string | null): string {
   if (reason === null) return 'failing';

@@ -1,7 +1,7 @@
 import { type CommandContext, usageError } from '../../command.ts';
 import { noPositionals } from '../../arguments.ts';
 
-/** What the commands `heliograph polling …` are about: named gateways and plants, or all. */
+/** What the commands about polling are about: named gateways and plants, or all. */
 
 export const targetFlags = ['gateway', 'plant'] as const;
 

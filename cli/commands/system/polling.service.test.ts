@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { beforeEach, describe, expect } from 'vitest';
@@ -20,12 +24,15 @@ beforeEach(async () => {
     await db().deleteFrom(table).execute();
 });
 
-const add = (...ids: string[]) =>
-  saveGateways(
+/** Adds gateways that have been polled a moment ago. */
+async function add(...ids: string[]): Promise<void> {
+  await saveGateways(
     db(),
     ids.map((id) => ({ id })),
     Date.now() - 600_000,
   );
+  await sql`update gateway_state set last_slot = now()`.execute(db());
+}
 
 /** The reason of each gateway's open period. */
 async function reasons(): Promise<Record<string, string>> {
@@ -223,4 +230,25 @@ test('polling validate and audit show only what is about the named', async () =>
   };
   expect(await about('polling', 'validate', '--gateway', 'roof')).toEqual(['roof']);
   expect(await about('polling', 'audit', '--gateway', 'barn')).toEqual(['barn']);
+});
+
+test('audit --processes names a program with a connection to a gateway, and ends nothing', async () => {
+  const device = createServer();
+  await new Promise<void>((resolve) => device.listen(0, '127.0.0.1', resolve));
+  const { port } = device.address() as AddressInfo;
+  const connected = once(device, 'connection');
+  const code = `require('node:net').connect(${port}, '127.0.0.1'); setInterval(() => {}, 1000)`;
+  const master = spawn(process.execPath, ['-e', code]);
+  await connected;
+  await saveGateways(db(), [{ id: 'roof', host: '127.0.0.1', port }], Date.now());
+  const { code: exitCode, stdout } = await cli.run(['audit', '--processes', '--json']);
+  const { pollers } = JSON.parse(stdout) as { pollers: object[] };
+  expect(exitCode).toBe(1);
+  expect(pollers).toContainEqual(
+    expect.objectContaining({ kind: 'SECOND_MASTER', pid: master.pid, gateways: ['roof'] }),
+  );
+  expect((await cli.run(['audit', '--processes'])).stdout).toContain('none was ended');
+  expect(master.exitCode).toBeNull();
+  master.kill('SIGKILL');
+  device.close();
 });
