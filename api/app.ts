@@ -35,6 +35,7 @@ import { plantActionRoutes } from './plants/actions-routes.ts';
 import { plantCorrectionRoutes } from './plants/corrections-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
 import { plantSeriesRoutes } from './plants/series-routes.ts';
+import { pollingRoutes } from './system/polling-routes.ts';
 import { healthRoutes } from './system/routes.ts';
 import { gatewayAlertRoutes } from './gateways/alerts-routes.ts';
 import { gatewayActionRoutes } from './gateways/actions-routes.ts';
@@ -93,9 +94,12 @@ export function createApp(deps: ApiDeps): App {
   app.route('/api/v1', problemRoutes(deps));
   app.route('/api/v1', subscriptionRoutes(deps));
   app.route('/api/v1', healthRoutes(deps, readHealth, metrics));
+  const polling = pollingRoutes(deps);
+  app.route('/api/v1', polling);
   app.get('/api/v1/openapi.json', (c) => c.json(openApiDocument(app, deps.version)));
   // The root paths that orchestrators and scrapers try first; the OpenAPI document lists only /api/v1.
   app.route('/', new Hono<ApiEnv>().route('/', healthRoutes(deps, readHealth, metrics)));
+  app.route('/api', new Hono<ApiEnv>().route('/', polling));
 
   const assets = createAssets();
   app.route('/', assets.routes);

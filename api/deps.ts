@@ -7,6 +7,7 @@ import type { Preset } from '../domain/gateways/preset.ts';
 import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { AdapterErrorType, Brand } from '../domain/plants/plant.ts';
 import type { StatusProfile } from '../domain/daylight.ts';
+import type { Services } from '../operations/diagnosis.ts';
 import type { ReadDisks } from '../operations/disks.ts';
 
 /** The part of a structured log that the API uses: fields first, a constant message. */
@@ -44,6 +45,10 @@ export interface ApiDeps {
   temporal: Client;
   /** null if no Redis is configured. Rejects while Redis is away. */
   askRedis: (() => Promise<RedisAnswer>) | null;
+  /** Every lock of one kind; absent: no Redis is configured. */
+  listLocks?: NonNullable<Services['listLocks']>;
+  /** Number of shards of gateways; absent: the default. */
+  gatewayShards?: number;
   /** Space on the disks of the watched folders. */
   readDisks: ReadDisks;
   /** Seals secrets for the row that keeps them, with the current master key. */

@@ -11,7 +11,7 @@ import { loadPresets } from '../adapters/modbus/presets.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiDeps } from '../api/deps.ts';
 import { openDatabase } from '../db/database.ts';
-import { askRedis } from '../db/lock.ts';
+import { askRedis, listLocks, type LockKind } from '../db/lock.ts';
 import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { Brand } from '../domain/plants/plant.ts';
 import {
@@ -99,6 +99,12 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
   return {
     temporal: openTemporal(config),
     askRedis: redisUrl === undefined ? null : () => askRedis(redisUrl),
+    ...(redisUrl === undefined
+      ? {}
+      : {
+          listLocks: (kind: LockKind) =>
+            listLocks({ kind, url: redisUrl, keyPrefix: config.REDIS_KEY_PREFIX }),
+        }),
     readDisks: diskReader(config.WATCHED_FOLDERS),
     seal: (place, secrets) => seal(requireMasterKeys(config), place, secrets),
     credentialForms: Object.fromEntries(

@@ -215,6 +215,40 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     waitsForNothing: true,
     load: async () => (await import('./gateways/gateways-presets.ts')).gatewaysPresets,
   },
+  diagnose: {
+    summary: 'say what is wrong, part by part; --fix mends what may be mended',
+    load: async () => (await import('./system/diagnose.ts')).diagnose,
+  },
+  'polling start': {
+    summary: 'poll gateways and plants again; --all lifts the emergency stop',
+    load: async () => (await import('./system/polling-start.ts')).pollingStart,
+  },
+  'polling stop': {
+    summary: 'stop gateways and plants until they are started; --all stops all polling',
+    load: async () => (await import('./system/polling-stop.ts')).pollingStop,
+  },
+  'polling status': {
+    summary: 'show whether plants and gateways are polled, and by whom',
+    load: async () => (await import('./system/polling-status.ts')).pollingStatus,
+  },
+  'polling validate': {
+    summary: 'as validate, also of single gateways and plants',
+    load: async () => (await import('./system/polling-validate.ts')).pollingValidate,
+  },
+  'polling audit': {
+    summary: 'as audit, also of single gateways and plants',
+    load: async () => (await import('./system/polling-audit.ts')).pollingAudit,
+  },
+  'polling reset': {
+    summary: 'stop all polling, clear our own locks and leases, reconcile, and start',
+    load: async () => (await import('./system/polling-reset.ts')).pollingReset,
+  },
+  setup: {
+    summary:
+      'check what an installation needs; --systemd writes units, settings and database roles',
+    waitsForNothing: true,
+    load: async () => (await import('./system/setup.ts')).setup,
+  },
   audit: {
     summary: 'check that no slot was lost or polled twice, and all other invariants',
     load: async () => (await import('./system/audit.ts')).audit,
@@ -224,7 +258,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     load: async () => (await import('./system/status.ts')).status,
   },
   validate: {
-    summary: 'check that every ACTIVE plant has its loop and no overdue slot',
+    summary: 'check that every plant and gateway that is due is watched, and no slot is overdue',
     load: async () => (await import('./system/validate.ts')).validate,
   },
   prune: {
