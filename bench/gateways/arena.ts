@@ -24,12 +24,17 @@ export interface GatewayArena {
   /** PostgreSQL's process behind `db`, whose cost is the bench's own. */
   ownBackendPid: number;
   env: NodeJS.ProcessEnv;
+  /** Removed in the end. */
+  dataDir: string;
+  gateways: readonly BenchGateway[];
   gatewayIds: readonly string[];
   /** One for each misbehaviour; empty unless asked for. */
   hostileIds: readonly string[];
   intervalMs: number;
   farmPid: number;
   farmFigures(): Promise<ControlFigures[]>;
+  /** Its log is whole then. */
+  endFarm(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -37,6 +42,8 @@ export interface ArenaOptions {
   gateways: number;
   intervalS: number;
   isHostile: boolean;
+  /** Whether the farm writes `farm.log` in the data folder. */
+  isLogged?: boolean;
   say: (line: string) => void;
   signal: AbortSignal;
 }
@@ -54,8 +61,6 @@ export async function openArena(options: ArenaOptions): Promise<GatewayArena> {
     for (const end of endings.splice(0).toReversed()) await end();
   };
   try {
-    const farm = await startFarmProcess(options);
-    endings.push(() => endProcess(farm.child));
     const { PATH, HOME, XDG_CACHE_HOME } = process.env;
     const stack = await bringUpStack({
       dataDir,
@@ -65,6 +70,11 @@ export async function openArena(options: ArenaOptions): Promise<GatewayArena> {
       signal,
     });
     endings.push(() => stack.stop());
+    const farm = await startFarmProcess({
+      ...options,
+      ...(options.isLogged === true ? { logFile: join(dataDir, 'farm.log') } : {}),
+    });
+    endings.push(() => endProcess(farm.child));
     const db = openDatabase({ url: stack.databaseUrl, poolSize: 1 });
     endings.push(() => db.destroy());
     await migrateToLatest(db);
@@ -77,10 +87,13 @@ export async function openArena(options: ArenaOptions): Promise<GatewayArena> {
       db,
       ownBackendPid: rows[0]?.pid ?? 0,
       env: { ...workerEnvironment(stack), GATEWAY_NETWORKS: loopbackNetworks },
+      dataDir,
+      gateways,
       gatewayIds: ids.slice(0, options.gateways),
       hostileIds: ids.slice(options.gateways),
       intervalMs: intervalS * 1_000,
       farmPid: farm.child.pid ?? 0,
+      endFarm: () => endProcess(farm.child),
       farmFigures: () => readFarmFigures(farm.controlUrl),
       stop,
     };
@@ -91,7 +104,7 @@ export async function openArena(options: ArenaOptions): Promise<GatewayArena> {
 }
 
 /** Starts a farm whose gateways are told apart by their addresses. */
-export async function startFarmProcess({
+async function startFarmProcess({
   gateways,
   isHostile,
   logFile,
