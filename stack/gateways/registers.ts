@@ -2,9 +2,6 @@ import type { DayCurve, Generation } from './day-curve.ts';
 
 /** The registers of a simulated device: fields at addresses, some of which move with the clock. */
 
-/** 1 coils, 2 discrete inputs, 3 holding registers, 4 input registers. */
-type ReadFunction = 1 | 2 | 3 | 4;
-
 export type FieldType = 'u16' | 'i16' | 'u32' | 'i32' | 'u64' | 'i64' | 'f32' | 'text';
 
 /** What moving fields are computed from. */
