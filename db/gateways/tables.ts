@@ -25,6 +25,7 @@ interface GatewayRollup {
   max: (number | null)[];
   last: (number | null)[];
   delta: (number | null)[];
+  counter: (number | null)[];
   good: number[];
 }
 
@@ -119,8 +120,8 @@ export interface GatewayTables {
     address: number;
     registers: number;
     code: number;
-    learned_at: Date;
-    retry_at: Date;
+    times: number;
+    refused_at: Date;
   };
   gateway_layouts: {
     host: string;
@@ -166,4 +167,11 @@ export interface GatewayTables {
   };
   gateway_rollups_15min: GatewayRollup;
   gateway_rollups_day: GatewayRollup;
+  gateway_rollups_done: {
+    shards: number;
+    shard: number;
+    unit: '15min' | 'day';
+    until_at: Date;
+  };
+  gateway_rollups_due: { gateway_id: string; unit: '15min' | 'day'; bucket_at: Date };
 }

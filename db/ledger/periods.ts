@@ -27,6 +27,12 @@ export async function findOpenPeriod(
   return period;
 }
 
+/** A new period of a subject, and where its open one ends. */
+export interface PeriodChange extends Period {
+  subjectId: string;
+  closeAtMs: number;
+}
+
 /**
  * Closes the open period at `closeAtMs` and opens `period`, which begins there or later. A period that never began (the
  * plan changed again before its first slot) leaves no row behind.
@@ -35,18 +41,32 @@ export async function replacePeriod(
   db: Db,
   ledger: Ledger,
   subjectId: string,
-  { closeAtMs, ...period }: Period & { closeAtMs: number },
+  change: Omit<PeriodChange, 'subjectId'>,
+): Promise<void> {
+  await replacePeriods(db, ledger, [{ subjectId, ...change }]);
+}
+
+/** The same for many subjects, each of them once. */
+export async function replacePeriods(
+  db: Db,
+  ledger: Ledger,
+  changes: readonly PeriodChange[],
 ): Promise<void> {
   const { periods, subject } = namesOf(ledger);
-  const closeAt = instant(closeAtMs);
+  const ids = changes.map(({ subjectId }) => subjectId);
+  const closed = sql`unnest(${ids}::text[], ${changes.map(({ closeAtMs }) => instant(closeAtMs))}::timestamptz[])
+    as c (subject, at)`;
   await query(db)`
-    delete from ${periods}
-    where ${subject} = ${subjectId} and to_at is null and from_at >= ${closeAt}`;
+    delete from ${periods} p using ${closed}
+    where p.${subject} = c.subject and p.to_at is null and p.from_at >= c.at`;
   await query(db)`
-    update ${periods} set to_at = ${closeAt} where ${subject} = ${subjectId} and to_at is null`;
+    update ${periods} p set to_at = c.at from ${closed} where p.${subject} = c.subject and p.to_at is null`;
   await query(db)`
     insert into ${periods} (${subject}, from_at, to_at, interval_s, phase_ms, reason)
-    values (${subjectId}, ${instant(period.fromMs)}, null, ${period.intervalMs / 1_000}, ${period.phaseMs}, ${period.reason})`;
+    select subject, from_at, null, interval_s, phase_ms, reason
+    from unnest(${ids}::text[], ${changes.map(({ fromMs }) => instant(fromMs))}::timestamptz[],
+      ${changes.map(({ intervalMs }) => intervalMs / 1_000)}::int[], ${changes.map(({ phaseMs }) => phaseMs)}::int[],
+      ${changes.map(({ reason }) => reason)}::text[]) as n (subject, from_at, interval_s, phase_ms, reason)`;
 }
 
 /** Whether the subject was active at some time in [`fromMs`, `toMs`). */

@@ -75,6 +75,14 @@ end
 $$;
 create trigger gateways_before_write before insert or update on gateways
   for each row execute function gateways_before_write();
+create function gateway_units_after_write() returns trigger language plpgsql as $$
+begin
+  update gateways set revision = revision + 1 where id = coalesce(new.gateway_id, old.gateway_id);
+  return null;
+end
+$$;
+create trigger gateway_units_after_write after insert or update or delete on gateway_units
+  for each row execute function gateway_units_after_write();
 
 -- When a gateway was due, and when not and why: a slot is due exactly when it lies in an ACTIVE period.
 create table gateway_periods (
@@ -121,6 +129,14 @@ create table gateway_state (
   probes integer not null default 0,
   good_probes integer not null default 0
 ) with (fillfactor = 50);
+create function gateways_after_insert() returns trigger language plpgsql as $$
+begin
+  insert into gateway_state (gateway_id) values (new.id);
+  return null;
+end
+$$;
+create trigger gateways_after_insert after insert on gateways
+  for each row execute function gateways_after_insert();
 
 -- The ledger: one row for every due slot, or for the slots of a gap in one UTC day, and for every MANUAL poll and PROBE.
 create table gateway_readings (
@@ -142,7 +158,9 @@ create table gateway_readings (
   -- by point, as qualityCode of domain/gateways/reading.ts; null when all are GOOD
   quality smallint[],
   primary key (gateway_id, read_at),
-  check ((outcome = 'MISSED') = (slots_missed > 0))
+  check ((outcome = 'MISSED') = (slots_missed > 0)),
+  -- a point without a value is null: one NaN would spoil every sum
+  check ('NaN' <> all ("values") and 'Infinity' <> all ("values") and '-Infinity' <> all ("values"))
 ) partition by range (read_at);
 create index gateway_readings_at on gateway_readings using brin (read_at);
 create table gateway_readings_default partition of gateway_readings default;
@@ -162,7 +180,7 @@ create table gateway_facts (
   primary key (gateway_id, unit_id, key)
 );
 
--- What a device refused twice, by socket: it is not asked again before retry_at.
+-- What a device refused twice, by socket, its host in lower case without the dot at the end.
 create table gateway_learned (
   host text not null,
   port integer not null,
@@ -171,8 +189,9 @@ create table gateway_learned (
   address integer not null,
   registers integer not null,
   code integer not null,
-  learned_at timestamptz not null,
-  retry_at timestamptz not null,
+  -- how often, and when last: a day later it is asked again
+  times integer not null check (times > 0),
+  refused_at timestamptz not null,
   primary key (host, port, unit_id, function, address, registers)
 );
 
@@ -253,23 +272,58 @@ create trigger polling_halts_after_write after insert or update on polling_halts
 
 -- Roll-ups: arrays over the points of the map, like the values of the readings.
 create table gateway_rollups_15min (
-  gateway_id text not null references gateways (id) on delete cascade,
+  gateway_id text not null,
   bucket_at timestamptz not null,
   map_id integer not null,
+  -- polls, also those that failed
   readings integer not null,
+  -- over the GOOD values; null where there is none
   min float8[] not null,
   mean float8[] not null,
   max float8[] not null,
   last float8[] not null,
-  -- what counters rose; null for gauges
+  -- what counters rose, from the last GOOD value before the bucket on; null for gauges
   delta float8[] not null,
-  -- share of the readings in which the point was GOOD, 0 … 1
-  good real[] not null,
+  -- of counters: the last GOOD value up to the end of the bucket, from which the next one goes on; null for gauges
+  counter float8[] not null,
+  -- in how many readings the point was GOOD
+  good integer[] not null,
   primary key (gateway_id, bucket_at, map_id)
-);
+) partition by range (bucket_at);
 create index gateway_rollups_15min_at on gateway_rollups_15min using brin (bucket_at);
-create table gateway_rollups_day (like gateway_rollups_15min including all);
-alter table gateway_rollups_day add foreign key (gateway_id) references gateways (id) on delete cascade;
+create table gateway_rollups_15min_default partition of gateway_rollups_15min default;
+create table gateway_rollups_day (like gateway_rollups_15min including defaults including constraints);
+alter table gateway_rollups_day add primary key (gateway_id, bucket_at, map_id);
+create index gateway_rollups_day_at on gateway_rollups_day using brin (bucket_at);
+
+-- Up to where the gateways of a shard are rolled up, for each number of shards: the first bucket that is not.
+create table gateway_rollups_done (
+  shards integer not null,
+  shard integer not null,
+  unit text not null check (unit in ('15min', 'day')),
+  until_at timestamptz not null,
+  primary key (shards, shard, unit)
+);
+-- Buckets that are rolled up again, because a row came late.
+create table gateway_rollups_due (
+  gateway_id text not null,
+  unit text not null check (unit in ('15min', 'day')),
+  bucket_at timestamptz not null,
+  primary key (gateway_id, unit, bucket_at)
+);
+
+-- The counters of a roll-up in the order of another list of points; those that it lacks are null.
+create function counters_in_map(counter float8[], of_map integer, in_map integer) returns float8[] language sql stable as $$
+  select case when of_map = in_map then counter else (
+    select array_agg(counter[o.n] order by i.n)
+    from gateway_maps im cross join lateral jsonb_array_elements(im.points) with ordinality i (point, n)
+    left join (
+      select point, n from gateway_maps om cross join lateral jsonb_array_elements(om.points) with ordinality p (point, n)
+      where om.id = of_map) o
+      on o.point ->> 'key' = i.point ->> 'key' and o.point ->> 'unitId' = i.point ->> 'unitId'
+        and o.point ->> 'unit' is not distinct from i.point ->> 'unit'
+    where im.id = in_map) end
+$$;
 
 -- Alerts of gateways beside those of plants: exactly one of the two is the subject.
 alter table alerts

@@ -104,13 +104,23 @@ export const gatewayStatuses = [
 ] as const;
 export type GatewayStatus = (typeof gatewayStatuses)[number];
 
-/** How host and port are written where two gateways may share a socket: in lower case, without the dot at the end. */
+/** A host as it is written where two gateways may share a socket: in lower case, without the dot at the end. */
+export function canonicalHost(host: string): string {
+  return host.toLowerCase().replace(/\.$/, '');
+}
+
+/** Host and port where two gateways may share a socket. */
 export function canonicalAddress(host: string, port: number): string {
-  const plain = host.toLowerCase().replace(/\.$/, '');
+  const plain = canonicalHost(host);
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
 /** Which shard walks a gateway: all gateways of one socket are in one shard. */
 export function shardOf(host: string, port: number, shards: number): number {
-  return fnv1a32(canonicalAddress(host, port)) % shards;
+  return addressHash(host, port) % shards;
+}
+
+/** Of a gateway's socket: its remainder by the number of shards is the shard. */
+export function addressHash(host: string, port: number): number {
+  return fnv1a32(canonicalAddress(host, port));
 }

@@ -15,13 +15,35 @@ export const pointTypes = [
   'uint64',
   'float32',
   'float64',
+  'acc16',
   'acc32',
   'acc64',
+  'enum16',
+  'enum32',
+  'bitfield16',
+  'bitfield32',
+  'bitfield64',
+  'sunssf',
   'bcd',
   'string',
+  'ipaddr',
+  'ipv6addr',
+  'eui48',
   'bit',
 ] as const;
+/** `acc…`, `enum…`, `bitfield…`, `sunssf`, the addresses and `eui48` are SunSpec's. */
 export type PointType = (typeof pointTypes)[number];
+
+/** Whose values are texts: `string` and the addresses of networks. */
+export const textTypes: ReadonlySet<PointType> = new Set(['string', 'ipaddr', 'ipv6addr', 'eui48']);
+
+/** How many registers a type takes; null where the point says it. */
+export function registersOf(type: PointType): number | null {
+  if (type === 'string' || type === 'bcd') return null;
+  if (type === 'bit' || type === 'sunssf' || type.endsWith('16')) return 1;
+  if (type === 'ipaddr' || type.endsWith('32')) return 2;
+  return type === 'ipv6addr' ? 8 : 4;
+}
 
 /**
  * In which order the bytes of a value arrive, as letters: A is the most significant byte of a 32-bit value. The four orders
@@ -39,8 +61,10 @@ export type PointKind = 'GAUGE' | 'COUNTER' | 'DAILY';
 
 /** Where SunSpec puts a point: the same offset in each of these models, counted from the register with the model's id. */
 export interface SunSpecPlace {
-  /** The first of them that the unit has. */
+  /** The unit has one of them. */
   models: readonly number[];
+  /** Which of the unit's models of this kind, from 0, where one unit has several, such as two meters. */
+  occurrence: number;
   /** Offset of the value, registers. */
   offset: number;
   /** Offset of its scale factor (sunssf) in the same model; null: none. */
@@ -50,6 +74,8 @@ export interface SunSpecPlace {
    * counts as in block 0.
    */
   block: { length: number; index: number } | null;
+  /** The type in these models; null: the point's. */
+  type: PointType | null;
 }
 
 export interface DataPoint {
@@ -62,7 +88,10 @@ export interface DataPoint {
   address: number | null;
   /** The address as its source gives it, and in which notation; null where it is given as sent. */
   documented: { address: string; notation: AddressNotation } | null;
-  sunspec: SunSpecPlace | null;
+  /** Where SunSpec discovery finds it: the first of the places that the unit has; null: it has an address. */
+  sunspec: readonly SunSpecPlace[] | null;
+  /** Register of its scale factor where the address is given, as sent, read by the same function; absent or null: none. */
+  scaleFactorAddress?: number | null;
   type: PointType;
   order: ByteOrder;
   /** How many registers it takes: given for `string` and `bcd`, follows from the type for the others; a bit takes one. */

@@ -7,8 +7,13 @@ export const gatewayOutcomes = ['OK', 'PARTIAL', 'FAILED', 'MISSED', 'SKIPPED_LO
 /** OK: every point answered. PARTIAL: some did. */
 export type GatewayOutcome = (typeof gatewayOutcomes)[number];
 
+/** Whether the poll brought a value. */
+export function isSuccess(outcome: GatewayOutcome): boolean {
+  return outcome === 'OK' || outcome === 'PARTIAL';
+}
+
 /** Why slots of a gateway have no poll. */
-export type MissedReason = 'NO_WORKER' | 'OVERRUN' | 'NO_DATABASE';
+export type MissedReason = 'NO_WORKER' | 'OVERRUN' | 'NO_DATABASE' | 'HALTED';
 
 /** Why a poll failed, in one word; `EXCEPTION_n` carries the device's code. */
 export type FailureReason =
@@ -83,6 +88,10 @@ export function qualityOf(code: number): PointQuality {
 export type RawPoint =
   | { kind: 'BITS'; bytes: Uint8Array; scaleFactor: number | null }
   | { kind: 'EXCEPTION'; code: number }
+  /** The answer had another length than the request asks for: BAD(LENGTH). */
+  | { kind: 'WRONG_LENGTH' }
+  /** The unit has no such point, as SunSpec discovery found: the poll can be whole without it. */
+  | { kind: 'ABSENT' }
   | { kind: 'NOT_ANSWERED' };
 
 /** What a poll of one gateway brought, point by point in the order of its map. */

@@ -1,0 +1,29 @@
+import { sentenceOf } from '../wording.ts';
+import type { PollFailure } from './reading.ts';
+
+/** Why polls fail, in sentences for people, where only the one word is known. */
+
+const sentences: Readonly<Record<string, string>> = {
+  CONNECTION_REFUSED: 'The device refuses the connection.',
+  NO_ROUTE: 'There is no way to the host.',
+  NAME_NOT_FOUND: 'The name of the host is not known.',
+  ADDRESS_REFUSED: 'The address of the host is not allowed.',
+  CONNECT_TIMEOUT: 'The connection is not answered.',
+  TIMEOUT: 'A request is not answered in time.',
+  CLOSED: 'The device closes the connection.',
+  IDLE_CLOSE: 'The device closes idle connections.',
+  ANOTHER_MASTER: 'The device closes the connection again and again: another master may use it.',
+  FOREIGN_FRAMES: 'The device answers what nobody asked.',
+  PROTOCOL: 'The answer is not Modbus TCP.',
+  UNIT_SILENT: 'The unit behind the gateway does not answer.',
+  BACK_OFF: 'The socket waits after earlier failures.',
+  NO_POINTS: 'It has no points to read.',
+  NOT_DISCOVERED: 'Its SunSpec models are not found yet.',
+  ROW_REFUSED: 'The database refused the row of the last poll.',
+};
+
+/** The failure as one sentence: what the client said of it, else what its word means. */
+export function failureSentence({ reason, message }: PollFailure): string {
+  if (message !== '') return sentenceOf(message);
+  return sentences[reason] ?? `The device answers with ${reason.replace('_', ' ').toLowerCase()}.`;
+}
