@@ -15,7 +15,7 @@ import { isPortFree } from '../../stack/ports.ts';
 import { bringUpStack, type Stack } from '../../stack/up.ts';
 import { workerEnvironment } from '../fleet.ts';
 import { endProcess } from '../processes.ts';
-import { type BenchGateway, insertGateways } from './insert.ts';
+import { type BenchGateway, insertBenchGateways } from './insert.ts';
 
 /** A stack, a farm of simulated gateways and their rows, which no walker polls yet. Nothing remains afterwards. */
 export interface GatewayArena {
@@ -79,7 +79,7 @@ export async function openArena(options: ArenaOptions): Promise<GatewayArena> {
     endings.push(() => db.destroy());
     await migrateToLatest(db);
     const gateways: BenchGateway[] = await readFarmFigures(farm.controlUrl);
-    await insertGateways(db, gateways, intervalS);
+    await insertBenchGateways(db, gateways, intervalS);
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
     const ids = gateways.map(({ id }) => id);
     return {

@@ -12,7 +12,7 @@ import {
   generatedUnitId,
 } from '../../stack/gateways/generated.ts';
 import { Device } from '../../stack/gateways/registers.ts';
-import { demoFarmGateways } from './demo-devices.ts';
+import { demoFarmGateways } from './gateway-devices.ts';
 
 /**
  * `npm run simulate:gateways -- --count N [--port P] [--hostile] [--control PORT] [--log FILE]`: simulated gateways as Modbus
