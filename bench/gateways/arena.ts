@@ -103,8 +103,14 @@ export async function openArena(options: ArenaOptions): Promise<GatewayArena> {
   }
 }
 
+export interface FarmProcess {
+  child: ChildProcess;
+  controlUrl: string;
+  port: number;
+}
+
 /** Starts a farm whose gateways are told apart by their addresses. */
-async function startFarmProcess({
+export async function startFarmProcess({
   gateways,
   isHostile,
   logFile,
@@ -113,7 +119,7 @@ async function startFarmProcess({
   isHostile: boolean;
   /** Gets a line for each request; absent: none. */
   logFile?: string;
-}): Promise<{ child: ChildProcess; controlUrl: string; port: number }> {
+}): Promise<FarmProcess> {
   let port = farmPortFirst;
   while (!(await isPortFree(port))) port += 1;
   const args = [

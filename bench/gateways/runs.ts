@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 
 import { query } from '../../db/database.ts';
 import type { ManagedServer } from '../../stack/up.ts';
-import { behaviours } from '../../stack/gateways/behaviour.ts';
+import { misbehaviours } from '../../stack/gateways/behaviour.ts';
 import { type GatewayArena, openArena } from './arena.ts';
 import {
   type BenchProcesses,
@@ -152,7 +152,7 @@ export function runHostile(options: RunOptions) {
         coalesce(sum(cardinality(array_remove("values", null))), 0)::int as stored
       from gateway_readings where gateway_id = any(${[...arena.hostileIds]}::text[]) and outcome <> 'MISSED'
       group by gateway_id order by gateway_id`;
-    return { ...measured, misbehaving: told, behaviours: behaviours.length - 1 };
+    return { ...measured, misbehaving: told, behaviours: misbehaviours.length };
   });
 }
 

@@ -1,7 +1,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { type Behaviour, behaviours } from '../../stack/gateways/behaviour.ts';
+import { type Behaviour, misbehaviours } from '../../stack/gateways/behaviour.ts';
 import { startControl } from '../../stack/gateways/control.ts';
 import { clearDays, ofCapacity } from '../../stack/gateways/day-curve.ts';
 import { type Farm, type FarmGateway, startFarm } from '../../stack/gateways/farm.ts';
@@ -21,15 +21,13 @@ import { demoFarmGateways } from './gateway-devices.ts';
  */
 
 const portDefault = 20_502;
-/** Also served with --hostile, each on an address of its own. */
-const hostile = behaviours.filter((one) => one !== 'GOOD');
 
-export const hostileId = (behaviour: Behaviour): string =>
+const hostileId = (behaviour: Behaviour): string =>
   `bad-${behaviour.toLowerCase().replaceAll('_', '-')}`;
 
 function hostileGateways(port: number): FarmGateway[] {
   const curve = ofCapacity(clearDays({ latitude: 52.37, longitude: 4.9 }), 10);
-  return hostile.map((behaviour, n) => ({
+  return misbehaviours.map((behaviour, n) => ({
     id: hostileId(behaviour),
     host: `127.19.0.${n + 1}`,
     port,

@@ -35,6 +35,9 @@ export const behaviours = [
 ] as const;
 export type Behaviour = (typeof behaviours)[number];
 
+/** All but the good one. */
+export const misbehaviours: readonly Behaviour[] = behaviours.filter((one) => one !== 'GOOD');
+
 /** How a gateway behaves over time. */
 export interface Temper {
   /** One for each minute since the start, again and again; empty: always GOOD. */

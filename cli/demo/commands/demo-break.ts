@@ -11,7 +11,7 @@ import {
   requireMockMode,
 } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
-import { type Behaviour, behaviours } from '../../../stack/gateways/behaviour.ts';
+import { type Behaviour, misbehaviours } from '../../../stack/gateways/behaviour.ts';
 import { orderBreak, orderMend } from '../../../stack/gateways/control.ts';
 import { outagesReadEveryMs } from '../../../activities/plants/demo-outages.ts';
 import { durationMs, noPositionals, readFlag, requireFlag } from '../../arguments.ts';
@@ -27,7 +27,6 @@ const lastsMsMax = 3_600_000;
 const behaviourDefault: Behaviour = 'SILENT';
 /** `--behaviour` takes the words in lower case with hyphens. */
 const behaviourWord = (behaviour: Behaviour) => behaviour.toLowerCase().replaceAll('_', '-');
-const misbehaviours = behaviours.filter((one) => one !== 'GOOD');
 
 /**
  * `heliograph demo break`: a recorded vendor answers 503 for a while, and all its plants are polled at once; or a simulated
