@@ -190,6 +190,21 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     waitsForNothing: true,
     load: async () => (await import('./plants/adapters-replay.ts')).adaptersReplay,
   },
+  'gateways decode': {
+    summary: 'show what recorded Modbus frames say, poll by poll',
+    waitsForNothing: true,
+    load: async () => (await import('./gateways/gateways-decode.ts')).gatewaysDecode,
+  },
+  'gateways validate': {
+    summary: 'say what of a gateway would not work before it is polled',
+    waitsForNothing: true,
+    load: async () => (await import('./gateways/gateways-validate.ts')).gatewaysValidate,
+  },
+  'gateways presets': {
+    summary: 'list the presets of devices, or show the points of one',
+    waitsForNothing: true,
+    load: async () => (await import('./gateways/gateways-presets.ts')).gatewaysPresets,
+  },
   audit: {
     summary: 'check that no slot was lost or polled twice, and all other invariants',
     load: async () => (await import('./system/audit.ts')).audit,

@@ -9,7 +9,7 @@ import {
 } from './gateway.ts';
 import { textTypes, type UnitPoint } from './point.ts';
 import { pointsOfGateway, type Preset } from './preset.ts';
-import { nothingLearned, planReads, type ReadRequest, type ResolvedPoint } from './read-plan.ts';
+import { nothingLearned, planReads, type ReadRequest } from './read-plan.ts';
 import { resolvePoints, type SunSpecLayout } from './sunspec.ts';
 import { nearestWord } from '../nearest-word.ts';
 
@@ -205,7 +205,7 @@ export function budgetOf(
   const points = pointsOfGateway(gateway, presets);
   const resolved = resolvePoints(points, assumedLayouts(points)).points;
   const quirksOf = (unitId: number) => quirksOfUnit(gateway, unitId);
-  const { requests } = planReads(resolved as ResolvedPoint[], {
+  const { requests } = planReads(resolved, {
     quirksOf,
     learned: nothingLearned,
     nowMs: 0,
