@@ -1,3 +1,4 @@
+import { readGatewayNotices } from './gateways/notices.ts';
 import type { NoticeReaders } from './notices.ts';
 import { readIncidentNotices, readPlantNotices } from './plants/notices.ts';
 import { readProblemNotices } from './system.ts';
@@ -6,5 +7,6 @@ import { readProblemNotices } from './system.ts';
 export const noticeReaders: NoticeReaders = {
   PLANT: readPlantNotices,
   INCIDENT: readIncidentNotices,
+  GATEWAY: readGatewayNotices,
   SYSTEM: readProblemNotices,
 };

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 
+import type { BadPoint } from '../../domain/gateways/facts.ts';
 import type { GatewayStatus } from '../../domain/gateways/gateway.ts';
 import { msOf } from '../database.ts';
 import type { LastReading } from './tables.ts';
@@ -20,10 +21,10 @@ export interface StoredState {
   failingSinceMs: number | null;
   /** Outcomes of the last 20 polls, the newest last: O OK, P PARTIAL, F FAILED. */
   recent: string;
-  /** Polls in a row for which a point was BAD, by `unit/key`. */
-  badPoints: Record<string, number>;
+  /** The points that are BAD, by `unit/key`. */
+  badPoints: Readonly<Record<string, BadPoint>>;
   /** Polls in a row for which a unit was silent, by its id. */
-  silentUnits: Record<string, number>;
+  silentUnits: Readonly<Record<string, number>>;
   /** As domain/gateways/counters.ts keeps them. */
   counters: unknown;
   lastReading: LastReading | null;

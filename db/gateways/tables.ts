@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely';
 
+import type { BadPoint } from '../../domain/gateways/facts.ts';
 import type { GatewayStatus, Priority, Quirks } from '../../domain/gateways/gateway.ts';
 import type { GatewayOutcome, GatewayTrigger } from '../../domain/gateways/reading.ts';
 import type { Instant, NullableJson } from '../columns.ts';
@@ -80,7 +81,7 @@ export interface GatewayTables {
     consecutive_failures: Generated<number>;
     failing_since: Date | null;
     recent: Generated<string>;
-    bad_points: NullableJson<Record<string, number>>;
+    bad_points: NullableJson<Readonly<Record<string, BadPoint>>>;
     silent_units: NullableJson<Record<string, number>>;
     counters: NullableJson<unknown>;
     last_reading: NullableJson<LastReading>;

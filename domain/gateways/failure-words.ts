@@ -1,9 +1,9 @@
 import { sentenceOf } from '../wording.ts';
-import type { PollFailure } from './reading.ts';
+import type { FailureReason, PollFailure } from './reading.ts';
 
 /** Why polls fail, in sentences for people, where only the one word is known. */
 
-const sentences: Readonly<Record<string, string>> = {
+const sentences: Readonly<Record<Exclude<FailureReason, ExceptionReason>, string>> = {
   CONNECTION_REFUSED: 'The device refuses the connection.',
   NO_ROUTE: 'There is no way to the host.',
   NAME_NOT_FOUND: 'The name of the host is not known.',
@@ -22,8 +22,17 @@ const sentences: Readonly<Record<string, string>> = {
   ROW_REFUSED: 'The database refused the row of the last poll.',
 };
 
+type ExceptionReason = `EXCEPTION_${number}`;
+
+/** Whether the word is one that polls fail with. */
+export function isFailureReason(word: string | null): word is FailureReason {
+  return word !== null && (word in sentences || /^EXCEPTION_\d+$/.test(word));
+}
+
 /** The failure as one sentence: what the client said of it, else what its word means. */
 export function failureSentence({ reason, message }: PollFailure): string {
   if (message !== '') return sentenceOf(message);
-  return sentences[reason] ?? `The device answers with ${reason.replace('_', ' ').toLowerCase()}.`;
+  return reason in sentences
+    ? sentences[reason as keyof typeof sentences]
+    : `The device answers with ${reason.replace('_', ' ').toLowerCase()}.`;
 }

@@ -12,7 +12,7 @@ import {
 } from '../../test/support/gateway-facts.ts';
 import { dayMs, hourMs } from '../zone.ts';
 import { type GatewayFacts, type GatewayPlan, newFacts } from './facts.ts';
-import { isStale, standingOf } from './status.ts';
+import { isStale, lastFailureIn, standingOf } from './status.ts';
 
 /** 5 and 2 intervals of 10 s, and 5 s. */
 const offlineMs = 55_000;
@@ -69,7 +69,7 @@ describe('OFFLINE', () => {
     expect(standingOf(failing(3, nowMs), samplePlan(), nowMs)).toEqual({
       status: 'OFFLINE',
       reason: 'TIMEOUT',
-      message: 'No successful read for more than 55 s: No answer within 1 s.',
+      message: 'No answer within 1 s.',
       sinceMs: nowMs,
     });
   });
@@ -180,6 +180,22 @@ describe('the order', () => {
     expect(first.standing.status).toBe('OFFLINE');
     expect(later.standing.sinceMs).toBe(first.standing.sinceMs);
   });
+});
+
+test('the failure is found in a standing, so that it need not be stored twice', () => {
+  const facts = afterPolls(sampleFacts(), failedPolls(10, noonMs + intervalMs));
+  expect(lastFailureIn(facts.standing)).toEqual(facts.lastFailure);
+  const without = afterPolls(
+    sampleFacts(),
+    failedPolls(10, noonMs + intervalMs).map((poll) => ({
+      ...poll,
+      failure: { reason: 'EXCEPTION_4', message: '' } as const,
+    })),
+  );
+  expect(without.standing.message).toBe('The device answers with exception 4.');
+  expect(lastFailureIn(without.standing)?.reason).toBe('EXCEPTION_4');
+  expect(lastFailureIn(sampleFacts().standing)).toBeNull();
+  expect(lastFailureIn({ ...facts.standing, reason: 'NO_READ_YET' })).toBeNull();
 });
 
 describe('stale', () => {

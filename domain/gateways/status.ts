@@ -1,4 +1,4 @@
-import { durationText, sentenceOf } from '../wording.ts';
+import { sentenceOf } from '../wording.ts';
 import {
   type GatewayFacts,
   type GatewayPlan,
@@ -8,8 +8,8 @@ import {
   type Standing,
 } from './facts.ts';
 import type { GatewayStatus } from './gateway.ts';
-import { failureSentence } from './failure-words.ts';
-import { qualityOf } from './reading.ts';
+import { failureSentence, isFailureReason } from './failure-words.ts';
+import { type PollFailure, qualityOf } from './reading.ts';
 
 /** The status of a gateway with its reason: the first that holds of PAUSED, DISABLED, WAITING, OFFLINE, DEGRADED, ONLINE. */
 
@@ -92,28 +92,25 @@ function paused({ reason, pauseReason }: GatewayPlan): Decided {
   return { status: 'PAUSED', reason, message: messages[reason] ?? `Paused by a person${because}` };
 }
 
-function disabled({ lastFailure, consecutiveFailures }: GatewayFacts): Decided {
-  const reason = lastFailure?.reason ?? 'FAILURES';
-  const last = lastFailure === null ? '' : ` The last one: ${failureSentence(lastFailure)}`;
-  const message = `Switched off after ${consecutiveFailures} failed polls in a row; it is probed, and returns by itself.${last}`;
-  return { status: 'DISABLED', reason, message };
+function disabled(facts: GatewayFacts): Decided {
+  return { status: 'DISABLED', ...lastFailureOf(facts) };
 }
 
 function waiting({ lastFailure }: GatewayFacts): Decided {
-  const message = 'Waiting for the first successful read.';
-  if (lastFailure === null) return { status: 'WAITING', reason: 'NO_READ_YET', message };
-  const { reason } = lastFailure;
-  return { status: 'WAITING', reason, message: `${message} ${failureSentence(lastFailure)}` };
+  return lastFailure === null
+    ? noReadYet
+    : { status: 'WAITING', reason: lastFailure.reason, message: failureSentence(lastFailure) };
 }
+
+const noReadYet: Decided = {
+  status: 'WAITING',
+  reason: 'NO_READ_YET',
+  message: 'Waiting for the first successful read.',
+};
 
 /** Nobody polls: what was true then stays, but a gateway that became due is no longer paused. */
 function kept({ standing: { status, reason, message } }: GatewayFacts): Decided {
-  if (status !== 'PAUSED' && status !== 'DISABLED') return { status, reason, message };
-  return {
-    status: 'WAITING',
-    reason: 'NO_READ_YET',
-    message: 'Waiting for the first successful read.',
-  };
+  return status === 'PAUSED' || status === 'DISABLED' ? noReadYet : { status, reason, message };
 }
 
 /** Since when no read has succeeded; of a gateway that never answered since it is due. */
@@ -125,23 +122,25 @@ function offline(facts: GatewayFacts, plan: GatewayPlan, nowMs: number): Decided
   const limitMs = offlineIntervals * plan.intervalMs + graceMs;
   if (unseenMs(facts, plan, nowMs) <= limitMs || !facts.recent.endsWith(offlineFailures))
     return null;
-  const { reason, sentence } = lastFailureOf(facts);
-  const message = `No successful read for more than ${durationText(limitMs)}: ${sentence}`;
-  return { status: 'OFFLINE', reason, message };
+  return { status: 'OFFLINE', ...lastFailureOf(facts) };
 }
 
 function late(facts: GatewayFacts, plan: GatewayPlan, nowMs: number): Decided | null {
   const limitMs = degradedIntervals * plan.intervalMs + graceMs;
   if (unseenMs(facts, plan, nowMs) <= limitMs) return null;
-  const { reason, sentence } = lastFailureOf(facts);
-  const message = `The last successful read is older than ${durationText(limitMs)}: ${sentence}`;
-  return { status: 'DEGRADED', reason, message };
+  return { status: 'DEGRADED', ...lastFailureOf(facts) };
 }
 
-function lastFailureOf({ lastFailure }: GatewayFacts): { reason: string; sentence: string } {
+/** Where a status follows from failures, its reason is the newest failure. `lastFailureIn` is the inverse. */
+function lastFailureOf({ lastFailure }: GatewayFacts): { reason: string; message: string } {
   return lastFailure === null
-    ? { reason: 'NO_READ', sentence: 'no poll has succeeded since.' }
-    : { reason: lastFailure.reason, sentence: failureSentence(lastFailure) };
+    ? { reason: 'NO_READ', message: 'No poll has succeeded since.' }
+    : { reason: lastFailure.reason, message: failureSentence(lastFailure) };
+}
+
+/** The failure that is the reason of a standing; null: it has another one. */
+export function lastFailureIn({ reason, message }: Standing): PollFailure | null {
+  return isFailureReason(reason) ? { reason, message: message ?? '' } : null;
 }
 
 function failing({ recent, lastFailure }: GatewayFacts): Decided | null {

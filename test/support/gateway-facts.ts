@@ -1,3 +1,4 @@
+import type { StoredState } from '../../db/gateways/state.ts';
 import type { GatewayAlertsBefore } from '../../domain/gateways/alerts.ts';
 import {
   factsAfterPoll,
@@ -94,5 +95,20 @@ export function sampleAlertsBefore(
     active: [],
     ended: [],
     ...different,
+  };
+}
+
+/** The facts as a walker stores them. */
+export function storedState(facts: GatewayFacts): StoredState {
+  const { standing, lastFailure: _, disabledAtMs: __, ...columns } = facts;
+  return {
+    ...columns,
+    status: standing.status,
+    statusReason: standing.reason,
+    statusMessage: standing.message,
+    statusSinceMs: standing.sinceMs,
+    lastSlotMs: facts.lastPolledAtMs,
+    counters: {},
+    lastReading: null,
   };
 }
