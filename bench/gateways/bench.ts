@@ -136,9 +136,9 @@ function resultText(result: GatewayBench): string {
       ? []
       : ([
           ['  the others', `late p99 ${hostile.late_of_others?.p99_ms} ms`],
-          ...hostile.misbehaving.map(({ id, outcomes, reasons, stored }) => [
+          ...hostile.misbehaving.map(({ id, outcomes, reasons, stored, wrong }) => [
             `  ${id}`,
-            `${outcomes}${reasons === null ? '' : ` (${reasons})`}; ${stored} values stored`,
+            `${outcomes}${reasons === null ? '' : ` (${reasons})`}; ${stored} values stored, ${wrong} of them wrong`,
           ]),
         ] as [string, string][])),
     ...disturbances(result).flatMap(([name, run]) => disturbedText(name, run)),
@@ -158,7 +158,7 @@ export function disturbances(result: GatewayBench) {
   return all.flatMap(([name, run]) => (run == null ? [] : [[name, run] as const]));
 }
 
-/** Whether no slot is lost, doubled or polled twice. Lateness and cost are told, not judged: they are the machine's. */
+/** Whether no slot is lost, doubled or polled twice, and no wrong value is stored. Lateness and cost are told, not judged: they are the machine's. */
 function isGood(result: GatewayBench): boolean {
   const steady = [result.steady, result.full_speed, ...result.growth];
   const runs = [...steady, result.hostile, ...disturbances(result).map(([, run]) => run)];
@@ -167,7 +167,9 @@ function isGood(result: GatewayBench): boolean {
       (run) =>
         run === null ||
         run.slots.lost + run.slots.doubled + run.slots.overlapping + run.slots.strays === 0,
-    ) && steady.every((run) => run === null || isOncePerSlot(run.devices))
+    ) &&
+    steady.every((run) => run === null || isOncePerSlot(run.devices)) &&
+    (result.hostile?.misbehaving ?? []).every(({ wrong }) => wrong === 0)
   );
 }
 

@@ -154,9 +154,13 @@ export async function readDevices(
   };
 }
 
-/** Whether each poll made exactly its requests. */
-export function isOncePerSlot({ requests_per_poll: each }: DeviceVerdict): boolean {
-  return Math.abs(each - requestsPerPoll) < 0.01;
+/** Requests of the first and the last polls of a window fall on either side of its edges. */
+const edgeShare = 0.02;
+
+/** Whether each poll made exactly its requests, one after the other, by one master. */
+export function isOncePerSlot(devices: DeviceVerdict): boolean {
+  const { requests_per_poll: each, two_masters: masters, overlapping } = devices;
+  return Math.abs(each / requestsPerPoll - 1) < edgeShare && masters === 0 && overlapping === 0;
 }
 
 export interface RowBytes {

@@ -31,6 +31,14 @@ const mains = { min: 180, max: 280 };
 const current = { min: -200, max: 200 };
 const power = { min: -100_000, max: 100_000 };
 
+/** More than any of the simulated generators delivers, kWh an hour. */
+const risesMax = 40;
+const counter = (key: string, address: number): DataPoint => ({
+  ...float(key, address, 'kWh', { min: 0, max: 1e7 }),
+  kind: 'COUNTER',
+  maxRatePerHour: risesMax,
+});
+
 /** The requests of a poll. */
 export const requestsPerPoll = 2;
 
@@ -45,6 +53,6 @@ export const benchPoints: readonly DataPoint[] = [
   float('active_power_w', 0x34, 'W', power),
   float('apparent_power_va', 0x38, 'VA', power),
   float('frequency_hz', 0x46, 'Hz', { min: 45, max: 65 }),
-  float('import_energy_kwh', 0x48, 'kWh', { min: 0, max: 1e7 }),
-  float('export_energy_kwh', 0x4a, 'kWh', { min: 0, max: 1e7 }),
+  counter('import_energy_kwh', 0x48),
+  counter('export_energy_kwh', 0x4a),
 ];

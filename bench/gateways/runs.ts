@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { Redis } from 'ioredis';
+import { sql } from 'kysely';
 
 import { query } from '../../db/database.ts';
 import type { ManagedServer } from '../../stack/up.ts';
@@ -21,6 +22,7 @@ import {
   type Window,
 } from './figures.ts';
 import { type BenchProcess, startProcess } from './walker.ts';
+import { isWrongValue } from './wrong-values.ts';
 
 /** The runs of the bench: each on a stack and a farm of its own. */
 
@@ -147,11 +149,17 @@ export function runHostile(options: RunOptions) {
       outcomes: string;
       reasons: string | null;
       stored: number;
+      wrong: number;
     }>`
-      select gateway_id as id, string_agg(distinct outcome, ', ') as outcomes, string_agg(distinct reason, ', ') as reasons,
-        coalesce(sum(cardinality(array_remove("values", null))), 0)::int as stored
-      from gateway_readings where gateway_id = any(${[...arena.hostileIds]}::text[]) and outcome <> 'MISSED'
-      group by gateway_id order by gateway_id`;
+      select r.gateway_id as id, string_agg(distinct r.outcome, ', ') as outcomes,
+        string_agg(distinct r.reason, ', ') as reasons, coalesce(sum(v.stored), 0)::int as stored,
+        coalesce(sum(v.wrong), 0)::int as wrong
+      from gateway_readings r
+      left join lateral (
+        select count(value) as stored, count(*) filter (where ${isWrongValue(sql`value`, sql`nth`)}) as wrong
+        from unnest(r."values") with ordinality as v (value, nth)) v on true
+      where r.gateway_id = any(${[...arena.hostileIds]}::text[]) and r.outcome <> 'MISSED'
+      group by r.gateway_id order by r.gateway_id`;
     return { ...measured, misbehaving: told, behaviours: misbehaviours.length };
   });
 }

@@ -19,7 +19,7 @@ import { buildTelegraf } from './telegraf.ts';
  * servers of its own. The gateways' own log judges all of them.
  */
 
-const rowNames = ['steady', 'kill', 'flushall'] as const;
+const rowNames = ['steady', 'kill', 'flushall', 'sustained'] as const;
 type RowName = (typeof rowNames)[number];
 
 interface RivalOptions {
@@ -39,6 +39,9 @@ export interface RivalResult extends PollVerdict {
   rss_mb: number;
 }
 
+/** More than is comfortable: the rate is what an engine can do. */
+const sustained = { gateways: 10_000, intervalS: 4 };
+
 /** All schedulers and sockets are made by then. */
 const warmUpMsMax = 300_000;
 const lookPauseMs = 1_000;
@@ -49,7 +52,8 @@ async function runRow(
   options: RivalOptions,
   telegraf: string | null,
 ) {
-  const { gateways, intervalS, seconds, signal } = options;
+  const { seconds, signal } = options;
+  const { gateways, intervalS } = row === 'sustained' ? sustained : options;
   const arena = await openArena({
     gateways,
     intervalS,
@@ -90,7 +94,10 @@ async function runRow(
       gateways,
       interval_s: intervalS,
       ...verdict,
-      cpu_ms_per_poll: row === 'steady' ? { engine: per('engine'), servers: per('servers') } : null,
+      cpu_ms_per_poll:
+        row === 'steady' || row === 'sustained'
+          ? { engine: per('engine'), servers: per('servers') }
+          : null,
       rss_mb: rss,
     };
     return result;
@@ -197,6 +204,7 @@ const rowTitles: Record<RowName, string> = {
   steady: 'nothing happens',
   kill: 'SIGKILL',
   flushall: 'Redis FLUSHALL',
+  sustained: 'as much as it can',
 };
 
 /** The figures as a table in Markdown. */

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { cacheFolder } from '../../../stack/cache.ts';
+import { findOnPath } from '../../../stack/process.ts';
 import { benchPoints } from '../../gateways/points.ts';
 import { gridOf } from './judge.ts';
 
@@ -18,16 +19,14 @@ export function buildTelegraf(say: (line: string) => void): string {
   if (existsSync(program)) return program;
   say(`building Telegraf ${version} with its Modbus input (minutes, once)`);
   mkdirSync(cacheFolder(process.env), { recursive: true });
-  const { status, error } = spawnSync('go', ['build', '-mod=readonly', '-o', program, '.'], {
+  const go = findOnPath('go', process.env['PATH']);
+  if (go === null)
+    throw new Error('Telegraf is built with Go: install it, or leave --engine telegraf out');
+  const { status } = spawnSync(go, ['build', '-mod=readonly', '-o', program, '.'], {
     cwd: moduleFolder,
-    env: {
-      ...process.env,
-      PATH: [process.env['PATH'], '/usr/local/go/bin'].join(delimiter),
-    },
     stdio: ['ignore', process.stderr.fd, 'inherit'],
   });
-  if (status !== 0)
-    throw new Error('Telegraf could not be built: it needs Go', { cause: error ?? undefined });
+  if (status !== 0) throw new Error('Telegraf could not be built: see the lines above');
   return program;
 }
 

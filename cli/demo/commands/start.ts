@@ -109,11 +109,7 @@ export const start: Command = {
       signal.throwIfAborted();
     } catch (error) {
       if (stopping.signal.aborted) return;
-      if (error instanceof DataDirError)
-        throw new CommandError(error.message, exitCodes.configuration, { cause: error });
-      if (error instanceof StackError)
-        throw new CommandError(error.message, exitCodes.serviceAway, { cause: error });
-      throw error;
+      throw withExitCode(error);
     } finally {
       if (stack !== null) {
         if (!stopping.signal.aborted) say('stopping what was started');
@@ -127,6 +123,14 @@ export const start: Command = {
     }
   },
 };
+
+/** The error as a command's, where the stack says what is wrong. */
+function withExitCode(error: unknown): unknown {
+  if (!(error instanceof StackError)) return error;
+  const isFolder = error instanceof DataDirError;
+  const code = isFolder ? exitCodes.configuration : exitCodes.serviceAway;
+  return new CommandError(error.message, code, { cause: error });
+}
 
 /** Port of the page that shows mails, unless another program has it. */
 const mailPagePortUsual = 8025;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 
 import {
   type FarmProcess,
@@ -9,6 +9,7 @@ import {
 } from '../../../bench/gateways/arena.ts';
 import { countSettled, readSlots, type SlotVerdict } from '../../../bench/gateways/figures.ts';
 import { insertBenchGateways } from '../../../bench/gateways/insert.ts';
+import { isWrongValue } from '../../../bench/gateways/wrong-values.ts';
 import { endProcess } from '../../../bench/processes.ts';
 import { query } from '../../../db/database.ts';
 import type { Database } from '../../../db/tables.ts';
@@ -202,18 +203,11 @@ async function readMissed(db: Kysely<Database>) {
     from gateway_readings where outcome = 'MISSED'`;
 }
 
-/**
- * The simulated meters show 231 to 232 V, 50 Hz and round sums; a float whose words are swapped is far from them, or next to 0
- * without being 0.
- */
 async function countWrongValues(db: Kysely<Database>): Promise<number> {
   const [row] = await query(db)<{ wrong: number }>`
     select count(*)::int as wrong from gateway_readings r
     cross join lateral unnest(r."values") with ordinality as v (value, nth)
-    where v.value is not null and (v.nth <= 3 and v.value not between 230 and 233
-      or v.nth = 10 and v.value not between 49.9 and 50.1
-      or v.nth > 10 and v.value not between 1 and 1e6
-      or v.value <> 0 and abs(v.value) < 1e-6)`;
+    where ${isWrongValue(sql`v.value`, sql`v.nth`)}`;
   return row?.wrong ?? 0;
 }
 
