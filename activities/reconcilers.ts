@@ -2,6 +2,7 @@ import type { LoopPlant } from '../db/plants/fleet.ts';
 import type { ChannelKind } from '../domain/notifications/message.ts';
 import type { IncidentLimits } from '../domain/plants/incidents.ts';
 import type { Loops, Reconciler } from './fleet.ts';
+import { createGatewaysReconciler } from './gateways/fleet.ts';
 import { createNotificationsReconciler } from './notifications/fleet.ts';
 import type { ActivityDeps } from './plants/deps.ts';
 import { createPlantsReconciler } from './plants/fleet.ts';
@@ -11,11 +12,15 @@ import { createSystemReconciler, type PartJudged } from './system.ts';
 export interface AllLoops {
   plants: Loops<LoopPlant>;
   notifications: Loops<{ id: ChannelKind }>;
+  /** By shard. */
+  gateways: Loops<{ id: string }>;
 }
 
 /** What the reconciliation is given besides its services. */
 export interface FleetOptions {
   limits: IncidentLimits;
+  /** Number of shards into which gateways are divided. */
+  shards: number;
   /** The diagnosis of the running system. */
   diagnose: () => Promise<readonly PartJudged[]>;
 }
@@ -24,11 +29,12 @@ export interface FleetOptions {
 export function createReconcilers(
   deps: ActivityDeps,
   loops: AllLoops,
-  { limits, diagnose }: FleetOptions,
+  { limits, shards, diagnose }: FleetOptions,
 ): Reconciler[] {
   return [
     createPlantsReconciler(deps, loops.plants, limits),
     createNotificationsReconciler(deps, loops.notifications),
+    createGatewaysReconciler(deps, loops.gateways, shards),
     createSystemReconciler(deps, diagnose),
   ];
 }

@@ -38,6 +38,7 @@ import { notificationSettings } from '../environment/notifications/variables.ts'
 import { systemComponents } from '../operations/components.ts';
 import { createLook, diagnose } from '../operations/diagnosis.ts';
 import { diskReader } from '../operations/disks.ts';
+import { createGatewayLoops } from '../operations/gateways/loops.ts';
 import { createNotificationLoops } from '../operations/notifications/loops.ts';
 import { notificationsQueue } from '../workflows/notifications/messages.ts';
 import { withDemoOutages } from '../activities/plants/demo-outages.ts';
@@ -290,8 +291,12 @@ function createActivities(
     plants: metrics?.measured(plants) ?? plants,
     fleet: createFleetActivities(
       deps,
-      { plants: createPlantLoops(client, loops), notifications: createNotificationLoops(client) },
-      { limits, diagnose: diagnoser(config, deps, client) },
+      {
+        plants: createPlantLoops(client, loops),
+        notifications: createNotificationLoops(client),
+        gateways: createGatewayLoops(client, config.GATEWAY_SHARDS),
+      },
+      { limits, shards: config.GATEWAY_SHARDS, diagnose: diagnoser(config, deps, client) },
     ),
     notifications: createNotificationActivities({
       ...deps,
@@ -381,7 +386,7 @@ function stuck(log: Log): void {
 const loopback = /^(127\.|localhost|\[::1\])/;
 
 /** A worker's connection; uncompressed on loopback, where compression costs 1 ms of CPU a poll on either side. */
-async function connectTemporalNative(config: Config): Promise<NativeConnection> {
+export async function connectTemporalNative(config: Config): Promise<NativeConnection> {
   const address = requireService(config, 'TEMPORAL_ADDRESS');
   try {
     return await NativeConnection.connect({

@@ -3,3 +3,4 @@ export { closeDay } from './plants/daily-close.ts';
 export { reconcileFleet } from './fleet-reconcile.ts';
 export { sendNotifications } from './notifications/send-notifications.ts';
 export { monitorPlant } from './plants/plant-monitor.ts';
+export { walkGatewayShard } from './gateways/walk-shard.ts';

@@ -17,6 +17,7 @@ export interface LineOptions {
   requestTimeoutMs: number;
   connectTimeoutMs: number;
   stats: ModbusStats;
+  maySend: () => boolean;
 }
 
 /** The machine's resolver. */
@@ -100,13 +101,15 @@ export class Line {
    * proves dead is made again once in a poll, and the request sent again; after a time-out never.
    */
   async exchange(job: Job, range: ReadRange, quirks: Quirks): Promise<Exchange> {
-    const { requestTimeoutMs: timeoutMs, stats } = this.#options;
+    const { requestTimeoutMs: timeoutMs, stats, maySend } = this.#options;
     for (;;) {
+      if (!maySend()) return this.#heldBack(range);
       const socket = this.#opened() ?? (await this.#connect(job));
       if ('kind' in socket) return socket;
       const pauseMs = pauseLeftMs(socket, quirks);
       if (pauseMs > 0) await job.pause(pauseMs);
       if (job.leftMs === 0) return this.#tooLate(range);
+      if (!maySend()) return this.#heldBack(range);
       const wasUsed = socket.answers > 0;
       this.sent += 1;
       const result = await socket.ask(job, range, { tolerances: quirks, timeoutMs });
@@ -116,6 +119,11 @@ export class Line {
       this.#hasResent = true;
       stats.reconnects += 1;
     }
+  }
+
+  #heldBack(range: ReadRange): Failed {
+    const message = `nothing may be sent now: ${this.#site} was not asked ${rangeText(range)}`;
+    return failed('CUT', 'CLOSED', message);
   }
 
   #tooLate(range: ReadRange): Failed {

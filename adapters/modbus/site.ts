@@ -90,6 +90,8 @@ export interface SitesOptions {
   /** Of one request, ms. */
   requestTimeoutMs?: number;
   connectTimeoutMs?: number;
+  /** Asked before each connection and each request; while it says no, polls and reads end with CLOSED. Yes unless given. */
+  maySend?: () => boolean;
 }
 
 const requestTimeoutMs = 1_000;
@@ -119,6 +121,7 @@ export function createSites(options: SitesOptions): Sites {
       requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMs,
       connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs,
       stats,
+      maySend: options.maySend ?? (() => true),
     },
   };
   const sites = new Map<string, Site>();

@@ -121,14 +121,15 @@ export class ShardWalk {
   }
 
   closeSites(): void {
-    for (const site of this.#sites.values()) site.modbus.close();
+    for (const { address } of this.#sites.values())
+      this.#ports.sites.forget(address.host, address.port);
   }
 
   #leave(site: Site): void {
     site.users -= 1;
     if (site.users > 0) return;
     this.#sites.delete(keyOf(site.address));
-    site.modbus.close();
+    this.#ports.sites.forget(site.address.host, site.address.port);
   }
 
   #siteOf({ host, port }: Address, known: ReadonlyMap<string, SiteKnowledge>): Site {
