@@ -14,19 +14,18 @@ export function loadPresets(): ReadonlyMap<string, Preset> {
   loaded ??= new Map(
     readdirSync(folder)
       .filter((file) => file.endsWith(ending))
+      .map((file) => file.slice(0, -ending.length))
       .toSorted()
-      .map((file) => {
-        const preset = readPreset(file);
-        return [preset.name, preset];
-      }),
+      .map((name) => [name, readPreset(name)]),
   );
   return loaded;
 }
 
-function readPreset(file: string): Preset {
+function readPreset(name: string): Preset {
+  const file = `${name}${ending}`;
   try {
     const preset = parsePreset(JSON.parse(readFileSync(new URL(file, folder), 'utf8')));
-    if (`${preset.name}${ending}` === file) return preset;
+    if (preset.name === name) return preset;
     throw new Error(`its name is ${preset.name}`);
   } catch (cause) {
     throw new Error(`the preset ${file} cannot be used: ${(cause as Error).message}`, { cause });

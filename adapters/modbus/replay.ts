@@ -64,7 +64,7 @@ export function rawPointsOf(
     // A value that two requests cut may have changed between them.
     if (of.length === 0) return { kind: touching.length > 0 ? 'NOT_ANSWERED' : 'ABSENT' };
     const answered = of.findLast(({ result }) => result.kind === 'ANSWER');
-    const exchange = answered ?? (of.at(-1) as Exchange);
+    const exchange = answered ?? of.at(-1);
     const { result } = exchange;
     if (result.kind === 'EXCEPTION') return { kind: 'EXCEPTION', code: result.code };
     if (result.kind === 'REFUSED' && result.isLength) return { kind: 'WRONG_LENGTH' };

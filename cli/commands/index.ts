@@ -200,6 +200,11 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     waitsForNothing: true,
     load: async () => (await import('./gateways/gateways-decode.ts')).gatewaysDecode,
   },
+  'gateways discover': {
+    summary: 'ask a gateway for its units, functions, SunSpec models and byte order',
+    waitsForNothing: true,
+    load: async () => (await import('./gateways/gateways-discover.ts')).gatewaysDiscover,
+  },
   'gateways validate': {
     summary: 'say what of a gateway would not work before it is polled',
     waitsForNothing: true,
