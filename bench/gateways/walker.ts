@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+import { fleetQueue } from '../../workflows/messages.ts';
 import { endProcess } from '../processes.ts';
 
 /** The production processes of a bench: the worker that runs the shards' workflows, and walkers. */
@@ -14,8 +15,11 @@ export interface BenchProcess {
 
 const mainPath = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
-/** The queue of the shards' workflows, and that of their activities. */
-const queues = { fleet: 'queue:fleet', walker: 'queue:poll:modbus' } as const;
+/** The command of each, and its variables. */
+const kinds = {
+  fleet: { command: 'worker', env: { WORKER_QUEUES: fleetQueue } },
+  walker: { command: 'worker:gateways', env: {} },
+} as const;
 
 /**
  * Starts a worker and waits until it says that it polls.
@@ -24,16 +28,17 @@ const queues = { fleet: 'queue:fleet', walker: 'queue:poll:modbus' } as const;
  *   root on Linux only.
  */
 export async function startProcess(
-  which: keyof typeof queues,
+  which: keyof typeof kinds,
   env: NodeJS.ProcessEnv,
   { signal, isElsewhere = false }: { signal: AbortSignal; isElsewhere?: boolean },
 ): Promise<BenchProcess> {
-  const command = [process.execPath, mainPath, 'worker'];
+  const kind = kinds[which];
+  const command = [process.execPath, mainPath, kind.command];
   const [program = '', ...args] = isElsewhere
     ? ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', ...command]
     : command;
   const child = spawn(program, args, {
-    env: { ...env, WORKER_QUEUES: queues[which] },
+    env: { ...env, ...kind.env },
     // Ctrl-C reaches only the bench, which stops everything in order. The worker ends when the bench ends.
     detached: true,
     stdio: ['ignore', process.stderr.fd, 'inherit', 'ipc'],
@@ -41,7 +46,7 @@ export async function startProcess(
   let isExpected = false;
   const ended = once(child, 'exit').then((): Promise<never> => {
     if (isExpected) return new Promise<never>(() => {});
-    throw new Error(`the worker of ${queues[which]} ended by itself (${endOf(child)})`);
+    throw new Error(`the ${kind.command} ended by itself (${endOf(child)})`);
   });
   // Callers that race with it still see the rejection.
   ended.catch(() => {});
