@@ -187,7 +187,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     load: async () => (await import('./notifications/problems-ack.ts')).problemsAck,
   },
   'demo break': {
-    summary: 'take a recorded vendor away for a while, which opens and closes an incident',
+    summary: 'take a recorded vendor away for a while, or let a simulated gateway misbehave',
     load: async () => (await import('../demo/commands/demo-break.ts')).demoBreak,
   },
   'adapters replay': {

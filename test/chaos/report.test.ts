@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { problemsOf } from './gateways/track.ts';
 import { type ChaosReportFile, explain, judge, reportText } from './report.ts';
 
 /** A run in which everything held. */
@@ -51,6 +52,25 @@ function clean(): Omit<ChaosReportFile, 'sentences'> {
     ended_by_themselves: [],
     canary: { places: 600, hits: [] },
     unsettled: 0,
+    gateways: {
+      gateways: 200,
+      slots: {
+        due: 6_000,
+        polled: 5_990,
+        skipped: 0,
+        missed: 10,
+        lost: 0,
+        doubled: 0,
+        strays: 0,
+        overlapping: 0,
+      },
+      faults: { WALKER_KILLED: 2 },
+      missed_without_fault: 0,
+      wrong_values: 0,
+      reasons: { TIMEOUT: 3 },
+      unsettled: 0,
+      problems: [],
+    },
   };
 }
 
@@ -63,7 +83,27 @@ const withFault = (different: Partial<ChaosReportFile['faults'][number]>) => ({
   faults: clean().faults.map((fault) => ({ ...fault, ...different })),
 });
 
+const withGateways = (different: Partial<ChaosReportFile['gateways']>) => {
+  const { problems: _, ...found } = { ...clean().gateways, ...different };
+  return { ...clean(), gateways: { ...found, problems: problemsOf(found) } };
+};
+const withGatewaySlots = (different: Partial<ChaosReportFile['gateways']['slots']>) =>
+  withGateways({ slots: { ...clean().gateways.slots, ...different } });
+
 describe('a chaos run is judged', () => {
+  test.each([
+    ['lost', withGatewaySlots({ lost: 1 }), '1 slots lost'],
+    ['doubled', withGatewaySlots({ doubled: 2 }), '2 slots doubled'],
+    ['not due', withGatewaySlots({ strays: 1 }), '1 rows of slots that were not due'],
+    ['overlapping', withGatewaySlots({ overlapping: 1 }), '1 overlapping polls'],
+    ['missed in peace', withGateways({ missed_without_fault: 1 }), '1 slots missed while'],
+    ['wrong', withGateways({ wrong_values: 1 }), '1 values stored that no device has'],
+    ['away in the end', withGateways({ unsettled: 1 }), '1 gateways that were not polled'],
+    ['never polled', withGatewaySlots({ polled: 0 }), 'nothing was polled'],
+  ])('bad where something of gateways is %s', (_, report, sentence) => {
+    expect(judge(report)).toEqual([expect.stringContaining(sentence)]);
+  });
+
   test('good where everything held', () => {
     expect(judge(clean())).toEqual([]);
     expect(reportText({ ...clean(), sentences: [] })).toContain('everything held');
