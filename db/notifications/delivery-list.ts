@@ -5,6 +5,7 @@ import type { ChannelKind } from '../../domain/notifications/message.ts';
 import type { SubjectKind } from '../../domain/subject.ts';
 import { type Db, instant, query, queryRow } from '../database.ts';
 import { readPage } from '../page.ts';
+import { wakeSenders } from './listen.ts';
 import type { DeliveryState, MessageKind } from './tables.ts';
 
 /** Deliveries as people see them: what became of each message for each recipient, and its attempts. */
@@ -189,9 +190,4 @@ export async function insertTest(
     select id, ${channelId}, ${recipient}, ${instant(nowMs)}, ${instant(nowMs)} from message returning id`;
   await wakeSenders(trx);
   return id;
-}
-
-/** Whoever sends looks at once, after the commit. */
-async function wakeSenders(trx: Db): Promise<void> {
-  await query(trx)`select pg_notify('notifications', '')`;
 }

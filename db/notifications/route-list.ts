@@ -6,6 +6,7 @@ import type { Decider } from '../audit-log.ts';
 import { type Db, query } from '../database.ts';
 import type { Sealed } from '../sealing.ts';
 import { nextId } from './channel-list.ts';
+import { wakeSenders } from './listen.ts';
 
 /** Routes as people see and change them. */
 
@@ -90,6 +91,7 @@ export async function insertRoute(
   await query(trx)`
     insert into notification_routes (${sql.join(names)}) overriding system value
     values (${sql.join(Object.values(columns))})`;
+  await wakeSenders(trx);
   return id;
 }
 
