@@ -40,7 +40,9 @@ export function createSystemReconciler(
     since.set(part.component, sinceMs);
     if (nowMs - sinceMs < tellAfterMs[part.state]) return false;
     const severity = part.state === 'down' ? 'RED' : 'YELLOW';
-    const message = [part.sentence, part.advice].filter((text) => text !== undefined).join(' ');
+    const { sentence, subjects = [], advice } = part;
+    const named = subjects.slice(0, namedMax).map((subject) => subject.sentence);
+    const message = [sentence, ...named, advice].filter((text) => text !== undefined).join(' ');
     await reportProblem(trx, { ...key, severity, message }, nowMs);
     return true;
   }
