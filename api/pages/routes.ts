@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
-import { findTold } from '../../db/notifications/delivery-list.ts';
+import { readTold } from '../../db/notifications/delivery-list.ts';
 import { listProblems } from '../../db/notifications/problems.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -9,6 +9,7 @@ import type { ApiEnv, Person } from '../env.ts';
 import type { FleetView } from '../plants/fleet-view.ts';
 import { problemsPart, problemStatesOfTab } from '../notifications/pages/problems.ts';
 import { notificationPages } from '../notifications/pages/routes.ts';
+import { nobodyTold } from '../told.ts';
 import type { ReadHealth } from '../system/health.ts';
 import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
@@ -72,7 +73,7 @@ export function pageRoutes(
     const read = await readPlantPage(reading, person, c.req.param('id'));
     const view = { ...read, zone: readerZoneOf(c) };
     const alertIds = view.alerts.map(({ id }) => id);
-    const told = viewerMay(person).act ? await findTold(reading.db, alertIds) : [];
+    const told = viewerMay(person).act ? await readTold(reading.db, alertIds) : nobodyTold;
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
     return show(c, person, frame, plantContent({ ...view, told }));
   });

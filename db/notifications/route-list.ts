@@ -100,7 +100,11 @@ export async function updateRoute(trx: Db, id: number, settings: RouteSettings):
   await trx.updateTable('notification_routes').set(settings).where('id', '=', id).execute();
 }
 
+/** Takes a route out of use. Lines that wait for their message are told to nobody. */
 export async function removeRoute(trx: Db, id: number, at: Date): Promise<void> {
+  await query(trx)`
+    update notification_lines set suppressed_at = ${at}, suppressed_reason = 'REMOVED'
+    where route_id = ${id} and message_id is null and suppressed_at is null`;
   await trx
     .updateTable('notification_routes')
     .set({ removed_at: at })

@@ -26,7 +26,7 @@ import {
   whenText,
 } from '../../pages/components.ts';
 import { busyText, sentInPlace, sheetForm } from '../../pages/forms.ts';
-import { type ToldLine, toldLines } from '../../told.ts';
+import { type Told, toldLines } from '../../told.ts';
 
 /** The page of one plant: its status and why, its power and energy, its alerts and last polls. */
 
@@ -55,7 +55,7 @@ export interface PlantPage extends PlantDetail {
   zone: ReaderZone;
   mayRemove: boolean;
   /** Who was told of its alerts. */
-  told: readonly ToldLine[];
+  told: Told;
 }
 
 export function plantContent(view: PlantPage): Html {
@@ -326,11 +326,7 @@ function alertLine(view: PlantPage): Html {
           ${span}${cost === '' ? '' : ` · ${cost}`} ·
           ${isOver ? 'resolved' : alertState(alert, view)}
         </div>
-        ${toldLines(
-          told.filter((line) => line.alert_id === alert.id),
-          timezone,
-          nowMs,
-        )}
+        ${toldLines(told, alert, { timezone, nowMs })}
       </li>`;
     })}
   </ol>`;
