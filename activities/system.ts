@@ -15,7 +15,12 @@ export interface PartJudged {
   state: 'ok' | 'degraded' | 'down';
   sentence: string;
   advice?: string;
+  /** What the sentence counts, each by name. */
+  subjects?: readonly { sentence: string }[];
 }
+
+/** A problem names so many subjects. */
+const namedMax = 10;
 
 /** A part that is down, or degraded, for less than this is a restart, not a problem. */
 const tellAfterMs = { down: minuteMs, degraded: 5 * minuteMs } as const;

@@ -7,6 +7,7 @@ import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { AdapterErrorType, Brand } from '../domain/plants/plant.ts';
 import type { StatusProfile } from '../domain/daylight.ts';
 import type { ReadDisks } from '../operations/disks.ts';
+import type { ReadTitles } from '../operations/notifications/titles.ts';
 
 /** The part of a structured log that the API uses: fields first, a constant message. */
 export interface ApiLog {
@@ -72,6 +73,8 @@ export interface ApiDeps {
   /** Lets a scraper read the metrics; null: only operators, and clients on the same machine. */
   metricsToken: string | null;
   temporalUiUrl: string | null;
+  /** Puts rows of the outbox into words, whatever their subject. */
+  readTitles: ReadTitles;
   /** How long a request waits for what becomes of a test message, ms. */
   testMessageMs: number;
   /** Polling interval of new plants. */

@@ -19,7 +19,7 @@ import { answerPage, staffOf, viewerOf } from './answer.ts';
 import { clockSeconds, type Html } from './components.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
-import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
+import { type AssetUrls, page, type ShownFrame, viewerMay } from './layout.ts';
 import { readerZoneOf } from './reader-zone.ts';
 import { zoneRoutes } from './zone-routes.ts';
 import { plantContent } from '../plants/pages/plant.ts';
@@ -48,13 +48,14 @@ export function pageRoutes(
   async function show(
     c: Context<ApiEnv>,
     person: Person,
-    frame: Pick<PageFrame, 'title' | 'section' | 'charts'>,
+    { isForm = false, status = 200, ...frame }: ShownFrame,
     content: Html,
   ): Promise<Response> {
     const renderedAt = `${clockSeconds(deps.clock(), 'UTC')} UTC`;
     const { pathname, search } = new URL(c.req.url);
     const reader = { viewer: person, zone: readerZoneOf(c), path: pathname + search };
-    return answerPage(c, page({ ...frame, ...reader, assets, renderedAt, refreshS }, content));
+    const renewal = { renderedAt, refreshS: isForm ? null : refreshS };
+    return answerPage(c, page({ ...frame, ...reader, assets, ...renewal }, content), status);
   }
 
   routes.get('/', async (c) => {

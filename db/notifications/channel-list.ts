@@ -80,6 +80,30 @@ export async function insertChannel(
   return id;
 }
 
+/**
+ * Changes what a channel is called and, if there are new settings, seals them: then it is tried at once.
+ *
+ * @param seal null: the settings stay.
+ */
+export async function updateChannel(
+  trx: Db,
+  id: number,
+  name: string,
+  seal: ((place: SealedPlace) => Sealed) | null,
+): Promise<void> {
+  await query(trx)`update notification_channels set name = ${name} where id = ${id}`;
+  if (seal === null) return;
+  const { keyVersion, iv, sealed } = seal(channelPlace(id));
+  await query(trx)`
+    update notification_channels
+    set key_version = ${keyVersion}, iv = ${iv}, sealed = ${sealed}, next_send_at = null, failing_since = null
+    where id = ${id}`;
+  await query(trx)`
+    update deliveries set next_attempt_at = now() where channel_id = ${id} and state in ('PENDING', 'FAILED')
+      and next_attempt_at > now()`;
+  await wakeSenders(trx);
+}
+
 /** Takes a channel out of use. What waits for it is told to nobody. */
 export async function removeChannel(trx: Db, id: number, at: Date): Promise<void> {
   await query(trx)`update notification_channels set removed_at = ${at} where id = ${id}`;
