@@ -280,7 +280,7 @@ describe('the forms of an ADMIN', () => {
       channel_id: String(channel),
       recipients: 'op@example.org\r\nops@example.org, nobody',
       severity: 'RED',
-      brands: 'solis',
+      brands: 'SOLIS',
       timezone: 'Europe/Amsterdam',
       quiet_from: '22:00',
       quiet_to: '',

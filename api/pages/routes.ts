@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 
+import { brands } from '../../domain/plants/plant.ts';
 import { readTold } from '../../db/notifications/delivery-list.ts';
 import { listProblems } from '../../db/notifications/problems.ts';
 import type { Actions } from '../plants/actions.ts';
@@ -108,7 +109,7 @@ export function pageRoutes(
   routes.route('/', zoneRoutes(deps));
   routes.route(
     '/',
-    notificationPages(deps, { assets, show, listCustomers: () => listCustomers(fleet) }),
+    notificationPages(deps, { assets, show, brands, listCustomers: () => listCustomers(fleet) }),
   );
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));

@@ -1,6 +1,7 @@
 import type { AuditCounts, Violation } from '../../operations/plants/check.ts';
 import { foreignCoresMax } from './load.ts';
 import type { Lateness } from './lateness.ts';
+import type { MessagesReport } from './mails.ts';
 import type { FaultKind } from './schedule.ts';
 
 /** What a chaos run found, and whether it is as it must be. */
@@ -44,6 +45,7 @@ export interface ChaosReportFile {
   /** Workers that ended though nobody ended them. */
   ended_by_themselves: string[];
   canary: { places: number; hits: string[] };
+  messages: MessagesReport;
   /** Plants that had not polled once more when the check began. */
   unsettled: number;
   sentences: string[];
@@ -82,6 +84,14 @@ export function judge(report: Omit<ChaosReportFile, 'sentences'>): string[] {
       ({ kind, plant_id, sentence }) => `the audit found ${kind} of ${plant_id}: ${sentence}`,
     ),
     ...report.ended_by_themselves,
+    ...counted(report.messages.lost, 'messages are SENT and did not arrive'),
+    ...counted(report.messages.beyond_attempts, 'messages arrived more often than they were tried'),
+    ...counted(
+      report.messages.waiting,
+      'messages still wait after everybody had time to send them',
+    ),
+    ...counted(report.messages.dead, 'messages were given up'),
+    ...(report.messages.sent === 0 ? ['no message was sent'] : []),
     ...canary.hits.map((place) => `a secret is in ${place}`),
     ...(canary.places < placesMin(report.plants)
       ? [`only ${canary.places} places were searched for secrets`]
@@ -146,6 +156,7 @@ export function reportText(report: ChaosReportFile): string {
     `missed    ${byFaultText(report.missed_by_fault)}; ${report.missed_without_fault} while nothing was wrong`,
     `failed    ${byFaultText(report.failed_by_fault)}; ${report.failed_without_fault} while their vendor was well`,
     `audit     ${report.violations.length} violations; ${slots.plants} plants, ${slots.loops} loops, ${slots.locks} locks, ${slots.days} days, ${slots.alerts} alerts`,
+    `messages  ${report.messages.sent} sent, ${report.messages.repeated} of them repeated under the same Message-ID, ${report.messages.lost} lost`,
     `secrets   ${report.canary.hits.length} hits in ${report.canary.places} places`,
     '',
     ...(report.sentences.length === 0

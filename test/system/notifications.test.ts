@@ -4,7 +4,6 @@ import { insertUser } from '../../db/people/users.ts';
 import { seal } from '../../db/sealing.ts';
 import { loadConfig, requireMasterKeys } from '../../environment/config.ts';
 import { triggerReconciliation } from '../../operations/fleet-schedule.ts';
-import { createNotificationLoops } from '../../operations/notifications/loops.ts';
 import { findByToken, subscribe } from '../../operations/notifications/subscriptions.ts';
 import { runTestCommand } from '../support/command-line.ts';
 import { addPlant } from '../support/fleet.ts';
@@ -55,27 +54,6 @@ async function announce(plantId: string, alertId: number, kind: 'RAISED' | 'RECO
     } as never)
     .execute();
 }
-
-test('a test of the first channel of a kind starts the loop of that kind, without the reconciliation', async ({
-  onTestFinished,
-}) => {
-  const hook = await startReceiver();
-  onTestFinished(() => hook.close());
-  const worker = await startTestWorker(fleet, { reconcile: false });
-  onTestFinished(() => stopWorker(worker));
-  const loops = createNotificationLoops(fleet.client);
-  expect(await loops.signalChanged('SLACK')).toBe(false);
-  const add = ['notifications', 'channels', 'add', 'chat', '--kind', 'slack'];
-  const settings = { env: fleet.env, input: `url=${hook.url}\n` };
-  expect(await runTestCommand(add, settings)).toMatchObject({ code: 0 });
-  const send = ['notifications', 'test', '--channel', 'chat', '--timeout', '60'];
-  expect(await runTestCommand(send, { env: fleet.env })).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining(': SENT\n'),
-  });
-  expect(hook.received).toHaveLength(1);
-  expect(await loops.signalChanged('SLACK')).toBe(true);
-}, 180_000);
 
 /** They are in the settings of channels; the address of the webhook holds one too. */
 const canaries = ['canary-mail-password', 'canary-webhook-key', 'canary-secret'] as const;

@@ -123,6 +123,11 @@ export function textOf(value: unknown): string {
   return typeof value === 'string' ? value.trim() : '';
 }
 
+/** What was chosen of a list, as it was sent. */
+export function chosenOf(value: unknown): string[] {
+  return [value ?? []].flat().filter((one) => typeof one === 'string' && one !== '') as string[];
+}
+
 /** The entries of a field with commas or lines between them, or of one that was sent several times. */
 export function listOf(value: unknown): string[] {
   return [value ?? []]

@@ -11,6 +11,7 @@ import {
   type Errors,
   formError,
   inputField,
+  chosenOf,
   listOf,
   selectField,
   textOf,
@@ -25,8 +26,8 @@ export interface RouteTexts {
   recipients: string;
   severity: string;
   subject_kinds: readonly string[];
-  brands: string;
-  customer_ids: string;
+  brands: readonly string[];
+  customer_ids: readonly string[];
   plant_ids: string;
   timezone: string;
   quiet_from: string;
@@ -44,6 +45,9 @@ export interface RouteForm {
   channels: readonly ChannelView[];
   /** All routes: one of them may be called second. */
   routes: readonly RouteView[];
+  /** All brands, and the customers that have plants. */
+  brands: readonly string[];
+  customers: readonly string[];
   errors: Errors;
 }
 
@@ -69,8 +73,8 @@ export const routeLabels: Readonly<Record<string, string>> = {
 const hints: Readonly<Record<string, string>> = {
   recipients: 'e-mail addresses, one a line; empty for Slack and webhooks',
   subject_kinds: 'none chosen: all',
-  brands: 'such as SOLIS, HUAWEI; empty: all',
-  customer_ids: 'ids; empty: all',
+  brands: 'none chosen: all',
+  customer_ids: 'none chosen: all',
   plant_ids: 'ids; empty: all',
   timezone: 'of the times below, such as Europe/Amsterdam',
   quiet_from: 'YELLOW waits from then on; RED never waits',
@@ -101,8 +105,8 @@ export function textsOf(route: RouteSettings): RouteTexts {
     recipients: route.recipients.join('\n'),
     severity: severities.length === 1 ? (severities[0] ?? 'BOTH') : 'BOTH',
     subject_kinds: route.subject_kinds,
-    brands: route.brands.join(', '),
-    customer_ids: route.customer_ids.join(', '),
+    brands: route.brands,
+    customer_ids: route.customer_ids,
     plant_ids: route.plant_ids.join(', '),
     timezone: route.timezone,
     quiet_from: route.quiet_from ?? '',
@@ -123,8 +127,8 @@ export function sentTexts(fields: Readonly<Record<string, unknown>>): RouteTexts
     recipients: text('recipients'),
     severity: text('severity'),
     subject_kinds: listOf(fields['subject_kinds']),
-    brands: text('brands'),
-    customer_ids: text('customer_ids'),
+    brands: listOf(fields['brands']),
+    customer_ids: chosenOf(fields['customer_ids']),
     plant_ids: text('plant_ids'),
     timezone: text('timezone'),
     quiet_from: text('quiet_from'),
@@ -157,8 +161,8 @@ export function routeFormContent(view: RouteForm, adminPath: string): Html {
         <legend>What</legend>
         ${selectField({ ...field('severities'), name: 'severity' }, severityOptions, texts.severity)}
         ${selectField(field('subject_kinds'), kindOptions(texts), texts.subject_kinds)}
-        ${inputField(field('brands'), texts.brands)}
-        ${inputField(field('customer_ids'), texts.customer_ids)}
+        ${selectField(field('brands'), optionsOf(view.brands, texts.brands), texts.brands)}
+        ${customerField(view, field('customer_ids'))}
         ${inputField(field('plant_ids'), texts.plant_ids)}
       </fieldset>
       <fieldset>
@@ -194,6 +198,16 @@ function channelOptions({ channels }: RouteForm): [string, string][] {
   return channels
     .filter(({ kind }) => kind !== 'HEARTBEAT')
     .map(({ id, name, kind }) => [String(id), `${name} (${kind})`]);
+}
+
+/** What is known, and what the route has besides. */
+function optionsOf(known: readonly string[], chosen: readonly string[]): [string, string][] {
+  return [...new Set([...known, ...chosen])].map((one) => [one, one]);
+}
+
+function customerField({ customers, texts }: RouteForm, field: Parameters<typeof inputField>[0]) {
+  const options = optionsOf(customers, texts.customer_ids);
+  return options.length === 0 ? html`` : selectField(field, options, texts.customer_ids);
 }
 
 function kindOptions({ subject_kinds: chosen }: RouteTexts): [string, string][] {

@@ -47,6 +47,8 @@ export interface NotificationPageParts {
   assets: AssetUrls;
   /** Shows a page to a person who is signed in. */
   show: (c: Context<ApiEnv>, person: Person, frame: ShownFrame, content: Html) => Promise<Response>;
+  /** The brands that plants may have. */
+  brands: readonly string[];
   /** The customers that have plants. */
   listCustomers: () => Promise<string[]>;
 }

@@ -168,7 +168,7 @@ function shown(settings: Record<string, string>): Record<string, string> {
 function addRouteForms(
   routes: Hono<ApiEnv>,
   deps: ApiDeps,
-  { show, adminOf, actOf, idOf }: NotificationPageParts & Admin,
+  { show, adminOf, actOf, idOf, brands, listCustomers }: NotificationPageParts & Admin,
 ): void {
   const path = `${adminPath}/routes`;
 
@@ -177,12 +177,16 @@ function addRouteForms(
     person: Person,
     { route, texts, errors }: { route: RouteView | null; texts: RouteTexts; errors: Errors },
   ): Promise<Response> {
-    const [channels, all] = await Promise.all([listChannels(deps.db), listRoutes(deps.db)]);
+    const [channels, all, customers] = await Promise.all([
+      listChannels(deps.db),
+      listRoutes(deps.db),
+      listCustomers(),
+    ]);
     const frame = frameOf(
       route === null ? 'New route' : route.name,
       Object.keys(errors).length === 0 ? 200 : 422,
     );
-    const form = { route, texts, errors, channels, routes: all };
+    const form = { route, texts, errors, channels, routes: all, brands, customers };
     return show(c, person, frame, routeFormContent(form, adminPath));
   }
 
@@ -264,8 +268,8 @@ function settingsIn(texts: RouteTexts): RouteSettings {
     recipients: listOf(texts.recipients),
     severities,
     subject_kinds: texts.subject_kinds.map((kind) => kind as SubjectKind),
-    brands: listOf(texts.brands).map((brand) => brand.toUpperCase()),
-    customer_ids: listOf(texts.customer_ids),
+    brands: [...texts.brands],
+    customer_ids: [...texts.customer_ids],
     plant_ids: listOf(texts.plant_ids),
     timezone: texts.timezone,
     quiet_from: texts.quiet_from || null,
