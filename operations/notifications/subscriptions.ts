@@ -105,7 +105,7 @@ async function insertSubscription(
   const token = randomBytes(tokenBytes).toString('base64url');
   const owner = {
     ownerId: person.userId,
-    unsubscribeHash: digest(token),
+    unsubscribeHash: hashOf(token),
     seal: (routeId: number) => seal(routePlace(routeId), { token }),
   };
   await insertRoute(trx, settings, act, owner);
@@ -121,7 +121,7 @@ export async function endSubscription(
 
 /** The subscription that the token of a mail names; null: none, or it has ended. */
 export async function findByToken(db: Kysely<Database>, token: string): Promise<RouteView | null> {
-  return (await listRoutes(db, { unsubscribeHash: digest(token) }))[0] ?? null;
+  return (await listRoutes(db, { unsubscribeHash: hashOf(token) }))[0] ?? null;
 }
 
 /** Ends the subscription that the token of a mail names. The audit log names its person. */
@@ -132,7 +132,7 @@ export async function endByToken(
 ): Promise<RouteView | null> {
   const found = await findByToken(db, token);
   const actor = found?.subscriber ?? 'nobody';
-  return end({ db, at, by: { actor, requestId } }, { unsubscribeHash: digest(token) });
+  return end({ db, at, by: { actor, requestId } }, { unsubscribeHash: hashOf(token) });
 }
 
 async function end(
@@ -172,7 +172,7 @@ async function recordSubscription(
 }
 
 /** What the database keeps of a token. */
-function digest(token: string): Buffer {
+function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 

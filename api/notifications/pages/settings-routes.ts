@@ -204,13 +204,8 @@ function addRouteForms(
     person: Person,
     { route, texts, refusal }: { route: RouteView | null; texts: RouteTexts; refusal: Refusal },
   ): Promise<Response> {
-    const channels = await listChannels(deps.db);
-    const settings = settingsIn(texts);
-    const channel = channels.find(({ id }) => id === settings.channel_id);
-    const all = channel === undefined ? [] : routeProblems(settings, channel.kind);
-    const sentences = all.map((one) => [one.field, sentence(one, routeLabels)] as const);
-    const errors = { ...Object.fromEntries(sentences), ...errorsOf(refusal, routeLabels) };
-    return showForm(c, person, { route, texts, errors: byControl(errors) });
+    const errors = routeErrors(texts, refusal, await listChannels(deps.db));
+    return showForm(c, person, { route, texts, errors });
   }
 
   routes.get(`${path}/new`, async (c) => {
@@ -246,6 +241,19 @@ function addRouteForms(
     orProblem(await removeRoute(act, idOf(c, 'route')));
     return c.redirect(adminPath, 303);
   });
+}
+
+/** Everything that is wrong with what was sent: the refusal names only the first. */
+function routeErrors(
+  texts: RouteTexts,
+  refusal: Refusal,
+  channels: readonly ChannelView[],
+): Errors {
+  const settings = settingsIn(texts);
+  const channel = channels.find(({ id }) => id === settings.channel_id);
+  const all = channel === undefined ? [] : routeProblems(settings, channel.kind);
+  const sentences = all.map((one) => [one.field, sentence(one, routeLabels)] as const);
+  return byControl({ ...Object.fromEntries(sentences), ...errorsOf(refusal, routeLabels) });
 }
 
 /** The errors by the controls of the form, two of which have a name of their own. */
