@@ -7,7 +7,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 
-import { findTold } from '../db/notifications/delivery-list.ts';
+import { readTold } from '../db/notifications/delivery-list.ts';
 import { addressOf } from './auth/address.ts';
 import { identification, sameOriginWrites } from './auth/guard.ts';
 import type { ApiDeps } from './deps.ts';
@@ -84,7 +84,7 @@ export function createApp(deps: ApiDeps): App {
   app.route('/api/v1', plantCorrectionRoutes(actions));
   app.route(
     '/api/v1',
-    alertRoutes(reading, actions, (ids) => findTold(reading.db, ids)),
+    alertRoutes(reading, actions, (ids) => readTold(reading.db, ids)),
   );
   app.route('/api/v1', gatewayRoutes(reading));
   app.route('/api/v1', gatewayActionRoutes(deps));

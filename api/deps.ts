@@ -9,6 +9,7 @@ import type { AdapterErrorType, Brand } from '../domain/plants/plant.ts';
 import type { StatusProfile } from '../domain/daylight.ts';
 import type { Services } from '../operations/diagnosis.ts';
 import type { ReadDisks } from '../operations/disks.ts';
+import type { ReadTitles } from '../operations/notifications/titles.ts';
 
 /** The part of a structured log that the API uses: fields first, a constant message. */
 export interface ApiLog {
@@ -78,6 +79,8 @@ export interface ApiDeps {
   /** Lets a scraper read the metrics; null: only operators, and clients on the same machine. */
   metricsToken: string | null;
   temporalUiUrl: string | null;
+  /** Puts rows of the outbox into words, whatever their subject. */
+  readTitles: ReadTitles;
   /** How long a request waits for what becomes of a test message, ms. */
   testMessageMs: number;
   /** Polling interval of new plants. */

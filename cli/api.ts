@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 import { getRequestListener, RequestError } from '@hono/node-server';
 
+import { readAllNotices } from '../activities/notice-readers.ts';
 import { seal } from '../db/sealing.ts';
 import { isServiceError } from '../db/service-error.ts';
 import { createFixtureAdapter, credentialProblem, registry } from '../adapters/clouds/registry.ts';
@@ -126,6 +127,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     trustedProxies: config.TRUSTED_PROXIES,
     metricsToken: config.METRICS_TOKEN ?? null,
     temporalUiUrl: webUiUrl(config),
+    readTitles: readAllNotices,
     testMessageMs,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
     gatewayShards: 4,

@@ -250,7 +250,8 @@ async function serveNotifications(
   const listener = listenForNotifications(
     requireService(config, 'DATABASE_URL'),
     async () => {
-      for (const kind of await findChannelKinds(db)) await loops.signalChanged(kind);
+      // The loop of a new kind need not wait for the reconciliation: a test of its first channel starts it.
+      for (const id of await findChannelKinds(db)) await loops.wake({ id });
     },
     () => log.warn({}, 'notifications are looked for every ten seconds only'),
   );

@@ -31,6 +31,14 @@ export interface AssetUrls {
   icon: string;
 }
 
+/** What a page says of itself when it is shown. */
+export type ShownFrame = Pick<PageFrame, 'title' | 'section' | 'charts'> & {
+  /** It has a form that a renewal would empty. */
+  isForm?: boolean;
+  /** 422: what was sent is wrong. */
+  status?: 200 | 422;
+};
+
 export interface PageFrame {
   title: string;
   /** The link in the header that is this page. */

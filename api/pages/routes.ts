@@ -2,8 +2,9 @@ import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
 import { html } from 'hono/html';
 
-import { findTold } from '../../db/notifications/delivery-list.ts';
 import { listAlertsOfGateways } from '../../db/gateways/views.ts';
+import { brands } from '../../domain/plants/plant.ts';
+import { readTold } from '../../db/notifications/delivery-list.ts';
 import { listProblems } from '../../db/notifications/problems.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -11,6 +12,7 @@ import { type ApiEnv, type Person, plantScope } from '../env.ts';
 import type { FleetView } from '../plants/fleet-view.ts';
 import { problemsPart, problemStatesOfTab } from '../notifications/pages/problems.ts';
 import { notificationPages } from '../notifications/pages/routes.ts';
+import { nobodyTold } from '../told.ts';
 import type { ReadHealth } from '../system/health.ts';
 import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
@@ -29,7 +31,7 @@ import { gatewayAlertsPart } from '../gateways/pages/alerts-part.ts';
 import { gatewayPages } from '../gateways/pages/routes.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
-import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
+import { type AssetUrls, page, type ShownFrame, viewerMay } from './layout.ts';
 import { readerZoneOf } from './reader-zone.ts';
 import { zoneRoutes } from './zone-routes.ts';
 import { plantContent } from '../plants/pages/plant.ts';
@@ -61,13 +63,14 @@ export function pageRoutes(
   async function show(
     c: Context<ApiEnv>,
     person: Person,
-    frame: Pick<PageFrame, 'title' | 'section' | 'charts'>,
+    { isForm = false, status = 200, ...frame }: ShownFrame,
     content: Html,
   ): Promise<Response> {
     const renderedAt = `${clockSeconds(deps.clock(), 'UTC')} UTC`;
     const { pathname, search } = new URL(c.req.url);
     const reader = { viewer: person, zone: readerZoneOf(c), path: pathname + search };
-    return answerPage(c, page({ ...frame, ...reader, assets, renderedAt, refreshS }, content));
+    const renewal = { renderedAt, refreshS: isForm ? null : refreshS };
+    return answerPage(c, page({ ...frame, ...reader, assets, ...renewal }, content), status);
   }
 
   routes.get('/', async (c) => {
@@ -86,10 +89,10 @@ export function pageRoutes(
     const read = await readPlantPage(reading, person, c.req.param('id'));
     const view = { ...read, zone: readerZoneOf(c) };
     const alertIds = view.alerts.map(({ id }) => id);
-    const told = viewerMay(person).act ? await findTold(reading.db, alertIds) : [];
     const gateways = await readGatewaysOfPlant(reading, person, view.plant.id);
     const cloudW = powerNow(view.plant).power_now_w;
     const beside = gatewaysOfPlantPart(gateways, { cloudW, nowMs: view.nowMs });
+    const told = viewerMay(person).act ? await readTold(reading.db, alertIds) : nobodyTold;
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
     return show(c, person, frame, plantContent({ ...view, told, beside }));
   });
@@ -125,7 +128,7 @@ export function pageRoutes(
   routes.route('/', zoneRoutes(deps));
   routes.route(
     '/',
-    notificationPages(deps, { assets, show, listCustomers: () => listCustomers(fleet) }),
+    notificationPages(deps, { assets, show, brands, listCustomers: () => listCustomers(fleet) }),
   );
   routes.route('/', gatewayPages({ deps, reading, assets }, show));
   routes.route('/', sessionPages(deps, assets));

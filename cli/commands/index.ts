@@ -172,6 +172,11 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     load: async () =>
       (await import('./notifications/notifications-channels-add.ts')).notificationsChannelsAdd,
   },
+  'notifications channels set': {
+    summary: 'rename a channel, or replace its settings from standard input',
+    load: async () =>
+      (await import('./notifications/notifications-channels-set.ts')).notificationsChannelsSet,
+  },
   'notifications channels remove': {
     summary: 'remove a channel that no route leads to',
     load: async () =>

@@ -51,6 +51,7 @@ function clean(): Omit<ChaosReportFile, 'sentences'> {
     violations: [],
     ended_by_themselves: [],
     canary: { places: 600, hits: [] },
+    messages: { sent: 90, waiting: 0, dead: 0, repeated: 2, lost: 0, beyond_attempts: 0 },
     unsettled: 0,
     gateways: {
       gateways: 200,
@@ -146,6 +147,16 @@ describe('a chaos run is judged', () => {
       'a secret that came out',
       { ...clean(), canary: { places: 600, hits: ['table poll_logs'] } },
       'a secret is in table poll_logs',
+    ],
+    [
+      'a message that was lost',
+      { ...clean(), messages: { ...clean().messages, lost: 1 } },
+      '1 messages are SENT and did not arrive',
+    ],
+    [
+      'a message that arrived more often than it was tried',
+      { ...clean(), messages: { ...clean().messages, beyond_attempts: 1 } },
+      '1 messages arrived more often',
     ],
     ['a search that saw little', { ...clean(), canary: { places: 3, hits: [] } }, 'only 3 places'],
     [

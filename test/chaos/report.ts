@@ -2,6 +2,7 @@ import type { AuditCounts, Violation } from '../../operations/plants/check.ts';
 import type { GatewayVerdict } from './gateways/track.ts';
 import { foreignCoresMax } from './load.ts';
 import type { Lateness } from './lateness.ts';
+import type { MessagesReport } from './mails.ts';
 import type { FaultKind } from './schedule.ts';
 
 /** What a chaos run found, and whether it is as it must be. */
@@ -45,6 +46,7 @@ export interface ChaosReportFile {
   /** Workers that ended though nobody ended them. */
   ended_by_themselves: string[];
   canary: { places: number; hits: string[] };
+  messages: MessagesReport;
   /** Plants that had not polled once more when the check began. */
   unsettled: number;
   gateways: GatewayVerdict;
@@ -85,6 +87,14 @@ export function judge(report: Omit<ChaosReportFile, 'sentences'>): string[] {
     ),
     ...report.ended_by_themselves,
     ...report.gateways.problems,
+    ...counted(report.messages.lost, 'messages are SENT and did not arrive'),
+    ...counted(report.messages.beyond_attempts, 'messages arrived more often than they were tried'),
+    ...counted(
+      report.messages.waiting,
+      'messages still wait after everybody had time to send them',
+    ),
+    ...counted(report.messages.dead, 'messages were given up'),
+    ...(report.messages.sent === 0 ? ['no message was sent'] : []),
     ...canary.hits.map((place) => `a secret is in ${place}`),
     ...(canary.places < placesMin(report.plants)
       ? [`only ${canary.places} places were searched for secrets`]
@@ -150,6 +160,7 @@ export function reportText(report: ChaosReportFile): string {
     `failed    ${byFaultText(report.failed_by_fault)}; ${report.failed_without_fault} while their vendor was well`,
     `audit     ${report.violations.length} violations; ${slots.plants} plants, ${slots.loops} loops, ${slots.locks} locks, ${slots.days} days, ${slots.alerts} alerts`,
     gatewaysText(report.gateways),
+    `messages  ${report.messages.sent} sent, ${report.messages.repeated} of them repeated under the same Message-ID, ${report.messages.lost} lost`,
     `secrets   ${report.canary.hits.length} hits in ${report.canary.places} places`,
     '',
     ...(report.sentences.length === 0

@@ -337,6 +337,8 @@ async function check(
     ),
     run.spans.filter(({ name }) => vendorFaults.has(name)),
   );
+  say('waiting for the last messages');
+  const messages = await stage.mails.settle(signal);
   say('searching for secrets');
   const canary = await searchForSecrets(stage);
   const pollsPerS = fleet.reduce((sum, plant) => sum + 1 / plant.intervalS, 0);
@@ -357,6 +359,7 @@ async function check(
     violations,
     ended_by_themselves: posts.flatMap((post) => post.unexpected),
     canary,
+    messages,
     unsettled,
   };
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 
 import { loadPresets } from '../../adapters/modbus/presets.ts';
+import { readAllNotices } from '../../activities/notice-readers.ts';
 import { isServiceError } from '../../db/service-error.ts';
 import { createApp, type App } from '../../api/app.ts';
 import { hashPassword } from '../../api/auth/passwords.ts';
@@ -97,6 +98,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     trustedProxies: 0,
     metricsToken: null,
     temporalUiUrl: null,
+    readTitles: readAllNotices,
     testMessageMs: 0,
     pollIntervalS: 600,
     gatewayShards: 4,

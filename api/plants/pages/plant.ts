@@ -26,7 +26,7 @@ import {
   whenText,
 } from '../../pages/components.ts';
 import { busyText, sentInPlace, sheetForm } from '../../pages/forms.ts';
-import { type ToldLine, toldLines } from '../../told.ts';
+import { type Told, toldLines } from '../../told.ts';
 
 /** The page of one plant: its status and why, its power and energy, its alerts and last polls. */
 
@@ -57,7 +57,7 @@ export interface PlantPage extends PlantDetail {
   /** What other areas show of the plant. */
   beside: Html;
   /** Who was told of its alerts. */
-  told: readonly ToldLine[];
+  told: Told;
 }
 
 export function plantContent(view: PlantPage): Html {
@@ -328,11 +328,7 @@ function alertLine(view: PlantPage): Html {
           ${span}${cost === '' ? '' : ` · ${cost}`} ·
           ${isOver ? 'resolved' : alertState(alert, view)}
         </div>
-        ${toldLines(
-          told.filter((line) => line.alert_id === alert.id),
-          timezone,
-          nowMs,
-        )}
+        ${toldLines(told, alert, { timezone, nowMs })}
       </li>`;
     })}
   </ol>`;
