@@ -48,8 +48,6 @@ export interface ApiDeps {
   askRedis: (() => Promise<RedisAnswer>) | null;
   /** Every lock of one kind; absent: no Redis is configured. */
   listLocks?: NonNullable<Services['listLocks']>;
-  /** Number of shards of gateways; absent: the default. */
-  gatewayShards?: number;
   /** Space on the disks of the watched folders. */
   readDisks: ReadDisks;
   /** Seals secrets for the row that keeps them, with the current master key. */

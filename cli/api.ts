@@ -130,7 +130,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     readTitles: readAllNotices,
     testMessageMs,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
-    gatewayShards: 4,
+    gatewayShards: config.GATEWAY_SHARDS,
     gatewayPresets: loadPresets(),
     statusProfile: config.DEFAULT_STATUS_PROFILE,
     version: productVersion(),

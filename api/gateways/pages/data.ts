@@ -1,4 +1,4 @@
-import { findTold } from '../../../db/notifications/delivery-list.ts';
+import { readTold } from '../../../db/notifications/delivery-list.ts';
 import {
   type GatewayPosition,
   type GatewayView,
@@ -23,6 +23,7 @@ import type { ApiDeps } from '../../deps.ts';
 import { type Person, plantScope } from '../../env.ts';
 import { viewerMay } from '../../pages/layout.ts';
 import { Problem } from '../../problem.ts';
+import { nobodyTold } from '../../told.ts';
 import { type ChartSpan, chartSpans, type GatewayPage } from './gateway.ts';
 import {
   filterOf,
@@ -138,12 +139,7 @@ export async function readGatewayPage(
   const [quarters, series, told] = await Promise.all([
     readQuarters(deps.db, { gatewayId, mapId: row.map_id, fromMs: nowMs - dayMs }),
     readChart(deps.db, detail, chosenPoint(points, ask), spanOf(ask.span)),
-    may.act
-      ? findTold(
-          deps.db,
-          detail.alerts.map(({ id }) => id),
-        )
-      : [],
+    may.act ? readTold(deps.db, detail.alerts.map(({ id }) => id)) : nobodyTold,
   ]);
   return {
     ...detail,

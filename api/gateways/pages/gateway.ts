@@ -31,7 +31,7 @@ import {
 } from '../../pages/components.ts';
 import { busyText, sentInPlace, sheetForm } from '../../pages/forms.ts';
 import { plantPath } from '../../pages/paths.ts';
-import { type ToldLine, toldLines } from '../../told.ts';
+import { type Told, toldLines } from '../../told.ts';
 import { markOf } from './list.ts';
 import { gatewayPath, gatewaysPath } from './paths.ts';
 import { sparkline } from './sparkline.ts';
@@ -53,7 +53,7 @@ export interface GatewayPage extends GatewayDetail {
     values: readonly (readonly [number, number | null])[];
   } | null;
   quirks: Partial<Quirks>;
-  told: readonly ToldLine[];
+  told: Told;
   /** Nobody acts on a removed gateway. */
   mayAct: boolean;
   mayRemove: boolean;
@@ -323,7 +323,6 @@ function alerts(view: GatewayPage): Html {
   return html`<ol class="events">
     ${view.alerts.map((alert) => {
       const isOver = alert.state === 'RESOLVED';
-      const lines = told.filter((line) => line.alert_id === alert.id);
       return html`<li id="event-${alert.id}">
         ${isOver ? doneMark() : mark(alert.severity)}
         <div class="line">
@@ -331,7 +330,7 @@ function alerts(view: GatewayPage): Html {
           >${view.mayAct && !isOver ? ackForm(alert, gatewayPath(view.row.id)) : ''}
         </div>
         <div class="muted">${alertLine(alert, zone, nowMs)}</div>
-        ${toldLines(lines, zone, nowMs)}
+        ${toldLines(told, alert, { timezone: zone, nowMs })}
       </li>`;
     })}
   </ol>`;
