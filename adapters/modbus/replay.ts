@@ -61,10 +61,9 @@ export function rawPointsOf(
     const of = touching.filter(
       (one) => one.address <= point.address && point.address + width <= one.address + one.count,
     );
+    const exchange = of.findLast(({ result }) => result.kind === 'ANSWER') ?? of.at(-1);
     // A value that two requests cut may have changed between them.
-    if (of.length === 0) return { kind: touching.length > 0 ? 'NOT_ANSWERED' : 'ABSENT' };
-    const answered = of.findLast(({ result }) => result.kind === 'ANSWER');
-    const exchange = answered ?? of.at(-1);
+    if (exchange === undefined) return { kind: touching.length > 0 ? 'NOT_ANSWERED' : 'ABSENT' };
     const { result } = exchange;
     if (result.kind === 'EXCEPTION') return { kind: 'EXCEPTION', code: result.code };
     if (result.kind === 'REFUSED' && result.isLength) return { kind: 'WRONG_LENGTH' };
