@@ -70,7 +70,8 @@ export async function saveLearned(
 /** Where SunSpec's models of a unit are. */
 export interface StoredLayout {
   unitId: number;
-  layout: SunSpecLayout;
+  /** null: the unit is no SunSpec device. */
+  layout: SunSpecLayout | null;
   foundAtMs: number;
 }
 
