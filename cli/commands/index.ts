@@ -148,7 +148,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
       (await import('./notifications/notifications-routes-list.ts')).notificationsRoutesList,
   },
   'notifications routes add': {
-    summary: 'have somebody told',
+    summary: 'add a route: who is told what, when and on which channel',
     load: async () =>
       (await import('./notifications/notifications-routes-add.ts')).notificationsRoutesAdd,
   },
@@ -267,7 +267,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     load: async () => (await import('./system/validate.ts')).validate,
   },
   prune: {
-    summary: 'delete old rows of the ledger, after showing them and asking',
+    summary: 'delete old rows of the ledger and old notifications, after showing them and asking',
     load: async () => (await import('./system/prune.ts')).prune,
   },
   'histories export': {
