@@ -118,7 +118,7 @@ describe('slots', () => {
   test('locks are asked for in one call before the slots', async () => {
     for (const id of ['a', 'b', 'c']) putGateway(bed, id);
     await begin();
-    await bed.clock.pass(490);
+    await bed.clock.pass(480);
     expect(bed.lockCalls.map((ids) => ids.toSorted())).toEqual([['a', 'b', 'c']]);
     expect(bed.polls).toEqual([]);
   });
