@@ -97,7 +97,7 @@ const layers: Record<string, Layer> = {
       'node:*',
       'node:fs/promises',
     ],
-    lists: ['components.ts'],
+    lists: ['checks.ts', 'components.ts', 'fixers.ts', 'polling-summary.ts', 'polling.ts'],
     message: "operations import domain, db, the workflows' messages and Temporal's client.",
   },
   api: {

@@ -6,7 +6,14 @@
  */
 export type FleetReport = Readonly<Record<string, number | readonly string[]>>;
 
+/** What an automatic check found: the number of findings, and of each kind. */
+export interface CheckReport {
+  findings: number;
+  kinds: Readonly<Record<string, number>>;
+}
+
 /** Activities of `queue:fleet`. */
 export interface FleetActivities {
+  checkPolling(args: { kind: 'VALIDATE' | 'AUDIT'; nowMs: number }): Promise<CheckReport>;
   reconcileFleet(args: { nowMs: number }): Promise<FleetReport>;
 }

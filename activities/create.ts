@@ -1,4 +1,5 @@
 import { activityContext, activityMaker } from './activity.ts';
+import { createCheck } from './checks.ts';
 import type { FleetActivities } from './contract.ts';
 import type { CallContext } from './deps.ts';
 import { createFleet } from './fleet.ts';
@@ -54,7 +55,10 @@ export function createFleetActivities(
 ): FleetActivities {
   const activity = activityMaker(deps.log, activityContext);
   const reconcileFleet = createFleet(createReconcilers(deps, loops, options), deps);
-  return { reconcileFleet: activity('reconciling the fleet', reconcileFleet) };
+  return {
+    reconcileFleet: activity('reconciling the fleet', reconcileFleet),
+    checkPolling: activity('checking polling', createCheck(deps, options.checks)),
+  };
 }
 
 /** The activities of `queue:notifications`. */

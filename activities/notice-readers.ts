@@ -1,5 +1,5 @@
 import { readGatewayNotices } from './gateways/notices.ts';
-import type { NoticeReaders } from './notices.ts';
+import { type NoticeReaders, type ReadNotices, readNotices } from './notices.ts';
 import { readIncidentNotices, readPlantNotices } from './plants/notices.ts';
 import { readProblemNotices } from './system.ts';
 
@@ -10,3 +10,7 @@ export const noticeReaders: NoticeReaders = {
   GATEWAY: readGatewayNotices,
   SYSTEM: readProblemNotices,
 };
+
+/** Rows of the outbox in words, whatever their subject, in the order of the rows. */
+export const readAllNotices: ReadNotices = (db, rows, nowMs) =>
+  readNotices(noticeReaders, db, rows, nowMs);

@@ -1,6 +1,7 @@
 import type { LoopPlant } from '../db/plants/fleet.ts';
 import type { ChannelKind } from '../domain/notifications/message.ts';
 import type { IncidentLimits } from '../domain/plants/incidents.ts';
+import type { Checks } from './checks.ts';
 import type { Loops, Reconciler } from './fleet.ts';
 import { createGatewaysReconciler } from './gateways/fleet.ts';
 import { createNotificationsReconciler } from './notifications/fleet.ts';
@@ -23,13 +24,15 @@ export interface FleetOptions {
   shards: number;
   /** The diagnosis of the running system. */
   diagnose: () => Promise<readonly PartJudged[]>;
+  /** The automatic checks. */
+  checks: Checks;
 }
 
 /** The parts of all contexts in the reconciliation of the fleet, in the order in which they run. */
 export function createReconcilers(
   deps: ActivityDeps,
   loops: AllLoops,
-  { limits, shards, diagnose }: FleetOptions,
+  { limits, shards, diagnose }: Omit<FleetOptions, 'checks'>,
 ): Reconciler[] {
   return [
     createPlantsReconciler(deps, loops.plants, limits),

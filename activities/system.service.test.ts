@@ -81,3 +81,18 @@ test('a second worker tells nobody again, and closes what the first opened', asy
   await one(startMs + 151_000);
   expect(await told()).toEqual(['OPENED RED', 'CLOSED RED']);
 });
+
+test('a problem names what its public sentence only counts', async () => {
+  const failing = {
+    ...part('down'),
+    subjects: [{ sentence: 'Channel office has failed for 20 min.' }],
+  };
+  const reconcile = createSystemReconciler(database, async () => [failing]);
+  for (const seconds of [0, 60]) await reconcile(startMs + seconds * 1_000);
+  const { message } = await database.db
+    .selectFrom('problems')
+    .select('message')
+    .where('state', '<>', 'CLOSED')
+    .executeTakeFirstOrThrow();
+  expect(message).toContain('Channel office has failed for 20 min.');
+});

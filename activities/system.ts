@@ -15,7 +15,12 @@ export interface PartJudged {
   state: 'ok' | 'degraded' | 'down';
   sentence: string;
   advice?: string;
+  /** What the sentence counts, each by name. */
+  subjects?: readonly { sentence: string }[];
 }
+
+/** A problem names so many subjects. */
+const namedMax = 10;
 
 /** A part that is down, or degraded, for less than this is a restart, not a problem. */
 const tellAfterMs = { down: minuteMs, degraded: 5 * minuteMs } as const;
@@ -40,7 +45,9 @@ export function createSystemReconciler(
     since.set(part.component, sinceMs);
     if (nowMs - sinceMs < tellAfterMs[part.state]) return false;
     const severity = part.state === 'down' ? 'RED' : 'YELLOW';
-    const message = [part.sentence, part.advice].filter((text) => text !== undefined).join(' ');
+    const { sentence, subjects = [], advice } = part;
+    const named = subjects.slice(0, namedMax).map((subject) => subject.sentence);
+    const message = [sentence, ...named, advice].filter((text) => text !== undefined).join(' ');
     await reportProblem(trx, { ...key, severity, message }, nowMs);
     return true;
   }

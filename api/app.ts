@@ -7,7 +7,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 
-import { findTold } from '../db/notifications/delivery-list.ts';
+import { readTold } from '../db/notifications/delivery-list.ts';
 import { addressOf } from './auth/address.ts';
 import { identification, sameOriginWrites } from './auth/guard.ts';
 import type { ApiDeps } from './deps.ts';
@@ -35,7 +35,11 @@ import { plantActionRoutes } from './plants/actions-routes.ts';
 import { plantCorrectionRoutes } from './plants/corrections-routes.ts';
 import { plantRoutes } from './plants/plants-routes.ts';
 import { plantSeriesRoutes } from './plants/series-routes.ts';
+import { pollingRoutes } from './system/polling-routes.ts';
 import { healthRoutes } from './system/routes.ts';
+import { gatewayAlertRoutes } from './gateways/alerts-routes.ts';
+import { gatewayActionRoutes } from './gateways/actions-routes.ts';
+import { gatewayRoutes } from './gateways/routes.ts';
 
 /** The longest accepted request body, bytes. */
 const bodyBytesMax = 64 * 1024;
@@ -44,7 +48,7 @@ export type App = OpenAPIHono<ApiEnv>;
 
 /** The pages and lists that read a plant or many; a plant's page takes ten statements. */
 const readingPaths =
-  /^\/(?:$|plants\/|alerts$|system$|admin\/|account$|api\/v1\/(?:plants|alerts|notifications)(?:\/|$))/;
+  /^\/(?:$|plants\/|gateways(?:\/|$)|alerts$|system$|admin\/|account$|api\/v1\/(?:plants|gateways|gateway-alerts|alerts|notifications)(?:\/|$))/;
 
 /** Builds the whole API as a function from Request to Response; it opens no connection and does not listen. */
 export function createApp(deps: ApiDeps): App {
@@ -80,16 +84,22 @@ export function createApp(deps: ApiDeps): App {
   app.route('/api/v1', plantCorrectionRoutes(actions));
   app.route(
     '/api/v1',
-    alertRoutes(reading, actions, (ids) => findTold(reading.db, ids)),
+    alertRoutes(reading, actions, (ids) => readTold(reading.db, ids)),
   );
+  app.route('/api/v1', gatewayRoutes(reading));
+  app.route('/api/v1', gatewayActionRoutes(deps));
+  app.route('/api/v1', gatewayAlertRoutes(deps));
   app.route('/api/v1', integrationRoutes(deps));
   app.route('/api/v1', notificationRoutes(deps));
   app.route('/api/v1', problemRoutes(deps));
   app.route('/api/v1', subscriptionRoutes(deps));
   app.route('/api/v1', healthRoutes(deps, readHealth, metrics));
+  const polling = pollingRoutes(deps);
+  app.route('/api/v1', polling);
   app.get('/api/v1/openapi.json', (c) => c.json(openApiDocument(app, deps.version)));
   // The root paths that orchestrators and scrapers try first; the OpenAPI document lists only /api/v1.
   app.route('/', new Hono<ApiEnv>().route('/', healthRoutes(deps, readHealth, metrics)));
+  app.route('/api', new Hono<ApiEnv>().route('/', polling));
 
   const assets = createAssets();
   app.route('/', assets.routes);

@@ -3,10 +3,13 @@ import type { Kysely } from 'kysely';
 
 import type { Sealed, SealedPlace } from '../db/sealing.ts';
 import type { Database } from '../db/tables.ts';
+import type { Preset } from '../domain/gateways/preset.ts';
 import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { AdapterErrorType, Brand } from '../domain/plants/plant.ts';
 import type { StatusProfile } from '../domain/daylight.ts';
+import type { Services } from '../operations/diagnosis.ts';
 import type { ReadDisks } from '../operations/disks.ts';
+import type { ReadTitles } from '../operations/notifications/titles.ts';
 
 /** The part of a structured log that the API uses: fields first, a constant message. */
 export interface ApiLog {
@@ -43,6 +46,8 @@ export interface ApiDeps {
   temporal: Client;
   /** null if no Redis is configured. Rejects while Redis is away. */
   askRedis: (() => Promise<RedisAnswer>) | null;
+  /** Every lock of one kind; absent: no Redis is configured. */
+  listLocks?: NonNullable<Services['listLocks']>;
   /** Space on the disks of the watched folders. */
   readDisks: ReadDisks;
   /** Seals secrets for the row that keeps them, with the current master key. */
@@ -72,11 +77,17 @@ export interface ApiDeps {
   /** Lets a scraper read the metrics; null: only operators, and clients on the same machine. */
   metricsToken: string | null;
   temporalUiUrl: string | null;
+  /** Puts rows of the outbox into words, whatever their subject. */
+  readTitles: ReadTitles;
   /** How long a request waits for what becomes of a test message, ms. */
   testMessageMs: number;
   /** Polling interval of new plants. */
   pollIntervalS: number;
   /** Status profile of new plants whose place is known. */
   statusProfile: StatusProfile;
+  /** Among how many shards the gateways are shared. */
+  gatewayShards: number;
+  /** The presets that gateways may name. */
+  gatewayPresets: ReadonlyMap<string, Preset>;
   version: string;
 }

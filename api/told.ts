@@ -19,14 +19,35 @@ export interface ToldLine {
   at: Date;
 }
 
-/** Reads who was told of alerts, the oldest first. */
-export type ReadTold = (alertIds: readonly number[]) => Promise<ToldLine[]>;
+/** Who was told of alerts. */
+export interface Told {
+  /** The oldest first. */
+  lines: readonly ToldLine[];
+  /** What was told before it is no longer known, because it was pruned; null: all is known. */
+  knownFrom: Date | null;
+}
 
-/** "raised: told op@example.org by mail 09:12"; one line for each. */
-export function toldLines(told: readonly ToldLine[], timezone: string, nowMs: number): Html {
+/** What whoever may not know is shown. */
+export const nobodyTold: Told = { lines: [], knownFrom: null };
+
+export type ReadTold = (alertIds: readonly number[]) => Promise<Told>;
+
+/**
+ * "raised: told op@example.org by mail 09:12"; one line for each that tells of the alert, and a line that says so where they
+ * were pruned.
+ */
+export function toldLines(
+  told: Told,
+  alert: { id: number; resolved_at: Date | null },
+  { timezone, nowMs }: { timezone: string; nowMs: number },
+): Html {
+  const lines = told.lines.filter((line) => line.alert_id === alert.id);
+  const isPruned =
+    told.knownFrom !== null && alert.resolved_at !== null && alert.resolved_at < told.knownFrom;
+  const pruned = html`<div class="muted">who was told was removed by a prune</div>`;
   const whom = ({ recipient, channel_name: channel }: ToldLine) =>
     recipient === '' ? channel : `${recipient} by ${channel}`;
-  return html`${told.map(
+  return html`${lines.length === 0 && isPruned ? pruned : ''}${lines.map(
     (line) =>
       html`<div class="muted">
         ${line.kind.toLowerCase()}: ${line.state === 'SENT' ? 'told' : 'not reached:'} ${whom(line)}

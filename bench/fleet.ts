@@ -78,7 +78,8 @@ export async function startFleet(options: {
   }
 }
 
-function workerEnvironment(stack: Stack): NodeJS.ProcessEnv {
+/** The environment of workers on a stack: nothing of the shell names another server. */
+export function workerEnvironment(stack: Stack): NodeJS.ProcessEnv {
   return {
     ...process.env,
     DATABASE_URL: stack.databaseUrl,

@@ -132,12 +132,24 @@ export async function readLateness(
   fromMs: number,
   toMs: number,
 ): Promise<Lateness | null> {
+  return readLatenessOf(db, [{ fromMs, toMs }]);
+}
+
+/** Lateness of the polls of slots in several windows together; null without any. */
+export async function readLatenessOf(
+  db: Kysely<Database>,
+  windows: readonly { fromMs: number; toMs: number }[],
+): Promise<Lateness | null> {
+  const within = windows.map(
+    ({ fromMs, toMs }) =>
+      sql`(started_at >= ${new Date(fromMs)} and started_at < ${new Date(toMs)})`,
+  );
   const result = await sql<Lateness>`
     select count(*) as polls, percentile_disc(0.5) within group (order by late_ms) as p50_ms,
       percentile_disc(0.99) within group (order by late_ms) as p99_ms, max(late_ms) as max_ms
     from poll_logs
     where job_type = 'POLL' and "trigger" in ('SCHEDULE', 'CATCH_UP') and status is not null
-      and started_at >= ${new Date(fromMs)} and started_at < ${new Date(toMs)}`.execute(db);
+      and (${sql.join(within, sql` or `)})`.execute(db);
   const [row] = result.rows;
   return row === undefined || row.polls === 0 ? null : row;
 }

@@ -144,6 +144,7 @@ function reconciliation(db: Kysely<Database>, config: Config, plantIds: readonly
       openAdapter: createFixtureAdapter,
     }),
     breaker: new Breaker(),
+    isHalted: async () => false,
     clock: Date.now,
     log: createLog('error'),
     pollCourse: 'WHOLE' as const,

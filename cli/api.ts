@@ -3,14 +3,16 @@ import type { AddressInfo } from 'node:net';
 
 import { getRequestListener, RequestError } from '@hono/node-server';
 
+import { readAllNotices } from '../activities/notice-readers.ts';
 import { seal } from '../db/sealing.ts';
 import { isServiceError } from '../db/service-error.ts';
 import { createFixtureAdapter, credentialProblem, registry } from '../adapters/clouds/registry.ts';
 import { SessionStore } from '../adapters/clouds/session.ts';
+import { loadPresets } from '../adapters/modbus/presets.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiDeps } from '../api/deps.ts';
 import { openDatabase } from '../db/database.ts';
-import { askRedis } from '../db/lock.ts';
+import { askRedis, listLocks, type LockKind } from '../db/lock.ts';
 import type { CredentialForm } from '../domain/plants/credential-form.ts';
 import type { Brand } from '../domain/plants/plant.ts';
 import {
@@ -98,6 +100,12 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
   return {
     temporal: openTemporal(config),
     askRedis: redisUrl === undefined ? null : () => askRedis(redisUrl),
+    ...(redisUrl === undefined
+      ? {}
+      : {
+          listLocks: (kind: LockKind) =>
+            listLocks({ kind, url: redisUrl, keyPrefix: config.REDIS_KEY_PREFIX }),
+        }),
     readDisks: diskReader(config.WATCHED_FOLDERS),
     seal: (place, secrets) => seal(requireMasterKeys(config), place, secrets),
     credentialForms: Object.fromEntries(
@@ -119,8 +127,11 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     trustedProxies: config.TRUSTED_PROXIES,
     metricsToken: config.METRICS_TOKEN ?? null,
     temporalUiUrl: webUiUrl(config),
+    readTitles: readAllNotices,
     testMessageMs,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
+    gatewayShards: config.GATEWAY_SHARDS,
+    gatewayPresets: loadPresets(),
     statusProfile: config.DEFAULT_STATUS_PROFILE,
     version: productVersion(),
   };

@@ -44,6 +44,9 @@ interface LockCommands {
 /** FREE: it is ours now. TAKEN: somebody else holds it. UNKNOWN: Redis did not answer within 50 ms; polling goes on. */
 export type LockAnswer = 'FREE' | 'TAKEN' | 'UNKNOWN';
 
+/** What can be locked. */
+export type LockKind = 'plant' | 'gateway';
+
 /** The locks of one kind. */
 export interface Locks {
   acquire(id: string, owner: string, ttlMs: number): Promise<LockAnswer>;
@@ -62,13 +65,13 @@ export interface Locks {
 }
 
 /** @example lockKey('plant', 'solis-canal') === 'lock:plant:solis-canal' */
-export function lockKey(kind: string, id: string): string {
+export function lockKey(kind: LockKind, id: string): string {
   return `lock:${kind}:${id}`;
 }
 
 export interface LockOptions {
   /** What is locked. @example 'plant' */
-  kind: string;
+  kind: LockKind;
   url: string;
   /** For a Redis that others use as well. */
   keyPrefix?: string;
@@ -117,7 +120,7 @@ export function openLockClient(options: LockOptions): Locks {
       }
     },
     release: (id, owner) => void redis.releaseLock(keyOf(id), owner).catch(unknown),
-    list: async () => onConnection(url, async (client) => listLocks(client, kind, keyPrefix)),
+    list: async () => listLocks({ kind, url, keyPrefix }),
     remove: async (id, owner) =>
       onConnection(url, async (client) => {
         return (await client.eval(releaseScript, 1, keyOf(id), owner)) === 1;
@@ -126,9 +129,17 @@ export function openLockClient(options: LockOptions): Locks {
   };
 }
 
-async function listLocks(
+/** Every lock of a kind, over a connection of its own. Rejects while Redis is away. */
+export async function listLocks(
+  options: Pick<LockOptions, 'kind' | 'url' | 'keyPrefix'>,
+): ReturnType<Locks['list']> {
+  const { kind, url, keyPrefix = '' } = options;
+  return onConnection(url, async (client) => readLocks(client, kind, keyPrefix));
+}
+
+async function readLocks(
   client: Redis,
-  kind: string,
+  kind: LockKind,
   keyPrefix: string,
 ): ReturnType<Locks['list']> {
   const locks: Awaited<ReturnType<Locks['list']>> = [];

@@ -95,7 +95,8 @@ export async function migrateToLatest(
 export async function findMissingTable(db: Kysely<Database>): Promise<string | null> {
   const [missing] = await query(db)<{ name: string }>`
     select name from unnest('{plants,vendor_accounts,integration_credentials,plant_periods,metric_snapshots,snapshot_revisions,
-      day_gaps,alerts,alert_events,notifications,poll_logs,poll_logs_default,ledger_kept}'::text[]) as name
+      day_gaps,alerts,alert_events,notifications,poll_logs,poll_logs_default,ledger_kept,
+      notifications_kept}'::text[]) as name
     where to_regclass(name) is null limit 1`;
   return missing?.name ?? null;
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 
 import type { AlertSeverity } from '../domain/alerts.ts';
 import type { Subject, SubjectKind } from '../domain/subject.ts';
-import { type Db, instant } from './database.ts';
+import { type Db, instant, query } from './database.ts';
 
 /** The outbox: notifications, written in the transaction of the change that they announce. Writing one sends nothing. */
 
@@ -72,6 +72,13 @@ export interface OutboxRow {
   isEnd: boolean;
   severity: AlertSeverity;
   createdAtMs: number;
+}
+
+/** Rows of the outbox by their ids; one that is gone is absent. */
+export async function findOutboxRows(db: Db, ids: readonly number[]): Promise<OutboxRow[]> {
+  if (ids.length === 0) return [];
+  return query(db)<OutboxRow>`
+    select ${outboxColumns} from notifications n where n.id = any(${[...ids]}::bigint[]) order by n.id`;
 }
 
 /** The columns of an `OutboxRow`, of notifications `n`. */

@@ -10,6 +10,7 @@ import type { NotificationTables } from './notifications/tables.ts';
 import type { PeopleTables } from './people/tables.ts';
 import { plantLedger } from './plants/ledger.ts';
 import type { PlantTables } from './plants/tables.ts';
+import type { PollingCheckTables } from './polling-checks.ts';
 
 /** The list of all tables: those of each context, and those that serve every context. */
 
@@ -18,7 +19,8 @@ export type DropReason = 'ENDED' | 'TOO_OLD' | 'WITHHELD';
 
 export type { Role } from './people/tables.ts';
 
-export interface Database extends PlantTables, GatewayTables, NotificationTables, PeopleTables {
+export interface Database
+  extends PlantTables, GatewayTables, NotificationTables, PeopleTables, PollingCheckTables {
   audit_log: {
     id: Generated<number>;
     at: Instant;

@@ -246,6 +246,8 @@ const stackFileSchema = z.object({
   jwt_key_file: z.string().nullable().default(null),
   /** null until the API listens. */
   api_url: z.string().nullable().default(null),
+  /** Where the simulated gateways take orders. */
+  gateway_control_url: z.string().nullable().default(null),
 });
 
 export type StackFile = z.output<typeof stackFileSchema>;

@@ -1,11 +1,15 @@
-import { noLocks, openLockClient, type Locks } from '../db/lock.ts';
+import { type LockKind, type Locks, noLocks, openLockClient } from '../db/lock.ts';
 import type { Config } from './config.ts';
 
-/** The locks, or none if no Redis is configured. */
-export function openLocks(config: Config, onUnavailable: (error: Error) => void): Locks {
+/** The locks of one kind, or none if no Redis is configured. */
+export function openLocks(
+  config: Config,
+  onUnavailable: (error: Error) => void,
+  kind: LockKind = 'plant',
+): Locks {
   if (config.REDIS_URL === undefined) return noLocks;
   return openLockClient({
-    kind: 'plant',
+    kind,
     url: config.REDIS_URL,
     keyPrefix: config.REDIS_KEY_PREFIX,
     onUnavailable,

@@ -1,8 +1,12 @@
+import { clock } from './clock.ts';
 import type { Component } from './diagnosis.ts';
 import { disks } from './disks.ts';
+import { failingGateways, gatewayPolling } from './gateways/components.ts';
+import { shards, walkers } from './gateways/shards.ts';
+import { halt } from './halt.ts';
 import { notifications } from './notifications/components.ts';
 import { loops, plantQueues, polling } from './plants/components.ts';
-import { servedQueue } from './queues.ts';
+import { queues, servedQueue } from './queues.ts';
 import { reconciliation } from './reconciliation.ts';
 import { accounts, failingPlants, incidents } from './plants/trouble.ts';
 import { postgres, redis, temporal } from './servers.ts';
@@ -14,14 +18,21 @@ export const components: readonly Component[] = [
   redis,
   temporal,
   disks,
+  clock,
+  halt,
   ...plantQueues,
   servedQueue(fleetQueue),
+  walkers,
+  queues,
   reconciliation,
   loops,
   polling,
+  shards,
+  gatewayPolling,
   incidents,
   accounts,
   failingPlants,
+  failingGateways,
   notifications,
 ];
 

@@ -37,9 +37,9 @@ test('the state is that of the worst finding, and the findings keep their order'
   expect(state).toBe('down');
   const system = { about: 'SYSTEM', takenAtMs: 1_000 };
   expect(findings).toEqual([
-    { component: 'weak', state: 'degraded', sentence: 'It is weak.', ...system },
-    { component: 'gone', ...away, ...system },
-    { component: 'good', state: 'ok', sentence: 'It is well.', ...system },
+    { component: 'weak', part: 'weak', state: 'degraded', sentence: 'It is weak.', ...system },
+    { component: 'gone', part: 'gone', ...away, ...system },
+    { component: 'good', part: 'good', state: 'ok', sentence: 'It is well.', ...system },
   ]);
 });
 

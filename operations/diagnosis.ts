@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
+import type { LockKind, Locks } from '../db/lock.ts';
 import type { Database } from '../db/tables.ts';
 import type { ReaderZone } from '../domain/zone.ts';
 import type { DiskSpace } from './disks.ts';
@@ -23,6 +24,10 @@ export interface Judgement {
   kind?: string;
   /** The subject and its time, as JSON shows them: `{ plant_id: 'solis-canal' }`. */
   facts?: Readonly<Record<string, string | null>>;
+  /** Whether `heliograph diagnose --fix` can mend it, where its kind does not say so. */
+  canAutoFix?: boolean;
+  /** Further figures, as `heliograph diagnose` shows them. */
+  details?: Readonly<Record<string, unknown>>;
   /** What the sentence counts, each by name. Only signed-in people and the terminal see them. */
   subjects?: readonly Required<Pick<Judgement, 'kind' | 'facts' | 'sentence'>>[];
 }
@@ -33,6 +38,8 @@ export type About = 'SYSTEM' | 'FLEET';
 /** A judgement with its component, and the time when its fact was read, ms since the epoch. */
 export interface Finding extends Judgement {
   component: string;
+  /** The part of the system under which `heliograph diagnose` shows it. */
+  part: string;
   about: About;
   takenAtMs: number;
 }
@@ -44,6 +51,10 @@ export interface Services {
   askRedis: (() => Promise<{ evictionPolicy: string | null }>) | null;
   /** The disks of the watched folders; none: no folder is watched. */
   readDisks: () => Promise<DiskSpace[]>;
+  /** Every lock of one kind; absent where nothing looks at single locks, or without Redis. */
+  listLocks?: (kind: LockKind) => ReturnType<Locks['list']>;
+  /** Number of shards of gateways; absent: the default. */
+  gatewayShards?: number;
   /** ms since the epoch. */
   clock: () => number;
 }
@@ -62,6 +73,8 @@ export type Answer<Value> = { takenAtMs: number; tookMs: number } & (
 /** A part of the system, with the rule that judges it. */
 export interface Component<Value = unknown> {
   name: string;
+  /** The part of the system under which `heliograph diagnose` shows it; default: its name. */
+  part?: string;
   /** Default: SYSTEM. */
   about?: About;
   fact: Fact<Value>;
@@ -83,7 +96,7 @@ export interface Component<Value = unknown> {
 export interface Inspection {
   /** As JSON shows them: `{ plants: 12, on_time: 11 }`. */
   counts: Readonly<Record<string, number>>;
-  /** The counts in words. */
+  /** The counts in words; empty: there is nothing to count. */
   summary: string;
   /** Only what is wrong. */
   judgements: readonly Judgement[];
@@ -123,8 +136,8 @@ async function examine(component: Component, look: Look, zone: ReaderZone): Prom
     ? component.away
     : component.judge(answer.value, { ...answer, zone });
   if (judgement === null) return [];
-  const { name, about = 'SYSTEM' } = component;
-  return [{ ...judgement, component: name, about, takenAtMs: answer.takenAtMs }];
+  const { name, part = name, about = 'SYSTEM' } = component;
+  return [{ ...judgement, component: name, part, about, takenAtMs: answer.takenAtMs }];
 }
 
 /** The finding, or one finding for each subject that it counts. */
@@ -154,8 +167,8 @@ export async function inspect(
       const inspection = valueOf(answer);
       if (inspections.has(inspection)) return [];
       inspections.add(inspection);
-      const { name, about = 'SYSTEM' } = component;
-      const of = { component: name, about, takenAtMs: answer.takenAtMs };
+      const { name, part = name, about = 'SYSTEM' } = component;
+      const of = { component: name, part, about, takenAtMs: answer.takenAtMs };
       return inspection.judgements.map((each): Finding => ({ ...each, ...of }));
     }),
   );

@@ -83,6 +83,18 @@ describe('loops of a kind', () => {
     expect(await loopsOf().signalChanged('told')).toBe(false);
   });
 
+  test('a wake reaches the loop that runs, and starts one where none does', async () => {
+    const pond = { id: 'asleep', depthM: 2 };
+    await loopsOf().wake(pond);
+    const runId = await runIdOf('asleep');
+    await loopsOf().wake(pond);
+    expect(await runIdOf('asleep')).toBe(runId);
+    const signals = (await eventsOf('asleep')).flatMap(
+      (event) => event.workflowExecutionSignaledEventAttributes?.signalName ?? [],
+    );
+    expect(signals).toEqual(['changed', 'changed']);
+  });
+
   test('restarting leaves a loop that is well, and starts one where none runs', async () => {
     const pond = { id: 'silent', depthM: 2 };
     expect(await loopsOf().restartStuck(pond)).toBe(true);

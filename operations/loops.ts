@@ -43,6 +43,15 @@ export function createLoops<Subject extends { id: string }>(
 
     start,
 
+    /** Tells the subject's loop to look, and starts it if none runs. */
+    async wake(subject: Subject): Promise<void> {
+      await client.workflow.signalWithStart<(input: object) => Promise<void>>(workflowType, {
+        ...kind.startOf(subject),
+        workflowId: workflowIdOf(subject.id),
+        signal: kind.changedSignal,
+      });
+    },
+
     /** Replaces a stuck loop, and starts one if none runs. @returns false if the loop works: then it does nothing. */
     async restartStuck(subject: Subject): Promise<boolean> {
       const handle = client.workflow.getHandle(workflowIdOf(subject.id));

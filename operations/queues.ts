@@ -8,7 +8,7 @@ import { allQueues } from '../workflows/queues.ts';
 
 export interface QueueView {
   queue: string;
-  /** Processes that poll for workflow tasks, by their identity (`pid@host`). */
+  /** Processes that poll for tasks, by their identity (`pid@host`). */
   workers: { identity: string; last_seen_at: string }[];
   /** Number of waiting tasks, without those of sticky queues, which live for seconds. */
   backlog: number;
@@ -38,13 +38,17 @@ async function readQueue(client: Client, queue: string, nowMs: number): Promise<
     describe(queueTypes.workflow),
     describe(queueTypes.activity),
   ]);
-  const workers = (workflows.pollers ?? [])
-    .map((poller) => ({
-      identity: poller.identity ?? '',
-      seenMs: Number(poller.lastAccessTime?.seconds ?? 0) * 1_000,
-    }))
-    .filter(({ seenMs }) => nowMs - seenMs <= workerHeardWithinMs)
-    .map(({ identity, seenMs }) => ({ identity, last_seen_at: new Date(seenMs).toISOString() }))
+  const polling = [...(workflows.pollers ?? []), ...(activities.pollers ?? [])].map((poller) => ({
+    identity: poller.identity ?? '',
+    seenMs: Number(poller.lastAccessTime?.seconds ?? 0) * 1_000,
+  }));
+  // A worker polls for both kinds of tasks, or for activities alone.
+  const newest = new Map<string, number>();
+  for (const { identity, seenMs } of polling)
+    newest.set(identity, Math.max(seenMs, newest.get(identity) ?? 0));
+  const workers = [...newest]
+    .filter(([, seenMs]) => nowMs - seenMs <= workerHeardWithinMs)
+    .map(([identity, seenMs]) => ({ identity, last_seen_at: new Date(seenMs).toISOString() }))
     .toSorted((a, b) => a.identity.localeCompare(b.identity));
   const stats = [workflows.stats, activities.stats];
   return {
@@ -72,6 +76,7 @@ export function servedQueue(
 ): Component<{ view: QueueView; waiting: string | null }> {
   return {
     name: `workers ${queue}`,
+    part: 'workers',
     async fact(_, look) {
       const view = valueOf(await look(queueViews)).find((each) => each.queue === queue);
       if (view === undefined) throw new Error(`${queue} is not among all queues`);
@@ -95,13 +100,7 @@ export function servedQueue(
         workers.length === 0
           ? `No worker serves ${queue}, and none is needed.${tasks}`
           : `${counted(workers.length, 'worker serves', 'workers serve')} ${queue}.${tasks}`;
-      return backlog > 0 && ageS > backlogAgeSMax
-        ? {
-            state: 'degraded',
-            sentence,
-            advice: 'Start another worker, or see the log of the running one.',
-          }
-        : { state: 'ok', sentence };
+      return { state: 'ok', sentence };
     },
     away: {
       state: 'degraded',
@@ -109,3 +108,33 @@ export function servedQueue(
     },
   };
 }
+
+/** Whether the workers keep up with every queue. */
+export const queues: Component<QueueView[]> = {
+  name: 'queues',
+  fact: queueViews,
+  judge(views) {
+    const waiting = views.filter(({ backlog }) => backlog > 0);
+    const late = waiting.filter(({ backlog_age_s: ageS }) => ageS > backlogAgeSMax);
+    const textOf = ({ queue, backlog, backlog_age_s: ageS }: QueueView) =>
+      `${counted(backlog, 'task waits', 'tasks wait')} in ${queue}, the oldest for ${ageS} s`;
+    const details = { queues: views };
+    if (late.length > 0)
+      return {
+        state: 'degraded',
+        kind: 'QUEUE_BEHIND',
+        sentence: `${late.map(textOf).join('; ')}.`,
+        advice: 'Start another worker, or see the log of the running one.',
+        details,
+      };
+    const sentence =
+      waiting.length === 0
+        ? `No task waits in ${counted(views.length, 'queue')}.`
+        : `${waiting.map(textOf).join('; ')}.`;
+    return { state: 'ok', sentence, details };
+  },
+  away: {
+    state: 'degraded',
+    sentence: 'What waits in the queues is not known while Temporal is away.',
+  },
+};

@@ -37,12 +37,14 @@ export const reconciled: Fact<Reconciliation> = async ({ temporal }) => {
 
 export const reconciliation: Component<Reconciliation> = {
   name: 'reconciliation',
+  part: 'loops',
   fact: reconciled,
   judge({ scheduled, paused, last_run_at: lastRunAt }, { takenAtMs, zone }) {
     const state = 'degraded';
     if (!scheduled)
       return {
         state,
+        canAutoFix: true,
         sentence: `The Schedule ${fleetScheduleId} is missing.`,
         advice: `Start a worker of ${fleetQueue}: it creates the Schedule.`,
       };

@@ -7,6 +7,7 @@ import { readVersions } from '../db/migrate.ts';
 
 export const postgres: Component = {
   name: 'postgres',
+  part: 'database',
   fact: ({ db }) => sql`select 1`.execute(db),
   judge: (_, { tookMs }) => ({ state: 'ok', sentence: `PostgreSQL answers in ${tookMs} ms.` }),
   away: {

@@ -21,7 +21,8 @@ export type PortName =
   | 'temporal'
   | 'temporalUi'
   | 'temporalHttp'
-  | 'temporalMetrics';
+  | 'temporalMetrics'
+  | `gateway ${string}`;
 
 /** Whether no program listens on this port, on 127.0.0.1 or on all addresses. */
 export async function isPortFree(port: number): Promise<boolean> {

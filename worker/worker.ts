@@ -13,6 +13,7 @@ import {
   createNotificationActivities,
   createPlantActivities,
 } from '../activities/create.ts';
+import { createHaltWatch } from '../activities/halts.ts';
 import { noticeReaders } from '../activities/notice-readers.ts';
 import { findPollingTrouble, readPlantsBrief } from '../activities/plants/notices.ts';
 import type { ActivityDeps } from '../activities/plants/deps.ts';
@@ -36,13 +37,14 @@ import { findUnsubscribeToken } from '../db/notifications/subscriptions.ts';
 import { listenForNotifications } from '../db/notifications/listen.ts';
 import { notificationSettings } from '../environment/notifications/variables.ts';
 import { systemComponents } from '../operations/components.ts';
-import { createLook, diagnose } from '../operations/diagnosis.ts';
+import { runAudit, runValidate } from '../operations/checks.ts';
+import { createLook, diagnose, type Services } from '../operations/diagnosis.ts';
 import { diskReader } from '../operations/disks.ts';
 import { createGatewayLoops } from '../operations/gateways/loops.ts';
 import { createNotificationLoops } from '../operations/notifications/loops.ts';
 import { notificationsQueue } from '../workflows/notifications/messages.ts';
 import { withDemoOutages } from '../activities/plants/demo-outages.ts';
-import { askRedis } from '../db/lock.ts';
+import { askRedis, listLocks } from '../db/lock.ts';
 import { openLocks } from '../environment/locks.ts';
 import type { Log } from '../environment/log.ts';
 import type { WorkerMetrics } from './metrics.ts';
@@ -52,7 +54,7 @@ import {
   plantSearchAttributes,
 } from '../operations/plants/loops.ts';
 import { lockDomain } from '../operations/loops.ts';
-import { triggerReconciliation } from '../operations/fleet-schedule.ts';
+import { createSchedule, schedules, triggerReconciliation } from '../operations/fleet-schedule.ts';
 import { ensureSearchAttributes } from '../operations/search-attributes.ts';
 import { checkMasterKeys, connectDatabase } from '../environment/services.ts';
 import { connectTemporal, temporalAway, temporalSecurity } from '../environment/temporal.ts';
@@ -136,7 +138,7 @@ export function installRuntime(log: Log, sdkMetricsAddress: string | null = null
   });
 }
 
-interface Services {
+interface OpenServices {
   db: Awaited<ReturnType<typeof connectDatabase>>;
   locks: ReturnType<typeof openLocks>;
   client: Client;
@@ -197,8 +199,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         ? await createLean(createWorkers, cache.threadHeapMb, log, closers)
         : await createWorkers();
     const running = run(workers, close);
-    if (options.reconcile !== false && queues.includes(fleetQueue))
+    if (options.reconcile !== false && queues.includes(fleetQueue)) {
+      for (const schedule of schedules) await createSchedule(services.client, schedule);
       await triggerReconciliation(services.client);
+    }
     log.info({ queues, cachedPerQueue: cache.perQueue }, 'worker started');
     return running;
   } catch (error) {
@@ -210,7 +214,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 async function openServices(
   { config, log, metrics }: WorkerOptions,
   closers: Closers,
-): Promise<Services> {
+): Promise<OpenServices> {
   const db = await connectDatabase(config, {
     genericPlans: true,
     onError: (error) =>
@@ -238,7 +242,7 @@ async function openServices(
 /** Makes the channels what the environment says, and wakes their loops when somebody writes a notification. */
 async function serveNotifications(
   { config, log }: WorkerOptions,
-  { db, client }: Services,
+  { db, client }: OpenServices,
   closers: Closers,
 ): Promise<void> {
   await keepEnvironmentChannels(db, environmentChannels(notificationSettings(config)));
@@ -246,7 +250,8 @@ async function serveNotifications(
   const listener = listenForNotifications(
     requireService(config, 'DATABASE_URL'),
     async () => {
-      for (const kind of await findChannelKinds(db)) await loops.signalChanged(kind);
+      // The loop of a new kind need not wait for the reconciliation: a test of its first channel starts it.
+      for (const id of await findChannelKinds(db)) await loops.wake({ id });
     },
     () => log.warn({}, 'notifications are looked for every ten seconds only'),
   );
@@ -255,19 +260,22 @@ async function serveNotifications(
 
 async function openDeps(
   { config, log, checkpoint, openAdapter }: WorkerOptions,
-  { db, locks, client }: Services,
+  { db, locks, client }: OpenServices,
   masterKeys: MasterKeys,
 ): Promise<ActivityDeps> {
   const onError = () => log.warn({}, 'outages of the demo could not be read');
+  const isHalted = createHaltWatch(db);
   return {
     db,
     locks,
     lockDomain: await lockDomain(client),
     vendors: createVendors({
       masterKeys,
+      isHalted,
       openAdapter: openAdapter ?? (await withDemoOutages(createFixtureAdapter, db, onError)),
     }),
     breaker: new Breaker(),
+    isHalted,
     clock: Date.now,
     pollCourse: config.POLL_COURSE === 'steps' ? 'STEPS' : 'WHOLE',
     log,
@@ -281,6 +289,7 @@ function createActivities(
   client: Client,
 ) {
   const masterKeys = requireMasterKeys(config);
+  const services = diagnosed(config, deps, client);
   const plants = createPlantActivities(deps);
   metrics?.watch(deps.breaker);
   const limits = {
@@ -296,7 +305,16 @@ function createActivities(
         notifications: createNotificationLoops(client),
         gateways: createGatewayLoops(client, config.GATEWAY_SHARDS),
       },
-      { limits, shards: config.GATEWAY_SHARDS, diagnose: diagnoser(config, deps, client) },
+      {
+        limits,
+        shards: config.GATEWAY_SHARDS,
+        diagnose: async () =>
+          (await diagnose(systemComponents, createLook(services, diagnosisMsMax))).findings,
+        checks: {
+          VALIDATE: () => runValidate(createLook(services, validationMsMax)),
+          AUDIT: (nowMs) => runAudit({ ...services, client, locks: deps.locks }, nowMs),
+        },
+      },
     ),
     notifications: createNotificationActivities({
       ...deps,
@@ -313,18 +331,18 @@ function createActivities(
 /** Time for each part of the system to answer. */
 const diagnosisMsMax = 10_000;
 
-/** The diagnosis of the running system, as health and status show it. */
-function diagnoser(
-  { REDIS_URL, WATCHED_FOLDERS }: Config,
-  { db, clock }: ActivityDeps,
-  temporal: Client,
-) {
-  const redis = REDIS_URL === undefined ? null : () => askRedis(REDIS_URL);
-  const readDisks = diskReader(WATCHED_FOLDERS);
-  return async () => {
-    const services = { db, clock, temporal, askRedis: redis, readDisks };
-    const look = createLook(services, diagnosisMsMax);
-    return (await diagnose(systemComponents, look)).findings;
+/** Time for each part of a validation, which looks at every plant and gateway. */
+const validationMsMax = 60_000;
+
+/** What the diagnosis of the running system reads, as health and status show it. */
+function diagnosed(config: Config, { db, clock }: ActivityDeps, temporal: Client): Services {
+  const { REDIS_URL, REDIS_KEY_PREFIX: keyPrefix, WATCHED_FOLDERS } = config;
+  const parts = { db, clock, temporal, readDisks: diskReader(WATCHED_FOLDERS) };
+  if (REDIS_URL === undefined) return { ...parts, askRedis: null };
+  return {
+    ...parts,
+    askRedis: () => askRedis(REDIS_URL),
+    listLocks: (kind) => listLocks({ kind, url: REDIS_URL, keyPrefix }),
   };
 }
 

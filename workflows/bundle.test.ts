@@ -48,6 +48,7 @@ describe('the workflow bundle', () => {
 describe('names that running histories hold', () => {
   test('workflows: exactly these', () => {
     expect(Object.keys(workflows).toSorted()).toEqual([
+      'checkPolling',
       'closeDay',
       'monitorPlant',
       'reconcileFleet',
@@ -62,6 +63,7 @@ describe('names that running histories hold', () => {
     const names = [...contract.matchAll(/^ {2}(\w+)\(args: /gm)].map((match) => match[1]);
     expect(names.toSorted()).toEqual([
       'backfillDays',
+      'checkPolling',
       'closeDay',
       'composeMessages',
       'deliverMessages',

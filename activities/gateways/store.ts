@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-import { findOpenHalt } from '../../db/gateways/halts.ts';
+import { findOpenHalt } from '../../db/halts.ts';
 import {
   loadLayouts,
   loadLearned,

@@ -23,6 +23,7 @@ import {
   writeDigestSent,
   writeStorm,
 } from '../../db/notifications/routes.ts';
+import { endOfRemoved } from '../../db/notifications/deliveries.ts';
 import { deliverHeartbeat, writeHeartbeat } from '../../db/notifications/heartbeats.ts';
 import type { Db } from '../../db/database.ts';
 import type { OutboxRow } from '../../db/outbox.ts';
@@ -54,6 +55,7 @@ export function createCompose(deps: ComposeDeps) {
       await lockComposing(trx);
       await writeHeartbeat(trx, nowMs);
       await deliverHeartbeat(trx, nowMs);
+      await endOfRemoved(trx, nowMs);
       const routes = await findRoutes(trx);
       if (routes.length === 0) return { routed: 0, dropped: 0, messages: 0, againAtMs: null };
       const composing = new Composing(deps, trx, routes, nowMs);

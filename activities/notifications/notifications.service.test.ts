@@ -4,6 +4,7 @@ import { beforeEach, describe, expect } from 'vitest';
 import type { Outgoing, Sent } from '../../adapters/notifications/contract.ts';
 import type { Notice } from '../../domain/notice.ts';
 import { hourMs, minuteMs } from '../../domain/zone.ts';
+import { claimDelivery, endAttempt } from '../../db/notifications/deliveries.ts';
 import { addNotification } from '../../db/outbox.ts';
 import { testNotice } from '../../test/support/notices.ts';
 import { database, test } from '../../test/support/test-database.ts';
@@ -392,6 +393,40 @@ describe('a delivery', () => {
     expect(sent).toHaveLength(1);
     await tick(startMs + 11 * minuteMs);
     expect(sent).toHaveLength(3);
+  });
+
+  test('of a channel that was removed while it was being sent ends too, whatever became of the attempt', async () => {
+    await addRoute({ recipients: ['ana@example.org', 'ben@example.org'] });
+    await tick();
+    await say('a');
+    await tick();
+    nowMs = startMs + minuteMs;
+    await createCompose(deps())({ nowMs });
+    const [lost, failed] = [
+      await claimDelivery(database.db, 'EMAIL', nowMs),
+      await claimDelivery(database.db, 'EMAIL', nowMs),
+    ];
+    const sealed = {
+      source: 'DATABASE',
+      sealed: Buffer.of(1),
+      iv: Buffer.of(1),
+      key_version: 'k',
+    } as const;
+    await database.db
+      .updateTable('notification_channels')
+      .set({ ...sealed, removed_at: new Date(nowMs) })
+      .execute();
+    if (lost === null || failed === null) throw new Error('two deliveries were due');
+    await endAttempt(database.db, failed, { outcome: 'RETRY', answer: '450 later' }, nowMs);
+    const states = async () =>
+      (await database.db.selectFrom('deliveries').select('state').orderBy('id').execute()).map(
+        ({ state }) => state,
+      );
+    await tick(nowMs + 1_000);
+    expect(await states()).toEqual(['SENDING', 'SUPPRESSED']);
+    await tick(nowMs + 2 * minuteMs);
+    expect(await states()).toEqual(['SUPPRESSED', 'SUPPRESSED']);
+    expect(sent).toEqual([]);
   });
 
   test('whose worker was lost is taken by another when its lease has ended, and the lost one changes nothing', async () => {

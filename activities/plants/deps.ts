@@ -7,6 +7,8 @@ import type { Vendors } from './vendor.ts';
 export interface ActivityDeps extends Deps {
   vendors: Vendors;
   breaker: Breaker;
+  /** Whether all polling is stopped. Rejects while PostgreSQL is away. */
+  isHalted: () => Promise<boolean>;
   /** The course of polls in the loops' next runs. */
   pollCourse: PollCourse;
 }

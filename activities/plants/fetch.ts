@@ -11,7 +11,7 @@ import type { CallContext } from '../deps.ts';
 import type { ActivityDeps } from './deps.ts';
 import { takeRegular } from '../failure.ts';
 import { takeLock } from './plant-lock.ts';
-import { credentialsHeld, NotAsked, vendorFailure, vendorPlant } from './vendor.ts';
+import { credentialsHeld, Halted, NotAsked, vendorFailure, vendorPlant } from './vendor.ts';
 import { bookedPoll } from './stored-plant.ts';
 import { readPlant } from './vendor-reading.ts';
 
@@ -45,7 +45,7 @@ export function unknownPlant(lock: LockAnswer, nowMs: number): FetchResult {
 
 /**
  * The answer if no vendor must be asked: another cluster holds the lock, the plant is not polled, the slot was claimed before
- * a crash, or an incident holds the credentials back. null: ask the vendor.
+ * a crash, all polling is stopped, or an incident holds the credentials back. null: ask the vendor.
  *
  * @throws ApplicationFailure TAKE_REGULAR from a local call while the brand's breaker is open.
  */
@@ -65,6 +65,7 @@ export async function answerWithoutVendor(
     const credentialsVersion = credentials?.version ?? 0;
     return { kind: 'READING', nowMs: claimedAtMs, durationMs: 0, reading, credentialsVersion };
   }
+  if (await deps.isHalted()) return { kind: 'SKIPPED_INACTIVE', nowMs };
   refuseWhileSlow(deps, call, plant.brand);
   if (await isHeldBack(deps, before, args.slotMs, nowMs))
     return {
@@ -145,6 +146,8 @@ export async function askVendor(
         message: `the vendor's answers took longer than ${regularFetchMsMax / 1000} s in all`,
       });
     }
+    // It was stopped between two requests.
+    if (error instanceof Halted) return { kind: 'SKIPPED_INACTIVE', nowMs };
     const failure = vendorFailure(error);
     if (failure === null) throw error;
     return failed(failure, !(error instanceof NotAsked) && failure.credentials === undefined);

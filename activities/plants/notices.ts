@@ -12,7 +12,7 @@ import type { OutboxRow } from '../../db/outbox.ts';
 import type { Notice } from '../../domain/notice.ts';
 import { incidentSentence } from '../../domain/plants/incidents.ts';
 import { type Brand, brandName } from '../../domain/plants/plant.ts';
-import { hasStopped } from '../../domain/plants/stopped.ts';
+import { hasStopped } from '../../domain/stopped.ts';
 import { counted, energyText, localTimeText, percentText } from '../../domain/wording.ts';
 import { noticeHead, type ReadNotices } from '../notices.ts';
 

@@ -44,6 +44,9 @@ export class NotAsked extends AdapterError {}
 
 class NoCredentials extends NotAsked {}
 
+/** No request was made: all polling is stopped. */
+export class Halted extends NotAsked {}
+
 /** The length of a rate limit for which the vendor names no end. */
 const rateLimitMsDefault = 60_000;
 
@@ -62,7 +65,13 @@ export interface Vendors {
   ): Promise<Result>;
 }
 
-export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenAdapter }): Vendors {
+/** @param deps.isHalted whether all polling is stopped; default: it never is. */
+export function createVendors(deps: {
+  masterKeys: MasterKeys;
+  openAdapter: OpenAdapter;
+  isHalted?: () => Promise<boolean>;
+}): Vendors {
+  const { isHalted = async () => false } = deps;
   const accounts = new Map<string, AccountState>();
 
   /** New credentials begin anew: without a session, without a closed path. */
@@ -88,14 +97,28 @@ export function createVendors(deps: { masterKeys: MasterKeys; openAdapter: OpenA
       const { session } = account;
       const now = new Date(nowMs);
       const adapter = deps.openAdapter({ brand, plant, credentials, session, now, signal });
-      return run(gated(adapter, account, nowMs));
+      return run(gated(adapter, account, { nowMs, isHalted }));
     },
   };
 }
 
-/** The adapter behind the account's gates: a rate limit closes its path until it ends. */
-function gated(adapter: VendorAdapter, account: AccountState, nowMs: number): VendorAdapter {
+/** When it is worth to ask again, ms: nobody knows when people lift a halt. */
+const haltedRetryAfterMs = 60_000;
+
+/** The adapter behind the account's gates: a halt closes every path, a rate limit its own until it ends. */
+function gated(
+  adapter: VendorAdapter,
+  account: AccountState,
+  { nowMs, isHalted }: { nowMs: number; isHalted: () => Promise<boolean> },
+): VendorAdapter {
   async function pass<Result>(path: Path, ask: () => Promise<Result>): Promise<Result> {
+    if (await isHalted())
+      throw new Halted(
+        'RATE_LIMIT_EXCEEDED',
+        'CLOUD',
+        'not asked: all polling is stopped; `heliograph polling start --all` lifts it',
+        { retryAfterMs: haltedRetryAfterMs },
+      );
     const closed = account.closed.get(path);
     const retryAfterMs = (closed?.untilMs ?? 0) - nowMs;
     if (closed !== undefined && retryAfterMs > 0)

@@ -7,6 +7,10 @@ export class BackOff {
   failures = 0;
   #untilMs = -Infinity;
 
+  get timesText(): string {
+    return this.failures === 1 ? 'once' : `${this.failures} times`;
+  }
+
   /** @param nowMs on a clock that never jumps. */
   fail(nowMs: number): void {
     const step = Math.min(this.failures, backOffMs.length - 1);

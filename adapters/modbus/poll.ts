@@ -96,7 +96,7 @@ export class PollRun {
           by: 'BACK_OFF',
           failure: {
             reason: 'BACK_OFF',
-            message: `unit ${unit.unitId} of ${this.#site.name} has failed ${backOff.failures} times; it is asked again in ${Math.ceil(leftMs / 1000)} s`,
+            message: `unit ${unit.unitId} of ${this.#site.name} has failed ${backOff.timesText}; it is asked again in ${Math.ceil(leftMs / 1000)} s`,
           },
         };
         continue;

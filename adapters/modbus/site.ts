@@ -187,8 +187,10 @@ class Site implements ModbusSite {
       if (!hasTurn) return { kind: 'FAILED', failure: this.#noTurn(job, request.deadlineMs) };
       this.#line.begin();
       const result = await this.#line.exchange(job, request, request.quirks);
-      if (result.kind !== 'FAILED') this.#backOff.clear();
-      else if (result.by === 'CONNECT') this.#fail(result.failure);
+      if (result.kind !== 'FAILED') {
+        this.#backOff.clear();
+        this.#units.of(request.unitId).backOff.clear();
+      } else if (result.by === 'CONNECT') this.#fail(result.failure);
       if (request.quirks.closeAfterPoll) this.#line.drop();
       return result.kind === 'FAILED' ? { kind: 'FAILED', failure: result.failure } : result;
     });
@@ -310,8 +312,7 @@ class Site implements ModbusSite {
   }
 
   #waiting(): PollFailure {
-    const { failures } = this.#backOff;
-    const times = failures === 1 ? 'once' : `${failures} times`;
+    const times = this.#backOff.timesText;
     const message = `${this.#name} has failed ${times} and is tried again in ${Math.ceil(this.#leftMs() / 1000)} s; the last time: ${this.#lastFailure}`;
     return { reason: 'BACK_OFF', message };
   }

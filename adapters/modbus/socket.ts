@@ -93,7 +93,7 @@ export class ModbusSocket {
   connected(job: Job, timeoutMs: number): Promise<Failed | null> {
     const wait = job.wait<Failed | null>(timeoutMs, (why) => {
       this.destroy();
-      const message = `${this.#site} did not accept a connection within ${timeoutMs} ms`;
+      const message = `${this.#site} did not accept a connection within ${Math.round(timeoutMs)} ms`;
       return why === 'CUT' ? this.#cut() : failed('CONNECT', 'CONNECT_TIMEOUT', message);
     });
     this.#connecting = wait;

@@ -214,6 +214,113 @@ describe('a delivery', () => {
       await api.ask(admin, 'GET', at(`/deliveries?alert=${alertId}`)),
     );
     expect(deliveries).toHaveLength(3);
+    // By the names that people know.
+    const [newest] = deliveries as unknown as { lines: { title: string }[] }[];
+    const lines = newest?.lines ?? [];
+    expect(lines.map(({ title }) => title)).toEqual([expect.stringMatching(/^RED .+: [A-Z_]+/)]);
+    const admins = await (await browse(admin, '/admin/notifications')).text();
+    expect(admins).toContain(lines[0]?.title);
+  });
+});
+
+describe('the forms of an ADMIN', () => {
+  const page = '/admin/notifications';
+  const errorOf = (text: string, field: string) =>
+    new RegExp(`id="${field}-error">([^<]+)<`).exec(text)?.[1]?.replaceAll('&quot;', '"');
+
+  test('add a channel and say beside the field what is wrong, without repeating a secret', async () => {
+    const form = await (await browse(admin, `${page}/channels/new?kind=email`)).text();
+    expect(form).toContain('name="host"');
+    expect(form).not.toContain('data-refresh-s');
+    const sent = {
+      kind: 'EMAIL',
+      name: 'desk',
+      host: 'mail.example.org',
+      from: 'Sun <sun@example.org>',
+      username: 'sun',
+      password: canary,
+      tls: 'starttls',
+    };
+    const wrong = await browse(admin, `${page}/channels`, sent);
+    expect(wrong.status).toBe(422);
+    const text = await wrong.text();
+    expect(errorOf(text, 'from')).toBe('Sender must be one e-mail address, without a name.');
+    expect(text).toContain('value="mail.example.org"');
+    expect(text).not.toContain(canary);
+    const right = await browse(admin, `${page}/channels`, { ...sent, from: 'sun@example.org' });
+    expect([right.status, right.headers.get('location')]).toEqual([303, page]);
+    const again = await browse(admin, `${page}/channels`, { ...sent, from: 'sun@example.org' });
+    expect(errorOf(await again.text(), 'name')).toBe('There is a channel of this name already.');
+  });
+
+  test('change a channel: another name keeps its settings, new settings take the place of all', async () => {
+    const { channels } = await json(await api.ask(admin, 'GET', at('/channels')));
+    const { id = 0 } = channels?.find(({ name }) => name === 'desk') ?? {};
+    const change = (fields: Record<string, string>) =>
+      browse(admin, `${page}/channels/${id}`, { name: 'desk 2', ...fields });
+    expect((await change({})).status).toBe(303);
+    expect(await openChannelSettings(api.db, keys, id)).toMatchObject({ password: canary });
+    const half = await change({ host: 'other.example.org' });
+    expect(errorOf(await half.text(), 'from')).toBe('Sender is missing.');
+    expect((await change({ host: 'other.example.org', from: 'a@example.org' })).status).toBe(303);
+    expect(await openChannelSettings(api.db, keys, id)).toEqual({
+      host: 'other.example.org',
+      from: 'a@example.org',
+    });
+    const renamed = await json(
+      await api.ask(admin, 'PATCH', at(`/channels/${id}`), { name: 'desk' }),
+    );
+    expect(renamed.name).toBe('desk');
+  });
+
+  test('add and change a route, with each error beside its field and what was sent still there', async () => {
+    const { channels } = await json(await api.ask(admin, 'GET', at('/channels')));
+    const { id: channel = 0 } = channels?.find(({ name }) => name === 'desk') ?? {};
+    const sent = {
+      name: 'by night',
+      channel_id: String(channel),
+      recipients: 'op@example.org\r\nops@example.org, nobody',
+      severity: 'RED',
+      brands: 'SOLIS',
+      timezone: 'Europe/Amsterdam',
+      quiet_from: '22:00',
+      quiet_to: '',
+      digest: 'YELLOW',
+      digest_at: '',
+      second_route_id: '',
+      second_minutes: '30',
+    };
+    const wrong = await browse(admin, `${page}/routes`, sent);
+    expect(wrong.status).toBe(422);
+    const text = await wrong.text();
+    expect(errorOf(text, 'recipients')).toMatch(/^Recipients must be e-mail addresses/);
+    expect(errorOf(text, 'quiet_from')).toBe('Quiet from and “Quiet until” go together.');
+    expect(text).toContain('nobody</textarea>');
+    expect(text).toContain('value="by night"');
+    const right = { ...sent, recipients: 'op@example.org', quiet_to: '06:00', digest_at: '07:30' };
+    expect((await browse(admin, `${page}/routes`, right)).status).toBe(303);
+    const { routes } = await json(await api.ask(admin, 'GET', at('/routes')));
+    const route = routes?.find(({ name }) => name === 'by night');
+    expect(route?.sentence).toBe(
+      'RED of SOLIS → op@example.org by “desk” (e-mail), RED at once, YELLOW of plants, gateways and incidents at 07:30 Europe/Amsterdam, no YELLOW from 22:00 to 06:00 Europe/Amsterdam',
+    );
+    const path = `${page}/routes/${route?.id}`;
+    expect(await (await browse(admin, path)).text()).toContain('value="by night"');
+    const zone = await browse(admin, path, { ...right, timezone: 'Mars/Olympus' });
+    expect(errorOf(await zone.text(), 'timezone')).toMatch(/^Zone is Mars\/Olympus, which/);
+    expect((await browse(admin, path, { ...right, digest: 'NONE' })).status).toBe(303);
+    const inUse = await browse(admin, `${page}/channels/${channel}/remove`, {});
+    expect(inUse.status).toBe(409);
+    expect((await browse(admin, `${path}/remove`, {})).status).toBe(303);
+    expect((await browse(admin, `${page}/channels/${channel}/remove`, {})).status).toBe(303);
+    expect(await (await browse(admin, page)).text()).not.toContain('by night');
+  });
+
+  test('are for an ADMIN', async () => {
+    for (const path of ['/channels/new?kind=slack', '/routes/new'])
+      expect((await browse('operator@example.org', page + path)).status).toBe(403);
+    for (const path of ['/channels', '/routes'])
+      expect((await browse('operator@example.org', page + path, { name: 'x' })).status).toBe(403);
   });
 });
 
@@ -255,6 +362,40 @@ describe('a subscription', () => {
     expect(await json(await api.ask(customer, 'GET', at('/subscription')))).toEqual({
       subscription: null,
     });
+  });
+
+  test('has quiet hours and a morning brief, by the clock of a zone', async () => {
+    const wish = {
+      severity: 'BOTH',
+      timezone: 'Europe/Amsterdam',
+      quiet_from: '22:00',
+      quiet_to: '06:00',
+      digest: 'YELLOW',
+      digest_at: '07:30',
+    };
+    const half = await browse(customer, '/account/subscription', { ...wish, quiet_to: '' });
+    expect(half.status).toBe(422);
+    expect((await browse(customer, '/account/subscription', wish)).status).toBe(303);
+    expect(await json(await api.ask(customer, 'GET', at('/subscription')))).toMatchObject({
+      subscription: {
+        timezone: 'Europe/Amsterdam',
+        quiet_from: '22:00',
+        quiet_to: '06:00',
+        digest: 'YELLOW',
+        digest_at: '07:30',
+      },
+    });
+    expect(await (await browse(customer, '/account')).text()).toContain('value="22:00"');
+    // What the request leaves out is as without any.
+    await json(
+      await api.ask(customer, 'PUT', at('/subscription'), { digest: 'ALL', digest_at: '08:00' }),
+    );
+    expect(await json(await api.ask(customer, 'GET', at('/subscription')))).toMatchObject({
+      subscription: { digest: 'ALL', digest_at: '08:00', quiet_from: null, timezone: 'UTC' },
+    });
+    const wrong = await api.ask(customer, 'PUT', at('/subscription'), { timezone: 'Mars/Olympus' });
+    expect(wrong.status).toBe(422);
+    expect((await browse(customer, '/account/subscription/end', {})).status).toBe(303);
   });
 
   test('ends by the link of its mails without signing in: a GET only asks, a POST of a mail program does', async () => {

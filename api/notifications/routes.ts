@@ -1,18 +1,24 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { type ChannelView, listChannels } from '../../db/notifications/channel-list.ts';
-import { findDelivery, listDeliveries } from '../../db/notifications/delivery-list.ts';
+import {
+  type DeliveryView,
+  findDelivery,
+  listDeliveries,
+} from '../../db/notifications/delivery-list.ts';
 import { listRoutes } from '../../db/notifications/route-list.ts';
 import {
   type Act,
   addChannel,
   addRoute,
+  changeChannel,
   changeRoute,
   removeChannel,
   removeRoute,
   retry,
   sendTest,
 } from '../../operations/notifications/actions.ts';
+import { titleDeliveries, titleDelivery } from '../../operations/notifications/titles.ts';
 import { pageQuery, readNumberCursor, writeCursor } from '../cursor.ts';
 import type { ApiDeps } from '../deps.ts';
 import { deciderOf, type ApiEnv } from '../env.ts';
@@ -21,6 +27,7 @@ import { problems, reading, writing } from '../problem.ts';
 import { access, answers, jsonBody, newRoutes } from '../route.ts';
 import { notThere, orProblem } from './refusals.ts';
 import {
+  channelChangeSchema,
   channelSchema,
   deliveryJson,
   deliverySchema,
@@ -34,6 +41,7 @@ import {
   routeChangeSchema,
   routeJson,
   routeSchema,
+  settingTexts,
 } from './schemas.ts';
 import type { Context } from 'hono';
 
@@ -67,6 +75,16 @@ const newChannel = createRoute({
   ...admin,
   request: { body: jsonBody(newChannelSchema) },
   responses: answers(channelSchema, 'added', [...writing, 409]),
+});
+
+const changedChannel = createRoute({
+  method: 'patch',
+  path: '/notifications/channels/{id}',
+  tags,
+  summary: 'Rename a channel that people added, or replace its settings; it is tried at once',
+  ...admin,
+  request: { params: idParam, body: jsonBody(channelChangeSchema) },
+  responses: answers(channelSchema, 'the channel as it is now', [...writing, 404, 409]),
 });
 
 const goneChannel = createRoute({
@@ -195,8 +213,17 @@ const test = createRoute({
 });
 
 export function notificationRoutes(deps: ApiDeps) {
-  const { db, readDb } = deps;
-  const actOf = (c: Context<ApiEnv>): Act => ({ db, by: deciderOf(c), at: new Date(deps.clock()) });
+  return newRoutes().route('/', settingRoutes(deps)).route('/', deliveryRoutes(deps));
+}
+
+function actsOf({ db, clock }: ApiDeps) {
+  return (c: Context<ApiEnv>): Act => ({ db, by: deciderOf(c), at: new Date(clock()) });
+}
+
+/** Channels and routes. */
+function settingRoutes(deps: ApiDeps) {
+  const { readDb } = deps;
+  const actOf = actsOf(deps);
   const channelJson = (channel: ChannelView) => jsonOf(channelSchema, channel);
   return newRoutes()
     .openapi(channels, async (c) =>
@@ -204,11 +231,16 @@ export function notificationRoutes(deps: ApiDeps) {
     )
     .openapi(newChannel, async (c) => {
       const { kind, name, settings } = c.req.valid('json');
-      const texts = Object.fromEntries(
-        Object.entries(settings).map(([field, value]) => [field, String(value)]),
-      );
-      const added = await addChannel(actOf(c), { kind, name, settings: texts }, deps.seal);
+      const channel = { kind, name, settings: settingTexts(settings) };
+      const added = await addChannel(actOf(c), channel, deps.seal);
       return c.json(channelJson(orProblem(added)), 200);
+    })
+    .openapi(changedChannel, async (c) => {
+      const { name, settings } = c.req.valid('json');
+      const changes = { name, settings: settings && settingTexts(settings) };
+      const { id } = c.req.valid('param');
+      const changed = await changeChannel(actOf(c), id, changes, deps.seal);
+      return c.json(channelJson(orProblem(changed)), 200);
     })
     .openapi(goneChannel, async (c) => {
       orProblem(await removeChannel(actOf(c), c.req.valid('param').id));
@@ -228,7 +260,16 @@ export function notificationRoutes(deps: ApiDeps) {
     .openapi(goneRoute, async (c) => {
       orProblem(await removeRoute(actOf(c), c.req.valid('param').id));
       return c.body(null, 204);
-    })
+    });
+}
+
+/** Deliveries, and test messages. */
+function deliveryRoutes(deps: ApiDeps) {
+  const { readDb } = deps;
+  const actOf = actsOf(deps);
+  const titles = () => ({ db: readDb, readTitles: deps.readTitles, nowMs: deps.clock() });
+  const titledJson = async (one: DeliveryView) => deliveryJson(await titleDelivery(titles(), one));
+  return newRoutes()
     .openapi(deliveries, async (c) => {
       const { state, since, channel, alert, limit, cursor } = c.req.valid('query');
       const [beforeId = null] = readNumberCursor('deliveries', cursor, 1) ?? [];
@@ -241,22 +282,20 @@ export function notificationRoutes(deps: ApiDeps) {
       const page = await listDeliveries(readDb, filter, { beforeId, limit });
       const next = page.nextBeforeId === null ? null : [page.nextBeforeId];
       const nextCursor = writeCursor('deliveries', next);
-      return c.json(
-        { deliveries: page.deliveries.map(deliveryJson), next_cursor: nextCursor },
-        200,
-      );
+      const titled = await titleDeliveries(titles(), page.deliveries);
+      return c.json({ deliveries: titled.map(deliveryJson), next_cursor: nextCursor }, 200);
     })
     .openapi(delivery, async (c) => {
       const found = await findDelivery(readDb, c.req.valid('param').id);
       if (found === undefined) throw notThere('delivery');
-      return c.json(deliveryJson(found), 200);
+      return c.json(await titledJson(found), 200);
     })
     .openapi(retried, async (c) =>
-      c.json(deliveryJson(orProblem(await retry(actOf(c), c.req.valid('param').id))), 200),
+      c.json(await titledJson(orProblem(await retry(actOf(c), c.req.valid('param').id))), 200),
     )
     .openapi(test, async (c) => {
       const { channel_id: channelId, to } = c.req.valid('json');
       const sent = await sendTest(actOf(c), { channelId, to }, deps.testMessageMs);
-      return c.json(deliveryJson(orProblem(sent)), 200);
+      return c.json(await titledJson(orProblem(sent)), 200);
     });
 }

@@ -1,10 +1,6 @@
 import { z } from '@hono/zod-openapi';
 
-import {
-  type AttemptView,
-  deliveryStates,
-  type DeliveryView,
-} from '../../db/notifications/delivery-list.ts';
+import { type AttemptView, deliveryStates } from '../../db/notifications/delivery-list.ts';
 import { problemStates } from '../../db/notifications/problems.ts';
 import type { RouteView } from '../../db/notifications/route-list.ts';
 import { channelKinds } from '../../domain/notifications/message.ts';
@@ -15,6 +11,7 @@ import {
   wordPattern,
 } from '../../domain/notifications/route-settings.ts';
 import type { SubjectKind } from '../../domain/subject.ts';
+import type { TitledDelivery } from '../../operations/notifications/titles.ts';
 import { jsonOf } from '../json.ts';
 import { instantSchema } from '../route.ts';
 
@@ -29,7 +26,7 @@ export const idParam = z.object({
 });
 export const lineSchema = z.string().max(200).regex(oneLinePattern, 'must be one line');
 const wordSchema = z.string().regex(wordPattern, 'must be a word in capitals');
-const clockSchema = z.string().regex(clockPattern, 'must be a time of day, such as 22:00');
+export const clockSchema = z.string().regex(clockPattern, 'must be a time of day, such as 22:00');
 
 const mailPattern =
   /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?\.){1,8}[A-Za-z0-9]{2,20}$/;
@@ -54,6 +51,8 @@ export const channelSchema = z
   })
   .openapi('Channel');
 
+export const digestSchema = z.enum(['NONE', 'YELLOW', 'ALL']);
+
 /** What people decide about a route; the same words as in a request. */
 const routeShape = {
   name: lineSchema,
@@ -67,7 +66,7 @@ const routeShape = {
   timezone: z.string().min(1).max(64),
   quiet_from: clockSchema.nullable(),
   quiet_to: clockSchema.nullable(),
-  digest: z.enum(['NONE', 'YELLOW', 'ALL']),
+  digest: digestSchema,
   digest_at: clockSchema.nullable(),
   second_call_after_s: z.int().min(60).max(86_400).nullable(),
   second_route_id: idSchema.nullable(),
@@ -144,13 +143,18 @@ export const deliverySchema = z
           severity: severitySchema,
           subject_kind: z.string(),
           subject_id: z.string(),
+          title: z.string().nullable().openapi({
+            description: 'by the name that people know; null: its subject is gone',
+            example: 'RED Vale 2: OFFLINE',
+          }),
+          why: z.string().nullable().openapi({ description: 'as it is known now' }),
         }),
       )
       .openapi({ description: 'the first 20 of line_count' }),
   })
   .openapi('Delivery');
 
-export function deliveryJson(delivery: DeliveryView): z.output<typeof deliverySchema> {
+export function deliveryJson(delivery: TitledDelivery): z.output<typeof deliverySchema> {
   const attempts = delivery.attempts.map((attempt: AttemptView) => jsonOf(attemptSchema, attempt));
   return jsonOf(deliverySchema, { ...delivery, attempts });
 }
@@ -177,30 +181,44 @@ export const needSchema = z
 
 const url = z.string().min(1).max(2_000);
 
+const settings = {
+  EMAIL: z.strictObject({
+    host: z.string().regex(/^[A-Za-z0-9.:-]{1,253}$/, 'must be a mail server'),
+    from: mailSchema,
+    port: z.int().min(1).max(65_535).optional(),
+    tls: z.enum(['starttls', 'tls', 'none']).optional(),
+    username: lineSchema.optional(),
+    password: lineSchema.optional(),
+  }),
+  SLACK: z.strictObject({ url }),
+  WEBHOOK: z.strictObject({ url, secret: z.string().max(200).optional() }),
+};
+
+const newOf = <Kind extends keyof typeof settings>(kind: Kind) =>
+  z.strictObject({ kind: z.literal(kind), name: lineSchema, settings: settings[kind] });
+
 /** A channel with its settings, which are sealed and never answered. */
 export const newChannelSchema = z
-  .discriminatedUnion('kind', [
-    z.strictObject({
-      kind: z.literal('EMAIL'),
-      name: lineSchema,
-      settings: z.strictObject({
-        host: z.string().regex(/^[A-Za-z0-9.:-]{1,253}$/, 'must be a mail server'),
-        from: mailSchema,
-        port: z.int().min(1).max(65_535).optional(),
-        tls: z.enum(['starttls', 'tls', 'none']).optional(),
-        username: lineSchema.optional(),
-        password: lineSchema.optional(),
-      }),
-    }),
-    z.strictObject({
-      kind: z.literal('SLACK'),
-      name: lineSchema,
-      settings: z.strictObject({ url }),
-    }),
-    z.strictObject({
-      kind: z.literal('WEBHOOK'),
-      name: lineSchema,
-      settings: z.strictObject({ url, secret: z.string().max(200).optional() }),
-    }),
-  ])
+  .discriminatedUnion('kind', [newOf('EMAIL'), newOf('SLACK'), newOf('WEBHOOK')])
   .openapi('NewChannel');
+
+export const channelChangeSchema = z
+  .strictObject({
+    name: lineSchema,
+    settings: z.union([settings.EMAIL, settings.WEBHOOK]).openapi({
+      description: 'all of them: what a channel has is never shown, and what is left out is gone',
+    }),
+  })
+  .partial()
+  .openapi('ChannelChange');
+
+/** The settings as they are sealed: texts by their names. */
+export function settingTexts(
+  given: Readonly<Record<string, string | number | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(given)
+      .filter(([, value]) => value !== undefined)
+      .map(([field, value]) => [field, String(value)]),
+  );
+}

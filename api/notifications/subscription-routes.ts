@@ -6,13 +6,14 @@ import {
   endSubscription,
   findSubscription,
   subscribe,
+  timesOf,
 } from '../../operations/notifications/subscriptions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { deciderOf, type Person, plantScope } from '../env.ts';
 import { problems, reading, writing } from '../problem.ts';
 import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
 import { orProblem } from './refusals.ts';
-import { lineSchema, severitySchema } from './schemas.ts';
+import { clockSchema, digestSchema, lineSchema, severitySchema } from './schemas.ts';
 
 /** The routes by which people have themselves told by e-mail. Nobody sees another person's subscription here. */
 
@@ -25,12 +26,21 @@ const wishShape = {
   }),
 };
 
+const timesShape = {
+  timezone: z.string().min(1).max(64).openapi({ description: 'of the times of day' }),
+  quiet_from: clockSchema.nullable().openapi({ description: 'YELLOW waits from then on' }),
+  quiet_to: clockSchema.nullable(),
+  digest: digestSchema.openapi({ description: 'what waits for the morning brief' }),
+  digest_at: clockSchema.nullable(),
+};
+
 const subscriptionSchema = z
   .object({
     subscription: z
       .object({
         email: z.string(),
         ...wishShape,
+        ...timesShape,
         sentence: z.string(),
         created_at: instantSchema,
       })
@@ -59,6 +69,7 @@ const set = createRoute({
         .strictObject({
           severities: wishShape.severities.default([]),
           customer_ids: wishShape.customer_ids.default([]),
+          ...z.object(timesShape).partial().shape,
         })
         .openapi('NewSubscription'),
     ),
@@ -89,6 +100,7 @@ export function subscriptionRoutes(deps: ApiDeps) {
             email: route.recipients[0] ?? '',
             severities: route.severities,
             customer_ids: route.customer_ids,
+            ...timesOf(route),
             sentence: routeSentence(route),
             created_at: route.created_at.toISOString(),
           },
@@ -100,7 +112,9 @@ export function subscriptionRoutes(deps: ApiDeps) {
     .openapi(set, async (c) => {
       const act = { db: deps.db, by: deciderOf(c), at: new Date(deps.clock()) };
       const person = subscriberOf(c.get('person'));
-      const route = await subscribe(act, person, c.req.valid('json'), deps.seal);
+      const { severities, customer_ids, ...times } = c.req.valid('json');
+      const wish = { severities, customer_ids, times: given(times) };
+      const route = await subscribe(act, person, wish, deps.seal);
       return c.json(answerOf(orProblem(route)), 200);
     })
     .openapi(end, async (c) => {
@@ -108,4 +122,13 @@ export function subscriptionRoutes(deps: ApiDeps) {
       await endSubscription(act, subscriberOf(c.get('person')));
       return c.body(null, 204);
     });
+}
+
+/** The members that are there. */
+function given<Times extends object>(
+  times: Times,
+): { [Name in keyof Times]?: Exclude<Times[Name], undefined> } {
+  return Object.fromEntries(Object.entries(times).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Times]?: Exclude<Times[Name], undefined>;
+  };
 }

@@ -5,7 +5,7 @@ import { fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { ownPath } from './answer.ts';
 import { energyDays, powerDays } from '../plants/pages/plant-data.ts';
 import { pollAnswerText } from '../plants/pages/plant.ts';
-import { strip, stripText } from '../plants/pages/strip.ts';
+import { strip, stripText } from './strip.ts';
 
 describe('figures', () => {
   test('have thousands apart, a real minus, and never −0', () => {
@@ -73,7 +73,9 @@ describe('the strip of slots', () => {
   });
 
   test('draws each kind with a shape of its own, the newest at the right', async () => {
-    const text = String(await strip(slots, 'UTC', '/plants/a#polls'));
+    const text = String(
+      await strip(slots, { count: 24, timezone: 'UTC', href: '/plants/a#polls' }),
+    );
     const shapes = [...text.matchAll(/<path class="(\w+)" d="([^"]+)"/g)];
     expect(shapes.map(([, kind]) => kind)).toEqual(['ok', 'failed', 'missed']);
     const relative = shapes.map(([, , d]) => d?.replace(/^M[\d.]+ /, ''));

@@ -87,7 +87,7 @@ export function table<Row>(
 /** A chart that the browser draws from `series`, and a table with the same values for people who cannot see it. */
 export interface Chart {
   /** The kind of chart for the browser's script; also the suffix of the ids. */
-  name: 'power' | 'energy' | 'polls';
+  name: 'power' | 'energy' | 'polls' | 'point';
   series: object;
   legend: Html;
   /** A description of the chart for people who cannot see it. */

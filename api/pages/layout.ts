@@ -31,10 +31,18 @@ export interface AssetUrls {
   icon: string;
 }
 
+/** What a page says of itself when it is shown. */
+export type ShownFrame = Pick<PageFrame, 'title' | 'section' | 'charts'> & {
+  /** It has a form that a renewal would empty. */
+  isForm?: boolean;
+  /** 422: what was sent is wrong. */
+  status?: 200 | 422;
+};
+
 export interface PageFrame {
   title: string;
   /** The link in the header that is this page. */
-  section: 'fleet' | 'alerts' | 'system' | 'notifications' | null;
+  section: 'fleet' | 'gateways' | 'alerts' | 'system' | 'notifications' | null;
   viewer: Viewer;
   /** Whose clock its times follow. */
   zone: ReaderZone;
@@ -86,7 +94,7 @@ export function page(frame: PageFrame, content: Html): Html {
         <header class="top">
           <a class="brand" href="/" aria-label="Heliograph">${logo()}<span>Heliograph</span></a>
           <nav aria-label="Pages">
-            ${link('fleet', '/', 'Fleet')}${link('alerts', '/alerts', 'Alerts')}${viewerMay(viewer).seeSystem ? link('system', '/system', 'System') : ''}${viewerMay(viewer).administer ? adminMenu(frame) : ''}
+            ${link('fleet', '/', 'Fleet')}${link('gateways', '/gateways', 'Gateways')}${link('alerts', '/alerts', 'Alerts')}${viewerMay(viewer).seeSystem ? link('system', '/system', 'System') : ''}${viewerMay(viewer).administer ? adminMenu(frame) : ''}
           </nav>
           <details class="menu account">
             <summary><span>${viewer.email}</span></summary>

@@ -1,28 +1,44 @@
 import { type Context, Hono } from 'hono';
 import { compress } from 'hono/compress';
+import { html } from 'hono/html';
 
-import { findTold } from '../../db/notifications/delivery-list.ts';
+import { listAlertsOfGateways } from '../../db/gateways/views.ts';
+import { brands } from '../../domain/plants/plant.ts';
+import { readTold } from '../../db/notifications/delivery-list.ts';
 import { listProblems } from '../../db/notifications/problems.ts';
 import type { Actions } from '../plants/actions.ts';
 import type { ApiDeps } from '../deps.ts';
-import type { ApiEnv, Person } from '../env.ts';
+import { type ApiEnv, type Person, plantScope } from '../env.ts';
 import type { FleetView } from '../plants/fleet-view.ts';
 import { problemsPart, problemStatesOfTab } from '../notifications/pages/problems.ts';
 import { notificationPages } from '../notifications/pages/routes.ts';
+import { nobodyTold } from '../told.ts';
 import type { ReadHealth } from '../system/health.ts';
 import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
 import { readAlertsPage } from '../plants/pages/alerts-data.ts';
-import { type AlertTab, alertsContent, alertTabs } from '../plants/pages/alerts.ts';
+import {
+  type AlertArea,
+  alertAreas,
+  type AlertTab,
+  alertsContent,
+  alertTabs,
+  statesOfTab,
+} from '../plants/pages/alerts.ts';
 import { answerPage, staffOf, viewerOf } from './answer.ts';
 import { clockSeconds, type Html } from './components.ts';
+import { gatewayAlertsPart } from '../gateways/pages/alerts-part.ts';
+import { gatewayPages } from '../gateways/pages/routes.ts';
 import { fleetContent, fleetHref, parseFleetQuery } from '../plants/pages/fleet.ts';
 import { readFleetPage } from '../plants/pages/fleet-data.ts';
-import { type AssetUrls, page, type PageFrame, viewerMay } from './layout.ts';
+import { type AssetUrls, page, type ShownFrame, viewerMay } from './layout.ts';
 import { readerZoneOf } from './reader-zone.ts';
 import { zoneRoutes } from './zone-routes.ts';
 import { plantContent } from '../plants/pages/plant.ts';
 import { readPlantPage } from '../plants/pages/plant-data.ts';
+import { readGatewaysOfPlant } from '../gateways/pages/data.ts';
+import { gatewaysOfPlantPart } from '../gateways/pages/plant-part.ts';
+import { powerNow } from '../../operations/plants/plant-view.ts';
 import { systemContent } from '../system/page.ts';
 import { sessionPages } from '../people/session-pages.ts';
 import { wholeNumberOf } from '../values.ts';
@@ -47,13 +63,14 @@ export function pageRoutes(
   async function show(
     c: Context<ApiEnv>,
     person: Person,
-    frame: Pick<PageFrame, 'title' | 'section' | 'charts'>,
+    { isForm = false, status = 200, ...frame }: ShownFrame,
     content: Html,
   ): Promise<Response> {
     const renderedAt = `${clockSeconds(deps.clock(), 'UTC')} UTC`;
     const { pathname, search } = new URL(c.req.url);
     const reader = { viewer: person, zone: readerZoneOf(c), path: pathname + search };
-    return answerPage(c, page({ ...frame, ...reader, assets, renderedAt, refreshS }, content));
+    const renewal = { renderedAt, refreshS: isForm ? null : refreshS };
+    return answerPage(c, page({ ...frame, ...reader, assets, ...renewal }, content), status);
   }
 
   routes.get('/', async (c) => {
@@ -72,9 +89,12 @@ export function pageRoutes(
     const read = await readPlantPage(reading, person, c.req.param('id'));
     const view = { ...read, zone: readerZoneOf(c) };
     const alertIds = view.alerts.map(({ id }) => id);
-    const told = viewerMay(person).act ? await findTold(reading.db, alertIds) : [];
+    const gateways = await readGatewaysOfPlant(reading, person, view.plant.id);
+    const cloudW = powerNow(view.plant).power_now_w;
+    const beside = gatewaysOfPlantPart(gateways, { cloudW, nowMs: view.nowMs });
+    const told = viewerMay(person).act ? await readTold(reading.db, alertIds) : nobodyTold;
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
-    return show(c, person, frame, plantContent({ ...view, told }));
+    return show(c, person, frame, plantContent({ ...view, told, beside }));
   });
 
   routes.get('/alerts', async (c) => {
@@ -83,13 +103,15 @@ export function pageRoutes(
     const offset = wholeNumberOf(c.req.query('offset'), 'offset', offsetMax);
     const url = new URL(c.req.url);
     const reader = { nowMs: deps.clock(), zone: readerZoneOf(c) };
-    const view = await readAlertsPage(reading, person, reader, {
-      tab,
-      offset,
-      href: url.pathname + url.search,
-    });
-    const problems = await readProblems(reading, person, tab);
-    const content = alertsContent({ ...view, problems: problemsPart(problems, view) });
+    const area = alertAreas.find((one) => one === c.req.query('area')) ?? null;
+    const href = url.pathname + url.search;
+    const view = await readAlertsPage(reading, person, reader, { tab, area, offset, href });
+    const isFirst = offset === 0;
+    const shows = (one: AlertArea) => isFirst && (area ?? one) === one;
+    const problems = shows('system') ? await readProblems(reading, person, tab) : [];
+    const gateways = shows('gateways') ? await readGatewayAlerts(reading, person, tab) : [];
+    const others = html`${problemsPart(problems, view)}${gatewayAlertsPart(gateways, view)}`;
+    const content = alertsContent({ ...view, others });
     return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
   });
 
@@ -106,8 +128,9 @@ export function pageRoutes(
   routes.route('/', zoneRoutes(deps));
   routes.route(
     '/',
-    notificationPages(deps, { assets, show, listCustomers: () => listCustomers(fleet) }),
+    notificationPages(deps, { assets, show, brands, listCustomers: () => listCustomers(fleet) }),
   );
+  routes.route('/', gatewayPages({ deps, reading, assets }, show));
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));
   return routes;
@@ -118,6 +141,12 @@ async function readProblems({ db }: ApiDeps, person: Person, tab: AlertTab) {
   if (!viewerMay(person).act) return [];
   const first = { beforeId: null, limit: problemsShown };
   return (await listProblems(db, problemStatesOfTab[tab], first)).problems;
+}
+
+/** The alerts of gateways that a tab of the page of alerts shows. */
+async function readGatewayAlerts({ db }: ApiDeps, person: Person, tab: AlertTab) {
+  const which = { states: statesOfTab[tab], limit: problemsShown };
+  return listAlertsOfGateways(db, plantScope(person), which);
 }
 
 /** The customers that have plants, by name. */

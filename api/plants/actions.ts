@@ -1,5 +1,3 @@
-import { ScheduleOverlapPolicy } from '@temporalio/client';
-
 import { decideCredentials } from '../../db/plants/decisions.ts';
 import { credentialsPlace } from '../../db/sealing.ts';
 import { describeForm, readCredentials } from '../../domain/plants/credential-form.ts';
@@ -19,10 +17,10 @@ import {
   silence,
 } from '../../operations/plants/actions.ts';
 import { tellLoops } from '../../operations/plants/tell-loops.ts';
-import { fleetScheduleId } from '../../workflows/messages.ts';
 import type { PollAnswer } from '../../workflows/plants/messages.ts';
 import type { ApiDeps, OpenedCredentials } from '../deps.ts';
 import { Problem } from '../problem.ts';
+import { startLoops } from '../start-loops.ts';
 import { createCorrections } from './corrections.ts';
 import type { FleetView } from './fleet-view.ts';
 import { orProblem, plantOr404, problemOf } from './refusals.ts';
@@ -41,8 +39,6 @@ type UntilAndWhy = Parameters<typeof pause>[2];
 const pollWaitMsDefault = 30_000;
 /** The largest number of requests that wait for polls of one plant at the same time. */
 const pollsWaitingMax = 10;
-/** The longest time for a request to Temporal, ms. */
-const requestMsMax = 5_000;
 
 export function createActions(
   deps: ApiDeps,
@@ -150,17 +146,6 @@ function limitWaiting(waitingMax: number) {
       else waiting.set(plantId, left);
     }
   };
-}
-
-/** Makes the reconcile step start the loops of new plants now, instead of at its next run within 30 s. */
-async function startLoops({ temporal, log }: ApiDeps): Promise<void> {
-  try {
-    await temporal.withDeadline(Date.now() + requestMsMax, () =>
-      temporal.schedule.getHandle(fleetScheduleId).trigger(ScheduleOverlapPolicy.SKIP),
-    );
-  } catch (error) {
-    log.warn({ error: (error as Error).name }, 'the reconcile step was not told of a new plant');
-  }
 }
 
 /** The credentials to use or store, if they fit the brand's login. Throws Problem 422, which repeats no value. */

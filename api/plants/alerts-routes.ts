@@ -19,7 +19,7 @@ import type { ApiDeps } from '../deps.ts';
 import { actingOf, type ApiEnv, plantScope } from '../env.ts';
 import { untilSchema, wordsSchema } from './plant-body.ts';
 import { jsonOf } from '../json.ts';
-import type { ReadTold } from '../told.ts';
+import { nobodyTold, type ReadTold } from '../told.ts';
 import { Problem, reading, writing } from '../problem.ts';
 import { access, answers, instantSchema, jsonBody, newRoutes } from '../route.ts';
 import {
@@ -132,6 +132,9 @@ const events = createRoute({
         told: z.array(toldSchema).openapi({
           description: 'who was told, the oldest first; empty for a CUSTOMER',
         }),
+        told_known_from: instantSchema.nullable().openapi({
+          description: 'who was told before it was removed by a prune; null: all is known',
+        }),
       })
       .openapi('AlertEvents'),
     'the alert and its events',
@@ -180,7 +183,7 @@ const notifications = createRoute({
 export function alertRoutes(deps: ApiDeps, actions: Actions, readTold: ReadTold) {
   /** Whom else we tell is none of a customer's business. */
   const toldOf = async (c: Context<ApiEnv>, { id }: AlertView) =>
-    c.get('person').role === 'CUSTOMER' ? [] : readTold([id]);
+    c.get('person').role === 'CUSTOMER' ? nobodyTold : readTold([id]);
 
   const ack = createRoute({
     method: 'post',
@@ -232,8 +235,10 @@ export function alertRoutes(deps: ApiDeps, actions: Actions, readTold: ReadTold)
       const alert = await alertOf(c, c.req.valid('param').id);
       const rows = await listAlertEvents(deps.db, alert.id);
       const answer = rows.map((row) => jsonOf(eventSchema, row));
-      const told = (await toldOf(c, alert)).map((line) => jsonOf(toldSchema, line));
-      return c.json({ alert: alertJson(alert), events: answer, told }, 200);
+      const { lines, knownFrom } = await toldOf(c, alert);
+      const told = lines.map((line) => jsonOf(toldSchema, line));
+      const from = knownFrom?.toISOString() ?? null;
+      return c.json({ alert: alertJson(alert), events: answer, told, told_known_from: from }, 200);
     })
     .openapi(ack, async (c) => {
       const { id } = c.req.valid('param');

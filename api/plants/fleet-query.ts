@@ -1,6 +1,6 @@
 import { cutPage } from '../../db/page.ts';
 import type { Brand, Status } from '../../domain/plants/plant.ts';
-import { hasStopped } from '../../domain/plants/stopped.ts';
+import { hasStopped } from '../../domain/stopped.ts';
 import { roundedKwh, roundedW } from '../../domain/rounding.ts';
 import type { FleetRow } from './fleet-row.ts';
 

@@ -257,6 +257,18 @@
           `${chart.dates[i]}  ${chart.kwh[i] == null ? 'no data' : figure(chart.kwh[i], 1, 'kWh')}, median ${figure(chart.median[i], 1, 'kWh')}`,
       };
     },
+    /** One point of a gateway over time. */
+    point: (chart) => ({
+      data: [chart.at.map((ms) => ms / 1000), chart.value],
+      options: {
+        tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), chart.zone),
+        scales: { x: { time: true } },
+        axes: [axis({}), axis({ size: 64 })],
+        series: [{}, { stroke: () => colour('--accent'), width: 1.5, points: alone }],
+      },
+      reading: (i) =>
+        `${new Date(chart.at[i]).toLocaleString('en-GB', { timeZone: chart.zone })}  ${figure(chart.value[i], 2, chart.unit)}`,
+    }),
     /** Polls of each minute of the last hour. */
     polls: (chart) => {
       const minutes = chart.polls.map((_, i) => i - chart.polls.length);

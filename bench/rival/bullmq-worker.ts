@@ -47,6 +47,7 @@ const deps: ActivityDeps = {
     openAdapter: createVendorStub(readVendorSettings(process.env)),
   }),
   breaker: new Breaker(),
+  isHalted: async () => false,
   clock: Date.now,
   log,
   pollCourse: 'WHOLE',

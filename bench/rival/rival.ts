@@ -1,11 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { runBench, say, UsageError, wholeNumber, writeJson } from '../command.ts';
 import type { Arena } from './arena.ts';
+import { installRival } from './install.ts';
 import { reportMarkdown, type Report } from './report.ts';
 import { type Row, rows } from './rows.ts';
 import { runRow, type RowResult } from './run.ts';
@@ -17,7 +16,6 @@ import { type Engine, engines } from './supervisor.ts';
  * explains the method.
  */
 
-const folder = fileURLToPath(new URL('./', import.meta.url));
 const seedDefault = 1;
 /** --quick: these rows for a part of their time. It shows that everything works; its figures mean nothing. */
 const quickRows = ['baseline', 'slow'];
@@ -70,25 +68,6 @@ function readArguments(): Arguments {
     isQuick: values.quick,
     jsonFile: values.json ?? null,
   };
-}
-
-/** Installs BullMQ in bench/rival without running its packages' scripts. */
-function installRival(): void {
-  say('installing the rival in bench/rival');
-  const { status } = spawnSync(
-    'npm',
-    [
-      'install',
-      '--prefix',
-      folder,
-      '--no-package-lock',
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-    ],
-    { stdio: ['ignore', process.stderr.fd, 'inherit'] },
-  );
-  if (status !== 0) throw new Error('npm could not install the rival');
 }
 
 function versionOf(file: string): string {

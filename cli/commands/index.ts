@@ -172,6 +172,11 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     load: async () =>
       (await import('./notifications/notifications-channels-add.ts')).notificationsChannelsAdd,
   },
+  'notifications channels set': {
+    summary: 'rename a channel, or replace its settings from standard input',
+    load: async () =>
+      (await import('./notifications/notifications-channels-set.ts')).notificationsChannelsSet,
+  },
   'notifications channels remove': {
     summary: 'remove a channel that no route leads to',
     load: async () =>
@@ -187,13 +192,67 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     load: async () => (await import('./notifications/problems-ack.ts')).problemsAck,
   },
   'demo break': {
-    summary: 'take a recorded vendor away for a while, which opens and closes an incident',
+    summary: 'take a recorded vendor away for a while, or let a simulated gateway misbehave',
     load: async () => (await import('../demo/commands/demo-break.ts')).demoBreak,
   },
   'adapters replay': {
     summary: 'show what an adapter makes of recorded answers',
     waitsForNothing: true,
     load: async () => (await import('./plants/adapters-replay.ts')).adaptersReplay,
+  },
+  'gateways decode': {
+    summary: 'show what recorded Modbus frames say, poll by poll',
+    waitsForNothing: true,
+    load: async () => (await import('./gateways/gateways-decode.ts')).gatewaysDecode,
+  },
+  'gateways discover': {
+    summary: 'ask a gateway for its units, functions, SunSpec models and byte order',
+    waitsForNothing: true,
+    load: async () => (await import('./gateways/gateways-discover.ts')).gatewaysDiscover,
+  },
+  'gateways validate': {
+    summary: 'say what of a gateway would not work before it is polled',
+    waitsForNothing: true,
+    load: async () => (await import('./gateways/gateways-validate.ts')).gatewaysValidate,
+  },
+  'gateways presets': {
+    summary: 'list the presets of devices, or show the points of one',
+    waitsForNothing: true,
+    load: async () => (await import('./gateways/gateways-presets.ts')).gatewaysPresets,
+  },
+  diagnose: {
+    summary: 'say what is wrong, part by part; --fix mends what may be mended',
+    load: async () => (await import('./system/diagnose.ts')).diagnose,
+  },
+  'polling start': {
+    summary: 'poll gateways and plants again; --all lifts the emergency stop',
+    load: async () => (await import('./system/polling-start.ts')).pollingStart,
+  },
+  'polling stop': {
+    summary: 'stop gateways and plants until they are started; --all stops all polling',
+    load: async () => (await import('./system/polling-stop.ts')).pollingStop,
+  },
+  'polling status': {
+    summary: 'show whether plants and gateways are polled, and by whom',
+    load: async () => (await import('./system/polling-status.ts')).pollingStatus,
+  },
+  'polling validate': {
+    summary: 'as validate, also of single gateways and plants',
+    load: async () => (await import('./system/polling-validate.ts')).pollingValidate,
+  },
+  'polling audit': {
+    summary: 'as audit, also of single gateways and plants',
+    load: async () => (await import('./system/polling-audit.ts')).pollingAudit,
+  },
+  'polling reset': {
+    summary: 'stop all polling, clear our own locks and leases, reconcile, and start',
+    load: async () => (await import('./system/polling-reset.ts')).pollingReset,
+  },
+  setup: {
+    summary:
+      'check what an installation needs; --systemd writes units, settings and database roles',
+    waitsForNothing: true,
+    load: async () => (await import('./system/setup.ts')).setup,
   },
   audit: {
     summary: 'check that no slot was lost or polled twice, and all other invariants',
@@ -204,7 +263,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     load: async () => (await import('./system/status.ts')).status,
   },
   validate: {
-    summary: 'check that every ACTIVE plant has its loop and no overdue slot',
+    summary: 'check that every plant and gateway that is due is watched, and no slot is overdue',
     load: async () => (await import('./system/validate.ts')).validate,
   },
   prune: {

@@ -180,6 +180,8 @@ function createPlayer(options: SeedOptions, plantId: string): Player {
     lockDomain: 'seed',
     vendors: createVendors({ masterKeys: options.masterKeys, openAdapter: createFixtureAdapter }),
     breaker: new Breaker(),
+    // It plays recorded days: nothing is sent.
+    isHalted: async () => false,
     clock: () => clockMs,
     log: options.log,
     pollCourse: 'WHOLE',

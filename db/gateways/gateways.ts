@@ -9,7 +9,7 @@ import {
   type Quirks,
 } from '../../domain/gateways/gateway.ts';
 import type { DataPoint, UnitPoint } from '../../domain/gateways/point.ts';
-import { type Db, instant, query } from '../database.ts';
+import { type Db, instant, query, queryRow } from '../database.ts';
 import { type Page, readPage } from '../page.ts';
 import type { PlantScope } from '../scope.ts';
 import { decidePeriods } from './periods.ts';
@@ -117,6 +117,8 @@ export interface GatewayView {
   port: number;
   plant_id: string | null;
   plant_name: string | null;
+  /** Of its plant; UTC without one. */
+  timezone: string;
   /** Of its plant; of a gateway without a plant its own. */
   customer_id: string | null;
   poll_interval_s: number;
@@ -165,6 +167,12 @@ export interface GatewayFilter {
   customerId?: string | undefined;
   status?: GatewayStatus | undefined;
   priority?: Priority | undefined;
+  /** Those that are due and not polled in time, or the others. */
+  stale?: boolean | undefined;
+  /** Those with a unit of this preset. */
+  preset?: string | undefined;
+  /** Text in the name, the id or host:port; upper and lower case are equal. */
+  q?: string | undefined;
   /** Removed gateways as well, or nothing else; absent: none of them. */
   removed?: 'TOO' | 'ONLY' | undefined;
 }
@@ -178,7 +186,7 @@ const statusOf = sql<GatewayStatus>`case
   else s.status end`;
 /** Worst first. */
 const rankOf = sql<number>`array_position(
-  '{OFFLINE,DISABLED,DEGRADED,WAITING,ONLINE,PAUSED}'::text[], ${statusOf})`;
+  '{DISABLED,OFFLINE,DEGRADED,WAITING,ONLINE,PAUSED}'::text[], ${statusOf})`;
 
 /** Where a page of gateways ended. */
 export type GatewayPosition = readonly [rank: number, id: string];
@@ -219,12 +227,45 @@ export async function findGateway(
   return view;
 }
 
-const selectGateways = (
+/** Whether gateway `g` with state `s` and open period `p` is due and was not polled in time. */
+const isStale = sql<boolean>`coalesce(p.reason = 'ACTIVE'
+  and greatest(s.last_polled_at, p.from_at) < now() - stale_after(g.poll_interval_s), false)`;
+
+const sources = sql`gateways g
+  join gateway_state s on s.gateway_id = g.id
+  left join plants pl on pl.id = g.plant_id
+  left join gateway_periods p on p.gateway_id = g.id and p.to_at is null`;
+
+/** Gateways in figures. Stale ones are counted apart from the statuses. */
+export interface GatewayTotals {
+  gateways: number;
+  disabled: number;
+  offline: number;
+  degraded: number;
+  waiting: number;
+  online: number;
+  paused: number;
+  not_polled: number;
+}
+
+/** Counts the gateways that a person sees and a filter leaves. */
+export async function totalGateways(
+  db: Db,
   scope: PlantScope,
   filter: GatewayFilter,
-  after: GatewayPosition | null,
-) => {
-  const { ids, plantId, customerId, status, priority, removed } = filter;
+): Promise<GatewayTotals> {
+  const of = (status: GatewayStatus) =>
+    sql`count(*) filter (where not stale and status = ${status})::int`;
+  return queryRow(db)<GatewayTotals>`
+    select count(*)::int as gateways, ${of('DISABLED')} as disabled, ${of('OFFLINE')} as offline,
+      ${of('DEGRADED')} as degraded, ${of('WAITING')} as waiting, ${of('ONLINE')} as online, ${of('PAUSED')} as paused,
+      count(*) filter (where stale)::int as not_polled
+    from (select ${statusOf} as status, ${isStale} as stale from ${sources} where ${matching(scope, filter)}) as seen`;
+}
+
+function matching(scope: PlantScope, filter: GatewayFilter) {
+  const { ids, plantId, customerId, status, priority, removed, stale, preset, q } = filter;
+  const text = q?.trim() ?? '';
   const conditions = [
     removed === 'TOO' ? sql`true` : sql`(g.removed_at is not null) = ${removed === 'ONLY'}`,
     ...(ids === undefined ? [] : [sql`g.id = any(${[...ids]}::text[])`]),
@@ -233,27 +274,44 @@ const selectGateways = (
     ...(scope.customerId === null ? [] : [sql`${customerOf} = ${scope.customerId}`]),
     ...(status === undefined ? [] : [sql`${statusOf} = ${status}`]),
     ...(priority === undefined ? [] : [sql`g.priority = ${priority}`]),
-    ...(after === null ? [] : [sql`(${rankOf}, g.id) > (${after[0]}::int, ${after[1]}::text)`]),
+    ...(stale === undefined ? [] : [sql`${isStale} = ${stale}`]),
+    ...(preset === undefined
+      ? []
+      : [
+          sql`exists (select from gateway_units u where u.gateway_id = g.id and u.preset = ${preset})`,
+        ]),
+    ...(text === ''
+      ? []
+      : [
+          sql`position(lower(${text}) in lower(concat_ws(' ', g.name, g.id, g.host || ':' || g.port))) > 0`,
+        ]),
   ];
+  return sql.join(conditions, sql` and `);
+}
+
+const selectGateways = (
+  scope: PlantScope,
+  filter: GatewayFilter,
+  after: GatewayPosition | null,
+) => {
+  const behind =
+    after === null ? sql`true` : sql`(${rankOf}, g.id) > (${after[0]}::int, ${after[1]}::text)`;
   return sql`
-    select g.id, g.name, g.host, g.port, g.plant_id, pl.name as plant_name, ${customerOf} as customer_id, g.poll_interval_s,
+    select g.id, g.name, g.host, g.port, g.plant_id, pl.name as plant_name,
+      coalesce(pl.timezone, 'UTC') as timezone, ${customerOf} as customer_id, g.poll_interval_s,
       g.priority, g.is_active, g.pause_reason, g.alerts_silenced_until, g.created_at, g.removed_at, g.revision, g.map_id,
       g.quirks, ${statusOf} as status,
       case when ${statusOf} = s.status or s.disabled_at is not null then s.status_reason end as status_reason,
       case when ${statusOf} = s.status or s.disabled_at is not null then s.status_message end as status_message,
       s.status_since, s.last_slot, s.last_polled_at, s.last_seen_at, s.consecutive_failures, s.failing_since, s.recent,
       s.last_reading, s.disabled_at, s.next_probe_at, coalesce(p.reason = 'HALTED', false) as halted,
-      coalesce(p.reason = 'ACTIVE'
-        and greatest(s.last_polled_at, p.from_at) < now() - stale_after(g.poll_interval_s), false) as stale,
+      ${isStale} as stale,
       (select count(*)::int from alerts a where a.gateway_id = g.id and a.state in ('NEW', 'ACKED')) as open_alerts,
       (select coalesce(json_agg(json_build_object('unit_id', u.unit_id, 'preset', u.preset, 'capacity_kw', u.capacity_kw,
         'quirks', u.quirks) order by u.position), '[]'::json) from gateway_units u where u.gateway_id = g.id) as units,
       ${rankOf} as rank
-    from gateways g
-    join gateway_state s on s.gateway_id = g.id
-    left join plants pl on pl.id = g.plant_id
-    left join gateway_periods p on p.gateway_id = g.id and p.to_at is null
-    where ${sql.join(conditions, sql` and `)}
+    from ${sources}
+    where ${matching(scope, filter)} and ${behind}
     order by rank, g.id`;
 };
 

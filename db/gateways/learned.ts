@@ -1,5 +1,6 @@
 import { canonicalHost } from '../../domain/gateways/gateway.ts';
-import type { ReadFunction } from '../../domain/gateways/point.ts';
+import type { Refusal } from '../../domain/gateways/read-plan.ts';
+import type { SunSpecLayout } from '../../domain/gateways/sunspec.ts';
 import { type Db, instant, msOf, query } from '../database.ts';
 import { sql } from 'kysely';
 
@@ -11,27 +12,12 @@ export interface SiteAddress {
   port: number;
 }
 
-/** A range that a unit refused. */
-export interface StoredRefusal {
-  unitId: number;
-  function: ReadFunction;
-  /** As sent. */
-  address: number;
-  /** Registers, or coils for functions 1 and 2. */
-  count: number;
-  /** Of the exception: 1, 2 or 3. */
-  code: number;
-  times: number;
-  /** When it was refused last. */
-  atMs: number;
-}
-
 /** What was refused at these addresses, by `siteKey`; addresses of which nothing is known are left out. */
 export async function loadLearned(
   db: Db,
   sites: readonly SiteAddress[],
-): Promise<Map<string, StoredRefusal[]>> {
-  const rows = await query(db)<StoredRefusal & SiteAddress>`
+): Promise<Map<string, Refusal[]>> {
+  const rows = await query(db)<Refusal & SiteAddress>`
     select host, port, unit_id as "unitId", function, address, registers as count, code, times,
       ${msOf(sql`refused_at`)} as "atMs"
     from gateway_learned where (host, port) in (select * from ${sitesOf(sites)})
@@ -61,7 +47,7 @@ const sitesOf = (sites: readonly SiteAddress[]) =>
 export async function saveLearned(
   db: Db,
   { host, port }: SiteAddress,
-  refusals: readonly StoredRefusal[],
+  refusals: readonly Refusal[],
 ): Promise<void> {
   const site = canonicalHost(host);
   await query(db)`
@@ -81,10 +67,11 @@ export async function saveLearned(
       set code = excluded.code, times = excluded.times, refused_at = excluded.refused_at`;
 }
 
-/** Where SunSpec's models of a unit begin, as domain/gateways/sunspec.ts found it. */
+/** Where SunSpec's models of a unit are. */
 export interface StoredLayout {
   unitId: number;
-  layout: unknown;
+  /** null: the unit is no SunSpec device. */
+  layout: SunSpecLayout | null;
   foundAtMs: number;
 }
 

@@ -3,6 +3,7 @@ import type { Generated } from 'kysely';
 import type { BadPoint } from '../../domain/gateways/facts.ts';
 import type { GatewayStatus, Priority, Quirks } from '../../domain/gateways/gateway.ts';
 import type { GatewayOutcome, GatewayTrigger } from '../../domain/gateways/reading.ts';
+import type { SunSpecLayout } from '../../domain/gateways/sunspec.ts';
 import type { Instant, NullableJson } from '../columns.ts';
 
 /** The rows of the gateways' tables. */
@@ -128,7 +129,7 @@ export interface GatewayTables {
     host: string;
     port: number;
     unit_id: number;
-    layout: NullableJson<unknown>;
+    layout: NullableJson<SunSpecLayout>;
     found_at: Date;
   };
   gateway_shards: {

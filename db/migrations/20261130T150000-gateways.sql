@@ -1,7 +1,7 @@
 -- Gateways: what people define, what a walker knows of each, the ledger of their slots, and who walks which shard.
 
 create table gateways (
-  id text primary key check (id ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+  id text primary key check (id ~ '^[a-z0-9][a-z0-9-]{0,63}$'),
   name text not null check (name <> ''),
   host text not null check (host <> ''),
   port integer not null default 502 check (port between 1 and 65535),
@@ -311,19 +311,6 @@ create table gateway_rollups_due (
   bucket_at timestamptz not null,
   primary key (gateway_id, unit, bucket_at)
 );
-
--- The counters of a roll-up in the order of another list of points; those that it lacks are null.
-create function counters_in_map(counter float8[], of_map integer, in_map integer) returns float8[] language sql stable as $$
-  select case when of_map = in_map then counter else (
-    select array_agg(counter[o.n] order by i.n)
-    from gateway_maps im cross join lateral jsonb_array_elements(im.points) with ordinality i (point, n)
-    left join (
-      select point, n from gateway_maps om cross join lateral jsonb_array_elements(om.points) with ordinality p (point, n)
-      where om.id = of_map) o
-      on o.point ->> 'key' = i.point ->> 'key' and o.point ->> 'unitId' = i.point ->> 'unitId'
-        and o.point ->> 'unit' is not distinct from i.point ->> 'unit'
-    where im.id = in_map) end
-$$;
 
 -- Alerts of gateways beside those of plants: exactly one of the two is the subject.
 alter table alerts

@@ -6,6 +6,7 @@ import { type Decider, recordDecisions } from '../audit-log.ts';
 import { type Db, instant, query, queryRow } from '../database.ts';
 import { type MasterKeys, reseal, type Sealed, type SealedPlace, unseal } from '../sealing.ts';
 import type { Database } from '../tables.ts';
+import { wakeSenders } from './listen.ts';
 
 /** Channels as people see, add and remove them, and the seals of those that they added. */
 
@@ -61,7 +62,7 @@ export async function nextId(trx: Db, table: SealedTable['table']): Promise<numb
   return id;
 }
 
-/** Adds a channel with sealed settings. @param seal is bound to the new row. @returns its id. */
+/** Adds a channel with sealed settings; the loop of its kind starts at once. @param seal is bound to the new row. @returns its id. */
 export async function insertChannel(
   trx: Db,
   channel: { kind: AddedKind; name: string },
@@ -75,7 +76,32 @@ export async function insertChannel(
     insert into notification_channels (id, kind, name, source, key_version, iv, sealed, created_at, created_by)
     overriding system value
     values (${id}, ${channel.kind}, ${channel.name}, 'DATABASE', ${keyVersion}, ${iv}, ${sealed}, ${at}, ${by.actor})`;
+  await wakeSenders(trx);
   return id;
+}
+
+/**
+ * Changes what a channel is called and, if there are new settings, seals them: then it is tried at once.
+ *
+ * @param seal null: the settings stay.
+ */
+export async function updateChannel(
+  trx: Db,
+  id: number,
+  name: string,
+  seal: ((place: SealedPlace) => Sealed) | null,
+): Promise<void> {
+  await query(trx)`update notification_channels set name = ${name} where id = ${id}`;
+  if (seal === null) return;
+  const { keyVersion, iv, sealed } = seal(channelPlace(id));
+  await query(trx)`
+    update notification_channels
+    set key_version = ${keyVersion}, iv = ${iv}, sealed = ${sealed}, next_send_at = null, failing_since = null
+    where id = ${id}`;
+  await query(trx)`
+    update deliveries set next_attempt_at = now() where channel_id = ${id} and state in ('PENDING', 'FAILED')
+      and next_attempt_at > now()`;
+  await wakeSenders(trx);
 }
 
 /** Takes a channel out of use. What waits for it is told to nobody. */

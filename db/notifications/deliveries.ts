@@ -185,6 +185,19 @@ export async function takeTurn(
   return Math.max(0, at.getTime() - everyMs - nowMs);
 }
 
+/**
+ * Ends what still waits on channels that people removed: an attempt that ran at that moment may have failed since, or lost its
+ * worker. A channel of the environment comes back with its variables, and what waits for it waits.
+ */
+export async function endOfRemoved(trx: Db, nowMs: number): Promise<void> {
+  const now = instant(nowMs);
+  await query(trx)`
+    update deliveries d set state = 'SUPPRESSED', leased_until = null, finished_at = ${now}, answer = 'the channel was removed'
+    from notification_channels c
+    where c.id = d.channel_id and c.removed_at is not null and c.source = 'DATABASE'
+      and (d.state in ('PENDING', 'FAILED') or d.state = 'SENDING' and d.leased_until <= ${now})`;
+}
+
 /** When the next delivery of a channel kind may be due, ms; null: none waits. */
 export async function nextDeliveryMs(db: Db, kind: ChannelKind): Promise<number | null> {
   const { at } = await queryRow(db)<{ at: Date | null }>`

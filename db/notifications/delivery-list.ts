@@ -5,6 +5,8 @@ import type { ChannelKind } from '../../domain/notifications/message.ts';
 import type { SubjectKind } from '../../domain/subject.ts';
 import { type Db, instant, query, queryRow } from '../database.ts';
 import { readPage } from '../page.ts';
+import { wakeSenders } from './listen.ts';
+import { findToldFrom } from './prune.ts';
 import type { DeliveryState, MessageKind } from './tables.ts';
 
 /** Deliveries as people see them: what became of each message for each recipient, and its attempts. */
@@ -146,8 +148,17 @@ export interface Told {
   at: Date;
 }
 
+/** Who was told of these alerts, and since when that is known. */
+export async function readTold(
+  db: Db,
+  alertIds: readonly number[],
+): Promise<{ lines: Told[]; knownFrom: Date | null }> {
+  const [lines, knownFrom] = await Promise.all([findTold(db, alertIds), findToldFrom(db)]);
+  return { lines, knownFrom };
+}
+
 /** Who was told of these alerts, when and on which channel; and who could not be. The oldest first. */
-export async function findTold(db: Db, alertIds: readonly number[]): Promise<Told[]> {
+async function findTold(db: Db, alertIds: readonly number[]): Promise<Told[]> {
   if (alertIds.length === 0) return [];
   return query(db)<Told>`
     select n.alert_id, n.kind, n.severity, c.name as channel_name, c.kind as channel_kind, d.recipient, d.state,
@@ -189,9 +200,4 @@ export async function insertTest(
     select id, ${channelId}, ${recipient}, ${instant(nowMs)}, ${instant(nowMs)} from message returning id`;
   await wakeSenders(trx);
   return id;
-}
-
-/** Whoever sends looks at once, after the commit. */
-async function wakeSenders(trx: Db): Promise<void> {
-  await query(trx)`select pg_notify('notifications', '')`;
 }

@@ -1,11 +1,18 @@
 import pg from 'pg';
 
-/** Hears at once when somebody writes a notification. */
+import { type Db, query } from '../database.ts';
+
+/** Hears at once when somebody writes a notification, or changes who is told. */
 
 /** After a lost connection the next one is tried so much later; until then the senders look every ten seconds anyway. */
 const reconnectMs = 10_000;
 /** Many commits within this time are heard once. */
 const gatherMs = 250;
+
+/** Whoever sends looks at once, after the commit. */
+export async function wakeSenders(trx: Db): Promise<void> {
+  await query(trx)`select pg_notify('notifications', '')`;
+}
 
 export interface Listener {
   close(): Promise<void>;

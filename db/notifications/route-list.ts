@@ -6,6 +6,7 @@ import type { Decider } from '../audit-log.ts';
 import { type Db, query } from '../database.ts';
 import type { Sealed } from '../sealing.ts';
 import { nextId } from './channel-list.ts';
+import { wakeSenders } from './listen.ts';
 
 /** Routes as people see and change them. */
 
@@ -90,6 +91,7 @@ export async function insertRoute(
   await query(trx)`
     insert into notification_routes (${sql.join(names)}) overriding system value
     values (${sql.join(Object.values(columns))})`;
+  await wakeSenders(trx);
   return id;
 }
 
@@ -98,7 +100,11 @@ export async function updateRoute(trx: Db, id: number, settings: RouteSettings):
   await trx.updateTable('notification_routes').set(settings).where('id', '=', id).execute();
 }
 
+/** Takes a route out of use. Lines that wait for their message are told to nobody. */
 export async function removeRoute(trx: Db, id: number, at: Date): Promise<void> {
+  await query(trx)`
+    update notification_lines set suppressed_at = ${at}, suppressed_reason = 'REMOVED'
+    where route_id = ${id} and message_id is null and suppressed_at is null`;
   await trx
     .updateTable('notification_routes')
     .set({ removed_at: at })

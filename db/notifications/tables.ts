@@ -14,6 +14,10 @@ export type ProblemState = 'OPEN' | 'ACKNOWLEDGED' | 'CLOSED';
 
 /** The tables of notifications, by name. */
 export interface NotificationTables {
+  notifications_kept: {
+    only_row: Generated<true>;
+    from_at: Date;
+  };
   notification_channels: {
     id: Generated<number>;
     kind: ChannelKind;

@@ -82,7 +82,8 @@ export interface CounterVerdict {
 }
 
 /** Judges one reading of a counter. @param before null: there was none; the first reading is believed. */
-export function judgeCounter(before: CounterState | null, reading: CounterReading): CounterVerdict {
+export function judgeCounter(before: CounterState | null, given: CounterReading): CounterVerdict {
+  const reading = { ...given, resolution: withoutNoise(given) };
   if (before === null || before.value === null) return judgeFirst(before, reading);
   const last = before.value;
   const resolution = Math.max(before.resolution, reading.resolution);
@@ -98,6 +99,11 @@ export function judgeCounter(before: CounterState | null, reading: CounterReadin
   if (resumed !== null) return { isGood: true, state: resumed };
   const jump = isAboveJump ? before.jump : { value: reading.value, atMs: reading.atMs };
   return { isGood: false, state: { ...before, pending: null, jump } };
+}
+
+/** The resolution with room for the last bits of binary fractions: 99.99 − 100 is a little below −0.01. */
+function withoutNoise({ resolution, value }: CounterReading): number {
+  return resolution * (1 + 1e-6) + 4 * Number.EPSILON * Math.abs(value);
 }
 
 /** What a counter may rise since a time: rate, a tenth more, and two resolutions. */

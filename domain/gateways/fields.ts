@@ -73,7 +73,7 @@ export function fieldsOf(json: unknown, place: Place): Fields | undefined {
   });
   const has = (name: string) => {
     known.add(name);
-    return Object.hasOwn(values, name) && values[name] !== null;
+    return Object.hasOwn(values, name) && values[name] !== null && values[name] !== undefined;
   };
   return {
     place,

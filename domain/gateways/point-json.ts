@@ -147,7 +147,7 @@ function readPoint(
   if (fields === undefined) return undefined;
   const before = place.problems.length;
   const key = fields.need('key', readKey);
-  const name = fields.take('name', text, (key ?? '').replaceAll('_', ' '));
+  const name = fields.take('name', text, (key ?? '').replaceAll('_', ' ').trim());
   const sunspec = fields.take('sunspec', readPlaces, null);
   const at = readAddress(fields, sunspec !== null);
   const type = readType(fields, at.function);

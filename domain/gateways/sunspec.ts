@@ -52,6 +52,8 @@ export interface NoSunSpec {
 /** "SunS". */
 const mark = [0x53, 0x75, 0x6e, 0x53];
 const endId = 0xffff;
+/** No model whose length varies is shorter: a smaller number after an id is a value. */
+const lengthMin = 8;
 const addressEnd = 0x1_0000;
 /** More models than any device has: a walk that finds more goes round in circles. */
 const modelsMax = 250;
@@ -93,6 +95,24 @@ export async function discoverSunSpec(
     hasAnswered ||= answer.kind !== 'FAILED';
   }
   return { problems, failure: hasAnswered ? null : failure };
+}
+
+/**
+ * The models that follow each other from an address, if one of a wanted kind begins there. For reads that begin at a model
+ * whose place is known: there is no "SunS" and no walk up to it.
+ */
+export async function modelsFrom(
+  read: ReadRegisters,
+  address: number,
+  wanted: ReadonlySet<number>,
+): Promise<SunSpecModel[]> {
+  const header = await readHeader(read, address, false);
+  if ('problem' in header || !wanted.has(header.id)) return [];
+  const lengths = lengthsOf[header.id];
+  if (lengths === undefined ? header.length < lengthMin : !lengths.includes(header.length))
+    return [];
+  const { models } = await walkModels(read, address);
+  return models;
 }
 
 function noMark(answer: RegistersRead): string {

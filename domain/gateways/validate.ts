@@ -7,9 +7,10 @@ import {
   type Quirks,
   usualIntervalS,
 } from './gateway.ts';
+import { addressProblem, parseAddress, parseNetworks } from './network.ts';
 import { textTypes, type UnitPoint } from './point.ts';
 import { pointsOfGateway, type Preset } from './preset.ts';
-import { nothingLearned, planReads, type ReadRequest, type ResolvedPoint } from './read-plan.ts';
+import { nothingLearned, planReads, type ReadRequest } from './read-plan.ts';
 import { resolvePoints, type SunSpecLayout } from './sunspec.ts';
 import { nearestWord } from '../nearest-word.ts';
 
@@ -50,9 +51,10 @@ export function validateGateway(
   gateway: GatewayDraft,
   { presets, roundTripMs = assumedRoundTripMs }: ValidationOptions,
 ): Validation {
-  const problems = unknownPresets(gateway, presets);
+  const problems = [...refusedHost(gateway), ...unknownPresets(gateway, presets)];
   const warnings = unusualInterval(gateway);
-  if (problems.length > 0) return { problems, warnings, budget: null };
+  if (problems.some(({ code }) => code === 'preset_unknown'))
+    return { problems, warnings, budget: null };
   const quirksOf = (unitId: number): Quirks => quirksOfUnit(gateway, unitId);
   for (const [index, unit] of gateway.units.entries()) {
     const points = pointsOfGateway({ units: [unit] }, presets);
@@ -70,6 +72,14 @@ export function validateGateway(
       code: 'budget_exceeded',
     });
   return { problems, warnings, budget };
+}
+
+/** Every network is open here: which ones are, the process that dials knows. */
+const everyNetwork = parseNetworks('0.0.0.0/0,::/0');
+
+function refusedHost({ host }: GatewayDraft): Problem[] {
+  const problem = parseAddress(host) === null ? null : addressProblem(host, everyNetwork);
+  return problem === null ? [] : [{ path: 'host', message: problem, code: 'host_invalid' }];
 }
 
 function quirksOfUnit(gateway: GatewayDraft, unitId: number): Quirks {
@@ -205,7 +215,7 @@ export function budgetOf(
   const points = pointsOfGateway(gateway, presets);
   const resolved = resolvePoints(points, assumedLayouts(points)).points;
   const quirksOf = (unitId: number) => quirksOfUnit(gateway, unitId);
-  const { requests } = planReads(resolved as ResolvedPoint[], {
+  const { requests } = planReads(resolved, {
     quirksOf,
     learned: nothingLearned,
     nowMs: 0,

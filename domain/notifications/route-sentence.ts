@@ -9,7 +9,8 @@ export interface NamedRoute extends RouteSettings {
   second_route_name: string | null;
 }
 
-const subjectWords: Readonly<Record<string, string>> = {
+/** What people call the kinds of subject that a route may be limited to. */
+export const subjectWords: Readonly<Record<string, string>> = {
   PLANT: 'plants',
   INCIDENT: 'incidents',
   GATEWAY: 'gateways',

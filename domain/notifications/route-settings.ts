@@ -67,16 +67,26 @@ export function isOneLine(text: string): boolean {
 
 /** The first thing that is wrong with a route of a channel of this kind; null: nothing. */
 export function routeProblem(route: RouteSettings, kind: ChannelKind): WrongField | null {
-  if (!isOneLine(route.name))
-    return { field: 'name', problem: `must be one line of at most ${lineLengthMax} characters` };
-  if (kind === 'HEARTBEAT')
-    return { field: 'channel_id', problem: 'is the heartbeat, which tells of nothing' };
-  return (
-    recipientsProblem(route.recipients, kind) ??
-    filtersProblem(route) ??
-    timesProblem(route) ??
-    secondCallProblem(route)
-  );
+  return routeProblems(route, kind)[0] ?? null;
+}
+
+/** Everything that is wrong with a route of a channel of this kind, at most one problem of each part of a form. */
+export function routeProblems(route: RouteSettings, kind: ChannelKind): WrongField[] {
+  const name = isOneLine(route.name)
+    ? null
+    : { field: 'name', problem: `must be one line of at most ${lineLengthMax} characters` };
+  const channel =
+    kind === 'HEARTBEAT'
+      ? { field: 'channel_id', problem: 'is the heartbeat, which tells of nothing' }
+      : null;
+  return [
+    name,
+    channel,
+    channel === null ? recipientsProblem(route.recipients, kind) : null,
+    filtersProblem(route),
+    timesProblem(route),
+    secondCallProblem(route),
+  ].filter((problem) => problem !== null);
 }
 
 function recipientsProblem(recipients: readonly string[], kind: ChannelKind): WrongField | null {

@@ -1,4 +1,5 @@
 import { hiddenCharacters } from '../hidden-characters.ts';
+import type { SubjectKind } from '../subject.ts';
 import { counted, localTimeText } from '../wording.ts';
 import type { Notice } from '../notice.ts';
 import type { MessageContent } from './message.ts';
@@ -15,6 +16,21 @@ export function oneLine(text: string): string {
   const line = text.toWellFormed().replaceAll(hidden, ' ').replaceAll(/\s+/g, ' ').trim();
   return line.length > textLengthMax ? `${line.slice(0, textLengthMax - 1).toWellFormed()}…` : line;
 }
+
+/**
+ * What a notice is about, in one line.
+ *
+ * @example 'RED Vale 2: OFFLINE', 'over incident FusionSolar: answers again', 'RED Vale 2: OFFLINE (still)'
+ */
+export function noticeTitle({ sense, severity, kind, subject, name, what }: Notice): string {
+  const state = sense === 'END' ? 'over' : severity;
+  const of = namedAlone.has(subject.kind) ? '' : `${subject.kind.toLowerCase()} `;
+  const reminder = kind === 'REMINDER' ? ' (still)' : '';
+  return oneLine(`${state} ${of}${oneLine(name)}: ${oneLine(what)}${reminder}`);
+}
+
+/** Kinds of subject whose names say what they are. */
+const namedAlone: ReadonlySet<SubjectKind> = new Set<SubjectKind>(['PLANT', 'SYSTEM']);
 
 /** A notice in words. */
 export interface NoticeText {

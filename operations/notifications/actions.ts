@@ -9,6 +9,7 @@ import {
   lockSettings,
   removeChannel as removeChannelRow,
   reopenChannel,
+  updateChannel,
 } from '../../db/notifications/channel-list.ts';
 import {
   type DeliveryView,
@@ -122,6 +123,44 @@ export async function addChannel(
       id,
       before: null,
       after: { kind, name },
+    });
+    return (await findChannelView(trx, id)) ?? unknown('channel', id);
+  });
+}
+
+/**
+ * Changes what a channel that people added is called, or its settings, all of them at once: nothing shows those that it has.
+ *
+ * @param changes.settings absent: they stay.
+ */
+export async function changeChannel(
+  act: Act,
+  id: number,
+  changes: { name?: string | undefined; settings?: ChannelTexts | undefined },
+  seal: Seal,
+): Promise<ChannelView | Refusal> {
+  const { settings } = changes;
+  return change(act, async (trx) => {
+    const channel = await findChannelView(trx, id);
+    if (channel === undefined) return unknown('channel', id);
+    const { kind, name: before } = channel;
+    if (channel.source === 'ENVIRONMENT' || kind === 'HEARTBEAT')
+      return { refusal: 'OF_ENVIRONMENT', id };
+    const { name = before } = changes;
+    if (!isOneLine(name)) return wrong('name', 'must be one line of at most 200 characters');
+    const problem = settings === undefined ? null : settingsProblem(kind, settings);
+    if (problem !== null) return { refusal: 'WRONG_VALUE', ...problem };
+    if ((await listChannels(trx)).some((one) => one.name === name && one.id !== id))
+      return { refusal: 'NAME_TAKEN', thing: 'channel', name };
+    if (name === before && settings === undefined) return channel;
+    const sealed = settings === undefined ? null : (place: SealedPlace) => seal(place, settings);
+    await updateChannel(trx, id, name, sealed);
+    await record(trx, act, {
+      action: 'channel.set',
+      subjectType: 'CHANNEL',
+      id,
+      before: { name: before },
+      after: { name, settings: settings === undefined ? 'unchanged' : 'replaced' },
     });
     return (await findChannelView(trx, id)) ?? unknown('channel', id);
   });
@@ -251,8 +290,11 @@ async function refuseRoute(
   return wrong('second_route_id', `would call in a circle: ${names.join(' → ')}`);
 }
 
-/** Not within a transaction, which an unknown zone would end. */
-async function refuseZone({ db }: Act, timezone: string | undefined): Promise<Refusal | null> {
+/** Whether nobody knows the zone. Not within a transaction, which an unknown zone would end. */
+export async function refuseZone(
+  { db }: Act,
+  timezone: string | undefined,
+): Promise<Refusal | null> {
   if (timezone === undefined) return null;
   if (!isOneLine(timezone)) return wrong('timezone', 'must be the name of a zone');
   try {

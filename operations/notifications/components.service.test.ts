@@ -68,6 +68,24 @@ test.each([
   expect(await judgement()).toMatchObject({ state });
 });
 
+test('the public sentence counts failing channels by kind, and their names are apart', async () => {
+  await addRoute(await addChannel('EMAIL', 41));
+  await addChannel('HEARTBEAT', 20);
+  await database.db
+    .updateTable('notification_channels')
+    .set({ name: 'ana of Vale' })
+    .where('kind', '=', 'EMAIL')
+    .execute();
+  const judged = await judgement();
+  expect(judged?.sentence).toBe(
+    '1 e-mail channel has failed for 41 min; 1 heartbeat channel has failed for 20 min.',
+  );
+  expect(JSON.stringify({ ...judged, subjects: [] })).not.toContain('ana of Vale');
+  expect(judged?.subjects?.map(({ sentence }) => sentence)).toContain(
+    'Channel ana of Vale has failed for 41 min.',
+  );
+});
+
 test('what waits and what was given up is counted, but not of a channel that was removed', async () => {
   const channelId = await addChannel('EMAIL', null);
   await addRoute(channelId);

@@ -1,7 +1,9 @@
 import {
   type NotificationFigures,
   readNotificationFigures,
+  type ChannelFigures,
 } from '../../db/notifications/figures.ts';
+import type { ChannelKind } from '../../domain/notifications/message.ts';
 import { counted, durationText } from '../../domain/wording.ts';
 import type { Component, Fact, Judgement } from '../diagnosis.ts';
 
@@ -23,17 +25,7 @@ export const notifications: Component<NotificationFigures> = {
       ({ failingSince }) =>
         failingSince !== null && takenAtMs - failingSince.getTime() >= failingMsMax,
     );
-    const words = failing.map(({ name, failingSince }) => {
-      const since = durationText(takenAtMs - (failingSince?.getTime() ?? takenAtMs));
-      return `channel ${name} has failed for ${since}`;
-    });
-    if (words.length > 0)
-      return {
-        state: 'degraded',
-        sentence: `The ${words.join(', the ')}.`,
-        advice:
-          '`heliograph notifications channels list` says why; `heliograph notifications test` tries it at once.',
-      };
+    if (failing.length > 0) return failingJudgement(failing, takenAtMs);
     if (ways.every(({ routes }) => routes === 0))
       return { state: 'ok', sentence: 'Nobody is told: no route leads to a channel.' };
     const waits =
@@ -51,3 +43,36 @@ export const notifications: Component<NotificationFigures> = {
     sentence: 'Whether people are told is not known while PostgreSQL is away.',
   },
 };
+
+const kindWords: Readonly<Record<ChannelKind, string>> = {
+  EMAIL: 'e-mail',
+  SLACK: 'Slack',
+  WEBHOOK: 'webhook',
+  HEARTBEAT: 'heartbeat',
+};
+
+/** The sentence is public: it counts the channels by kind. Their names are for people who are signed in. */
+function failingJudgement(failing: readonly ChannelFigures[], takenAtMs: number): Judgement {
+  const failedMs = ({ failingSince }: ChannelFigures) =>
+    takenAtMs - (failingSince?.getTime() ?? takenAtMs);
+  const kinds = [...new Set(failing.map(({ kind }) => kind))];
+  const words = kinds.map((kind) => {
+    const own = failing.filter((channel) => channel.kind === kind);
+    const longest = durationText(Math.max(...own.map(failedMs)));
+    const noun = `${kindWords[kind]} channel`;
+    return own.length === 1
+      ? `1 ${noun} has failed for ${longest}`
+      : `${own.length} ${noun}s have failed, the longest for ${longest}`;
+  });
+  return {
+    state: 'degraded',
+    sentence: `${words.join('; ')}.`,
+    advice:
+      '`heliograph notifications channels list` says why; `heliograph notifications test` tries it at once.',
+    subjects: failing.map((channel) => ({
+      kind: 'CHANNEL_FAILING',
+      facts: { channel: channel.name, failing_since: channel.failingSince?.toISOString() ?? null },
+      sentence: `Channel ${channel.name} has failed for ${durationText(failedMs(channel))}.`,
+    })),
+  };
+}

@@ -21,7 +21,7 @@ import {
   routeProblem,
   type RouteSettings,
 } from '../../domain/notifications/route-settings.ts';
-import type { Act, Refusal, Seal } from './actions.ts';
+import { type Act, type Refusal, refuseZone, type Seal } from './actions.ts';
 
 /** People who have themselves told by e-mail: one route each, which only they change, and which its mails can end. */
 
@@ -38,7 +38,15 @@ export interface Subscriber {
 export interface Wish {
   severities: AlertSeverity[];
   customer_ids: string[];
+  /** When: quiet hours and the morning brief by the clock of `timezone`; what is absent is as in `plainRoute`. */
+  times?: Partial<RouteTimes>;
 }
+
+/** The times of day of a subscription. */
+export type RouteTimes = Pick<
+  RouteSettings,
+  'timezone' | 'quiet_from' | 'quiet_to' | 'digest' | 'digest_at'
+>;
 
 /** Nobody configured mails. */
 export type SubscriptionRefusal = Refusal | { refusal: 'NO_MAIL' };
@@ -58,12 +66,15 @@ export async function subscribe(
   seal: Seal,
 ): Promise<RouteView | SubscriptionRefusal> {
   const { customerId } = person.scope;
+  const wrongZone = await refuseZone(act, wish.times?.timezone);
+  if (wrongZone !== null) return wrongZone;
   return act.db.transaction().execute(async (trx) => {
     await lockSettings(trx);
     const channelId = await findMailChannel(trx);
     if (channelId === null) return { refusal: 'NO_MAIL' };
     const settings: RouteSettings = {
       ...plainRoute,
+      ...wish.times,
       name: `subscription of ${person.email}`,
       channel_id: channelId,
       recipients: [person.email],
@@ -94,7 +105,7 @@ async function insertSubscription(
   const token = randomBytes(tokenBytes).toString('base64url');
   const owner = {
     ownerId: person.userId,
-    unsubscribeHash: digest(token),
+    unsubscribeHash: hashOf(token),
     seal: (routeId: number) => seal(routePlace(routeId), { token }),
   };
   await insertRoute(trx, settings, act, owner);
@@ -110,7 +121,7 @@ export async function endSubscription(
 
 /** The subscription that the token of a mail names; null: none, or it has ended. */
 export async function findByToken(db: Kysely<Database>, token: string): Promise<RouteView | null> {
-  return (await listRoutes(db, { unsubscribeHash: digest(token) }))[0] ?? null;
+  return (await listRoutes(db, { unsubscribeHash: hashOf(token) }))[0] ?? null;
 }
 
 /** Ends the subscription that the token of a mail names. The audit log names its person. */
@@ -121,7 +132,7 @@ export async function endByToken(
 ): Promise<RouteView | null> {
   const found = await findByToken(db, token);
   const actor = found?.subscriber ?? 'nobody';
-  return end({ db, at, by: { actor, requestId } }, { unsubscribeHash: digest(token) });
+  return end({ db, at, by: { actor, requestId } }, { unsubscribeHash: hashOf(token) });
 }
 
 async function end(
@@ -144,8 +155,12 @@ async function recordSubscription(
   action: string,
   { before, after }: { before: RouteView | null; after: RouteView | null },
 ): Promise<void> {
-  const wishOf = (route: RouteView | null): Wish | null =>
-    route && { severities: route.severities, customer_ids: route.customer_ids };
+  const wishOf = (route: RouteView | null) =>
+    route && {
+      severities: route.severities,
+      customer_ids: route.customer_ids,
+      ...timesOf(route),
+    };
   const subjectId = String((after ?? before)?.id);
   const decision = { action, subjectType: 'ROUTE', subjectId } as const;
   await recordDecisions(
@@ -157,6 +172,12 @@ async function recordSubscription(
 }
 
 /** What the database keeps of a token. */
-function digest(token: string): Buffer {
+function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
+}
+
+/** The times of day that a subscription has. */
+export function timesOf(route: RouteTimes): RouteTimes {
+  const { timezone, quiet_from, quiet_to, digest, digest_at } = route;
+  return { timezone, quiet_from, quiet_to, digest, digest_at };
 }

@@ -2,13 +2,6 @@ import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
 import {
-  type FlawedAlert,
-  findDoubledAlerts,
-  findFlawedAlerts,
-  hasDedupeIndex,
-} from '../../db/check-alerts.ts';
-import { plantSubjects } from '../../db/plants/alerts.ts';
-import {
   type AuditWindow,
   countSlots,
   findDoubledSlots,
@@ -24,11 +17,13 @@ import {
   findOverlaps,
   listPlantsToWatch,
 } from '../../db/plants/check-ledger.ts';
+import { plantSubjects } from '../../db/plants/alerts.ts';
 import { plantLedger } from '../../db/plants/ledger.ts';
 import type { Db } from '../../db/database.ts';
 import type { Locks } from '../../db/lock.ts';
 import type { Database } from '../../db/tables.ts';
 import { plantOfWorkflowId, pollWorkflowId } from '../../workflows/plants/messages.ts';
+import { checkAlerts } from '../check-alerts.ts';
 import { findGaps, judgeGaps, type JudgedGaps, type LostGap } from './check-gaps.ts';
 import {
   type AuditedLoops,
@@ -164,6 +159,17 @@ export async function audit(
   };
 }
 
+async function readAlerts(db: Db, fromMs: number) {
+  const checked = await checkAlerts(db, { subjects: plantSubjects, fromMs, listedMax });
+  return {
+    counts: checked.counts,
+    truncated: checked.truncated,
+    violations: checked.flaws.map(({ kind, subjectId, at, sentence }) =>
+      violation(kind, at === null ? { subjectId } : { subjectId, at }, sentence),
+    ),
+  };
+}
+
 /** Wrong slots and rows, and the gaps, which are judged with the loops' help. */
 async function readSlots(db: Db, scope: LedgerScope) {
   const { strays: strayRows, ...counts } = await countSlots(db, plantLedger, scope);
@@ -259,61 +265,6 @@ function daySentence(day: DayBesideLedger): string {
 
 function amount(value: number | null, unit: string): string {
   return value === null ? `no ${unit}` : `${value} ${unit}`;
-}
-
-async function readAlerts(db: Db, fromMs: number) {
-  const doubled = await findDoubledAlerts(db, plantSubjects, listedMax);
-  const { alerts, total, ...checked } = await findFlawedAlerts(
-    db,
-    plantSubjects,
-    fromMs,
-    listedMax,
-  );
-  return {
-    violations: [
-      ...((await hasDedupeIndex(db, plantSubjects)) ? [] : [dedupeIndexMissing]),
-      ...doubled.map(({ subjectId, key, alertIds, startedAt: at }) => {
-        const sentence = `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`;
-        return violation('ALERT_DOUBLED', { subjectId, at }, sentence);
-      }),
-      ...alerts.map((alert) => {
-        const isUnlike = ['NO_EVENT', 'STATE', 'SEVERITY'].includes(alert.flaw);
-        const kind = isUnlike ? 'ALERT_UNLIKE_EVENTS' : 'ALERT_EVENTS_BROKEN';
-        return violation(kind, alert, alertSentence(alert));
-      }),
-    ],
-    truncated: total > alerts.length || doubled.length === listedMax,
-    counts: { alerts: checked.alertsChecked, alert_events: checked.eventsChecked },
-  };
-}
-
-const dedupeIndexMissing = violation(
-  'ALERT_INDEX_MISSING',
-  {},
-  'The database does not forbid a second active alert of one dedupe key: its unique index is missing.',
-);
-
-function alertSentence({ alertId, flaw, state, severity, event, before }: FlawedAlert): string {
-  const step = event === null ? '' : `${event.from ?? 'nothing'} → ${event.to} ${event.severity}`;
-  const after = before === null ? '' : `after ${before.to} ${before.severity}`;
-  switch (flaw) {
-    case 'NO_EVENT':
-      return `Alert ${alertId} is ${state} ${severity} and has no event.`;
-    case 'FIRST':
-      return `The first event of alert ${alertId} is ${step}, not its rise to NEW.`;
-    case 'BROKEN':
-      return `Alert ${alertId} has the event ${step} ${after}: a transition between them is missing.`;
-    case 'REPEATED':
-      return `Alert ${alertId} has the event ${step} ${after}: nothing changed.`;
-    case 'LOWERED':
-      return `Alert ${alertId} has the event ${step} ${after}: nothing lowers an active alert.`;
-    case 'RISE':
-      return `Alert ${alertId} has the event ${step} ${after}: a rise makes an alert NEW.`;
-    case 'STATE':
-      return `Alert ${alertId} is ${state} and its last event says ${event?.to ?? 'nothing'}.`;
-    case 'SEVERITY':
-      return `Alert ${alertId} is ${severity} and its last event says ${event?.severity ?? 'nothing'}.`;
-  }
 }
 
 /** Every plant has one running loop, and every loop has its plant. The loop of a removed plant may run, until it ends. */

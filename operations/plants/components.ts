@@ -5,7 +5,7 @@ import { inspectPlants } from './inspect.ts';
 import { createPlantLoops } from './loops.ts';
 import type { PollingPulse } from '../../db/plants/polling.ts';
 import { brands } from '../../domain/plants/plant.ts';
-import { hasStopped } from '../../domain/plants/stopped.ts';
+import { hasStopped } from '../../domain/stopped.ts';
 import { counted, durationText } from '../../domain/wording.ts';
 import { fleetQueue } from '../../workflows/messages.ts';
 import { pollQueue } from '../../workflows/plants/messages.ts';
@@ -55,6 +55,7 @@ export const loops: Component<LoopCounts> = {
 
 export const polling: Component<PollingPulse> = {
   name: 'polling',
+  part: 'plants',
   fact: pulse,
   judge({ active, unpolled, byBrand, newestRowAt }, { takenAtMs }) {
     const age = newestRowAt === null ? null : Math.max(0, takenAtMs - newestRowAt.getTime());

@@ -85,23 +85,29 @@ export interface Repaired {
   needless: number;
 }
 
+/** Carries a repair out. @returns whether it was still needed. */
+export async function repairOne(
+  each: Repair,
+  { client, locks }: { client: Client; locks: Pick<Locks, 'remove'> },
+): Promise<boolean> {
+  const loops = createPlantLoops(client);
+  switch (each.kind) {
+    case 'START_LOOP':
+      await loops.start({ id: each.plant_id, name: each.name, brand: each.brand });
+      return true;
+    case 'TELL_LOOP':
+      return loops.signalChanged(each.plant_id);
+    case 'FREE_LOCK':
+      return locks.remove(each.plant_id, each.owner);
+  }
+}
+
 /** Carries the repairs out, if they are still needed, and triggers the reconciliation. */
 export async function repair(
   repairs: readonly Repair[],
   { client, locks }: { client: Client; locks: Pick<Locks, 'remove'> },
 ): Promise<Repaired> {
-  const loops = createPlantLoops(client);
-  const made = await askEach(repairs, async (each) => {
-    switch (each.kind) {
-      case 'START_LOOP':
-        await loops.start({ id: each.plant_id, name: each.name, brand: each.brand });
-        return true;
-      case 'TELL_LOOP':
-        return loops.signalChanged(each.plant_id);
-      case 'FREE_LOCK':
-        return locks.remove(each.plant_id, each.owner);
-    }
-  });
+  const made = await askEach(repairs, (each) => repairOne(each, { client, locks }));
   const done = made.filter(Boolean).length;
   await triggerReconciliation(client);
   return { done, needless: repairs.length - done };

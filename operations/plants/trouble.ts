@@ -25,6 +25,7 @@ const away: Judgement = {
 
 export const incidents: Component<FleetTrouble> = {
   name: 'incidents',
+  part: 'plants',
   about: 'FLEET',
   fact: fleetTrouble,
   judge({ incidents: open }, { takenAtMs, zone }) {
@@ -44,6 +45,7 @@ export const incidents: Component<FleetTrouble> = {
 
 export const accounts: Component<FleetTrouble> = {
   name: 'accounts',
+  part: 'plants',
   about: 'FLEET',
   fact: fleetTrouble,
   judge({ accounts: failing }, { zone }) {

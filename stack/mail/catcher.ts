@@ -28,10 +28,11 @@ export interface MailCatcher {
   close(): Promise<void>;
 }
 
-/** @param ports 0 takes a free one. */
-export async function startMailCatcher(ports: {
+/** @param options the ports (0 takes a free one), and what is called for each mail that was taken. */
+export async function startMailCatcher(options: {
   smtp: number;
   http: number;
+  took?: () => void;
 }): Promise<MailCatcher> {
   const mails: Mail[] = [];
   let lastId = 0;
@@ -71,12 +72,13 @@ export async function startMailCatcher(ports: {
     const { subject = '', text = '', html = null } = await PostalMime.parse(raw);
     mails.unshift({ id: (lastId += 1), receivedAt: new Date(), ...envelope, subject, text, html });
     mails.length = Math.min(mails.length, mailsMax);
+    options.took?.();
   }
   // A client that hangs up is none of our troubles.
   smtp.on('error', () => {});
-  const listening = smtp.listen(ports.smtp, '127.0.0.1');
+  const listening = smtp.listen(options.smtp, '127.0.0.1');
   const page = createServer(({ url = '/' }, response) => show(url, mails, response));
-  page.listen(ports.http, '127.0.0.1');
+  page.listen(options.http, '127.0.0.1');
   await Promise.all([once(listening, 'listening'), once(page, 'listening')]);
   return {
     smtpPort: portOf(listening),

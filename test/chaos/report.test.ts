@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { problemsOf } from './gateways/track.ts';
 import { type ChaosReportFile, explain, judge, reportText } from './report.ts';
 
 /** A run in which everything held. */
@@ -50,7 +51,27 @@ function clean(): Omit<ChaosReportFile, 'sentences'> {
     violations: [],
     ended_by_themselves: [],
     canary: { places: 600, hits: [] },
+    messages: { sent: 90, waiting: 0, dead: 0, repeated: 2, lost: 0, beyond_attempts: 0 },
     unsettled: 0,
+    gateways: {
+      gateways: 200,
+      slots: {
+        due: 6_000,
+        polled: 5_990,
+        skipped: 0,
+        missed: 10,
+        lost: 0,
+        doubled: 0,
+        strays: 0,
+        overlapping: 0,
+      },
+      faults: { WALKER_KILLED: 2 },
+      missed_without_fault: 0,
+      wrong_values: 0,
+      reasons: { TIMEOUT: 3 },
+      unsettled: 0,
+      problems: [],
+    },
   };
 }
 
@@ -63,7 +84,27 @@ const withFault = (different: Partial<ChaosReportFile['faults'][number]>) => ({
   faults: clean().faults.map((fault) => ({ ...fault, ...different })),
 });
 
+const withGateways = (different: Partial<ChaosReportFile['gateways']>) => {
+  const { problems: _, ...found } = { ...clean().gateways, ...different };
+  return { ...clean(), gateways: { ...found, problems: problemsOf(found) } };
+};
+const withGatewaySlots = (different: Partial<ChaosReportFile['gateways']['slots']>) =>
+  withGateways({ slots: { ...clean().gateways.slots, ...different } });
+
 describe('a chaos run is judged', () => {
+  test.each([
+    ['lost', withGatewaySlots({ lost: 1 }), '1 slots lost'],
+    ['doubled', withGatewaySlots({ doubled: 2 }), '2 slots doubled'],
+    ['not due', withGatewaySlots({ strays: 1 }), '1 rows of slots that were not due'],
+    ['overlapping', withGatewaySlots({ overlapping: 1 }), '1 overlapping polls'],
+    ['missed in peace', withGateways({ missed_without_fault: 1 }), '1 slots missed while'],
+    ['wrong', withGateways({ wrong_values: 1 }), '1 values stored that no device has'],
+    ['away in the end', withGateways({ unsettled: 1 }), '1 gateways that were not polled'],
+    ['never polled', withGatewaySlots({ polled: 0 }), 'nothing was polled'],
+  ])('bad where something of gateways is %s', (_, report, sentence) => {
+    expect(judge(report)).toEqual([expect.stringContaining(sentence)]);
+  });
+
   test('good where everything held', () => {
     expect(judge(clean())).toEqual([]);
     expect(reportText({ ...clean(), sentences: [] })).toContain('everything held');
@@ -106,6 +147,16 @@ describe('a chaos run is judged', () => {
       'a secret that came out',
       { ...clean(), canary: { places: 600, hits: ['table poll_logs'] } },
       'a secret is in table poll_logs',
+    ],
+    [
+      'a message that was lost',
+      { ...clean(), messages: { ...clean().messages, lost: 1 } },
+      '1 messages are SENT and did not arrive',
+    ],
+    [
+      'a message that arrived more often than it was tried',
+      { ...clean(), messages: { ...clean().messages, beyond_attempts: 1 } },
+      '1 messages arrived more often',
     ],
     ['a search that saw little', { ...clean(), canary: { places: 3, hits: [] } }, 'only 3 places'],
     [

@@ -1,6 +1,8 @@
 import type { AuditCounts, Violation } from '../../operations/plants/check.ts';
+import type { GatewayVerdict } from './gateways/track.ts';
 import { foreignCoresMax } from './load.ts';
 import type { Lateness } from './lateness.ts';
+import type { MessagesReport } from './mails.ts';
 import type { FaultKind } from './schedule.ts';
 
 /** What a chaos run found, and whether it is as it must be. */
@@ -44,8 +46,10 @@ export interface ChaosReportFile {
   /** Workers that ended though nobody ended them. */
   ended_by_themselves: string[];
   canary: { places: number; hits: string[] };
+  messages: MessagesReport;
   /** Plants that had not polled once more when the check began. */
   unsettled: number;
+  gateways: GatewayVerdict;
   sentences: string[];
 }
 
@@ -82,6 +86,15 @@ export function judge(report: Omit<ChaosReportFile, 'sentences'>): string[] {
       ({ kind, plant_id, sentence }) => `the audit found ${kind} of ${plant_id}: ${sentence}`,
     ),
     ...report.ended_by_themselves,
+    ...report.gateways.problems,
+    ...counted(report.messages.lost, 'messages are SENT and did not arrive'),
+    ...counted(report.messages.beyond_attempts, 'messages arrived more often than they were tried'),
+    ...counted(
+      report.messages.waiting,
+      'messages still wait after everybody had time to send them',
+    ),
+    ...counted(report.messages.dead, 'messages were given up'),
+    ...(report.messages.sent === 0 ? ['no message was sent'] : []),
     ...canary.hits.map((place) => `a secret is in ${place}`),
     ...(canary.places < placesMin(report.plants)
       ? [`only ${canary.places} places were searched for secrets`]
@@ -146,6 +159,8 @@ export function reportText(report: ChaosReportFile): string {
     `missed    ${byFaultText(report.missed_by_fault)}; ${report.missed_without_fault} while nothing was wrong`,
     `failed    ${byFaultText(report.failed_by_fault)}; ${report.failed_without_fault} while their vendor was well`,
     `audit     ${report.violations.length} violations; ${slots.plants} plants, ${slots.loops} loops, ${slots.locks} locks, ${slots.days} days, ${slots.alerts} alerts`,
+    gatewaysText(report.gateways),
+    `messages  ${report.messages.sent} sent, ${report.messages.repeated} of them repeated under the same Message-ID, ${report.messages.lost} lost`,
     `secrets   ${report.canary.hits.length} hits in ${report.canary.places} places`,
     '',
     ...(report.sentences.length === 0
@@ -155,7 +170,11 @@ export function reportText(report: ChaosReportFile): string {
   ].join('\n');
 }
 
-function byFaultText(byFault: Readonly<Record<string, number>>): string {
+function gatewaysText({ gateways, slots, faults, wrong_values: wrong, ...found }: GatewayVerdict) {
+  return `gateways  ${gateways}, ${byFaultText(faults)}: ${slots.due} slots due, ${slots.polled} polled, ${slots.missed} missed with their rows (${found.missed_without_fault} without a reason), ${slots.lost} lost, ${slots.doubled} doubled, ${slots.overlapping} overlapping; ${wrong} wrong values; failed: ${byFaultText(found.reasons)}`;
+}
+
+function byFaultText(byFault: Readonly<Partial<Record<string, number>>>): string {
   return (
     Object.entries(byFault)
       .map(([name, count]) => `${count} ${name}`)

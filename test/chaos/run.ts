@@ -12,6 +12,7 @@ import { createTestApi } from '../support/api.ts';
 import { placesOf, placesWith } from '../support/secrets.ts';
 import { type ChaosPlant, drawFleet, ordinaryIntervalS } from './draw-fleet.ts';
 import { inject } from './faults.ts';
+import { type GatewayTrack, openGatewayTrack } from './gateways/track.ts';
 import { type Lateness, latenessOf, recoveredAtMs, recoveredBelowMs } from './lateness.ts';
 import { foreignCores, foreignCoresMax, type LoadReading, readLoad } from './load.ts';
 import { countUnsettled, patiently, readRows, readSlots } from './ledger.ts';
@@ -93,23 +94,32 @@ export async function runChaos(options: RunOptions): Promise<ChaosReportFile> {
   const { layout } = schedule;
   const stage = await setStage({ seed, plants: fleet, layout, course, say, signal });
   let isGood = false;
+  let track: GatewayTrack | null = null;
   try {
     const startedAtMs = Date.now();
+    const { db, env } = stage;
+    track = await openGatewayTrack({ db, env, seed, minutes, say, signal });
     await Promise.all(stage.posts.map((post) => post.start()));
+    await track.start();
     const run = await measureBaseline(options, stage, fleet, startedAtMs);
-    for (const [n, act] of schedule.acts.entries()) {
-      const dueInMs = run.beganAtMs + act.startsAtS * 1_000 - Date.now();
-      if (dueInMs > 0) await delay(dueInMs, undefined, { signal });
-      await play(run, act, `${n + 1} of ${schedule.acts.length}`);
-    }
+    const playActs = async () => {
+      for (const [n, act] of schedule.acts.entries()) {
+        const dueInMs = run.beganAtMs + act.startsAtS * 1_000 - Date.now();
+        if (dueInMs > 0) await delay(dueInMs, undefined, { signal });
+        await play(run, act, `${n + 1} of ${schedule.acts.length}`);
+      }
+    };
+    await Promise.all([playActs(), track.play()]);
     const playedS = Math.round((Date.now() - run.beganAtMs) / 1_000);
     const found = await check(run);
-    const report = { ...found, left_out: schedule.leftOut, played_s: playedS };
+    const gateways = await track.check();
+    const report = { ...found, gateways, left_out: schedule.leftOut, played_s: playedS };
     const sentences = judge(report);
     isGood = sentences.length === 0;
     return { ...report, sentences };
   } finally {
     if (!isGood && !signal.aborted) say(`the logs are kept in ${stage.dataDir}`);
+    await track?.close();
     await stage.close({ keepsLogs: !isGood && !signal.aborted });
   }
 }
@@ -299,7 +309,7 @@ async function untilRecovered(
 /** Everything that must hold in the end. */
 async function check(
   run: Run,
-): Promise<Omit<ChaosReportFile, 'sentences' | 'left_out' | 'played_s'>> {
+): Promise<Omit<ChaosReportFile, 'sentences' | 'left_out' | 'played_s' | 'gateways'>> {
   const { stage, fleet, say, signal, baseline } = run;
   const { db, client, config, posts } = stage;
   const intervalS = ordinaryIntervalS(fleet.length);
@@ -327,6 +337,8 @@ async function check(
     ),
     run.spans.filter(({ name }) => vendorFaults.has(name)),
   );
+  say('waiting for the last messages');
+  const messages = await stage.mails.settle(signal);
   say('searching for secrets');
   const canary = await searchForSecrets(stage);
   const pollsPerS = fleet.reduce((sum, plant) => sum + 1 / plant.intervalS, 0);
@@ -347,6 +359,7 @@ async function check(
     violations,
     ended_by_themselves: posts.flatMap((post) => post.unexpected),
     canary,
+    messages,
     unsettled,
   };
 }

@@ -18,8 +18,10 @@ import type { Brand } from '../../domain/plants/plant.ts';
 import { bringUpStack, type ManagedServer } from '../../stack/up.ts';
 import { pollQueue } from '../../workflows/plants/messages.ts';
 import { fleetQueue } from '../../workflows/messages.ts';
+import { notificationsQueue } from '../../workflows/notifications/messages.ts';
 import type { ChaosPlant } from './draw-fleet.ts';
 import type { VendorTrouble } from './messages.ts';
+import { type Mails, startMails } from './mails.ts';
 import { WorkerPost } from './worker-post.ts';
 
 /** Servers of the run's own, which it may kill, a fleet on them, and the posts of its workers. */
@@ -39,6 +41,8 @@ export interface Stage {
   plants: readonly ChaosPlant[];
   /** In every field of every credential; nowhere else may it be. */
   canary: string;
+  /** What people are sent during the run. */
+  mails: Mails;
   /** Logs of the servers and of the workers. */
   dataDir: string;
   /** Ends all that was started. */
@@ -97,11 +101,14 @@ export async function setStage(options: {
     const config = loadConfig(env, dataDir);
     const canary = `canary-${digestOf('canary', seed).toString('hex').slice(0, 32)}`;
     await addPlants(db, config, plants, canary);
+    const mails = await startMails(db, config);
+    endings.push(() => mails.close());
     const bundleFile = join(dataDir, 'bundle.js');
     writeFileSync(bundleFile, (await bundleWorkflows()).code);
     const posts = layout.map((served, n) => {
-      // The first one reconciles the fleet as well.
-      const queues = [...served.map(pollQueue), ...(n === 0 ? [fleetQueue] : [])];
+      // The first one reconciles the fleet as well, and sends messages.
+      const others = n === 0 ? [fleetQueue, notificationsQueue] : [];
+      const queues = [...served.map(pollQueue), ...others];
       return new WorkerPost({
         name: served.join('+'),
         env: { ...env, WORKER_QUEUES: queues.join(',') },
@@ -124,6 +131,7 @@ export async function setStage(options: {
       posts,
       plants,
       canary,
+      mails,
       dataDir,
       close,
     };

@@ -11,6 +11,7 @@ import { namedKey } from '../../environment/config.ts';
 import { demoCredentials } from '../../cli/demo/seed.ts';
 import { type Db } from '../../db/database.ts';
 import { insertAccount, replaceCredentials } from '../../db/plants/credentials.ts';
+import { findOpenHalt } from '../../db/halts.ts';
 import { noLocks, type Locks } from '../../db/lock.ts';
 import { insertPlants, type NewPlant } from '../../db/plants/plants.ts';
 import { pollWorkflowId } from '../../workflows/plants/messages.ts';
@@ -28,16 +29,20 @@ export function testActivities(
     isLocal?: boolean;
     signal?: AbortSignal;
     checkpoint?: ActivityDeps['checkpoint'];
+    /** Default: as the database says at each question. */
+    isHalted?: () => Promise<boolean>;
   } = {},
 ): { activities: PlantActivities; setClock(ms: number): void } {
   let nowMs = Date.now();
   const { openAdapter = createFixtureAdapter, locks = noLocks, plantId = 'plant' } = options;
+  const isHalted = options.isHalted ?? (async () => (await findOpenHalt(db)) !== null);
   const activities = createPlantActivities(
     {
       db,
       locks,
       lockDomain: 'cluster/namespace',
-      vendors: createVendors({ masterKeys, openAdapter }),
+      vendors: createVendors({ masterKeys, openAdapter, isHalted }),
+      isHalted,
       breaker: new Breaker(),
       clock: () => nowMs,
       log: { info: () => {}, warn: () => {}, error: () => {} },

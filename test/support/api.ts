@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 
+import { loadPresets } from '../../adapters/modbus/presets.ts';
+import { readAllNotices } from '../../activities/notice-readers.ts';
 import { isServiceError } from '../../db/service-error.ts';
 import { createApp, type App } from '../../api/app.ts';
 import { hashPassword } from '../../api/auth/passwords.ts';
@@ -96,8 +98,11 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     trustedProxies: 0,
     metricsToken: null,
     temporalUiUrl: null,
+    readTitles: readAllNotices,
     testMessageMs: 0,
     pollIntervalS: 600,
+    gatewayShards: 4,
+    gatewayPresets: loadPresets(),
     statusProfile: 'STRICT',
     version: '0.0.0-test',
     ...given,

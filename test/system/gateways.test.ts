@@ -16,7 +16,7 @@ import {
   startShards,
   untilShards,
   untilSlots,
-} from '../support/gateways.ts';
+} from '../support/walked-gateways.ts';
 import { startTestWorker, stopWorker } from '../support/workers.ts';
 import type { RunningWorker } from '../../worker/worker.ts';
 

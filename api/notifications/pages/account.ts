@@ -4,7 +4,10 @@ import type { RouteView } from '../../../db/notifications/route-list.ts';
 import { routeSentence } from '../../../domain/notifications/route-sentence.ts';
 import type { Person } from '../../env.ts';
 import type { Html } from '../../pages/components.ts';
+import type { RouteTimes } from '../../../operations/notifications/subscriptions.ts';
 import { busyText, sentInPlace } from '../../pages/forms.ts';
+import { inputField, textOf } from './fields.ts';
+import { whenFields } from './route-form.ts';
 
 /** A person's own account: what mails this person gets, and the way to a new password. */
 
@@ -15,6 +18,8 @@ export interface AccountPage {
   customers: readonly string[];
   /** Whether mails are sent here at all. */
   hasMail: boolean;
+  /** Whose clock the times of a new subscription follow. */
+  zone: string;
 }
 
 export function accountContent(view: AccountPage): Html {
@@ -41,7 +46,7 @@ function subscription(view: AccountPage): Html {
       : html`<p>You are told: ${routeSentence(route)}.</p>`;
   return html`${standing}
     <form id="subscribe" class="wish" ${sentInPlace('/account/subscription')}>
-      ${severityField(route)} ${customerField(view)}
+      ${severityField(route)} ${customerField(view)} ${timeFields(view)}
       <p class="form-error" role="alert"></p>
       <button class="main" type="submit">
         ${busyText(route === null ? 'Subscribe' : 'Change', 'saving…')}
@@ -94,6 +99,48 @@ function customerField({ customers, subscription: route, person }: AccountPage):
       )}
     </select></label
   >`;
+}
+
+const timeLabels: Readonly<Record<string, string>> = {
+  timezone: 'Zone of the times below',
+  quiet_from: 'Quiet from',
+  quiet_to: 'Quiet until',
+  digest: 'Morning brief',
+  digest_at: 'Time of the brief',
+};
+
+/** Quiet hours and the morning brief, folded while nobody uses them. */
+function timeFields({ subscription: route, zone }: AccountPage): Html {
+  const field = (name: string) => ({
+    name,
+    label: timeLabels[name] ?? name,
+    errors: {},
+    ...(name === 'quiet_from' ? { hint: 'YELLOW waits from then on; RED never waits' } : {}),
+  });
+  const texts = {
+    quiet_from: route?.quiet_from ?? '',
+    quiet_to: route?.quiet_to ?? '',
+    digest: route?.digest ?? 'NONE',
+    digest_at: route?.digest_at ?? '07:00',
+  };
+  const isUsed = route !== null && (route.quiet_from !== null || route.digest !== 'NONE');
+  return html`<details id="times" ${isUsed ? html`open` : ''}>
+    <summary>Quiet hours and morning brief</summary>
+    ${inputField(field('timezone'), isUsed ? route.timezone : zone, { required: true, maxlength: 64 })}
+    ${whenFields(field, texts)}
+  </details>`;
+}
+
+/** The times of day that the form sent. */
+export function sentTimes(fields: Readonly<Record<string, unknown>>): Partial<RouteTimes> {
+  const digest = (['YELLOW', 'ALL'] as const).find((one) => one === fields['digest']) ?? 'NONE';
+  return {
+    timezone: textOf(fields['timezone']) || 'UTC',
+    quiet_from: textOf(fields['quiet_from']) || null,
+    quiet_to: textOf(fields['quiet_to']) || null,
+    digest,
+    digest_at: digest === 'NONE' ? null : textOf(fields['digest_at']) || null,
+  };
 }
 
 /** The page behind the link of a mail: it only asks. */

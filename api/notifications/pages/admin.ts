@@ -3,8 +3,10 @@ import { html } from 'hono/html';
 import type { ChannelView } from '../../../db/notifications/channel-list.ts';
 import type { DeliveryView } from '../../../db/notifications/delivery-list.ts';
 import type { RouteView } from '../../../db/notifications/route-list.ts';
+import { addedKinds } from '../../../domain/notifications/channel-settings.ts';
 import { routeSentence } from '../../../domain/notifications/route-sentence.ts';
 import { durationText } from '../../../domain/wording.ts';
+import { firstLineOf, type TitledDelivery } from '../../../operations/notifications/titles.ts';
 import {
   column,
   type Html,
@@ -14,13 +16,15 @@ import {
   time,
 } from '../../pages/components.ts';
 import { busyText, sentInPlace } from '../../pages/forms.ts';
+import { kindNames } from './channel-form.ts';
+import { removeMenu } from './route-form.ts';
 
 /** The Notifications page of ADMINs: the channels, the routes as sentences, the deliveries with their attempts. */
 
 export interface AdminPage {
   channels: readonly ChannelView[];
   routes: readonly RouteView[];
-  deliveries: readonly DeliveryView[];
+  deliveries: readonly TitledDelivery[];
   /** The state that the list of deliveries is limited to; null: all. */
   state: DeliveryView['state'] | null;
   /** The delivery of the test that was just sent; null: none was. */
@@ -42,8 +46,13 @@ export function adminContent(view: AdminPage): Html {
     ${tested(view)}
     <h2 class="space">Channels</h2>
     ${wide('Channels', channels(view))}
+    <p class="more">
+      Add
+      ${addedKinds.map((kind) => html`<a class="button" href="${adminPath}/channels/new?kind=${kind.toLowerCase()}">${kindNames[kind]}</a> `)}
+    </p>
     <h2 class="space">Routes</h2>
     ${wide('Routes', routes(view))}
+    ${view.channels.some(({ kind }) => kind !== 'HEARTBEAT') ? html`<p class="more"><a class="button" href="${adminPath}/routes/new">Add a route</a></p>` : ''}
     <h2 class="space">Deliveries</h2>
     ${deliveries(view)}`;
 }
@@ -68,9 +77,8 @@ function tested({ tested: delivery }: AdminPage): Html {
 function channels({ channels: rows, email, nowMs, timezone }: AdminPage): Html {
   if (rows.length === 0)
     return html`<p class="empty">
-      Nobody is told: there is no channel. Set MAIL_HOST or SLACK_WEBHOOK_URL for the workers, or
-      use
-      <code>heliograph notifications channels add</code>.
+      Nobody is told: there is no channel. Add one here, or set MAIL_HOST or SLACK_WEBHOOK_URL for
+      the workers.
     </p>`;
   const when = (at: Date | null) => (at === null ? none : time(at.getTime(), timezone, nowMs));
   return table({ className: 'notes', caption: 'Channels' }, rows, [
@@ -88,7 +96,11 @@ function channels({ channels: rows, email, nowMs, timezone }: AdminPage): Html {
     column('last error', '', ({ last_error_at: at, last_error: error }) =>
       at === null ? none : html`${when(at)} ${error}`,
     ),
-    column(html`<span class="sr">action</span>`, '', (channel) => testForm(channel, email)),
+    column(
+      html`<span class="sr">action</span>`,
+      'acts',
+      (channel) => html`${testForm(channel, email)} ${channelActs(channel)}`,
+    ),
   ]);
 }
 
@@ -121,15 +133,36 @@ function testForm({ id, kind, name }: ChannelView, email: string): Html {
   </form>`;
 }
 
+/** A channel of the environment is changed at the worker. */
+function channelActs({ id, name, source }: ChannelView): Html {
+  if (source === 'ENVIRONMENT') return html``;
+  return html`<a class="button small" href="${adminPath}/channels/${id}"
+      >Change<span class="sr"> channel ${name}</span></a
+    >
+    ${removeMenu(`${adminPath}/channels/${id}/remove`, `channel ${name}`)}`;
+}
+
+/** A subscription is changed by its person, and an ADMIN may end it. */
+function routeActs({ id, name, subscriber }: RouteView): Html {
+  const change =
+    subscriber === null
+      ? html`<a class="button small" href="${adminPath}/routes/${id}"
+          >Change<span class="sr"> route ${name}</span></a
+        >`
+      : '';
+  return html`${change} ${removeMenu(`${adminPath}/routes/${id}/remove`, `route ${name}`)}`;
+}
+
 function routes({ routes: rows }: AdminPage): Html {
   if (rows.length === 0)
     return html`<p class="empty">
-      Nobody is told: there is no route. <code>heliograph notifications routes add</code> makes one.
+      Nobody is told: there is no route, which says who is told what.
     </p>`;
   return table({ className: 'notes', caption: 'Routes' }, rows, [
     column('route', '', ({ name }) => name),
     column('who is told what', '', (route) => routeSentence(route)),
     column('state', '', ({ storm_since: storm }) => (storm === null ? 'usual' : 'summaries only')),
+    column(html`<span class="sr">action</span>`, 'acts', routeActs),
   ]);
 }
 
@@ -179,18 +212,14 @@ function deliveryTable({ deliveries: rows, nowMs, timezone }: AdminPage): Html {
   ]);
 }
 
-function messageText({
-  message_kind: kind,
-  line_count: count,
-  lines,
-  route_name: route,
-}: DeliveryView): Html {
-  const [first] = lines;
-  const what =
-    first === undefined
-      ? kind.toLowerCase()
-      : `${first.severity} ${first.kind} ${first.subject_id}${count > 1 ? ` and ${count - 1} more` : ''}`;
-  return html`${what} ${route === null ? '' : html`<small class="muted">${route}</small>`}`;
+function messageText(delivery: TitledDelivery): Html {
+  const { message_kind: kind, route_name: route } = delivery;
+  const by = route === null ? '' : html`<small class="muted">${route}</small>`;
+  const first = firstLineOf(delivery);
+  if (first === null) return html`${kind.toLowerCase()} ${by}`;
+  const { title, why, more } = first;
+  return html`${title}${more > 0 ? ` and ${more} more` : ''}
+  ${why === '' ? '' : html`<p class="muted">${why}</p>`} ${by}`;
 }
 
 function attempts(delivery: DeliveryView, when: (at: Date) => Html): Html {

@@ -37,8 +37,7 @@ export function problemsPart(
     column(html`<span class="sr">action</span>`, '', (problem) => ackMenu(problem, href)),
   ]);
   return html`<h2>Problems</h2>
-    <div class="wide" tabindex="0" role="region" aria-label="Problems">${list}</div>
-    <h2 class="space">Alerts</h2>`;
+    <div class="wide space-after" tabindex="0" role="region" aria-label="Problems">${list}</div>`;
 }
 
 const idOf = ({ id }: ProblemView): string => `problem-${id}`;

@@ -21,18 +21,20 @@ import {
   findSubscription,
   subscribe,
 } from '../../../operations/notifications/subscriptions.ts';
+import { titleDeliveries } from '../../../operations/notifications/titles.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { type ApiEnv, deciderOf, type Person } from '../../env.ts';
 import { answerPage, ownPath, staffOf, viewerOf } from '../../pages/answer.ts';
 import type { Html } from '../../pages/components.ts';
 import { textField } from '../../pages/form.ts';
 import { readerZoneOf } from '../../pages/reader-zone.ts';
-import { type AssetUrls, type PageFrame, sheetPage } from '../../pages/layout.ts';
+import { type AssetUrls, sheetPage, type ShownFrame } from '../../pages/layout.ts';
 import { Problem } from '../../problem.ts';
 import { orProblem } from '../refusals.ts';
 import { subscriberOf } from '../subscription-routes.ts';
-import { accountContent, unsubscribedSheet, unsubscribeSheet } from './account.ts';
+import { accountContent, sentTimes, unsubscribedSheet, unsubscribeSheet } from './account.ts';
 import { adminContent, adminPath } from './admin.ts';
+import { addSettings } from './settings-routes.ts';
 
 /** The pages about notifications and their forms. */
 
@@ -44,12 +46,9 @@ const commentLengthMax = 200;
 export interface NotificationPageParts {
   assets: AssetUrls;
   /** Shows a page to a person who is signed in. */
-  show: (
-    c: Context<ApiEnv>,
-    person: Person,
-    frame: Pick<PageFrame, 'title' | 'section'>,
-    content: Html,
-  ) => Promise<Response>;
+  show: (c: Context<ApiEnv>, person: Person, frame: ShownFrame, content: Html) => Promise<Response>;
+  /** The brands that plants may have. */
+  brands: readonly string[];
   /** The customers that have plants. */
   listCustomers: () => Promise<string[]>;
 }
@@ -57,6 +56,12 @@ export interface NotificationPageParts {
 export function notificationPages(deps: ApiDeps, parts: NotificationPageParts): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
   addAdmin(routes, deps, parts);
+  addSettings(routes, deps, {
+    ...parts,
+    adminOf,
+    idOf,
+    actOf: (c, person) => actOf(c, deps, person),
+  });
   addAccount(routes, deps, parts);
   addUnsubscribe(routes, deps, parts);
   return routes;
@@ -105,10 +110,12 @@ function addAdmin(routes: Hono<ApiEnv>, deps: ApiDeps, { show }: NotificationPag
       ...(state === null ? {} : { state }),
       before: String(list.nextBeforeId),
     });
+    const { readTitles } = deps;
+    const titles = { db, readTitles, nowMs: deps.clock() };
     const content = adminContent({
       channels,
       routes: all,
-      deliveries: list.deliveries,
+      deliveries: await titleDeliveries(titles, list.deliveries),
       state,
       tested: tested ?? null,
       email: person.email,
@@ -155,8 +162,9 @@ function addAccount(
       person.role === 'CUSTOMER' ? [] : listCustomers(),
     ]);
     const hasMail = channelId !== null;
-    const content = accountContent({ person, subscription, customers, hasMail });
-    return show(c, person, { title: 'Account', section: null }, content);
+    const zone = readerZoneOf(c) ?? 'UTC';
+    const content = accountContent({ person, subscription, customers, hasMail, zone });
+    return show(c, person, { title: 'Account', section: null, isForm: true }, content);
   });
 
   routes.post('/account/subscription', async (c) => {
@@ -164,7 +172,7 @@ function addAccount(
     const fields = await c.req.parseBody({ all: true });
     const severities = (['RED', 'YELLOW'] as const).filter((one) => one === fields['severity']);
     const customers = [fields['customers'] ?? []].flat().map(String);
-    const wish = { severities, customer_ids: customers };
+    const wish = { severities, customer_ids: customers, times: sentTimes(fields) };
     orProblem(await subscribe(actOf(c, deps, person), subscriberOf(person), wish, deps.seal));
     return c.redirect('/account', 303);
   });

@@ -11,7 +11,7 @@ import { textField, untilField } from '../../pages/form.ts';
 import { type AssetUrls, page } from '../../pages/layout.ts';
 import { readerZoneOf } from '../../pages/reader-zone.ts';
 import { plantOr404 } from '../refusals.ts';
-import { plantPath } from './paths.ts';
+import { plantPath } from '../../pages/paths.ts';
 import { pollAnswer, pollAnswerText } from './plant.ts';
 
 /** The forms of the pages about plants: each calls an action and leads back to its page. */

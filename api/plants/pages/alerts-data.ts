@@ -6,7 +6,13 @@ import type { ApiDeps } from '../../deps.ts';
 import { type Person, plantScope } from '../../env.ts';
 import { viewerMay } from '../../pages/layout.ts';
 import type { Reader } from './alert-parts.ts';
-import { type AlertsPage, type AlertTab, type IncidentLine, statesOfTab } from './alerts.ts';
+import {
+  type AlertArea,
+  type AlertsPage,
+  type AlertTab,
+  type IncidentLine,
+  statesOfTab,
+} from './alerts.ts';
 
 /** Reads what the alerts page shows: the incidents with the alerts that they explain, and the other alerts. */
 
@@ -19,11 +25,14 @@ export async function readAlertsPage(
   { db }: Pick<ApiDeps, 'db'>,
   person: Person,
   reader: Reader,
-  page: { tab: AlertTab; offset: number; href: string },
-): Promise<Omit<AlertsPage, 'problems'>> {
-  const { tab, offset, href } = page;
+  page: { tab: AlertTab; area: AlertArea | null; offset: number; href: string },
+): Promise<Omit<AlertsPage, 'others'>> {
+  const { tab, area, offset, href } = page;
   const scope = plantScope(person);
   const states = statesOfTab[tab];
+  const mayAct = viewerMay(person).act;
+  if (area !== null && area !== 'plants')
+    return { tab, area, alerts: [], incidents: [], mayAct, href, nextHref: null, ...reader };
   const state = tab === 'resolved' ? 'closed' : 'open';
   const incidents = await listIncidents(db, { state }, scope);
   const { customerId } = scope;
@@ -50,12 +59,13 @@ export async function readAlertsPage(
       }),
     ),
   ]);
-  const older = `/alerts?tab=${tab}&offset=${offset + alertsPageSize}`;
+  const older = `/alerts?tab=${tab}${area === null ? '' : `&area=${area}`}&offset=${offset + alertsPageSize}`;
   return {
     tab,
     alerts: found.rows,
     incidents: lines,
-    mayAct: viewerMay(person).act,
+    area,
+    mayAct,
     href,
     nextHref: found.nextAfter === null ? null : older,
     ...reader,

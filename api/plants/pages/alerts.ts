@@ -1,4 +1,4 @@
-import { plantPath } from './paths.ts';
+import { plantPath } from '../../pages/paths.ts';
 import { html } from 'hono/html';
 
 import type { AlertView } from '../../../db/plants/alerts.ts';
@@ -19,6 +19,10 @@ import { column, type Column, type Html, statusMark, table, time } from '../../p
 
 export const alertTabs = ['active', 'acknowledged', 'resolved'] as const;
 export type AlertTab = (typeof alertTabs)[number];
+
+/** What alerts may be about; the page can be limited to one. `system`: problems that are no alert of a subject. */
+export const alertAreas = ['plants', 'gateways', 'system'] as const;
+export type AlertArea = (typeof alertAreas)[number];
 
 /** The states that a tab shows. */
 export const statesOfTab: Readonly<Record<AlertTab, readonly AlertState[]>> = {
@@ -41,8 +45,10 @@ export interface AlertsPage extends Reader {
   /** The alerts that no incident explains. */
   alerts: readonly AlertView[];
   incidents: readonly IncidentLine[];
-  /** What needs a person and is no alert; empty: nothing. */
-  problems: Html;
+  /** What else needs a person: problems, and alerts of other areas. */
+  others: Html;
+  /** The areas of which the page shows something; `null` is all of them. */
+  area: AlertArea | null;
   mayAct: boolean;
   /** The address of this list, to which a form returns. */
   href: string;
@@ -57,20 +63,40 @@ export function alertsContent(view: AlertsPage): Html {
         (tab) =>
           html`<a
             id="tab-${tab}"
-            href="${tab === 'active' ? '/alerts' : `/alerts?tab=${tab}`}"
+            href="${alertsHref(tab, view.area)}"
             ${tab === view.tab ? html`aria-current="page"` : ''}
             >${tab}</a
           >`,
       )}
     </nav>
-    ${view.problems} ${view.incidents.map((incident) => incidentDetails(incident, view))}
-    ${isEmpty ? html`<p class="empty">${emptyWords[view.tab]}</p>` : ''}
+    <nav class="tabs" aria-label="Alerts by area">
+      ${[null, ...alertAreas].map(
+        (area) =>
+          html`<a
+            id="area-${area ?? 'all'}"
+            href="${alertsHref(view.tab, area)}"
+            ${area === view.area ? html`aria-current="page"` : ''}
+            >${area ?? 'all areas'}</a
+          >`,
+      )}
+    </nav>
+    ${view.others} ${view.incidents.map((incident) => incidentDetails(incident, view))}
+    ${isEmpty && (view.area ?? 'plants') === 'plants' ? html`<p class="empty">${emptyWords[view.tab]}</p>` : ''}
     ${view.alerts.length === 0 ? '' : alertTable(view.alerts, view)}
     ${view.nextHref === null ? '' : html`<p class="more"><a class="button" href="${view.nextHref}">Older</a></p>`}`;
 }
 
+/** The address of the page. */
+function alertsHref(tab: AlertTab, area: AlertArea | null): string {
+  const params = new URLSearchParams({
+    ...(tab !== 'active' && { tab }),
+    ...(area !== null && { area }),
+  }).toString();
+  return params === '' ? '/alerts' : `/alerts?${params}`;
+}
+
 const emptyWords: Readonly<Record<AlertTab, string>> = {
-  active: 'No alert is active.',
+  active: 'No alert of a plant is active.',
   acknowledged: 'Nothing is acknowledged at present.',
   resolved: 'No alert has been resolved yet.',
 };

@@ -1,4 +1,4 @@
-import { plantPath } from './paths.ts';
+import { plantPath } from '../../pages/paths.ts';
 import { html } from 'hono/html';
 
 import {
@@ -8,7 +8,7 @@ import {
   type Status,
   statuses,
 } from '../../../domain/plants/plant.ts';
-import type { StripTick } from '../../../domain/plants/strip.ts';
+import { type StripTick, stripSlots } from '../../../domain/plants/strip.ts';
 import { durationText } from '../../../domain/wording.ts';
 import { offsetText, type ReaderZone } from '../../../domain/zone.ts';
 import {
@@ -25,6 +25,7 @@ import {
   time,
   whenText,
 } from '../../pages/components.ts';
+import { strip } from '../../pages/strip.ts';
 import {
   pauseSentence,
   plantSentence,
@@ -32,7 +33,6 @@ import {
 } from '../../../operations/plants/plant-view.ts';
 import { type FleetSort, fleetSorts, type FleetTotals } from '../fleet-query.ts';
 import type { FleetRow } from '../fleet-row.ts';
-import { strip } from './strip.ts';
 
 /** The fleet page: all plants, worst first. */
 
@@ -331,7 +331,7 @@ function row(plant: FleetRow, { nowMs, zone, strips }: FleetPage): Html {
       ${figure(plant.estimated_lost_kwh ?? plant.at_risk_kwh, 1, 'Nothing is estimated to be lost')}
     </td>
     <td role="cell" class="w2 c-strip">
-      ${strip(strips.get(plant.id) ?? [], zone ?? plant.timezone, `${href}#polls`)}
+      ${strip(strips.get(plant.id) ?? [], { count: stripSlots, timezone: zone ?? plant.timezone, href: `${href}#polls` })}
     </td>
     <td role="cell" class="num c-alerts">
       ${plant.open_alerts === 0 ? html`<span class="muted">–<span class="sr">no open alert</span></span>` : html`${plant.open_alerts}<span class="unit"> ${plant.open_alerts === 1 ? 'alert' : 'alerts'}</span>`}

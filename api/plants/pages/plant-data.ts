@@ -30,7 +30,7 @@ export async function readPlantPage(
   deps: ApiDeps,
   person: Person,
   plantId: string,
-): Promise<Omit<PlantPage, 'zone' | 'told'>> {
+): Promise<Omit<PlantPage, 'zone' | 'told' | 'beside'>> {
   const read = await readDetail(deps, plantScope(person), plantId, past);
   const today = localDateAt(read.nowMs, read.plant.timezone);
   const [ended, power] = await Promise.all([

@@ -1,4 +1,4 @@
-import { plantPath } from './paths.ts';
+import { plantPath } from '../../pages/paths.ts';
 import { html } from 'hono/html';
 
 import type { PlantView } from '../../../db/plants/plants.ts';
@@ -26,7 +26,7 @@ import {
   whenText,
 } from '../../pages/components.ts';
 import { busyText, sentInPlace, sheetForm } from '../../pages/forms.ts';
-import { type ToldLine, toldLines } from '../../told.ts';
+import { type Told, toldLines } from '../../told.ts';
 
 /** The page of one plant: its status and why, its power and energy, its alerts and last polls. */
 
@@ -54,8 +54,10 @@ export interface PlantPage extends PlantDetail {
   mayAct: boolean;
   zone: ReaderZone;
   mayRemove: boolean;
+  /** What other areas show of the plant. */
+  beside: Html;
   /** Who was told of its alerts. */
-  told: readonly ToldLine[];
+  told: Told;
 }
 
 export function plantContent(view: PlantPage): Html {
@@ -73,7 +75,7 @@ export function plantContent(view: PlantPage): Html {
         ${view.mayAct ? actions(view) : ''}${view.workflowUrl === null || !view.mayAct ? '' : html`<a href="${view.workflowUrl}" rel="noreferrer">Temporal ↗</a>`}
       </div>
     </div>
-    ${pollAnswer('')} ${standing(view)} ${warningList(view)}
+    ${pollAnswer('')} ${standing(view)} ${warningList(view)} ${view.beside}
     <div class="columns">
       <section aria-labelledby="h-power">
         <h2 id="h-power">Power today over yesterday <small>kW, plant time</small></h2>
@@ -326,11 +328,7 @@ function alertLine(view: PlantPage): Html {
           ${span}${cost === '' ? '' : ` · ${cost}`} ·
           ${isOver ? 'resolved' : alertState(alert, view)}
         </div>
-        ${toldLines(
-          told.filter((line) => line.alert_id === alert.id),
-          timezone,
-          nowMs,
-        )}
+        ${toldLines(told, alert, { timezone, nowMs })}
       </li>`;
     })}
   </ol>`;

@@ -1,3 +1,4 @@
+import { readAllNotices } from '../../../activities/notice-readers.ts';
 import {
   type DeliveryView,
   deliveryStates,
@@ -5,6 +6,11 @@ import {
 } from '../../../db/notifications/delivery-list.ts';
 import { counted } from '../../../domain/wording.ts';
 import { withDatabase } from '../../../environment/services.ts';
+import {
+  firstLineOf,
+  titleDeliveries,
+  type TitledDelivery,
+} from '../../../operations/notifications/titles.ts';
 import { instant, noPositionals, readFlag } from '../../arguments.ts';
 import { type Command, type CommandIo } from '../../command.ts';
 import { oneOf, wholeNumber } from '../../plant-fields.ts';
@@ -28,9 +34,11 @@ export const notificationsList: Command = {
     };
     const readLimit = wholeNumber('a whole number', 1, limitMax);
     const limit = readFlag(context, 'limit', readLimit) ?? limitDefault;
-    const { deliveries, nextBeforeId } = await withDatabase(context.config(), (db) =>
-      listDeliveries(db, filter, { beforeId: null, limit }),
-    );
+    const { deliveries, nextBeforeId } = await withDatabase(context.config(), async (db) => {
+      const page = await listDeliveries(db, filter, { beforeId: null, limit });
+      const titles = { db, readTitles: readAllNotices, nowMs: Date.now() };
+      return { ...page, deliveries: await titleDeliveries(titles, page.deliveries) };
+    });
     print(context, deliveries, () => {
       if (deliveries.length === 0) return 'there is no such delivery\n';
       const more =
@@ -40,7 +48,7 @@ export const notificationsList: Command = {
   },
 };
 
-function deliveriesTable(deliveries: readonly DeliveryView[], io: CommandIo): string {
+function deliveriesTable(deliveries: readonly TitledDelivery[], io: CommandIo): string {
   return tableText(
     [...right('ID'), 'STATE', 'CHANNEL', 'TO', 'MADE', 'MESSAGE', ...right('TRIES'), 'ANSWER'],
     deliveries.map((delivery) => [
@@ -57,12 +65,14 @@ function deliveriesTable(deliveries: readonly DeliveryView[], io: CommandIo): st
   );
 }
 
-/** "RED RAISED vale-2 +3", "TEST". */
-function messageCell({ message_kind: kind, lines, line_count: count }: DeliveryView): string {
-  const [first] = lines;
-  if (first === undefined) return kind;
-  const more = count > 1 ? ` +${count - 1}` : '';
-  return visibleText(`${first.severity} ${first.kind} ${first.subject_id}${more}`);
+/** "RED Vale 2: OFFLINE +3", "RED Heliograph: polling: 12 of 12 plants were not polled in time", "TEST". */
+function messageCell(delivery: TitledDelivery): string {
+  const first = firstLineOf(delivery);
+  if (first === null) return delivery.message_kind;
+  const { title, why, more } = first;
+  // The name of a part of the system says little; a plant's or an incident's says it.
+  const words = delivery.lines[0]?.subject_kind === 'SYSTEM' && why !== '' ? `: ${why}` : '';
+  return visibleText(`${title}${words}${more > 0 ? ` +${more}` : ''}`);
 }
 
 /** One delivery with its attempts, for whoever has just tried it. */

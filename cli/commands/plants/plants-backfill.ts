@@ -2,6 +2,7 @@ import type { BackfillResult } from '../../../activities/plants/contract.ts';
 import { fillDays } from '../../../activities/plants/days.ts';
 import { createVendors } from '../../../activities/plants/vendor.ts';
 import { createFixtureAdapter } from '../../../adapters/clouds/registry.ts';
+import { findOpenHalt } from '../../../db/halts.ts';
 import { findPlant } from '../../../db/plants/plants.ts';
 import { addDays, type LocalDate, localDateAt } from '../../../domain/zone.ts';
 import { counted } from '../../../domain/wording.ts';
@@ -46,7 +47,8 @@ export const plantsBackfill: Command = {
       const today = localDateAt(nowMs, plant.timezone);
       if ((dates.at(-1) ?? '') >= today)
         throw usageError(context, `--to must lie before ${today}, which is today at the plant`);
-      const vendors = createVendors({ masterKeys, openAdapter: createFixtureAdapter });
+      const isHalted = async () => (await findOpenHalt(db)) !== null;
+      const vendors = createVendors({ masterKeys, openAdapter: createFixtureAdapter, isHalted });
       const { signal } = new AbortController();
       const args = { plantId, dates, source: 'OPERATOR' as const, nowMs, dryRun };
       return fillDays({ db, vendors }, { signal }, args);

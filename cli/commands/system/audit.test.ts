@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { createTestIo } from '../../../test/support/command-line.ts';
-import type { AuditCounts, AuditReport } from '../../../operations/plants/check.ts';
+import type { WholeAudit } from '../../../operations/checks.ts';
+import type { AuditCounts } from '../../../operations/plants/check.ts';
 import { parseCommand } from '../../command.ts';
 import { exitCodes } from '../../../environment/config.ts';
 import { audit, auditText } from './audit.ts';
@@ -47,7 +48,21 @@ const counts: AuditCounts = {
   loops: 12,
   locks: 1,
 };
-const clean: AuditReport = {
+const gateways: WholeAudit['gateways'] = {
+  slots_due: 0,
+  polled: 0,
+  skipped: 0,
+  missed: 0,
+  pending: 0,
+  lost: 0,
+  doubled: 0,
+  strays: 0,
+  overlapping: 0,
+  alerts: 0,
+  alert_events: 0,
+};
+const clean: WholeAudit = {
+  gateways,
   checked_from: '2026-11-01T00:00:00.000Z',
   checked_to: '2026-11-02T00:00:00.000Z',
   counts,
@@ -78,16 +93,24 @@ nothing is violated
         {
           kind: 'LOCK_UNKNOWN_OWNER',
           plant_id: 'meadow',
+          gateway_id: null,
           at: null,
           sentence: 'It belongs to \u001b[31mnobody.',
         },
         {
           kind: 'SLOT_MISSING',
           plant_id: 'ridge',
+          gateway_id: null,
           at: '2026-11-01T06:00:00.000Z',
           sentence: 'The slot has no row.',
         },
-        { kind: 'LOCK_UNKNOWN_OWNER', plant_id: 'ridge', at: null, sentence: 'It is foreign.' },
+        {
+          kind: 'LOCK_UNKNOWN_OWNER',
+          plant_id: 'ridge',
+          gateway_id: null,
+          at: null,
+          sentence: 'It is foreign.',
+        },
       ],
     });
     const [, ...sections] = text.slice(text.indexOf('3 violations')).split('\n\n');

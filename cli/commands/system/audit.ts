@@ -1,20 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Client } from '@temporalio/client';
-import type { Kysely } from 'kysely';
-
 import type { Locks } from '../../../db/lock.ts';
-import type { Database } from '../../../db/tables.ts';
 import { counted } from '../../../domain/wording.ts';
-import { CommandError, type Config, exitCodes } from '../../../environment/config.ts';
-import { openLocks } from '../../../environment/locks.ts';
-import { withDatabase } from '../../../environment/services.ts';
-import { withTemporal } from '../../../environment/temporal.ts';
+import { type Config, exitCodes } from '../../../environment/config.ts';
 import {
-  audit as runAudit,
-  type AuditReport,
-  type ViolationKind,
-} from '../../../operations/plants/check.ts';
+  type AnyViolationKind,
+  auditAll as runAudit,
+  type WholeAudit,
+} from '../../../operations/checks.ts';
 import { planRepairs, repair, type Repair } from '../../../operations/plants/repair.ts';
 import { instant, noPositionals, readFlag } from '../../arguments.ts';
 import { type Command, type CommandContext, usageError } from '../../command.ts';
@@ -22,23 +15,50 @@ import { print, visibleText, writeJson } from '../../render.ts';
 import { factsText, indented } from '../../table.ts';
 import { agree } from '../plants/selected-plants.ts';
 import { groupedText } from './findings.ts';
+import type { PollingTargets } from './polling-targets.ts';
+import { isEmpty } from './polling-targets.ts';
+import { listProcesses } from './processes.ts';
+import { withSystem } from './services.ts';
 
 /** `heliograph audit`: checks the invariants and, with `--fix`, repairs loops and locks. */
 export const audit: Command = {
   name: 'audit',
-  usage: '[--from TIME] [--to TIME] [--fix [--yes]] [--json]',
+  usage: '[--from TIME] [--to TIME] [--fix [--yes]] [--processes] [--json]',
   flags: ['from', 'to'],
-  switches: ['fix', 'yes'],
+  switches: ['fix', 'yes', 'processes'],
   async run(context) {
     const window = readWindow(context, Date.now());
+    if (context.switches.has('processes')) return listProcesses(context);
     if (context.switches.has('fix')) return fix(context, window);
-    const report = await onServices(context.config(), (services) =>
-      runAudit({ ...services, ...window }),
-    );
-    print(context, report, () => auditText(report));
-    return report.violations.length === 0 ? exitCodes.done : exitCodes.failed;
+    return auditTargets(context, { gatewayIds: [], plantIds: [] });
   },
 };
+
+/**
+ * Checks the invariants, and shows what is violated.
+ *
+ * @param targets shows only violations of these; none: all.
+ * @returns the exit code.
+ */
+export async function auditTargets(
+  context: CommandContext,
+  targets: PollingTargets,
+): Promise<number> {
+  const window = readWindow(context, Date.now());
+  const whole = await onServices(context.config(), (services) =>
+    runAudit({ ...services, ...window }),
+  );
+  const { gatewayIds, plantIds } = targets;
+  const violations = isEmpty(targets)
+    ? whole.violations
+    : whole.violations.filter(
+        ({ plant_id: plantId, gateway_id: gatewayId }) =>
+          plantIds.includes(plantId ?? '') || gatewayIds.includes(gatewayId ?? ''),
+      );
+  const report = { ...whole, violations };
+  print(context, report, () => auditText(report));
+  return violations.length === 0 ? exitCodes.done : exitCodes.failed;
+}
 
 interface Window {
   fromMs?: number;
@@ -58,30 +78,16 @@ function readWindow(context: CommandContext, nowMs: number): Window {
   };
 }
 
-interface Services {
-  db: Kysely<Database>;
-  client: Client;
+type Services = Parameters<typeof runAudit>[0] & {
   locks: Pick<Locks, 'list' | 'remove'>;
-}
+};
 
 async function onServices<Result>(
   config: Config,
   run: (services: Services) => Promise<Result>,
 ): Promise<Result> {
-  return withDatabase(config, (db) =>
-    withTemporal(config, async (client) => {
-      const { list, remove, close } = openLocks(config, () => {});
-      const away = (cause: unknown) => redisAway(config, cause);
-      const locks: Services['locks'] = {
-        list: () => list().catch(away),
-        remove: (plantId, owner) => remove(plantId, owner).catch(away),
-      };
-      try {
-        return await run({ db, client, locks });
-      } finally {
-        close();
-      }
-    }),
+  return withSystem(config, ({ db, temporal, locks }) =>
+    run({ db, client: temporal, locks: locks.plant }),
   );
 }
 
@@ -133,17 +139,8 @@ function repairsText(repairs: readonly Repair[]): string {
   return `repairs, which do not change ledger, days or alerts:\n${indented(lines.join(''))}`;
 }
 
-function redisAway({ REDIS_URL: url }: Config, cause: unknown): never {
-  const host = url === undefined ? '' : new URL(url).host;
-  throw new CommandError(
-    `Redis at ${host} cannot be reached, and it holds the locks: is it running, and is REDIS_URL right?`,
-    exitCodes.serviceAway,
-    { cause },
-  );
-}
-
 /** The remedy for each kind of violation. */
-const whatToDo: Readonly<Record<ViolationKind, string>> = {
+const whatToDo: Readonly<Record<AnyViolationKind, string>> = {
   SLOT_MISSING:
     "if the loop does not answer, start a worker for its queue; if it answers, an overloaded worker may be behind, and a later audit shows it; else see the loop's history of that time in the Temporal Web UI.",
   SLOT_DOUBLED:
@@ -166,6 +163,12 @@ const whatToDo: Readonly<Record<ViolationKind, string>> = {
     'alerts or their events were changed by something other than the loop and the commands.',
   ALERT_UNLIKE_EVENTS:
     'the alert was changed without an event: only the loop and the commands may change alerts.',
+  PERIODS_BROKEN:
+    'gateway_periods was changed by something other than the commands and the walkers: compare its rows of that gateway.',
+  PERIOD_UNLIKE_GATEWAY:
+    '`heliograph polling stop --gateway ID`, then `heliograph polling start --gateway ID` opens the right period.',
+  LEASE_DOUBLED:
+    'all workers of gateways must have the same GATEWAY_SHARDS: stop those that differ, and start them with the same number.',
   LOOP_MISSING:
     'a running worker starts it within a minute; if it does not, see fleet:reconcile in the Temporal Web UI.',
   LOOP_UNKNOWN:
@@ -175,16 +178,16 @@ const whatToDo: Readonly<Record<ViolationKind, string>> = {
 };
 
 /** The report for people: the checks, then the violations by kind, each kind with its remedy. */
-export function auditText(report: AuditReport): string {
+export function auditText(report: WholeAudit): string {
   return [
     `checked ${report.checked_from} to ${report.checked_to}\n`,
-    indented(checkedText(report.counts)),
+    indented(checkedText(report)),
     '\n',
     violationsText(report),
   ].join('');
 }
 
-function checkedText(counts: AuditReport['counts']): string {
+function checkedText({ counts, gateways }: WholeAudit): string {
   const faults = counts.doubled + counts.strays + counts.overlapping;
   const rows: [what: string, count: number, more: string][] = [
     [
@@ -202,6 +205,7 @@ function checkedText(counts: AuditReport['counts']): string {
     ['alerts', counts.alerts, `with ${counted(counts.alert_events, 'event')}`],
     ['plants', counts.plants, `with ${counted(counts.loops, 'loop')}`],
     ['locks', counts.locks, 'held'],
+    ...gatewayRows(gateways),
   ];
   const countWidth = Math.max(...rows.map(([, count]) => String(count).length));
   return factsText(
@@ -209,14 +213,34 @@ function checkedText(counts: AuditReport['counts']): string {
   );
 }
 
-function violationsText({ violations, truncated }: AuditReport): string {
+/** Nothing where no gateway was ever due. */
+function gatewayRows(gateways: WholeAudit['gateways']): [string, number, string][] {
+  if (gateways.slots_due + gateways.alerts + gateways.strays === 0) return [];
+  return [
+    [
+      'slots of gateways due',
+      gateways.slots_due,
+      `${gateways.polled} polled, ${gateways.skipped} skipped, ${gateways.missed} missed, ${gateways.pending} pending, ${gateways.lost} lost`,
+    ],
+    [
+      'their rows at fault',
+      gateways.doubled + gateways.strays + gateways.overlapping,
+      `${gateways.doubled} doubled, ${gateways.strays} where nothing was due, ${gateways.overlapping} overlapping`,
+    ],
+    ['their alerts', gateways.alerts, `with ${counted(gateways.alert_events, 'event')}`],
+  ];
+}
+
+function violationsText({ violations, truncated }: WholeAudit): string {
   if (violations.length === 0) return 'nothing is violated\n';
   const more = truncated ? ' listed, and there are more' : '';
-  const groups = violations.map(({ kind, plant_id: plantId, at, sentence }) => ({
-    kind,
-    about: [plantId, at],
-    sentence,
-    advice: whatToDo[kind],
-  }));
+  const groups = violations.map(
+    ({ kind, plant_id: plantId, gateway_id: gatewayId, at, sentence }) => ({
+      kind,
+      about: [plantId ?? gatewayId, at],
+      sentence,
+      advice: whatToDo[kind],
+    }),
+  );
   return `${counted(violations.length, 'violation')}${more}\n${groupedText(groups)}`;
 }

@@ -6,6 +6,7 @@ import { exitCodeOf } from './findings.ts';
 test('the exit code is that of the system: what fails in the fleet is named, and is no failure of the command', () => {
   const finding = (about: About, state: State): Finding => ({
     component: 'c',
+    part: 'c',
     about,
     state,
     sentence: 's',

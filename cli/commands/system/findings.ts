@@ -1,11 +1,8 @@
-import { askRedis } from '../../../db/lock.ts';
 import { type Config, exitCodes } from '../../../environment/config.ts';
-import { withDatabase } from '../../../environment/services.ts';
-import { withTemporal } from '../../../environment/temporal.ts';
 import { createLook, type Finding, type Look } from '../../../operations/diagnosis.ts';
-import { diskReader } from '../../../operations/disks.ts';
 import { visibleText } from '../../render.ts';
 import { section } from '../../table.ts';
+import { withSystem } from './services.ts';
 
 /** Runs the diagnosis on the configured services, and writes findings as text. */
 
@@ -17,14 +14,7 @@ export async function withLook<Seen>(
   config: Config,
   see: (look: Look) => Promise<Seen>,
 ): Promise<Seen> {
-  const redisUrl = config.REDIS_URL;
-  const askIt = redisUrl === undefined ? null : () => askRedis(redisUrl);
-  const readDisks = diskReader(config.WATCHED_FOLDERS);
-  return withDatabase(config, (db) =>
-    withTemporal(config, (temporal) =>
-      see(createLook({ db, temporal, askRedis: askIt, readDisks, clock: Date.now }, answerMsMax)),
-    ),
-  );
+  return withSystem(config, (services) => see(createLook(services, answerMsMax)));
 }
 
 /**

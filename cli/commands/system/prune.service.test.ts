@@ -288,6 +288,58 @@ describe('a prune', () => {
   });
 });
 
+describe('of notifications', () => {
+  const settled = (ageDays: number, topic: string, wasTold: boolean) =>
+    sql`
+    insert into notifications (subject_kind, subject_id, kind, is_end, severity, created_at, not_before, routed_at)
+    select 'THING', ${topic}, 'RAISED', false, 'RED', at, at, ${wasTold ? sql`at` : sql`null`}
+    from (select ${new Date(agoMs(ageDays))}::timestamptz as at) a`.execute(cli.fleet.db);
+  const topics = async () => {
+    const rows = await cli.fleet.db
+      .selectFrom('notifications')
+      .select('subject_id')
+      .orderBy('id')
+      .execute();
+    return rows.map(({ subject_id: id }) => id);
+  };
+
+  beforeEach(async () => {
+    await settled(400, 'ancient', true);
+    await settled(100, 'old', true);
+    await settled(100, 'waits', false);
+    await settled(1, 'new', true);
+  });
+  afterEach(async () => {
+    await cli.fleet.db.deleteFrom('notifications').execute();
+    await cli.fleet.db.deleteFrom('notifications_kept').execute();
+  });
+
+  test('shows first what would go, and takes what was told and never what waits', async () => {
+    const shown = await cli.run([...pruneSteadily, '--dry-run']);
+    expect(shown.stdout).toMatch(/2 notifications, 0 messages with 0 deliveries are older than/);
+    expect(shown.stdout).toMatch(/1 notification and 0 messages that are older stay/);
+    expect(await topics()).toEqual(['ancient', 'old', 'waits', 'new']);
+    expect(await pruneNow()).toMatchObject({
+      notifications: { notifications: 2, before: new Date(lineMs).toISOString() },
+      pruned: { notifications: { notifications: 2 } },
+    });
+    expect(await topics()).toEqual(['waits', 'new']);
+    const decided = await cli.fleet.db
+      .selectFrom('audit_log')
+      .select(['action', 'after'])
+      .where('subject_type', '=', 'NOTIFICATIONS')
+      .execute();
+    expect(decided).toMatchObject([
+      { action: 'notifications.prune', after: { older_than_days: 90, notifications: 2 } },
+    ]);
+  });
+
+  test('has a retention of its own', async () => {
+    await pruneNow(['prune', '--older-than', '90d', '--notifications-older-than', '365d']);
+    expect(await topics()).toEqual(['old', 'waits', 'new']);
+  });
+});
+
 /** Inserts a row of now, as a poll does, and tells how long that took. */
 async function pollOnce(n: number): Promise<number> {
   const beganAt = performance.now();
@@ -358,6 +410,10 @@ test.each([
   [['--older-than', '7d'], '--older-than must be at least 8d'],
   [['--older-than', '0d'], '--older-than must be at least 8d'],
   [['--older-than', '90'], '--older-than must be a number of days'],
+  [
+    ['--older-than', '90d', '--notifications-older-than', '1d'],
+    '--notifications-older-than must be at least 8d',
+  ],
   [['--older-than', '-90d'], '--older-than must be a number of days'],
   [['--older-than', '99999999d'], '--older-than must be a number of days'],
   [['--older-than', '90d', '--yes', '--dry-run'], 'give only one'],

@@ -10,13 +10,20 @@ import {
   PruneRunsError,
   type PrunePlan,
 } from '../../../db/ledger/prune.ts';
+import {
+  dropPlan,
+  type NotificationCounts,
+  type NotificationsPlan,
+  planNotifications,
+  pruneNotifications,
+} from '../../../db/notifications/prune.ts';
 import { plantLedger } from '../../../db/plants/ledger.ts';
 import type { Database } from '../../../db/tables.ts';
 import { dayMs } from '../../../domain/zone.ts';
 import { counted, spaceText } from '../../../domain/wording.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
-import { noPositionals, requireFlag } from '../../arguments.ts';
+import { noPositionals, readFlag, requireFlag } from '../../arguments.ts';
 import { type Command, type CommandContext, type CommandIo, usageError } from '../../command.ts';
 import { terminalDecider } from '../../decider.ts';
 import { FieldProblem } from '../../plant-fields.ts';
@@ -33,16 +40,22 @@ const olderThanDaysMax = 36_500;
 /** A longer prune reports its progress at this interval. */
 const progressPauseMs = 2_000;
 
-/** `heliograph prune`: deletes old rows of the ledger after showing them and asking. */
+/** `heliograph prune`: deletes old rows of the ledger and old notifications after showing them and asking. */
 export const prune: Command = {
   name: 'prune',
-  usage: '--older-than DAYSd [--dry-run|--yes] [--json]',
-  flags: ['older-than'],
+  usage: '--older-than DAYSd [--notifications-older-than DAYSd] [--dry-run|--yes] [--json]',
+  flags: ['older-than', 'notifications-older-than'],
   switches: ['dry-run', 'yes'],
   async run(context) {
     const wish = readWish(context);
     await withDatabase(context.config(), (db) =>
-      onPruneSession(db, (session) => pruneOn(session, context, wish)),
+      onPruneSession(db, async (session) => {
+        try {
+          await pruneOn(session, context, wish);
+        } finally {
+          await dropPlan(session);
+        }
+      }),
     ).catch((error: unknown) => {
       throw refusal(error);
     });
@@ -51,34 +64,57 @@ export const prune: Command = {
 
 interface Wish {
   days: number;
+  /** Of notifications, messages, deliveries and closed problems. */
+  notificationDays: number;
   isDryRun: boolean;
 }
 
 async function pruneOn(
   session: Kysely<Database>,
   context: CommandContext,
-  { days, isDryRun }: Wish,
+  { days, notificationDays, isDryRun }: Wish,
 ): Promise<void> {
   const at = new Date();
-  // Whole days in UTC, so that a confirmation a minute later deletes what was shown.
-  const lineMs = Math.floor((at.getTime() - days * dayMs) / dayMs) * dayMs;
-  const plan = await planPrune(session, plantLedger, lineMs);
-  if (!context.json) context.io.stdout.write(planText(plan, context.io));
-  const isNothing = plan.months.every(({ way, rows }) => way === 'DELETE' && rows === 0);
+  const lineOf = (ageDays: number) =>
+    // Whole days in UTC, so that a confirmation a minute later deletes what was shown.
+    Math.floor((at.getTime() - ageDays * dayMs) / dayMs) * dayMs;
+  const plan = await planPrune(session, plantLedger, lineOf(days));
+  const told = await planNotifications(session, lineOf(notificationDays), at.getTime());
+  if (!context.json) context.io.stdout.write(planText(plan, context.io) + notificationsText(told));
+  const isNothing = isEmpty(plan) && toldRowsOf(told) === 0;
   if (isDryRun || isNothing) {
-    if (context.json) writeJson(context.io, { ...planJson(plan), pruned: null });
+    if (context.json) writeJson(context.io, { ...planJson(plan, told), pruned: null });
     return;
   }
-  const statement = `${counted(rowsOf(plan), 'row')} before ${isoOf(plan)} will be deleted for good`;
-  await agree(context, statement);
-  const decision = { by: terminalDecider(), at, olderThanDays: days };
-  const pruned = await pruneLedger(session, plan, decision, progressTo(context));
-  print(
-    context,
-    { ...planJson(plan), pruned },
-    () =>
-      `${counted(pruned.rows, 'row')} deleted, ${counted(pruned.partitions.length, 'partition')} dropped; the ledger begins at ${isoOf(plan)}\n`,
+  await agree(context, statementOf(plan, told));
+  const by = terminalDecider();
+  const pruned = isEmpty(plan)
+    ? { rows: 0, partitions: [] }
+    : await pruneLedger(session, plan, { by, at, olderThanDays: days }, progressTo(context));
+  const notifications =
+    toldRowsOf(told) === 0
+      ? told.remove
+      : await pruneNotifications(session, told, { by, at, olderThanDays: notificationDays });
+  print(context, { ...planJson(plan, told), pruned: { ...pruned, notifications } }, () =>
+    [
+      isEmpty(plan)
+        ? ''
+        : `${counted(pruned.rows, 'row')} deleted, ${counted(pruned.partitions.length, 'partition')} dropped; the ledger begins at ${isoOf(plan)}\n`,
+      toldRowsOf(told) === 0
+        ? ''
+        : `${toldWords(notifications)} deleted; who was told is known from ${isoOf(told)}\n`,
+    ].join(''),
   );
+}
+
+function statementOf(plan: PrunePlan, told: NotificationsPlan): string {
+  const parts = [
+    ...(rowsOf(plan) > 0 || toldRowsOf(told) === 0
+      ? [`${counted(rowsOf(plan), 'row')} before ${isoOf(plan)}`]
+      : []),
+    ...(toldRowsOf(told) > 0 ? [`${toldWords(told.remove)} before ${isoOf(told)}`] : []),
+  ];
+  return `${parts.join(' and ')} will be deleted for good`;
 }
 
 /** Errors of a prune as sentences for people. */
@@ -97,6 +133,7 @@ function refusal(error: unknown): unknown {
 function readWish(context: CommandContext): Wish {
   noPositionals(context, 'the command prunes the ledger of the whole fleet: name no plant');
   const days = requireFlag(context, 'older-than', readDays);
+  const notificationDays = readFlag(context, 'notifications-older-than', readDays) ?? days;
   const isDryRun = context.switches.has('dry-run');
   const isAgreed = context.switches.has('yes');
   if (isDryRun && isAgreed)
@@ -106,7 +143,7 @@ function readWish(context: CommandContext): Wish {
     );
   if (context.json && !isDryRun && !isAgreed)
     throw usageError(context, '--json does not ask: add --dry-run or --yes');
-  return { days, isDryRun };
+  return { days, notificationDays, isDryRun };
 }
 
 function readDays(text: string): number {
@@ -123,16 +160,46 @@ function rowsOf({ months }: PrunePlan): number {
   return months.reduce((sum, { rows }) => sum + rows, 0);
 }
 
-function isoOf({ lineMs }: PrunePlan): string {
+function isEmpty({ months }: PrunePlan): boolean {
+  return months.every(({ way, rows }) => way === 'DELETE' && rows === 0);
+}
+
+function toldRowsOf({ remove }: NotificationsPlan): number {
+  return Object.values(remove).reduce((sum: number, rows: number) => sum + rows, 0);
+}
+
+/** "12 notifications, 9 messages with 18 deliveries, 1 problem". */
+function toldWords({ notifications, messages, deliveries, problems }: NotificationCounts): string {
+  const sent = `${counted(messages, 'message')} with ${counted(deliveries, 'delivery', 'deliveries')}`;
+  return [
+    counted(notifications, 'notification'),
+    sent,
+    ...(problems > 0 ? [counted(problems, 'closed problem')] : []),
+  ].join(', ');
+}
+
+function notificationsText(told: NotificationsPlan): string {
+  const { stay } = told;
+  const kept =
+    stay.messages + stay.notifications === 0
+      ? ''
+      : `${counted(stay.notifications, 'notification')} and ${counted(stay.messages, 'message')} that are older stay, because they wait or what they tell is still open\n`;
+  return toldRowsOf(told) === 0
+    ? `no notification that may go is older than ${isoOf(told)}\n${kept}`
+    : `${toldWords(told.remove)} are older than ${isoOf(told)}\n${kept}`;
+}
+
+function isoOf({ lineMs }: { lineMs: number }): string {
   return new Date(lineMs).toISOString();
 }
 
-function planJson(plan: PrunePlan): object {
+function planJson(plan: PrunePlan, told: NotificationsPlan): object {
   return {
     before: isoOf(plan),
     rows: rowsOf(plan),
     bytes: plan.months.reduce((sum, { bytes }) => sum + bytes, 0),
     months: plan.months,
+    notifications: { before: isoOf(told), ...told.remove, stay: told.stay },
   };
 }
 

@@ -29,7 +29,9 @@ import {
   withFiles,
 } from '../../../environment/config.ts';
 import { createLog } from '../../../environment/log.ts';
+import { seedDemoGateways } from '../gateways.ts';
 import { repeatLink } from '../repeat-link.ts';
+import { type DemoFarm, startDemoFarm } from '../run-farm.ts';
 import { demoEmail, demoSignIn, isLinkOpen } from '../user.ts';
 import { seedDemo, type SeedOptions } from '../seed.ts';
 import { checkMasterKeys, withDatabase } from '../../../environment/services.ts';
@@ -61,6 +63,7 @@ export const start: Command = {
     process.on('SIGTERM', stop);
     let stack: Stack | null = null;
     let mail: MailCatcher | null = null;
+    let farm: DemoFarm | null = null;
     try {
       checkPrerequisites(given);
       if (context.switches.has('mail')) mail = await catchMails(given);
@@ -74,15 +77,19 @@ export const start: Command = {
       });
       stack = up;
       const signal = AbortSignal.any([stopping.signal, up.broken]);
+      farm = await startDemoFarm(dataDir, say);
+      const { ports: gatewayPorts, controlUrl } = farm;
       const keyFiles = { master: keepKey(dataDir, 'master.key'), jwt: keepKey(dataDir, 'jwt.key') };
-      writeStackFile(dataDir, up, keyFiles, null);
+      const writeFile = (apiUrl: string | null) =>
+        writeStackFile(dataDir, up, keyFiles, { apiUrl, controlUrl });
+      writeFile(null);
       const env: NodeJS.ProcessEnv = {
         ...childEnvironment(given, up, { dataDir, ...keyFiles }),
         ...mailEnvironment(mail),
       };
       const { plants, signInToken } = await prepare(
         loadConfig(env, dataDir),
-        { ...demo, signal },
+        { ...demo, gatewayPorts, signal },
         say,
       );
       env['POLL_COURSE'] ||= plants <= plantsInStepsMax ? 'steps' : 'whole';
@@ -91,7 +98,7 @@ export const start: Command = {
       env['API_PORT'] ||= (await isPortFree(apiPortUsual)) ? String(apiPortUsual) : '0';
       const children = { env, signal, beforeRestart: up.untilWhole };
       await runChildren(children, say, (apiUrl) => {
-        writeStackFile(dataDir, up, keyFiles, apiUrl);
+        writeFile(apiUrl);
         const api = { url: apiUrl, signInToken };
         say(whatIsWhere(up, dataDir, { ...api, mailUrl: mail?.url ?? null }));
         const isOpen = () => isLinkOpen(loadConfig(env, dataDir), signInToken);
@@ -102,23 +109,28 @@ export const start: Command = {
       signal.throwIfAborted();
     } catch (error) {
       if (stopping.signal.aborted) return;
-      if (error instanceof DataDirError)
-        throw new CommandError(error.message, exitCodes.configuration, { cause: error });
-      if (error instanceof StackError)
-        throw new CommandError(error.message, exitCodes.serviceAway, { cause: error });
-      throw error;
+      throw withExitCode(error);
     } finally {
       if (stack !== null) {
         if (!stopping.signal.aborted) say('stopping what was started');
         rmSync(stackFilePath(dataDir), { force: true });
         await stack.stop();
       }
+      await farm?.stop();
       await mail?.close();
       process.off('SIGINT', stop);
       process.off('SIGTERM', stop);
     }
   },
 };
+
+/** The error as a command's, where the stack says what is wrong. */
+function withExitCode(error: unknown): unknown {
+  if (!(error instanceof StackError)) return error;
+  const isFolder = error instanceof DataDirError;
+  const code = isFolder ? exitCodes.configuration : exitCodes.serviceAway;
+  return new CommandError(error.message, code, { cause: error });
+}
 
 /** Port of the page that shows mails, unless another program has it. */
 const mailPagePortUsual = 8025;
@@ -174,7 +186,7 @@ function writeStackFile(
   dataDir: string,
   stack: Stack,
   keyFiles: KeyFiles,
-  apiUrl: string | null,
+  { apiUrl, controlUrl }: { apiUrl: string | null; controlUrl: string },
 ): void {
   const file: StackFile = {
     state: apiUrl === null ? 'starting' : 'ready',
@@ -188,6 +200,7 @@ function writeStackFile(
     master_key_file: keyFiles.master,
     jwt_key_file: keyFiles.jwt,
     api_url: apiUrl,
+    gateway_control_url: controlUrl,
   };
   // Commands that wait for the start read the file all the time, and must not see half of it.
   const unfinished = `${stackFilePath(dataDir)}.new`;
@@ -211,6 +224,8 @@ function childEnvironment(
     INTEGRATION_MOCK_MODE: 'true',
     WATCHED_FOLDERS: [env['WATCHED_FOLDERS'] || [], dataDir].flat().join(','),
     ...demoIncidents(env),
+    // Where the simulated gateways listen.
+    GATEWAY_NETWORKS: env['GATEWAY_NETWORKS'] || '127.0.0.0/8',
     ...(stack.temporalUiUrl === null ? {} : { TEMPORAL_UI_URL: stack.temporalUiUrl }),
     MASTER_KEY_CURRENT: env['MASTER_KEY_CURRENT'] || readFileSync(keyFiles.master, 'utf8').trim(),
     JWT_SECRET: env['JWT_SECRET'] || readFileSync(keyFiles.jwt, 'utf8').trim(),
@@ -228,7 +243,10 @@ function demoIncidents(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 /** Migrates and seeds. @returns the number of plants, and the token of a link that signs the demo's user in. */
 async function prepare(
   config: Config,
-  demo: Pick<SeedOptions, 'generated' | 'intervalS' | 'signal'>,
+  {
+    gatewayPorts,
+    ...demo
+  }: Pick<SeedOptions, 'generated' | 'intervalS' | 'signal'> & { gatewayPorts: readonly number[] },
   say: (line: string) => void,
 ): Promise<{ plants: number; signInToken: string }> {
   return withDatabase(
@@ -243,8 +261,9 @@ async function prepare(
         say('the demo is not complete: the next start finishes it');
         throw error;
       });
+      await seedDemoGateways(db, gatewayPorts);
       const plants = (await listFleet(db)).length;
-      say(`${plants} plants`);
+      say(`${plants} plants, ${gatewayPorts.length} simulated gateways`);
       return { plants, signInToken: await demoSignIn(db) };
     },
     { needTables: false },
@@ -331,6 +350,8 @@ function whatIsWhere(
     `    npx heliograph plants show solis-canal${data}`,
     `    npx heliograph plants poll solis-canal${data}`,
     `    npx heliograph demo break --brand HUAWEI --for 3m${data}`,
+    `    npx heliograph gateways list${data}`,
+    `    npx heliograph demo break --gateway canal-inverter --for 2m${data}`,
     '',
     '  Ctrl-C ends everything.',
     '',

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 
 /** A real Modbus TCP server on loopback that answers as told: rightly unless a script says otherwise. */
 
@@ -153,4 +154,29 @@ export async function closedPort(): Promise<number> {
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** A port whose queue of connections is full: nothing is refused, and nothing accepted. */
+export async function startFullListener(): Promise<{ port: number; close(): Promise<void> }> {
+  // Its thread stands still, so that it takes no connection from the queue of one.
+  const thread = new Worker(
+    `const { parentPort } = require('node:worker_threads');
+    const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port);
+      setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+    });`,
+    { eval: true },
+  );
+  const [port] = (await once(thread, 'message')) as [number];
+  const fillers = Array.from({ length: 4 }, () =>
+    connect({ host: '127.0.0.1', port }).on('error', () => {}),
+  );
+  await Promise.race(fillers.map((one) => once(one, 'connect')));
+  return {
+    port,
+    async close() {
+      for (const one of fillers) one.destroy();
+      await thread.terminate();
+    },
+  };
 }

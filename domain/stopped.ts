@@ -1,8 +1,8 @@
-/** From this part of the ACTIVE plants on, plants without polls are no accidents of their own. */
+/** From this part of those that are due on, missing polls are no accidents of single ones. */
 const stoppedPart = 1 / 10;
 
 /**
- * Whether monitoring has stopped: a tenth of the ACTIVE plants, or more, were not polled in time.
+ * Whether monitoring has stopped: a tenth of the plants or gateways that are due, or more, were not polled in time.
  *
  * @example hasStopped(1, 11) === false; hasStopped(1, 10) === true
  */

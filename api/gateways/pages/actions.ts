@@ -1,0 +1,154 @@
+import { Hono } from 'hono';
+import { html } from 'hono/html';
+
+import { findGateway } from '../../../db/gateways/gateways.ts';
+import { parseGateway } from '../../../domain/gateways/definition.ts';
+import {
+  acknowledge,
+  type Act,
+  addGateways,
+  type Decided,
+  pause,
+  poll,
+  remove,
+  resume,
+} from '../../../operations/gateways/actions.ts';
+import type { ApiDeps } from '../../deps.ts';
+import { actingOf, type ApiEnv, type Person } from '../../env.ts';
+import { answerPage, ownPath, staffOf } from '../../pages/answer.ts';
+import type { Html } from '../../pages/components.ts';
+import { textField } from '../../pages/form.ts';
+import { type AssetUrls, page } from '../../pages/layout.ts';
+import { readerZoneOf } from '../../pages/reader-zone.ts';
+import { Problem } from '../../problem.ts';
+import { startLoops } from '../../start-loops.ts';
+import { gatewayPollWaitMs } from '../actions-routes.ts';
+import { invalidDefinition, orProblem, problemOf } from '../refusals.ts';
+import { gatewayAnswer } from './gateway.ts';
+import { newGatewayContent } from './new.ts';
+import { gatewayPath } from './paths.ts';
+import type { Show } from './routes.ts';
+
+/** The forms of the pages about gateways: each calls an action and leads back to its page. */
+
+const reasonLengthMax = 200;
+const commentLengthMax = 500;
+
+export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono<ApiEnv> {
+  const routes = new Hono<ApiEnv>();
+  type Fields = Record<string, unknown>;
+  const actOf = (c: Parameters<typeof actingOf>[0], person: Person): Act => ({
+    ...actingOf(c, person),
+    db: deps.db,
+    at: new Date(deps.clock()),
+  });
+  /** A form of the staff, or of administrators alone, that leads back to the gateway. */
+  const form = (
+    path: string,
+    act: (act: Act, id: string, fields: Fields) => Promise<Decided>,
+    { isForAdmins = false } = {},
+  ) =>
+    routes.post(path, async (c) => {
+      const person = await staffOf(c);
+      if (isForAdmins) refuseOthers(person);
+      const id = c.req.param('id') ?? '';
+      const { refused } = await act(actOf(c, person), id, await c.req.parseBody());
+      if (refused[0] !== undefined) throw problemOf(refused[0]);
+      return c.redirect(gatewayPath(id), 303);
+    });
+
+  form('/gateways/:id/pause', async (act, id, fields) =>
+    pause(act, [id], { reason: textField(fields['reason'], 'The reason', reasonLengthMax) }),
+  );
+  form('/gateways/:id/resume', async (act, id) => resume(act, [id]));
+  form('/gateways/:id/remove', async (act, id) => remove(act, [id]), { isForAdmins: true });
+
+  routes.post('/gateways/:id/poll', async (c) => {
+    const person = await staffOf(c);
+    const id = c.req.param('id');
+    const act = actOf(c, person);
+    const row = await findGateway(deps.db, act.scope, id);
+    if (row === undefined) throw new Problem('not-found', 'There is no such gateway.');
+    const words = await pollWords(act, id);
+    // The rest of the page has changed with the answer.
+    c.header('hx-trigger', 'renew');
+    const content = html`${gatewayAnswer(words)}
+      <p><a href="${gatewayPath(id)}">Back to ${row.name}</a></p>`;
+    const reader = { viewer: person, zone: readerZoneOf(c), path: gatewayPath(id) };
+    const frame = { title: row.name, section: 'gateways', ...reader, assets } as const;
+    return answerPage(c, page({ ...frame, renderedAt: '', refreshS: null }, content));
+  });
+
+  routes.post('/gateways/alerts/:alert/ack', async (c) => {
+    const person = await staffOf(c);
+    const alertId = c.req.param('alert');
+    if (!/^\d{1,15}$/.test(alertId)) throw new Problem('not-found', 'There is no such alert.');
+    const fields = await c.req.parseBody();
+    const comment = textField(fields['comment'], 'The comment', commentLengthMax);
+    orProblem(await acknowledge(actOf(c, person), Number(alertId), { comment, until: null }));
+    return c.redirect(ownPath(fields['back'], '/alerts'), 303);
+  });
+
+  routes.get('/gateways/new', async (c) => {
+    const person = await staffOf(c);
+    refuseOthers(person);
+    const frame = { title: 'New gateway', section: 'gateways' } as const;
+    return show(c, person, frame, newGatewayContent([...deps.gatewayPresets.values()]));
+  });
+
+  routes.post('/gateways', async (c) => {
+    const person = await staffOf(c);
+    refuseOthers(person);
+    const parsed = parseGateway(definitionOf(await c.req.parseBody()));
+    if ('problems' in parsed) throw invalidDefinition(parsed.problems);
+    const { gateway } = parsed;
+    const [refusal] = await addGateways(actOf(c, person), [gateway], deps.gatewayPresets);
+    if (refusal !== undefined) throw problemOf(refusal);
+    await startLoops(deps);
+    return c.redirect(gatewayPath(gateway.id), 303);
+  });
+
+  return routes;
+}
+
+function refuseOthers(person: Person): void {
+  if (person.role !== 'ADMIN')
+    throw new Problem('role-not-sufficient', 'Only administrators may do this.');
+}
+
+/** The definition that the form describes; the domain says what is wrong with it. */
+function definitionOf(fields: Record<string, unknown>): unknown {
+  const text = (name: string) => textField(fields[name], name, 200) ?? undefined;
+  const number = (name: string) => (text(name) === undefined ? undefined : Number(text(name)));
+  return JSON.parse(
+    JSON.stringify({
+      id: text('id'),
+      name: text('name'),
+      host: text('host'),
+      port: number('port'),
+      plant_id: text('plant_id'),
+      poll_interval_s: number('poll_interval_s'),
+      priority: text('priority'),
+      units: [{ unit_id: number('unit_id'), preset: text('preset') }],
+    }),
+  );
+}
+
+/** The outcome of the poll, or why it was refused, for the page. */
+async function pollWords(act: Act, id: string): Promise<Html | string> {
+  try {
+    const result = orProblem(await poll(act, id, gatewayPollWaitMs));
+    if ('failure' in result) return html`<p><b>Poll now:</b> ${result.failure}</p>`;
+    const { outcome, message, points } = result.answer;
+    const good = points.filter(({ value }) => value !== null).length;
+    const parts = [
+      outcome.toLowerCase(),
+      `${good} of ${points.length} points`,
+      ...(message === null ? [] : [message]),
+    ];
+    return html`<p><b>Poll now:</b> ${parts.join(', ')}</p>`;
+  } catch (error) {
+    if (error instanceof Problem) return html`<p><b>Poll now:</b> ${error.message}</p>`;
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Refusal } from '../../operations/gateways/actions.ts';
+import { Problem } from '../problem.ts';
+
+/** The one table from refusals of people's actions on gateways to problem documents. */
+
+/** Returns the result of an action. Throws Problem if the action was refused. */
+export function orProblem<Done extends object>(result: Done | Refusal): Done {
+  if ('refusal' in result) throw problemOf(result);
+  return result;
+}
+
+export function problemOf(refusal: Refusal): Problem {
+  switch (refusal.refusal) {
+    case 'UNKNOWN_GATEWAY':
+      return new Problem('not-found', 'There is no such gateway.');
+    case 'UNKNOWN_ALERT':
+      return new Problem('not-found', 'There is no such alert.');
+    case 'ALERT_RESOLVED':
+      return new Problem('conflict', 'The alert is resolved: it can no longer be acknowledged.');
+    case 'REMOVED':
+      return new Problem('conflict', 'The gateway was removed.');
+    case 'PAUSED':
+      return new Problem('conflict', 'The gateway is paused: resume it first.');
+    case 'TAKEN':
+      return new Problem(
+        'conflict',
+        `id: ${refusal.gatewayId} is the id of another gateway, or was that of a removed one.`,
+        { extra: { errors: [{ in: 'json', path: 'id', message: 'is taken' }] } },
+      );
+    case 'CHANGED_MEANWHILE':
+      return new Problem('precondition-failed', `Its revision is ${refusal.revision} by now.`, {
+        extra: { revision: refusal.revision },
+      });
+    case 'INVALID':
+      return invalidDefinition(refusal.problems);
+    case 'NO_ANSWER':
+      return new Problem(
+        'answer-not-in-time',
+        `No walker answered within ${refusal.timeoutMs / 1_000} s: does a gateway worker run? heliograph diagnose says more.`,
+      );
+  }
+}
+
+/** Every problem of a definition with its path. */
+export function invalidDefinition(problems: readonly { path: string; message: string }[]): Problem {
+  const detail = problems
+    .map(({ path, message }) => (path === '' ? message : `${path} ${message}`))
+    .join('; ');
+  return new Problem('invalid-request', `${detail}.`, {
+    extra: { errors: problems.map(({ path, message }) => ({ in: 'json', path, message })) },
+  });
+}

@@ -1,0 +1,65 @@
+import { CommandError, exitCodes } from '../../../environment/config.ts';
+import { withDatabase } from '../../../environment/services.ts';
+import { allPlants } from '../../../db/scope.ts';
+import type { Act, Decided } from '../../../operations/plants/actions.ts';
+import type { GatewaysDecided, PollingAct } from '../../../operations/polling.ts';
+import type { CommandContext } from '../../command.ts';
+import { terminalDecider } from '../../decider.ts';
+import { print, visibleText } from '../../render.ts';
+import { refusalSentence } from '../plants/refusals.ts';
+import { tellLoopsOf, toldNote } from '../plants/tell-loops.ts';
+import type { PollingTargets } from './polling-targets.ts';
+
+/** Carries out `polling start` and `polling stop` for named gateways and plants, and says what was done. */
+
+interface Decision {
+  /** What it does: "stopped". */
+  done: string;
+  /** What a gateway is that was so already: "was stopped already". */
+  already: string;
+  gateways: (act: PollingAct, ids: readonly string[]) => Promise<GatewaysDecided>;
+  plants: (act: Act, ids: readonly string[]) => Promise<Decided>;
+}
+
+export function terminalAct(db: PollingAct['db']): Act {
+  return { db, by: terminalDecider(), at: new Date(), scope: allPlants };
+}
+
+/** @returns the exit code: 1 if something that was named was not done. */
+export async function decideForTargets(
+  context: CommandContext,
+  { gatewayIds, plantIds }: PollingTargets,
+  { done, already, gateways, plants }: Decision,
+): Promise<number> {
+  const config = context.config();
+  const decided = await withDatabase(config, async (db) => {
+    const act = terminalAct(db);
+    const none = { changed: [], unchanged: [], unknown: [] };
+    return {
+      gateways: gatewayIds.length === 0 ? none : await gateways(act, gatewayIds),
+      plants: plantIds.length === 0 ? { plantIds: [], refused: [] } : await plants(act, plantIds),
+    };
+  });
+  const told = await tellLoopsOf(config, decided.plants.plantIds);
+  const refused = decided.plants.refused.map(refusalSentence);
+  const unknown = decided.gateways.unknown.map(
+    (id) => `there is no gateway ${id}: \`heliograph gateways list\` shows them all`,
+  );
+  const problems = [...unknown, ...refused];
+  const json = {
+    [done]: { gateways: decided.gateways.changed, plants: decided.plants.plantIds },
+    unchanged: { gateways: decided.gateways.unchanged },
+    problems,
+  };
+  print(context, json, () =>
+    [
+      ...decided.gateways.changed.map((id) => `gateway ${id} ${done}\n`),
+      ...decided.gateways.unchanged.map((id) => `gateway ${id} ${already}\n`),
+      ...decided.plants.plantIds.map((id) => `plant ${id} ${done}\n`),
+      toldNote(told),
+    ].join(''),
+  );
+  if (problems.length === 0) return exitCodes.done;
+  if (context.json) return exitCodes.failed;
+  throw new CommandError(problems.map(visibleText).join('\n'), exitCodes.failed);
+}
