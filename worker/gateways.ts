@@ -9,10 +9,12 @@ import type { GatewayActivities } from '../activities/gateways/contract.ts';
 import { createEvaluateGateways } from '../activities/gateways/evaluate.ts';
 import { createWalkLocks } from '../activities/gateways/locks.ts';
 import { createRequestPoll } from '../activities/gateways/request-poll.ts';
+import { createTestGateway } from '../activities/gateways/test-gateway.ts';
 import { createWalkStore } from '../activities/gateways/store.ts';
 import type { WalkClock, WalkMeter } from '../activities/gateways/walk/ports.ts';
 import { createWalker, type Walker } from '../activities/gateways/walk/walker.ts';
 import { createShards, type Shards } from '../activities/gateways/walk-shard.ts';
+import { loadPresets } from '../adapters/modbus/presets.ts';
 import { createSites, type Sites } from '../adapters/modbus/site.ts';
 import { listen } from '../db/listen.ts';
 import { noLocks, openLockClient } from '../db/lock.ts';
@@ -137,15 +139,22 @@ async function openWalking(
     failAttempt: (shard, pid) => failDeadAttempt(client, shard, pid),
   });
   meter?.watch({ sites, walker, shards });
-  return { shards, settings, activities: activitiesOf(db, shards, log) };
-}
-
-function activitiesOf(db: Kysely<Database>, shards: Shards, log: Log): GatewayActivities {
   const activity = activityMaker(log, activityContext);
-  return {
+  const test = createTestGateway({
+    clock: systemClock,
+    log,
+    networks: settings.networks,
+    requestTimeoutMs: settings.requestTimeoutMs,
+    presets: loadPresets(),
+    walked: (host, port) => (walker.uses(host, port) ? sites : null),
+  });
+  const activities: GatewayActivities = {
+    // It beats by itself, and knows what its cancellation means.
     walkShard: (args) => shards.walkShard(args),
     requestGatewayPoll: activity('asking for a poll', createRequestPoll({ db })),
+    testGateway: activity('trying a gateway', test),
   };
+  return { shards, settings, activities };
 }
 
 /** Real time. */

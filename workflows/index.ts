@@ -5,3 +5,4 @@ export { reconcileFleet } from './fleet-reconcile.ts';
 export { sendNotifications } from './notifications/send-notifications.ts';
 export { monitorPlant } from './plants/plant-monitor.ts';
 export { walkGatewayShard } from './gateways/walk-shard.ts';
+export { testGateway } from './gateways/test-gateway.ts';

@@ -1,6 +1,6 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 
-import type { RequestPollResult } from '../../activities/gateways/contract.ts';
+import type { RequestPollResult, TestGatewayArgs } from '../../activities/gateways/contract.ts';
 
 /** Ids, queue and messages of the workflows of gateways. Names are part of running histories: they never change. */
 
@@ -34,3 +34,12 @@ export const shardUnwantedSignal = defineSignal('unwanted');
 export const pollGatewayUpdate = defineUpdate<RequestPollResult, [{ gateway_id: string }]>(
   'pollNow',
 );
+
+/** @param id anything that is unique: of the gateway, or of the request. */
+export function testGatewayWorkflowId(id: string): string {
+  return `gateways:test:${id}`;
+}
+
+export interface TestGatewayInput extends TestGatewayArgs {
+  v: 1;
+}

@@ -62,9 +62,14 @@ function resolve(gateway: Gateway): Resolved {
   return resolved;
 }
 
+/** What a poll needs of the walk's ports. */
+type PollPorts = Pick<WalkPorts, 'clock' | 'log'> & {
+  store: Pick<WalkPorts['store'], 'saveLayout' | 'saveLearned'>;
+};
+
 /** Polls a gateway and takes over what it learned. Never rejects. @returns null if it was cut off. */
 export async function pollGateway(
-  ports: WalkPorts,
+  ports: PollPorts,
   gateway: Gateway,
   wish: PollWish,
 ): Promise<Polled | null> {
@@ -127,7 +132,7 @@ function notAsked(
 
 /** Looks for SunSpec's models of units whose points need them. */
 async function discover(
-  { clock, store, log }: WalkPorts,
+  { clock, store, log }: PollPorts,
   gateway: Gateway,
   { endsAtMs, signal }: { endsAtMs: number; signal: AbortSignal },
 ): Promise<{ requests: number; failure: PollFailure | null }> {
@@ -162,7 +167,7 @@ async function discover(
   return { requests, failure };
 }
 
-function learn({ store, log }: WalkPorts, site: Site, learned: Site['learned']): void {
+function learn({ store, log }: PollPorts, site: Site, learned: Site['learned']): void {
   site.learned = learned;
   store.saveLearned(site.address, learned).catch((error: unknown) => {
     log.warn({ error: String(error) }, 'what a device refuses could not be stored');

@@ -120,6 +120,10 @@ export class ShardWalk {
     return gateway;
   }
 
+  uses(address: Address): boolean {
+    return this.#sites.has(keyOf(address));
+  }
+
   closeSites(): void {
     for (const { address } of this.#sites.values())
       this.#ports.sites.forget(address.host, address.port);

@@ -65,6 +65,8 @@ export interface Walker {
   hearHalt(): void;
   /** Whether anything may be sent now; the sockets ask before each request. */
   maySend(): boolean;
+  /** Whether a socket to this address belongs to a walk. */
+  uses(host: string, port: number): boolean;
   /** What is walked here, over all shards: for metrics. */
   totals(): { gateways: number; polling: number; rows: number };
   /** Gateways with the lowest share of good polls among their last ones, the worst first. */
@@ -172,6 +174,10 @@ class ProcessWalker implements Walker {
 
   maySend(): boolean {
     return this.#guard.maySend();
+  }
+
+  uses(host: string, port: number): boolean {
+    return [...this.#walks.values()].some((walk) => walk.uses({ host, port }));
   }
 
   totals(): { gateways: number; polling: number; rows: number } {

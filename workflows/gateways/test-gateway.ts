@@ -1,0 +1,19 @@
+import { proxyActivities } from '@temporalio/workflow';
+
+import type { GatewayActivities, TestGatewayResult } from '../../activities/gateways/contract.ts';
+import { modbusQueue, type TestGatewayInput } from './messages.ts';
+
+const activities = proxyActivities<GatewayActivities>({
+  taskQueue: modbusQueue,
+  // Some units, each with some dozens of reads of at most a second.
+  startToCloseTimeout: '5m',
+  scheduleToStartTimeout: '15s',
+  heartbeatTimeout: '10s',
+  // A person waits, and asks again.
+  retry: { maximumAttempts: 1 },
+});
+
+/** Tries a host and port from the process that would poll it: reads a preset's points, or looks what is there. */
+export async function testGateway({ v: _, ...args }: TestGatewayInput): Promise<TestGatewayResult> {
+  return activities.testGateway(args);
+}
