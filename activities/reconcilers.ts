@@ -3,6 +3,7 @@ import type { ChannelKind } from '../domain/notifications/message.ts';
 import type { IncidentLimits } from '../domain/plants/incidents.ts';
 import type { Checks } from './checks.ts';
 import type { Loops, Reconciler } from './fleet.ts';
+import { createGatewaysReconciler } from './gateways/fleet.ts';
 import { createNotificationsReconciler } from './notifications/fleet.ts';
 import type { ActivityDeps } from './plants/deps.ts';
 import { createPlantsReconciler } from './plants/fleet.ts';
@@ -12,11 +13,15 @@ import { createSystemReconciler, type PartJudged } from './system.ts';
 export interface AllLoops {
   plants: Loops<LoopPlant>;
   notifications: Loops<{ id: ChannelKind }>;
+  /** By shard. */
+  gateways: Loops<{ id: string }>;
 }
 
 /** What the reconciliation is given besides its services. */
 export interface FleetOptions {
   limits: IncidentLimits;
+  /** Number of shards into which gateways are divided. */
+  shards: number;
   /** The diagnosis of the running system. */
   diagnose: () => Promise<readonly PartJudged[]>;
   /** The automatic checks. */
@@ -27,11 +32,12 @@ export interface FleetOptions {
 export function createReconcilers(
   deps: ActivityDeps,
   loops: AllLoops,
-  { limits, diagnose }: Omit<FleetOptions, 'checks'>,
+  { limits, shards, diagnose }: Omit<FleetOptions, 'checks'>,
 ): Reconciler[] {
   return [
     createPlantsReconciler(deps, loops.plants, limits),
     createNotificationsReconciler(deps, loops.notifications),
+    createGatewaysReconciler(deps, loops.gateways, shards),
     createSystemReconciler(deps, diagnose),
   ];
 }

@@ -17,6 +17,19 @@ if owner == false or owner == ARGV[1] then
 end
 return 0`;
 
+/** The same for many locks in one call; each has its own time to live, after the owner. Answers those of somebody else. */
+const acquireManyScript = `
+local taken = {}
+for i, key in ipairs(KEYS) do
+  local owner = redis.call('GET', key)
+  if owner == false or owner == ARGV[1] then
+    redis.call('SET', key, ARGV[1], 'PX', ARGV[i + 1])
+  else
+    taken[#taken + 1] = i
+  end
+end
+return taken`;
+
 /** Deletes a lock only if it is ours. */
 const releaseScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -24,6 +37,7 @@ return 0`;
 
 interface LockCommands {
   acquireLock(key: string, owner: string, ttlMs: number): Promise<number>;
+  acquireMany(keys: number, ...keysAndArguments: (string | number)[]): Promise<number[]>;
   releaseLock(key: string, owner: string): Promise<number>;
 }
 
@@ -36,6 +50,11 @@ export type LockKind = 'plant' | 'gateway';
 /** The locks of one kind. */
 export interface Locks {
   acquire(id: string, owner: string, ttlMs: number): Promise<LockAnswer>;
+  /** Takes many in one call. @returns the ids that somebody else holds; null: Redis did not answer in time. */
+  acquireMany(
+    wanted: readonly { id: string; ttlMs: number }[],
+    owner: string,
+  ): Promise<string[] | null>;
   /** Does not wait for Redis and never throws. */
   release(id: string, owner: string): void;
   /** Every lock's key, time to live in ms (-1: none) and owner. For the check. */
@@ -72,6 +91,7 @@ export function openLockClient(options: LockOptions): Locks {
     connectTimeout: 2_000,
     scripts: {
       acquireLock: { lua: acquireScript, numberOfKeys: 1 },
+      acquireMany: { lua: acquireManyScript },
       releaseLock: { lua: releaseScript, numberOfKeys: 1 },
     },
   }) as Redis & LockCommands;
@@ -88,6 +108,17 @@ export function openLockClient(options: LockOptions): Locks {
         .acquireLock(keyOf(id), owner, Math.max(1, Math.ceil(ttlMs)))
         .then((mine): LockAnswer => (mine === 1 ? 'FREE' : 'TAKEN'))
         .catch(unknown),
+    acquireMany: async (wanted, owner) => {
+      const keys = wanted.map(({ id }) => keyOf(id));
+      const ttls = wanted.map(({ ttlMs }) => Math.max(1, Math.ceil(ttlMs)));
+      try {
+        const taken = await redis.acquireMany(keys.length, ...keys, owner, ...ttls);
+        return taken.flatMap((nth) => wanted[nth - 1]?.id ?? []);
+      } catch (error) {
+        unknown(error);
+        return null;
+      }
+    },
     release: (id, owner) => void redis.releaseLock(keyOf(id), owner).catch(unknown),
     list: async () => listLocks({ kind, url, keyPrefix }),
     remove: async (id, owner) =>
@@ -162,6 +193,7 @@ export async function askRedis(url: string): Promise<{ evictionPolicy: string | 
 /** The locks when no Redis is configured: every lock is free. */
 export const noLocks: Locks = {
   acquire: async () => 'FREE',
+  acquireMany: async () => [],
   release: () => {},
   list: async () => [],
   remove: async () => false,

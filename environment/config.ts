@@ -9,6 +9,7 @@ import type { MasterKey, MasterKeys } from '../db/sealing.ts';
 import { statusProfiles } from '../domain/daylight.ts';
 import { isValidTimezone, type ReaderZone } from '../domain/zone.ts';
 import { allQueues } from '../workflows/queues.ts';
+import { gatewayVariables } from './gateways/variables.ts';
 import { notificationProblems, notificationVariables } from './notifications/variables.ts';
 
 /** Reads the configuration: one schema for all environment variables, parsed once. An error names every problem. */
@@ -213,6 +214,7 @@ export const environmentSchema = z.object({
     .default(0)
     .describe('number of trusted proxies in front of the API that append to X-Forwarded-For'),
   ...notificationVariables,
+  ...gatewayVariables,
   POLL_COURSE: z
     .enum(['whole', 'steps'])
     .default('whole')

@@ -40,6 +40,7 @@ import { systemComponents } from '../operations/components.ts';
 import { runAudit, runValidate } from '../operations/checks.ts';
 import { createLook, diagnose, type Services } from '../operations/diagnosis.ts';
 import { diskReader } from '../operations/disks.ts';
+import { createGatewayLoops } from '../operations/gateways/loops.ts';
 import { createNotificationLoops } from '../operations/notifications/loops.ts';
 import { notificationsQueue } from '../workflows/notifications/messages.ts';
 import { withDemoOutages } from '../activities/plants/demo-outages.ts';
@@ -298,9 +299,14 @@ function createActivities(
     plants: metrics?.measured(plants) ?? plants,
     fleet: createFleetActivities(
       deps,
-      { plants: createPlantLoops(client, loops), notifications: createNotificationLoops(client) },
+      {
+        plants: createPlantLoops(client, loops),
+        notifications: createNotificationLoops(client),
+        gateways: createGatewayLoops(client, config.GATEWAY_SHARDS),
+      },
       {
         limits,
+        shards: config.GATEWAY_SHARDS,
         diagnose: async () =>
           (await diagnose(systemComponents, createLook(services, diagnosisMsMax))).findings,
         checks: {
@@ -330,7 +336,13 @@ const validationMsMax = 60_000;
 /** What the diagnosis of the running system reads, as health and status show it. */
 function diagnosed(config: Config, { db, clock }: ActivityDeps, temporal: Client): Services {
   const { REDIS_URL, REDIS_KEY_PREFIX: keyPrefix, WATCHED_FOLDERS } = config;
-  const parts = { db, clock, temporal, readDisks: diskReader(WATCHED_FOLDERS) };
+  const parts = {
+    db,
+    clock,
+    temporal,
+    readDisks: diskReader(WATCHED_FOLDERS),
+    gatewayShards: config.GATEWAY_SHARDS,
+  };
   if (REDIS_URL === undefined) return { ...parts, askRedis: null };
   return {
     ...parts,
@@ -397,7 +409,7 @@ function stuck(log: Log): void {
 const loopback = /^(127\.|localhost|\[::1\])/;
 
 /** A worker's connection; uncompressed on loopback, where compression costs 1 ms of CPU a poll on either side. */
-async function connectTemporalNative(config: Config): Promise<NativeConnection> {
+export async function connectTemporalNative(config: Config): Promise<NativeConnection> {
   const address = requireService(config, 'TEMPORAL_ADDRESS');
   try {
     return await NativeConnection.connect({

@@ -4,3 +4,4 @@ export { checkPolling } from './check-polling.ts';
 export { reconcileFleet } from './fleet-reconcile.ts';
 export { sendNotifications } from './notifications/send-notifications.ts';
 export { monitorPlant } from './plants/plant-monitor.ts';
+export { walkGatewayShard } from './gateways/walk-shard.ts';

@@ -50,8 +50,8 @@ export interface ShardsOptions {
   shards: number;
   /** Whether the process of an owner is known to have ended; false where this host cannot know. */
   isDead: (owner: string) => boolean;
-  /** Ends the attempt that a dead worker left behind, so that the next one begins at once. */
-  failAttempt: (shard: number) => Promise<void>;
+  /** Ends the attempt that a dead worker of this host left behind, so that the next one begins at once. */
+  failAttempt: (shard: number, pid: number) => Promise<void>;
 }
 
 /** The part of an activity's context that an attempt needs. */
@@ -117,6 +117,7 @@ class ProcessShards {
   readonly #taking = new Set<number>();
   readonly #timers: NodeJS.Timeout[];
   #isLeaving = false;
+  #left: Promise<void> | null = null;
   #isSaying = false;
 
   constructor(options: ShardsOptions) {
@@ -140,7 +141,12 @@ class ProcessShards {
     return this.#attend(running, attempt);
   }
 
-  async leave(): Promise<void> {
+  leave(): Promise<void> {
+    this.#left ??= this.#leave();
+    return this.#left;
+  }
+
+  async #leave(): Promise<void> {
     this.#isLeaving = true;
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all(
@@ -260,7 +266,7 @@ class ProcessShards {
       await releaseLease(db, { ...shard, owner: shard.owner });
       await removeWorker(db, shard.owner);
       log.info({ shard: shard.shard }, 'the worker that walked a shard died: its lease is free');
-      await failAttempt(shard.shard).catch((error: unknown) => {
+      await failAttempt(shard.shard, pidOf(shard.owner)).catch((error: unknown) => {
         log.warn({ error: String(error) }, 'the attempt of a dead worker waits for its time-out');
       });
     }
@@ -319,6 +325,11 @@ function outcomeOf(why: WalkEnd): WalkShardResult {
     case 'ALONE':
       throw again(`the walk ended: ${why}`, soon);
   }
+}
+
+/** The number of the process in an owner's name. */
+function pidOf(owner: string): number {
+  return Number(owner.split('/').at(-2));
 }
 
 /** Ends the attempt so that the next one begins after a while. */

@@ -22,6 +22,11 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     waitsForNothing: true,
     load: async () => (await import('./system/worker.ts')).worker,
   },
+  'worker:gateways': {
+    summary: 'poll the gateways, in a process of its own',
+    waitsForNothing: true,
+    load: async () => (await import('./gateways/worker-gateways.ts')).workerGateways,
+  },
   api: {
     summary: 'serve the REST API and the pages',
     waitsForNothing: true,

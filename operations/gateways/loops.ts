@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 
 import {
-  shardChangedSignal,
+  shardUnwantedSignal,
   shardOfWorkflowId,
   shardWorkflowId,
   type WalkShardInput,
@@ -21,7 +21,7 @@ export function createGatewayLoops(client: Client, shards: number) {
     workflowType: walkShardType,
     workflowIdOf: shardWorkflowId,
     subjectOf: shardOfWorkflowId,
-    changedSignal: shardChangedSignal,
+    changedSignal: shardUnwantedSignal,
     startOf({ id }) {
       const input: WalkShardInput = { v: 1, shard: Number(id), shards };
       return {

@@ -27,8 +27,8 @@ export interface WalkShardInput {
   shards: number;
 }
 
-/** Nothing to do for a walker: it looks at the tables itself. The reconciliation sends it to shards that nobody needs. */
-export const shardChangedSignal = defineSignal('changed');
+/** Nobody needs the shard any more. Changes of gateways are not told here: walkers look at the tables themselves. */
+export const shardUnwantedSignal = defineSignal('unwanted');
 
 /** Polls a gateway now, and answers with its values. */
 export const pollGatewayUpdate = defineUpdate<RequestPollResult, [{ gateway_id: string }]>(

@@ -16,7 +16,7 @@ import type { GatewayActivities, WalkShardResult } from '../../activities/gatewa
 import {
   modbusQueue,
   pollGatewayUpdate,
-  shardChangedSignal,
+  shardUnwantedSignal,
   type WalkShardInput,
 } from './messages.ts';
 
@@ -48,7 +48,10 @@ export async function walkGatewayShard(input: WalkShardInput): Promise<WalkShard
   setCurrentDetails(
     `Shard ${shard} of ${shards}. Who walks it, and how, is in the heartbeat of its activity walkShard.`,
   );
-  setHandler(shardChangedSignal, () => {});
+  let isUnwanted = false;
+  setHandler(shardUnwantedSignal, () => {
+    isUnwanted = true;
+  });
   setHandler(
     pollGatewayUpdate,
     ({ gateway_id: gatewayId }) => requestGatewayPoll({ gatewayId, requestedBy: 'Temporal' }),
@@ -59,7 +62,7 @@ export async function walkGatewayShard(input: WalkShardInput): Promise<WalkShard
   const walk = walking.run(async () => {
     result = await walkShard({ shard, shards });
   });
-  await Promise.race([walk, condition(isLong)]);
+  await Promise.race([walk, condition(() => isUnwanted || isLong())]);
   if (result !== null) return result;
   // The walker gives the shard up, and the next run's takes it at once.
   walking.cancel();
@@ -70,6 +73,7 @@ export async function walkGatewayShard(input: WalkShardInput): Promise<WalkShard
     // A person cancelled the workflow.
     if (CancellationScope.current().consideredCancelled) throw error;
   }
+  if (isUnwanted) return { ended: 'EMPTY' };
   return makeContinueAsNewFunc<typeof walkGatewayShard>({})(input);
 }
 

@@ -65,6 +65,10 @@ export interface Walker {
   hearHalt(): void;
   /** Whether anything may be sent now; the sockets ask before each request. */
   maySend(): boolean;
+  /** What is walked here, over all shards: for metrics. */
+  totals(): { gateways: number; polling: number; rows: number };
+  /** Gateways with the lowest share of good polls among their last ones, the worst first. */
+  successRates(max: number): { id: string; share: number }[];
   close(): void;
 }
 
@@ -168,6 +172,27 @@ class ProcessWalker implements Walker {
 
   maySend(): boolean {
     return this.#guard.maySend();
+  }
+
+  totals(): { gateways: number; polling: number; rows: number } {
+    const totals = { gateways: 0, polling: 0, rows: 0 };
+    for (const walk of this.#walks.values()) {
+      totals.gateways += walk.gateways.size;
+      totals.polling += walk.inFlight.size;
+      totals.rows += this.#writer.waiting(walk.place.shard).rows;
+    }
+    return totals;
+  }
+
+  successRates(max: number): { id: string; share: number }[] {
+    const rates: { id: string; share: number }[] = [];
+    for (const walk of this.#walks.values())
+      for (const { id, facts } of walk.gateways.values()) {
+        const { recent } = facts;
+        const failed = recent.length - recent.replaceAll('F', '').length;
+        if (recent !== '') rates.push({ id, share: 1 - failed / recent.length });
+      }
+    return rates.toSorted((a, b) => a.share - b.share || (a.id < b.id ? -1 : 1)).slice(0, max);
   }
 
   close(): void {

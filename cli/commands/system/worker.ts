@@ -1,8 +1,8 @@
-import type { Command } from '../../command.ts';
+import type { Command, CommandIo } from '../../command.ts';
 import { type Config, requireMockMode } from '../../../environment/config.ts';
 import { createLog, type Log } from '../../../environment/log.ts';
 import { warnOfUnknownVariables } from '../../../environment/unknown-variables.ts';
-import { createWorkerMetrics, type WorkerMetrics } from '../../../worker/metrics.ts';
+import { createWorkerMetrics } from '../../../worker/metrics.ts';
 import {
   freeLoopbackAddress,
   type MetricsServer,
@@ -17,50 +17,71 @@ export const worker: Command = {
   async run({ config: readConfig, io }) {
     const config = readConfig();
     requireMockMode(config);
-    const log = createLog(config.LOG_LEVEL);
-    warnOfUnknownVariables(io.env, log);
-    let running: RunningWorker | null = null;
-    const metrics = await openMetrics(config, log, () => running?.isRunning() ?? false);
-    installRuntime(log, metrics?.sdkAddress ?? null);
-    running = await startWorker({
-      config,
-      log,
-      ...(metrics === null ? {} : { metrics: metrics.counts }),
+    await runUntilStopped(config, io, {
+      createMetrics: createWorkerMetrics,
+      start: (log, metrics) =>
+        startWorker({ config, log, ...(metrics === null ? {} : { metrics }) }),
     });
-    const { stop: stopPolling, finished } = running;
-    let stopping = false;
-    const stop = (signal: NodeJS.Signals) => {
-      if (stopping) return;
-      stopping = true;
-      log.info({ signal }, 'worker stops: running work finishes first');
-      stopPolling();
-    };
-    process.once('SIGINT', stop);
-    process.once('SIGTERM', stop);
-    // A child of `heliograph start` ends with its parent, even when that is killed.
-    process.once('disconnect', () => stop('SIGTERM'));
-    process.send?.('started');
-    await finished;
-    await metrics?.server.close();
-    log.info({}, 'worker stopped');
-    process.disconnect?.();
   },
 };
 
-interface OpenedMetrics {
-  counts: WorkerMetrics;
+interface Metrics {
+  text(): Promise<string>;
+  contentType: string;
+}
+
+/** Runs a worker with its metrics until a signal stops it. */
+export async function runUntilStopped<Counts extends Metrics>(
+  config: Config,
+  io: CommandIo,
+  {
+    createMetrics,
+    start,
+  }: {
+    createMetrics: () => Counts;
+    /** @param metrics null: nobody wants them. */
+    start: (log: Log, metrics: Counts | null) => Promise<RunningWorker>;
+  },
+): Promise<void> {
+  const log = createLog(config.LOG_LEVEL);
+  warnOfUnknownVariables(io.env, log);
+  let running: RunningWorker | null = null;
+  const isHealthy = () => running?.isRunning() ?? false;
+  const metrics = await openMetrics({ config, log, isHealthy }, createMetrics);
+  installRuntime(log, metrics?.sdkAddress ?? null);
+  running = await start(log, metrics?.counts ?? null);
+  const { stop: stopPolling, finished } = running;
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'worker stops: running work finishes first');
+    stopPolling();
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  // A child of `heliograph start` ends with its parent, even when that is killed.
+  process.once('disconnect', () => stop('SIGTERM'));
+  process.send?.('started');
+  await finished;
+  await metrics?.server.close();
+  log.info({}, 'worker stopped');
+  process.disconnect?.();
+}
+
+interface OpenedMetrics<Counts> {
+  counts: Counts;
   server: MetricsServer;
   sdkAddress: string;
 }
 
 /** Null if METRICS_ADDRESS is not set. Serves before the worker starts, so that `/health` says that it does not run yet. */
-async function openMetrics(
-  config: Config,
-  log: Log,
-  isHealthy: () => boolean,
-): Promise<OpenedMetrics | null> {
+async function openMetrics<Counts extends Metrics>(
+  { config, log, isHealthy }: { config: Config; log: Log; isHealthy: () => boolean },
+  createMetrics: () => Counts,
+): Promise<OpenedMetrics<Counts> | null> {
   if (config.METRICS_ADDRESS === undefined) return null;
-  const counts = createWorkerMetrics();
+  const counts = createMetrics();
   const sdkAddress = await freeLoopbackAddress();
   const server = await serveMetrics({
     address: config.METRICS_ADDRESS,
