@@ -107,6 +107,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
             listLocks({ kind, url: redisUrl, keyPrefix: config.REDIS_KEY_PREFIX }),
         }),
     readDisks: diskReader(config.WATCHED_FOLDERS),
+    gatewayShards: config.GATEWAY_SHARDS,
     seal: (place, secrets) => seal(requireMasterKeys(config), place, secrets),
     credentialForms: Object.fromEntries(
       brands.map(([brand, { definition }]): [Brand, CredentialForm] => [brand, definition]),
