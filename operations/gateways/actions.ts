@@ -384,8 +384,7 @@ async function ask(
   if (refusal !== null) return refusal;
   if (row?.is_active === false) return { refusal: 'PAUSED', gatewayId };
   const halt = await findOpenHalt(db);
-  if (halt !== null)
-    return { refusal: 'HALTED', gatewayId, since: new Date(halt.fromMs), by: halt.by };
+  if (halt !== null) return { refusal: 'HALTED', gatewayId, since: halt.fromAt, by: halt.by };
   const answer = await waitForAnswer(db, await request(by.actor), timeoutMs);
   return answer === null ? { refusal: 'NO_ANSWER', gatewayId, timeoutMs } : { answer };
 }
