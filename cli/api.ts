@@ -131,7 +131,6 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     readTitles: readAllNotices,
     testMessageMs,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
-    gatewayShards: config.GATEWAY_SHARDS,
     gatewayPresets: loadPresets(),
     statusProfile: config.DEFAULT_STATUS_PROFILE,
     version: productVersion(),

@@ -10,7 +10,7 @@ import {
   startGatewaysProcess,
   startShards,
   untilSlots,
-} from '../../test/support/gateways.ts';
+} from '../../test/support/walked-gateways.ts';
 import { type Peer, startPeer } from '../../test/support/modbus/peer.ts';
 import { fleet, test } from '../../test/support/test-fleet.ts';
 import { startTestWorker, stopWorker } from '../../test/support/workers.ts';
