@@ -53,6 +53,7 @@ describe('names that running histories hold', () => {
       'monitorPlant',
       'reconcileFleet',
       'sendNotifications',
+      'walkGatewayShard',
     ]);
   });
 
