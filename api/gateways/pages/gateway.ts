@@ -403,7 +403,7 @@ export function outcomeCell({ outcome, slots_missed: missed, trigger, reason }: 
 
 function readPlan({ refusals, quirks, facts }: GatewayPage): Html {
   const names = Object.entries(quirks);
-  return html`<dl class="facts">
+  return html`<dl class="how">
     ${facts.map(
       ({ unit_id: unit, key, value }) =>
         html`<div>
