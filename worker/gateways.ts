@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 
 import type { Client } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { type NativeConnection, Worker } from '@temporalio/worker';
 import type { Kysely } from 'kysely';
 
 import { activityContext, activityMaker } from '../activities/activity.ts';
@@ -20,7 +20,7 @@ import { listen } from '../db/listen.ts';
 import { noLocks, openLockClient } from '../db/lock.ts';
 import type { Database } from '../db/tables.ts';
 import { type Config, requireService } from '../environment/config.ts';
-import { type GatewaySettings, gatewaySettings } from '../environment/gateways/variables.ts';
+import { gatewaySettings } from '../environment/gateways/variables.ts';
 import type { Log } from '../environment/log.ts';
 import { connectDatabase } from '../environment/services.ts';
 import { connectTemporal } from '../environment/temporal.ts';
@@ -161,12 +161,12 @@ async function openWalking(
 export const systemClock: WalkClock = {
   now: Date.now,
   elapsed: () => performance.now(),
-  after(ms, run) {
+  after(ms, call) {
     if (ms > 0) {
-      const timer = setTimeout(run, ms);
+      const timer = setTimeout(call, ms);
       return { cancel: () => clearTimeout(timer) };
     }
-    const immediate = setImmediate(run);
+    const immediate = setImmediate(call);
     return { cancel: () => clearImmediate(immediate) };
   },
 };
@@ -212,16 +212,19 @@ function listenTo(config: Config, walker: Walker): () => Promise<void> {
 /** @param close runs when the worker has stopped. */
 function run(worker: Worker, shards: Shards, close: () => Promise<void>, log: Log): RunningWorker {
   let isStopping = false;
+  // The shards first: while the worker still serves, their attempts end at once and others go on.
+  const leave = async () => {
+    try {
+      await shards.leave();
+    } catch (error) {
+      log.error({ error: String(error) }, 'the shards were not left');
+    }
+    if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
   const stop = () => {
     if (isStopping) return;
     isStopping = true;
-    // The shards first: while the worker still serves, their attempts end at once and others go on.
-    void shards
-      .leave()
-      .catch((error: unknown) => log.error({ error: String(error) }, 'the shards were not left'))
-      .then(() => {
-        if (worker.getState() === 'RUNNING') worker.shutdown();
-      });
+    void leave();
   };
   const end = async () => {
     await shards.leave();

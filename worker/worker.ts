@@ -138,6 +138,13 @@ export function installRuntime(log: Log, sdkMetricsAddress: string | null = null
   });
 }
 
+/** Ends what `installRuntime` began, for a process whose worker did not start: the SDK would keep the process alive. */
+export async function endRuntime(): Promise<void> {
+  if (!runtimeInstalled) return;
+  runtimeInstalled = false;
+  await Runtime.instance().shutdown();
+}
+
 interface OpenServices {
   db: Awaited<ReturnType<typeof connectDatabase>>;
   locks: ReturnType<typeof openLocks>;

@@ -53,12 +53,14 @@ describe('names that running histories hold', () => {
       'monitorPlant',
       'reconcileFleet',
       'sendNotifications',
+      'testGateway',
       'walkGatewayShard',
     ]);
   });
 
   test('activities: exactly these', () => {
-    const contract = ['contract.ts', 'plants/contract.ts', 'notifications/contract.ts']
+    const contract = ['', 'plants/', 'gateways/', 'notifications/']
+      .map((folder) => `${folder}contract.ts`)
       .map((file) => readFileSync(new URL(`../activities/${file}`, import.meta.url), 'utf8'))
       .join('\n');
     const names = [...contract.matchAll(/^ {2}(\w+)\(args: /gm)].map((match) => match[1]);
@@ -76,8 +78,11 @@ describe('names that running histories hold', () => {
       'reconcileAlerts',
       'reconcileFleet',
       'refreshDays',
+      'requestGatewayPoll',
       'setIntegration',
+      'testGateway',
       'upsertSnapshot',
+      'walkShard',
       'writeMissed',
       'writePollLog',
     ]);

@@ -10,15 +10,17 @@ const locksPerCall = 1_000;
 export function createWalkLocks(locks: Locks, owner: string): WalkLocks {
   /** Those of somebody else, as the newest answer says. */
   const taken = new Set<string>();
+  async function note(asked: readonly { id: string; ttlMs: number }[]): Promise<void> {
+    const others = await locks.acquireMany(asked, owner);
+    for (const { id } of asked) taken.delete(id);
+    for (const id of others ?? []) taken.add(id);
+  }
   return {
     ask(wanted) {
       for (let begin = 0; begin < wanted.length; begin += locksPerCall) {
         const some = wanted.slice(begin, begin + locksPerCall);
         const asked = some.map(({ gatewayId: id, ttlMs }) => ({ id, ttlMs }));
-        void locks.acquireMany(asked, owner).then((others) => {
-          for (const { id } of asked) taken.delete(id);
-          for (const id of others ?? []) taken.add(id);
-        });
+        void note(asked);
       }
     },
     isTaken: (id) => taken.has(id),

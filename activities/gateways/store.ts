@@ -57,7 +57,7 @@ export function createWalkStore({ db, owner, evaluate }: StoreOptions): WalkStor
           const refusals = learned.get(key);
           const found = (layouts.get(key) ?? []).map((one): [number, SunSpecLayout | null] => [
             one.unitId,
-            one.layout as SunSpecLayout | null,
+            one.layout,
           ]);
           return [
             key,

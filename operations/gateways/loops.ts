@@ -56,7 +56,7 @@ export async function failDeadAttempt(client: Client, shard: number, pid: number
     });
     for (const pending of pendingActivities ?? []) {
       const isOfDead = pending.lastWorkerIdentity === `${pid}@${hostname()}`;
-      if (pending.state !== startedState || !isOfDead) continue;
+      if (Number(pending.state) !== startedState || !isOfDead) continue;
       await client.workflowService.respondActivityTaskFailedById({
         namespace,
         workflowId,

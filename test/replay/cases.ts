@@ -9,6 +9,13 @@ import {
   pollNowUpdate,
   resumeSignal,
 } from '../../workflows/plants/messages.ts';
+import {
+  pollGatewayUpdate,
+  shardUnwantedSignal,
+  shardWorkflowId,
+} from '../../workflows/gateways/messages.ts';
+import { startPeer } from '../support/modbus/peer.ts';
+import { addGateways, startGatewaysProcess, startShards } from '../support/walked-gateways.ts';
 import { notificationsWorkflowId } from '../../workflows/notifications/messages.ts';
 import { reportProblem } from '../../db/problems.ts';
 import { createNotificationLoops } from '../../operations/notifications/loops.ts';
@@ -28,7 +35,7 @@ export interface CaseTools {
 /** A history to keep: how it is made, and of which execution it is. */
 export interface HistoryCase {
   /** The workflow's name and the file's. */
-  workflow: 'monitorPlant' | 'closeDay' | 'sendNotifications';
+  workflow: 'monitorPlant' | 'closeDay' | 'sendNotifications' | 'walkGatewayShard';
   name: string;
   /** Makes it happen. @returns the execution whose history is kept; it need not have ended. */
   run(tools: CaseTools): Promise<{ workflowId: string; runId: string }>;
@@ -256,6 +263,30 @@ export const historyCases: readonly HistoryCase[] = [
       );
       await sleep(4_000);
       return current(tools, plantId);
+    },
+  },
+  {
+    workflow: 'walkGatewayShard',
+    name: 'walk-with-a-poll-now-and-a-second-attempt',
+    async run({ fleet }) {
+      const peer = await startPeer();
+      await addGateways(fleet.db, [{ id: 'school', port: peer.port, intervalS: 10 }]);
+      const shards = { GATEWAY_SHARDS: '1' };
+      await startShards(fleet, 1);
+      const first = await startGatewaysProcess({ ...fleet.env, ...shards });
+      const workflowId = shardWorkflowId('0');
+      const loop = fleet.client.workflow.getHandle(workflowId);
+      await loop.executeUpdate(pollGatewayUpdate, { args: [{ gateway_id: 'school' }] });
+      first.kill('SIGTERM');
+      await first.ended;
+      const second = await startGatewaysProcess({ ...fleet.env, ...shards });
+      await loop.executeUpdate(pollGatewayUpdate, { args: [{ gateway_id: 'school' }] });
+      await loop.signal(shardUnwantedSignal);
+      await loop.result();
+      second.kill('SIGTERM');
+      await second.ended;
+      await peer.close();
+      return { workflowId, runId: (await loop.describe()).runId };
     },
   },
   {

@@ -49,6 +49,7 @@ async function replay(
 /** Ids of no meaning: replay needs one of the right form. */
 function workflowIdOf(name: string): string {
   if (name.startsWith('sendNotifications')) return 'notifications:email';
+  if (name.startsWith('walkGatewayShard')) return 'gateways:shard:0';
   return name.startsWith('closeDay')
     ? 'daily:plant:replayed:2026-06-11'
     : 'poll:plant:replayed:latest';

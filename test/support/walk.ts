@@ -12,6 +12,7 @@ import type {
 } from '../../activities/gateways/walk/ports.ts';
 import { createWalker, type Walker } from '../../activities/gateways/walk/walker.ts';
 import { disableLimitsDefault } from '../../domain/gateways/disable.ts';
+import type { UnitPoint } from '../../domain/gateways/point.ts';
 import type { PollFailure } from '../../domain/gateways/reading.ts';
 import { registerPoints } from './modbus/sites.ts';
 
@@ -285,7 +286,7 @@ const nothingKnown: LoadedState = {
   disabledAtMs: null,
 };
 
-const onePoint = registerPoints([0]).map(({ scaleFactorAddress: _, ...point }) => point);
+const onePoint: readonly UnitPoint[] = registerPoints([0]);
 
 /** Adds a gateway that is due each ten seconds, on full tens, or replaces it. Each has a port of its own unless given. */
 export function putGateway(

@@ -29,7 +29,7 @@ export interface TestGateway {
 
 /** Three registers of unit 1 from address 0. */
 export function threePoints(): UnitPoint[] {
-  return registerPoints([0, 1, 2]).map(({ scaleFactorAddress: _, ...point }) => point);
+  return registerPoints([0, 1, 2]);
 }
 
 /** Adds gateways on 127.0.0.1. */
@@ -102,7 +102,7 @@ export async function startGatewaysProcess(
   const log: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', (text: Buffer) => log.push(text.toString()));
-  const ended = once(child, 'exit').then(() => {});
+  const ended = endOf(child);
   if (awaitStart) {
     const started = once(child, 'message');
     await Promise.race([
@@ -113,6 +113,10 @@ export async function startGatewaysProcess(
     ]);
   }
   return { pid: child.pid ?? 0, child, log, kill: (signal) => void child.kill(signal), ended };
+}
+
+async function endOf(child: ChildProcess): Promise<void> {
+  await once(child, 'exit');
 }
 
 export interface LedgerRow {

@@ -14,6 +14,6 @@ const activities = proxyActivities<GatewayActivities>({
 });
 
 /** Tries a host and port from the process that would poll it: reads a preset's points, or looks what is there. */
-export async function testGateway({ v: _, ...args }: TestGatewayInput): Promise<TestGatewayResult> {
-  return activities.testGateway(args);
+export async function testGateway(input: TestGatewayInput): Promise<TestGatewayResult> {
+  return activities.testGateway(input);
 }

@@ -79,11 +79,8 @@ export async function walkGatewayShard(input: WalkShardInput): Promise<WalkShard
 
 function isLong(): boolean {
   const info = workflowInfo();
-  const isTime =
-    info.continueAsNewSuggested ||
-    info.historyLength > eventsMax ||
-    info.targetWorkerDeploymentVersionChanged;
-  return isTime === true && allHandlersFinished();
+  const isTime = info.continueAsNewSuggested || info.historyLength > eventsMax;
+  return isTime && allHandlersFinished();
 }
 
 function checkPollNow(request: unknown): void {

@@ -298,11 +298,15 @@ class ProcessWalker implements Walker {
       this.#rearm(gateway);
       return null;
     }
-    return this.#course(walk, gateway, wish).then((polled) => {
-      if (polled !== null) this.#record(walk, gateway, wish, polled.reading, polled);
-      else if (!walk.isEnding) this.#cutOff(walk, gateway, wish);
-      this.#rearm(gateway);
-    });
+    return this.#take(walk, gateway, wish);
+  }
+
+  /** Polls a gateway in its turn, and adds the row. */
+  async #take(walk: ShardWalk, gateway: Gateway, wish: PollWish): Promise<void> {
+    const polled = await this.#course(walk, gateway, wish);
+    if (polled !== null) this.#record(walk, gateway, { ...wish, ...polled });
+    else if (!walk.isEnding) this.#cutOff(walk, gateway, wish);
+    this.#rearm(gateway);
   }
 
   #wishOf(walk: ShardWalk, gateway: Gateway, nowMs: number): PollWish | null {
@@ -322,7 +326,7 @@ class ProcessWalker implements Walker {
     }
     gateway.isNew = false;
     if (this.#ports.locks.isTaken(gateway.id)) {
-      this.#record(walk, gateway, slot, skipped(slot.slotMs));
+      this.#record(walk, gateway, { ...slot, reading: skipped(slot.slotMs) });
       return null;
     }
     return { ...slot, signal };
@@ -360,7 +364,7 @@ class ProcessWalker implements Walker {
     for (const [part, reason] of parts) {
       for (const day of part === null ? [] : byDay(part)) {
         this.#ports.meter.missed(day.count, reason);
-        this.#record(walk, gateway, { slotMs: lastOf(day) }, missedReading(day, reason));
+        this.#record(walk, gateway, { slotMs: lastOf(day), reading: missedReading(day, reason) });
       }
     }
   }
@@ -402,9 +406,11 @@ class ProcessWalker implements Walker {
   #record(
     walk: ShardWalk,
     gateway: Gateway,
-    { slotMs }: { slotMs: number | null },
-    reading: ReadingRow,
-    { texts = [] }: Partial<Pick<Polled, 'texts'>> = {},
+    {
+      slotMs,
+      reading,
+      texts = [],
+    }: { slotMs: number | null; reading: ReadingRow; texts?: Polled['texts'] },
   ): void {
     if (slotMs !== null) gateway.lastSlotMs = Math.max(gateway.lastSlotMs ?? -Infinity, slotMs);
     const { intervalMs } = gateway.loaded.period;
@@ -453,7 +459,7 @@ class ProcessWalker implements Walker {
     for (let n = 0; n < run.count; n += 1) {
       const slotMs = run.firstMs + n * run.intervalMs;
       const one = { firstMs: slotMs, count: 1, intervalMs: run.intervalMs };
-      this.#record(walk, gateway, { slotMs }, missedReading(one, 'NO_WORKER'));
+      this.#record(walk, gateway, { slotMs, reading: missedReading(one, 'NO_WORKER') });
     }
   }
 
@@ -641,13 +647,12 @@ async function within(
   works: ReadonlySet<Promise<void>>,
 ): Promise<void> {
   if (works.size === 0) return;
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(ms, resolve);
-    void Promise.all(works).then(() => {
-      timer.cancel();
-      resolve();
-    });
+  let timer: Timer | null = null;
+  const isOver = new Promise<void>((resolve) => {
+    timer = clock.after(ms, resolve);
   });
+  await Promise.race([isOver, Promise.all(works)]);
+  (timer as Timer | null)?.cancel();
 }
 
 function skipped(slotMs: number): ReadingRow {

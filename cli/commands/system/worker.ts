@@ -8,7 +8,12 @@ import {
   type MetricsServer,
   serveMetrics,
 } from '../../../worker/metrics-server.ts';
-import { installRuntime, type RunningWorker, startWorker } from '../../../worker/worker.ts';
+import {
+  endRuntime,
+  installRuntime,
+  type RunningWorker,
+  startWorker,
+} from '../../../worker/worker.ts';
 
 /** `heliograph worker`: polls until a signal stops it. */
 export const worker: Command = {
@@ -49,7 +54,13 @@ export async function runUntilStopped<Counts extends Metrics>(
   const isHealthy = () => running?.isRunning() ?? false;
   const metrics = await openMetrics({ config, log, isHealthy }, createMetrics);
   installRuntime(log, metrics?.sdkAddress ?? null);
-  running = await start(log, metrics?.counts ?? null);
+  try {
+    running = await start(log, metrics?.counts ?? null);
+  } catch (error) {
+    await metrics?.server.close();
+    await endRuntime();
+    throw error;
+  }
   const { stop: stopPolling, finished } = running;
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {

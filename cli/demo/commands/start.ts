@@ -317,6 +317,12 @@ async function runChildren(
     },
     { command: 'worker:gateways', env, onStarted: () => {} },
     {
+      command: 'worker:gateways',
+      // Two processes cannot serve their metrics at one address.
+      env: { ...env, METRICS_ADDRESS: '' },
+      onStarted: () => {},
+    },
+    {
       command: 'api',
       env: apiEnv,
       onStarted: (message: unknown) => {
