@@ -315,7 +315,6 @@ async function runChildren(
         tell();
       },
     },
-    { command: 'worker:gateways', env, onStarted: () => {} },
     {
       command: 'worker:gateways',
       // Two processes cannot serve their metrics at one address.
