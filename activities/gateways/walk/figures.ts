@@ -52,7 +52,8 @@ export class Figures {
     return {
       // Seconds without a poll count too; those before the first poll do not.
       polls_per_s:
-        Math.round((polls / Math.min(spanS, Math.max(1, second - (this.#fromS ?? second)))) * 10) / 10,
+        Math.round((polls / Math.min(spanS, Math.max(1, second - (this.#fromS ?? second)))) * 10) /
+        10,
       late_p99_ms: all === 0 ? 0 : (ends[bucket] ?? (ends.at(-1) as number) * 2),
     };
   }
