@@ -72,11 +72,10 @@ describe('periods', () => {
       .execute((trx) =>
         setDisabled(trx, ['north'], { disabledAtMs: startMs, nowMs: startMs + 20_000 }),
       );
-    await db
-      .transaction()
-      .execute((trx) =>
-        beginHalt(trx, { by: 'ana', reason: null, at: new Date(startMs + 30_000) }),
-      );
+    await db.transaction().execute(async (trx) => {
+      await beginHalt(trx, { by: ana, reason: null, at: new Date(startMs + 30_000) });
+      await decidePeriods(trx, null, startMs + 30_000);
+    });
     // Paused goes before halted and disabled.
     expect(await history('north')).toEqual([
       ['ACTIVE', 0, 10, 10],
@@ -84,9 +83,10 @@ describe('periods', () => {
     ]);
     await db.updateTable('gateways').set({ is_active: true }).execute();
     await changeGateway(act(40), 'north', { pollIntervalS: 20 }, { presets });
-    await db
-      .transaction()
-      .execute((trx) => liftHalt(trx, { by: 'ana', at: new Date(startMs + 50_000) }));
+    await db.transaction().execute(async (trx) => {
+      await liftHalt(trx, { by: ana, at: new Date(startMs + 50_000) });
+      await decidePeriods(trx, null, startMs + 50_000);
+    });
     expect((await findGateway(db, allPlants, 'north'))?.status).toBe('DISABLED');
     await resumeGateways(act(60), ['north']);
     await removeGateways(act(70), ['north']);
