@@ -101,7 +101,9 @@ describe('periods', () => {
     expect(await actions()).toEqual([
       'gateway.add north',
       'gateway.pause north',
+      'polling.halt halt 1',
       'gateway.set north',
+      'polling.lift_halt halt 1',
       'gateway.resume north',
       'gateway.remove north',
     ]);
