@@ -107,6 +107,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
             listLocks({ kind, url: redisUrl, keyPrefix: config.REDIS_KEY_PREFIX }),
         }),
     readDisks: diskReader(config.WATCHED_FOLDERS),
+    gatewayShards: config.GATEWAY_SHARDS,
     seal: (place, secrets) => seal(requireMasterKeys(config), place, secrets),
     credentialForms: Object.fromEntries(
       brands.map(([brand, { definition }]): [Brand, CredentialForm] => [brand, definition]),
@@ -130,7 +131,6 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     readTitles: readAllNotices,
     testMessageMs,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
-    gatewayShards: config.GATEWAY_SHARDS,
     gatewayPresets: loadPresets(),
     statusProfile: config.DEFAULT_STATUS_PROFILE,
     version: productVersion(),

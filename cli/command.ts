@@ -24,6 +24,8 @@ export interface Command {
   name: string;
   /** What follows the name: `ID [--until TIME] [--reason TEXT]`. */
   usage: string;
+  /** What `--help` says besides: lines of plain text. */
+  notes?: readonly string[];
   /** Flags with a value, by their long names. `--data`, `--zone`, `--json` and `--help` are known to every command. */
   flags?: readonly string[];
   /** Flags without a value. */

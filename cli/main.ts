@@ -100,10 +100,11 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-function helpOf({ summary }: CommandEntry, { name, usage }: Command): string {
+function helpOf({ summary }: CommandEntry, { name, usage, notes = [] }: Command): string {
   const call = `usage: ${`heliograph ${name} ${usage}`.trimEnd()}\n`;
   const names = `brands: ${brands.map(brandName).join(', ')}\n`;
-  return `${summary}\n${call}${usage.includes('brand') ? names : ''}`;
+  const lines = notes.map((note) => `${note}\n`).join('');
+  return `${summary}\n${call}${usage.includes('brand') ? names : ''}${lines}`;
 }
 
 function overview(): string {

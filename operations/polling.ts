@@ -2,10 +2,12 @@ import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
 import { type Decider, recordDecisions } from '../db/audit-log.ts';
-import { freeAllLeases, lockGateways, setGatewaysActive } from '../db/gateways/diagnosis.ts';
+import { freeAllLeases } from '../db/gateways/diagnosis.ts';
+import { lockGateways, setActive } from '../db/gateways/gateways.ts';
 import { decidePeriods, setDisabled } from '../db/gateways/periods.ts';
 import { beginHalt, type Halt, liftHalt } from '../db/halts.ts';
 import { type LockKind, type Locks, lockKey } from '../db/lock.ts';
+import { allPlants } from '../db/scope.ts';
 import type { Database } from '../db/tables.ts';
 import { triggerReconciliation } from './fleet-schedule.ts';
 import { lockDomain } from './loops.ts';
@@ -81,18 +83,21 @@ async function decideGateways(
   wish: { action: string; reason: string | null; isActive: boolean },
 ): Promise<GatewaysDecided> {
   const { action, reason, isActive } = wish;
+  const atMs = at.getTime();
   return db.transaction().execute(async (trx) => {
-    const known = await lockGateways(trx, ids);
-    const changing = known.filter((one) => one.isActive !== isActive || (isActive && one.disabled));
+    const rows = await lockGateways(trx, allPlants, ids);
+    const known = rows.filter((one) => one.removed_at === null);
+    const changing = known.filter(
+      (one) => one.is_active !== isActive || (isActive && one.disabled_at !== null),
+    );
     const changed = changing.map(({ id }) => id);
-    await setGatewaysActive(trx, changed, { isActive, reason });
-    if (isActive) await setDisabled(trx, changed, { disabledAtMs: null, nowMs: at.getTime() });
-    await decidePeriods(trx, changed, at.getTime());
+    if (isActive) await setDisabled(trx, changed, { disabledAtMs: null, nowMs: atMs });
+    await setActive(trx, changed, { isActive, reason }, atMs);
     const decisions = changing.map((one) => ({
       action,
       subjectType: 'GATEWAY' as const,
       subjectId: one.id,
-      before: { is_active: one.isActive, disabled: one.disabled },
+      before: { is_active: one.is_active, disabled_at: one.disabled_at?.toISOString() ?? null },
       after: { is_active: isActive, reason },
     }));
     await recordDecisions(trx, decisions, by, at);

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 
 import { type Component, type Fact, valueOf } from './diagnosis.ts';
 import { counted } from '../domain/wording.ts';
-import { allQueues } from '../workflows/queues.ts';
+import { watchedQueues } from '../workflows/queues.ts';
 
 /** The task queues in Temporal: which workers serve them, and how many tasks wait. */
 
@@ -24,7 +24,7 @@ const queueTypes = { workflow: 1, activity: 2 } as const;
 
 /** All queues, in their order. */
 export const queueViews: Fact<QueueView[]> = ({ temporal }) =>
-  Promise.all(allQueues.map((queue) => readQueue(temporal, queue, Date.now())));
+  Promise.all(watchedQueues.map((queue) => readQueue(temporal, queue, Date.now())));
 
 async function readQueue(client: Client, queue: string, nowMs: number): Promise<QueueView> {
   const describe = (taskQueueType: number) =>

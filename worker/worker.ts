@@ -344,7 +344,13 @@ const validationMsMax = 60_000;
 /** What the diagnosis of the running system reads, as health and status show it. */
 function diagnosed(config: Config, { db, clock }: ActivityDeps, temporal: Client): Services {
   const { REDIS_URL, REDIS_KEY_PREFIX: keyPrefix, WATCHED_FOLDERS } = config;
-  const parts = { db, clock, temporal, readDisks: diskReader(WATCHED_FOLDERS) };
+  const parts = {
+    db,
+    clock,
+    temporal,
+    readDisks: diskReader(WATCHED_FOLDERS),
+    gatewayShards: config.GATEWAY_SHARDS,
+  };
   if (REDIS_URL === undefined) return { ...parts, askRedis: null };
   return {
     ...parts,

@@ -1,3 +1,4 @@
+import { modbusQueue } from './gateways/messages.ts';
 import { fleetQueue } from './messages.ts';
 import { notificationsQueue } from './notifications/messages.ts';
 import { allPollQueues } from './plants/messages.ts';
@@ -11,3 +12,6 @@ export const queuesByActivities = {
 
 /** In the order of `WORKER_QUEUES`' documentation. */
 export const allQueues: readonly string[] = Object.values(queuesByActivities).flat();
+
+/** All queues that the diagnosis looks at: also that of gateways, which a worker of its own serves. */
+export const watchedQueues: readonly string[] = [...allQueues, modbusQueue];

@@ -267,8 +267,12 @@ describe('a connection that is taken away while it is idle', () => {
         await closed;
       }
       expect(notices).toEqual([
-        ...[undefined, undefined, undefined],
-        ...Array(3).fill('IDLE_CLOSE'),
+        undefined,
+        undefined,
+        undefined,
+        'IDLE_CLOSE',
+        'IDLE_CLOSE',
+        'IDLE_CLOSE',
       ]);
     } finally {
       performance.now = own;

@@ -1,18 +1,19 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 
+import { loadDrafts } from '../../db/gateways/gateways.ts';
 import { gatewayJson as draftJson, parseGateway } from '../../domain/gateways/definition.ts';
 import type { GatewayDraft } from '../../domain/gateways/gateway.ts';
 import {
-  type Act,
   addGateways,
   changeGateway,
-  type Decided,
-  pause,
-  poll,
-  remove,
-  resume,
-  silence,
+  type GatewayAct,
+  type GatewaysDecided,
+  pauseGateways,
+  pollGateway,
+  removeGateways,
+  resumeGateways,
+  silenceGateways,
 } from '../../operations/gateways/actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actingOf, type ApiEnv } from '../env.ts';
@@ -22,6 +23,7 @@ import { problems, reading, writing } from '../problem.ts';
 import { access, answers, instantSchema, jsonAnswer, jsonBody, newRoutes } from '../route.ts';
 import { startLoops } from '../start-loops.ts';
 import { readDetail } from './pages/data.ts';
+import { failureText } from './answers.ts';
 import { gatewayDetailJson } from './documents.ts';
 import { invalidDefinition, orProblem, problemOf } from './refusals.ts';
 import { gatewayDetailSchema, gatewayIdParam } from './schemas.ts';
@@ -149,7 +151,7 @@ const pollNow = createRoute({
 });
 
 export function gatewayActionRoutes(deps: ApiDeps) {
-  const act = (c: Context<ApiEnv>): Act => ({
+  const act = (c: Context<ApiEnv>): GatewayAct => ({
     ...actingOf(c),
     db: deps.db,
     at: new Date(deps.clock()),
@@ -159,15 +161,14 @@ export function gatewayActionRoutes(deps: ApiDeps) {
     c.header('etag', `"${read.row.revision}"`);
     return jsonOf(gatewayDetailSchema, gatewayDetailJson(read, undefined));
   };
-  const orRefused = ({ refused }: Decided): void => {
+  const orRefused = ({ refused }: GatewaysDecided): void => {
     if (refused[0] !== undefined) throw problemOf(refused[0]);
   };
 
   return newRoutes()
     .openapi(create, async (c) => {
       const draft = readDefinition(c.req.valid('json'));
-      const [refusal] = await addGateways(act(c), [draft], deps.gatewayPresets);
-      if (refusal !== undefined) throw problemOf(refusal);
+      orProblem(await addGateways(act(c), [draft], { presets: deps.gatewayPresets }));
       await startLoops(deps);
       c.header('location', `/api/v1/gateways/${draft.id}`);
       return c.json(await detail(c, draft.id), 201);
@@ -176,33 +177,32 @@ export function gatewayActionRoutes(deps: ApiDeps) {
       const { id } = c.req.valid('param');
       const members = c.req.valid('json');
       const match = /\d+/.exec(c.req.valid('header')['if-match'] ?? '');
-      const changed = await changeGateway(
-        act(c),
-        id,
-        (draft) => readDefinition({ ...draftJson(draft), ...members, id }),
-        {
-          presets: deps.gatewayPresets,
-          ifRevision: match === null ? undefined : Number(match[0]),
-        },
+      const [before] = await loadDrafts(deps.db, [id]);
+      const { row } = await readDetail(deps, c.get('person'), id);
+      // Who names no revision changes what was read just now.
+      const ifRevision = match === null ? row.revision : Number(match[0]);
+      const draft = readDefinition({ ...(before && draftJson(before)), ...members, id });
+      const { id: _, ...wanted } = draft;
+      orProblem(
+        await changeGateway(act(c), id, wanted, { presets: deps.gatewayPresets, ifRevision }),
       );
-      orProblem(changed);
       return c.json(await detail(c, id), 200);
     })
     .openapi(gone, async (c) => {
-      orRefused(await remove(act(c), [c.req.valid('param').id]));
+      orRefused(await removeGateways(act(c), [c.req.valid('param').id]));
       return c.body(null, 204);
     })
     .openapi(decision('pause', 'Pause a gateway: nothing is sent to it', pauseBody), async (c) => {
       const { id } = c.req.valid('param');
       const how = c.req.valid('json' as never) as z.output<typeof pauseBody>;
-      orRefused(await pause(act(c), [id], how));
+      orRefused(await pauseGateways(act(c), [id], how.reason));
       return c.json(await detail(c, id), 200);
     })
     .openapi(
       decision('resume', 'Poll a gateway again, also after failures disabled it', null),
       async (c) => {
         const { id } = c.req.valid('param');
-        orRefused(await resume(act(c), [id]));
+        orRefused(await resumeGateways(act(c), [id]));
         return c.json(await detail(c, id), 200);
       },
     )
@@ -212,21 +212,21 @@ export function gatewayActionRoutes(deps: ApiDeps) {
         const { id } = c.req.valid('param');
         const { until, reason } = c.req.valid('json' as never) as z.output<typeof silenceBody>;
         const at = until === null ? null : new Date(until);
-        orRefused(await silence(act(c), [id], { until: at, reason }));
+        orRefused(await silenceGateways(act(c), [id], { until: at, reason }));
         return c.json(await detail(c, id), 200);
       },
     )
     .openapi(pollNow, async (c) => {
       const { id } = c.req.valid('param');
       const answer = await idempotently(c, deps, async () => {
-        const result = orProblem(await poll(act(c), id, gatewayPollWaitMs));
-        if ('answer' in result) return { gateway_id: id, ...result.answer };
+        const { answer: given } = orProblem(await pollGateway(act(c), id, gatewayPollWaitMs));
+        if ('outcome' in given) return { gateway_id: id, ...given };
         const nothing = {
           outcome: 'FAILED',
           reason: null,
           read_at: new Date(deps.clock()).toISOString(),
         };
-        return { gateway_id: id, ...nothing, message: result.failure, points: [] };
+        return { gateway_id: id, ...nothing, message: failureText(given), points: [] };
       });
       return c.json(answer, 200);
     });

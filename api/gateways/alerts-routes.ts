@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { listAlertsOfGateways } from '../../db/gateways/views.ts';
-import { acknowledge } from '../../operations/gateways/actions.ts';
+import { acknowledgeAlert } from '../../operations/gateways/actions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actingOf, plantScope } from '../env.ts';
 import { reading, writing } from '../problem.ts';
@@ -94,7 +94,7 @@ export function gatewayAlertRoutes(deps: ApiDeps) {
       const { comment } = c.req.valid('json');
       const act = { ...actingOf(c), db: deps.db, at: new Date(deps.clock()) };
       const alertId = Number(c.req.valid('param').id);
-      const done = orProblem(await acknowledge(act, alertId, { comment, until: null }));
+      const done = orProblem(await acknowledgeAlert(act, alertId, { comment, until: null }));
       const { alert, gatewayId } = done;
       return c.json(
         { id: alert.id, gateway_id: gatewayId, state: alert.state, acked_by: alert.acked_by },

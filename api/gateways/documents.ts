@@ -1,4 +1,4 @@
-import type { ReadingRow } from '../../db/gateways/views.ts';
+import type { ReadingView } from '../../db/gateways/readings.ts';
 import { quirksJson } from '../../domain/gateways/definition.ts';
 import type { UnitPoint } from '../../domain/gateways/point.ts';
 import { pointReadings } from '../../operations/gateways/gateway-view.ts';
@@ -42,7 +42,7 @@ export function gatewayDetailJson(detail: GatewayDetail, answered: number | unde
  * unit's id in front where keys repeat. A point that is not GOOD has an empty cell.
  */
 export function readingCsvRows(
-  rows: readonly ReadingRow[],
+  rows: readonly ReadingView[],
   maps: ReadonlyMap<number, readonly UnitPoint[]>,
   mapId: number,
 ) {

@@ -1,15 +1,15 @@
-import type { Refusal } from '../../operations/gateways/actions.ts';
+import type { GatewayRefusal } from '../../operations/gateways/actions.ts';
 import { Problem } from '../problem.ts';
 
 /** The one table from refusals of people's actions on gateways to problem documents. */
 
 /** Returns the result of an action. Throws Problem if the action was refused. */
-export function orProblem<Done extends object>(result: Done | Refusal): Done {
+export function orProblem<Done extends object>(result: Done | GatewayRefusal): Done {
   if ('refusal' in result) throw problemOf(result);
   return result;
 }
 
-export function problemOf(refusal: Refusal): Problem {
+export function problemOf(refusal: GatewayRefusal): Problem {
   switch (refusal.refusal) {
     case 'UNKNOWN_GATEWAY':
       return new Problem('not-found', 'There is no such gateway.');
@@ -18,21 +18,23 @@ export function problemOf(refusal: Refusal): Problem {
     case 'ALERT_RESOLVED':
       return new Problem('conflict', 'The alert is resolved: it can no longer be acknowledged.');
     case 'REMOVED':
-      return new Problem('conflict', 'The gateway was removed.');
-    case 'PAUSED':
-      return new Problem('conflict', 'The gateway is paused: resume it first.');
-    case 'TAKEN':
       return new Problem(
         'conflict',
-        `id: ${refusal.gatewayId} is the id of another gateway, or was that of a removed one.`,
-        { extra: { errors: [{ in: 'json', path: 'id', message: 'is taken' }] } },
+        `The gateway was removed at ${refusal.removedAt.toISOString()}.`,
       );
+    case 'PAUSED':
+      return new Problem('conflict', 'The gateway is paused: resume it first.');
     case 'CHANGED_MEANWHILE':
       return new Problem('precondition-failed', `Its revision is ${refusal.revision} by now.`, {
         extra: { revision: refusal.revision },
       });
-    case 'INVALID':
+    case 'NOT_VALID':
       return invalidDefinition(refusal.problems);
+    case 'HALTED':
+      return new Problem(
+        'conflict',
+        `All polling is stopped since ${refusal.since.toISOString()} by ${refusal.by}.`,
+      );
     case 'NO_ANSWER':
       return new Problem(
         'answer-not-in-time',
@@ -42,11 +44,14 @@ export function problemOf(refusal: Refusal): Problem {
 }
 
 /** Every problem of a definition with its path. */
-export function invalidDefinition(problems: readonly { path: string; message: string }[]): Problem {
+export function invalidDefinition(
+  problems: readonly { path: string; message: string; code?: string }[],
+): Problem {
   const detail = problems
     .map(({ path, message }) => (path === '' ? message : `${path} ${message}`))
     .join('; ');
-  return new Problem('invalid-request', `${detail}.`, {
+  const isTaken = problems.every(({ code }) => code === 'id_taken');
+  return new Problem(isTaken ? 'conflict' : 'invalid-request', `${detail}.`, {
     extra: { errors: problems.map(({ path, message }) => ({ in: 'json', path, message })) },
   });
 }

@@ -2,9 +2,13 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { findGateway, pageGateways, totalGateways } from '../../db/gateways/gateways.ts';
 import { loadMaps } from '../../db/gateways/points.ts';
-import { listReadings, readSeries } from '../../db/gateways/views.ts';
-import { readPage } from '../../db/page.ts';
-import { dayMs, hourMs } from '../../domain/zone.ts';
+import {
+  pageReadings,
+  readSeries,
+  type SeriesBucket,
+  seriesBuckets,
+} from '../../db/gateways/readings.ts';
+import { dayMs } from '../../domain/zone.ts';
 import { pageQuery, readCursor, writeCursor } from '../cursor.ts';
 import { csvAnswer, csvFlag, csvResponse, csvText, wantsCsv } from '../csv.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -35,6 +39,23 @@ const tags = ['gateways'];
 const exportRowsMax = 100_000;
 /** The largest number of points of one series. */
 const seriesPointsMax = 10_000;
+
+const nullable = z.number().nullable();
+const seriesValueSchema = z
+  .object({
+    at: instantSchema,
+    min: nullable,
+    mean: nullable,
+    max: nullable,
+    last: nullable,
+    delta: nullable.openapi({ description: 'what a counter rose, in buckets of 15 min and more' }),
+    readings: z.int(),
+    good: z.int().openapi({ description: 'in how many of them the point was good' }),
+  })
+  .openapi('GatewayPointValue');
+const seriesColumns = Object.keys(
+  seriesValueSchema.shape,
+) as (keyof typeof seriesValueSchema.shape)[];
 
 const totalsSchema = z
   .object({
@@ -115,7 +136,7 @@ const readings = createRoute({
   tags,
   summary: "A gateway's readings, newest first; with `point` the values of one point over time",
   description:
-    'Without `point`: rows of the ledger before `to`, a page at a time. With `point`: the means of buckets of `bucket` seconds in [from, to), oldest first; a bucket without a good value is null.',
+    'Without `point`: rows of the ledger before `to`, a page at a time. With `point`: its values by `bucket` in [from, to), oldest first; `mean` is null where no value was good.',
   ...access('CUSTOMER'),
   request: {
     params: gatewayIdParam,
@@ -126,7 +147,7 @@ const readings = createRoute({
         .string()
         .regex(/^(\d{1,3}:)?[a-z0-9_]{1,80}$/, 'is the key of a point, or unit:key')
         .optional(),
-      bucket: z.coerce.number().int().min(1).max(86_400).default(60),
+      bucket: z.enum(seriesBuckets).default('1m'),
       limit: pageQuery.limit,
       format: csvFlag,
     }),
@@ -144,8 +165,8 @@ const readings = createRoute({
             gateway_id: z.string(),
             point: z.string(),
             unit: z.string().nullable(),
-            bucket_s: z.int(),
-            values: z.array(z.tuple([instantSchema, z.number().nullable()])),
+            bucket: z.enum(seriesBuckets),
+            values: z.array(seriesValueSchema),
           }),
         ])
         .openapi('GatewayReadings'),
@@ -201,28 +222,19 @@ export function gatewayRoutes(deps: ApiDeps) {
       const fromMs = from === undefined ? toMs - dayMs : Date.parse(from);
       if (fromMs > toMs) throw new Problem('invalid-request', 'from: lies after to');
       if (point !== undefined) {
-        const series = await seriesOf({ row, point, fromMs, toMs, bucketS: bucket });
-        const texts = series.values.map(([at, value]): [string, number | null] => [
-          new Date(at).toISOString(),
-          value,
-        ]);
+        const series = await seriesOf({ row, point, fromMs, toMs, bucket });
+        const values = series.values.map((value) => jsonOf(seriesValueSchema, value));
         if (wantsCsv(c))
-          return csvResponse(
-            c,
-            `${id}-${series.point}.csv`,
-            csvText(
-              ['at', 'value'],
-              texts.map(([at, value]) => ({ at, value })),
-            ),
-          );
-        return c.json({ ...series, values: texts }, 200);
+          return csvResponse(c, `${id}-${series.point}.csv`, csvText(seriesColumns, values));
+        return c.json({ ...series, values }, 200);
       }
       if (wantsCsv(c)) {
-        const rows = await listReadings(db, id, {
-          beforeMs: toMs,
-          fromMs,
-          limit: exportRowsMax + 1,
-        });
+        const { rows } = await pageReadings(
+          db,
+          id,
+          { fromMs, toMs },
+          { after: null, limit: exportRowsMax + 1 },
+        );
         if (rows.length > exportRowsMax)
           throw new Problem(
             'invalid-request',
@@ -232,13 +244,8 @@ export function gatewayRoutes(deps: ApiDeps) {
         const { columns, lines } = readingCsvRows(rows, maps, row.map_id);
         return csvResponse(c, `${id}-readings.csv`, csvText(columns, lines));
       }
-      const page = await readPage(limit, (read) =>
-        listReadings(db, id, {
-          beforeMs: toMs,
-          fromMs: from === undefined ? null : fromMs,
-          limit: read,
-        }),
-      );
+      const filter = { toMs, ...(from !== undefined && { fromMs }) };
+      const page = await pageReadings(db, id, filter, { after: null, limit });
       const maps = await mapsOf(page.rows);
       return c.json(
         {
@@ -259,32 +266,25 @@ export function gatewayRoutes(deps: ApiDeps) {
     point: string;
     fromMs: number;
     toMs: number;
-    bucketS: number;
+    bucket: SeriesBucket;
   }) {
-    const { row, point: name, fromMs, toMs, bucketS } = ask;
-    if ((toMs - fromMs) / 1_000 / bucketS > seriesPointsMax)
-      throw new Problem(
-        'invalid-request',
-        `bucket: ${Math.ceil((toMs - fromMs) / 1_000 / seriesPointsMax)} s or more for this span, which has at most ${seriesPointsMax} values`,
-      );
-    if (bucketS < 900 && toMs - fromMs > 7 * 24 * hourMs)
-      throw new Problem('invalid-request', 'bucket: 900 s or more for spans of more than 7 days');
+    const { row, point: name, fromMs, toMs, bucket } = ask;
+    if ((bucket === 'raw' || bucket === '1m' || bucket === '5m') && toMs - fromMs > 7 * dayMs)
+      throw new Problem('invalid-request', 'bucket: 15m, 1h or 1d for spans of more than 7 days');
     const [unit, key] = name.includes(':') ? name.split(':', 2) : [undefined, name];
     const all = (await loadMaps(db, [row.map_id])).get(row.map_id) ?? [];
-    const index = all.findIndex(
+    const found = all.find(
       (one) => one.key === key && (unit === undefined || String(one.unitId) === unit),
     );
-    const found = all[index];
     if (found === undefined || found.type === 'string')
       throw new Problem('invalid-request', `point: the gateway has no number called ${name}`);
-    const values = await readSeries(db, {
-      gatewayId: row.id,
-      mapId: row.map_id,
-      index,
-      fromMs,
-      toMs,
-      bucketS,
-    });
-    return { gateway_id: row.id, point: found.key, unit: found.unit, bucket_s: bucketS, values };
+    const limit = seriesPointsMax + 1;
+    const values = await readSeries(db, row.id, found, { fromMs, toMs, bucket, limit });
+    if (values.length > seriesPointsMax)
+      throw new Problem(
+        'invalid-request',
+        `bucket: this span has more than ${seriesPointsMax} values: choose a longer bucket`,
+      );
+    return { gateway_id: row.id, point: found.key, unit: found.unit, bucket, values };
   }
 }

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
 
 import type { GatewayView } from '../../db/gateways/gateways.ts';
-import type { GatewayAlertRow, ReadingRow } from '../../db/gateways/views.ts';
+import type { ReadingView } from '../../db/gateways/readings.ts';
+import type { GatewayAlertRow } from '../../db/gateways/views.ts';
 import { gatewayStatuses, intervalS, priorities } from '../../domain/gateways/gateway.ts';
 import { gatewayOutcomes, gatewayTriggers } from '../../domain/gateways/reading.ts';
 import {
@@ -135,7 +136,7 @@ export const gatewayReadingSchema = z
   .openapi('GatewayReading');
 
 /** A row of the ledger with its points. @param points those of the row's map; without them it has none. */
-export function readingJson(row: ReadingRow, points: readonly UnitPoint[] | undefined) {
+export function readingJson(row: ReadingView, points: readonly UnitPoint[] | undefined) {
   const { map_id: mapId, values, quality } = row;
   const reading =
     mapId === null || values === null || points === undefined ? null : { mapId, values, quality };

@@ -153,6 +153,15 @@
   const figure = (value, digits, unit) =>
     value == null ? '–' : `${value.toFixed(digits)} ${unit}`;
 
+  /** The clock of the zone over two days, else the date. */
+  function timeOfPoint(seconds, { at, zone: timeZone }) {
+    const isLong = at.at(-1) - at[0] > 2 * 86_400_000;
+    const shown = isLong
+      ? { month: '2-digit', day: '2-digit' }
+      : { hour: '2-digit', minute: '2-digit' };
+    return new Intl.DateTimeFormat('en-GB', { timeZone, ...shown }).format(seconds * 1000);
+  }
+
   /** A line is drawn without its points, but for one that stands alone between two gaps. */
   const alone = {
     size: 4,
@@ -263,7 +272,10 @@
       options: {
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), chart.zone),
         scales: { x: { time: true } },
-        axes: [axis({}), axis({ size: 64 })],
+        axes: [
+          axis({ values: (_, splits) => splits.map((seconds) => timeOfPoint(seconds, chart)) }),
+          axis({ size: 64 }),
+        ],
         series: [{}, { stroke: () => colour('--accent'), width: 1.5, points: alone }],
       },
       reading: (i) =>

@@ -148,7 +148,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
       (await import('./notifications/notifications-routes-list.ts')).notificationsRoutesList,
   },
   'notifications routes add': {
-    summary: 'have somebody told',
+    summary: 'add a route: who is told what, when and on which channel',
     load: async () =>
       (await import('./notifications/notifications-routes-add.ts')).notificationsRoutesAdd,
   },
@@ -199,6 +199,58 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     summary: 'show what an adapter makes of recorded answers',
     waitsForNothing: true,
     load: async () => (await import('./plants/adapters-replay.ts')).adaptersReplay,
+  },
+  'gateways list': {
+    summary: 'list gateways, the worst first',
+    load: async () => (await import('./gateways/gateways-list.ts')).gatewaysList,
+  },
+  'gateways show': {
+    summary: 'show everything known about one gateway',
+    load: async () => (await import('./gateways/gateways-show.ts')).gatewaysShow,
+  },
+  'gateways add': {
+    summary: 'add a gateway by its preset',
+    load: async () => (await import('./gateways/gateways-add.ts')).gatewaysAdd,
+  },
+  'gateways import': {
+    summary: 'add all gateways of a CSV or JSON file, or none',
+    load: async () => (await import('./gateways/gateways-import.ts')).gatewaysImport,
+  },
+  'gateways export': {
+    summary: 'write definitions in the form that import reads',
+    load: async () => (await import('./gateways/gateways-export.ts')).gatewaysExport,
+  },
+  'gateways set': {
+    summary: 'change a gateway',
+    load: async () => (await import('./gateways/gateways-set.ts')).gatewaysSet,
+  },
+  'gateways pause': {
+    summary: 'stop polling gateways until they are resumed',
+    load: async () => (await import('./gateways/gateways-pause.ts')).gatewaysPause,
+  },
+  'gateways resume': {
+    summary: 'poll gateways again, also disabled ones',
+    load: async () => (await import('./gateways/gateways-resume.ts')).gatewaysResume,
+  },
+  'gateways remove': {
+    summary: 'remove gateways for good',
+    load: async () => (await import('./gateways/gateways-remove.ts')).gatewaysRemove,
+  },
+  'gateways points': {
+    summary: 'list the data points of a gateway',
+    load: async () => (await import('./gateways/gateways-points.ts')).gatewaysPoints,
+  },
+  'gateways readings': {
+    summary: 'show the newest readings, or all of a time as CSV',
+    load: async () => (await import('./gateways/gateways-readings.ts')).gatewaysReadings,
+  },
+  'gateways poll': {
+    summary: 'poll a gateway now and print its values',
+    load: async () => (await import('./gateways/gateways-poll.ts')).gatewaysPoll,
+  },
+  'gateways read': {
+    summary: 'read registers through the worker that walks the gateway',
+    load: async () => (await import('./gateways/gateways-read.ts')).gatewaysRead,
   },
   'gateways decode': {
     summary: 'show what recorded Modbus frames say, poll by poll',
@@ -267,7 +319,7 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     load: async () => (await import('./system/validate.ts')).validate,
   },
   prune: {
-    summary: 'delete old rows of the ledger, after showing them and asking',
+    summary: 'delete old rows of the ledger and old notifications, after showing them and asking',
     load: async () => (await import('./system/prune.ts')).prune,
   },
   'histories export': {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 
 import { type Behaviour, misbehaviours } from '../../stack/gateways/behaviour.ts';
 import { startControl } from '../../stack/gateways/control.ts';
-import { clearDays, ofCapacity } from '../../stack/gateways/day-curve.ts';
+import type { DayCurve } from '../../stack/gateways/day-curve.ts';
 import { type Farm, type FarmGateway, startFarm } from '../../stack/gateways/farm.ts';
 import { floatMeter } from '../../stack/gateways/float-meter.ts';
 import {
@@ -25,13 +25,20 @@ const portDefault = 20_502;
 const hostileId = (behaviour: Behaviour): string =>
   `bad-${behaviour.toLowerCase().replaceAll('_', '-')}`;
 
+const noonW = 7_654.3;
+/** By night the power is 0 in every order of words: these generators never sleep. */
+const alwaysNoon: DayCurve = (nowMs) => ({
+  powerW: noonW,
+  todayKwh: 12.3,
+  lifetimeKwh: 40_000 + ((nowMs - Date.UTC(2026, 0, 1)) / 3.6e9) * noonW,
+});
+
 function hostileGateways(port: number): FarmGateway[] {
-  const curve = ofCapacity(clearDays({ latitude: 52.37, longitude: 4.9 }), 10);
   return misbehaviours.map((behaviour, n) => ({
     id: hostileId(behaviour),
     host: `127.19.0.${n + 1}`,
     port,
-    devices: new Map([[generatedUnitId, new Device(floatMeter(), curve)]]),
+    devices: new Map([[generatedUnitId, new Device(floatMeter(), alwaysNoon)]]),
     temper: { minutes: [behaviour], refused: { from: 0x46, to: 0x49 } },
   }));
 }

@@ -8,6 +8,7 @@ import {
   loadDrafts,
   updateGateways,
 } from '../../db/gateways/gateways.ts';
+import { allPlants } from '../../db/scope.ts';
 import type { Database } from '../../db/tables.ts';
 import type { GatewayDraft } from '../../domain/gateways/gateway.ts';
 import { pointsOfGateway } from '../../domain/gateways/preset.ts';
@@ -67,7 +68,7 @@ export async function seedDemoGateways(
   const ids = drafts.map(({ id }) => id);
   return db.transaction().execute(async (trx) => {
     const plantIds = drafts.flatMap(({ plantId }) => plantId ?? []);
-    const { takenIds, unknownPlantIds } = await findTaken(trx, { ids, plantIds });
+    const { takenIds, unknownPlantIds } = await findTaken(trx, allPlants, { ids, plantIds });
     const entryOf = (draft: GatewayDraft): GatewayEntry => ({
       draft,
       points: pointsOfGateway(draft, presets),

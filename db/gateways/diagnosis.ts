@@ -225,27 +225,6 @@ export async function listGatewayStandings(
     where g.removed_at is null and ${isNamed} order by g.id`;
 }
 
-/** Gateways that may be paused or resumed: those of `ids` that are not removed, with what people last decided. */
-export async function lockGateways(
-  trx: Db,
-  ids: readonly string[],
-): Promise<{ id: string; isActive: boolean; disabled: boolean }[]> {
-  return query(trx)<{ id: string; isActive: boolean; disabled: boolean }>`
-    select g.id, g.is_active as "isActive", s.disabled_at is not null as disabled
-    from gateways g join gateway_state s on s.gateway_id = g.id
-    where g.id = any(${[...ids]}::text[]) and g.removed_at is null order by g.id for no key update of g`;
-}
-
-/** Writes what people decided. */
-export async function setGatewaysActive(
-  trx: Db,
-  ids: readonly string[],
-  { isActive, reason }: { isActive: boolean; reason: string | null },
-): Promise<void> {
-  await query(trx)`
-    update gateways set is_active = ${isActive}, pause_reason = ${reason} where id = any(${[...ids]}::text[])`;
-}
-
 /** Frees all leases, so that every shard is taken with a new epoch. @returns the shards. */
 export async function freeAllLeases(db: Db): Promise<number[]> {
   const rows = await query(db)<{ shard: number }>`

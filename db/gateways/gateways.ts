@@ -363,16 +363,19 @@ export async function markRemoved(trx: Db, ids: readonly string[], atMs: number)
   await decidePeriods(trx, ids, atMs);
 }
 
-/** Which of these ids belong to gateways, also removed ones; and which plants do not exist. */
+/** Which of these ids belong to gateways, also removed ones; and which plants do not exist within the scope. */
 export async function findTaken(
   db: Db,
+  scope: PlantScope,
   { ids, plantIds }: { ids: readonly string[]; plantIds: readonly string[] },
 ): Promise<{ takenIds: Map<string, { removed: boolean }>; unknownPlantIds: Set<string> }> {
   const taken = await query(db)<{ id: string; removed: boolean }>`
     select id, removed_at is not null as removed from gateways where id = any(${[...ids]}::text[])`;
   const plants = await query(db)<{ id: string }>`
     select id from unnest(${[...plantIds]}::text[]) as id
-    where not exists (select from plants p where p.id = id.id and p.removed_at is null)`;
+    where not exists (
+      select from plants p where p.id = id.id and p.removed_at is null
+        and (${scope.customerId}::text is null or p.customer_id = ${scope.customerId}))`;
   return {
     takenIds: new Map(taken.map(({ id, removed }) => [id, { removed }])),
     unknownPlantIds: new Set(plants.map(({ id }) => id)),

@@ -279,3 +279,26 @@ async function rollDay(db: Db, ids: readonly string[], atMs: number): Promise<vo
     group by p.gateway_id, p.map_id, p.readings
     on conflict (gateway_id, bucket_at, map_id) do update set ${replaced}`;
 }
+
+/** A month of the roll-ups of 15 minutes that is older than a line as a whole. */
+export interface OldQuarters {
+  /** Its partition. */
+  table: string;
+  /** On disk, with indexes. */
+  bytes: number;
+}
+
+/** The months of the roll-ups of 15 minutes that end at or before a line, oldest first. */
+export async function listOldQuarters(db: Db, lineMs: number): Promise<OldQuarters[]> {
+  return query(db)<OldQuarters>`
+    select c.relname as table, pg_total_relation_size(c.oid)::float8 as bytes
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    cross join lateral (select regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \\(''([^'']+)''\\)') as bounds) b
+    where i.inhparent = 'gateway_rollups_15min'::regclass and b.bounds[1]::timestamptz <= ${timestamp(lineMs)}
+    order by c.relname`;
+}
+
+/** Drops months that `listOldQuarters` gave. */
+export async function dropQuarters(db: Db, months: readonly OldQuarters[]): Promise<void> {
+  for (const { table } of months) await query(db)`drop table ${sql.table(table)}`;
+}

@@ -13,16 +13,10 @@ import { lastFailureIn } from '../../domain/gateways/status.ts';
 import { activeAlertsOf, type AlertSubject, endedAlertsOf } from '../alerts.ts';
 import { type Db, instant, msOf, query, queryRow, timestamp } from '../database.ts';
 import type { ProblemKey } from '../problems.ts';
+import { gatewaySubjects } from './alerts.ts';
 import { type LoadedState, stateJson } from './state.ts';
 
 /** Gateways as their alerts are judged: what is stored of them, and what is written when one is switched off or comes back. */
-
-/** Gateways, as subjects of alerts. */
-export const gatewaySubjects = {
-  kind: 'GATEWAY',
-  table: 'gateways',
-  column: 'gateway_id',
-} as const;
 
 export function gatewaySubject(id: string): AlertSubject {
   return { ...gatewaySubjects, id };

@@ -1,26 +1,10 @@
 import { sql } from 'kysely';
 
-import type { GatewayOutcome, GatewayTrigger } from '../../domain/gateways/reading.ts';
 import { type Db, query, timestamp } from '../database.ts';
 import type { PlantScope } from '../scope.ts';
+import type { ReadingView } from './readings.ts';
 
 /** The past of gateways as people see it: strips of slots, readings, alerts. The same for pages, API and commands. */
-
-/** A slot of a strip, or of a list of polls. */
-export interface ReadingRow {
-  read_at: Date;
-  trigger: GatewayTrigger;
-  outcome: GatewayOutcome;
-  reason: string | null;
-  slots_missed: number;
-  measured_at: Date | null;
-  late_ms: number | null;
-  duration_ms: number | null;
-  requests: number | null;
-  map_id: number | null;
-  values: (number | null)[] | null;
-  quality: number[] | null;
-}
 
 /** The newest rows of slots of each gateway, oldest first, by id. @param count how many of each. */
 export async function readStrips(
@@ -28,9 +12,9 @@ export async function readStrips(
   ids: readonly string[],
   count: number,
 ): Promise<
-  Map<string, Pick<ReadingRow, 'read_at' | 'outcome' | 'reason' | 'slots_missed' | 'late_ms'>[]>
+  Map<string, Pick<ReadingView, 'read_at' | 'outcome' | 'reason' | 'slots_missed' | 'late_ms'>[]>
 > {
-  const rows = await query(db)<{ id: string } & ReadingRow>`
+  const rows = await query(db)<{ id: string } & ReadingView>`
     select g.id, l.* from unnest(${[...ids]}::text[]) as g (id) cross join lateral (
       select read_at, outcome, reason, slots_missed, late_ms from gateway_readings r
       where r.gateway_id = g.id and "trigger" not in ('MANUAL', 'PROBE')
@@ -49,34 +33,11 @@ export async function readAnsweredShares(
   nowMs: number,
 ): Promise<Map<string, number>> {
   const rows = await query(db)<{ id: string; share: number }>`
-    select gateway_id as id, sum(readings * (select coalesce(max(g), 0) from unnest(good) as g)) / sum(readings) as share
+    select gateway_id as id, sum((select coalesce(max(g), 0) from unnest(good) as g)) / sum(readings) as share
     from gateway_rollups_15min
     where gateway_id = any(${[...ids]}::text[]) and bucket_at > ${timestamp(nowMs)} - interval '24 hours' and readings > 0
     group by gateway_id`;
   return new Map(rows.map(({ id, share }) => [id, share]));
-}
-
-/** Rows of one gateway, newest first. */
-export async function listReadings(
-  db: Db,
-  gatewayId: string,
-  page: {
-    /** Only rows before this instant; null: from the newest on. */
-    beforeMs: number | null;
-    /** Only rows at or after it; null: all. */
-    fromMs?: number | null;
-    outcome?: GatewayOutcome | undefined;
-    limit: number;
-  },
-): Promise<ReadingRow[]> {
-  const { beforeMs, fromMs = null, outcome, limit } = page;
-  return query(db)<ReadingRow>`
-    select read_at, "trigger", outcome, reason, slots_missed, measured_at, late_ms, duration_ms, requests, map_id, "values", quality
-    from gateway_readings where gateway_id = ${gatewayId}
-      ${beforeMs === null ? sql`` : sql`and read_at < ${timestamp(beforeMs)}`}
-      ${fromMs === null ? sql`` : sql`and read_at >= ${timestamp(fromMs)}`}
-      ${outcome === undefined ? sql`` : sql`and outcome = ${outcome}`}
-    order by read_at desc limit ${limit}`;
 }
 
 /** An alert of a gateway, as its page shows it. */
@@ -202,42 +163,3 @@ export async function listChoices(
   ]);
   return { presets: presets.map(({ preset }) => preset), plants };
 }
-
-/** The values of one point over time, oldest first: the mean of each bucket; a bucket without a GOOD value is null. */
-export async function readSeries(
-  db: Db,
-  {
-    gatewayId,
-    mapId,
-    index,
-    fromMs,
-    toMs,
-    bucketS,
-  }: {
-    gatewayId: string;
-    mapId: number;
-    /** Of the point in its map, from 0. */
-    index: number;
-    fromMs: number;
-    toMs: number;
-    bucketS: number;
-  },
-): Promise<(readonly [atMs: number, value: number | null])[]> {
-  const [from, to] = [timestamp(fromMs), timestamp(toMs)];
-  const bucket = sql`make_interval(secs => ${bucketS}::float8)`;
-  // Buckets of 15 minutes and more come from the roll-ups; shorter ones from the readings.
-  const values =
-    bucketS >= quarterS
-      ? sql`select bucket_at as at, mean[${index + 1}::int] as value from gateway_rollups_15min
-          where gateway_id = ${gatewayId} and map_id = ${mapId} and bucket_at >= ${from} and bucket_at < ${to}`
-      : sql`select read_at as at, "values"[${index + 1}::int] as value from gateway_readings
-          where gateway_id = ${gatewayId} and map_id = ${mapId} and read_at >= ${from} and read_at < ${to}`;
-  const rows = await query(db)<{ at_ms: number; value: number | null }>`
-    select round(extract(epoch from b.at) * 1000)::bigint as at_ms, avg(v.value) as value
-    from generate_series(date_bin(${bucket}, ${from}, 'epoch'), ${to} - interval '1 microsecond', ${bucket}) as b (at)
-    left join (${values}) v on date_bin(${bucket}, v.at, 'epoch') = b.at
-    group by b.at order by b.at`;
-  return rows.map((row) => [row.at_ms, row.value] as const);
-}
-
-const quarterS = 900;

@@ -20,6 +20,8 @@ export type ProblemCode =
   | 'key_duplicate'
   | 'unit_duplicate'
   | 'id_duplicate'
+  | 'id_taken'
+  | 'plant_unknown'
   | 'preset_unknown'
   | 'no_points'
   | 'points_overlap'

@@ -113,7 +113,7 @@ const refused: readonly (readonly [what: string, networks: readonly Cidr[]])[] =
   ['no address of a device', parseNetworks('0.0.0.0/8,240.0.0.0/4,::')],
 ];
 
-/** Dialled where `GATEWAY_NETWORKS` lists them. */
+/** Dialled only where the configuration lists them. */
 const listed: readonly (readonly [what: string, networks: readonly Cidr[]])[] = [
   ['a loopback address', parseNetworks('127.0.0.0/8,::1')],
   [

@@ -20,7 +20,7 @@ const meaning: Readonly<Record<(typeof orders)[number], string>> = {
   DCBA: 'the lowest byte comes first',
 };
 
-/** Guesses from values whose ranges are known. @returns null if no order or several fit best. */
+/** Guesses from values whose ranges are known. @returns null if no order fits, or if both orders of words fit alike. */
 export function guessOrder(
   samples: readonly { point: DataPoint; bytes: Uint8Array }[],
 ): OrderGuess | null {
@@ -34,12 +34,18 @@ export function guessOrder(
     order,
     fits: telling.filter(({ point, bytes }) => fits({ ...point, order }, bytes)).length,
   }));
-  const best = counts.toSorted((one, other) => other.fits - one.fits);
-  const [first, second] = best;
-  if (first === undefined || second === undefined || first.fits === second.fits) return null;
+  const most = Math.max(...counts.map(({ fits: count }) => count));
+  const best = counts.filter(({ fits: count }) => count === most).map(({ order }) => order);
+  const [first] = best;
+  if (first === undefined || most === 0 || (best.includes('ABCD') && best.includes('CDAB')))
+    return null;
+  const also =
+    best.length > 1
+      ? `; ${best.slice(1).join(' and ')} would fit too, but hardly any device swaps bytes`
+      : '';
   return {
-    order: first.order,
-    reason: `${meaning[first.order]}: ${first.fits} of ${telling.length} values are in their ranges so, ${second.fits} in the next best order (${second.order})`,
+    order: first,
+    reason: `${meaning[first]}: ${most} of ${telling.length} values are in their ranges so${also}`,
   };
 }
 

@@ -8,10 +8,9 @@ import {
   listFacts,
   listGatewayAlerts,
   listGatewayDecisions,
-  listReadings,
-  type ReadingRow,
 } from '../../db/gateways/views.ts';
 import { findGateway, type GatewayView } from '../../db/gateways/gateways.ts';
+import { pageReadings, type ReadingView } from '../../db/gateways/readings.ts';
 import { findOpenPeriod } from '../../db/ledger/periods.ts';
 import type { PlantScope } from '../../db/scope.ts';
 import { shardOf } from '../../domain/gateways/gateway.ts';
@@ -38,7 +37,7 @@ export interface GatewayDetail {
   /** Which shard it belongs to, and who walks it now; null: nobody. */
   shard: { number: number; of: number; worker: string | null };
   /** The newest rows of its ledger, newest first. */
-  polls: readonly ReadingRow[];
+  polls: readonly ReadingView[];
   alerts: readonly GatewayAlertRow[];
   facts: Awaited<ReturnType<typeof listFacts>>;
   /** What its site refuses. */
@@ -60,7 +59,7 @@ export async function readGateway(
     loadMaps(db, [row.map_id]),
     findOpenPeriod(db, gatewayLedger, gatewayId),
     findShard(db, number),
-    listReadings(db, gatewayId, { beforeMs: null, limit: pollsShown }),
+    pageReadings(db, gatewayId, {}, { after: null, limit: pollsShown }),
     listGatewayAlerts(db, gatewayId, alertsShown),
     listFacts(db, gatewayId),
     loadLearned(db, [row]),
@@ -84,7 +83,7 @@ export async function readGateway(
       of: shards,
       worker: shard !== undefined && shard.expires_at.getTime() > nowMs ? shard.worker : null,
     },
-    polls,
+    polls: polls.rows,
     alerts,
     facts,
     refusals: (learned.get(siteKey(row)) ?? []).filter(({ unitId }) => units.has(unitId)),

@@ -40,7 +40,7 @@ export const misbehaviours: readonly Behaviour[] = behaviours.filter((one) => on
 
 /** How a gateway behaves over time. */
 export interface Temper {
-  /** One for each minute since the start, again and again; empty: always GOOD. */
+  /** One for each minute since its first request, again and again; empty: always GOOD. */
   minutes: readonly Behaviour[];
   /** What REFUSES_RANGE refuses: registers, both ends included. */
   refused?: { from: number; to: number };

@@ -181,6 +181,26 @@ describe('a gateway that is broken', () => {
   });
 });
 
+test('the minutes of a gateway that misbehaves begin with its first request', async () => {
+  const port = await freePort();
+  let nowMs = 0;
+  const gateway = {
+    ...gatewayOf('g', '127.0.0.1', port),
+    temper: { minutes: ['GOOD', 'BUSY'] as const },
+  };
+  const farm = await start({ gateways: [gateway], listen: 'EACH', clock: () => nowMs });
+  const behaviours: unknown[] = [];
+  const look = () => behaviours.push(farm.figures()[0]?.behaviour);
+  nowMs = 3_600_000;
+  look();
+  await ask(await dial('127.0.0.1', port));
+  nowMs += 59_999;
+  look();
+  nowMs += 1;
+  look();
+  expect(behaviours).toEqual(['GOOD', 'GOOD', 'BUSY']);
+});
+
 describe('the control of a farm', () => {
   async function controlled(): Promise<{ farm: Farm; control: Control }> {
     const port = await freePort();

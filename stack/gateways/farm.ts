@@ -62,6 +62,8 @@ interface Standing {
   gateway: FarmGateway;
   forced: { behaviour: Behaviour; untilMs: number } | null;
   figures: Omit<GatewayFigures, 'behaviour'>;
+  /** When its minutes began to count; null: nobody has asked yet. */
+  askedFirstAtMs: number | null;
   sockets: Set<Socket>;
   unanswered: number;
 }
@@ -77,7 +79,6 @@ const backlog = 4_096;
 /** Starts to listen. @throws the system's error where a port is taken. */
 export async function startFarm(options: FarmOptions): Promise<Farm> {
   const clock = options.clock ?? Date.now;
-  const startedAtMs = clock();
   const byId = new Map<string, Standing>();
   const byAddress = new Map<string, Standing>();
   for (const gateway of options.gateways) {
@@ -85,10 +86,10 @@ export async function startFarm(options: FarmOptions): Promise<Farm> {
     byId.set(gateway.id, standing);
     byAddress.set(`${gateway.host}:${gateway.port}`, standing);
   }
-  const behaviourOf = ({ forced, gateway }: Standing): Behaviour => {
+  const behaviourOf = ({ forced, gateway, askedFirstAtMs }: Standing): Behaviour => {
     const nowMs = clock();
     if (forced !== null && nowMs < forced.untilMs) return forced.behaviour;
-    return behaviourAt(gateway.temper, startedAtMs, nowMs);
+    return behaviourAt(gateway.temper, askedFirstAtMs ?? nowMs, nowMs);
   };
   const serve = (socket: Socket, standing: Standing | undefined) => {
     if (standing === undefined) return void socket.destroy();
@@ -137,6 +138,7 @@ function standingOf(gateway: FarmGateway): Standing {
       overlapping: 0,
       lastRequestAtMs: null,
     },
+    askedFirstAtMs: null,
     sockets: new Set(),
     unanswered: 0,
   };
@@ -237,6 +239,7 @@ function handle(
 ): void {
   const { figures, gateway } = standing;
   const nowMs = service.clock();
+  standing.askedFirstAtMs ??= nowMs;
   figures.requests += 1;
   figures.lastRequestAtMs = nowMs;
   if (standing.unanswered > 1) figures.overlapping += 1;

@@ -3,6 +3,7 @@ import type { GatewayVerdict } from './gateways/track.ts';
 import { foreignCoresMax } from './load.ts';
 import type { Lateness } from './lateness.ts';
 import type { MessagesReport } from './mails.ts';
+import { missedFreelyMax } from './missed-freely.ts';
 import type { FaultKind } from './schedule.ts';
 
 /** What a chaos run found, and whether it is as it must be. */
@@ -57,9 +58,6 @@ export interface ChaosReportFile {
 const baselineMsMax = 1_000;
 /** Fewer places than one for each plant, and not every history was looked at. */
 const placesMin = (plants: number) => plants;
-/** Plants that are polled every second miss a slot where the machine pauses for one; more than this is no such moment. */
-const missedFreelyMax = (slotsDue: number) => Math.max(5, Math.round(slotsDue / 500));
-
 /** Why the run has failed, one sentence each; empty where it has not. */
 export function judge(report: Omit<ChaosReportFile, 'sentences'>): string[] {
   const { slots, faults, canary } = report;

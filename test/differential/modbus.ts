@@ -48,8 +48,10 @@ const peers: readonly Peer[] = [
     missing: 'apt-get install gcc libmodbus-dev',
     build: () =>
       void execFileSync('gcc', [
-        ...['-o', join(built, 'libmodbus')],
-        ...[join(folder, 'server.c'), '-lmodbus'],
+        '-o',
+        join(built, 'libmodbus'),
+        join(folder, 'server.c'),
+        '-lmodbus',
       ]),
     command: (port) => [join(built, 'libmodbus'), String(port)],
   },
@@ -157,12 +159,7 @@ function swapped(view: DataView, byte: number): DataView {
 function readMbpoll(port: number, args: readonly string[], count: number): string[] {
   const { stdout, stderr } = spawnSync(
     'mbpoll',
-    [
-      ...['-m', 'tcp', '-p', String(port), '-a', '1', '-0', '-r', '0'],
-      ...['-c', String(count), '-1'],
-      ...args,
-      '127.0.0.1',
-    ],
+    [...`-m tcp -p ${port} -a 1 -0 -r 0 -c ${count} -1`.split(' '), ...args, '127.0.0.1'],
     { encoding: 'utf8' },
   );
   const values = [...stdout.matchAll(/^\[\d+\]:\s+(\S+)/gm)].map((match) => match[1] ?? '');

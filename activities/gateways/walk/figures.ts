@@ -14,9 +14,13 @@ export class Figures {
     late: new Uint32Array(ends.length + 1),
   }));
 
+  /** The first second of which it knows. */
+  #fromS: number | null = null;
+
   /** @param lateMs null: the poll stood for no slot. */
   polled(nowMs: number, lateMs: number | null): void {
     const second = Math.floor(nowMs / 1_000);
+    this.#fromS ??= second;
     const at = this.#seconds[second % spanS];
     if (at === undefined) return;
     if (at.second !== second) {
@@ -46,7 +50,10 @@ export class Figures {
     let seen = 0;
     const bucket = late.findIndex((count) => (seen += count) >= all * 0.99);
     return {
-      polls_per_s: Math.round((polls / Math.min(spanS, Math.max(1, whole.length))) * 10) / 10,
+      // Seconds without a poll count too; those before the first poll do not.
+      polls_per_s:
+        Math.round((polls / Math.min(spanS, Math.max(1, second - (this.#fromS ?? second)))) * 10) /
+        10,
       late_p99_ms: all === 0 ? 0 : (ends[bucket] ?? (ends.at(-1) as number) * 2),
     };
   }

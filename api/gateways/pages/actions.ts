@@ -4,14 +4,14 @@ import { html } from 'hono/html';
 import { findGateway } from '../../../db/gateways/gateways.ts';
 import { parseGateway } from '../../../domain/gateways/definition.ts';
 import {
-  acknowledge,
-  type Act,
+  acknowledgeAlert,
   addGateways,
-  type Decided,
-  pause,
-  poll,
-  remove,
-  resume,
+  type GatewayAct,
+  type GatewaysDecided,
+  pauseGateways,
+  pollGateway,
+  removeGateways,
+  resumeGateways,
 } from '../../../operations/gateways/actions.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { actingOf, type ApiEnv, type Person } from '../../env.ts';
@@ -22,6 +22,7 @@ import { type AssetUrls, page } from '../../pages/layout.ts';
 import { readerZoneOf } from '../../pages/reader-zone.ts';
 import { Problem } from '../../problem.ts';
 import { startLoops } from '../../start-loops.ts';
+import { failureText } from '../answers.ts';
 import { gatewayPollWaitMs } from '../actions-routes.ts';
 import { invalidDefinition, orProblem, problemOf } from '../refusals.ts';
 import { gatewayAnswer } from './gateway.ts';
@@ -37,7 +38,7 @@ const commentLengthMax = 500;
 export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
   type Fields = Record<string, unknown>;
-  const actOf = (c: Parameters<typeof actingOf>[0], person: Person): Act => ({
+  const actOf = (c: Parameters<typeof actingOf>[0], person: Person): GatewayAct => ({
     ...actingOf(c, person),
     db: deps.db,
     at: new Date(deps.clock()),
@@ -45,7 +46,7 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
   /** A form of the staff, or of administrators alone, that leads back to the gateway. */
   const form = (
     path: string,
-    act: (act: Act, id: string, fields: Fields) => Promise<Decided>,
+    act: (act: GatewayAct, id: string, fields: Fields) => Promise<GatewaysDecided>,
     { isForAdmins = false } = {},
   ) =>
     routes.post(path, async (c) => {
@@ -58,10 +59,10 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
     });
 
   form('/gateways/:id/pause', async (act, id, fields) =>
-    pause(act, [id], { reason: textField(fields['reason'], 'The reason', reasonLengthMax) }),
+    pauseGateways(act, [id], textField(fields['reason'], 'The reason', reasonLengthMax)),
   );
-  form('/gateways/:id/resume', async (act, id) => resume(act, [id]));
-  form('/gateways/:id/remove', async (act, id) => remove(act, [id]), { isForAdmins: true });
+  form('/gateways/:id/resume', async (act, id) => resumeGateways(act, [id]));
+  form('/gateways/:id/remove', async (act, id) => removeGateways(act, [id]), { isForAdmins: true });
 
   routes.post('/gateways/:id/poll', async (c) => {
     const person = await staffOf(c);
@@ -85,7 +86,7 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
     if (!/^\d{1,15}$/.test(alertId)) throw new Problem('not-found', 'There is no such alert.');
     const fields = await c.req.parseBody();
     const comment = textField(fields['comment'], 'The comment', commentLengthMax);
-    orProblem(await acknowledge(actOf(c, person), Number(alertId), { comment, until: null }));
+    orProblem(await acknowledgeAlert(actOf(c, person), Number(alertId), { comment, until: null }));
     return c.redirect(ownPath(fields['back'], '/alerts'), 303);
   });
 
@@ -102,8 +103,7 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
     const parsed = parseGateway(definitionOf(await c.req.parseBody()));
     if ('problems' in parsed) throw invalidDefinition(parsed.problems);
     const { gateway } = parsed;
-    const [refusal] = await addGateways(actOf(c, person), [gateway], deps.gatewayPresets);
-    if (refusal !== undefined) throw problemOf(refusal);
+    orProblem(await addGateways(actOf(c, person), [gateway], { presets: deps.gatewayPresets }));
     await startLoops(deps);
     return c.redirect(gatewayPath(gateway.id), 303);
   });
@@ -135,11 +135,11 @@ function definitionOf(fields: Record<string, unknown>): unknown {
 }
 
 /** The outcome of the poll, or why it was refused, for the page. */
-async function pollWords(act: Act, id: string): Promise<Html | string> {
+async function pollWords(act: GatewayAct, id: string): Promise<Html | string> {
   try {
-    const result = orProblem(await poll(act, id, gatewayPollWaitMs));
-    if ('failure' in result) return html`<p><b>Poll now:</b> ${result.failure}</p>`;
-    const { outcome, message, points } = result.answer;
+    const { answer } = orProblem(await pollGateway(act, id, gatewayPollWaitMs));
+    if (!('outcome' in answer)) return html`<p><b>Poll now:</b> ${failureText(answer)}</p>`;
+    const { outcome, message, points } = answer;
     const good = points.filter(({ value }) => value !== null).length;
     const parts = [
       outcome.toLowerCase(),

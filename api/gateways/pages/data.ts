@@ -5,13 +5,13 @@ import {
   pageGateways,
   totalGateways,
 } from '../../../db/gateways/gateways.ts';
+import { readSeries, type SeriesBucket } from '../../../db/gateways/readings.ts';
 import { loadMaps } from '../../../db/gateways/points.ts';
 import {
   listChoices,
   readAnsweredShares,
   readPolling,
   readQuarters,
-  readSeries,
   readStrips,
 } from '../../../db/gateways/views.ts';
 import type { UnitPoint } from '../../../domain/gateways/point.ts';
@@ -35,9 +35,6 @@ import {
 import { gatewayStripSlots } from './strip.ts';
 
 /** Reads what the pages about gateways show. */
-
-/** Points of a chart, about: a bucket is so long that a span has no more. */
-const chartPoints = 1_440;
 
 export async function readGatewaysPage(
   { db, clock }: Pick<ApiDeps, 'db' | 'clock'>,
@@ -139,7 +136,12 @@ export async function readGatewayPage(
   const [quarters, series, told] = await Promise.all([
     readQuarters(deps.db, { gatewayId, mapId: row.map_id, fromMs: nowMs - dayMs }),
     readChart(deps.db, detail, chosenPoint(points, ask), spanOf(ask.span)),
-    may.act ? readTold(deps.db, detail.alerts.map(({ id }) => id)) : nobodyTold,
+    may.act
+      ? readTold(
+          deps.db,
+          detail.alerts.map(({ id }) => id),
+        )
+      : nobodyTold,
   ]);
   return {
     ...detail,
@@ -186,23 +188,44 @@ async function readChart(
   span: ChartSpan,
 ): Promise<GatewayPage['series']> {
   if (point === undefined) return null;
-  const hours = chartSpans[span];
-  const values = await readSeries(db, {
-    gatewayId: row.id,
-    mapId: row.map_id,
-    index: points.indexOf(point),
-    fromMs: nowMs - hours * hourMs,
-    toMs: nowMs,
-    bucketS: bucketOf(hours, row.poll_interval_s),
-  });
-  return { point, span, values };
+  const fromMs = nowMs - chartSpans[span] * hourMs;
+  const asked = { fromMs, toMs: nowMs, bucket: bucketsOfSpan[span], limit: chartPointsMax };
+  const values = await readSeries(db, row.id, point, asked);
+  return { point, span, values: withGaps(values, bucketMsOfSpan[span]) };
 }
 
-/** How long a bucket of a chart is, s: from the readings within a day, else from the roll-ups. */
-function bucketOf(hours: number, intervalS: number): number {
-  if (hours > 24) return 900 * Math.ceil((hours * 4) / chartPoints);
-  return Math.max(Math.ceil((hours * 3_600) / chartPoints), intervalS);
+/** More than a chart ever has. */
+const chartPointsMax = 5_000;
+const bucketsOfSpan: Readonly<Record<ChartSpan, SeriesBucket>> = {
+  '24 h': '1m',
+  '7 d': '15m',
+  '30 d': '1h',
+};
+const bucketMsOfSpan: Readonly<Record<ChartSpan, number>> = {
+  '24 h': 60_000,
+  '7 d': 15 * 60_000,
+  '30 d': hourMs,
+};
+
+/** The means over time, with a gap where buckets are missing. */
+function withGaps(
+  values: readonly { at: Date; mean: number | null }[],
+  bucketMs: number,
+): [number, number | null][] {
+  const all: [number, number | null][] = [];
+  let lastMs: number | null = null;
+  for (const { at, mean } of values) {
+    const atMs = at.getTime();
+    if (lastMs !== null && atMs - lastMs > gapBuckets * bucketMs)
+      all.push([lastMs + bucketMs, null]);
+    all.push([atMs, mean]);
+    lastMs = atMs;
+  }
+  return all;
 }
+
+/** A gateway that is polled every five minutes has a value in every fifth minute: that is no gap. */
+const gapBuckets = 11;
 
 /** Where a page of the list ended, from its cursor. */
 export function positionOf(

@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 
-import type { GatewayAlertRow, ReadingRow } from '../../../db/gateways/views.ts';
+import type { ReadingView } from '../../../db/gateways/readings.ts';
+import type { GatewayAlertRow } from '../../../db/gateways/views.ts';
 import type { Quirks } from '../../../domain/gateways/gateway.ts';
 import type { UnitPoint } from '../../../domain/gateways/point.ts';
 import { exceptionNames } from '../../../domain/gateways/exceptions.ts';
@@ -371,7 +372,7 @@ export function ackForm({ id, state, message }: GatewayAlertRow, back: string): 
 function polls(view: GatewayPage): Html {
   const { nowMs } = view;
   if (view.polls.length === 0) return html`<p class="muted">Not polled yet.</p>`;
-  return table<ReadingRow>(
+  return table<ReadingView>(
     { className: 'polls', caption: 'Last polls, newest first' },
     view.polls,
     [
@@ -391,7 +392,7 @@ function polls(view: GatewayPage): Html {
 }
 
 /** "ok", "missed (12 slots) no worker", "failed timeout" */
-export function outcomeCell({ outcome, slots_missed: missed, trigger, reason }: ReadingRow): Html {
+export function outcomeCell({ outcome, slots_missed: missed, trigger, reason }: ReadingView): Html {
   const count = missed > 1 ? ` (${missed} slots)` : '';
   const by = trigger === 'SCHEDULE' ? '' : trigger.toLowerCase().replace('_', ' ');
   const why = reason === null ? '' : reason.toLowerCase().replaceAll('_', ' ');
@@ -402,7 +403,7 @@ export function outcomeCell({ outcome, slots_missed: missed, trigger, reason }: 
 
 function readPlan({ refusals, quirks, facts }: GatewayPage): Html {
   const names = Object.entries(quirks);
-  return html`<dl class="facts">
+  return html`<dl class="how">
     ${facts.map(
       ({ unit_id: unit, key, value }) =>
         html`<div>

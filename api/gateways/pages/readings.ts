@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 
 import type { GatewayView } from '../../../db/gateways/gateways.ts';
-import type { ReadingRow } from '../../../db/gateways/views.ts';
+import type { ReadingView } from '../../../db/gateways/readings.ts';
 import { gatewayOutcomes, type GatewayOutcome } from '../../../domain/gateways/reading.ts';
 import type { UnitPoint } from '../../../domain/gateways/point.ts';
 import type { ReaderZone } from '../../../domain/zone.ts';
@@ -28,7 +28,7 @@ import { gatewayPath } from './paths.ts';
 export interface ReadingsPage {
   row: GatewayView;
   outcome: GatewayOutcome | null;
-  readings: readonly { reading: ReadingRow; points: readonly UnitPoint[] }[];
+  readings: readonly { reading: ReadingView; points: readonly UnitPoint[] }[];
   /** The `before` of the next page; null on the last one. */
   nextBefore: string | null;
   nowMs: number;
@@ -75,7 +75,7 @@ function readings(view: ReadingsPage, zone: string, nowMs: number): Html {
 }
 
 function pointsOf(
-  { map_id: mapId, values: all, quality }: ReadingRow,
+  { map_id: mapId, values: all, quality }: ReadingView,
   points: readonly UnitPoint[],
 ) {
   return mapId === null || all === null
@@ -83,13 +83,13 @@ function pointsOf(
     : pointReadings(points, { mapId, values: all, quality });
 }
 
-function values(reading: ReadingRow, points: readonly UnitPoint[]): Html | string {
+function values(reading: ReadingView, points: readonly UnitPoint[]): Html | string {
   const main = mainReadings(pointsOf(reading, points));
   if (main.length === 0) return missing('The poll brought no value');
   return html`${main.map(({ point, value, quality }, index) => html`${index === 0 ? '' : ' · '}${value === null ? missing(qualityText(quality)) : valueText(point, value)}`)}`;
 }
 
-function notGood(reading: ReadingRow, points: readonly UnitPoint[]): string {
+function notGood(reading: ReadingView, points: readonly UnitPoint[]): string {
   if (reading.quality === null) return '';
   return pointsOf(reading, points)
     .filter(({ quality }) => quality.quality !== 'GOOD')

@@ -2,8 +2,7 @@ import { type Context, Hono } from 'hono';
 
 import { findGateway } from '../../../db/gateways/gateways.ts';
 import { loadMaps } from '../../../db/gateways/points.ts';
-import { listReadings } from '../../../db/gateways/views.ts';
-import { readPage } from '../../../db/page.ts';
+import { pageReadings } from '../../../db/gateways/readings.ts';
 import { gatewayOutcomes } from '../../../domain/gateways/reading.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { type ApiEnv, type Person, plantScope } from '../../env.ts';
@@ -79,9 +78,8 @@ async function readReadings(
   const beforeMs = ask.before === undefined ? null : Date.parse(ask.before);
   if (Number.isNaN(beforeMs) || (beforeMs !== null && (beforeMs < 0 || beforeMs > 32e12)))
     throw new Problem('invalid-request', 'before: must be an instant such as 2026-11-30T09:00:00Z');
-  const page = await readPage(readingsShown, (limit) =>
-    listReadings(db, id, { beforeMs, outcome: outcome ?? undefined, limit }),
-  );
+  const filter = outcome === null ? {} : { outcomes: [outcome] };
+  const page = await pageReadings(db, id, filter, { after: beforeMs, limit: readingsShown });
   const maps = await loadMaps(db, [...new Set(page.rows.flatMap(({ map_id }) => map_id ?? []))]);
   return {
     row,

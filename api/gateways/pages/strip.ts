@@ -1,4 +1,4 @@
-import type { ReadingRow } from '../../../db/gateways/views.ts';
+import type { ReadingView } from '../../../db/gateways/readings.ts';
 import type { Html } from '../../pages/components.ts';
 import { strip, type Tick, type TickKind } from '../../pages/strip.ts';
 
@@ -9,7 +9,7 @@ export const gatewayStripSlots = 40;
 
 /** A row of the ledger as a strip needs it. */
 export type StripRow = Pick<
-  ReadingRow,
+  ReadingView,
   'read_at' | 'outcome' | 'reason' | 'slots_missed' | 'late_ms'
 >;
 

@@ -6,6 +6,14 @@ import { visibleText } from '../../render.ts';
 
 /** Finds channels and routes by what people call them: an id, a name, or the kind of the only channel of its kind. */
 
+/** What `--help` says of the settings of channels. */
+export const channelNotes = [
+  'EMAIL    host, from, and port (587), tls (starttls, tls or none), username, password',
+  'SLACK    url, of an incoming webhook',
+  'WEBHOOK  url, and secret, which signs what is sent',
+  'Settings are sealed and never shown again.',
+] as const;
+
 /** @throws CommandError 1 if there is none, or the word fits several. */
 export async function channelNamed(db: Db, text: string): Promise<ChannelView> {
   const channels = await listChannels(db);

@@ -8,6 +8,7 @@ import type { Command } from '../../command.ts';
 import { readFields, readInput } from '../../fields-input.ts';
 import { oneOf } from '../../plant-fields.ts';
 import { print, visibleText } from '../../render.ts';
+import { channelNotes } from './named.ts';
 import { orFail, terminalAct } from './refusals.ts';
 
 /** `heliograph notifications channels add NAME --kind K`: a channel whose settings come from standard input, and are sealed. */
@@ -15,6 +16,7 @@ export const notificationsChannelsAdd: Command = {
   name: 'notifications channels add',
   usage:
     'NAME --kind EMAIL|SLACK|WEBHOOK [--json] < settings (lines of field=value, or a JSON object)',
+  notes: channelNotes,
   flags: ['kind'],
   async run(context) {
     const name = onePositional(context, 'say how the channel is called');

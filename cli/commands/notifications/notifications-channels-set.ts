@@ -7,7 +7,7 @@ import { onePositional } from '../../arguments.ts';
 import { type Command, usageError } from '../../command.ts';
 import { readFields, readInput } from '../../fields-input.ts';
 import { print, visibleText } from '../../render.ts';
-import { channelNamed } from './named.ts';
+import { channelNamed, channelNotes } from './named.ts';
 import { orFail, terminalAct } from './refusals.ts';
 
 /** `heliograph notifications channels set CHANNEL`: another name, or new settings from standard input. */
@@ -15,6 +15,7 @@ export const notificationsChannelsSet: Command = {
   name: 'notifications channels set',
   usage:
     'CHANNEL [--name NAME] [--settings] [--json] [< all settings (lines of field=value, or a JSON object)]',
+  notes: channelNotes,
   flags: ['name'],
   switches: ['settings'],
   async run(context) {

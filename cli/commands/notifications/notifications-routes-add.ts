@@ -5,12 +5,13 @@ import { type Command, usageError } from '../../command.ts';
 import { print } from '../../render.ts';
 import { routeJson, routeText } from './notifications-routes-list.ts';
 import { orFail, terminalAct } from './refusals.ts';
-import { readRouteFlags, routeFlags, routeUsage } from './route-flags.ts';
+import { readRouteFlags, routeFlags, routeNotes, routeUsage } from './route-flags.ts';
 
 /** `heliograph notifications routes add NAME --channel C`: who is told what; it begins with what is open. */
 export const notificationsRoutesAdd: Command = {
   name: 'notifications routes add',
   usage: `NAME --channel C ${routeUsage} [--json]`,
+  notes: routeNotes,
   flags: routeFlags,
   async run(context) {
     const name = onePositional(context, 'say how the route is called');

@@ -6,12 +6,13 @@ import { print } from '../../render.ts';
 import { routeNamed } from './named.ts';
 import { routeJson, routeText } from './notifications-routes-list.ts';
 import { orFail, terminalAct } from './refusals.ts';
-import { readRouteFlags, routeFlags, routeUsage } from './route-flags.ts';
+import { readRouteFlags, routeFlags, routeNotes, routeUsage } from './route-flags.ts';
 
 /** `heliograph notifications routes set ROUTE`: changes what the flags say, and nothing else. */
 export const notificationsRoutesSet: Command = {
   name: 'notifications routes set',
   usage: `ROUTE [--name NAME] [--channel C] ${routeUsage} [--json]`,
+  notes: routeNotes,
   flags: ['name', ...routeFlags],
   async run(context) {
     const text = onePositional(context, 'name one route by its ID or name');

@@ -27,6 +27,17 @@ export const routeFlags = [
 export const routeUsage =
   '[--to A,B] [--severity RED|YELLOW] [--kind PLANT,INCIDENT,SYSTEM,…] [--brand B,…] [--customer C,…] [--plant P,…] [--zone Z] [--quiet 22:00-06:00|none] [--digest YELLOW@07:00|ALL@07:00|none] [--second ROUTE|none --after MINUTES]';
 
+/** What `--help` says of them. */
+export const routeNotes = [
+  'Lists are separated by commas; an empty one no longer restricts. Without a filter a route tells everything, at once.',
+  '--to      e-mail addresses; only for a channel of e-mail, where there must be one',
+  '--kind    what it tells of: PLANT, INCIDENT, GATEWAY, IMPORT, RUN, SYSTEM',
+  '--zone    of the times of day, such as Europe/Amsterdam; UTC if a new route does not say it',
+  '--quiet   YELLOW waits until the end of these hours; RED never waits',
+  '--digest  the morning brief: what waits for it, and when it is sent',
+  '--second  another route that is told of what is RED, and nobody has acknowledged --after so many minutes',
+] as const;
+
 /** Reads a list. @param read reads one entry of it. */
 function list<Value>(read: (text: string) => Value): (text: string) => Value[] {
   return (text) =>

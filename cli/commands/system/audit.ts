@@ -87,7 +87,7 @@ async function onServices<Result>(
   run: (services: Services) => Promise<Result>,
 ): Promise<Result> {
   return withSystem(config, ({ db, temporal, locks }) =>
-    run({ db, client: temporal, locks: locks.plant }),
+    run({ db, client: temporal, locks: locks.plant, gatewayShards: config.GATEWAY_SHARDS }),
   );
 }
 

@@ -294,6 +294,7 @@ describe('with a worker', () => {
         ['queue:poll:dele', 1],
         ['queue:fleet', 1],
         ['queue:notifications', 1],
+        ['queue:poll:modbus', 0],
       ]);
       expect(seen.status.loops).toEqual({ running: 1, plants: 1, active: 1 });
       const [solis] = seen.status.polling;

@@ -17,6 +17,13 @@ import {
   planNotifications,
   pruneNotifications,
 } from '../../../db/notifications/prune.ts';
+import { gatewayLedger } from '../../../db/gateways/ledger.ts';
+import {
+  dropQuarters,
+  findRolledUntil,
+  listOldQuarters,
+  type OldQuarters,
+} from '../../../db/gateways/rollups.ts';
 import { plantLedger } from '../../../db/plants/ledger.ts';
 import type { Database } from '../../../db/tables.ts';
 import { dayMs } from '../../../domain/zone.ts';
@@ -37,14 +44,18 @@ import { agree } from '../plants/selected-plants.ts';
  */
 const olderThanDaysMin = 8;
 const olderThanDaysMax = 36_500;
+/** Readings of gateways are many: they are kept this long unless said, their quarters of an hour 400 days, days for ever. */
+const readingDaysDefault = 7;
+const quarterDays = 400;
 /** A longer prune reports its progress at this interval. */
 const progressPauseMs = 2_000;
 
-/** `heliograph prune`: deletes old rows of the ledger and old notifications after showing them and asking. */
+/** `heliograph prune`: deletes old rows of the ledgers, old roll-ups and old notifications after showing them and asking. */
 export const prune: Command = {
   name: 'prune',
-  usage: '--older-than DAYSd [--notifications-older-than DAYSd] [--dry-run|--yes] [--json]',
-  flags: ['older-than', 'notifications-older-than'],
+  usage:
+    '--older-than DAYSd [--notifications-older-than DAYSd] [--gateway-readings-older-than DAYSd] [--dry-run|--yes] [--json]',
+  flags: ['older-than', 'notifications-older-than', 'gateway-readings-older-than'],
   switches: ['dry-run', 'yes'],
   async run(context) {
     const wish = readWish(context);
@@ -66,36 +77,61 @@ interface Wish {
   days: number;
   /** Of notifications, messages, deliveries and closed problems. */
   notificationDays: number;
+  /** Of readings of gateways. */
+  readingDays: number;
   isDryRun: boolean;
 }
 
 async function pruneOn(
   session: Kysely<Database>,
   context: CommandContext,
-  { days, notificationDays, isDryRun }: Wish,
+  { days, notificationDays, readingDays, isDryRun }: Wish,
 ): Promise<void> {
   const at = new Date();
   const lineOf = (ageDays: number) =>
     // Whole days in UTC, so that a confirmation a minute later deletes what was shown.
     Math.floor((at.getTime() - ageDays * dayMs) / dayMs) * dayMs;
+  // What is not rolled up yet stays.
+  const rolledUntilMs = (await findRolledUntil(session)) ?? -Infinity;
+  const readingLineMs = Math.min(lineOf(readingDays), Math.floor(rolledUntilMs / dayMs) * dayMs);
+  const readings = Number.isFinite(readingLineMs)
+    ? await planPrune(session, gatewayLedger, readingLineMs)
+    : null;
+  const quarters = await listOldQuarters(session, lineOf(quarterDays));
+  const gateways = { readings, quarters };
   const plan = await planPrune(session, plantLedger, lineOf(days));
   const told = await planNotifications(session, lineOf(notificationDays), at.getTime());
-  if (!context.json) context.io.stdout.write(planText(plan, context.io) + notificationsText(told));
-  const isNothing = isEmpty(plan) && toldRowsOf(told) === 0;
+  const json = { ...planJson(plan, told), gateways: gatewaysJson(gateways) };
+  if (!context.json)
+    context.io.stdout.write(
+      planText(plan, context.io) + gatewaysText(gateways, context.io) + notificationsText(told),
+    );
+  const isNothing =
+    isEmpty(plan) &&
+    toldRowsOf(told) === 0 &&
+    (readings === null || isEmpty(readings)) &&
+    quarters.length === 0;
   if (isDryRun || isNothing) {
-    if (context.json) writeJson(context.io, { ...planJson(plan, told), pruned: null });
+    if (context.json) writeJson(context.io, { ...json, pruned: null });
     return;
   }
-  await agree(context, statementOf(plan, told));
+  await agree(context, statementOf(plan, told, gateways));
   const by = terminalDecider();
   const pruned = isEmpty(plan)
     ? { rows: 0, partitions: [] }
     : await pruneLedger(session, plan, { by, at, olderThanDays: days }, progressTo(context));
+  if (readings !== null && !isEmpty(readings)) {
+    // One plan at a time is kept: it is made again for the same line.
+    const again = await planPrune(session, gatewayLedger, readings.lineMs);
+    const decision = { by, at, olderThanDays: readingDays };
+    await pruneLedger(session, again, decision, progressTo(context));
+  }
+  await dropQuarters(session, quarters);
   const notifications =
     toldRowsOf(told) === 0
       ? told.remove
       : await pruneNotifications(session, told, { by, at, olderThanDays: notificationDays });
-  print(context, { ...planJson(plan, told), pruned: { ...pruned, notifications } }, () =>
+  print(context, { ...json, pruned: { ...pruned, notifications } }, () =>
     [
       isEmpty(plan)
         ? ''
@@ -103,13 +139,54 @@ async function pruneOn(
       toldRowsOf(told) === 0
         ? ''
         : `${toldWords(notifications)} deleted; who was told is known from ${isoOf(told)}\n`,
+      readings === null || isEmpty(readings)
+        ? ''
+        : `${counted(rowsOf(readings), 'reading')} of gateways deleted; their ledger begins at ${isoOf(readings)}\n`,
+      quarters.length === 0
+        ? ''
+        : `${counted(quarters.length, 'month')} of roll-ups of 15 minutes dropped\n`,
     ].join(''),
   );
 }
 
-function statementOf(plan: PrunePlan, told: NotificationsPlan): string {
+interface GatewaysPlan {
+  /** null: no quarter is rolled up yet, so nothing may go. */
+  readings: PrunePlan | null;
+  quarters: readonly OldQuarters[];
+}
+
+function gatewaysJson({ readings, quarters }: GatewaysPlan): object {
+  return {
+    readings:
+      readings === null
+        ? null
+        : { before: isoOf(readings), rows: rowsOf(readings), months: readings.months },
+    rollups_15min: quarters,
+  };
+}
+
+function gatewaysText({ readings, quarters }: GatewaysPlan, io: CommandIo): string {
+  const rows =
+    readings === null || isEmpty(readings) ? '' : `readings of gateways ${planText(readings, io)}`;
+  const months = quarters.map(
+    ({ table }) => `${table} is dropped: older than ${quarterDays} days\n`,
+  );
+  return rows + months.join('');
+}
+
+function statementOf(
+  plan: PrunePlan,
+  told: NotificationsPlan,
+  { readings, quarters }: GatewaysPlan,
+): string {
+  const readingRows = readings === null ? 0 : rowsOf(readings);
+  const others = toldRowsOf(told) + readingRows + quarters.length;
   const parts = [
-    ...(rowsOf(plan) > 0 || toldRowsOf(told) === 0
+    ...(readingRows > 0 && readings !== null
+      ? [`${counted(readingRows, 'reading')} of gateways before ${isoOf(readings)}`]
+      : []),
+    ...(quarters.length > 0 ? [`${counted(quarters.length, 'month')} of their roll-ups`] : []),
+    ...(rowsOf(plan) > 0 || others === 0
       ? [`${counted(rowsOf(plan), 'row')} before ${isoOf(plan)}`]
       : []),
     ...(toldRowsOf(told) > 0 ? [`${toldWords(told.remove)} before ${isoOf(told)}`] : []),
@@ -132,8 +209,12 @@ function refusal(error: unknown): unknown {
 
 function readWish(context: CommandContext): Wish {
   noPositionals(context, 'the command prunes the ledger of the whole fleet: name no plant');
-  const days = requireFlag(context, 'older-than', readDays);
-  const notificationDays = readFlag(context, 'notifications-older-than', readDays) ?? days;
+  const days = requireFlag(context, 'older-than', (text) => readDays(text));
+  const notificationDays =
+    readFlag(context, 'notifications-older-than', (text) => readDays(text)) ?? days;
+  const readingDays =
+    readFlag(context, 'gateway-readings-older-than', (text) => readDays(text, 1)) ??
+    readingDaysDefault;
   const isDryRun = context.switches.has('dry-run');
   const isAgreed = context.switches.has('yes');
   if (isDryRun && isAgreed)
@@ -143,15 +224,17 @@ function readWish(context: CommandContext): Wish {
     );
   if (context.json && !isDryRun && !isAgreed)
     throw usageError(context, '--json does not ask: add --dry-run or --yes');
-  return { days, notificationDays, isDryRun };
+  return { days, notificationDays, readingDays, isDryRun };
 }
 
-function readDays(text: string): number {
+function readDays(text: string, min: number = olderThanDaysMin): number {
   const days = /^\d+d$/.test(text) ? Number(text.slice(0, -1)) : NaN;
   if (!(days <= olderThanDaysMax)) throw new FieldProblem('must be a number of days, such as 90d');
-  if (days < olderThanDaysMin)
+  if (days < min)
     throw new FieldProblem(
-      `must be at least ${olderThanDaysMin}d: closings, estimates and the audit read the ledger that far back`,
+      min === olderThanDaysMin
+        ? `must be at least ${min}d: closings, estimates and the audit read the ledger that far back`
+        : `must be at least ${min}d`,
     );
   return days;
 }

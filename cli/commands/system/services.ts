@@ -30,6 +30,7 @@ export async function withSystem<Result>(
             : { listLocks: (kind: LockKind) => listLocks({ kind, url, keyPrefix }) }),
           readDisks: diskReader(config.WATCHED_FOLDERS),
           clock: Date.now,
+          gatewayShards: config.GATEWAY_SHARDS,
           locks: {
             plant: lockCalls(config, opened.plant),
             gateway: lockCalls(config, opened.gateway),

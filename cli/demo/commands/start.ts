@@ -101,10 +101,7 @@ export const start: Command = {
         writeFile(apiUrl);
         const api = { url: apiUrl, signInToken };
         say(whatIsWhere(up, dataDir, { ...api, mailUrl: mail?.url ?? null }));
-        const isOpen = () => isLinkOpen(loadConfig(env, dataDir), signInToken);
-        repeatLink({ line: signInLine(api, dataDir), isOpen }, say, signal).catch(
-          (error: unknown) => say(`the link is not repeated: ${String(error)}`),
-        );
+        repeatSignIn(loadConfig(env, dataDir), { api, dataDir }, say, signal);
       });
       signal.throwIfAborted();
     } catch (error) {
@@ -123,6 +120,20 @@ export const start: Command = {
     }
   },
 };
+
+/** Says the link again and again, until it is used or cannot be looked up. */
+function repeatSignIn(
+  config: Config,
+  { api, dataDir }: { api: { url: string; signInToken: string }; dataDir: string },
+  say: (line: string) => void,
+  signal: AbortSignal,
+): void {
+  const isOpen = () => isLinkOpen(config, api.signInToken);
+  const link = { line: signInLine(api, dataDir), isOpen };
+  repeatLink(link, say, signal).catch((error: unknown) =>
+    say(`the link is not repeated: ${String(error)}`),
+  );
+}
 
 /** The error as a command's, where the stack says what is wrong. */
 function withExitCode(error: unknown): unknown {
@@ -275,7 +286,7 @@ interface ChildrenOptions extends Pick<Supervised, 'env' | 'beforeRestart'> {
   signal: AbortSignal;
 }
 
-/** Runs worker and API as children until `signal`. If one gives up, the other ends too. */
+/** Runs workers and API as children until `signal`. If one gives up, the other ends too. */
 async function runChildren(
   { env, signal: stopping, beforeRestart }: ChildrenOptions,
   say: (line: string) => void,

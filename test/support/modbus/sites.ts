@@ -1,10 +1,6 @@
 import { noQuirks, type Quirks } from '../../../domain/gateways/gateway.ts';
 import { parseNetworks } from '../../../domain/gateways/network.ts';
-import {
-  type Learned,
-  nothingLearned,
-  type ResolvedPoint,
-} from '../../../domain/gateways/read-plan.ts';
+import { nothingLearned, type ResolvedPoint } from '../../../domain/gateways/read-plan.ts';
 import {
   createSites,
   type ModbusSite,
@@ -67,7 +63,7 @@ export function testGateway(
 ) {
   const all = { ...noQuirks, ...quirks };
   const gateway = {
-    learned: nothingLearned as Learned,
+    learned: nothingLearned,
     /** One poll. */
     async poll(
       more: { deadlineMs?: number; signal?: AbortSignal; ignoresBackOff?: boolean } = {},
