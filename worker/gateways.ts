@@ -26,8 +26,8 @@ import { connectDatabase } from '../environment/services.ts';
 import { connectTemporal } from '../environment/temporal.ts';
 import { failDeadAttempt } from '../operations/gateways/loops.ts';
 import { lockDomain } from '../operations/loops.ts';
+import { isOwnerDead, processOwner } from '../operations/process-owner.ts';
 import { modbusQueue } from '../workflows/gateways/messages.ts';
-import { isOwnerDead, processOwner } from './process-owner.ts';
 import { connectTemporalNative, type RunningWorker } from './worker.ts';
 
 /** The worker of gateways: a process of its own, so that no other work makes its slots late. */
