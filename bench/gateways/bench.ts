@@ -57,13 +57,20 @@ function readOptions() {
   };
 }
 
+/** An error in a bench of an hour does not hide what was measured before. */
+async function told<Result>(name: string, run: () => Promise<Result>): Promise<Result> {
+  say(`-- ${name}`);
+  const result = await run();
+  say(`  ${JSON.stringify(result)}`);
+  return result;
+}
+
 async function bench(signal: AbortSignal) {
   const { gateways, intervalS, seconds, chosen, away, jsonFile } = readOptions();
   const options: RunOptions = { gateways, intervalS, seconds, say, signal };
   const when = async <Result>(name: string, run: () => Promise<Result>) => {
     if (!chosen.has(name)) return null;
-    say(`-- ${name}`);
-    return run();
+    return told(name, run);
   };
   const growth: Measured[] = [];
   await when('growth', async () => {
@@ -83,8 +90,7 @@ async function bench(signal: AbortSignal) {
     away: {} as Partial<Record<Service, Awaited<ReturnType<typeof runAway>>>>,
   };
   for (const service of away) {
-    say(`-- ${service} away`);
-    result.away[service] = await runAway(options, service);
+    result.away[service] = await told(`${service} away`, () => runAway(options, service));
   }
   return { result, jsonFile };
 }

@@ -2,7 +2,7 @@ import { cpus } from 'node:os';
 
 import { type Kysely, sql } from 'kysely';
 
-import { queryRow } from '../../db/database.ts';
+import { query, queryRow } from '../../db/database.ts';
 import { gatewayLedger } from '../../db/gateways/ledger.ts';
 import { countSlots, hasLedgerKey, onOneSnapshot } from '../../db/ledger/check.ts';
 import type { Database } from '../../db/tables.ts';
@@ -189,12 +189,28 @@ export async function countSettled(db: Kysely<Database>, atMs: number): Promise<
   return gateways;
 }
 
-/** When the first poll after an instant began, ms since then; null: none yet. */
-export async function firstPollAfterMs(db: Kysely<Database>, atMs: number): Promise<number | null> {
+/** Into how many shards the workers of a bench divide the gateways: the product's default. */
+const shards = 4;
+
+/** The gateways of the shards that a process walks. */
+export async function gatewaysWalkedBy(db: Kysely<Database>, pid: number): Promise<string[]> {
+  const rows = await query(db)<{ id: string }>`
+    select g.id from gateways g join gateway_shards s on s.shard = g.address_hash % ${shards}
+    where s.worker like ${`${pid}@%`}`;
+  return rows.map(({ id }) => id);
+}
+
+/** When the first poll of these gateways after an instant began, ms since then; null: none yet. */
+export async function firstPollAfterMs(
+  db: Kysely<Database>,
+  atMs: number,
+  ids: readonly string[],
+): Promise<number | null> {
   const { ms } = await queryRow(db)<{ ms: number | null }>`
     select (extract(epoch from min(read_at + late_ms * interval '1 millisecond') - ${new Date(atMs)}) * 1000)::float8 as ms
     from gateway_readings
-    where read_at >= ${new Date(atMs - 60_000)} and read_at + late_ms * interval '1 millisecond' > ${new Date(atMs)}`;
+    where gateway_id = any(${[...ids]}::text[]) and read_at >= ${new Date(atMs - 60_000)}
+      and read_at + late_ms * interval '1 millisecond' > ${new Date(atMs)}`;
   return ms === null ? null : Math.round(ms);
 }
 

@@ -12,6 +12,7 @@ import {
   countSettled,
   cpuPerPoll,
   firstPollAfterMs,
+  gatewaysWalkedBy,
   memoryOf,
   readBenchVersions,
   readCounters,
@@ -165,20 +166,21 @@ export function runHostile(options: RunOptions) {
 }
 
 interface Disturbed {
-  /** From the event until the first poll began; null: none. */
+  /** From the event until a gateway was polled that it had left without a walker; null: none was. */
   polling_again_ms: number | null;
   slots: Awaited<ReturnType<typeof readSlots>>;
   late: Awaited<ReturnType<typeof readLate>>;
   devices: Awaited<ReturnType<typeof readDevices>>;
 }
 
-/** Watches the fleet from before an event until all slots up to `afterMs` after it are settled. */
+/** Watches the fleet, of which the first walker is what the event concerns, from before the event until all slots up to `afterMs` after it are settled. */
 async function disturb(
   running: Running,
   afterMs: number,
   event: () => Promise<void>,
 ): Promise<Disturbed> {
-  const { arena } = running;
+  const { arena, walkers } = running;
+  const walked = await gatewaysWalkedBy(arena.db, walkers[0]?.pid ?? 0);
   const before = await readCounters(arena, running);
   await pause(running, running.options.intervalS * 1_000);
   const atMs = Date.now();
@@ -189,7 +191,7 @@ async function disturb(
   await settle(running, window.toMs);
   const late = await readLate(arena.db, window);
   return {
-    polling_again_ms: await firstPollAfterMs(arena.db, atMs),
+    polling_again_ms: await firstPollAfterMs(arena.db, atMs, walked),
     slots: await readSlots(arena.db, window),
     late,
     devices: await readDevices(arena, after.requests - before.requests, late.polls),
