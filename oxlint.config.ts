@@ -57,6 +57,7 @@ const layers: Record<string, Layer> = {
     imports: ['domain'],
     packages: ['zod', 'temporal-polyfill', 'node:crypto', 'node:fs', 'node:path', 'node:url'],
     packagesOf: {
+      modbus: ['node:dns', 'node:dns/promises', 'node:net'],
       notifications: [
         'nodemailer/**',
         'node:dns',

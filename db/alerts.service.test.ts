@@ -36,8 +36,8 @@ beforeAll(async () => {
   await sql`
     create table kettles (id text primary key, alerts_silenced_until timestamptz);
     alter table alerts add column kettle_id text references kettles (id) on delete cascade,
-      alter column plant_id drop not null, drop constraint alerts_type_check,
-      add check (num_nonnulls(plant_id, kettle_id) = 1);
+      drop constraint alerts_type_check, drop constraint alerts_one_subject,
+      add check (num_nonnulls(plant_id, gateway_id, kettle_id) = 1);
     drop index alerts_one_active;
     create unique index alerts_one_active on alerts (plant_id, kettle_id, type, vendor_alarm_code, device_sn)
       nulls not distinct where state in ('NEW', 'ACKED')`.execute(database.db);

@@ -7,7 +7,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 
 import { query, queryRow } from './database.ts';
 import { makeLedgerParts } from './ledger/ledger.ts';
-import { type Database, ledgers } from './tables.ts';
+import { type Database, partitionedTables } from './tables.ts';
 
 const migrationsFolder = fileURLToPath(new URL('./migrations/', import.meta.url));
 
@@ -87,7 +87,7 @@ export async function migrateToLatest(
       ? error
       : new MigrationError('a migration failed', { cause: error });
   }
-  for (const ledger of ledgers) await makeLedgerParts(db, ledger, new Date());
+  for (const table of partitionedTables) await makeLedgerParts(db, table, new Date());
   return (results ?? []).map((result) => result.migrationName);
 }
 

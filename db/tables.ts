@@ -3,8 +3,8 @@ import type { Generated, GeneratedAlways } from 'kysely';
 import type { AlertSeverity } from '../domain/alerts.ts';
 import type { SubjectKind } from '../domain/subject.ts';
 import type { Instant, NullableJson } from './columns.ts';
-import type { Ledger } from './ledger/ledger.ts';
-import { gatewayLedger } from './gateways/ledger.ts';
+import type { PartitionedTable } from './ledger/ledger.ts';
+import { gatewayLedger, quarterRollups } from './gateways/ledger.ts';
 import type { GatewayTables } from './gateways/tables.ts';
 import type { NotificationTables } from './notifications/tables.ts';
 import type { PeopleTables } from './people/tables.ts';
@@ -62,5 +62,9 @@ export interface Database extends PlantTables, GatewayTables, NotificationTables
   };
 }
 
-/** The ledgers of all contexts: partitions are made for each. */
-export const ledgers: readonly Ledger[] = [plantLedger, gatewayLedger];
+/** The tables of all contexts that are partitioned by time: partitions are made for each. */
+export const partitionedTables: readonly PartitionedTable[] = [
+  plantLedger,
+  gatewayLedger,
+  quarterRollups,
+];

@@ -36,10 +36,17 @@ export async function loadLearned(
       ${msOf(sql`refused_at`)} as "atMs"
     from gateway_learned where (host, port) in (select * from ${sitesOf(sites)})
     order by host, port, unit_id, function, address, registers`;
-  const bySite = Map.groupBy(rows, siteKey);
-  return new Map(
-    [...bySite].map(([key, found]) => [key, found.map(({ host: _, port: __, ...one }) => one)]),
-  );
+  return bySite(rows);
+}
+
+/** Rows by their address, which they then need no more. */
+function bySite<Row>(rows: readonly (Row & SiteAddress)[]): Map<string, Row[]> {
+  const sites = new Map<string, Row[]>();
+  for (const { host, port, ...row } of rows) {
+    const key = siteKey({ host, port });
+    sites.set(key, [...(sites.get(key) ?? []), row as Row]);
+  }
+  return sites;
 }
 
 /** Names an address in maps. */
@@ -89,10 +96,7 @@ export async function loadLayouts(
   const rows = await query(db)<StoredLayout & SiteAddress>`
     select host, port, unit_id as "unitId", layout, ${msOf(sql`found_at`)} as "foundAtMs"
     from gateway_layouts where (host, port) in (select * from ${sitesOf(sites)}) order by host, port, unit_id`;
-  const bySite = Map.groupBy(rows, siteKey);
-  return new Map(
-    [...bySite].map(([key, found]) => [key, found.map(({ host: _, port: __, ...one }) => one)]),
-  );
+  return bySite(rows);
 }
 
 /** Stores the layout of a unit in place of an earlier one. */

@@ -26,6 +26,8 @@ export interface WalkedGateway {
   plantId: string | null;
   priority: Priority;
   isActive: boolean;
+  /** What the person said who paused it. */
+  pauseReason: string | null;
   quirks: Partial<Quirks>;
   /** In the order in which people gave them. */
   units: WalkedUnit[];
@@ -100,7 +102,8 @@ async function loadGateways(
   maps: KnownShard['maps'],
 ): Promise<WalkedGateway[]> {
   const rows = await query(db)<Omit<WalkedGateway, 'points'>>`
-    select g.id, g.name, g.host, g.port, g.plant_id as "plantId", g.priority, g.is_active as "isActive", g.quirks,
+    select g.id, g.name, g.host, g.port, g.plant_id as "plantId", g.priority, g.is_active as "isActive",
+      g.pause_reason as "pauseReason", g.quirks,
       g.map_id as "mapId", ${msOf(sql`g.alerts_silenced_until`)} as "alertsSilencedUntilMs", v.version,
       (select coalesce(json_agg(json_build_object('unitId', u.unit_id, 'quirks', u.quirks, 'capacityKw', u.capacity_kw)
         order by u.position), '[]'::json) from gateway_units u where u.gateway_id = g.id) as units,

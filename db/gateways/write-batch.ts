@@ -1,3 +1,5 @@
+import { type RawBuilder, sql } from 'kysely';
+
 import type { GatewayOutcome, GatewayTrigger } from '../../domain/gateways/reading.ts';
 import { type Db, prepared, query } from '../database.ts';
 import { codeOf } from '../service-error.ts';
@@ -64,98 +66,112 @@ export interface Batch {
  * @returns the leases that are still held, renewed. Of the other shards nothing was written.
  * @throws the database's error when a row is refused (see `isRowRefused`) or the database is away.
  */
-export async function writeBatch(
-  db: Db,
-  { owner, ttlMs, leases, rows }: Batch,
-): Promise<Renewed[]> {
-  const readings = rows.flatMap(({ shard, gatewayId, reading }) =>
-    reading === null ? [] : [{ shard, gatewayId, ...reading }],
-  );
-  // The newest state of each gateway: a statement updates a row once.
-  const states = [
-    ...new Map(
-      rows.flatMap((row) =>
-        row.state === null ? [] : [[row.gatewayId, { ...row, ...row.state }]],
-      ),
-    ).values(),
-  ];
-  const texts = [
-    ...new Map(
-      rows.flatMap(({ shard, gatewayId, reading, texts: ofRow }) =>
-        ofRow.map((text) => [
-          `${gatewayId}\n${text.unitId}\n${text.key}`,
-          { shard, gatewayId, atMs: reading?.measuredAtMs ?? Date.now(), ...text },
-        ]),
-      ),
-    ).values(),
-  ];
-  const r = columnsOf(readings);
-  const s = columnsOf(states);
-  const t = columnsOf(texts);
+export async function writeBatch(db: Db, batch: Batch): Promise<Renewed[]> {
   return query(db)<Renewed>`
     ${prepared('gateway-batch')}
-    with lease as materialized (
-      update gateway_shards g set expires_at = clock_timestamp() + make_interval(secs => ${ttlMs / 1_000})
-      from (
-        select o.shard from gateway_shards o
-        join unnest(${leases.map((one) => one.shard)}::int[], ${leases.map((one) => one.epoch)}::bigint[]) as l (shard, epoch)
-          on l.shard = o.shard and l.epoch = o.epoch
-        where o.owner = ${owner} order by o.shard for no key update of o) own
-      where g.shard = own.shard
-      returning g.shard, g.wanted_by),
-    reading as (
-      insert into gateway_readings (gateway_id, read_at, "trigger", outcome, reason, slots_missed, measured_at, late_ms,
-        duration_ms, requests, map_id, "values", quality)
-      select r.gateway_id, to_timestamp(r.read_at / 1000), r."trigger", r.outcome, r.reason, r.slots_missed,
-        to_timestamp(r.measured_at / 1000), r.late_ms, r.duration_ms, r.requests, r.map_id, r."values"::float8[],
-        r.quality::smallint[]
-      from unnest(${r('shard')}::int[], ${r('gatewayId')}::text[], ${r('readAtMs')}::float8[], ${r('trigger')}::text[],
-        ${r('outcome')}::text[], ${r('reason')}::text[], ${r('slotsMissed')}::int[], ${r('measuredAtMs')}::float8[],
-        ${r('lateMs')}::int[], ${r('durationMs')}::int[], ${r('requests')}::smallint[], ${r('mapId')}::int[],
-        ${readings.map((one) => arrayText(one.values))}::text[], ${readings.map((one) => arrayText(one.quality))}::text[])
-        as r (shard, gateway_id, read_at, "trigger", outcome, reason, slots_missed, measured_at, late_ms, duration_ms,
-          requests, map_id, "values", quality)
-      join lease on lease.shard = r.shard
-      on conflict do nothing
-      returning gateway_id, read_at),
+    with lease as materialized (${renewal(batch)}),
+    reading as (${insertReadings(batch.rows)}),
     -- a row that comes after its bucket was rolled up
     late as (
       insert into gateway_rollups_due (gateway_id, unit, bucket_at)
       select distinct gateway_id, '15min', date_bin('15 minutes', read_at, 'epoch') from reading
       where date_bin('15 minutes', read_at, 'epoch') < clock_timestamp() - interval '15 minutes 20 seconds'
       on conflict do nothing),
-    state as (
-      update gateway_state g set status = s.status, status_reason = s.status_reason, status_message = s.status_message,
-        status_since = to_timestamp(s.status_since / 1000), last_slot = to_timestamp(s.last_slot / 1000),
-        last_polled_at = to_timestamp(s.last_polled_at / 1000), last_seen_at = to_timestamp(s.last_seen_at / 1000),
-        consecutive_failures = s.consecutive_failures, failing_since = to_timestamp(s.failing_since / 1000),
-        recent = s.recent, bad_points = s.bad_points, silent_units = s.silent_units, counters = s.counters,
-        last_reading = s.last_reading, next_probe_at = to_timestamp(s.next_probe_at / 1000), probes = s.probes,
-        good_probes = s.good_probes
-      from unnest(${s('shard')}::int[], ${s('gatewayId')}::text[], ${s('status')}::text[], ${s('statusReason')}::text[],
-        ${s('statusMessage')}::text[], ${s('statusSinceMs')}::float8[], ${s('lastSlotMs')}::float8[],
-        ${s('lastPolledAtMs')}::float8[], ${s('lastSeenAtMs')}::float8[], ${s('consecutiveFailures')}::int[],
-        ${s('failingSinceMs')}::float8[], ${s('recent')}::text[], ${states.map((one) => json(one.badPoints))}::jsonb[],
-        ${states.map((one) => json(one.silentUnits))}::jsonb[], ${states.map((one) => json(one.counters))}::jsonb[],
-        ${states.map((one) => json(one.lastReading))}::jsonb[], ${s('nextProbeAtMs')}::float8[], ${s('probes')}::int[],
-        ${s('goodProbes')}::int[])
-        as s (shard, gateway_id, status, status_reason, status_message, status_since, last_slot, last_polled_at, last_seen_at,
-          consecutive_failures, failing_since, recent, bad_points, silent_units, counters, last_reading, next_probe_at,
-          probes, good_probes)
-      join lease on lease.shard = s.shard
-      where g.gateway_id = s.gateway_id
-        and (coalesce(to_timestamp(s.last_slot / 1000), '-infinity'), coalesce(to_timestamp(s.last_polled_at / 1000), '-infinity'))
-          >= (coalesce(g.last_slot, '-infinity'), coalesce(g.last_polled_at, '-infinity'))),
-    fact as (
-      insert into gateway_facts as f (gateway_id, unit_id, key, value, changed_at)
-      select t.gateway_id, t.unit_id, t.key, t.value, to_timestamp(t.at / 1000)
-      from unnest(${t('shard')}::int[], ${t('gatewayId')}::text[], ${t('unitId')}::int[], ${t('key')}::text[],
-        ${t('value')}::text[], ${t('atMs')}::float8[]) as t (shard, gateway_id, unit_id, key, value, at)
-      join lease on lease.shard = t.shard
-      join gateways g on g.id = t.gateway_id
-      on conflict (gateway_id, unit_id, key) do update set value = excluded.value, changed_at = excluded.changed_at
-        where f.value <> excluded.value and f.changed_at <= excluded.changed_at)
+    state as (${updateStates(batch.rows)}),
+    fact as (${insertTexts(batch.rows)})
     select shard, wanted_by as "wantedBy" from lease order by shard`;
+}
+
+const renewal = ({ owner, ttlMs, leases }: Batch) => sql`
+  update gateway_shards g set expires_at = clock_timestamp() + make_interval(secs => ${ttlMs / 1_000})
+  from (
+    select o.shard from gateway_shards o
+    join unnest(${leases.map((one) => one.shard)}::int[], ${leases.map((one) => one.epoch)}::bigint[]) as l (shard, epoch)
+      on l.shard = o.shard and l.epoch = o.epoch
+    where o.owner = ${owner} order by o.shard for no key update of o) own
+  where g.shard = own.shard
+  returning g.shard, g.wanted_by`;
+
+function insertReadings(rows: readonly BatchRow[]): RawBuilder<unknown> {
+  const readings = rows.flatMap(({ shard, gatewayId, reading }) =>
+    reading === null ? [] : [{ shard, gatewayId, ...reading }],
+  );
+  const r = columnsOf(readings);
+  return sql`
+    insert into gateway_readings (gateway_id, read_at, "trigger", outcome, reason, slots_missed, measured_at, late_ms,
+      duration_ms, requests, map_id, "values", quality)
+    select r.gateway_id, to_timestamp(r.read_at / 1000), r."trigger", r.outcome, r.reason, r.slots_missed,
+      to_timestamp(r.measured_at / 1000), r.late_ms, r.duration_ms, r.requests, r.map_id, r."values"::float8[],
+      r.quality::smallint[]
+    from unnest(${r('shard')}::int[], ${r('gatewayId')}::text[], ${r('readAtMs')}::float8[], ${r('trigger')}::text[],
+      ${r('outcome')}::text[], ${r('reason')}::text[], ${r('slotsMissed')}::int[], ${r('measuredAtMs')}::float8[],
+      ${r('lateMs')}::int[], ${r('durationMs')}::int[], ${r('requests')}::smallint[], ${r('mapId')}::int[],
+      ${readings.map((one) => arrayText(one.values))}::text[], ${readings.map((one) => arrayText(one.quality))}::text[])
+      as r (shard, gateway_id, read_at, "trigger", outcome, reason, slots_missed, measured_at, late_ms, duration_ms,
+        requests, map_id, "values", quality)
+    join lease on lease.shard = r.shard
+    on conflict do nothing
+    returning gateway_id, read_at`;
+}
+
+function updateStates(rows: readonly BatchRow[]): RawBuilder<unknown> {
+  // The last one of each gateway: a statement updates a row once.
+  const states = lastOf(
+    rows.flatMap(({ state, ...row }) => (state === null ? [] : [{ ...row, ...state }])),
+    ({ gatewayId }) => gatewayId,
+  );
+  const s = columnsOf(states);
+  return sql`
+    update gateway_state g set status = s.status, status_reason = s.status_reason, status_message = s.status_message,
+      status_since = to_timestamp(s.status_since / 1000), last_slot = to_timestamp(s.last_slot / 1000),
+      last_polled_at = to_timestamp(s.last_polled_at / 1000), last_seen_at = to_timestamp(s.last_seen_at / 1000),
+      consecutive_failures = s.consecutive_failures, failing_since = to_timestamp(s.failing_since / 1000),
+      recent = s.recent, bad_points = s.bad_points, silent_units = s.silent_units, counters = s.counters,
+      last_reading = s.last_reading, next_probe_at = to_timestamp(s.next_probe_at / 1000), probes = s.probes,
+      good_probes = s.good_probes
+    from unnest(${s('shard')}::int[], ${s('gatewayId')}::text[], ${s('status')}::text[], ${s('statusReason')}::text[],
+      ${s('statusMessage')}::text[], ${s('statusSinceMs')}::float8[], ${s('lastSlotMs')}::float8[],
+      ${s('lastPolledAtMs')}::float8[], ${s('lastSeenAtMs')}::float8[], ${s('consecutiveFailures')}::int[],
+      ${s('failingSinceMs')}::float8[], ${s('recent')}::text[], ${states.map((one) => json(one.badPoints))}::jsonb[],
+      ${states.map((one) => json(one.silentUnits))}::jsonb[], ${states.map((one) => json(one.counters))}::jsonb[],
+      ${states.map((one) => json(one.lastReading))}::jsonb[], ${s('nextProbeAtMs')}::float8[], ${s('probes')}::int[],
+      ${s('goodProbes')}::int[])
+      as s (shard, gateway_id, status, status_reason, status_message, status_since, last_slot, last_polled_at, last_seen_at,
+        consecutive_failures, failing_since, recent, bad_points, silent_units, counters, last_reading, next_probe_at,
+        probes, good_probes)
+    join lease on lease.shard = s.shard
+    where g.gateway_id = s.gateway_id
+      and (coalesce(to_timestamp(s.last_slot / 1000), '-infinity'), coalesce(to_timestamp(s.last_polled_at / 1000), '-infinity'))
+        >= (coalesce(g.last_slot, '-infinity'), coalesce(g.last_polled_at, '-infinity'))`;
+}
+
+function insertTexts(rows: readonly BatchRow[]): RawBuilder<unknown> {
+  const texts = lastOf(
+    rows.flatMap(({ shard, gatewayId, reading, texts: ofRow }) =>
+      ofRow.map((text) => ({
+        shard,
+        gatewayId,
+        atMs: reading?.measuredAtMs ?? reading?.readAtMs ?? Date.now(),
+        ...text,
+      })),
+    ),
+    ({ gatewayId, unitId, key }) => JSON.stringify([gatewayId, unitId, key]),
+  );
+  const t = columnsOf(texts);
+  return sql`
+    insert into gateway_facts as f (gateway_id, unit_id, key, value, changed_at)
+    select t.gateway_id, t.unit_id, t.key, t.value, to_timestamp(t.at / 1000)
+    from unnest(${t('shard')}::int[], ${t('gatewayId')}::text[], ${t('unitId')}::int[], ${t('key')}::text[],
+      ${t('value')}::text[], ${t('atMs')}::float8[]) as t (shard, gateway_id, unit_id, key, value, at)
+    join lease on lease.shard = t.shard
+    join gateways g on g.id = t.gateway_id
+    on conflict (gateway_id, unit_id, key) do update set value = excluded.value, changed_at = excluded.changed_at
+      where f.value <> excluded.value and f.changed_at <= excluded.changed_at`;
+}
+
+/** The last row of each key. */
+function lastOf<Row>(rows: readonly Row[], key: (row: Row) => string): Row[] {
+  return [...new Map(rows.map((row) => [key(row), row])).values()];
 }
 
 /** Gives each column of these rows as an array. */

@@ -128,7 +128,8 @@ const slotsAndRows = (ledger: Ledger, scope: LedgerScope) => {
       from (
         select l.${subject} as subject, l.${slot} as first_at, ${lastSlotOfRow(ledger)} as last_at, p.interval_s, p.phase_ms
         from ${rows} l join ${activePeriodOfRow(ledger)}
-        where ${isOfSlot(ledger)} and l.slots_missed > 1 and l.${slot} < ${instant(scope.toMs)}) c
+        where ${isOfSlot(ledger)} and l.slots_missed > 1 and l.${slot} < ${instant(scope.toMs)}
+          and ${mayReach(ledger, scope.fromMs)}) c
       cross join lateral generate_series(
         slot_at_or_after(greatest(c.first_at + interval '1 microsecond', ${instant(scope.fromMs)}), c.interval_s, c.phase_ms),
         least(c.last_at, ${instant(scope.toMs)}), make_interval(secs => c.interval_s)) at
@@ -138,6 +139,13 @@ const slotsAndRows = (ledger: Ledger, scope: LedgerScope) => {
         written.outcome, written."trigger", written.polled,
         case when due.subject is null then 0 else coalesce(covered.covered, 0) end as covered
       from due full join written using (subject, at) left join covered using (subject, at))`;
+};
+
+/** Whether row `l` may stand for a slot at or after `fromMs`: one with a count stays in its UTC day, others reach any far. */
+const mayReach = (ledger: Ledger, fromMs: number) => {
+  const { slot } = namesOf(ledger);
+  if (ledger.gap === 'ROW_PER_SLOT') return sql`true`;
+  return sql`l.${slot} >= date_trunc('day', ${instant(fromMs)}::timestamptz, 'UTC')`;
 };
 
 /** The due slots by their result: `due` = polled + skipped + missed + without. Each slot counts once. */
@@ -240,7 +248,8 @@ export interface StrayRow {
 
 /**
  * Rows that claim a slot where none is due. A poll may end its period at its own instant (refused credentials, at the first
- * slot and on a clock that stands still during a poll): a row on the edge of a period is no stray.
+ * slot and on a clock that stands still during a poll): a row on the edge of a period is no stray, nor is one as long after it
+ * as the ledger allows.
  */
 export async function findStrayRows(
   db: Db,
@@ -261,7 +270,8 @@ export async function findStrayRows(
       and not exists (
         select from ${periods} edge where edge.${subject} = s.subject
           and (edge.reason <> 'ACTIVE' and edge.from_at = s.at
-            or edge.reason = 'ACTIVE' and edge.to_at = s.at and is_slot(s.at, edge.interval_s, edge.phase_ms)))
+            or edge.reason = 'ACTIVE' and is_slot(s.at, edge.interval_s, edge.phase_ms)
+              and s.at between edge.to_at and edge.to_at + make_interval(secs => ${ledger.heardWithinMs / 1_000})))
     order by s.at, s.subject limit ${limit}`;
   return { rows, total: rows[0]?.total ?? 0 };
 }

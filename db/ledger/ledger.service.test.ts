@@ -26,6 +26,8 @@ const wells: Ledger = {
   rows: 'well_levels',
   slot: 'read_at',
   job: null,
+  betweenSlots: ['MANUAL'],
+  heardWithinMs: 2_000,
   gap: 'ROW_WITH_COUNT',
   parts: { unit: 'day', ahead: 1 },
   kept: 'well_levels_kept',

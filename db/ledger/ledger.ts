@@ -28,6 +28,13 @@ export interface Ledger {
   slot: string;
   /** The column that tells rows of slots from others in the table, and its value; null where all rows are of slots. */
   job: { column: string; value: string } | null;
+  /** Triggers whose rows stand between the slots, and claim none. */
+  betweenSlots: readonly string[];
+  /**
+   * How long after the end of an ACTIVE period a row of its grid is no fault, ms: whoever polls hears of the end a little
+   * later.
+   */
+  heardWithinMs: number;
   /** How a gap is written: one MISSED row for each slot, or one for each UTC day, at its first slot, with their number. */
   gap: 'ROW_PER_SLOT' | 'ROW_WITH_COUNT';
   /** What one partition holds, in UTC, and how many of them are made ahead. */
@@ -58,8 +65,10 @@ export function keyOf({ slot, subject, job }: Ledger): [string, ...string[]] {
 }
 
 /** Whether row `l` is of a slot. */
-export function isOfSlot({ job }: Ledger): RawBuilder<boolean> {
-  return job === null ? sql`true` : sql`l.${sql.ref(job.column)} = ${job.value}`;
+export function isOfSlot({ job, betweenSlots }: Ledger): RawBuilder<boolean> {
+  const isOfJob = job === null ? sql`true` : sql`l.${sql.ref(job.column)} = ${job.value}`;
+  if (betweenSlots.length === 0) return sql`${isOfJob}`;
+  return sql`${isOfJob} and l."trigger" <> all (${[...betweenSlots]}::text[])`;
 }
 
 /**
@@ -77,18 +86,25 @@ export function activePeriodOfRow(ledger: Ledger): RawBuilder<unknown> {
     and l.${slot} >= p.from_at and (p.to_at is null or l.${slot} < p.to_at)`;
 }
 
+/** A table that is partitioned by time, and has a partition `<rows>_default`. */
+export type PartitionedTable = Pick<Ledger, 'rows' | 'parts'>;
+
 /**
- * Makes the partition of `now` and the next ones, if they are missing.
+ * Makes the partition of `now` and the next ones, if they are missing. A table that a later migration creates is left out.
  *
  * @returns what was made, such as `2026-11`.
  */
-export async function makeLedgerParts(db: Db, ledger: Ledger, now: Date): Promise<string[]> {
-  const { unit, ahead } = ledger.parts;
-  const rows = await query(db)<{ part: string | null }>`
-    select make_ledger_part(${ledger.rows}, ${unit}, date_trunc(${unit}, ${now}::timestamptz at time zone 'UTC')
+export async function makeLedgerParts(
+  db: Db,
+  { rows, parts }: PartitionedTable,
+  now: Date,
+): Promise<string[]> {
+  const { unit, ahead } = parts;
+  const made = await query(db)<{ part: string | null }>`
+    select make_ledger_part(${rows}, ${unit}, date_trunc(${unit}, ${now}::timestamptz at time zone 'UTC')
       + n * ${`1 ${unit}`}::interval) as part
-    from generate_series(0, ${ahead}::int) as n`;
-  return rows.flatMap(({ part }) =>
-    part === null ? [] : [part.slice(ledger.rows.length + 1).replaceAll('_', '-')],
+    from generate_series(0, ${ahead}::int) as n where to_regclass(${rows}) is not null`;
+  return made.flatMap(({ part }) =>
+    part === null ? [] : [part.slice(rows.length + 1).replaceAll('_', '-')],
   );
 }

@@ -333,7 +333,7 @@ alter table alerts
   drop constraint alerts_type_check,
   add constraint alerts_type_check check (
     case when plant_id is null then type in ('GATEWAY_OFFLINE', 'GATEWAY_DISABLED', 'POINT_BAD', 'UNIT_SILENT')
-    else type in ('OFFLINE', 'LOW_GENERATION', 'MOCK_FAULT', 'API_ERROR') end);
+    else type in ('OFFLINE', 'LOW_GENERATION', 'MOCK_FAULT', 'API_ERROR', 'DEVICE_DOWN') end);
 -- The plants' index takes nulls as equal, so it must leave gateways out.
 drop index alerts_one_active;
 create unique index alerts_one_active on alerts (plant_id, type, vendor_alarm_code, device_sn) nulls not distinct

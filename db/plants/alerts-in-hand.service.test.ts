@@ -3,7 +3,8 @@ import { beforeEach, describe, expect } from 'vitest';
 import { insertTestPlant, testActivities } from '../../test/support/activities.ts';
 import { database, test } from '../../test/support/test-database.ts';
 import { ackAlert, silencePlants } from './alerts-in-hand.ts';
-import { findFlawedAlerts } from './check-alerts.ts';
+import { plantSubjects } from './alerts.ts';
+import { findFlawedAlerts } from '../check-alerts.ts';
 import { findPlant } from './plants.ts';
 import { allPlants } from '../scope.ts';
 
@@ -89,7 +90,7 @@ describe('an acknowledgement', () => {
     await ackAlert(database.db, alertId, { comment: 'still on it', until: null }, decision);
     expect((await alert()).ack_comment).toBe('still on it');
     expect(await decisions()).toHaveLength(2);
-    expect((await findFlawedAlerts(database.db, 0, 10)).alerts).toEqual([]);
+    expect((await findFlawedAlerts(database.db, plantSubjects, 0, 10)).alerts).toEqual([]);
   });
 
   test('ends at its time, when the loop looks: NEW again, announced', async () => {
@@ -99,7 +100,7 @@ describe('an acknowledgement', () => {
     expect((await alert()).state).toBe('ACKED');
     await evaluate(nowMs + 3_600_000);
     expect((await alert()).state).toBe('NEW');
-    expect((await findFlawedAlerts(database.db, 0, 10)).alerts).toEqual([]);
+    expect((await findFlawedAlerts(database.db, plantSubjects, 0, 10)).alerts).toEqual([]);
   });
 
   test('of a resolved alert changes nothing', async () => {

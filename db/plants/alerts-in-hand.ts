@@ -33,7 +33,8 @@ export async function ackAlert(
       .where('id', '=', alertId)
       .executeTakeFirst();
     // Locks the plant first, as the loop does; another order could deadlock.
-    const plant = found === undefined ? undefined : await lockPlant(trx, found.plant_id);
+    const plantId = found?.plant_id ?? null;
+    const plant = plantId === null ? undefined : await lockPlant(trx, plantId);
     if (plant === undefined || (customerId !== null && plant.customer_id !== customerId))
       return { kind: 'UNKNOWN' };
     const result = await acknowledge(trx, alertId, ack, decision);

@@ -123,7 +123,6 @@ const lastNotifiedAt = sql<Date | null>`
 /** The columns of an alert that people see: all but `muted`; and `last_notified_at` as of now. */
 const shownColumns = [
   'id',
-  'plant_id',
   'type',
   'vendor_alarm_code',
   'device_sn',
@@ -164,6 +163,7 @@ export interface AlertView
       PlantView,
       (typeof heldColumns)[number] | 'paused_by' | 'alerts_silenced_by' | 'alerts_silence_reason'
     > {
+  plant_id: string;
   plant_name: string;
   brand: Brand;
   timezone: string;
@@ -210,7 +210,7 @@ function alertQuery(db: Db, filter: AlertFilter) {
     .selectFrom('alerts as a')
     .innerJoin('plants as p', 'p.id', 'a.plant_id')
     .select(shownColumns.map((column) => `a.${column}` as const))
-    .select(['p.name as plant_name', 'p.brand', 'p.timezone'])
+    .select(['p.id as plant_id', 'p.name as plant_name', 'p.brand', 'p.timezone'])
     .select(heldColumns.map((column) => `p.${column}` as const))
     .select([
       pausedBy.as('paused_by'),

@@ -12,6 +12,8 @@ export const plantLedger: Ledger = {
   rows: 'poll_logs',
   slot: 'scheduled_for',
   job: { column: 'job_type', value: 'POLL' },
+  betweenSlots: [],
+  heardWithinMs: 0,
   gap: 'ROW_PER_SLOT',
   parts: { unit: 'month', ahead: 2 },
   kept: 'ledger_kept',

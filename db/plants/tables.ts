@@ -132,7 +132,9 @@ export interface PlantTables {
   };
   alerts: {
     id: Generated<number>;
-    plant_id: string;
+    /** Exactly one of the two is the subject. */
+    plant_id: string | null;
+    gateway_id: string | null;
     type: AlertType;
     vendor_alarm_code: string | null;
     device_sn: string | null;

@@ -57,10 +57,7 @@ export function withoutLast(run: SlotRun): SlotRun | null {
 /** Cuts a run at a time: the slots up to it, and those after it. */
 export function cutAfter(run: SlotRun, atMs: number): [SlotRun | null, SlotRun | null] {
   const { firstMs, intervalMs } = run;
-  const before = Math.max(
-    0,
-    Math.min(run.count, Math.floor((atMs - firstMs) / intervalMs) + 1),
-  );
+  const before = Math.max(0, Math.min(run.count, Math.floor((atMs - firstMs) / intervalMs) + 1));
   const after = run.count - before;
   return [
     before === 0 ? null : { ...run, count: before },
@@ -71,7 +68,7 @@ export function cutAfter(run: SlotRun, atMs: number): [SlotRun | null, SlotRun |
 /** Cuts a run at each UTC midnight, so that no row of missed slots reaches into the next day's partition. */
 export function byDay(run: SlotRun): SlotRun[] {
   const days: SlotRun[] = [];
-  for (let rest: SlotRun | null = run; rest !== null; ) {
+  for (let rest: SlotRun | null = run; rest !== null;) {
     const midnightMs = (Math.floor(rest.firstMs / dayMs) + 1) * dayMs;
     const [today, later]: [SlotRun | null, SlotRun | null] = cutAfter(rest, midnightMs - 1);
     if (today !== null) days.push(today);

@@ -6,7 +6,8 @@ import {
   findDoubledAlerts,
   findFlawedAlerts,
   hasDedupeIndex,
-} from '../../db/plants/check-alerts.ts';
+} from '../../db/check-alerts.ts';
+import { plantSubjects } from '../../db/plants/alerts.ts';
 import {
   type AuditWindow,
   countSlots,
@@ -261,19 +262,24 @@ function amount(value: number | null, unit: string): string {
 }
 
 async function readAlerts(db: Db, fromMs: number) {
-  const doubled = await findDoubledAlerts(db, listedMax);
-  const { alerts, total, ...checked } = await findFlawedAlerts(db, fromMs, listedMax);
+  const doubled = await findDoubledAlerts(db, plantSubjects, listedMax);
+  const { alerts, total, ...checked } = await findFlawedAlerts(
+    db,
+    plantSubjects,
+    fromMs,
+    listedMax,
+  );
   return {
     violations: [
-      ...((await hasDedupeIndex(db)) ? [] : [dedupeIndexMissing]),
-      ...doubled.map(({ plantId: subjectId, key, alertIds, startedAt: at }) => {
+      ...((await hasDedupeIndex(db, plantSubjects)) ? [] : [dedupeIndexMissing]),
+      ...doubled.map(({ subjectId, key, alertIds, startedAt: at }) => {
         const sentence = `${alertIds.length} active alerts of ${key}: ${alertIds.join(', ')}.`;
         return violation('ALERT_DOUBLED', { subjectId, at }, sentence);
       }),
       ...alerts.map((alert) => {
         const isUnlike = ['NO_EVENT', 'STATE', 'SEVERITY'].includes(alert.flaw);
         const kind = isUnlike ? 'ALERT_UNLIKE_EVENTS' : 'ALERT_EVENTS_BROKEN';
-        return violation(kind, { subjectId: alert.plantId, at: alert.at }, alertSentence(alert));
+        return violation(kind, alert, alertSentence(alert));
       }),
     ],
     truncated: total > alerts.length || doubled.length === listedMax,

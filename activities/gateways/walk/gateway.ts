@@ -1,13 +1,14 @@
+import { factsOf } from '../../../db/gateways/standing.ts';
 import type { WalkedGateway } from '../../../db/gateways/walk.ts';
+import type { PastPeriod } from '../../../db/gateways/past-periods.ts';
 import type { StoredState } from '../../../db/gateways/state.ts';
 import type { CounterStates } from '../../../domain/gateways/counters.ts';
 import { type DueSpan, nextDue, type SlotRun } from '../../../domain/gateways/due.ts';
 import { disabledFacts, returnedFacts } from '../../../domain/gateways/disable.ts';
-import { type GatewayFacts, type GatewayPlan, newFacts } from '../../../domain/gateways/facts.ts';
+import type { GatewayFacts, GatewayPlan } from '../../../domain/gateways/facts.ts';
 import { noQuirks, type Quirks } from '../../../domain/gateways/gateway.ts';
 import type { QuirksOf } from '../../../domain/gateways/read-plan.ts';
 import { isOnGrid, lastSlotAtOrBefore, nextSlotAfter } from '../../../domain/slots.ts';
-import type { PastPeriod } from './ports.ts';
 import type { Site } from './site.ts';
 
 /** One gateway of a walk: what its row says, how far its slots are, and what is known of it. */
@@ -50,9 +51,9 @@ export class Gateway {
   }
 
   get plan(): GatewayPlan {
-    const { period, pauseReason } = this.loaded as WalkedGateway & { pauseReason?: string | null };
+    const { period, pauseReason } = this.loaded;
     const { reason, fromMs, intervalMs } = period;
-    return { reason, fromMs, intervalMs, pauseReason: pauseReason ?? null };
+    return { reason, fromMs, intervalMs, pauseReason };
   }
 
   /** The span of the open period; null: it is not due. */
@@ -95,8 +96,8 @@ export class Gateway {
       consecutiveFailures: facts.consecutiveFailures,
       failingSinceMs: facts.failingSinceMs,
       recent: facts.recent,
-      badPoints: facts.badPoints as unknown as StoredState['badPoints'],
-      silentUnits: facts.silentUnits as StoredState['silentUnits'],
+      badPoints: facts.badPoints,
+      silentUnits: facts.silentUnits,
       counters: this.counters,
       lastReading: this.lastReading,
       nextProbeAtMs: facts.nextProbeAtMs,
@@ -173,25 +174,6 @@ function unsure(span: DueSpan | null, lastSlotMs: number | null): SlotRun | null
   if (lastMs < firstMs) return null;
   const { intervalMs } = grid;
   return { firstMs, count: (lastMs - firstMs) / intervalMs + 1, intervalMs };
-}
-
-function factsOf(state: WalkedGateway['state']): GatewayFacts {
-  const { status, statusReason, statusMessage, statusSinceMs } = state;
-  return {
-    ...newFacts(statusSinceMs),
-    standing: { status, reason: statusReason, message: statusMessage, sinceMs: statusSinceMs },
-    lastPolledAtMs: state.lastPolledAtMs,
-    lastSeenAtMs: state.lastSeenAtMs,
-    consecutiveFailures: state.consecutiveFailures,
-    failingSinceMs: state.failingSinceMs,
-    recent: state.recent,
-    badPoints: state.badPoints as unknown as GatewayFacts['badPoints'],
-    silentUnits: state.silentUnits,
-    disabledAtMs: state.disabledAtMs,
-    nextProbeAtMs: state.nextProbeAtMs,
-    probes: state.probes,
-    goodProbes: state.goodProbes,
-  };
 }
 
 /** The gateway's quirks with those of each unit over them; the same objects at every call. */

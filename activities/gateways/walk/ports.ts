@@ -5,6 +5,7 @@ import type {
   SiteReadResult,
 } from '../../../adapters/modbus/site.ts';
 import type { Lease, Renewed } from '../../../db/gateways/leases.ts';
+import type { PastPeriod } from '../../../db/gateways/past-periods.ts';
 import type { Answer, GatewayRequest } from '../../../db/gateways/requests.ts';
 import type { KnownShard, ShardNews, ShardPlace } from '../../../db/gateways/walk.ts';
 import type { BatchRow } from '../../../db/gateways/write-batch.ts';
@@ -44,13 +45,13 @@ export interface Timer {
 /** The sockets, as `adapters/modbus` makes them. */
 export interface WalkSites {
   of(host: string, port: number): WalkSite;
+  /** Closes a site that no gateway uses any more. */
+  forget(host: string, port: number): void;
 }
 
 export interface WalkSite {
   poll(request: SitePoll): Promise<SitePollResult>;
   read(request: SiteRead): Promise<SiteReadResult>;
-  /** Closes the socket; what is in flight fails with CLOSED. */
-  close(): void;
 }
 
 /** What was learned of the units behind an address. */
@@ -63,15 +64,6 @@ export interface SiteKnowledge {
 export interface Address {
   host: string;
   port: number;
-}
-
-/** A time in which a gateway was due and that has ended. */
-export interface PastPeriod {
-  gatewayId: string;
-  fromMs: number;
-  toMs: number;
-  intervalMs: number;
-  phaseMs: number;
 }
 
 /** What is new in a shard, and the ended periods of the changed gateways that may have slots without a row. */

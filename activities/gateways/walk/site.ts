@@ -14,8 +14,12 @@ export type Turn = () => Promise<void> | null;
 export class Site {
   readonly address: Address;
   readonly modbus: WalkSite;
+  /** What its units refuse. */
   learned: Learned;
-  layouts: Map<number, SunSpecLayout | null>;
+  /** SunSpec's models by unit; null: the unit has none. Replaced, never changed. */
+  layouts: ReadonlyMap<number, SunSpecLayout | null>;
+  /** When to look again for models that were not there, or did not fit the standard. */
+  readonly lookAgainMs = new Map<number, number>();
   /** Gateways that use it. */
   users = 0;
   #isBusy = false;
@@ -29,7 +33,7 @@ export class Site {
     this.address = address;
     this.modbus = modbus;
     this.learned = known.learned;
-    this.layouts = new Map(known.layouts);
+    this.layouts = known.layouts;
   }
 
   /** Takes the turn at once if the socket is free, else when it comes. */

@@ -223,7 +223,10 @@ class RowWriter implements Writer {
       this.#onRenewed(leases, await this.#ports.store.writeBatch(leases, [row]));
     } catch (again) {
       if (!this.#ports.store.isRowRefused(again)) throw again;
-      this.#ports.log.error({ gatewayId, error }, 'not even a bare row of the gateway was accepted');
+      this.#ports.log.error(
+        { gatewayId, error },
+        'not even a bare row of the gateway was accepted',
+      );
     }
   }
 
@@ -241,11 +244,7 @@ class RowWriter implements Writer {
         texts,
         // Never further than the rows: a slot whose row is not stored yet must not count as done.
         state:
-          state === undefined
-            ? null
-            : isNewest
-              ? state
-              : { ...state, lastSlotMs, lastPolledAtMs },
+          state === undefined ? null : isNewest ? state : { ...state, lastSlotMs, lastPolledAtMs },
       };
     });
   }
@@ -303,7 +302,12 @@ class RowWriter implements Writer {
 }
 
 function missedEntries(
-  { shard, gatewayId, run, state }: { shard: number; gatewayId: string; run: SlotRun; state: StoredState },
+  {
+    shard,
+    gatewayId,
+    run,
+    state,
+  }: { shard: number; gatewayId: string; run: SlotRun; state: StoredState },
   nowMs: number,
 ): Entry[] {
   const { lastSlotMs, lastPolledAtMs } = state;
