@@ -90,6 +90,8 @@ export function factsAfterProbe(facts: GatewayFacts, poll: PollEnd): GatewayFact
     return { ...facts, goodProbes, nextProbeAtMs: poll.measuredAtMs + confirmAfterMs };
   }
   if (poll.trigger !== 'PROBE') return facts;
+  // Nobody was asked: another gateway of the socket has just failed.
+  if (poll.isBackOff) return { ...facts, nextProbeAtMs: poll.startedAtMs + firstWaitMs };
   const probes = facts.probes + 1;
   const nextProbeAtMs = poll.startedAtMs + probeWaitMs(probes);
   return { ...facts, probes, goodProbes: 0, nextProbeAtMs };

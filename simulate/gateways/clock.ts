@@ -7,7 +7,15 @@ interface Event {
   order: number;
   run: () => void;
   isCancelled: boolean;
+  /** Nothing waits for what it does. */
+  isQuiet: boolean;
 }
+
+/**
+ * Timers of these lengths look whether there is something to do, many times a second, and begin at most a call that is
+ * answered later: a turn for promises after each would make a day last a minute.
+ */
+const quietTimersMs: ReadonlySet<number> = new Set([100, 500]);
 
 /** The time of a simulated world. Between two events everything that waits for nothing but promises has its turn. */
 export class VirtualTime {
@@ -24,13 +32,14 @@ export class VirtualTime {
   }
 
   /** Runs `run` at an instant, or at once if it is past. Events of one instant run in the order in which they came. */
-  at(atMs: number, run: () => void): { cancel: () => void } {
+  at(atMs: number, run: () => void, { isQuiet = false } = {}): { cancel: () => void } {
     this.#orders += 1;
     const event = {
       atMs: Math.max(atMs, this.#nowMs),
       order: this.#orders,
       run,
       isCancelled: false,
+      isQuiet,
     };
     this.#push(event);
     return {
@@ -49,7 +58,7 @@ export class VirtualTime {
       if (event.isCancelled) continue;
       this.#nowMs = event.atMs;
       event.run();
-      await turn();
+      if (!event.isQuiet) await turn();
     }
     this.#nowMs = endMs;
   }
@@ -108,11 +117,12 @@ export class SimulatedProcess {
       elapsed: () => time.nowMs,
       after: (ms, run) => {
         let isCancelled = false;
-        const event = time.at(time.nowMs + Math.max(0, ms), () =>
+        const fire = (): void =>
           this.deliver(() => {
             if (!isCancelled) run();
-          }),
-        );
+          });
+        const isQuiet = quietTimersMs.has(ms);
+        const event = time.at(time.nowMs + Math.max(0, ms), fire, { isQuiet });
         return {
           cancel: () => {
             isCancelled = true;
@@ -131,15 +141,16 @@ export class SimulatedProcess {
   }
 
   /** An answer from outside, `ms` later. It never comes to a process that was killed. */
-  answer<T>(ms: number, give: () => T | Promise<T>): Promise<T> {
+  answer<T>(ms: number, give: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#time.at(this.#time.nowMs + ms, () => {
         // Servers answer also for a process that is stopped.
-        const given = Promise.try(give);
-        given.then(
-          (value) => this.deliver(() => resolve(value)),
-          (error: unknown) => this.deliver(() => reject(error as Error)),
-        );
+        try {
+          const given = give();
+          this.deliver(() => resolve(given));
+        } catch (error) {
+          this.deliver(() => reject(error as Error));
+        }
       });
     });
   }
@@ -150,6 +161,7 @@ export class SimulatedProcess {
 
   goOn(): void {
     this.#isStopped = false;
-    for (const run of this.#held.splice(0)) this.#time.at(this.#time.nowMs, () => this.deliver(run));
+    for (const run of this.#held.splice(0))
+      this.#time.at(this.#time.nowMs, () => this.deliver(run));
   }
 }

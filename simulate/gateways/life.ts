@@ -140,7 +140,12 @@ function apart(faults: readonly ProcessFault[]): ProcessFault[] {
     });
 }
 
-function drawActs(seed: string, id: string, { fromMs, toMs }: Span, intervalS: number): GatewayAct[] {
+function drawActs(
+  seed: string,
+  id: string,
+  { fromMs, toMs }: Span,
+  intervalS: number,
+): GatewayAct[] {
   const random = randomOf(seed, id, 'acts');
   const at = (): number => random.int(fromMs + hourMs, toMs - 3 * hourMs);
   const pauseMs = at();

@@ -11,7 +11,7 @@ const common = {
   bit: null,
   offset: 0,
   sentinels: [],
-  name: 'simulated',
+  name: '',
 } as const;
 
 function energy(unitId: number, key: PointKey, address: number): UnitPoint {
@@ -46,12 +46,17 @@ function gauge(unitId: number, key: PointKey, address: number, scale: number): U
   };
 }
 
-export const simulatedPoints: readonly UnitPoint[] = [1, 2].flatMap((unitId) => [
-  gauge(unitId, 'power_w', 0, 1),
-  energy(unitId, 'energy_kwh', 2),
-  energy(unitId, 'daily_kwh', 4),
-  ...(unitId === 1 ? [gauge(unitId, 'temperature_c', 20, 0.1)] : []),
-]);
+/** The points of a gateway. Their name tells the simulated socket whose they are. */
+export function pointsOf(gatewayId: string): readonly UnitPoint[] {
+  return [1, 2]
+    .flatMap((unitId) => [
+      gauge(unitId, 'power_w', 0, 1),
+      energy(unitId, 'energy_kwh', 2),
+      energy(unitId, 'daily_kwh', 4),
+      ...(unitId === 1 ? [gauge(unitId, 'temperature_c', 20, 0.1)] : []),
+    ])
+    .map((point) => ({ ...point, name: gatewayId }));
+}
 
 /** As a device sends it. */
 export function bytesOf(raw: number): Uint8Array {

@@ -32,20 +32,12 @@ export class Hosts {
   readonly #site: SiteLife;
   readonly #time: VirtualTime;
   readonly #devices: ReadonlyMap<string, Device>;
-  /** Whose points array belongs to whom: a poll carries no name. */
-  readonly #ownerOf: (request: SitePoll) => string;
   #asked = 0;
 
-  constructor(
-    site: SiteLife,
-    time: VirtualTime,
-    devices: ReadonlyMap<string, Device>,
-    ownerOf: (request: SitePoll) => string,
-  ) {
+  constructor(site: SiteLife, time: VirtualTime, devices: ReadonlyMap<string, Device>) {
     this.#site = site;
     this.#time = time;
     this.#devices = devices;
-    this.#ownerOf = ownerOf;
   }
 
   /** The sockets of one process: they are gone with it. */
@@ -60,6 +52,7 @@ export class Hosts {
         }
         return this.#socketOf(process, host, socket);
       },
+      forget: (host) => void sockets.delete(host),
     };
   }
 
@@ -67,7 +60,6 @@ export class Hosts {
     return {
       poll: (request) => this.#poll(process, { host, socket }, request),
       read: () => Promise.reject(new Error('nobody reads single registers here')),
-      close: () => {},
     };
   }
 
@@ -77,7 +69,7 @@ export class Hosts {
     request: SitePoll,
   ): Promise<SitePollResult> {
     const fromMs = this.#time.nowMs;
-    const gatewayId = this.#ownerOf(request);
+    const gatewayId = request.points[0]?.name ?? '';
     const waits = fromMs < socket.waitsUntilMs && request.ignoresBackOff !== true;
     const fate = waits ? { ms: 0, failure: waiting } : this.#fateOf(host, fromMs, request);
     const seen: SeenPoll = {
@@ -134,9 +126,7 @@ export class Hosts {
     if (isWithin(this.#site.network, atMs) || has('DEAD')) return { ms: 3, failure: refused };
     if (has('HANG') || (has('FLAKY') && random.chance(0.25)))
       return { ms: Math.min(1_000, deadlineMs), failure: timeout };
-    const ms = has('SLOW')
-      ? random.int(500, 9_500)
-      : random.int(quickMs.min, quickMs.max);
+    const ms = has('SLOW') ? random.int(500, 9_500) : random.int(quickMs.min, quickMs.max);
     return ms > deadlineMs ? { ms: deadlineMs, failure: timeout } : { ms, failure: null };
   }
 

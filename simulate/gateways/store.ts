@@ -14,7 +14,7 @@ import { lastFailureIn } from '../../domain/gateways/status.ts';
 import { phaseMs } from '../../domain/slots.ts';
 import type { SimulatedProcess, VirtualTime } from './clock.ts';
 import { type GatewayLife, isWithin, type SiteLife } from './life.ts';
-import { simulatedPoints } from './points.ts';
+import { pointsOf } from './points.ts';
 
 /** The database of a simulated site, in memory: what a walker reads and writes, with the same fences. */
 
@@ -50,6 +50,7 @@ export interface SiteAlert {
 /** One gateway as it is stored. */
 export interface StoredGateway {
   life: GatewayLife;
+  points: Loaded['points'];
   intervalMs: number;
   isPaused: boolean;
   revision: number;
@@ -98,6 +99,7 @@ export class SiteStore {
     const nowMs = this.#time.nowMs;
     this.gateways.set(life.id, {
       life,
+      points: pointsOf(life.id),
       intervalMs,
       isPaused: false,
       revision: 1,
@@ -175,8 +177,7 @@ export class SiteStore {
   of(process: SimulatedProcess): WalkStore {
     const ask = <T>(give: () => T): Promise<T> =>
       process.answer(answerMs, () => {
-        if (isWithin(this.#site.database, this.#time.nowMs))
-          throw new Error('PostgreSQL is away');
+        if (isWithin(this.#site.database, this.#time.nowMs)) throw new Error('PostgreSQL is away');
         return give();
       });
     return {
@@ -217,15 +218,13 @@ export class SiteStore {
     known: Parameters<WalkStore['loadShard']>[1],
     ids?: readonly string[],
   ): Awaited<ReturnType<WalkStore['loadShard']>> {
-    known.maps.set(1, simulatedPoints);
     const changed: Loaded[] = [];
     const past: Awaited<ReturnType<WalkStore['loadShard']>>['past'][number][] = [];
     for (const gateway of this.gateways.values()) {
       const { id } = gateway.life;
-      const loaded = this.#loaded(gateway);
       if (ids !== undefined && !ids.includes(id)) continue;
-      if (known.versions.get(id) === loaded.version) continue;
-      changed.push(loaded);
+      if (known.versions.get(id) === versionOf(gateway)) continue;
+      changed.push(this.#loaded(gateway));
       const sinceMs = gateway.state.lastSlotMs ?? -Infinity;
       for (const { toMs, reason, ...period } of gateway.periods)
         if (toMs !== null && toMs > sinceMs && reason === 'ACTIVE')
@@ -234,7 +233,8 @@ export class SiteStore {
     return { changed, goneIds: [], past };
   }
 
-  #loaded({ life, state, periods, revision, isPaused }: StoredGateway): Loaded {
+  #loaded(gateway: StoredGateway): Loaded {
+    const { life, state, periods, isPaused, points } = gateway;
     const { fromMs, intervalMs, phaseMs: phase, reason } = periods.at(-1) as SitePeriod;
     return {
       id: life.id,
@@ -244,15 +244,16 @@ export class SiteStore {
       plantId: null,
       priority: life.priority,
       isActive: !isPaused,
+      pauseReason: null,
       quirks: {},
       units: [1, 2].map((unitId) => ({ unitId, quirks: {}, capacityKw: null })),
       mapId: 1,
-      points: simulatedPoints,
+      points,
       alertsSilencedUntilMs: null,
       period: { fromMs, intervalMs, phaseMs: phase, reason },
       // What is stored is JSON: nothing of it is shared with the walker.
       state: structuredClone(state),
-      version: `${revision}/${fromMs}`,
+      version: versionOf(gateway),
     };
   }
 
@@ -347,6 +348,10 @@ export class SiteStore {
     if (gateway === undefined) throw new Error(`there is no gateway ${id}`);
     return gateway;
   }
+}
+
+function versionOf({ revision, periods }: StoredGateway): string {
+  return `${revision}/${periods.at(-1)?.fromMs ?? 0}`;
 }
 
 function alertOf({ alerts, life }: StoredGateway, id: string): SiteAlert {
