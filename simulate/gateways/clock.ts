@@ -149,7 +149,7 @@ export class SimulatedProcess {
           const given = give();
           this.deliver(() => resolve(given));
         } catch (error) {
-          this.deliver(() => reject(error as Error));
+          this.deliver(() => reject(error));
         }
       });
     });

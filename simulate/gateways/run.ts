@@ -135,12 +135,21 @@ class World {
       this.#judge.took(this.#time.nowMs);
       worker.epoch = epoch;
       worker.walk = walker.walk(place, epoch);
-      void worker.walk.ended.then((why) => {
-        if (why === 'LOST') this.#judge.lost(this.#time.nowMs);
-        this.store.releaseLease(epoch);
-      });
+      void this.#release(worker.walk, epoch);
     };
     take();
+  }
+
+  /** Gives the lease back once the walk has ended. */
+  async #release(walk: Walk, epoch: number): Promise<void> {
+    const why = await walk.ended;
+    if (why === 'LOST') this.#judge.lost(this.#time.nowMs);
+    this.store.releaseLease(epoch);
+  }
+
+  async #leave({ walk, walker }: Worker): Promise<void> {
+    await walk?.end('LEAVING');
+    walker.close();
   }
 
   #happen({ kind, toMs }: ProcessFault): void {
@@ -154,7 +163,7 @@ class World {
         return;
       case 'LEAVE':
         this.#judge.gone(this.#time.nowMs);
-        void worker.walk?.end('LEAVING').then(() => worker.walker.close());
+        void this.#leave(worker);
         this.#start();
         return;
       case 'STOP':

@@ -414,7 +414,7 @@ function alertsBefore(gateway: StoredGateway, nowMs: number): GatewayAlertsBefor
     alertsSilencedUntilMs: null,
     active: gateway.alerts
       .filter(({ isOpen }) => isOpen)
-      .map(({ isOpen: _, resolvedAtMs: __, ...alert }) => ({
+      .map((alert) => ({
         ...alert,
         state: 'NEW' as const,
         lastSeenAtMs: nowMs,
