@@ -27,14 +27,14 @@ const args = [
   '--stop-at-first',
   '--json',
 ];
-/** A site's day brings every kind of fault; a calm unchanged copy lives all of them. */
+/** Eight hours of a site bring every kind of fault; a calm unchanged copy lives all of them. */
 const siteSeeds = 3;
 const siteArgs = [
   'simulate/gateways/main.ts',
   '--seeds',
   String(siteSeeds),
-  '--days',
-  '1',
+  '--hours',
+  '8',
   '--stop-at-first',
   '--json',
 ];

@@ -106,6 +106,7 @@ const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(res
 export class SimulatedProcess {
   readonly clock: WalkClock;
   isKilled = false;
+  wasStopped = false;
   readonly #time: VirtualTime;
   #isStopped = false;
   #held: (() => void)[] = [];
@@ -157,6 +158,7 @@ export class SimulatedProcess {
 
   stop(): void {
     this.#isStopped = true;
+    this.wasStopped = true;
   }
 
   goOn(): void {

@@ -66,10 +66,14 @@ const fleet = [
   ['meter-e', 'h4', 'NORMAL', 45],
 ] as const;
 
-/** Draws the life that belongs to a seed. */
-export function drawSite(seed: string, days: number): SiteLife {
-  const fromMs = Date.parse('2026-06-09T00:00:00Z') + randomOf(seed, 'start').int(0, 20 * hourMs);
-  const life = { fromMs, toMs: fromMs + days * dayMs };
+/** A shorter life has no room for its faults. All lives have as many, so that a short one is a dense one. */
+export const hoursMin = 8;
+
+/** Draws the life that belongs to a seed. It begins in the afternoon, so that each has a midnight. */
+export function drawSite(seed: string, hours: number): SiteLife {
+  const fromMs =
+    Date.parse('2026-06-09T00:00:00Z') + randomOf(seed, 'start').int(17 * hourMs, 20 * hourMs);
+  const life = { fromMs, toMs: fromMs + hours * hourMs };
   const spans = (about: string, count: number, minMs: number, maxMs: number): Span[] => {
     const random = randomOf(seed, about);
     return Array.from({ length: count }, () => {

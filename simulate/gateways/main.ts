@@ -1,14 +1,15 @@
 import { parseArgs } from 'node:util';
 
+import { hoursMin } from './life.ts';
 import { liveSite, type SiteResult } from './run.ts';
 
 /**
- * `npm run simulate:site -- --seeds N --days D [--seed S] [--json]`: lives a site of simulated gateways with the walker and
+ * `npm run simulate:site -- --seeds N --hours H [--seed S] [--json]`: lives a site of simulated gateways with the walker and
  * the rules of the product on a virtual clock. Exits with 1 where an invariant is broken; the same seed breaks it again.
  */
 
 const usage =
-  'usage: npm run simulate:site -- [--seeds N] [--days D] [--seed S] [--stop-at-first] [--json]';
+  'usage: npm run simulate:site -- [--seeds N] [--hours H] [--seed S] [--stop-at-first] [--json]';
 
 function readOptions(argv: readonly string[]) {
   try {
@@ -16,31 +17,31 @@ function readOptions(argv: readonly string[]) {
       args: [...argv],
       options: {
         seeds: { type: 'string', default: '3' },
-        days: { type: 'string', default: '3' },
+        hours: { type: 'string', default: '72' },
         seed: { type: 'string' },
         'stop-at-first': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
       },
     });
-    const [count, days] = [Number(values.seeds), Number(values.days)];
-    if (!Number.isInteger(count) || count < 1 || !Number.isInteger(days) || days < 1) return null;
+    const [count, hours] = [Number(values.seeds), Number(values.hours)];
+    if (!Number.isInteger(count) || count < 1 || !(hours >= hoursMin)) return null;
     const seeds =
       values.seed === undefined
         ? Array.from({ length: count }, (_, index) => String(index + 1))
         : [values.seed];
-    return { seeds, days, stopsAtFirst: values['stop-at-first'], json: values.json };
+    return { seeds, hours, stopsAtFirst: values['stop-at-first'], json: values.json };
   } catch {
     return null;
   }
 }
 
-function sentencesOf({ seed, days, polls, rows, disabled, violation }: SiteResult): string[] {
+function sentencesOf({ seed, hours, polls, rows, disabled, violation }: SiteResult): string[] {
   if (violation === null)
-    return [`seed ${seed}: ${days} days, ${polls} polls, ${rows} rows, ${disabled} switched off`];
+    return [`seed ${seed}: ${hours} h, ${polls} polls, ${rows} rows, ${disabled} switched off`];
   return [
     `seed ${seed}: ${violation.gatewayId}: ${violation.message}`,
     ...violation.trace.map((line) => `    ${line}`),
-    `  again: npm run simulate:site -- --seed ${seed} --days ${days}`,
+    `  again: npm run simulate:site -- --seed ${seed} --hours ${hours}`,
   ];
 }
 
@@ -49,10 +50,10 @@ if (options === null) {
   process.stderr.write(`${usage}\n`);
   process.exitCode = 2;
 } else {
-  const { seeds, days, stopsAtFirst, json } = options;
+  const { seeds, hours, stopsAtFirst, json } = options;
   const results: SiteResult[] = [];
   for (const seed of seeds) {
-    const result = await liveSite(seed, days);
+    const result = await liveSite(seed, hours);
     results.push(result);
     if (!json) process.stdout.write(`${sentencesOf(result).join('\n')}\n`);
     if (stopsAtFirst && result.violation !== null) break;

@@ -98,7 +98,10 @@ export class Judge implements StoreWatch {
   }
 
   took(atMs: number): void {
-    this.#unwalked.push({ fromMs: (this.#goneMs ?? atMs) - 1_000, toMs: atMs + beginMs });
+    // A new walker must read its gateways first.
+    const away = this.#of.site.database.find(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
+    const toMs = (away?.toMs ?? atMs) + beginMs;
+    this.#unwalked.push({ fromMs: (this.#goneMs ?? atMs) - 1_000, toMs });
     this.#goneMs = null;
   }
 
@@ -295,11 +298,13 @@ export class Judge implements StoreWatch {
     for (const poll of polls.slice(from)) {
       const host = this.#gateway(poll.gatewayId).life.host;
       const before = open.get(host);
-      if (
+      const isOpen =
         before !== undefined &&
         (before.toMs === null || before.toMs > poll.fromMs) &&
-        !before.isCut
-      )
+        !before.isCut;
+      // What a process sent before it was stopped or killed is on its way.
+      const isLeft = before?.process.isKilled === true || before?.process.wasStopped === true;
+      if (isOpen && (before.process === poll.process || !isLeft))
         this.#fail(
           poll.gatewayId,
           `is polled at ${iso(poll.fromMs)} while ${before.gatewayId} still is, since ${iso(before.fromMs)}`,
@@ -440,10 +445,15 @@ export class Judge implements StoreWatch {
         );
       if (before !== null) {
         const isNew = beginsAnew(device, key, before.atMs, atMs);
-        bookedCkwh += ckwh < before.ckwh - 1 ? ckwh : Math.max(0, ckwh - before.ckwh);
-        expectedCkwh += isNew
-          ? truth(atMs)
-          : device.producedCkwh(unit, atMs) - device.producedCkwh(unit, before.atMs);
+        const riseCkwh = ckwh < before.ckwh - 1 ? ckwh : Math.max(0, ckwh - before.ckwh);
+        bookedCkwh += riseCkwh;
+        // What it showed before it began anew nobody can know, if it has passed its old value since.
+        const isHidden = isNew && ckwh >= before.ckwh - 1;
+        if (isHidden) expectedCkwh += riseCkwh;
+        else
+          expectedCkwh += isNew
+            ? truth(atMs)
+            : device.producedCkwh(unit, atMs) - device.producedCkwh(unit, before.atMs);
         if (atMs - before.atMs > 15 * minuteMs) this.#judgeHole(gateway, unit, before.atMs, atMs);
       }
       before = { atMs, ckwh };

@@ -10,7 +10,7 @@ import { SiteStore } from './store.ts';
 
 export interface SiteResult {
   seed: string;
-  days: number;
+  hours: number;
   polls: number;
   rows: number;
   disabled: number;
@@ -26,8 +26,8 @@ const noticeMs = 20;
 const lookEveryMs = 60_000;
 const place = { shard: 0, shards: 1 };
 
-export async function liveSite(seed: string, days: number): Promise<SiteResult> {
-  const site = drawSite(seed, days);
+export async function liveSite(seed: string, hours: number): Promise<SiteResult> {
+  const site = drawSite(seed, hours);
   const world = new World(site);
   let violation: SiteResult['violation'] = null;
   try {
@@ -39,7 +39,7 @@ export async function liveSite(seed: string, days: number): Promise<SiteResult> 
   const gateways = [...world.store.gateways.values()];
   return {
     seed,
-    days,
+    hours,
     polls: world.hosts.polls.length,
     rows: gateways.reduce((sum, { rows }) => sum + rows.size, 0),
     disabled: gateways.reduce(

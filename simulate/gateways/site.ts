@@ -14,6 +14,7 @@ type SitePollResult = Awaited<ReturnType<WalkSite['poll']>>;
 /** A poll as the device saw it. */
 export interface SeenPoll {
   gatewayId: string;
+  process: SimulatedProcess;
   fromMs: number;
   /** Null: it is under way. */
   toMs: number | null;
@@ -74,6 +75,7 @@ export class Hosts {
     const fate = waits ? { ms: 0, failure: waiting } : this.#fateOf(host, fromMs, request);
     const seen: SeenPoll = {
       gatewayId,
+      process,
       fromMs,
       toMs: null,
       isBackOff: waits,
@@ -82,28 +84,25 @@ export class Hosts {
     };
     this.polls.push(seen);
     return new Promise((resolve) => {
+      let isOver = false;
       const cut = (): void => {
-        if (seen.toMs !== null) return;
-        seen.toMs = this.#time.nowMs;
+        if (isOver) return;
+        isOver = true;
+        seen.toMs ??= this.#time.nowMs;
         seen.isCut = true;
         resolve(this.#result(request, seen, closed));
       };
       request.signal?.addEventListener('abort', cut, { once: true });
       this.#time.at(fromMs + fate.ms, () => {
         request.signal?.removeEventListener('abort', cut);
-        if (seen.toMs !== null) return;
-        const measuredMs = this.#time.nowMs;
-        if (process.isKilled) {
-          seen.toMs = measuredMs;
-          seen.isCut = true;
-          return;
-        }
-        if (!waits) settle(socket, fate.failure, measuredMs);
+        if (isOver) return;
+        seen.toMs = this.#time.nowMs;
+        seen.isCut = process.isKilled;
+        if (!waits) settle(socket, fate.failure, seen.toMs);
         // What the device answered lies at the process until it reads it.
-        const answer = this.#result(request, { ...seen, toMs: measuredMs }, fate.failure);
+        const answer = this.#result(request, seen, fate.failure);
         process.deliver(() => {
-          if (seen.toMs !== null) return;
-          seen.toMs = measuredMs;
+          isOver = true;
           resolve(answer);
         });
       });
