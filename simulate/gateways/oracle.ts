@@ -69,6 +69,7 @@ export class Judge implements StoreWatch {
   /** When more than a fifth of the gateways failed together. */
   readonly #together: { fromMs: number; toMs: number }[] = [];
   #seenPolls = 0;
+  #violation: SiteViolation | null = null;
 
   constructor(of: Judged) {
     this.#of = of;
@@ -98,10 +99,15 @@ export class Judge implements StoreWatch {
   }
 
   took(atMs: number): void {
-    // A new walker must read its gateways first.
-    const away = this.#of.site.database.find(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
-    const toMs = (away?.toMs ?? atMs) + beginMs;
-    this.#unwalked.push({ fromMs: (this.#goneMs ?? atMs) - 1_000, toMs });
+    const goneMs = this.#goneMs ?? atMs;
+    const { database } = this.#of.site;
+    // Rows that waited for PostgreSQL are lost with their walker, and a new one must read its gateways first.
+    const before = database.find(({ fromMs, toMs }) => goneMs >= fromMs && goneMs < toMs + hearMs);
+    const after = database.find(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
+    this.#unwalked.push({
+      fromMs: (before?.fromMs ?? goneMs) - 1_000,
+      toMs: (after?.toMs ?? atMs) + beginMs,
+    });
     this.#goneMs = null;
   }
 
@@ -195,6 +201,9 @@ export class Judge implements StoreWatch {
     const isOld = seenMs !== null && seenMs < fromMs && atMs - seenMs > 2 * intervalMs + graceMs;
     const isWaiting = seenMs === null || (wasIdle && isOld);
     if (isWaiting && atMs - fromMs <= 5 * intervalMs) return 'WAITING';
+    // Nobody polls: the status stays.
+    const isStale = atMs - Math.max(known.polledMs ?? fromMs, fromMs) > 2 * intervalMs + graceMs;
+    if (isStale) return status === 'PAUSED' || status === 'DISABLED' ? 'WAITING' : status;
     const unseenMs = atMs - (seenMs ?? fromMs);
     const failedInARow = polls.length - polls.trimEnd().replace(/F+$/, '').length;
     if (unseenMs > 5 * intervalMs + graceMs && failedInARow >= 3) return 'OFFLINE';
@@ -241,6 +250,7 @@ export class Judge implements StoreWatch {
 
   /** Looks at everything, once a minute. */
   look(nowMs: number): void {
+    if (this.#violation !== null) throw this.#violation;
     this.#judgePolls();
     const failing = [...this.#known.values()].filter(
       ({ polls, polledMs, off, status }) =>
@@ -526,7 +536,9 @@ export class Judge implements StoreWatch {
   }
 
   #fail(id: string, message: string): never {
-    throw new SiteViolation(id, message, [...this.#knownOf(id).trace]);
+    // The walker survives errors of its store, so that a throw alone might be lost in it.
+    this.#violation ??= new SiteViolation(id, message, [...this.#knownOf(id).trace]);
+    throw this.#violation;
   }
 }
 
