@@ -318,7 +318,13 @@ export default defineConfig({
       rules: { 'no-restricted-globals': ['error', 'fetch', 'WebSocket', 'EventSource'] },
     },
     {
-      files: ['simulate/oracle.ts', 'simulate/calendar.ts', 'simulate/grid.ts'],
+      files: [
+        'simulate/oracle.ts',
+        'simulate/calendar.ts',
+        'simulate/grid.ts',
+        'simulate/gateways/oracle.ts',
+        'simulate/gateways/device.ts',
+      ],
       rules: {
         'no-restricted-imports': [
           'error',

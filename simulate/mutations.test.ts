@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { siteMutations } from './gateways/mutations.ts';
 import { type Mutation, mutations } from './mutations.ts';
 
 /** The simulation finds bugs: copies of the product, each with one bug planted in its rules, do not pass. */
@@ -26,7 +27,18 @@ const args = [
   '--stop-at-first',
   '--json',
 ];
-const limitMs = 300_000;
+/** Eight hours of a site bring every kind of fault; a calm unchanged copy lives all of them. */
+const siteSeeds = 3;
+const siteArgs = [
+  'simulate/gateways/main.ts',
+  '--seeds',
+  String(siteSeeds),
+  '--hours',
+  '8',
+  '--stop-at-first',
+  '--json',
+];
+const limitMs = 900_000;
 const run = promisify(execFile);
 
 let scratch: string;
@@ -40,7 +52,10 @@ interface Report {
   violations: { seed: string; message: string }[];
 }
 
-async function simulateCopy(mutation: Pick<Mutation, 'file' | 'from' | 'to'>): Promise<Report> {
+async function simulateCopy(
+  mutation: Pick<Mutation, 'file' | 'from' | 'to'>,
+  simulation: readonly string[] = args,
+): Promise<Report> {
   const copy = mkdtempSync(join(scratch, 'copy-'));
   for (const folder of folders)
     await cp(join(root, folder), join(copy, folder), { recursive: true });
@@ -50,7 +65,7 @@ async function simulateCopy(mutation: Pick<Mutation, 'file' | 'from' | 'to'>): P
   expect(text).toContain(mutation.from);
   await writeFile(path, text.replace(mutation.from, mutation.to));
   try {
-    const { stdout } = await run(process.execPath, args, { cwd: copy, maxBuffer: 1e8 });
+    const { stdout } = await run(process.execPath, simulation, { cwd: copy, maxBuffer: 1e8 });
     return JSON.parse(stdout) as Report;
   } catch (error) {
     const { stdout } = error as { stdout?: string };
@@ -74,6 +89,28 @@ describe('the simulation', () => {
     'finds: %s',
     async (_, mutation) => {
       const { violations } = await simulateCopy(mutation);
+      expect(violations.length).toBeGreaterThan(0);
+    },
+    limitMs,
+  );
+});
+
+describe('a simulated site', () => {
+  test(
+    'finds nothing in an unchanged copy',
+    async () => {
+      const file = 'domain/slots.ts';
+      const unchanged = { file, from: 'export function', to: 'export function' };
+      const report = await simulateCopy(unchanged, siteArgs);
+      expect(report).toMatchObject({ seeds: siteSeeds, violations: [] });
+    },
+    limitMs,
+  );
+
+  test.each(siteMutations.map((mutation) => [mutation.name, mutation] as const))(
+    'finds: %s',
+    async (_, mutation) => {
+      const { violations } = await simulateCopy(mutation, siteArgs);
       expect(violations.length).toBeGreaterThan(0);
     },
     limitMs,

@@ -10,8 +10,8 @@ import {
   gatewaySubject,
   type GatewayToJudge,
   lockToJudge,
-  mayBeNetwork,
   networkProblem,
+  readNetworkBefore,
   readPulse,
   writeStanding,
 } from '../../db/gateways/standing.ts';
@@ -98,6 +98,7 @@ class Evaluation {
   readonly #nowMs: number;
   readonly #disabled: string[] = [];
   readonly #returned: string[] = [];
+  /** Our network fails, or failed lately. */
   #isOurNetwork = false;
 
   constructor(deps: EvaluateDeps, lease: OwnedLease, nowMs: number) {
@@ -109,7 +110,7 @@ class Evaluation {
   async run(ids: readonly string[]): Promise<Evaluated> {
     let isHeld = true;
     try {
-      if (await mayBeNetwork(this.#deps.db, ids)) await this.#judgeNetwork();
+      await this.#judgeNetwork(ids);
       const changing: string[] = [];
       for (let from = 0; from < ids.length; from += gatewaysPerTransaction)
         changing.push(...(await this.#judge(ids.slice(from, from + gatewaysPerTransaction))));
@@ -130,18 +131,20 @@ class Evaluation {
   }
 
   /** Says that our network fails, or that it is well again. */
-  async #judgeNetwork(): Promise<void> {
+  async #judgeNetwork(ids: readonly string[]): Promise<void> {
+    const before = await readNetworkBefore(this.#deps.db, ids, this.#nowMs);
+    this.#isOurNetwork = before.wasOpenLately;
+    if (!before.mustCount) return;
     await this.#fenced(async (trx) => {
       const pulse = await readPulse(trx, this.#nowMs);
-      this.#isOurNetwork = isOurNetwork(pulse);
-      const problem = {
-        ...networkProblem,
-        severity: 'RED',
-        message: networkSentence(pulse),
-      } as const;
-      if (this.#isOurNetwork) await reportProblem(trx, problem, this.#nowMs);
+      const message = networkSentence(pulse);
+      if (isOurNetwork(pulse))
+        await reportProblem(trx, { ...networkProblem, severity: 'RED', message }, this.#nowMs);
       else await closeProblem(trx, networkProblem, this.#nowMs);
     });
+    // A problem that was closed just now counts as closed lately.
+    const after = await readNetworkBefore(this.#deps.db, [], this.#nowMs);
+    this.#isOurNetwork = after.mustCount || after.wasOpenLately;
   }
 
   #judged({ state, ...gateway }: GatewayToJudge): JudgedGateway {

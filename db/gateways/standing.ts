@@ -6,7 +6,12 @@ import {
   type GatewayAlertType,
   silentPollsMax,
 } from '../../domain/gateways/alerts.ts';
-import { failingEnd, type FleetPulse, pulseWindowMs } from '../../domain/gateways/disable.ts';
+import {
+  failingEnd,
+  type FleetPulse,
+  networkHoldMs,
+  pulseWindowMs,
+} from '../../domain/gateways/disable.ts';
 import type { GatewayFacts, GatewayPlan } from '../../domain/gateways/facts.ts';
 import type { Priority } from '../../domain/gateways/gateway.ts';
 import { lastFailureIn } from '../../domain/gateways/status.ts';
@@ -132,15 +137,28 @@ export async function findToJudge(
   return rows.map(({ id }) => id);
 }
 
-/** Whether the whole fleet must be looked at: some of these gateways fail, or the problem of our network is open. */
-export async function mayBeNetwork(db: Db, gatewayIds: readonly string[]): Promise<boolean> {
+/** What the problem of our network says before an evaluation. */
+export interface NetworkBefore {
+  /** Whether the whole fleet must be counted: the problem is open, or some of the gateways fail. */
+  mustCount: boolean;
+  /** The problem was closed within `networkHoldMs`. */
+  wasOpenLately: boolean;
+}
+
+export async function readNetworkBefore(
+  db: Db,
+  gatewayIds: readonly string[],
+  nowMs: number,
+): Promise<NetworkBefore> {
   const { subject, code } = networkProblem;
-  const row = await queryRow(db)<{ may: boolean }>`
-    select exists (select from problems where subject_kind = ${subject.kind} and subject_id = ${subject.id}
-        and code = ${code} and state <> 'CLOSED')
-      or exists (select from gateway_state where gateway_id = any(${[...gatewayIds]}::text[])
-        and recent like ${`%${failingEnd}`}) as may`;
-  return row.may;
+  return queryRow(db)<NetworkBefore>`
+    with problem as (
+      select state, closed_at from problems
+      where subject_kind = ${subject.kind} and subject_id = ${subject.id} and code = ${code})
+    select exists (select from problem where state <> 'CLOSED')
+        or exists (select from gateway_state where gateway_id = any(${[...gatewayIds]}::text[])
+          and recent like ${`%${failingEnd}`}) as "mustCount",
+      exists (select from problem where closed_at > ${timestamp(nowMs - networkHoldMs)}) as "wasOpenLately"`;
 }
 
 /** How many of the gateways that were polled lately fail now, over all shards. */

@@ -54,7 +54,7 @@ const unitKey = (unitId: string) =>
 /**
  * The changes of a gateway's alerts by its standing.
  *
- * @param isOurNetwork most gateways fail together: a problem speaks for those that are offline.
+ * @param isOurNetwork our network fails, or failed lately: a problem speaks for the gateways that are offline.
  */
 export function decideGatewayAlerts(
   before: GatewayAlertsBefore,

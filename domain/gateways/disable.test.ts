@@ -156,6 +156,16 @@ describe('probes', () => {
     expect(second).toMatchObject({ goodProbes: 0, probes: 1 });
   });
 
+  test('one that a back-off refused is asked again in a minute, and counts nothing', () => {
+    const refusedMs = noonMs + minuteMs;
+    const poll = failedPoll(refusedMs, { trigger: 'PROBE', isBackOff: true });
+    expect(factsAfterPoll({ ...off, goodProbes: 1, probes: 4 }, poll)).toMatchObject({
+      goodProbes: 1,
+      probes: 4,
+      nextProbeAtMs: refusedMs + minuteMs,
+    });
+  });
+
   test('failed ones keep the figures that switched it off', () => {
     const after = factsAfterPoll(off, probe(noonMs + minuteMs, false));
     expect(after).toMatchObject({

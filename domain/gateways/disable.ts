@@ -48,6 +48,12 @@ export function isOurNetwork({ polled, failing }: FleetPulse): boolean {
   return failing >= togetherMin && failing > polled * togetherPart;
 }
 
+/**
+ * For so long after our network is well again it still speaks for gateways that fail: many of them are polled again only
+ * after their interval.
+ */
+export const networkHoldMs = 10 * minuteMs;
+
 /** What the problem of our network says. */
 export function networkSentence({ polled, failing }: FleetPulse): string {
   return `${failing} of ${polled} gateways that were polled in the last ${pulseWindowMs / minuteMs} min fail together: check the network between this host and the sites. No gateway is switched off meanwhile.`;
@@ -84,6 +90,8 @@ export function factsAfterProbe(facts: GatewayFacts, poll: PollEnd): GatewayFact
     return { ...facts, goodProbes, nextProbeAtMs: poll.measuredAtMs + confirmAfterMs };
   }
   if (poll.trigger !== 'PROBE') return facts;
+  // Nobody was asked: another gateway of the socket has just failed.
+  if (poll.isBackOff) return { ...facts, nextProbeAtMs: poll.startedAtMs + firstWaitMs };
   const probes = facts.probes + 1;
   const nextProbeAtMs = poll.startedAtMs + probeWaitMs(probes);
   return { ...facts, probes, goodProbes: 0, nextProbeAtMs };

@@ -390,6 +390,8 @@ class ProcessWalker implements Walker {
       walk.figures.polled(reading.measuredAtMs ?? 0, reading.lateMs);
       this.#ports.meter.polled(reading);
       this.#judgeAfter(walk, gateway, before);
+      // A poll that a person asked for may bring the next probe forward.
+      if (gateway.openMs === null) this.#rearm(gateway);
       return polled;
     } catch (error) {
       this.#ports.log.error(
