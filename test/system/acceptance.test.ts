@@ -177,16 +177,17 @@ describe('Phase 3B', () => {
   });
 
   test('criterion 5: alerts are created once, seen again without a second row, and resolved; the colour follows', async () => {
-    const offline = await fleet.db
-      .selectFrom('alerts')
-      .select(['state', 'severity', 'started_at', 'last_seen_at'])
-      .where('plant_id', '=', 'red')
-      .where('type', '=', 'OFFLINE')
-      .execute();
+    // On a busy machine most slots of a few seconds are missed: what counts are two polls that see it.
+    const offline = await eventually('the alert to be seen again', async () => {
+      const rows = await fleet.db
+        .selectFrom('alerts')
+        .select(['state', 'severity', 'started_at', 'last_seen_at'])
+        .where('plant_id', '=', 'red')
+        .where('type', '=', 'OFFLINE')
+        .execute();
+      return rows.some((row) => row.last_seen_at > row.started_at) && rows;
+    });
     expect(offline).toHaveLength(1);
-    expect(offline[0]?.last_seen_at.getTime()).toBeGreaterThan(
-      offline[0]?.started_at.getTime() ?? Infinity,
-    );
     // A fault that stands for two minutes of every six, played through the same activities; in a database of its own, where no reconciliation starts a loop for it.
     const played = await createTestDatabase();
     try {
@@ -304,11 +305,13 @@ describe('Phase 3B', () => {
       const before = await read(`/plants/${plantId}`);
       expect(before).toMatchObject({ stale: false, days: expect.any(Array) });
       expect(before.today_energy_kwh).toBe(before.days[0].today_energy_kwh);
-      const asked = await api.ask('operator@example.org', 'POST', `/api/v1/plants/${plantId}/poll`);
+      // Its slots are ten minutes apart: no scheduled poll answers instead.
+      const quiet = await read('/plants/yellow');
+      const asked = await api.ask('operator@example.org', 'POST', '/api/v1/plants/yellow/poll');
       const answer = JSON.parse(await asked.text());
       expect(answer).toMatchObject({ outcome: 'OK', trigger: 'MANUAL' });
-      const after = await read(`/plants/${plantId}`);
-      expect(Date.parse(after.last_polled_at)).toBeGreaterThan(Date.parse(before.last_polled_at));
+      const after = await read('/plants/yellow');
+      expect(Date.parse(after.last_polled_at)).toBeGreaterThan(Date.parse(quiet.last_polled_at));
       expect(
         after.last_polls.map((poll: { scheduled_for: string }) => poll.scheduled_for),
       ).toContain(answer.scheduled_for);
