@@ -27,6 +27,7 @@ import { failureText } from './answers.ts';
 import { gatewayDetailJson } from './documents.ts';
 import { invalidDefinition, orProblem, problemOf } from './refusals.ts';
 import { gatewayDetailSchema, gatewayIdParam } from './schemas.ts';
+import { testedPointSchema } from './test-routes.ts';
 
 /** The routes by which people add and change gateways and act on them. */
 
@@ -118,16 +119,7 @@ const pollAnswerSchema = z
     reason: z.string().nullable(),
     message: z.string().nullable(),
     read_at: instantSchema,
-    points: z.array(
-      z.object({
-        unit_id: z.int(),
-        key: z.string(),
-        value: z.union([z.number(), z.string()]).nullable(),
-        unit: z.string().nullable(),
-        quality: z.string().openapi({ example: 'BAD(RANGE)' }),
-        raw: z.string().nullable().openapi({ description: 'the bytes that the device sent, hex' }),
-      }),
-    ),
+    points: z.array(testedPointSchema),
   })
   .openapi('GatewayPollAnswer');
 

@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { html } from 'hono/html';
 
 import { findGateway } from '../../../db/gateways/gateways.ts';
@@ -13,6 +13,12 @@ import {
   removeGateways,
   resumeGateways,
 } from '../../../operations/gateways/actions.ts';
+import {
+  testAddress,
+  testKnownGateway,
+  type TestRefusal,
+} from '../../../operations/gateways/test-address.ts';
+import type { TestGatewayResult } from '../../../workflows/gateways/messages.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { actingOf, type ApiEnv, type Person } from '../../env.ts';
 import { answerPage, ownPath, staffOf } from '../../pages/answer.ts';
@@ -27,17 +33,18 @@ import { gatewayPollWaitMs } from '../actions-routes.ts';
 import { invalidDefinition, orProblem, problemOf } from '../refusals.ts';
 import { gatewayAnswer } from './gateway.ts';
 import { newGatewayContent } from './new.ts';
-import { gatewayPath } from './paths.ts';
+import { gatewayPath, testAddressPath } from './paths.ts';
 import type { Show } from './routes.ts';
+import { testAddressContent, testedPart } from './test.ts';
 
 /** The forms of the pages about gateways: each calls an action and leads back to its page. */
 
 const reasonLengthMax = 200;
 const commentLengthMax = 500;
+const fieldLengthMax = 253;
 
 export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
-  type Fields = Record<string, unknown>;
   const actOf = (c: Parameters<typeof actingOf>[0], person: Person): GatewayAct => ({
     ...actingOf(c, person),
     db: deps.db,
@@ -64,20 +71,55 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
   form('/gateways/:id/resume', async (act, id) => resumeGateways(act, [id]));
   form('/gateways/:id/remove', async (act, id) => removeGateways(act, [id]), { isForAdmins: true });
 
-  routes.post('/gateways/:id/poll', async (c) => {
-    const person = await staffOf(c);
-    const id = c.req.param('id');
-    const act = actOf(c, person);
-    const row = await findGateway(deps.db, act.scope, id);
-    if (row === undefined) throw new Problem('not-found', 'There is no such gateway.');
-    const words = await pollWords(act, id);
-    // The rest of the page has changed with the answer.
-    c.header('hx-trigger', 'renew');
+  /** The page of an answer, of which a browser with a script shows the answer in place. */
+  const answerWith = (
+    c: Context<ApiEnv>,
+    person: Person,
+    words: Html | string,
+    back: { path: string; name: string },
+  ) => {
     const content = html`${gatewayAnswer(words)}
-      <p><a href="${gatewayPath(id)}">Back to ${row.name}</a></p>`;
-    const reader = { viewer: person, zone: readerZoneOf(c), path: gatewayPath(id) };
-    const frame = { title: row.name, section: 'gateways', ...reader, assets } as const;
+      <p><a href="${back.path}">Back to ${back.name}</a></p>`;
+    const reader = { viewer: person, zone: readerZoneOf(c), path: back.path };
+    const frame = { title: back.name, section: 'gateways', ...reader, assets } as const;
     return answerPage(c, page({ ...frame, renderedAt: '', refreshS: null }, content));
+  };
+  /** A form of the staff whose answer stands on the page of the gateway. */
+  const asking = (path: string, ask: (act: GatewayAct, id: string) => Promise<Html>) =>
+    routes.post(path, async (c) => {
+      const person = await staffOf(c);
+      const id = c.req.param('id') ?? '';
+      const act = actOf(c, person);
+      const row = await findGateway(deps.db, act.scope, id);
+      if (row === undefined) throw new Problem('not-found', 'There is no such gateway.');
+      const words = await ask(act, id);
+      // The rest of the page has changed with the answer.
+      c.header('hx-trigger', 'renew');
+      return answerWith(c, person, words, { path: gatewayPath(id), name: row.name });
+    });
+
+  asking('/gateways/:id/poll', pollWords);
+  const tests = { db: deps.db, client: deps.temporal };
+  asking('/gateways/:id/test', ({ scope }, id) =>
+    testWords(() => testKnownGateway(tests, id, { scope })),
+  );
+
+  const presets = deps.gatewayPresets;
+  routes.get('/gateways/test', async (c) => {
+    const person = await staffOf(c);
+    refuseOthers(person);
+    const frame = { title: 'Test an address', section: 'gateways', isForm: true } as const;
+    return show(c, person, frame, testAddressContent([...presets.values()]));
+  });
+  routes.post('/gateways/test', async (c) => {
+    const person = await staffOf(c);
+    refuseOthers(person);
+    const fields = await c.req.parseBody();
+    const isDiscovery = fields['discover'] === 'true';
+    const words = await testWords(() =>
+      testAddress(tests, addressOf(fields), { presets, isDiscovery }),
+    );
+    return answerWith(c, person, words, { path: testAddressPath, name: 'Test an address' });
   });
 
   routes.post('/gateways/alerts/:alert/ack', async (c) => {
@@ -93,7 +135,7 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
   routes.get('/gateways/new', async (c) => {
     const person = await staffOf(c);
     refuseOthers(person);
-    const frame = { title: 'New gateway', section: 'gateways' } as const;
+    const frame = { title: 'New gateway', section: 'gateways', isForm: true } as const;
     return show(c, person, frame, newGatewayContent([...deps.gatewayPresets.values()]));
   });
 
@@ -116,10 +158,30 @@ function refuseOthers(person: Person): void {
     throw new Problem('role-not-sufficient', 'Only administrators may do this.');
 }
 
-/** The definition that the form describes; the domain says what is wrong with it. */
-function definitionOf(fields: Record<string, unknown>): unknown {
-  const text = (name: string) => textField(fields[name], name, 200) ?? undefined;
+type Fields = Record<string, unknown>;
+
+const readersOf = (fields: Fields) => {
+  const text = (name: string) => textField(fields[name], name, fieldLengthMax) ?? undefined;
   const number = (name: string) => (text(name) === undefined ? undefined : Number(text(name)));
+  return { text, number };
+};
+
+/** The address that the form describes; the domain says what is wrong with it. */
+function addressOf(fields: Fields): unknown {
+  const { text, number } = readersOf(fields);
+  return JSON.parse(
+    JSON.stringify({
+      host: text('host'),
+      port: number('port'),
+      unit_id: number('unit_id'),
+      preset: text('preset'),
+    }),
+  );
+}
+
+/** The definition that the form describes; the domain says what is wrong with it. */
+function definitionOf(fields: Fields): unknown {
+  const { text, number } = readersOf(fields);
   return JSON.parse(
     JSON.stringify({
       id: text('id'),
@@ -135,7 +197,7 @@ function definitionOf(fields: Record<string, unknown>): unknown {
 }
 
 /** The outcome of the poll, or why it was refused, for the page. */
-async function pollWords(act: GatewayAct, id: string): Promise<Html | string> {
+async function pollWords(act: GatewayAct, id: string): Promise<Html> {
   try {
     const { answer } = orProblem(await pollGateway(act, id, gatewayPollWaitMs));
     if (!('outcome' in answer)) return html`<p><b>Poll now:</b> ${failureText(answer)}</p>`;
@@ -149,6 +211,16 @@ async function pollWords(act: GatewayAct, id: string): Promise<Html | string> {
     return html`<p><b>Poll now:</b> ${parts.join(', ')}</p>`;
   } catch (error) {
     if (error instanceof Problem) return html`<p><b>Poll now:</b> ${error.message}</p>`;
+    throw error;
+  }
+}
+
+/** What the device said, or why it was not asked, for the page. */
+async function testWords(ask: () => Promise<TestGatewayResult | TestRefusal>): Promise<Html> {
+  try {
+    return testedPart(orProblem(await ask()));
+  } catch (error) {
+    if (error instanceof Problem) return html`<p><b>Test:</b> ${error.message}</p>`;
     throw error;
   }
 }
