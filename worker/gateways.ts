@@ -16,7 +16,7 @@ import { createWalker, type Walker } from '../activities/gateways/walk/walker.ts
 import { createShards, type Shards } from '../activities/gateways/walk-shard.ts';
 import { loadPresets } from '../adapters/modbus/presets.ts';
 import { createSites, type Sites } from '../adapters/modbus/site.ts';
-import { loadDrafts } from '../db/gateways/gateways.ts';
+import { loadEntry } from '../db/gateways/gateways.ts';
 import { findOpenHalt } from '../db/halts.ts';
 import { listen } from '../db/listen.ts';
 import { noLocks, openLockClient } from '../db/lock.ts';
@@ -149,7 +149,7 @@ async function openWalking(
     requestTimeoutMs: settings.requestTimeoutMs,
     presets: loadPresets(),
     walked: (host, port) => (walker.uses(host, port) ? sites : null),
-    findGateway: async (id) => (await loadDrafts(db, [id]))[0],
+    findGateway: (id) => loadEntry(db, id),
     isHalted: async () => (await findOpenHalt(db)) !== null,
     signal: () => activityContext().signal,
   });

@@ -2,9 +2,11 @@ import { ApplicationFailure } from '@temporalio/common';
 
 import { discoverUnit, type UnitFound } from '../../adapters/modbus/discover.ts';
 import { createSites, type ModbusSite, type Sites } from '../../adapters/modbus/site.ts';
+import type { GatewayEntry } from '../../db/gateways/gateways.ts';
 import type { WalkedGateway } from '../../db/gateways/walk.ts';
 import type { GatewayDraft, GatewayUnit } from '../../domain/gateways/gateway.ts';
 import type { Cidr } from '../../domain/gateways/network.ts';
+import type { UnitPoint } from '../../domain/gateways/point.ts';
 import { pointsOfGateway, type Preset } from '../../domain/gateways/preset.ts';
 import { nothingLearned } from '../../domain/gateways/read-plan.ts';
 import type { ActivityLog } from '../deps.ts';
@@ -30,7 +32,7 @@ export interface TestGatewayDeps {
   /** The sockets of the walker, where it polls this address: no second connection is opened then. */
   walked: (host: string, port: number) => Sites | null;
   /** A gateway that is not removed. */
-  findGateway: (id: string) => Promise<GatewayDraft | undefined>;
+  findGateway: (id: string) => Promise<GatewayEntry | undefined>;
   /** Whether the emergency stop is on. */
   isHalted: () => Promise<boolean>;
   /** Of the running call: aborted when nobody waits for it any more. */
@@ -38,7 +40,10 @@ export interface TestGatewayDeps {
 }
 
 /** What is tried: the address, its quirks, and its units. */
-type Target = Pick<GatewayDraft, 'host' | 'port' | 'quirks' | 'units'>;
+interface Target extends Pick<GatewayDraft, 'host' | 'port' | 'quirks' | 'units'> {
+  /** Of all units; null: those of their presets. */
+  points: readonly UnitPoint[] | null;
+}
 
 /** @returns the activity; it fails with UNKNOWN_GATEWAY, UNKNOWN_PRESET or HALTED, and what a device does is its result. */
 export function createTestGateway(deps: TestGatewayDeps) {
@@ -75,7 +80,7 @@ export function createTestGateway(deps: TestGatewayDeps) {
 async function targetOf(args: TestGatewayArgs, deps: TestGatewayDeps): Promise<Target> {
   if (args.kind === 'GATEWAY') {
     const gateway = await deps.findGateway(args.gatewayId);
-    if (gateway !== undefined) return gateway;
+    if (gateway !== undefined) return { ...gateway.draft, points: gateway.points };
     const message = `there is no gateway "${args.gatewayId}"`;
     throw ApplicationFailure.nonRetryable(message, 'UNKNOWN_GATEWAY');
   }
@@ -83,7 +88,7 @@ async function targetOf(args: TestGatewayArgs, deps: TestGatewayDeps): Promise<T
   const units = args.unitIds.map((unitId): GatewayUnit => {
     return { unitId, preset, quirks: {}, capacityKw: null, points: [] };
   });
-  return { host, port, quirks: {}, units };
+  return { host, port, quirks: {}, units, points: null };
 }
 
 /** Looks for an emergency stop until it is ended. @throws ApplicationFailure HALTED if there is one already. */
@@ -119,11 +124,11 @@ async function discover(
 /** Reads the points of a unit once; of a unit without any those of the preset that fits. */
 async function testUnit(deps: TestGatewayDeps, tried: Tried): Promise<UnitTested> {
   const { unit, target, site, signal } = tried;
-  const isKnown = unit.preset !== null || unit.points.length > 0;
+  const isKnown = unit.preset !== null || target.points !== null;
   const found = isKnown ? null : await discover(deps, tried);
   const preset = unit.preset ?? found?.presets[0]?.name ?? null;
   if (preset === null && !isKnown) return tested(unit, found);
-  if (preset !== null && !deps.presets.has(preset))
+  if (target.points === null && preset !== null && !deps.presets.has(preset))
     throw ApplicationFailure.nonRetryable(`there is no preset "${preset}"`, 'UNKNOWN_PRESET');
   const gateway = triedGateway(target, { ...unit, preset }, deps.presets);
   const polled = await pollGateway(
@@ -170,7 +175,7 @@ function siteOf({ host, port }: Target, modbus: ModbusSite): Site {
 
 /** One unit as a gateway that is in no table. */
 function triedGateway(
-  { host, port, quirks }: Target,
+  { host, port, quirks, points }: Target,
   unit: GatewayUnit,
   presets: ReadonlyMap<string, Preset>,
 ): WalkedGateway {
@@ -186,7 +191,9 @@ function triedGateway(
     quirks,
     units: [unit],
     mapId: 0,
-    points: pointsOfGateway({ units: [unit] }, presets),
+    points:
+      points?.filter(({ unitId }) => unitId === unit.unitId) ??
+      pointsOfGateway({ units: [unit] }, presets),
     alertsSilencedUntilMs: null,
     period: { fromMs: 0, intervalMs: 60_000, phaseMs: 0, reason: 'PAUSED' },
     state: nothingKnown,
