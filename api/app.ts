@@ -40,6 +40,7 @@ import { healthRoutes } from './system/routes.ts';
 import { gatewayAlertRoutes } from './gateways/alerts-routes.ts';
 import { gatewayActionRoutes } from './gateways/actions-routes.ts';
 import { gatewayTestRoutes } from './gateways/test-routes.ts';
+import { gatewayReadingRoutes } from './gateways/readings-routes.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
 
 /** The longest accepted request body, bytes. */
@@ -88,6 +89,7 @@ export function createApp(deps: ApiDeps): App {
     alertRoutes(reading, actions, (ids) => readTold(reading.db, ids)),
   );
   app.route('/api/v1', gatewayRoutes(reading));
+  app.route('/api/v1', gatewayReadingRoutes(reading));
   app.route('/api/v1', gatewayActionRoutes(deps));
   app.route('/api/v1', gatewayTestRoutes(deps));
   app.route('/api/v1', gatewayAlertRoutes(deps));

@@ -8,7 +8,6 @@ import { roundTripBucketsMs } from '../adapters/modbus/stats.ts';
  * The metrics of a worker of gateways, for Prometheus. Only the success rate has the ids of gateways as labels, and of the
  * worst ones alone.
  */
-export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>;
 
 /** A punctual poll is a few ms late; ten seconds are an interval. */
 const lateBuckets = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10];

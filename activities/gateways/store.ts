@@ -24,7 +24,7 @@ import type { SiteKnowledge, WalkStore } from './walk/ports.ts';
 
 export interface StoreOptions {
   db: Kysely<Database>;
-  /** The process, as `worker/process-owner.ts` names it. */
+  /** The process, as `operations/process-owner.ts` names it. */
   owner: string;
   evaluate: EvaluateGateways;
 }

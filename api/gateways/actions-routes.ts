@@ -174,10 +174,8 @@ export function gatewayActionRoutes(deps: ApiDeps) {
       // Who names no revision changes what was read just now.
       const ifRevision = match === null ? row.revision : Number(match[0]);
       const draft = readDefinition({ ...(before && draftJson(before)), ...members, id });
-      const { id: _, ...wanted } = draft;
-      orProblem(
-        await changeGateway(act(c), id, wanted, { presets: deps.gatewayPresets, ifRevision }),
-      );
+      const options = { presets: deps.gatewayPresets, ifRevision };
+      orProblem(await changeGateway(act(c), id, draft, options));
       return c.json(await detail(c, id), 200);
     })
     .openapi(gone, async (c) => {
@@ -210,18 +208,16 @@ export function gatewayActionRoutes(deps: ApiDeps) {
     )
     .openapi(pollNow, async (c) => {
       const { id } = c.req.valid('param');
-      const answer = await idempotently(c, deps, async () => {
-        const { answer: given } = orProblem(await pollGateway(act(c), id, gatewayPollWaitMs));
-        if ('outcome' in given) return { gateway_id: id, ...given };
-        const nothing = {
-          outcome: 'FAILED',
-          reason: null,
-          read_at: new Date(deps.clock()).toISOString(),
-        };
-        return { gateway_id: id, ...nothing, message: failureText(given), points: [] };
-      });
-      return c.json(answer, 200);
+      return c.json(await idempotently(c, deps, async () => pollDocument(act(c), id)), 200);
     });
+}
+
+/** The outcome of a poll that a person asked for. */
+async function pollDocument(act: GatewayAct, id: string) {
+  const { answer } = orProblem(await pollGateway(act, id, gatewayPollWaitMs));
+  if ('outcome' in answer) return { gateway_id: id, ...answer };
+  const nothing = { outcome: 'FAILED', reason: null, read_at: act.at.toISOString(), points: [] };
+  return { gateway_id: id, ...nothing, message: failureText(answer) };
 }
 
 /** Reads a definition. Throws Problem 422 that names every problem with its path. */

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import type { GatewayView } from '../../db/gateways/gateways.ts';
 import type { ReadingView } from '../../db/gateways/readings.ts';
 import type { GatewayAlertRow } from '../../db/gateways/views.ts';
-import { gatewayStatuses, intervalS, priorities } from '../../domain/gateways/gateway.ts';
+import { gatewayStatuses, priorities } from '../../domain/gateways/gateway.ts';
 import { gatewayOutcomes, gatewayTriggers } from '../../domain/gateways/reading.ts';
 import {
   gatewaySentence,
@@ -27,7 +27,6 @@ export const gatewayIdParam = z.object({
 });
 export const gatewayStatusSchema = z.enum(gatewayStatuses);
 export const prioritySchema = z.enum(priorities);
-export const intervalSchema = z.int().min(intervalS.min).max(intervalS.max);
 
 export const pointValueSchema = z
   .object({
@@ -204,9 +203,15 @@ export const gatewayAlertSchema = z
   .openapi('GatewayAlert');
 
 export function alertJson(alert: GatewayAlertRow) {
-  const { id, code, unit, severity, state, message, acked_by } = alert;
+  const { id, code, unit, severity, state, message } = alert;
   return {
-    ...{ id, code, unit, severity, state, message, acked_by },
+    id,
+    code,
+    unit,
+    severity,
+    state,
+    message,
+    acked_by: alert.acked_by,
     type: alert.type as z.output<typeof gatewayAlertSchema>['type'],
     started_at: alert.started_at.toISOString(),
     resolved_at: iso(alert.resolved_at),

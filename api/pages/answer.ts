@@ -23,6 +23,12 @@ export async function answerPage(
   return c.html(content, status);
 }
 
+/** Lets the address bar show the short form of what a filter's form sent. */
+export function showShortAddress(c: Context<ApiEnv>, href: string): void {
+  const isRenewal = c.req.header('x-renewal') !== undefined;
+  if (c.req.header('hx-request') === 'true' && !isRenewal) c.header('hx-push-url', href);
+}
+
 /** The path to return to after an action: only paths of this site. */
 export function ownPath(value: unknown, fallback: string): string {
   // A second slash or a backslash would lead a browser to another host; a header takes visible ASCII only.

@@ -12,7 +12,7 @@ import { type ApiEnv, type Person, plantScope } from '../env.ts';
 import type { FleetView } from '../plants/fleet-view.ts';
 import { problemsPart, problemStatesOfTab } from '../notifications/pages/problems.ts';
 import { notificationPages } from '../notifications/pages/routes.ts';
-import { nobodyTold } from '../told.ts';
+import { nobodyTold, type ReadTold } from '../told.ts';
 import type { ReadHealth } from '../system/health.ts';
 import { createSystemPanels } from '../panels.ts';
 import { actionRoutes } from '../plants/pages/actions.ts';
@@ -20,12 +20,13 @@ import { readAlertsPage } from '../plants/pages/alerts-data.ts';
 import {
   type AlertArea,
   alertAreas,
+  type AlertsPage,
   type AlertTab,
   alertsContent,
   alertTabs,
   statesOfTab,
 } from '../plants/pages/alerts.ts';
-import { answerPage, staffOf, viewerOf } from './answer.ts';
+import { answerPage, showShortAddress, staffOf, viewerOf } from './answer.ts';
 import { clockSeconds, type Html } from './components.ts';
 import { gatewayAlertsPart } from '../gateways/pages/alerts-part.ts';
 import { gatewayPages } from '../gateways/pages/routes.ts';
@@ -56,6 +57,7 @@ export function pageRoutes(
   parts: { reading: ApiDeps; fleet: FleetView; actions: Actions; readHealth: ReadHealth },
 ): Hono<ApiEnv> {
   const { reading, fleet, actions, readHealth } = parts;
+  const toldOf: ReadTold = (ids) => readTold(reading.db, ids);
   const routes = new Hono<ApiEnv>();
   // Compresses: a hundred rows are 250 KB of similar text, every ten seconds.
   routes.use(compress());
@@ -77,10 +79,7 @@ export function pageRoutes(
     const person = await viewerOf(c);
     const query = parseFleetQuery(new URL(c.req.url).searchParams);
     const view = await readFleetPage(reading, fleet, { person, zone: readerZoneOf(c) }, query);
-    // The address bar shows the short form of what the form sent.
-    const isRenewal = c.req.header('x-renewal') !== undefined;
-    if (c.req.header('hx-request') === 'true' && !isRenewal)
-      c.header('hx-push-url', fleetHref(query, {}));
+    showShortAddress(c, fleetHref(query, {}));
     return show(c, person, { title: 'Fleet', section: 'fleet' }, fleetContent(view));
   });
 
@@ -88,30 +87,16 @@ export function pageRoutes(
     const person = await viewerOf(c);
     const read = await readPlantPage(reading, person, c.req.param('id'));
     const view = { ...read, zone: readerZoneOf(c) };
+    const beside = await readBesidePlant(reading, person, view);
     const alertIds = view.alerts.map(({ id }) => id);
-    const gateways = await readGatewaysOfPlant(reading, person, view.plant.id);
-    const cloudW = powerNow(view.plant).power_now_w;
-    const beside = gatewaysOfPlantPart(gateways, { cloudW, nowMs: view.nowMs });
-    const told = viewerMay(person).act ? await readTold(reading.db, alertIds) : nobodyTold;
+    const told = viewerMay(person).act ? await toldOf(alertIds) : nobodyTold;
     const frame = { title: view.plant.name, section: 'fleet', charts: true } as const;
     return show(c, person, frame, plantContent({ ...view, told, beside }));
   });
 
   routes.get('/alerts', async (c) => {
     const person = await viewerOf(c);
-    const tab: AlertTab = alertTabs.find((one) => one === c.req.query('tab')) ?? 'active';
-    const offset = wholeNumberOf(c.req.query('offset'), 'offset', offsetMax);
-    const url = new URL(c.req.url);
-    const reader = { nowMs: deps.clock(), zone: readerZoneOf(c) };
-    const area = alertAreas.find((one) => one === c.req.query('area')) ?? null;
-    const href = url.pathname + url.search;
-    const view = await readAlertsPage(reading, person, reader, { tab, area, offset, href });
-    const isFirst = offset === 0;
-    const shows = (one: AlertArea) => isFirst && (area ?? one) === one;
-    const problems = shows('system') ? await readProblems(reading, person, tab) : [];
-    const gateways = shows('gateways') ? await readGatewayAlerts(reading, person, tab) : [];
-    const others = html`${problemsPart(problems, view)}${gatewayAlertsPart(gateways, view)}`;
-    const content = alertsContent({ ...view, others });
+    const content = await readAlerts(c, reading, person);
     return show(c, person, { title: 'Alerts', section: 'alerts' }, content);
   });
 
@@ -130,10 +115,47 @@ export function pageRoutes(
     '/',
     notificationPages(deps, { assets, show, brands, listCustomers: () => listCustomers(fleet) }),
   );
-  routes.route('/', gatewayPages({ deps, reading, assets }, show));
+  routes.route('/', gatewayPages({ deps, reading, assets, readTold: toldOf }, show));
   routes.route('/', sessionPages(deps, assets));
   routes.route('/', actionRoutes(deps, actions, assets));
   return routes;
+}
+
+/** The page of alerts as its address asks for it. */
+async function readAlerts(c: Context<ApiEnv>, reading: ApiDeps, person: Person): Promise<Html> {
+  const tab: AlertTab = alertTabs.find((one) => one === c.req.query('tab')) ?? 'active';
+  const area = alertAreas.find((one) => one === c.req.query('area')) ?? null;
+  const offset = wholeNumberOf(c.req.query('offset'), 'offset', offsetMax);
+  const { pathname, search } = new URL(c.req.url);
+  const reader = { nowMs: reading.clock(), zone: readerZoneOf(c) };
+  const of = { tab, area, offset, href: pathname + search };
+  const view = await readAlertsPage(reading, person, reader, of);
+  // They stand on the first page.
+  const others = offset === 0 ? await readOtherAlerts(reading, person, view) : html``;
+  return alertsContent({ ...view, others });
+}
+
+/** What other areas show on the page of a plant. */
+async function readBesidePlant(
+  reading: ApiDeps,
+  person: Person,
+  { plant, nowMs }: { plant: Parameters<typeof powerNow>[0]; nowMs: number },
+): Promise<Html> {
+  const gateways = await readGatewaysOfPlant(reading, person, plant.id);
+  return gatewaysOfPlantPart(gateways, { cloudW: powerNow(plant).power_now_w, nowMs });
+}
+
+/** What the page of alerts shows beside those of plants, limited to its area. */
+async function readOtherAlerts(
+  reading: ApiDeps,
+  person: Person,
+  view: Omit<AlertsPage, 'others'>,
+): Promise<Html> {
+  const { tab, area } = view;
+  const shows = (one: AlertArea) => (area ?? one) === one;
+  const problems = shows('system') ? await readProblems(reading, person, tab) : [];
+  const gateways = shows('gateways') ? await readGatewayAlerts(reading, person, tab) : [];
+  return html`${problemsPart(problems, view)}${gatewayAlertsPart(gateways, view)}`;
 }
 
 /** The problems that a tab of the page of alerts shows to the staff. */

@@ -246,7 +246,7 @@ describe('a row that the database refuses', () => {
       testRow('south', { reading: testReading(slotMs(1), null, { outcome: 'MISSED' }) }),
     ],
   ];
-  test.for(refused)('%s is an error, and nothing of the batch is written', async ([, row]) => {
+  test.each(refused)('%s is an error, and nothing of the batch is written', async (_, row) => {
     const before = await stored();
     const error = await write([poll(1), row]).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Error);

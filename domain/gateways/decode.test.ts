@@ -102,7 +102,7 @@ describe('a value', () => {
         write(new DataView(big.buffer), value);
         const bytes = written(big, order);
         expect(inOrder(bytes, order)).toEqual(big);
-        expect(BigInt(rawValue(pointOf(type, { order }), bytes) as bigint)).toBe(value);
+        expect(BigInt(rawValue(pointOf(type, { order }), bytes) ?? Number.NaN)).toBe(value);
         expect(decodePoint(pointOf(type, { order }), bytes, null).value).toBe(Number(value));
       }),
     );
@@ -158,7 +158,9 @@ describe('a value', () => {
   });
 
   test('beyond 2⁵³ keeps its digits until it is scaled', () => {
-    expect(decode('uint64', '0020000000000001', { scale: 0.001 })).toEqual(good(9007199254740.993));
+    expect(decode('uint64', '0020000000000001', { scale: 0.001 })).toEqual(
+      good(9_007_199_254_740.992),
+    );
     expect(rawValue(pointOf('uint64'), bytesOf('0020000000000001'))).toBe(9007199254740993n);
   });
 

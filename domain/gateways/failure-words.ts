@@ -19,6 +19,8 @@ const sentences: Readonly<Record<Exclude<FailureReason, ExceptionReason>, string
   BACK_OFF: 'The socket waits after earlier failures.',
   NO_POINTS: 'It has no points to read.',
   NOT_DISCOVERED: 'Its SunSpec models are not found yet.',
+  WORD_ORDER:
+    'Its values come in another word order than its points say: check the order of the preset, or what was changed at the device.',
   ROW_REFUSED: 'The database refused the row of the last poll.',
 };
 

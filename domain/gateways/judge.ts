@@ -7,6 +7,8 @@ import { type PointQuality, type PointValue, qualityCode, type RawPoll } from '.
 
 export interface JudgedPoll {
   outcome: 'OK' | 'PARTIAL' | 'FAILED';
+  /** WORD_ORDER: a unit sends the words of its values in another order than its points say; null: nothing of the kind. */
+  reason: 'WORD_ORDER' | null;
   /** In the order of the points, in their units; null for texts and for what is not GOOD. */
   values: (number | null)[];
   /** Codes by `qualityCode`; null: all points are GOOD. */
@@ -31,6 +33,8 @@ export function judgePoll(
   before: CounterStates,
   nowMs: number,
 ): JudgedPoll {
+  const decoded = points.map((point, index) => decodedOf(point, raw.points[index]));
+  const turned = unitsWithTurnedWords(points, decoded);
   const counters: Record<string, CounterStates[string]> = { ...before };
   const texts: JudgedPoll['texts'] = [];
   const values: (number | null)[] = [];
@@ -38,21 +42,82 @@ export function judgePoll(
   let answered = 0;
   let absent = 0;
   for (const [index, point] of points.entries()) {
-    const { value, quality: of } = judgePoint(point, raw.points[index], counters, nowMs);
+    const isTurned = turned.has(point.unitId) && hasWordOrder(point);
+    const { value, quality: of } = isTurned
+      ? outOfRange
+      : judgePoint(
+          point,
+          { raw: raw.points[index], decoded: decoded[index] ?? null },
+          counters,
+          nowMs,
+        );
     if (typeof value === 'string') texts.push({ unitId: point.unitId, key: point.key, value });
     values.push(typeof value === 'number' ? value : null);
     quality.push(qualityCode(of));
     if (raw.points[index]?.kind === 'ABSENT') absent += 1;
     else if (isAnswer(of)) answered += 1;
   }
-  const isWhole = answered + absent === points.length && raw.failure === null;
+  // Answers of which none can be believed are no read.
+  const isUseless = turned.size > 0 && quality.every((code) => code !== 0);
+  const isWhole = answered + absent === points.length && raw.failure === null && turned.size === 0;
   return {
-    outcome: answered === 0 ? 'FAILED' : isWhole ? 'OK' : 'PARTIAL',
+    outcome: answered === 0 || isUseless ? 'FAILED' : isWhole ? 'OK' : 'PARTIAL',
+    reason: turned.size === 0 ? null : 'WORD_ORDER',
     values,
     quality: quality.every((code) => code === 0) ? null : quality,
     texts,
     counters,
   };
+}
+
+const outOfRange: PointValue = { value: null, quality: { quality: 'BAD', why: 'RANGE' } };
+
+/** Whether the value takes several registers and is a number, so that turned words make another number of it. */
+function hasWordOrder({ type, registers }: UnitPoint): boolean {
+  return registers > 1 && type !== 'string';
+}
+
+/** No device measures a number that is smaller than this and not zero: it is what turned words make of a float. */
+const floatMin = 1e-6;
+/** So many points that cannot be, and this share of those that take several registers, are no accident. */
+const turnedMin = 2;
+const turnedShare = 1 / 4;
+
+/**
+ * The units that send the words of their values in another order than their points say, as after a change of their settings. One
+ * value tells little: turned words often make a number that could be. Several impossible ones in one answer mean that none of the
+ * values can be believed.
+ */
+function unitsWithTurnedWords(
+  points: readonly UnitPoint[],
+  decoded: readonly (PointValue | null)[],
+): Set<number> {
+  const seen = new Map<number, { wide: number; impossible: number }>();
+  for (const [index, point] of points.entries()) {
+    const of = decoded[index];
+    if (of === undefined || of === null || !hasWordOrder(point)) continue;
+    const unit = seen.get(point.unitId) ?? { wide: 0, impossible: 0 };
+    unit.wide += 1;
+    if (of === outOfRange || (of.quality.quality === 'BAD' && of.quality.why === 'RANGE'))
+      unit.impossible += 1;
+    seen.set(point.unitId, unit);
+  }
+  const turned = [...seen].filter(
+    ([, { wide, impossible }]) => impossible >= turnedMin && impossible >= wide * turnedShare,
+  );
+  return new Set(turned.map(([unitId]) => unitId));
+}
+
+/** The value of a point that was answered with bits; null for any other. */
+function decodedOf(
+  point: UnitPoint,
+  raw: RawPoll['points'][number] | undefined,
+): PointValue | null {
+  if (raw?.kind !== 'BITS') return null;
+  const decoded = decodePoint(point, raw.bytes, raw.scaleFactor);
+  const { value } = decoded;
+  const isTiny = typeof value === 'number' && value !== 0 && Math.abs(value) < floatMin;
+  return isTiny && point.type.startsWith('float') ? outOfRange : decoded;
 }
 
 /** Whether the device answered for the point, even if its value is none. */
@@ -64,7 +129,7 @@ function isAnswer(of: PointQuality): boolean {
 /** @param counters gets the state after this reading. */
 function judgePoint(
   point: UnitPoint,
-  raw: RawPoll['points'][number] | undefined,
+  { raw, decoded }: { raw: RawPoll['points'][number] | undefined; decoded: PointValue | null },
   counters: Record<string, CounterStates[string]>,
   nowMs: number,
 ): PointValue {
@@ -72,9 +137,8 @@ function judgePoint(
     return { value: null, quality: { quality: 'MISSING', why: 'NOT_ANSWERED' } };
   if (raw.kind === 'EXCEPTION')
     return { value: null, quality: { quality: 'BAD', why: 'EXCEPTION', code: raw.code } };
-  if (raw.kind === 'WRONG_LENGTH')
+  if (raw.kind === 'WRONG_LENGTH' || decoded === null)
     return { value: null, quality: { quality: 'BAD', why: 'LENGTH' } };
-  const decoded = decodePoint(point, raw.bytes, raw.scaleFactor);
   if (point.kind === 'GAUGE' || typeof decoded.value !== 'number') return decoded;
   const key = counterKey(point);
   const { isGood, state } = judgeCounter(counters[key] ?? null, {

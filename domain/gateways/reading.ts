@@ -33,6 +33,8 @@ export type FailureReason =
   | 'NO_POINTS'
   | 'NOT_DISCOVERED'
   | 'ROW_REFUSED'
+  /** The words of its values come in another order than its points say. */
+  | 'WORD_ORDER'
   | `EXCEPTION_${number}`;
 
 /** A failure with its sentence for people. */

@@ -7,15 +7,7 @@ interface Event {
   order: number;
   run: () => void;
   isCancelled: boolean;
-  /** Nothing waits for what it does. */
-  isQuiet: boolean;
 }
-
-/**
- * Timers of these lengths look whether there is something to do, many times a second, and begin at most a call that is
- * answered later: a turn for promises after each would make a day last a minute.
- */
-const quietTimersMs: ReadonlySet<number> = new Set([100, 500]);
 
 /** The time of a simulated world. Between two events everything that waits for nothing but promises has its turn. */
 export class VirtualTime {
@@ -32,14 +24,13 @@ export class VirtualTime {
   }
 
   /** Runs `run` at an instant, or at once if it is past. Events of one instant run in the order in which they came. */
-  at(atMs: number, run: () => void, { isQuiet = false } = {}): { cancel: () => void } {
+  at(atMs: number, run: () => void): { cancel: () => void } {
     this.#orders += 1;
     const event = {
       atMs: Math.max(atMs, this.#nowMs),
       order: this.#orders,
       run,
       isCancelled: false,
-      isQuiet,
     };
     this.#push(event);
     return {
@@ -58,7 +49,7 @@ export class VirtualTime {
       if (event.isCancelled) continue;
       this.#nowMs = event.atMs;
       event.run();
-      if (!event.isQuiet) await turn();
+      await turn();
     }
     this.#nowMs = endMs;
   }
@@ -122,8 +113,7 @@ export class SimulatedProcess {
           this.deliver(() => {
             if (!isCancelled) run();
           });
-        const isQuiet = quietTimersMs.has(ms);
-        const event = time.at(time.nowMs + Math.max(0, ms), fire, { isQuiet });
+        const event = time.at(time.nowMs + Math.max(0, ms), fire);
         return {
           cancel: () => {
             isCancelled = true;

@@ -185,7 +185,7 @@ function readingOf(
     readAtMs: slotMs ?? gateway.freeReadAt(raw.startedAtMs),
     trigger,
     outcome,
-    reason: outcome === 'OK' ? null : (raw.failure?.reason ?? reasonOf(quality)),
+    reason: outcome === 'OK' ? null : (raw.failure?.reason ?? judged.reason ?? reasonOf(quality)),
     slotsMissed: 0,
     measuredAtMs: raw.measuredAtMs,
     lateMs: slotMs === null ? null : Math.max(0, raw.startedAtMs - slotMs),
@@ -195,6 +195,11 @@ function readingOf(
     values: hasValues ? values : null,
     quality: hasValues ? quality : null,
   };
+}
+
+/** The failure of a poll whose values cannot be believed; null for any other. */
+function turnedWords({ reason }: JudgedPoll): PollFailure | null {
+  return reason === null ? null : { reason, message: '' };
 }
 
 /** Why a poll without a failure is not whole: what is wrong with the first point that has no value. */
@@ -220,7 +225,7 @@ function takeOver(
   const facts = factsAfterPoll(gateway.facts, {
     trigger,
     outcome,
-    failure: raw.failure,
+    failure: raw.failure ?? turnedWords(judged),
     isBackOff: raw.isBackOff,
     startedAtMs: raw.startedAtMs,
     measuredAtMs: raw.measuredAtMs,

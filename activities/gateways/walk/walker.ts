@@ -21,6 +21,7 @@ import { Requests } from './requests.ts';
 import { ShardWalk, type WalkEnd } from './shard-walk.ts';
 import { ranks } from './site.ts';
 import { createWheel } from './wheel.ts';
+import type { MissedReason } from '../../../domain/gateways/reading.ts';
 import { createWriter, missedReading, type Writer } from './writer.ts';
 
 /**
@@ -352,11 +353,11 @@ class ProcessWalker implements Walker {
   }
 
   /** Writes off slots: who was not there, or what took too long. */
-  #miss(walk: ShardWalk, gateway: Gateway, run: SlotRun, why?: string): void {
+  #miss(walk: ShardWalk, gateway: Gateway, run: SlotRun, why?: MissedReason): void {
     const [before, since] = cutAfter(run, walk.takenAtMs);
     const [halted, late] =
       since === null ? [null, null] : cutAfter(since, this.#guard.haltedUntilMs);
-    const parts: [SlotRun | null, string][] = [
+    const parts: [SlotRun | null, MissedReason][] = [
       [before, 'NO_WORKER'],
       [halted, 'HALTED'],
       [late, why ?? 'OVERRUN'],

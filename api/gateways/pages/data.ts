@@ -1,4 +1,3 @@
-import { readTold } from '../../../db/notifications/delivery-list.ts';
 import {
   type GatewayPosition,
   type GatewayView,
@@ -23,7 +22,6 @@ import type { ApiDeps } from '../../deps.ts';
 import { type Person, plantScope } from '../../env.ts';
 import { viewerMay } from '../../pages/layout.ts';
 import { Problem } from '../../problem.ts';
-import { nobodyTold } from '../../told.ts';
 import { type ChartSpan, chartSpans, type GatewayPage } from './gateway.ts';
 import {
   filterOf,
@@ -128,27 +126,20 @@ export async function readGatewayPage(
   person: Person,
   gatewayId: string,
   ask: { point: string | undefined; unit: string | undefined; span: string | undefined },
-): Promise<Omit<GatewayPage, 'zone'>> {
+): Promise<Omit<GatewayPage, 'zone' | 'told'>> {
   const detail = await readDetail(deps, person, gatewayId);
   const { row, points, nowMs, shard } = detail;
   const may = viewerMay(person);
   const isThere = row.removed_at === null;
-  const [quarters, series, told] = await Promise.all([
+  const [quarters, series] = await Promise.all([
     readQuarters(deps.db, { gatewayId, mapId: row.map_id, fromMs: nowMs - dayMs }),
     readChart(deps.db, detail, chosenPoint(points, ask), spanOf(ask.span)),
-    may.act
-      ? readTold(
-          deps.db,
-          detail.alerts.map(({ id }) => id),
-        )
-      : nobodyTold,
   ]);
   return {
     ...detail,
     quarters,
     series,
     quirks: row.quirks,
-    told,
     mayAct: may.act && isThere,
     mayRemove: person.role === 'ADMIN' && isThere,
     workflowUrl: may.act
@@ -183,7 +174,7 @@ function chosenPoint(
 
 async function readChart(
   db: ApiDeps['db'],
-  { row, points, nowMs }: GatewayDetail,
+  { row, nowMs }: GatewayDetail,
   point: UnitPoint | undefined,
   span: ChartSpan,
 ): Promise<GatewayPage['series']> {

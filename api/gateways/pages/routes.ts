@@ -6,11 +6,12 @@ import { pageReadings } from '../../../db/gateways/readings.ts';
 import { gatewayOutcomes } from '../../../domain/gateways/reading.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { type ApiEnv, type Person, plantScope } from '../../env.ts';
-import { viewerOf } from '../../pages/answer.ts';
+import { showShortAddress, viewerOf } from '../../pages/answer.ts';
 import type { Html } from '../../pages/components.ts';
-import type { AssetUrls, PageFrame } from '../../pages/layout.ts';
+import { type AssetUrls, type PageFrame, viewerMay } from '../../pages/layout.ts';
 import { readerZoneOf } from '../../pages/reader-zone.ts';
 import { Problem } from '../../problem.ts';
+import { nobodyTold, type ReadTold } from '../../told.ts';
 import { gatewayForms } from './actions.ts';
 import { readGatewayPage, readGatewaysPage } from './data.ts';
 import { gatewayContent } from './gateway.ts';
@@ -31,7 +32,12 @@ const readingsShown = 100;
 
 /** @param reading the dependencies with the connections for what pages read. */
 export function gatewayPages(
-  { deps, reading, assets }: { deps: ApiDeps; reading: ApiDeps; assets: AssetUrls },
+  {
+    deps,
+    reading,
+    assets,
+    readTold,
+  }: { deps: ApiDeps; reading: ApiDeps; assets: AssetUrls; readTold: ReadTold },
   show: Show,
 ): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
@@ -41,9 +47,7 @@ export function gatewayPages(
     const person = await viewerOf(c);
     const query = parseGatewaysQuery(new URL(c.req.url).searchParams);
     const view = await readGatewaysPage(reading, person, readerZoneOf(c), query);
-    const isRenewal = c.req.header('x-renewal') !== undefined;
-    if (c.req.header('hx-request') === 'true' && !isRenewal)
-      c.header('hx-push-url', gatewaysHref(query, {}));
+    showShortAddress(c, gatewaysHref(query, {}));
     return show(c, person, { title: 'Gateways', section: 'gateways' }, gatewaysContent(view));
   });
 
@@ -52,7 +56,9 @@ export function gatewayPages(
     const { point, unit, span } = c.req.query();
     const view = await readGatewayPage(reading, person, c.req.param('id'), { point, unit, span });
     const frame = { title: view.row.name, section: 'gateways', charts: true } as const;
-    return show(c, person, frame, gatewayContent({ ...view, zone: readerZoneOf(c) }));
+    const alertIds = view.alerts.map(({ id }) => id);
+    const told = viewerMay(person).act ? await readTold(alertIds) : nobodyTold;
+    return show(c, person, frame, gatewayContent({ ...view, told, zone: readerZoneOf(c) }));
   });
 
   routes.get('/gateways/:id/readings', async (c) => {

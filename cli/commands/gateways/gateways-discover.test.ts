@@ -101,8 +101,8 @@ describe('discovery', () => {
         ],
       },
     ]);
-    expect((units[0]?.['presets'] as { name: string }[]).map(({ name }) => name)).toContain(
-      'sunspec-inverter',
+    expect(units[0]?.['presets']).toContainEqual(
+      expect.objectContaining({ name: 'sunspec-inverter' }),
     );
     expect(peer.requests.every(({ function: code }) => code <= 4)).toBe(true);
   });
