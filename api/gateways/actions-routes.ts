@@ -208,13 +208,16 @@ export function gatewayActionRoutes(deps: ApiDeps) {
     )
     .openapi(pollNow, async (c) => {
       const { id } = c.req.valid('param');
-      return c.json(await idempotently(c, deps, async () => pollDocument(act(c), id)), 200);
+      return c.json(
+        await idempotently(c, deps, async () => pollDocument(act(c), id, deps.gatewayPollMs)),
+        200,
+      );
     });
 }
 
 /** The outcome of a poll that a person asked for. */
-async function pollDocument(act: GatewayAct, id: string) {
-  const { answer } = orProblem(await pollGateway(act, id, gatewayPollWaitMs));
+async function pollDocument(act: GatewayAct, id: string, timeoutMs: number) {
+  const { answer } = orProblem(await pollGateway(act, id, timeoutMs));
   if ('outcome' in answer) return { gateway_id: id, ...answer };
   const nothing = { outcome: 'FAILED', reason: null, read_at: act.at.toISOString(), points: [] };
   return { gateway_id: id, ...nothing, message: failureText(answer) };

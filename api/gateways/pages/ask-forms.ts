@@ -17,7 +17,6 @@ import { textField } from '../../pages/form.ts';
 import { type AssetUrls, page } from '../../pages/layout.ts';
 import { readerZoneOf } from '../../pages/reader-zone.ts';
 import { Problem } from '../../problem.ts';
-import { gatewayPollWaitMs } from '../actions-routes.ts';
 import { failureText } from '../answers.ts';
 import { orProblem } from '../refusals.ts';
 import { gatewayAnswer } from './gateway.ts';
@@ -86,7 +85,7 @@ export function gatewayAskForms(deps: ApiDeps, assets: AssetUrls, show: Show): H
       return answerWith(c, person, words, { path: gatewayPath(id), name: row.name });
     });
 
-  asking('/gateways/:id/poll', pollWords);
+  asking('/gateways/:id/poll', (act, id) => pollWords(act, id, deps.gatewayPollMs));
   const { gatewayPresets: presets } = deps;
   const tests = { db: deps.db, client: deps.temporal };
   asking('/gateways/:id/test', ({ scope }, id) =>
@@ -124,9 +123,9 @@ function addressOf(fields: FormFields): unknown {
 }
 
 /** The outcome of the poll, or why it was refused, for the page. */
-async function pollWords(act: GatewayAct, id: string): Promise<Html> {
+async function pollWords(act: GatewayAct, id: string, timeoutMs: number): Promise<Html> {
   return wordsOf('Poll now', async () => {
-    const { answer } = orProblem(await pollGateway(act, id, gatewayPollWaitMs));
+    const { answer } = orProblem(await pollGateway(act, id, timeoutMs));
     if (!('outcome' in answer)) return html`<p><b>Poll now:</b> ${failureText(answer)}</p>`;
     const { outcome, message, points } = answer;
     const good = points.filter(({ value }) => value !== null).length;
