@@ -39,6 +39,7 @@ import { pollingRoutes } from './system/polling-routes.ts';
 import { healthRoutes } from './system/routes.ts';
 import { gatewayAlertRoutes } from './gateways/alerts-routes.ts';
 import { gatewayActionRoutes } from './gateways/actions-routes.ts';
+import { gatewayTestRoutes } from './gateways/test-routes.ts';
 import { gatewayReadingRoutes } from './gateways/readings-routes.ts';
 import { gatewayRoutes } from './gateways/routes.ts';
 
@@ -90,6 +91,7 @@ export function createApp(deps: ApiDeps): App {
   app.route('/api/v1', gatewayRoutes(reading));
   app.route('/api/v1', gatewayReadingRoutes(reading));
   app.route('/api/v1', gatewayActionRoutes(deps));
+  app.route('/api/v1', gatewayTestRoutes(deps));
   app.route('/api/v1', gatewayAlertRoutes(deps));
   app.route('/api/v1', integrationRoutes(deps));
   app.route('/api/v1', notificationRoutes(deps));

@@ -81,6 +81,8 @@ export interface ApiDeps {
   readTitles: ReadTitles;
   /** How long a request waits for what becomes of a test message, ms. */
   testMessageMs: number;
+  /** How long a request waits for the walker of a gateway, ms. */
+  gatewayPollMs: number;
   /** Polling interval of new plants. */
   pollIntervalS: number;
   /** Status profile of new plants whose place is known. */

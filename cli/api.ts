@@ -10,6 +10,7 @@ import { createFixtureAdapter, credentialProblem, registry } from '../adapters/c
 import { SessionStore } from '../adapters/clouds/session.ts';
 import { loadPresets } from '../adapters/modbus/presets.ts';
 import { createApp } from '../api/app.ts';
+import { gatewayPollWaitMs } from '../api/gateways/actions-routes.ts';
 import type { ApiDeps } from '../api/deps.ts';
 import { openDatabase } from '../db/database.ts';
 import { askRedis, listLocks, type LockKind } from '../db/lock.ts';
@@ -130,6 +131,7 @@ export function outerWorld(config: Config): Omit<ApiDeps, 'db' | 'readDb' | 'log
     temporalUiUrl: webUiUrl(config),
     readTitles: readAllNotices,
     testMessageMs,
+    gatewayPollMs: gatewayPollWaitMs,
     pollIntervalS: config.POLL_INTERVAL_SECONDS,
     gatewayPresets: loadPresets(),
     statusProfile: config.DEFAULT_STATUS_PROFILE,

@@ -16,6 +16,8 @@ import { createWalker, type Walker } from '../activities/gateways/walk/walker.ts
 import { createShards, type Shards } from '../activities/gateways/walk-shard.ts';
 import { loadPresets } from '../adapters/modbus/presets.ts';
 import { createSites, type Sites } from '../adapters/modbus/site.ts';
+import { loadEntry } from '../db/gateways/gateways.ts';
+import { findOpenHalt } from '../db/halts.ts';
 import { listen } from '../db/listen.ts';
 import { noLocks, openLockClient } from '../db/lock.ts';
 import type { Database } from '../db/tables.ts';
@@ -147,6 +149,9 @@ async function openWalking(
     requestTimeoutMs: settings.requestTimeoutMs,
     presets: loadPresets(),
     walked: (host, port) => (walker.uses(host, port) ? sites : null),
+    findGateway: (id) => loadEntry(db, id),
+    isHalted: async () => (await findOpenHalt(db)) !== null,
+    signal: () => activityContext().signal,
   });
   const activities: GatewayActivities = {
     // It beats by itself, and knows what its cancellation means.

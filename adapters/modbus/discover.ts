@@ -22,6 +22,8 @@ export interface DiscoverOptions {
   deadlineMs?: number;
   /** Addresses at which "SunS" is looked for. */
   bases?: readonly number[];
+  /** Ends it at once: what was not asked yet fails with CLOSED. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface FunctionFound {
@@ -62,10 +64,19 @@ export async function discoverUnit(
   options: DiscoverOptions,
 ): Promise<UnitFound> {
   const { quirks = noQuirks, deadlineMs = defaultDeadlineMs, bases = sunSpecBases } = options;
-  const read: Read = (code, address, count) =>
-    site.read({ unitId, function: code, address, count, quirks, deadlineMs });
+  const { signal } = options;
+  const read: Read = (code, address, count) => {
+    const range = { unitId, function: code, address, count };
+    return site.read({ ...range, quirks, deadlineMs, ...(signal !== undefined && { signal }) });
+  };
   const found: FunctionFound[] = [];
-  for (const code of functions) found.push(functionFound(code, await read(code, 0, 1)));
+  for (const code of functions) {
+    const answer = await read(code, 0, 1);
+    // Without a connection the other functions would fail in the same way, one time-out after the other.
+    if (answer.kind === 'FAILED' && unreachable.has(answer.failure.reason))
+      return nothingFound(unitId, answer.failure);
+    found.push(functionFound(code, answer));
+  }
   const sunspec = await discoverSunSpec((address, count) => read(3, address, count), bases);
   const layout = 'base' in sunspec ? sunspec : null;
   const answers = layout !== null || found.some(({ isSupported }) => isSupported !== null);
@@ -87,6 +98,29 @@ export async function discoverUnit(
   return layout !== null && layout.models.length > 0
     ? { ...unit, ...(await sunSpecFound(read, unitId, { layout, presets: options.presets })) }
     : { ...unit, ...(await presetsFound(read, unit.functions, options.presets)) };
+}
+
+/** Failures of the connection. */
+const unreachable: ReadonlySet<string> = new Set([
+  'CONNECTION_REFUSED',
+  'NO_ROUTE',
+  'NAME_NOT_FOUND',
+  'ADDRESS_REFUSED',
+  'CONNECT_TIMEOUT',
+]);
+
+function nothingFound(unitId: number, failure: PollFailure): UnitFound {
+  return {
+    unitId,
+    answers: false,
+    functions: [],
+    sunspec: null,
+    noSunspec: [],
+    identity: {},
+    wordOrder: null,
+    presets: [],
+    failure,
+  };
 }
 
 function functionFound(code: ReadFunction, result: SiteReadResult): FunctionFound {

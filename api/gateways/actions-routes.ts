@@ -27,6 +27,7 @@ import { failureText } from './answers.ts';
 import { gatewayDetailJson } from './documents.ts';
 import { invalidDefinition, orProblem, problemOf } from './refusals.ts';
 import { gatewayDetailSchema, gatewayIdParam } from './schemas.ts';
+import { testedPointSchema } from './test-routes.ts';
 
 /** The routes by which people add and change gateways and act on them. */
 
@@ -118,16 +119,7 @@ const pollAnswerSchema = z
     reason: z.string().nullable(),
     message: z.string().nullable(),
     read_at: instantSchema,
-    points: z.array(
-      z.object({
-        unit_id: z.int(),
-        key: z.string(),
-        value: z.union([z.number(), z.string()]).nullable(),
-        unit: z.string().nullable(),
-        quality: z.string().openapi({ example: 'BAD(RANGE)' }),
-        raw: z.string().nullable().openapi({ description: 'the bytes that the device sent, hex' }),
-      }),
-    ),
+    points: z.array(testedPointSchema),
   })
   .openapi('GatewayPollAnswer');
 
@@ -216,13 +208,16 @@ export function gatewayActionRoutes(deps: ApiDeps) {
     )
     .openapi(pollNow, async (c) => {
       const { id } = c.req.valid('param');
-      return c.json(await idempotently(c, deps, async () => pollDocument(act(c), id)), 200);
+      return c.json(
+        await idempotently(c, deps, async () => pollDocument(act(c), id, deps.gatewayPollMs)),
+        200,
+      );
     });
 }
 
 /** The outcome of a poll that a person asked for. */
-async function pollDocument(act: GatewayAct, id: string) {
-  const { answer } = orProblem(await pollGateway(act, id, gatewayPollWaitMs));
+async function pollDocument(act: GatewayAct, id: string, timeoutMs: number) {
+  const { answer } = orProblem(await pollGateway(act, id, timeoutMs));
   if ('outcome' in answer) return { gateway_id: id, ...answer };
   const nothing = { outcome: 'FAILED', reason: null, read_at: act.at.toISOString(), points: [] };
   return { gateway_id: id, ...nothing, message: failureText(answer) };

@@ -1,15 +1,16 @@
 import type { GatewayRefusal } from '../../operations/gateways/actions.ts';
+import type { TestRefusal } from '../../operations/gateways/test-address.ts';
 import { Problem } from '../problem.ts';
 
 /** The one table from refusals of people's actions on gateways to problem documents. */
 
 /** Returns the result of an action. Throws Problem if the action was refused. */
-export function orProblem<Done extends object>(result: Done | GatewayRefusal): Done {
+export function orProblem<Done extends object>(result: Done | GatewayRefusal | TestRefusal): Done {
   if ('refusal' in result) throw problemOf(result);
   return result;
 }
 
-export function problemOf(refusal: GatewayRefusal): Problem {
+export function problemOf(refusal: GatewayRefusal | TestRefusal): Problem {
   switch (refusal.refusal) {
     case 'UNKNOWN_GATEWAY':
       return new Problem('not-found', 'There is no such gateway.');
@@ -39,6 +40,23 @@ export function problemOf(refusal: GatewayRefusal): Problem {
       return new Problem(
         'answer-not-in-time',
         `No walker answered within ${refusal.timeoutMs / 1_000} s: does a gateway worker run? heliograph diagnose says more.`,
+      );
+    case 'NO_WORKER':
+      return new Problem(
+        'service-away',
+        `No worker takes tasks of ${refusal.queue}, so that nothing was dialled: start one, heliograph diagnose says more.`,
+        { retryAfterS: 30 },
+      );
+    case 'TEST_TOO_LONG':
+      return new Problem(
+        'answer-not-in-time',
+        `The test did not end within ${refusal.timeoutMs / 1_000} s and was given up: name a preset, so that fewer registers are asked for.`,
+      );
+    case 'TEST_ENDED':
+      return new Problem(
+        'service-away',
+        'The worker of the test went away, or somebody ended the test: try again.',
+        { retryAfterS: 5 },
       );
   }
 }

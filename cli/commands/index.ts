@@ -262,6 +262,10 @@ const table: Readonly<Record<string, Omit<CommandEntry, 'name'>>> = {
     waitsForNothing: true,
     load: async () => (await import('./gateways/gateways-discover.ts')).gatewaysDiscover,
   },
+  'gateways test': {
+    summary: 'connect to an address or a gateway, read once and save nothing',
+    load: async () => (await import('./gateways/gateways-test.ts')).gatewaysTest,
+  },
   'gateways validate': {
     summary: 'say what of a gateway would not work before it is polled',
     waitsForNothing: true,

@@ -13,7 +13,7 @@ import { type Db, instant, query, queryRow } from '../database.ts';
 import { type Page, readPage } from '../page.ts';
 import type { PlantScope } from '../scope.ts';
 import { decidePeriods } from './periods.ts';
-import { loadedPoints, saveMaps, type StoredPoint, storedPoints } from './points.ts';
+import { loadedPoints, loadMaps, saveMaps, type StoredPoint, storedPoints } from './points.ts';
 import type { LastReading } from './tables.ts';
 
 /** Gateways as people define and see them. */
@@ -107,6 +107,15 @@ export async function loadDrafts(db: Db, ids?: readonly string[]): Promise<Gatew
     ...row,
     units: row.units.map((unit) => ({ ...unit, points: loadedPoints(unit.points) })),
   }));
+}
+
+/** A gateway that is not removed, with the points that are read from it. */
+export async function loadEntry(db: Db, id: string): Promise<GatewayEntry | undefined> {
+  const [draft] = await loadDrafts(db, [id]);
+  if (draft === undefined) return undefined;
+  const { map_id: mapId } = await queryRow(db)<{ map_id: number }>`
+    select map_id from gateways where id = ${id}`;
+  return { draft, points: (await loadMaps(db, [mapId])).get(mapId) ?? [] };
 }
 
 /** A gateway as people see it. */

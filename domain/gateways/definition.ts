@@ -102,6 +102,30 @@ function readGateway(json: unknown, place: Place): GatewayDraft | undefined {
   return place.problems.length > before ? undefined : (gateway as GatewayDraft);
 }
 
+/** What a person tries before it is a gateway. */
+export interface TestTarget {
+  host: string;
+  port: number;
+  unitId: number;
+  /** null: the one that fits. */
+  preset: string | null;
+}
+
+/** Reads an address to try: `{ host, port, unit_id, preset }`. @returns all problems at once. */
+export function parseTestTarget(json: unknown): { target: TestTarget } | { problems: Problem[] } {
+  const problems: Problem[] = [];
+  const fields = fieldsOf(json, { path: '', problems });
+  if (fields === undefined) return { problems };
+  const target = {
+    host: fields.need('host', readHost),
+    port: fields.take('port', integer(1, 65_535), defaultPort),
+    unitId: fields.need('unit_id', integer(0, 255)),
+    preset: fields.take('preset', readPresetName, null),
+  };
+  fields.end();
+  return problems.length > 0 ? { problems } : { target: target as TestTarget };
+}
+
 const readId: Read<string> = (json, place) => {
   const id = text(json, place);
   if (id === undefined || idPattern.test(id)) return id;

@@ -1,3 +1,4 @@
+import type { TestTarget } from './definition.ts';
 import type { Problem } from './fields.ts';
 import {
   canonicalAddress,
@@ -74,10 +75,19 @@ export function validateGateway(
   return { problems, warnings, budget };
 }
 
+/** Says why an address would not be tried. */
+export function validateTarget(
+  { host, preset }: TestTarget,
+  presets: ReadonlyMap<string, Preset>,
+): Problem[] {
+  const unknown = unknownPresets({ units: [{ preset }] }, presets);
+  return [...refusedHost({ host }), ...unknown.map((one) => ({ ...one, path: 'preset' }))];
+}
+
 /** Every network is open here: which ones are, the process that dials knows. */
 const everyNetwork = parseNetworks('0.0.0.0/0,::/0');
 
-function refusedHost({ host }: GatewayDraft): Problem[] {
+function refusedHost({ host }: Pick<GatewayDraft, 'host'>): Problem[] {
   const problem = parseAddress(host) === null ? null : addressProblem(host, everyNetwork);
   return problem === null ? [] : [{ path: 'host', message: problem, code: 'host_invalid' }];
 }
@@ -87,7 +97,10 @@ function quirksOfUnit(gateway: GatewayDraft, unitId: number): Quirks {
   return { ...noQuirks, ...gateway.quirks, ...unit?.quirks };
 }
 
-function unknownPresets({ units }: GatewayDraft, presets: ReadonlyMap<string, Preset>): Problem[] {
+function unknownPresets(
+  { units }: { units: readonly Pick<GatewayUnit, 'preset'>[] },
+  presets: ReadonlyMap<string, Preset>,
+): Problem[] {
   return units.flatMap(({ preset }, index): Problem[] => {
     if (preset === null || presets.has(preset)) return [];
     const near = nearestWord(preset, [...presets.keys()]);

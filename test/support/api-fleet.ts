@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
 
+import { sql } from 'kysely';
+
 import { loadConfig } from '../../environment/config.ts';
 import { instant } from '../../db/database.ts';
 import { createTestApi, type TestApi } from './api.ts';
 import { addPlant } from './fleet.ts';
+import { addGateways, testGateway } from './gateways.ts';
 import { insertProblem } from './problems.ts';
 import type { KnownIds } from './openapi.ts';
 
-/** An API over two plants, one of customer `noord` and one of `sul`, each with an alert, a day and a poll. */
+/** An API over two plants, one of customer `noord` and one of `sul`, each with an alert, a day, a poll and a gateway. */
 export interface ApiFleet {
   api: TestApi;
   /** Who may see one of them: `customer@example.org` is of `noord`. */
@@ -159,8 +162,32 @@ async function addFurnishedPlant(api: TestApi, id: string, customerId: string): 
     })
     .execute();
   return {
+    ...(await addFurnishedGateway(api, id)),
     '/api/v1/plants/': [id],
     '/api/v1/alerts/': [String(alert.id)],
     '/api/v1/accounts/': [`account-${id}`],
+  };
+}
+
+/** A gateway on the site of a plant, with an alert and a poll. */
+async function addFurnishedGateway({ db, clock }: TestApi, plantId: string): Promise<KnownIds> {
+  const id = `gateway-${plantId}`;
+  const atMs = clock.nowMs - 60_000;
+  await addGateways(db, [testGateway(id, { plantId })], atMs);
+  const at = instant(atMs);
+  await sql`
+    insert into gateway_readings (gateway_id, read_at, "trigger", outcome, late_ms, duration_ms, requests, map_id, "values", quality)
+    select id, ${at}, 'SCHEDULE', 'OK', 2, 38, 1, map_id, ${[4_200, 88.5]}::float8[], null
+    from gateways where id = ${id}`.execute(db);
+  const { rows } = await sql<{ id: number }>`
+    insert into alerts (gateway_id, type, severity, state, message, started_at, last_seen_at)
+    values (${id}, 'GATEWAY_OFFLINE', 'RED', 'NEW', 'No answer', ${at}, ${at}) returning id`.execute(
+    db,
+  );
+  const alertIds = rows.map((row) => String(row.id));
+  return {
+    '/api/v1/gateways/': [id],
+    '/api/v1/gateway-alerts/': alertIds,
+    '/api/v1/gateways/alerts/': alertIds,
   };
 }

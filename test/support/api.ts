@@ -100,6 +100,7 @@ export async function createTestApi(given: Partial<ApiDeps> = {}): Promise<TestA
     temporalUiUrl: null,
     readTitles: readAllNotices,
     testMessageMs: 0,
+    gatewayPollMs: 0,
     pollIntervalS: 600,
     gatewayShards: 4,
     gatewayPresets: loadPresets(),

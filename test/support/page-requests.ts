@@ -25,7 +25,26 @@ export function pageRoutesOf(routes: readonly { method: string; path: string }[]
 }
 
 /** Every name that a page reads from its query, and a form from its fields. */
-const queryNames = ['tab', 'offset', 'status', 'brand', 'customer', 'q', 'sort', 'pages', 'next'];
+const queryNames = [
+  'tab',
+  'offset',
+  'status',
+  'brand',
+  'customer',
+  'q',
+  'sort',
+  'pages',
+  'next',
+  'priority',
+  'plant',
+  'preset',
+  'point',
+  'unit',
+  'span',
+  'outcome',
+  'before',
+  'area',
+];
 const fieldNames = ['email', 'password', 'next', 'token', 'comment', 'for', 'back', 'reason'];
 const otherNames = [
   'current_password',
@@ -34,6 +53,16 @@ const otherNames = [
   'then',
   'zone',
   'own',
+  'id',
+  'name',
+  'host',
+  'port',
+  'unit_id',
+  'preset',
+  'priority',
+  'poll_interval_s',
+  'plant_id',
+  'discover',
 ];
 
 const usualTexts = fc.constantFrom(
@@ -52,6 +81,11 @@ const usualTexts = fc.constantFrom(
   'Europe/Amsterdam',
   'a comment',
   'somebody@example.org',
+  '10.4.3.21',
+  'sdm630',
+  'true',
+  '1:power_w',
+  'HIGH',
 );
 const hostileTexts = fc.constantFrom(
   '/\u0001',
@@ -166,7 +200,7 @@ export function wildPageRequest(route: PageRoute, known: KnownIds): fc.Arbitrary
       const search = asked.map(([name, value]) => `${name}=${encoded(value)}`).join('&');
       return {
         method: route.method,
-        path: `${route.path.replace(':id', () => id)}${search === '' ? '' : `?${search}`}`,
+        path: `${route.path.replace(/:\w+/, () => id)}${search === '' ? '' : `?${search}`}`,
         headers: { ...given, ...bearer, ...(type === null ? {} : { 'content-type': type }) },
         ...(sent === undefined ? {} : { body: sent }),
       };

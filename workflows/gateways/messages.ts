@@ -40,6 +40,12 @@ export function testGatewayWorkflowId(id: string): string {
   return `gateways:test:${id}`;
 }
 
-export interface TestGatewayInput extends TestGatewayArgs {
-  v: 1;
-}
+export type TestGatewayInput = TestGatewayArgs & { v: 1 };
+
+export type {
+  PointTested,
+  TestGatewayArgs,
+  TestGatewayResult,
+  UnitShown,
+  UnitTested,
+} from '../../activities/gateways/contract.ts';

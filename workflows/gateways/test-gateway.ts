@@ -13,7 +13,7 @@ const activities = proxyActivities<GatewayActivities>({
   retry: { maximumAttempts: 1 },
 });
 
-/** Tries a host and port from the process that would poll it: reads a preset's points, or looks what is there. */
+/** Tries an address or a gateway from the process that would poll it: reads points once, or looks what is there. */
 export async function testGateway(input: TestGatewayInput): Promise<TestGatewayResult> {
   return activities.testGateway(input);
 }

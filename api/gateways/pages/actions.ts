@@ -1,7 +1,5 @@
 import { Hono } from 'hono';
-import { html } from 'hono/html';
 
-import { findGateway } from '../../../db/gateways/gateways.ts';
 import { parseGateway } from '../../../domain/gateways/definition.ts';
 import {
   acknowledgeAlert,
@@ -9,23 +7,24 @@ import {
   type GatewayAct,
   type GatewaysDecided,
   pauseGateways,
-  pollGateway,
   removeGateways,
   resumeGateways,
 } from '../../../operations/gateways/actions.ts';
 import type { ApiDeps } from '../../deps.ts';
-import { actingOf, type ApiEnv, type Person } from '../../env.ts';
-import { answerPage, ownPath, staffOf } from '../../pages/answer.ts';
-import type { Html } from '../../pages/components.ts';
+import type { ApiEnv } from '../../env.ts';
+import { ownPath, staffOf } from '../../pages/answer.ts';
 import { textField } from '../../pages/form.ts';
-import { type AssetUrls, page } from '../../pages/layout.ts';
-import { readerZoneOf } from '../../pages/reader-zone.ts';
+import type { AssetUrls } from '../../pages/layout.ts';
 import { Problem } from '../../problem.ts';
 import { startLoops } from '../../start-loops.ts';
-import { failureText } from '../answers.ts';
-import { gatewayPollWaitMs } from '../actions-routes.ts';
 import { invalidDefinition, orProblem, problemOf } from '../refusals.ts';
-import { gatewayAnswer } from './gateway.ts';
+import {
+  actsOf,
+  administratorOf,
+  fieldReaders,
+  type FormFields,
+  gatewayAskForms,
+} from './ask-forms.ts';
 import { newGatewayContent } from './new.ts';
 import { gatewayPath } from './paths.ts';
 import type { Show } from './routes.ts';
@@ -37,21 +36,15 @@ const commentLengthMax = 500;
 
 export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono<ApiEnv> {
   const routes = new Hono<ApiEnv>();
-  type Fields = Record<string, unknown>;
-  const actOf = (c: Parameters<typeof actingOf>[0], person: Person): GatewayAct => ({
-    ...actingOf(c, person),
-    db: deps.db,
-    at: new Date(deps.clock()),
-  });
+  const actOf = actsOf(deps);
   /** A form of the staff, or of administrators alone, that leads back to the gateway. */
   const form = (
     path: string,
-    act: (act: GatewayAct, id: string, fields: Fields) => Promise<GatewaysDecided>,
+    act: (act: GatewayAct, id: string, fields: FormFields) => Promise<GatewaysDecided>,
     { isForAdmins = false } = {},
   ) =>
     routes.post(path, async (c) => {
-      const person = await staffOf(c);
-      if (isForAdmins) refuseOthers(person);
+      const person = await (isForAdmins ? administratorOf(c) : staffOf(c));
       const id = c.req.param('id') ?? '';
       const { refused } = await act(actOf(c, person), id, await c.req.parseBody());
       if (refused[0] !== undefined) throw problemOf(refused[0]);
@@ -64,21 +57,7 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
   form('/gateways/:id/resume', async (act, id) => resumeGateways(act, [id]));
   form('/gateways/:id/remove', async (act, id) => removeGateways(act, [id]), { isForAdmins: true });
 
-  routes.post('/gateways/:id/poll', async (c) => {
-    const person = await staffOf(c);
-    const id = c.req.param('id');
-    const act = actOf(c, person);
-    const row = await findGateway(deps.db, act.scope, id);
-    if (row === undefined) throw new Problem('not-found', 'There is no such gateway.');
-    const words = await pollWords(act, id);
-    // The rest of the page has changed with the answer.
-    c.header('hx-trigger', 'renew');
-    const content = html`${gatewayAnswer(words)}
-      <p><a href="${gatewayPath(id)}">Back to ${row.name}</a></p>`;
-    const reader = { viewer: person, zone: readerZoneOf(c), path: gatewayPath(id) };
-    const frame = { title: row.name, section: 'gateways', ...reader, assets } as const;
-    return answerPage(c, page({ ...frame, renderedAt: '', refreshS: null }, content));
-  });
+  routes.route('/', gatewayAskForms(deps, assets, show));
 
   routes.post('/gateways/alerts/:alert/ack', async (c) => {
     const person = await staffOf(c);
@@ -91,15 +70,13 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
   });
 
   routes.get('/gateways/new', async (c) => {
-    const person = await staffOf(c);
-    refuseOthers(person);
-    const frame = { title: 'New gateway', section: 'gateways' } as const;
+    const person = await administratorOf(c);
+    const frame = { title: 'New gateway', section: 'gateways', isForm: true } as const;
     return show(c, person, frame, newGatewayContent([...deps.gatewayPresets.values()]));
   });
 
   routes.post('/gateways', async (c) => {
-    const person = await staffOf(c);
-    refuseOthers(person);
+    const person = await administratorOf(c);
     const parsed = parseGateway(definitionOf(await c.req.parseBody()));
     if ('problems' in parsed) throw invalidDefinition(parsed.problems);
     const { gateway } = parsed;
@@ -111,15 +88,9 @@ export function gatewayForms(deps: ApiDeps, assets: AssetUrls, show: Show): Hono
   return routes;
 }
 
-function refuseOthers(person: Person): void {
-  if (person.role !== 'ADMIN')
-    throw new Problem('role-not-sufficient', 'Only administrators may do this.');
-}
-
 /** The definition that the form describes; the domain says what is wrong with it. */
-function definitionOf(fields: Record<string, unknown>): unknown {
-  const text = (name: string) => textField(fields[name], name, 200) ?? undefined;
-  const number = (name: string) => (text(name) === undefined ? undefined : Number(text(name)));
+function definitionOf(fields: FormFields): unknown {
+  const { text, number } = fieldReaders(fields);
   return JSON.parse(
     JSON.stringify({
       id: text('id'),
@@ -132,23 +103,4 @@ function definitionOf(fields: Record<string, unknown>): unknown {
       units: [{ unit_id: number('unit_id'), preset: text('preset') }],
     }),
   );
-}
-
-/** The outcome of the poll, or why it was refused, for the page. */
-async function pollWords(act: GatewayAct, id: string): Promise<Html | string> {
-  try {
-    const { answer } = orProblem(await pollGateway(act, id, gatewayPollWaitMs));
-    if (!('outcome' in answer)) return html`<p><b>Poll now:</b> ${failureText(answer)}</p>`;
-    const { outcome, message, points } = answer;
-    const good = points.filter(({ value }) => value !== null).length;
-    const parts = [
-      outcome.toLowerCase(),
-      `${good} of ${points.length} points`,
-      ...(message === null ? [] : [message]),
-    ];
-    return html`<p><b>Poll now:</b> ${parts.join(', ')}</p>`;
-  } catch (error) {
-    if (error instanceof Problem) return html`<p><b>Poll now:</b> ${error.message}</p>`;
-    throw error;
-  }
 }

@@ -127,19 +127,15 @@ function actions({ row, mayRemove }: GatewayPage): Html {
   ${mayRemove ? removeMenu(path) : ''}`;
 }
 
+/** The attributes of a form whose answer is shown in the place of the last one. */
+export function answeredInPlace(action: string): Html {
+  return html`method="post" action="${action}" hx-post="${action}" hx-target="#gateway-answer"
+  hx-select="#gateway-answer" hx-swap="outerHTML" hx-sync="#live:replace" hx-disable="find button"`;
+}
+
 /** A button whose answer is shown in place. */
 function ask(id: string, action: string, idle: string, busy: string): Html {
-  return html`<form
-    id="${id}"
-    method="post"
-    action="${action}"
-    hx-post="${action}"
-    hx-target="#gateway-answer"
-    hx-select="#gateway-answer"
-    hx-swap="outerHTML"
-    hx-sync="#live:replace"
-    hx-disable="find button"
-  >
+  return html`<form id="${id}" ${answeredInPlace(action)}>
     <button class="${id === 'poll' ? 'main' : ''}" type="submit">${busyText(idle, busy)}</button>
   </form>`;
 }

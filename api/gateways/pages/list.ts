@@ -30,7 +30,7 @@ import {
   table,
   time,
 } from '../../pages/components.ts';
-import { gatewayPath, gatewaysPath } from './paths.ts';
+import { gatewayPath, gatewaysPath, testAddressPath } from './paths.ts';
 import { slotStrip, type StripRow } from './strip.ts';
 
 /** The Gateways page: all gateways, the worst first. */
@@ -223,7 +223,7 @@ function totals({ polling, mayAdd }: GatewaysPage): Html {
   const add = mayAdd
     ? html`<span class="newest"
         ><a class="button" href="${gatewaysPath}/new">+ Gateway</a>
-        <a class="button" href="${gatewaysPath}/test">Test an address</a></span
+        <a class="button" href="${testAddressPath}">Test an address</a></span
       >`
     : '';
   return html`<div class="totals">${figures}${add}</div>`;

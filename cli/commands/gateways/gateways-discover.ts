@@ -1,14 +1,14 @@
 import { discoverUnit, type UnitFound } from '../../../adapters/modbus/discover.ts';
 import { loadPresets } from '../../../adapters/modbus/presets.ts';
 import { createSites } from '../../../adapters/modbus/site.ts';
-import { defaultPort } from '../../../domain/gateways/gateway.ts';
 import { type Cidr, parseNetworks } from '../../../domain/gateways/network.ts';
 import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { onePositional, readFlag } from '../../arguments.ts';
-import { type Command, type CommandContext, usageError } from '../../command.ts';
+import type { Command, CommandContext } from '../../command.ts';
 import { FieldProblem } from '../../plant-fields.ts';
 import { nothing, print, snakeCased, visibleText } from '../../render.ts';
 import { factsText, section } from '../../table.ts';
+import { readAddress } from './address.ts';
 
 /** Unit ids that devices come with. */
 const usualUnits = [1, 2, 3, 0, 100, 126, 127, 200, 240, 247, 255];
@@ -22,7 +22,8 @@ export const gatewaysDiscover: Command = {
   usage: 'HOST[:PORT] [--unit N,M-O] [--base ADDRESS] [--timeout MS]',
   flags: ['unit', 'base', 'timeout'],
   async run(context) {
-    const { host, port } = readTarget(context);
+    const text = onePositional(context, 'name one gateway as HOST or HOST:PORT');
+    const { host, port } = readAddress(context, text);
     const units = readFlag(context, 'unit', unitList) ?? usualUnits;
     const base = readFlag(context, 'base', number(0xffff));
     const timeoutMs = readFlag(context, 'timeout', number(60_000)) ?? 1_000;
@@ -49,16 +50,6 @@ export const gatewaysDiscover: Command = {
     }
   },
 };
-
-function readTarget(context: CommandContext): { host: string; port: number } {
-  const text = onePositional(context, 'name one gateway as HOST or HOST:PORT');
-  const [, host = '', port] =
-    /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([^:]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
-  const chosen = port === undefined ? defaultPort : Number(port);
-  if (host === '' || chosen < 1 || chosen > 0xffff)
-    throw usageError(context, `the gateway must be HOST or HOST:PORT, not ${visibleText(text)}`);
-  return { host, port: chosen };
-}
 
 function readNetworks({ io }: CommandContext): Cidr[] {
   try {

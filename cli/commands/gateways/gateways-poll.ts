@@ -1,10 +1,10 @@
-import type { Answer } from '../../../db/gateways/requests.ts';
+import type { Answer, AnsweredPoint } from '../../../db/gateways/requests.ts';
 import { exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { pollGateway } from '../../../operations/gateways/actions.ts';
 import { onePositional } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
-import { nothing, outputWidth, print } from '../../render.ts';
+import { nothing, outputWidth, print, visibleText } from '../../render.ts';
 import { right, tableText } from '../../table.ts';
 import { gatewayAct } from './act.ts';
 import { orFail } from './refusals.ts';
@@ -36,14 +36,20 @@ function answerText(answer: Answer, width: number): string {
   const why = answer.message ?? answer.reason;
   const head = `${answer.outcome} at ${answer.read_at}${why === null ? '' : `: ${why}`}\n`;
   if (answer.points.length === 0) return head;
-  const rows = answer.points.map((point) => [
-    String(point.unit_id),
-    point.key,
-    typeof point.value === 'string' ? point.value : valueText(point.value, point.unit),
-    point.quality,
-    point.raw ?? nothing,
+  return `${head}${pointsText(answer.points, width)}`;
+}
+
+/** Decoded values beside the raw registers. */
+export function pointsText(points: readonly AnsweredPoint[], width: number): string {
+  const rows = points.map(({ unit_id: unitId, key, value, unit, quality, raw }) => [
+    String(unitId),
+    key,
+    typeof value === 'string' ? visibleText(value) : valueText(value, unit),
+    quality,
+    // A register has four digits.
+    raw?.replaceAll(/(.{4})(?=.)/g, '$1 ') ?? nothing,
   ]);
-  return `${head}${tableText(['UNIT', 'POINT', ...right('VALUE'), 'QUALITY', 'RAW'], rows, width)}`;
+  return tableText(['UNIT', 'POINT', ...right('VALUE'), 'QUALITY', 'RAW'], rows, width);
 }
 
 /** Why a request has no bytes. */
