@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { createWalkBed, noonMs, putGateway, type WalkBed } from '../../../test/support/walk.ts';
-import type { Walk } from './walker.ts';
+import type { Walk } from './shards.ts';
 
 /** The walk on a virtual clock: which slots are polled, which are written off, and what stops it. */
 
