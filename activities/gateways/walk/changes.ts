@@ -58,6 +58,7 @@ export class Changes {
     try {
       const { news, known } = await walk.readNews(ids);
       if (walk.isEnding) return;
+      if (!walk.isLoaded) walk.readAtMs = this.#ports.clock.now();
       const past = Map.groupBy(news.past, ({ gatewayId }) => gatewayId);
       for (const id of news.goneIds) this.#forget(walk.remove(id));
       for (const loaded of news.changed) {
@@ -68,7 +69,8 @@ export class Changes {
         if (unsure !== null) this.#rows.missSingly(walk, gateway, unsure);
         if (gateway.openMs === null) this.#slots.rearm(gateway);
       }
-      walk.isLoaded = true;
+      // A part of the gateways may be heard of before all of them are read.
+      if (ids === undefined) walk.isLoaded = true;
     } catch (error) {
       // The next look, in five seconds, reads it again.
       this.#ports.log.warn(

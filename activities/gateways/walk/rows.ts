@@ -31,13 +31,15 @@ export class Rows {
     this.#judging = judging;
   }
 
-  /** Writes off slots: who was not there, or what took too long. */
+  /** Writes off slots, and says what was away, or that others took too long. */
   miss(walk: ShardWalk, gateway: Gateway, run: SlotRun, why?: MissedReason): void {
     const [before, since] = cutAfter(run, walk.takenAtMs);
+    const [unread, known] = since === null ? [null, null] : cutAfter(since, walk.readAtMs);
     const [halted, late] =
-      since === null ? [null, null] : cutAfter(since, this.#guard.haltedUntilMs);
+      known === null ? [null, null] : cutAfter(known, this.#guard.haltedUntilMs);
     const parts: [SlotRun | null, MissedReason][] = [
       [before, 'NO_WORKER'],
+      [unread, 'NO_DATABASE'],
       [halted, 'HALTED'],
       [late, why ?? 'OVERRUN'],
     ];

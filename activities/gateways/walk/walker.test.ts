@@ -280,6 +280,24 @@ describe('while PostgreSQL is away', () => {
     expect(others.every(({ outcome }) => outcome === 'OK')).toBe(true);
   });
 
+  test('when a walk begins, the slots until its return are MISSED, and the database is the reason', async () => {
+    putGateway(bed, 'a', { state: { lastSlotMs: noonMs - 30 * second } });
+    bed.database.isAway = true;
+    await begin();
+    await bed.clock.pass(35 * second);
+    expect(bed.polls).toEqual([]);
+    bed.database.isAway = false;
+    await bed.clock.pass(10 * second);
+    expect(
+      bed.rowsOf('a').map((row) => [(row.readAtMs - noonMs) / second, row.reason, row.slotsMissed]),
+    ).toEqual([
+      [-20, 'NO_WORKER', 2],
+      [0, 'NO_DATABASE', 3],
+      [30, null, 0],
+      [40, null, 0],
+    ]);
+  });
+
   test('and Temporal too, a walk ends after a minute', async () => {
     putGateway(bed, 'a');
     await begin();
