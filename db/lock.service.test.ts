@@ -113,6 +113,75 @@ describe('the lock of a plant', () => {
   });
 });
 
+describe('the locks of many gateways', () => {
+  const keyPrefix = `test-${randomUUID()}:`;
+  let locks: Locks;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    const url = inject('servers').redisUrl;
+    locks = openLockClient({ kind: 'gateway', url, keyPrefix, onUnavailable: () => {} });
+    redis = new Redis(url);
+    await eventually(
+      'the lock client to be connected',
+      async () => (await locks.acquire('warm-up', owner, 1)) === 'FREE',
+    );
+  });
+  afterAll(async () => {
+    locks.close();
+    await redis.quit();
+  });
+  beforeEach(() => redis.del(...['free', 'ours', 'held'].map(keyOf)));
+
+  const keyOf = (id: string) => keyPrefix + lockKey('gateway', id);
+
+  test('are taken in one call where they are free or ours, each for its own time', async () => {
+    await locks.acquire('ours', owner, 5_000);
+    const wanted = [
+      { id: 'free', ttlMs: 20_000 },
+      { id: 'ours', ttlMs: 60_000 },
+    ];
+    expect(await locks.acquireMany(wanted, owner)).toEqual([]);
+    expect(await redis.mget(...['free', 'ours'].map(keyOf))).toEqual([owner, owner]);
+    const [freeMs, oursMs] = [await redis.pttl(keyOf('free')), await redis.pttl(keyOf('ours'))];
+    expect(freeMs).toBeGreaterThan(5_000);
+    expect(freeMs).toBeLessThanOrEqual(20_000);
+    expect(oursMs).toBeGreaterThan(20_000);
+  });
+
+  test('that somebody else holds are named, and neither deleted nor renewed; the others are taken', async () => {
+    await locks.acquire('held', stranger, 5_000);
+    const wanted = ['free', 'held', 'ours'].map((id) => ({ id, ttlMs: 60_000 }));
+    expect(await locks.acquireMany(wanted, owner)).toEqual(['held']);
+    expect(await redis.mget(...['free', 'held', 'ours'].map(keyOf))).toEqual([
+      owner,
+      stranger,
+      owner,
+    ]);
+    expect(await redis.pttl(keyOf('held'))).toBeLessThanOrEqual(5_000);
+    locks.release('held', owner);
+    // Commands of one connection are answered in order: this one follows the release.
+    expect(await locks.acquireMany(wanted, owner)).toEqual(['held']);
+    expect(await redis.get(keyOf('held'))).toBe(stranger);
+  });
+
+  test('of an empty list are an empty answer, not an error', async () => {
+    expect(await locks.acquireMany([], owner)).toEqual([]);
+  });
+
+  test('are unknown while Redis is away, and that is told', async () => {
+    const told: Error[] = [];
+    const url = 'redis://127.0.0.1:1';
+    const away = openLockClient({ kind: 'gateway', url, onUnavailable: (one) => told.push(one) });
+    try {
+      expect(await away.acquireMany([{ id: 'free', ttlMs: 60_000 }], owner)).toBeNull();
+      expect(told).toHaveLength(1);
+    } finally {
+      away.close();
+    }
+  });
+});
+
 describe('without a Redis that answers', () => {
   let silent: Server;
   const sockets = new Set<Socket>();

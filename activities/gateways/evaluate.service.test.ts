@@ -337,6 +337,11 @@ describe('failures', () => {
     const offMs = noonMs + offAfterMs;
     await evaluate({ lease, gatewayIds: [id] }, offMs);
     await setDisabled(database.db, [id], { disabledAtMs: null, nowMs: offMs + 1 });
+    expect(await readFacts(id)).toMatchObject({
+      consecutiveFailures: 0,
+      failingSinceMs: null,
+      recent: '',
+    });
     await poll(id, [failedPoll(offMs + intervalMs)]);
     expect(await evaluate({ lease, gatewayIds: [id] }, offMs + intervalMs)).toMatchObject({
       disabled: [],

@@ -18,7 +18,8 @@ import type { ActivityLog } from '../deps.ts';
 import type { WalkShardArgs, WalkShardResult } from './contract.ts';
 import { leaseTtlMs } from './walk/guard.ts';
 import type { WalkEnd } from './walk/shard-walk.ts';
-import type { Walk, Walker } from './walk/walker.ts';
+import type { Walk } from './walk/shards.ts';
+import type { Walker } from './walk/walker.ts';
 
 /**
  * Who walks which shard: Temporal starts an attempt, the attempt takes the lease, and the walk goes on in this process until

@@ -65,8 +65,8 @@ export async function decidePeriods(
 }
 
 /**
- * Disables gateways by their failures, or brings disabled ones back (`disabledAtMs` null: also the count of probes begins
- * again), with their periods. The walker's batches leave `disabled_at` alone, so that a batch under way does not undo it.
+ * Disables gateways by their failures, or brings disabled ones back (`disabledAtMs` null: their old failures and the count of
+ * probes are forgotten), with their periods. The walker's batches leave `disabled_at` alone, so that a batch under way does not undo it.
  *
  * @returns the gateways that were not in that state yet.
  */
@@ -82,7 +82,8 @@ export async function setDisabled(
     update gateway_state set disabled_at = ${instant(disabledAtMs)}, probes = 0, good_probes = 0,
       next_probe_at = case when ${disabledAtMs === null} then null else next_probe_at end,
       consecutive_failures = case when ${disabledAtMs === null} then 0 else consecutive_failures end,
-      failing_since = case when ${disabledAtMs === null} then null else failing_since end
+      failing_since = case when ${disabledAtMs === null} then null else failing_since end,
+      recent = case when ${disabledAtMs === null} then '' else recent end
     where gateway_id = any(${[...gatewayIds]}::text[]) and (disabled_at is null) = ${disabledAtMs !== null}
     returning gateway_id as id`;
   const ids = changed.map(({ id }) => id).sort();

@@ -178,28 +178,40 @@ const readingBuckets = (of: SeriesOf, bucketS: number) => sql`
   from polls group by 1`;
 
 function rolledBuckets(of: SeriesOf, bucketS: number): RawBuilder<unknown> {
-  const table = sql.table(
-    bucketS === seconds['1d'] ? 'gateway_rollups_day' : 'gateway_rollups_15min',
-  );
-  const fresh =
-    bucketS === seconds['1d'] ? quarters(of, bucketS, sql`gateway_rollups_15min`) : null;
+  const isDay = bucketS === seconds['1d'];
   // After the newest quarter there are only readings.
   const since = sql`(
     select coalesce(max(bucket_at) + interval '15 minutes', ${of.from}::timestamptz) from gateway_rollups_15min
     where gateway_id = ${of.gatewayId} and bucket_at >= ${of.from} and bucket_at < ${of.to})`;
+  // A bucket that is not over consists of quarters and of the readings after them.
   return sql`
     with ${polls(of, since)},
-    rolled as materialized (${quarters(of, bucketS, table)}),
     parts as (
-      select *, 1 as rank from rolled
-      ${fresh === null ? sql`` : sql`union all select *, 2 as rank from (${fresh}) q`}
+      select *, 1 as part from (${quarters(of, bucketS, sql`gateway_rollups_15min`)}) q
       union all
       select date_bin(make_interval(secs => ${bucketS}), read_at, 'epoch') as at, min(value), avg(value), max(value),
         (array_agg(value order by read_at desc) filter (where value is not null))[1], null::float8, count(*)::int,
-        count(value)::int, 3 as rank
-      from polls group by 1)
-    select distinct on (at) at, min, mean, max, last, delta, readings, good from parts order by at, rank`;
+        count(value)::int, 2 as part
+      from polls group by 1),
+    fresh as (
+      select at, min(min) as min, sum(mean * good) / nullif(sum(good), 0) as mean, max(max) as max,
+        (array_agg(last order by part desc) filter (where last is not null))[1] as last, sum(delta) as delta,
+        sum(readings)::int as readings, sum(good)::int as good
+      from parts group by at)
+    ${isDay ? days(of) : sql`select * from fresh`}`;
 }
+
+/**
+ * Days that are rolled up, and those that are not. A day has a row for each list of points, and none says which list came
+ * last: while there are quarters, they do.
+ */
+const days = (of: SeriesOf) => sql`
+  select d.at, d.min, d.mean, d.max, coalesce(f.last, d.last) as last, d.delta, d.readings, d.good
+  from (${quarters(of, seconds['1d'], sql`gateway_rollups_day`)}) d left join fresh f on f.at = d.at
+  union all
+  select f.* from fresh f where not exists (
+    select from gateway_rollups_day r where r.gateway_id = ${of.gatewayId} and r.bucket_at = f.at
+      and r.bucket_at >= ${of.from})`;
 
 /** Buckets made of roll-ups of a table. */
 const quarters = (of: SeriesOf, bucketS: number, table: RawBuilder<unknown>) => sql`

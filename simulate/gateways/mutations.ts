@@ -40,7 +40,7 @@ export const siteMutations: readonly Mutation[] = [
   },
   {
     name: 'the slot that is caught up is counted as missed too',
-    file: 'activities/gateways/walk/walker.ts',
+    file: 'activities/gateways/walk/slots.ts',
     from: 'const missed = deadlineMs === null ? run : withoutLast(run);',
     to: 'const missed = deadlineMs === null || run.count > 1 ? run : withoutLast(run);',
   },

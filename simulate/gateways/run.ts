@@ -1,4 +1,5 @@
-import { createWalker, type Walk, type Walker } from '../../activities/gateways/walk/walker.ts';
+import type { Walk } from '../../activities/gateways/walk/shards.ts';
+import { createWalker, type Walker } from '../../activities/gateways/walk/walker.ts';
 import { SimulatedProcess, VirtualTime } from './clock.ts';
 import { Device } from './device.ts';
 import { drawSite, type ProcessFault, type SiteLife } from './life.ts';

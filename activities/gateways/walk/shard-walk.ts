@@ -31,6 +31,8 @@ export class ShardWalk {
   readonly epoch: number;
   /** Slots up to here fell due before this walk began. */
   readonly takenAtMs: number;
+  /** When its gateways were read first: slots between `takenAtMs` and this waited for the database. */
+  readAtMs = -Infinity;
   readonly gateways = new Map<string, Gateway>();
   readonly figures = new Figures();
   /** What is under way; a walk that ends waits for it. */

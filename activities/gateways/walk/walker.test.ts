@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { createWalkBed, noonMs, putGateway, type WalkBed } from '../../../test/support/walk.ts';
-import type { Walk } from './walker.ts';
+import type { Walk } from './shards.ts';
 
 /** The walk on a virtual clock: which slots are polled, which are written off, and what stops it. */
 
@@ -278,6 +278,24 @@ describe('while PostgreSQL is away', () => {
     expect((missed?.slotsMissed ?? 0) + others.length).toBe(91);
     expect(others.length).toBeGreaterThanOrEqual(59);
     expect(others.every(({ outcome }) => outcome === 'OK')).toBe(true);
+  });
+
+  test('when a walk begins, the slots until its return are MISSED, and the database is the reason', async () => {
+    putGateway(bed, 'a', { state: { lastSlotMs: noonMs - 30 * second } });
+    bed.database.isAway = true;
+    await begin();
+    await bed.clock.pass(35 * second);
+    expect(bed.polls).toEqual([]);
+    bed.database.isAway = false;
+    await bed.clock.pass(10 * second);
+    expect(
+      bed.rowsOf('a').map((row) => [(row.readAtMs - noonMs) / second, row.reason, row.slotsMissed]),
+    ).toEqual([
+      [-20, 'NO_WORKER', 2],
+      [0, 'NO_DATABASE', 3],
+      [30, null, 0],
+      [40, null, 0],
+    ]);
   });
 
   test('and Temporal too, a walk ends after a minute', async () => {

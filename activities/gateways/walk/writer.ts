@@ -49,7 +49,9 @@ export interface Writer {
 }
 
 export interface WriterOptions {
-  ports: Pick<WalkPorts, 'clock' | 'store' | 'log'>;
+  ports: Pick<WalkPorts, 'clock' | 'log'> & {
+    store: Pick<WalkPorts['store'], 'writeBatch' | 'isRowRefused'>;
+  };
   leases: () => readonly Lease[];
   /** What a batch tells of the leases that it renewed. */
   onRenewed: (asked: readonly Lease[], held: readonly Renewed[]) => void;
