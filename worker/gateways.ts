@@ -52,7 +52,11 @@ export interface GatewaysWorkerOptions {
 
 /** The metrics of a worker of gateways. */
 export interface GatewaysMeter extends WalkMeter {
-  watch(parts: { sites: Sites; walker: Walker; shards: Shards }): void;
+  watch(parts: {
+    sites: Pick<Sites, 'stats'>;
+    walker: Pick<Walker, 'totals' | 'successRates'>;
+    shards: Pick<Shards, 'count'>;
+  }): void;
 }
 
 type Closers = (() => unknown)[];

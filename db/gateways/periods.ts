@@ -66,7 +66,8 @@ export async function decidePeriods(
 
 /**
  * Disables gateways by their failures, or brings disabled ones back (`disabledAtMs` null: their old failures and the count of
- * probes are forgotten), with their periods. The walker's batches leave `disabled_at` alone, so that a batch under way does not undo it.
+ * probes are forgotten), with their periods. The walker's batches leave `disabled_at` alone, so that a batch under way does not
+ * undo it.
  *
  * @returns the gateways that were not in that state yet.
  */

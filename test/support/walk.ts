@@ -8,6 +8,7 @@ import type {
   Timer,
   WalkClock,
   WalkFigures,
+  WalkMeter,
   WalkPorts,
 } from '../../activities/gateways/walk/ports.ts';
 import { createWalker, type Walker } from '../../activities/gateways/walk/walker.ts';
@@ -123,7 +124,11 @@ class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
 
-export function createWalkBed(startMs = noonMs): WalkBed {
+/** @param meter what counts the polls; nothing does unless given. */
+export function createWalkBed(
+  startMs = noonMs,
+  meter: WalkMeter = { polled() {}, missed() {} },
+): WalkBed {
   const clock = new VirtualClock(startMs);
   const running = new Map<number, number>();
   const bed: Omit<WalkBed, 'walker'> = {
@@ -199,7 +204,7 @@ export function createWalkBed(startMs = noonMs): WalkBed {
       release: () => {},
     },
     log: { info() {}, warn() {}, error() {} },
-    meter: { polled() {}, missed() {} },
+    meter,
     limits: disableLimitsDefault,
   };
   return Object.assign(bed, { walker: createWalker(ports) });
