@@ -1,8 +1,8 @@
-import axeCore from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { launchChromium } from './chromium.ts';
+import { findFlaws } from './flaws.ts';
 import { passwordOf, type RunningProduct, startProduct } from './stack.ts';
 
 const ana = 'ana@example.org';
@@ -374,22 +374,8 @@ describe('the pages in a real browser', () => {
   ])(
     'axe finds nothing on %s, and nothing is wider than the window, in either theme, at each width',
     async (path) => {
-      const found: string[] = [];
       await page.goto(product.url + path);
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme });
-        for (const width of [360, 390, 1600]) {
-          await page.setViewportSize({ width, height: 1000 });
-          for (const violation of await axe(page))
-            found.push(`${width} ${colorScheme}: ${violation}`);
-          const overflow = await page.evaluate<number>(
-            'document.documentElement.scrollWidth - window.innerWidth',
-          );
-          if (overflow > 0) found.push(`${width}: ${overflow} px wider than the window`);
-        }
-      }
-      expect(found).toEqual([]);
-      await page.emulateMedia({ colorScheme: 'light' });
+      expect(await findFlaws(page)).toEqual([]);
     },
   );
 
@@ -440,13 +426,3 @@ describe('the pages in a real browser', () => {
     expect(complaints).toEqual([]);
   });
 });
-
-async function axe(on: Page): Promise<string[]> {
-  await on.evaluate(axeCore.source);
-  const { violations } = await on.evaluate<AxeResult>('axe.run()');
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 120) ?? ''}`);
-}
-
-interface AxeResult {
-  violations: { id: string; nodes: { html: string }[] }[];
-}

@@ -148,7 +148,7 @@ function counts({ query, counts: t }: GatewaysPage): Html {
     ['PAUSED', t.paused, 'paused'],
     ['STALE', t.not_polled, 'not polled'],
   ];
-  return html`<nav class="counts" aria-label="Gateways by status">
+  return html`<nav class="counts in-fours" aria-label="Gateways by status">
     ${all.map(([status, count, word]) => {
       const isOn = query.status === status;
       const href = gatewaysHref(query, { status: isOn ? null : status, pages: 1 });
