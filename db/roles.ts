@@ -51,6 +51,7 @@ export const rightsOf: Readonly<Record<string, Rights>> = {
   gateway_state: { worker: 's', gateways: 'siu', api: 'siu' },
   gateway_readings: { worker: 's', gateways: 'si', api: 's' },
   gateway_readings_kept: { worker: 's', api: 's' },
+  notifications_kept: { worker: 's', api: 's' },
   gateway_facts: { worker: 's', gateways: 'siu', api: 's' },
   gateway_learned: { worker: 's', gateways: all, api: 'sd' },
   gateway_layouts: { worker: 's', gateways: all, api: 'sd' },

@@ -21,10 +21,13 @@ export const notifications: Component<NotificationFigures> = {
   judge({ channels, oldestPendingAt, dead24h }, { takenAtMs }): Judgement {
     const ways = channels.filter(({ kind }) => kind !== 'HEARTBEAT');
     if (ways.length === 0) return { state: 'ok', sentence: 'Nobody is told: there is no channel.' };
-    const failing = channels.filter(
-      ({ failingSince }) =>
-        failingSince !== null && takenAtMs - failingSince.getTime() >= failingMsMax,
-    );
+    const failing = channels
+      .filter(
+        ({ failingSince }) =>
+          failingSince !== null && takenAtMs - failingSince.getTime() >= failingMsMax,
+      )
+      // The longest first.
+      .toSorted((a, b) => (a.failingSince?.getTime() ?? 0) - (b.failingSince?.getTime() ?? 0));
     if (failing.length > 0) return failingJudgement(failing, takenAtMs);
     if (ways.every(({ routes }) => routes === 0))
       return { state: 'ok', sentence: 'Nobody is told: no route leads to a channel.' };
