@@ -67,7 +67,11 @@ describe('a command line', () => {
     [['plants', 'resmue', 'canal'], 'plants resmue', 'did you mean `plants resume`?'],
     [['stauts'], 'stauts', 'did you mean `status`?'],
     [['--data', 'x', 'adit'], 'adit', 'did you mean `audit`?'],
-    [['import', 'fleet.csv'], 'import fleet.csv', 'did you mean `plants import`?'],
+    [
+      ['import', 'fleet.csv'],
+      'import fleet.csv',
+      'did you mean `plants import` or `gateways import`?',
+    ],
     [['list'], 'list', 'did you mean `plants list`, `alerts list` or `users list`?'],
     [['weather'], 'weather', '`heliograph help` lists all'],
     [

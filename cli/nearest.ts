@@ -16,7 +16,11 @@ export function guessSentence(words: readonly string[], names: readonly string[]
 
 /** The names with the fewest wrong letters; none if all are far away. */
 function nearest(words: readonly string[], names: readonly string[]): string[] {
-  const rated = names.map((name) => ({ name, wrong: wrongLetters(words, name.split(' ')) }));
+  const isGroup = names.some((name) => name.startsWith(`${words[0] ?? ''} `));
+  const rated = names.map((name) => ({
+    name,
+    wrong: wrongLetters(words, name.split(' '), { isGroup }),
+  }));
   const least = Math.min(...rated.map(({ wrong }) => wrong));
   if (least === Infinity) return [];
   return rated
@@ -25,13 +29,17 @@ function nearest(words: readonly string[], names: readonly string[]): string[] {
     .map(({ name }) => name);
 }
 
-/** Infinity if a word is another one. */
-function wrongLetters(words: readonly string[], name: readonly string[]): number {
+/** Infinity if a word is another one. @param of.isGroup the first word is a group: then none is missing. */
+function wrongLetters(
+  words: readonly string[],
+  name: readonly string[],
+  { isGroup }: { isGroup: boolean },
+): number {
   const whole = name.map((part, index) => closeness(words[index] ?? '', part));
   const sum = whole.reduce((total, wrong) => total + wrong, 0);
   // `import fleet.csv`: the group is missing.
   const withoutGroup =
-    name.length > 1 ? 1 + closeness(words[0] ?? '', name.at(-1) ?? '') : Infinity;
+    name.length > 1 && !isGroup ? 1 + closeness(words[0] ?? '', name.at(-1) ?? '') : Infinity;
   return Math.min(sum, withoutGroup);
 }
 
