@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { noQuirks } from '../../domain/gateways/gateway.ts';
 import { parseNetworks } from '../../domain/gateways/network.ts';
+import { patience } from '../../test/support/patience.ts';
 import {
   exceptionAnswer,
   inTurn,
@@ -72,7 +73,7 @@ describe('one socket for each host and port', () => {
       return result;
     });
     for (let sent = 1; sent <= 4; sent += 1) {
-      await vi.waitFor(async () => expect(held.length).toBe(sent));
+      await vi.waitFor(async () => expect(held.length).toBe(sent), patience);
       held.at(-1)?.();
     }
     await Promise.all(all);
@@ -316,7 +317,7 @@ describe('the end', () => {
     await vi.waitFor(async () => {
       expect(peer.requests.length).toBe(1);
       expect(other.connections).toBe(1);
-    });
+    }, patience);
     abort();
     const early = gateway().poll({ signal });
     for (const { failure, isBackOff } of await Promise.all([...polls, pausing, early])) {
@@ -349,10 +350,10 @@ describe('the end', () => {
   test('closing a site ends its polls and its connection; it can be used again', async () => {
     peer.reply = never;
     const polls = [gateway().poll(), gateway().poll()];
-    await vi.waitFor(async () => expect(peer.requests.length).toBe(1));
+    await vi.waitFor(async () => expect(peer.requests.length).toBe(1), patience);
     site().close();
     for (const { failure } of await Promise.all(polls)) expect(failure?.reason).toBe('CLOSED');
-    await vi.waitFor(async () => expect(peer.sockets.size).toBe(0));
+    await vi.waitFor(async () => expect(peer.sockets.size).toBe(0), patience);
     peer.reply = rightly;
     expect(inShort(await gateway().poll())).toEqual([10]);
   });
@@ -362,7 +363,7 @@ describe('the end', () => {
     await gateway().poll();
     sites.forget('127.0.0.1', peer.port);
     expect(site()).not.toBe(before);
-    await vi.waitFor(async () => expect(peer.sockets.size).toBe(0));
+    await vi.waitFor(async () => expect(peer.sockets.size).toBe(0), patience);
     sites.forget('127.0.0.1', 1);
   });
 });

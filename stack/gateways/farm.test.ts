@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { isPortFree } from '../ports.ts';
 import { type Behaviour, evenTemper } from './behaviour.ts';
+import { patience } from '../../test/support/patience.ts';
 import { type Control, orderBreak, orderMend, readFarmFigures, startControl } from './control.ts';
 import { type Farm, type FarmGateway, type FarmOptions, startFarm } from './farm.ts';
 import { generatedGateways, generatedHost } from './generated.ts';
@@ -61,7 +62,7 @@ async function ask(socket: Socket, frame: Buffer = request): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on('data', (bytes: Buffer) => chunks.push(bytes));
   socket.write(frame);
-  await vi.waitUntil(() => 2 * Buffer.concat(chunks).length >= answer.length);
+  await vi.waitUntil(() => 2 * Buffer.concat(chunks).length >= answer.length, patience);
   socket.removeAllListeners('data');
   return Buffer.concat(chunks).toString('hex');
 }
@@ -111,7 +112,7 @@ describe('a farm', () => {
     const [one, other] = [await dial('127.0.0.1', port), await dial('127.0.0.1', port)];
     one.write(request);
     other.write(request);
-    await vi.waitUntil(() => farm.figures()[0]?.requests === 2);
+    await vi.waitUntil(() => farm.figures()[0]?.requests === 2, patience);
     expect(farm.figures()).toMatchObject([{ connectionsMax: 2, overlapping: 1 }]);
   });
 
@@ -160,7 +161,7 @@ describe('a gateway that is broken', () => {
     let bytes = 0;
     socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
     socket.write(request);
-    await vi.waitUntil(() => bytes > 100_000);
+    await vi.waitUntil(() => bytes > 100_000, patience);
     farm.mend('g');
     expect(await ask(await dial('127.0.0.1', port))).toBe(answer);
   });
