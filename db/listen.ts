@@ -14,13 +14,15 @@ export interface ListenOptions<Channel extends string> {
   heard: (channel: Channel, payload: string) => void;
   /** Called after each connection: what was told meanwhile was not heard. */
   connected: () => void;
+  /** Called with what kept it from connecting; absent: nobody is told. */
+  failed?: (error: unknown) => void;
   /** After a lost connection the next one is tried so much later, ms. */
   reconnectMs: number;
 }
 
 /** Listens until it is closed. */
 export function listen<Channel extends string>(options: ListenOptions<Channel>): Listener {
-  const { url, applicationName, channels, heard, connected, reconnectMs } = options;
+  const { url, applicationName, channels, heard, connected, failed, reconnectMs } = options;
   let client: pg.Client | null = null;
   let timer: NodeJS.Timeout | null = null;
   let isClosed = false;
@@ -52,8 +54,9 @@ export function listen<Channel extends string>(options: ListenOptions<Channel>):
       await opened.connect();
       for (const channel of channels) await opened.query(`listen ${pg.escapeIdentifier(channel)}`);
       connected();
-    } catch {
+    } catch (error) {
       // Whoever listens also looks now and then.
+      failed?.(error);
       await opened.end().catch(() => {});
       connectLater();
     }

@@ -10,7 +10,7 @@ import {
   type SunSpecLayout,
 } from '../../domain/gateways/sunspec.ts';
 import { guessOrder, type OrderGuess } from '../../domain/gateways/word-order.ts';
-import { exceptionText } from './frame.ts';
+import { exceptionText } from '../../domain/gateways/exceptions.ts';
 import type { ModbusSite, SiteReadResult } from './site.ts';
 
 /** Finds out what is behind a gateway: units that answer, their functions, SunSpec models, and which preset fits. */

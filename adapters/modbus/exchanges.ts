@@ -1,12 +1,7 @@
+import { exceptionText } from '../../domain/gateways/exceptions.ts';
 import type { ReadFunction } from '../../domain/gateways/point.ts';
 import { type CapturedFrame, isWhole } from './capture.ts';
-import {
-  exceptionText,
-  type FrameRequest,
-  judgeAnswer,
-  type Tolerances,
-  valueBytes,
-} from './frame.ts';
+import { type FrameRequest, judgeAnswer, type Tolerances, valueBytes } from './frame.ts';
 
 /** Requests and their answers out of captured frames, judged as the client judges them. */
 

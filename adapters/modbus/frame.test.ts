@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import type { LengthFault } from '../../domain/gateways/gateway.ts';
-import { exceptionText, type FrameRequest, judgeAnswer, writeRequest } from './frame.ts';
+import { exceptionText } from '../../domain/gateways/exceptions.ts';
+import { type FrameRequest, judgeAnswer, writeRequest } from './frame.ts';
 
 const request: FrameRequest = {
   transactionId: 0x1234,

@@ -13,7 +13,7 @@ import type { PollFailure, RawPoint } from '../../domain/gateways/reading.ts';
 import { Answers } from './answers.ts';
 import type { Units } from './back-off.ts';
 import { type Failed, rangeText } from './failures.ts';
-import { exceptionText } from './frame.ts';
+import { exceptionText } from '../../domain/gateways/exceptions.ts';
 import type { Line } from './line.ts';
 import type { CachedPlan, PlannedUnit } from './plan-cache.ts';
 import type { Exchange } from './socket.ts';

@@ -10,7 +10,7 @@ import type {
 } from '../../domain/gateways/read-plan.ts';
 import type { PollFailure, RawPoint, RawPoll } from '../../domain/gateways/reading.ts';
 import { BackOff, Units } from './back-off.ts';
-import { exceptionText } from './frame.ts';
+import { exceptionText } from '../../domain/gateways/exceptions.ts';
 import { Line, type LineOptions, lookupAddresses } from './line.ts';
 import { type CachedPlan, notAnswered, PlanCache } from './plan-cache.ts';
 import { PollRun } from './poll.ts';

@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 
 import type { Html } from './components.ts';
 
-/** The parts of every form. */
+/** The parts of every form, and of links that act in place. */
 
 /**
  * The attributes of a form: with a script it is sent in place; without one it still works.
@@ -13,6 +13,15 @@ export function sentInPlace(action: string, focusNext?: string): Html {
   return html`method="post" action="${action}" hx-post="${action}" hx-target="#live"
   hx-select="#live" hx-swap="outerMorph" hx-sync="#live:replace" hx-disable="find button"
   ${focusNext === undefined ? '' : html`data-focus-next="${focusNext}"`}`;
+}
+
+/** Attributes of a link or form that replaces the page's content and address without a full load. */
+export const replacesPage = html`hx-target="#live" hx-select="#live" hx-swap="outerMorph"
+hx-push-url="true" hx-sync="#live:replace"`;
+
+/** The attributes of such a link. */
+export function go(href: string): Html {
+  return html`href="${href}" hx-get="${href}" ${replacesPage}`;
 }
 
 /** A form that unfolds in place. */

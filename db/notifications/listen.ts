@@ -1,6 +1,5 @@
-import pg from 'pg';
-
 import { type Db, query } from '../database.ts';
+import { listen, type Listener } from '../listen.ts';
 
 /** Hears at once when somebody writes a notification, or changes who is told. */
 
@@ -14,20 +13,13 @@ export async function wakeSenders(trx: Db): Promise<void> {
   await query(trx)`select pg_notify('notifications', '')`;
 }
 
-export interface Listener {
-  close(): Promise<void>;
-}
-
 /** @param heard is called after commits that wrote notifications, at most four times a second; what it throws is `failed`. */
 export function listenForNotifications(
   url: string,
   heard: () => Promise<void>,
   failed: (error: unknown) => void,
 ): Listener {
-  let client: pg.Client | null = null;
-  let timer: NodeJS.Timeout | null = null;
   let gathering: NodeJS.Timeout | null = null;
-  let isClosed = false;
 
   function gather(): void {
     gathering ??= setTimeout(() => {
@@ -36,42 +28,20 @@ export function listenForNotifications(
     }, gatherMs);
   }
 
-  function connectLater(): void {
-    if (isClosed || timer !== null) return;
-    timer = setTimeout(() => {
-      timer = null;
-      void connect();
-    }, reconnectMs);
-  }
-
-  async function connect(): Promise<void> {
-    const opened = new pg.Client({
-      connectionString: url,
-      application_name: 'heliograph notifications',
-      connectionTimeoutMillis: reconnectMs,
-    });
-    client = opened;
-    // A connection that is lost says so by either event.
-    opened.on('error', () => {});
-    opened.on('end', connectLater);
-    opened.on('notification', gather);
-    try {
-      await opened.connect();
-      await opened.query('listen notifications');
-      // What was written meanwhile.
-      gather();
-    } catch (error) {
-      failed(error);
-      connectLater();
-    }
-  }
-
-  void connect();
+  const listener = listen({
+    url,
+    applicationName: 'heliograph notifications',
+    channels: ['notifications'],
+    heard: gather,
+    // What was written meanwhile.
+    connected: gather,
+    failed,
+    reconnectMs,
+  });
   return {
     async close() {
-      isClosed = true;
-      for (const one of [timer, gathering]) if (one !== null) clearTimeout(one);
-      await client?.end().catch(() => {});
+      if (gathering !== null) clearTimeout(gathering);
+      await listener.close();
     },
   };
 }

@@ -30,6 +30,7 @@ import {
   table,
   time,
 } from '../../pages/components.ts';
+import { go, replacesPage } from '../../pages/forms.ts';
 import { gatewayPath, gatewaysPath, testAddressPath } from './paths.ts';
 import { slotStrip, type StripRow } from './strip.ts';
 
@@ -114,14 +115,6 @@ export function gatewaysHref(query: GatewaysQuery, change: Partial<GatewaysQuery
   return text === '' ? gatewaysPath : `${gatewaysPath}?${text}`;
 }
 
-/** Attributes of a link or form that replaces the page's content and address without a full load. */
-const inPlace = html`hx-target="#live" hx-select="#live" hx-swap="outerMorph" hx-push-url="true"
-hx-sync="#live:replace"`;
-
-function go(href: string): Html {
-  return html`href="${href}" hx-get="${href}" ${inPlace}`;
-}
-
 export function gatewaysContent(view: GatewaysPage): Html {
   return html`<h1 class="sr">Gateways</h1>
     <div class="bar">${counts(view)}${filters(view)}</div>
@@ -188,7 +181,7 @@ function filters({ query, presets, plants }: GatewaysPage): Html {
     method="get"
     hx-get="${gatewaysPath}"
     hx-trigger="input delay:300ms, submit"
-    ${inPlace}
+    ${replacesPage}
   >
     ${query.status === null ? '' : html`<input type="hidden" name="status" value="${query.status}" />`}
     <label class="search"

@@ -25,6 +25,7 @@ import {
   time,
   whenText,
 } from '../../pages/components.ts';
+import { go, replacesPage } from '../../pages/forms.ts';
 import { strip } from '../../pages/strip.ts';
 import {
   pauseSentence,
@@ -96,14 +97,6 @@ export function fleetHref(query: FleetQuery, change: Partial<FleetQuery>): strin
   );
   const text = params.toString();
   return text === '' ? '/' : `/?${text}`;
-}
-
-/** Attributes of a link or form that replaces the page's content and address without a full load. */
-const inPlace = html`hx-target="#live" hx-select="#live" hx-swap="outerMorph" hx-push-url="true"
-hx-sync="#live:replace"`;
-
-function go(href: string): Html {
-  return html`href="${href}" hx-get="${href}" ${inPlace}`;
 }
 
 export function fleetContent(view: FleetPage): Html {
@@ -196,7 +189,7 @@ function filters({ query, customers }: FleetPage): Html {
     method="get"
     hx-get="/"
     hx-trigger="input delay:300ms, submit"
-    ${inPlace}
+    ${replacesPage}
   >
     ${query.status === null ? '' : html`<input type="hidden" name="status" value="${query.status}" />`}
     ${query.incident === null ? '' : html`<input type="hidden" name="incident" value="${query.incident}" />`}

@@ -4,7 +4,8 @@ import {
   exchangesOf,
   type GivenRequest,
 } from '../../../adapters/modbus/exchanges.ts';
-import { exceptionText, type Tolerances } from '../../../adapters/modbus/frame.ts';
+import type { Tolerances } from '../../../adapters/modbus/frame.ts';
+import { exceptionText } from '../../../domain/gateways/exceptions.ts';
 import {
   pollsOf,
   rawPointsOf,
