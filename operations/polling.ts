@@ -1,18 +1,16 @@
 import type { Client } from '@temporalio/client';
 import type { Kysely } from 'kysely';
 
-import { type Decider, recordDecisions } from '../db/audit-log.ts';
+import type { Decider } from '../db/audit-log.ts';
 import { freeAllLeases } from '../db/gateways/diagnosis.ts';
-import { lockGateways, setActive } from '../db/gateways/gateways.ts';
-import { decidePeriods, setDisabled } from '../db/gateways/periods.ts';
+import { decidePeriods } from '../db/gateways/periods.ts';
 import { beginHalt, type Halt, liftHalt } from '../db/halts.ts';
 import { type LockKind, type Locks, lockKey } from '../db/lock.ts';
-import { allPlants } from '../db/scope.ts';
 import type { Database } from '../db/tables.ts';
 import { triggerReconciliation } from './fleet-schedule.ts';
 import { lockDomain } from './loops.ts';
 
-/** Stops and starts polling: of all plants and gateways at once, or of single gateways. */
+/** Stops and starts the polling of all plants and gateways at once. */
 
 /** Who decides, and when. */
 export interface PollingAct {
@@ -48,65 +46,6 @@ export async function liftAll({
     if (halt === null) return null;
     const changed = await decidePeriods(trx, null, at.getTime());
     return { halt, gateways: changed.length };
-  });
-}
-
-export interface GatewaysDecided {
-  /** Those that were changed. */
-  changed: string[];
-  /** Those that were so already. */
-  unchanged: string[];
-  /** Those that are not there, or removed. */
-  unknown: string[];
-}
-
-/** Pauses gateways until somebody starts them. */
-export async function stopGateways(
-  act: PollingAct,
-  ids: readonly string[],
-  reason: string | null,
-): Promise<GatewaysDecided> {
-  return decideGateways(act, ids, { action: 'gateway.pause', reason, isActive: false });
-}
-
-/** Starts gateways that people paused, and those that were disabled by failures, at once. */
-export async function startGateways(
-  act: PollingAct,
-  ids: readonly string[],
-): Promise<GatewaysDecided> {
-  return decideGateways(act, ids, { action: 'gateway.resume', reason: null, isActive: true });
-}
-
-async function decideGateways(
-  { db, by, at }: PollingAct,
-  ids: readonly string[],
-  wish: { action: string; reason: string | null; isActive: boolean },
-): Promise<GatewaysDecided> {
-  const { action, reason, isActive } = wish;
-  const atMs = at.getTime();
-  return db.transaction().execute(async (trx) => {
-    const rows = await lockGateways(trx, allPlants, ids);
-    const known = rows.filter((one) => one.removed_at === null);
-    const changing = known.filter(
-      (one) => one.is_active !== isActive || (isActive && one.disabled_at !== null),
-    );
-    const changed = changing.map(({ id }) => id);
-    if (isActive) await setDisabled(trx, changed, { disabledAtMs: null, nowMs: atMs });
-    await setActive(trx, changed, { isActive, reason }, atMs);
-    const decisions = changing.map((one) => ({
-      action,
-      subjectType: 'GATEWAY' as const,
-      subjectId: one.id,
-      before: { is_active: one.is_active, disabled_at: one.disabled_at?.toISOString() ?? null },
-      after: { is_active: isActive, reason },
-    }));
-    await recordDecisions(trx, decisions, by, at);
-    const knownIds = new Set(known.map(({ id }) => id));
-    return {
-      changed,
-      unchanged: known.map(({ id }) => id).filter((id) => !changed.includes(id)),
-      unknown: ids.filter((id) => !knownIds.has(id)),
-    };
   });
 }
 

@@ -86,6 +86,12 @@ export function qualityOf(code: number): PointQuality {
   return quality;
 }
 
+/** The quality as a word: "GOOD", "BAD(RANGE)", "BAD(EXCEPTION 2)", "MISSING(SENTINEL)". */
+export function qualityWord(of: PointQuality): string {
+  if (of.quality === 'GOOD') return 'GOOD';
+  return of.why === 'EXCEPTION' ? `BAD(EXCEPTION ${of.code})` : `${of.quality}(${of.why})`;
+}
+
 /** The bits that a unit answered for one point, or why there are none; as `adapters/modbus` gives them. */
 export type RawPoint =
   | { kind: 'BITS'; bytes: Uint8Array; scaleFactor: number | null }

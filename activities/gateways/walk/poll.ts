@@ -9,6 +9,7 @@ import {
   type GatewayTrigger,
   type PollFailure,
   qualityOf,
+  qualityWord,
   type RawPoint,
 } from '../../../domain/gateways/reading.ts';
 import { standingOf } from '../../../domain/gateways/status.ts';
@@ -264,15 +265,9 @@ function answerOf(
         key,
         value: judged.values[index] ?? texts.get(`${unitId}/${key}`) ?? null,
         unit,
-        quality: qualityText(judged.quality?.[index] ?? 0),
+        quality: qualityWord(qualityOf(judged.quality?.[index] ?? 0)),
         raw: bits?.kind === 'BITS' ? Buffer.from(bits.bytes).toString('hex') : null,
       };
     }),
   };
-}
-
-function qualityText(code: number): string {
-  const of = qualityOf(code);
-  if (of.quality === 'GOOD') return 'GOOD';
-  return `${of.quality}(${of.why === 'EXCEPTION' ? `EXCEPTION ${of.code}` : of.why})`;
 }

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 
-import { type PointQuality, qualityOf } from '../../../domain/gateways/reading.ts';
+import { qualityOf, qualityWord } from '../../../domain/gateways/reading.ts';
 import type { GatewayStatus } from '../../../domain/gateways/gateway.ts';
 import type { CommandIo } from '../../command.ts';
 import { nothing } from '../../render.ts';
@@ -42,15 +42,9 @@ export function successText(recent: string): string {
   return `${Math.round((100 * good) / recent.length)} %`;
 }
 
-/** "GOOD", "BAD(RANGE)", "BAD(EXCEPTION 2)", "MISSING(SENTINEL)". */
-export function qualityText(of: PointQuality): string {
-  if (of.quality === 'GOOD') return 'GOOD';
-  return of.why === 'EXCEPTION' ? `BAD(EXCEPTION ${of.code})` : `${of.quality}(${of.why})`;
-}
-
 /** The quality of the nth point of a reading. @param codes null: all are GOOD. */
 export function qualityAt(codes: readonly number[] | null, n: number): string {
-  return qualityText(qualityOf(codes?.[n] ?? 0));
+  return qualityWord(qualityOf(codes?.[n] ?? 0));
 }
 
 /** A number as people read it, with its unit. */

@@ -2,10 +2,12 @@ import { CommandError, exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { allPlants } from '../../../db/scope.ts';
 import type { Act, Decided } from '../../../operations/plants/actions.ts';
-import type { GatewaysDecided, PollingAct } from '../../../operations/polling.ts';
+import type { GatewayAct, GatewaysDecided } from '../../../operations/gateways/actions.ts';
+import type { PollingAct } from '../../../operations/polling.ts';
 import type { CommandContext } from '../../command.ts';
 import { terminalDecider } from '../../decider.ts';
 import { print, visibleText } from '../../render.ts';
+import { refusalSentence as gatewayRefusal } from '../gateways/refusals.ts';
 import { refusalSentence } from '../plants/refusals.ts';
 import { tellLoopsOf, toldNote } from '../plants/tell-loops.ts';
 import type { PollingTargets } from './polling-targets.ts';
@@ -17,7 +19,7 @@ interface Decision {
   done: string;
   /** What a gateway is that was so already: "was stopped already". */
   already: string;
-  gateways: (act: PollingAct, ids: readonly string[]) => Promise<GatewaysDecided>;
+  gateways: (act: GatewayAct, ids: readonly string[]) => Promise<GatewaysDecided>;
   plants: (act: Act, ids: readonly string[]) => Promise<Decided>;
 }
 
@@ -34,27 +36,26 @@ export async function decideForTargets(
   const config = context.config();
   const decided = await withDatabase(config, async (db) => {
     const act = terminalAct(db);
-    const none = { changed: [], unchanged: [], unknown: [] };
+    const none = { gatewayIds: [], unchangedIds: [], refused: [] };
     return {
       gateways: gatewayIds.length === 0 ? none : await gateways(act, gatewayIds),
       plants: plantIds.length === 0 ? { plantIds: [], refused: [] } : await plants(act, plantIds),
     };
   });
   const told = await tellLoopsOf(config, decided.plants.plantIds);
-  const refused = decided.plants.refused.map(refusalSentence);
-  const unknown = decided.gateways.unknown.map(
-    (id) => `there is no gateway ${id}: \`heliograph gateways list\` shows them all`,
-  );
-  const problems = [...unknown, ...refused];
+  const problems = [
+    ...decided.gateways.refused.map(gatewayRefusal),
+    ...decided.plants.refused.map(refusalSentence),
+  ];
   const json = {
-    [done]: { gateways: decided.gateways.changed, plants: decided.plants.plantIds },
-    unchanged: { gateways: decided.gateways.unchanged },
+    [done]: { gateways: decided.gateways.gatewayIds, plants: decided.plants.plantIds },
+    unchanged: { gateways: decided.gateways.unchangedIds },
     problems,
   };
   print(context, json, () =>
     [
-      ...decided.gateways.changed.map((id) => `gateway ${id} ${done}\n`),
-      ...decided.gateways.unchanged.map((id) => `gateway ${id} ${already}\n`),
+      ...decided.gateways.gatewayIds.map((id) => `gateway ${id} ${done}\n`),
+      ...decided.gateways.unchangedIds.map((id) => `gateway ${id} ${already}\n`),
       ...decided.plants.plantIds.map((id) => `plant ${id} ${done}\n`),
       toldNote(told),
     ].join(''),

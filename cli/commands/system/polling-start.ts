@@ -1,8 +1,9 @@
 import { counted } from '../../../domain/wording.ts';
 import { exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
+import { resumeGateways } from '../../../operations/gateways/actions.ts';
 import { resume } from '../../../operations/plants/actions.ts';
-import { liftAll, startGateways } from '../../../operations/polling.ts';
+import { liftAll } from '../../../operations/polling.ts';
 import type { Command } from '../../command.ts';
 import { print } from '../../render.ts';
 import { startLoopsNow, temporalAwayNote } from '../plants/tell-loops.ts';
@@ -21,7 +22,7 @@ export const pollingStart: Command = {
       return decideForTargets(context, targets, {
         done: 'started',
         already: 'was started already',
-        gateways: startGateways,
+        gateways: resumeGateways,
         plants: resume,
       });
     const config = context.config();

@@ -2,8 +2,9 @@ import { counted } from '../../../domain/wording.ts';
 import { exitCodes } from '../../../environment/config.ts';
 import { withDatabase } from '../../../environment/services.ts';
 import { haltSentence } from '../../../operations/halt.ts';
+import { pauseGateways } from '../../../operations/gateways/actions.ts';
 import { pause } from '../../../operations/plants/actions.ts';
-import { haltAll, stopGateways } from '../../../operations/polling.ts';
+import { haltAll } from '../../../operations/polling.ts';
 import { readWords } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { print, visibleText } from '../../render.ts';
@@ -24,7 +25,7 @@ export const pollingStop: Command = {
       return decideForTargets(context, targets, {
         done: 'stopped',
         already: 'was stopped already',
-        gateways: (act, ids) => stopGateways(act, ids, reason),
+        gateways: (act, ids) => pauseGateways(act, ids, reason),
         plants: (act, ids) => pause(act, ids, { until: null, reason }),
       });
     await agree(context, 'all polling of plants and gateways will stop');
